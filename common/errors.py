@@ -1,0 +1,37 @@
+"""Every error a user can meet. Each message is one sentence that names the thing, the value and the fix.
+
+    SwitchyardError            the run failed                      exit code 1
+    +-- ConfigError            bad usage or configuration          exit code 2
+    +-- DataError              a file, table or column is unusable
+    +-- NoNewData              the stream holds nothing to take yet
+    +-- BatchRejected          a batch was judged hopeless and kept aside
+    +-- StateError             the state folder or catalogue is busy, missing or damaged
+"""
+
+
+class SwitchyardError(Exception):
+    """The run failed for a reason the message states; nothing stored was changed."""
+
+    exit_code = 1
+
+
+class ConfigError(SwitchyardError):
+    """The command line or the configuration is wrong."""
+
+    exit_code = 2
+
+
+class DataError(SwitchyardError):
+    """An input file, table or column cannot be used."""
+
+
+class NoNewData(SwitchyardError):
+    """The configured source holds no rows that were not taken before."""
+
+
+class BatchRejected(SwitchyardError):
+    """A batch was stored but refused for training."""
+
+
+class StateError(SwitchyardError):
+    """The state is locked by another update, missing or damaged."""

@@ -1,11 +1,11 @@
 """Every error a user can meet. Each message is one sentence that names the thing, the value and the fix.
 
-    SwitchyardError            the run failed                      exit code 1
-    +-- ConfigError            bad usage or configuration          exit code 2
-    +-- DataError              a file, table or column is unusable
-    +-- NoNewData              the stream holds nothing to take yet
-    +-- BatchRejected          a batch was judged hopeless and kept aside
-    +-- StateError             the state folder or catalogue is busy, missing or damaged
+SwitchyardError            the run failed                      exit code 1
++-- ConfigError            bad usage or configuration          exit code 2
++-- DataError              a file, table or column is unusable
++-- NoNewData              the stream holds nothing to take yet
++-- BatchRejected          a batch was judged hopeless and kept aside
++-- StateError             the state folder or catalogue is busy, missing or damaged
 """
 
 

@@ -1,0 +1,38 @@
+"""The model zoo: one family a file, each with its search space; ``checks`` is the contract that all of them pass.
+
+Importing this package loads NumPy alone; a family imports its library when it fits, predicts or loads.
+"""
+
+import difflib
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from common.errors import ConfigError
+from model_zoo.boosting import Boosting
+from model_zoo.encoded import EncodedTable
+from model_zoo.extra_trees import ExtraTrees
+from model_zoo.family import Estimator, Family
+from model_zoo.knn import NearestNeighbours
+from model_zoo.linear import Linear
+from model_zoo.prior import Prior
+from model_zoo.tree import Tree
+
+__all__ = ["FAMILIES", "EncodedTable", "Estimator", "Family", "get_family"]
+
+_families: tuple[Family, ...] = (Prior(), Linear(), NearestNeighbours(), Tree(), ExtraTrees(), Boosting())
+
+FAMILIES: Mapping[str, Family] = MappingProxyType({family.name: family for family in _families})
+"""Every family by name."""
+
+
+def get_family(name: str) -> Family:
+    """Return a family. Raises ConfigError naming the nearest known one.
+
+    >>> get_family("lightgmb")
+    Traceback (most recent call last):
+    common.errors.ConfigError: Unknown model family 'lightgmb'; did you mean 'lightgbm'?
+    """
+    if name not in FAMILIES:
+        nearest = difflib.get_close_matches(name, FAMILIES, n=1, cutoff=0.0)[0]
+        raise ConfigError(f"Unknown model family '{name}'; did you mean '{nearest}'?")
+    return FAMILIES[name]

@@ -1,0 +1,1 @@
+"""Collection: sources, time order, the cursor, batches with their metaparameters, and the roles of columns."""

@@ -1,0 +1,323 @@
+"""The configuration: every key, its default and its meaning, checked before anything runs.
+
+A file states only what differs from these defaults; ``config.yaml`` shows them all, commented.
+"""
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from common.errors import ConfigError
+
+
+class Section(BaseModel):
+    """A frozen group of keys; a key it does not know is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DemoConfig(Section):
+    """The built-in simulator."""
+
+    rows: int = Field(40_000, ge=100)
+    seed: int = 2011
+
+
+class SourceConfig(Section):
+    """Where batches come from."""
+
+    kind: Literal["demo", "files", "folder", "sql"] = "demo"
+    paths: tuple[str, ...] = ()
+    url: str | None = None
+    query: str | None = None
+    demo: DemoConfig = DemoConfig()
+
+    @field_validator("paths", mode="before")
+    @classmethod
+    def _one_path_is_a_list(cls, paths: Any) -> Any:
+        return (paths,) if isinstance(paths, str) else paths
+
+    @model_validator(mode="after")
+    def _has_what_its_kind_needs(self) -> "SourceConfig":
+        if self.kind in ("files", "folder") and not self.paths:
+            raise ValueError(f"source.kind is {self.kind}, so source.paths must name at least one path")
+        if self.kind == "sql" and not (self.url and self.query):
+            raise ValueError("source.kind is sql, so source.url and source.query must both be set")
+        return self
+
+
+class SchemaConfig(Section):
+    """Roles of columns. Only time and target are compulsory; the rest is inferred from the first batch."""
+
+    time: str
+    target: str
+    time_format: str | None = None
+    missing_target: float | str | None = None
+    positive: float | str | None = None
+    id: str | None = None
+    numeric: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    dates: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    missing_values: tuple[str, ...] = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
+
+
+class BatchConfig(Section):
+    """How the stream is cut."""
+
+    rows: int | None = Field(None, ge=1)
+    period: Literal["day", "week", "month", "quarter", "year"] | None = None
+    min_rows: int = Field(20, ge=1)
+
+    @model_validator(mode="after")
+    def _is_cut_one_way(self) -> "BatchConfig":
+        if self.rows and self.period:
+            raise ValueError("batch.rows and batch.period are both set; set one of them to null")
+        return self
+
+
+class RangeRule(Section):
+    """A column's cells lie between ``min`` and ``max``, both included."""
+
+    column: str
+    min: float | None = None
+    max: float | None = None
+
+
+class AllowedRule(Section):
+    """A column's cells are one of ``allowed``."""
+
+    column: str
+    allowed: tuple[str | int | float, ...]
+
+
+class OrderRule(Section):
+    """Where both are known, ``later`` is not before (or below) ``earlier``."""
+
+    earlier: str
+    later: str
+
+
+class QualityConfig(Section):
+    """Thresholds of the quality checks, and what cleaning does about a breach."""
+
+    min_completeness: float = Field(0.5, ge=0, le=1)
+    min_validity: float = Field(0.95, ge=0, le=1)
+    min_uniqueness: float = Field(0.5, ge=0, le=1)
+    min_consistency: float = Field(0.95, ge=0, le=1)
+    reject_validity: float = Field(0.2, ge=0, le=1)
+    max_quarantined: float = Field(0.5, ge=0, le=1)
+    duplicates: Literal["keep", "quarantine"] = "keep"
+    ranges: tuple[RangeRule, ...] = ()
+    allowed: tuple[AllowedRule, ...] = ()
+    orders: tuple[OrderRule, ...] = ()
+
+
+class Ratio(Section):
+    """``numerator`` divided by ``denominator``; missing where the denominator is 0."""
+
+    numerator: str
+    denominator: str
+
+
+class Duration(Section):
+    """Days from ``start`` to ``end``."""
+
+    start: str
+    end: str
+
+
+class FeaturesConfig(Section):
+    """Engineered features. Date parts that history does not cover yet do harm, so none is on by default."""
+
+    date_parts: dict[str, tuple[Literal["year", "month", "day", "weekday", "hour"], ...]] = {}
+    durations: tuple[Duration, ...] | Literal["auto"] = "auto"
+    ratios: tuple[Ratio, ...] = ()
+
+
+class TrainingConfig(Section):
+    """The rows that models learn from."""
+
+    window_batches: int = Field(24, ge=1)
+    max_rows: int = Field(20_000, ge=50)
+    holdout_share: float = Field(0.25, gt=0, lt=0.9)
+    folds: int = Field(3, ge=1, le=10)
+    gap: str = "0D"
+    decision: Literal["f1", "accuracy"] = "f1"
+    threads: int = Field(2, ge=1)
+
+    @field_validator("gap")
+    @classmethod
+    def _is_a_duration(cls, gap: str) -> str:
+        import re
+
+        if not re.fullmatch(r"\d+(\.\d+)?\s*(D|h|min|s)", gap):
+            raise ValueError(f"'{gap}' is no duration; write a number and D, h, min or s, such as 30D")
+        return gap
+
+
+class SearchConfig(Section):
+    """The search over variants, families and parameters."""
+
+    trials: int = Field(20, ge=1)
+    seconds: float | None = Field(None, gt=0)
+    families: tuple[str, ...] = ("prior", "linear", "knn", "tree", "extra_trees", "lightgbm")
+    variants: tuple[str, ...] = ("onehot", "target", "native", "spelling")
+    finalists: int = Field(4, ge=1)
+
+
+class PromotionConfig(Section):
+    """When a version is registered, replaced or retired."""
+
+    confidence: float = Field(0.9, gt=0.5, lt=1)
+    max_active: int = Field(8, ge=2)
+
+
+class SelectionConfig(Section):
+    """How the version that serves a request is chosen."""
+
+    mode: Literal["plan", "single"] = "plan"
+    half_life: float = Field(4.0, gt=0)
+    margin: float = Field(1.0, ge=0)
+    min_examples: int = Field(12, ge=2)
+    sparse_share: float = Field(0.25, gt=0, le=1)
+    anomalous_cells: int = Field(1, ge=1)
+
+
+class ReportConfig(Section):
+    """The summary."""
+
+    shap_rows: int = Field(300, ge=10)
+    max_shap_seconds: float = Field(60.0, gt=0)
+
+
+class Config(Section):
+    """Everything a run depends on."""
+
+    task: Literal["auto", "binary", "multiclass", "regression"] = "auto"
+    metric: str = "auto"
+    seed: int = 7
+    state_dir: Path = Path("state")
+    data_dir: Path = Path(".")
+    database_url: str | None = None
+    source: SourceConfig = SourceConfig()
+    schema_: SchemaConfig = Field(alias="schema")
+    batch: BatchConfig = BatchConfig(rows=5_000)
+    quality: QualityConfig = QualityConfig()
+    features: FeaturesConfig = FeaturesConfig()
+    training: TrainingConfig = TrainingConfig()
+    search: SearchConfig = SearchConfig()
+    promotion: PromotionConfig = PromotionConfig()
+    selection: SelectionConfig = SelectionConfig()
+    report: ReportConfig = ReportConfig()
+
+
+def load_config(path: str | Path = "config.yaml", overrides: Sequence[str] = ()) -> Config:
+    """Return the configuration in the file at ``path`` with ``key.sub=value`` overrides laid over it.
+
+    Raises ConfigError naming the file, the key, the value and the fix; an unknown key is refused with the nearest
+    known one.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    path = Path(path)
+    known = known_keys(Config)
+    try:
+        stated = OmegaConf.create(_read_yaml(path))
+        for override in overrides:
+            key = override.partition("=")[0]
+            if "=" not in override or not key:
+                raise ConfigError(f"'{override}' is no override; write key=value, such as search.trials=20.")
+            _check_known(key, known, "the command line")
+        laid_over = OmegaConf.from_dotlist(list(overrides))
+        merged = OmegaConf.to_container(OmegaConf.merge(stated, laid_over), resolve=True)
+        _choose_batch_cut(merged, OmegaConf.to_container(laid_over))
+    except (OmegaConfBaseException, yaml.YAMLError) as error:
+        raise ConfigError(f"An override or '{path}' cannot be read: {_first_line(error)}.") from error
+    assert isinstance(merged, dict)
+    for key in _dotted(merged):
+        _check_known(key, known, f"'{path}'")
+    try:
+        return Config.model_validate(merged)
+    except ValidationError as error:
+        raise ConfigError(_describe(error, path)) from error
+
+
+def known_keys(section: type[Section], prefix: str = "") -> dict[str, bool]:
+    """Return every dotted key of a section, with True where it is a section of its own.
+
+    >>> known_keys(BatchConfig, "batch.")
+    {'batch.rows': False, 'batch.period': False, 'batch.min_rows': False}
+    """
+    keys: dict[str, bool] = {}
+    for name, field in section.model_fields.items():
+        key = f"{prefix}{field.alias or name}"
+        kind = field.annotation
+        keys[key] = isinstance(kind, type) and issubclass(kind, Section)
+        if isinstance(kind, type) and issubclass(kind, Section):
+            keys |= known_keys(kind, f"{key}.")
+    return keys
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        stated = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"The configuration '{path}' does not exist; name another with --config PATH.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The configuration '{path}' cannot be read: {_first_line(error)}.") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"The configuration '{path}' is not valid YAML: {' '.join(str(error).split())}.") from error
+    if stated is None:
+        return {}
+    if not isinstance(stated, dict):
+        raise ConfigError(f"The configuration '{path}' holds a {type(stated).__name__}; it must hold keys and values.")
+    return stated
+
+
+def _choose_batch_cut(merged: Any, overrides: Any) -> None:
+    """Overriding one way to cut batches switches the other one off; stating neither keeps the default."""
+    batch = merged.get("batch")
+    if not isinstance(batch, dict):
+        return
+    overridden = overrides.get("batch", {})
+    for chosen, other in (("rows", "period"), ("period", "rows")):
+        if overridden.get(chosen) is not None and overridden.get(other) is None:
+            batch[other] = None
+    if not batch.get("period"):
+        batch.setdefault("rows", Config.model_fields["batch"].default.rows)
+
+
+def _dotted(tree: dict[str, Any], prefix: str = "") -> list[str]:
+    free = ("features.date_parts",)
+    keys = []
+    for name, value in tree.items():
+        key = f"{prefix}{name}"
+        keys += _dotted(value, f"{key}.") if isinstance(value, dict) and key not in free else [key]
+    return keys
+
+
+def _check_known(key: str, known: dict[str, bool], where: str) -> None:
+    if key in known or key.startswith("features.date_parts."):
+        return
+    nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]
+    raise ConfigError(f"Unknown key '{key}' in {where}; did you mean '{nearest}'?")
+
+
+def _describe(error: ValidationError, path: Path) -> str:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"]) or "the configuration"
+    if first["type"] == "missing":
+        return f"The key '{key}' is compulsory and missing from '{path}'; state it there or as {key}=... ."
+    message = first["msg"].removeprefix("Value error, ")
+    shown = "" if isinstance(first["input"], dict | Section) else f" (found {first['input']!r})"
+    return f"The key '{key}' in '{path}' or its override is not usable: {message}{shown}."
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__

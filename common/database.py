@@ -1,0 +1,90 @@
+"""The catalogue: one SQL database, each package owning its tables, written in one commit per update."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from common.errors import StateError
+from common.files import compute_digest
+
+metadata = sa.MetaData()
+
+VOLATILE = {"volatile": True}
+"""Column ``info`` for clock times, durations and memory: what two runs on the same data may differ in."""
+
+
+def utc_now() -> datetime:
+    """Return the present time in UTC, without a zone, as every catalogue column holds it."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def created_at() -> sa.Column[datetime]:
+    """Return the column that says when a row was written."""
+    return sa.Column("created_at", sa.DateTime, nullable=False, default=utc_now, info=VOLATILE)
+
+
+def connect(url: str) -> Engine:
+    """Return an engine on the catalogue at ``url``, its tables created.
+
+    SQLite runs in WAL mode, so that inference reads while an update commits.
+    """
+    engine = sa.create_engine(url)
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+    try:
+        metadata.create_all(engine)
+    except sa.exc.SQLAlchemyError as error:
+        reason = str(error.__cause__ or error).splitlines()[0]
+        shown = engine.url.render_as_string(hide_password=True)
+        raise StateError(f"The catalogue at '{shown}' cannot be opened ({reason}); check database_url.") from error
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA busy_timeout=30000")
+
+
+class Draft:
+    """The rows one update will write, held back until its single commit makes them all visible."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, list[dict[str, Any]]] = {}
+
+    def add(self, table: sa.Table, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Hold rows for ``table``, in the order in which they are to be written."""
+        self._rows.setdefault(table.name, []).extend(dict(row) for row in rows)
+
+    def commit(self, engine: Engine) -> None:
+        """Write everything in one transaction, parents before children."""
+        with engine.begin() as connection:
+            for table in metadata.sorted_tables:
+                if rows := self._rows.get(table.name):
+                    connection.execute(table.insert(), rows)
+        self._rows.clear()
+
+
+def read_rows(engine: Engine, query: sa.Select[Any]) -> list[dict[str, Any]]:
+    """Return the rows of a query as dictionaries."""
+    with engine.connect() as connection:
+        return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def compute_catalogue_digests(engine: Engine) -> dict[str, str]:
+    """Return a digest per table over everything but its volatile columns.
+
+    Two catalogues with equal digests hold the same decisions: what replay and the kill tests compare.
+    """
+    digests = {}
+    for table in metadata.sorted_tables:
+        columns = [column for column in table.columns if not column.info.get("volatile")]
+        if not columns:
+            continue
+        rows = sorted(repr(tuple(row.values())) for row in read_rows(engine, sa.select(*columns)))
+        digests[table.name] = compute_digest("\n".join(rows).encode())
+    return digests

@@ -1,0 +1,90 @@
+"""Big things are files named by their content: written to a temporary name, synced, then renamed."""
+
+import hashlib
+import io
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from common.errors import StateError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def compute_digest(content: bytes) -> str:
+    """Return the SHA-256 of ``content`` in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def save_atomically(path: Path, content: bytes) -> None:
+    """Write ``content`` so that ``path`` holds either its old bytes or all the new ones, whatever happens."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename inside ``folder`` survive a power cut (a no-op where folders cannot be opened)."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+class FileStore:
+    """Immutable files under one folder, each named by the SHA-256 of its content.
+
+    Saving the same content twice keeps one file, so a retry after a kill doubles nothing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, name: str) -> Path:
+        """Return where the file of that name lies, whether or not it exists."""
+        return self.folder / name[:2] / name
+
+    def save(self, content: bytes, suffix: str) -> str:
+        """Store ``content`` and return its name: digest plus ``suffix`` (such as '.parquet')."""
+        name = compute_digest(content) + suffix
+        if not self.path(name).exists():
+            save_atomically(self.path(name), content)
+        return name
+
+    def load(self, name: str) -> bytes:
+        """Return the content of a stored file; StateError where it is missing or was altered."""
+        path = self.path(name)
+        try:
+            content = path.read_bytes()
+        except OSError:
+            raise StateError(f"The stored file '{path}' is missing; restore it from a backup of the state.") from None
+        if compute_digest(content) != name.partition(".")[0]:
+            raise StateError(f"The stored file '{path}' was altered; restore it from a backup of the state.")
+        return content
+
+    def save_table(self, table: "pd.DataFrame") -> str:
+        """Store a table as Parquet and return its name."""
+        buffer = io.BytesIO()
+        table.to_parquet(buffer, index=False, compression="zstd")
+        return self.save(buffer.getvalue(), ".parquet")
+
+    def load_table(self, name: str, columns: list[str] | None = None) -> "pd.DataFrame":
+        """Return a stored table, or some of its columns."""
+        import pandas as pd
+
+        return pd.read_parquet(io.BytesIO(self.load(name)), columns=columns)

@@ -1,0 +1,73 @@
+"""What each stage of a run costs: seconds, processor seconds and peak memory, kept in the catalogue."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+
+from common.database import VOLATILE, created_at, metadata
+
+performance_table = sa.Table(
+    "performance",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, info=VOLATILE),
+    sa.Column("command", sa.String, nullable=False, info=VOLATILE),
+    sa.Column("subject", sa.String, nullable=False, info=VOLATILE),
+    sa.Column("stage", sa.String, nullable=False, info=VOLATILE),
+    sa.Column("seconds", sa.Float, nullable=False, info=VOLATILE),
+    sa.Column("cpu_seconds", sa.Float, nullable=False, info=VOLATILE),
+    sa.Column("peak_mb", sa.Float, nullable=False, info=VOLATILE),
+    sa.Column("rows", sa.Integer, nullable=False, info=VOLATILE),
+    created_at(),
+)
+
+
+@dataclass(frozen=True)
+class StageCost:
+    """The cost of one stage. ``peak_mb`` is the process's highest resident memory up to the stage's end."""
+
+    stage: str
+    seconds: float
+    cpu_seconds: float
+    peak_mb: float
+
+
+@dataclass
+class Stopwatch:
+    """Measures the stages of one run in the order in which they end."""
+
+    costs: list[StageCost] = field(default_factory=list)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Measure the block under a stage's name, also when it fails."""
+        started, cpu_started = time.perf_counter(), time.process_time()
+        try:
+            yield
+        finally:
+            seconds = time.perf_counter() - started
+            self.costs.append(StageCost(name, seconds, time.process_time() - cpu_started, measure_peak_mb()))
+
+    def rows(self, command: str, subject: str, rows: int) -> list[dict[str, object]]:
+        """Return the catalogue rows of this run. ``subject`` is the batch or the request."""
+        return [
+            {"command": command, "subject": subject, "stage": cost.stage, "seconds": cost.seconds,
+             "cpu_seconds": cost.cpu_seconds, "peak_mb": cost.peak_mb, "rows": rows}
+            for cost in self.costs
+        ]  # fmt: skip
+
+
+def measure_peak_mb() -> float:
+    """Return the highest resident memory of this process so far, in MB (1e6 bytes)."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        import psutil
+
+        return float(psutil.Process().memory_info().peak_wset) / 1e6
+    import sys
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak / 1e3

@@ -1,0 +1,88 @@
+"""What inputs normally look like: the ground on which rows of a request are called sparse or anomalous."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+TAIL = 0.001
+"""Share of the training cells cut off at each end before the range is measured."""
+SLACK = 0.5
+"""A number may lie outside that range by this share of its width before it is called out of range."""
+
+
+@dataclass(frozen=True)
+class NumericReference:
+    """The normal range, centre and spread of a numeric feature, and how often it is missing."""
+
+    low: float
+    high: float
+    mean: float
+    deviation: float
+    missing_share: float
+
+
+@dataclass(frozen=True)
+class LevelReference:
+    """The known levels of a categorical feature and how often it is missing."""
+
+    levels: frozenset[str]
+    missing_share: float
+
+
+@dataclass(frozen=True)
+class InputReference:
+    """Normal inputs, by feature; fitted on the rows that the active versions were trained on."""
+
+    numeric: Mapping[str, NumericReference]
+    categorical: Mapping[str, LevelReference]
+
+    def to_json(self) -> bytes:
+        """Return the reference as canonical JSON."""
+        described = {
+            "numeric": {name: vars(reference) for name, reference in self.numeric.items()},
+            "categorical": {
+                name: {"levels": sorted(reference.levels), "missing_share": reference.missing_share}
+                for name, reference in self.categorical.items()
+            },
+        }
+        return json.dumps(described).encode()
+
+    @classmethod
+    def from_json(cls, content: bytes) -> "InputReference":
+        """Return the reference that ``to_json`` described."""
+        described: dict[str, Any] = json.loads(content)
+        return cls(
+            {name: NumericReference(**stored) for name, stored in described["numeric"].items()},
+            {
+                name: LevelReference(frozenset(stored["levels"]), stored["missing_share"])
+                for name, stored in described["categorical"].items()
+            },
+        )
+
+
+def fit_input_reference(features: pd.DataFrame) -> InputReference:
+    """Learn what is normal from (n_rows, n_features) training rows."""
+    numeric, categorical = {}, {}
+    for name in features:
+        cells = features[name]
+        missing = float(cells.isna().mean())
+        if pd.api.types.is_numeric_dtype(cells):
+            numeric[str(name)] = _fit_numeric(cells.dropna().to_numpy(), missing)
+        else:
+            categorical[str(name)] = LevelReference(frozenset(cells.dropna().unique()), missing)
+    return InputReference(numeric, categorical)
+
+
+def _fit_numeric(known: np.ndarray, missing: float) -> NumericReference:
+    if not len(known):
+        return NumericReference(-np.inf, np.inf, 0.0, 1.0, missing)
+    low, high = np.quantile(known, [TAIL, 1 - TAIL])
+    slack = SLACK * (high - low) or max(1.0, abs(float(low)))
+    deviation = float(known.std())
+    return NumericReference(
+        float(low - slack), float(high + slack), float(known.mean()), deviation if deviation > 0 else 1.0, missing
+    )

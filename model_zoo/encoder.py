@@ -1,0 +1,134 @@
+"""A fitted preprocessing variant: turns the feature table of any rows into the numbers its family learned on."""
+
+import json
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from common.task import Task
+from model_zoo.encoded import EncodedTable
+from model_zoo.variants import MAX_ONEHOT_LEVELS, Recipe, get_variant
+
+if TYPE_CHECKING:
+    from sklearn.compose import ColumnTransformer
+
+CLIP = 10.0
+"""Scaled values are held within this many standard deviations, so that one absurd cell cannot blow up a product."""
+
+TRUSTED_TYPES = (
+    "model_zoo.spelling.SpellingEncoder",
+    "numpy.dtype",
+    "pandas.Index",
+    "sklearn.compose._column_transformer.ColumnTransformer",
+    "sklearn.model_selection._split.KFold",
+    "sklearn.model_selection._split.StratifiedKFold",
+)
+"""Types an encoder may hold beyond what skops trusts by itself; audited by hand, never extended from a file."""
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A variant fitted on past rows. ``transformer`` is None where there is no column to encode."""
+
+    variant: str
+    numeric: tuple[str, ...]
+    categorical: tuple[str, ...]
+    transformer: "ColumnTransformer | None"
+    names: tuple[str, ...]
+
+    def encode(self, features: pd.DataFrame) -> EncodedTable:
+        """Return the encoded rows (n_rows, n_encoded).
+
+        Columns are taken by name: others are ignored, and one that is absent counts as missing in every row.
+        """
+        if self.transformer is None:
+            return self._wrap(np.zeros((len(features), 0), dtype=np.float32))
+        return self._wrap(self.transformer.transform(self._select(features)))
+
+    def dump(self) -> dict[str, bytes]:
+        """Return the encoder as files: readable JSON and, where there is a transformer, a skops archive."""
+        from model_zoo.skops_bytes import dump_object
+
+        described = {"variant": self.variant, "numeric": self.numeric, "categorical": self.categorical,
+                     "names": self.names}  # fmt: skip
+        parts = {"encoder.json": json.dumps(described, sort_keys=True).encode()}
+        return parts if self.transformer is None else parts | {"encoder.skops": dump_object(self.transformer)}
+
+    @classmethod
+    def load(cls, parts: Mapping[str, bytes]) -> "Encoder":
+        """Return the encoder that ``dump`` described; types outside TRUSTED_TYPES are refused unread."""
+        from model_zoo.skops_bytes import load_object
+
+        described = json.loads(parts["encoder.json"])
+        archive = parts.get("encoder.skops")
+        return cls(
+            variant=described["variant"],
+            numeric=tuple(described["numeric"]),
+            categorical=tuple(described["categorical"]),
+            names=tuple(described["names"]),
+            transformer=None if archive is None else load_object(archive, TRUSTED_TYPES),
+        )
+
+    def _select(self, features: pd.DataFrame) -> pd.DataFrame:
+        table = features.reindex(columns=[*self.numeric, *self.categorical])
+        return table.astype(dict.fromkeys(self.numeric, "float64") | dict.fromkeys(self.categorical, "str"))
+
+    def _wrap(self, values: np.ndarray) -> EncodedTable:
+        variant = get_variant(self.variant)
+        limit = float(np.finfo(np.float32).max) if variant.keeps_missing else CLIP
+        bounded = np.clip(np.asarray(values, dtype=np.float64), -limit, limit)
+        coded = range(len(self.numeric), len(self.names)) if variant.category_codes else ()
+        return EncodedTable(np.ascontiguousarray(bounded, dtype=np.float32), self.names, tuple(coded))
+
+
+def fit_encoder(
+    variant: str, features: pd.DataFrame, target: np.ndarray, task: Task, seed: int
+) -> tuple[Encoder, EncodedTable]:
+    """Fit a variant on (n_rows, n_features) past rows; return it and those rows encoded.
+
+    The encoded rows are not ``encoder.encode(features)`` where the variant looks at the target: there each row is
+    encoded without its own target, so that nothing leaks into what the family learns.
+    """
+    numeric = [name for name in features if pd.api.types.is_numeric_dtype(features[name])]
+    levels = {name: features[name].nunique() for name in features if name not in numeric}
+    recipe = Recipe(
+        numeric=numeric,
+        few_levels=[name for name, count in levels.items() if count <= MAX_ONEHOT_LEVELS],
+        many_levels=[name for name, count in levels.items() if count > MAX_ONEHOT_LEVELS],
+        task=task,
+        target_folds=_count_target_folds(target, task),
+        n_rows=len(features),
+        seed=seed,
+    )
+    empty = Encoder(variant, tuple(numeric), tuple(recipe.categorical), None, ())
+    if not len(features.columns):
+        return empty, empty.encode(features)
+    transformer = get_variant(variant).build(recipe)
+    with warnings.catch_warnings():  # a class rarer than the number of folds is expected, and harmless here
+        warnings.filterwarnings("ignore", message="The least populated class")
+        values = transformer.fit_transform(empty._select(features), _for_encoding(target, recipe))
+    names = tuple(str(name) for name in transformer.get_feature_names_out())
+    encoder = Encoder(variant, empty.numeric, empty.categorical, transformer, names)
+    return encoder, encoder._wrap(values)
+
+
+def _for_encoding(target: np.ndarray, recipe: Recipe) -> np.ndarray:
+    return target.astype(int) if recipe.encodes_classes else target.astype(float)
+
+
+def _count_target_folds(target: np.ndarray, task: Task) -> int:
+    """Return how many stratified folds the rarest workable split allows; 0 where there is one class only."""
+    if not task.is_classification:
+        return min(5, len(target))
+    counts = np.unique(target, return_counts=True)[1]
+    return 0 if len(counts) < 2 or counts.max() < 2 else int(min(5, counts.max()))
+
+
+def has_many_levels(features: pd.DataFrame) -> bool:
+    """Return whether a text column has more levels than one-hot keeps, so that 'spelling' differs from 'onehot'."""
+    text: list[Any] = [name for name in features if not pd.api.types.is_numeric_dtype(features[name])]
+    return any(features[name].nunique() > MAX_ONEHOT_LEVELS for name in text)

@@ -1,0 +1,125 @@
+"""Nearest neighbours by brute force on dense float32 columns, the fastest exact search at these widths."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from model_zoo.arrays import dump_arrays, load_arrays
+from model_zoo.family import Estimator, Family, Sample
+from model_zoo.scaling import Scaling, fit_scaling
+from model_zoo.search import Params, Space, read_params
+
+SOFTENING = 0.1
+
+
+@dataclass(frozen=True)
+class KnnParams:
+    """``neighbours`` votes a row, weighted "uniform" or by "distance", from the newest ``max_rows`` rows."""
+
+    neighbours: int = 25
+    weighting: str = "distance"
+    max_rows: int = 10_000
+
+
+@dataclass(frozen=True)
+class Neighbourhood:
+    """The remembered rows, oldest first: ``rows`` (n_rows, n_columns) scaled float32, their targets and weights."""
+
+    scaling: Scaling
+    rows: np.ndarray
+    target: np.ndarray
+    weights: np.ndarray
+
+    @cached_property
+    def index(self) -> Any:
+        """The search over ``rows``, built once a process."""
+        from sklearn.neighbors import NearestNeighbors
+
+        return NearestNeighbors(algorithm="brute").fit(self.rows)
+
+
+class NearestNeighbours(Family):
+    """Remembers rows and lets the nearest ones vote; forgets the oldest when new ones come."""
+
+    name = "knn"
+    settings = KnnParams
+    variants = ("target", "spelling")
+    can_update = True
+
+    def draw(self, space: Space) -> Params:
+        """Search votes and memory.
+
+        Below 5 neighbours a probability has too few values to be worth a log-loss; above 200 (or a fifth of the rows)
+        the vote is close to the prior. Predicting costs a pass over all rows kept, so 20,000 is the most (about 10,000
+        rows a second on one core).
+        """
+        most = min(200, max(25, space.n_rows // 5))
+        return {
+            "neighbours": space.integer("neighbours", 5, most, log=True),
+            "weighting": space.choice("weighting", ["distance", "uniform"]),
+            "max_rows": space.choice("max_rows", [5_000, 10_000, 20_000]),
+        }
+
+    def find_classes(self, sample: Sample) -> tuple[int, ...]:
+        """Return every class code: a vote needs no fitting, so an update may bring any class."""
+        return tuple(range(sample.n_classes)) if sample.task.is_classification else ()
+
+    def learn(self, sample: Sample, settings: KnnParams, *, seed: int, threads: int) -> Neighbourhood:  # noqa: ARG002
+        """Remember the newest rows."""
+        scaling = fit_scaling(sample.table.values)
+        newest = slice(-settings.max_rows, None)
+        return Neighbourhood(scaling, *(part[newest] for part in _remember(sample, scaling)))
+
+    def relearn(self, estimator: Estimator, sample: Sample, settings: KnnParams, *, seed: int,  # noqa: ARG002
+                threads: int) -> Neighbourhood:  # noqa: ARG002 # fmt: skip
+        """Append the new rows and forget the oldest beyond ``max_rows``; the scaling stays, so distances compare."""
+        old = estimator.learned
+        newest = slice(-settings.max_rows, None)
+        pairs = zip((old.rows, old.target, old.weights), _remember(sample, old.scaling), strict=True)
+        return Neighbourhood(old.scaling, *(np.concatenate(pair)[newest] for pair in pairs))
+
+    def answer(self, estimator: Estimator, values: np.ndarray) -> np.ndarray:
+        """Return the mean target of the neighbours, or their votes with one more vote by the class shares."""
+        learned, params = estimator.learned, read_params(KnnParams, estimator.params)
+        votes, nearest = _find_votes(learned, params, learned.scaling.apply(values).astype(np.float32))
+        if not estimator.task.is_classification:
+            return (votes * learned.target[nearest]).sum(axis=1)
+        labels = learned.target[nearest]
+        shares = np.stack([(votes * (labels == code)).sum(axis=1) for code in estimator.classes], axis=1)
+        n_votes = votes.shape[1]
+        return (n_votes * shares + estimator.baseline.shares) / (n_votes + 1)
+
+    def dump_learned(self, learned: Neighbourhood) -> dict[str, bytes]:
+        """Return the arrays."""
+        scaling = vars(learned.scaling)
+        return {"knn.npz": dump_arrays(rows=learned.rows, target=learned.target, weights=learned.weights, **scaling)}
+
+    def load_learned(self, parts: Mapping[str, bytes]) -> Neighbourhood:
+        """Return the rows in the arrays."""
+        arrays = load_arrays(parts["knn.npz"])
+        rows, target, weights = (arrays.pop(name) for name in ("rows", "target", "weights"))
+        return Neighbourhood(Scaling(**arrays), rows, target, weights)
+
+
+def _remember(sample: Sample, scaling: Scaling) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    weights = np.ones(len(sample)) if sample.weights is None else sample.weights
+    return scaling.apply(sample.table.values).astype(np.float32), sample.target, weights
+
+
+def _find_votes(learned: Neighbourhood, params: KnnParams, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return votes that sum to 1 and the positions of the neighbours that cast them, both (n_rows, n_neighbours).
+
+    A vote by distance is 1 / (d / r + 0.1) with r the distance of the farthest neighbour: it has no unit, and rows at
+    distance 0 outvote the farthest one elevenfold and no more.
+    """
+    n_neighbours = min(params.neighbours, len(learned.rows))
+    distances, nearest = learned.index.kneighbors(rows, n_neighbours)
+    votes = learned.weights[nearest]
+    if params.weighting == "distance":
+        radius = np.maximum(distances[:, -1:], np.finfo(np.float32).tiny)
+        votes = votes / (distances / radius + SOFTENING)
+    total = votes.sum(axis=1, keepdims=True)
+    return np.divide(votes, total, out=np.full_like(votes, 1 / n_neighbours), where=total > 0), nearest

@@ -1,0 +1,170 @@
+"""A fitted candidate: encoder and estimator together, from a feature table to predictions, as files and back."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from common.task import Task
+from model_zoo import get_family
+from model_zoo.candidate import Candidate
+from model_zoo.encoded import EncodedTable
+from model_zoo.encoder import Encoder, fit_encoder
+
+PROTOCOL = 1
+"""Version of the files that ``dump`` writes; it rises when an older reader could not understand them."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A candidate fitted on past rows.
+
+    ``classes`` are the labels in code order it was fitted for; ``class_weights`` were given to the rows of each class
+    and are taken out of the probabilities again; ``threshold`` is the least probability of the positive class at which
+    a binary answer is positive; ``features`` are the columns it reads.
+    """
+
+    candidate: Candidate
+    task: Task
+    classes: tuple[str, ...]
+    features: tuple[str, ...]
+    encoder: Encoder
+    estimator: Any
+    class_weights: tuple[float, ...] = ()
+    threshold: float = 0.5
+
+    def predict(self, features: pd.DataFrame) -> np.ndarray:
+        """Return probabilities (n_rows, n_classes) or, for a regression, predictions (n_rows,)."""
+        return self.predict_encoded(self.encoder.encode(features))
+
+    def predict_encoded(self, table: EncodedTable) -> np.ndarray:
+        """Return what ``predict`` does for rows that are encoded already."""
+        family = get_family(self.candidate.family)
+        predicted = family.predict(self.estimator, table)
+        return remove_class_weights(predicted, self.class_weights) if self.class_weights else predicted
+
+    def with_threshold(self, threshold: float) -> "Model":
+        """Return this model with another threshold for a positive answer."""
+        return replace(self, threshold=threshold)
+
+    def dump(self) -> dict[str, bytes]:
+        """Return the model as named files without pickle."""
+        described = {
+            "protocol": PROTOCOL,
+            "family": self.candidate.family,
+            "variant": self.candidate.variant,
+            "params": dict(self.candidate.params),
+            "task": self.task.value,
+            "classes": self.classes,
+            "features": self.features,
+            "class_weights": self.class_weights,
+            "threshold": self.threshold,
+        }
+        estimator = get_family(self.candidate.family).dump(self.estimator)
+        return {
+            "model.json": json.dumps(described, sort_keys=True).encode(),
+            **self.encoder.dump(),
+            **{f"estimator/{name}": content for name, content in estimator.items()},
+        }
+
+    @classmethod
+    def load(cls, parts: Mapping[str, bytes]) -> "Model":
+        """Return the model that ``dump`` described; ValueError for a newer protocol than this code knows."""
+        described = json.loads(parts["model.json"])
+        if described["protocol"] > PROTOCOL:
+            raise ValueError(f"protocol {described['protocol']} is newer than {PROTOCOL}, which this Switchyard reads")
+        prefix = "estimator/"
+        files = {name.removeprefix(prefix): content for name, content in parts.items() if name.startswith(prefix)}
+        return cls(
+            candidate=Candidate(described["family"], described["variant"], described["params"]),
+            task=Task(described["task"]),
+            classes=tuple(described["classes"]),
+            features=tuple(described["features"]),
+            encoder=Encoder.load(parts),
+            estimator=get_family(described["family"]).load(files),
+            class_weights=tuple(described["class_weights"]),
+            threshold=described["threshold"],
+        )
+
+
+def fit_model(
+    candidate: Candidate,
+    features: pd.DataFrame,
+    target: np.ndarray,
+    task: Task,
+    classes: Sequence[str],
+    seed: int,
+    threads: int = 1,
+    encoded: tuple[Encoder, EncodedTable] | None = None,
+) -> Model:
+    """Fit a candidate on (n_rows, n_features) past rows with their targets (class codes or numbers).
+
+    ``encoded`` takes the variant fitted on exactly these rows before, so that many candidates share one encoding.
+    """
+    encoder, table = encoded or fit_encoder(candidate.variant, features, target, task, seed)
+    family = get_family(candidate.family)
+    weights = compute_class_weights(target, task, len(classes), float(candidate.params.get("balance", 0.0)))
+    estimator = family.fit(
+        table,
+        target,
+        task=task,
+        n_classes=len(classes),
+        params={name: setting for name, setting in candidate.params.items() if name != "balance"},
+        seed=seed,
+        threads=threads,
+        weights=np.asarray(weights)[target.astype(int)] if weights else None,
+    )
+    return Model(candidate, task, tuple(classes), tuple(features.columns), encoder, estimator, weights)
+
+
+def update_model(model: Model, features: pd.DataFrame, target: np.ndarray, seed: int, threads: int = 1) -> Model:
+    """Return a model that has also learned from new rows; ``model`` itself stays as it is.
+
+    Only for families that can update; targets are coded by ``model.classes``.
+    """
+    weights = np.asarray(model.class_weights)[target.astype(int)] if model.class_weights else None
+    family = get_family(model.candidate.family)
+    table = model.encoder.encode(features)
+    estimator = family.update(model.estimator, table, target, seed=seed, threads=threads, weights=weights)
+    return replace(model, estimator=estimator)
+
+
+def compute_class_weights(target: np.ndarray, task: Task, n_classes: int, balance: float) -> tuple[float, ...]:
+    """Return a weight per class, its inverse share to the power ``balance``; empty where nothing is to be weighted.
+
+    >>> compute_class_weights(np.array([0, 0, 0, 1]), Task.BINARY, 2, 0.5)
+    (0.816..., 1.414...)
+    """
+    if not task.is_classification or balance == 0:
+        return ()
+    counts = np.bincount(target.astype(int), minlength=n_classes)
+    shares = np.where(counts > 0, counts, len(target) / n_classes) / len(target)
+    return tuple(float(weight) for weight in (1.0 / (n_classes * shares)) ** balance)
+
+
+def remove_class_weights(probabilities: np.ndarray, weights: Sequence[float]) -> np.ndarray:
+    """Return probabilities (n_rows, n_classes) as they would be without class weights.
+
+    Weighting the rows of a class multiplies its odds; dividing by the weight restores them, so that balanced training
+    does not inflate the probabilities of rare classes. Source: Elkan (2001), theorem 2.
+    """
+    corrected = probabilities / np.asarray(weights)
+    return corrected / corrected.sum(axis=1, keepdims=True)
+
+
+def align_classes(probabilities: np.ndarray, known: Sequence[str], wanted: Sequence[str]) -> np.ndarray:
+    """Return probabilities (n_rows, len(wanted)) in the order of ``wanted``; a class not known yet gets 0.
+
+    >>> align_classes(np.array([[0.25, 0.75]]), ["a", "b"], ["b", "c", "a"]).tolist()
+    [[0.75, 0.0, 0.25]]
+    """
+    if tuple(known) == tuple(wanted):
+        return probabilities
+    aligned = np.zeros((len(probabilities), len(wanted)))
+    for position, label in enumerate(wanted):
+        if label in known:
+            aligned[:, position] = probabilities[:, list(known).index(label)]
+    return aligned

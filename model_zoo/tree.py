@@ -1,0 +1,93 @@
+"""One decision tree: rules that people can read, and a cheap member of a blend."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from model_zoo.family import Estimator, Family, Sample
+from model_zoo.search import Params, Space
+from model_zoo.skops_bytes import dump_object, load_object
+
+TRUSTED_TYPES = ("sklearn.tree._tree.Tree", "numpy.dtype")
+"""Audited: Tree is rebuilt from arrays, and its indices are only safe because stored files are checked by hash."""
+
+
+@dataclass(frozen=True)
+class TreeParams:
+    """``pruning`` is scikit-learn's ``ccp_alpha`` as a share of the impurity of the whole sample."""
+
+    max_depth: int = 8
+    min_samples_leaf: int = 20
+    pruning: float = 1e-4
+
+
+class Tree(Family):
+    """Splits rows into leaves, each with its own shares or mean."""
+
+    name = "tree"
+    settings = TreeParams
+    variants = ("target", "onehot", "spelling")
+
+    def draw(self, space: Space) -> Params:
+        """Search the size, in the three ways it can be limited.
+
+        Beyond depth 14 a tree on some thousand rows only grows where ``min_samples_leaf`` would stop it anyway. A leaf
+        of fewer than 5 rows has no share worth the name, one of more than 200 hides a class of one row in a hundred.
+        Pruning above a hundredth of the impurity leaves a stump.
+        """
+        return {
+            "max_depth": space.integer("max_depth", 3, 14),
+            "min_samples_leaf": space.integer("min_samples_leaf", 5, 200, log=True),
+            "pruning": space.real("pruning", 1e-6, 1e-2, log=True),
+        }
+
+    def learn(self, sample: Sample, settings: TreeParams, *, seed: int, threads: int) -> Any:  # noqa: ARG002
+        """Grow and prune the tree."""
+        from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+        kind = DecisionTreeClassifier if sample.task.is_classification else DecisionTreeRegressor
+        model = kind(
+            max_depth=settings.max_depth,
+            min_samples_leaf=fit_leaf(settings.min_samples_leaf, len(sample)),
+            ccp_alpha=settings.pruning * _compute_impurity(sample),
+            random_state=seed,
+        )
+        return model.fit(sample.table.values, sample.target, sample_weight=sample.weights)
+
+    def answer(self, estimator: Estimator, values: np.ndarray) -> np.ndarray:
+        """Return the shares or the mean of the leaf that each row falls into."""
+        return predict_sklearn(estimator, values)
+
+    def dump_learned(self, learned: Any) -> dict[str, bytes]:
+        """Return the tree in skops' format."""
+        return {"tree.skops": dump_object(learned)}
+
+    def load_learned(self, parts: Mapping[str, bytes]) -> Any:
+        """Return the tree, if it holds trusted types alone."""
+        return load_object(parts["tree.skops"], TRUSTED_TYPES)
+
+
+def fit_leaf(min_rows: int, n_rows: int) -> int:
+    """Return a leaf size that a small sample can be split with: at most a tenth of it.
+
+    >>> fit_leaf(20, 5000), fit_leaf(20, 50), fit_leaf(20, 2)
+    (20, 5, 1)
+    """
+    return min(min_rows, max(1, n_rows // 10))
+
+
+def predict_sklearn(estimator: Estimator, values: np.ndarray) -> np.ndarray:
+    """Return what a scikit-learn tree or forest answers: probabilities of the classes it met, or numbers."""
+    model = estimator.learned
+    answer: np.ndarray = model.predict_proba(values) if estimator.task.is_classification else model.predict(values)
+    return answer
+
+
+def _compute_impurity(sample: Sample) -> float:
+    if sample.task.is_classification:
+        shares = np.bincount(sample.target, weights=sample.weights) / len(sample)
+        return float(1 - np.square(shares).sum())
+    mean = np.average(sample.target, weights=sample.weights)
+    return float(np.average(np.square(sample.target - mean), weights=sample.weights))

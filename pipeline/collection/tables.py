@@ -1,0 +1,41 @@
+"""The catalogue's record of batches, and raw tables in a form that Parquet holds."""
+
+import pandas as pd
+import sqlalchemy as sa
+
+from common.database import created_at, metadata
+from pipeline.collection.cells import format_cells
+
+batches = sa.Table(
+    "batches",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("origin", sa.Text, nullable=False),
+    sa.Column("by_hand", sa.Boolean, nullable=False, default=False),
+    sa.Column("file", sa.Text, nullable=False),
+    sa.Column("clean_file", sa.Text),
+    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("columns", sa.Integer, nullable=False),
+    sa.Column("start", sa.DateTime),
+    sa.Column("end", sa.DateTime),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False, default=""),
+    sa.Column("late_rows", sa.Integer, nullable=False, default=0),
+    sa.Column("quarantined", sa.Integer, nullable=False, default=0),
+    sa.Column("metaparameters", sa.JSON, nullable=False, default=dict),
+    created_at(),
+)
+"""One row a batch. ``status`` is 'accepted' or 'rejected'; ``by_hand`` marks a file given with ``update -file``, which
+the cursor knows nothing of; ``file`` names the raw Parquet file and ``clean_file`` the cleaned one."""
+
+
+def storable(table: pd.DataFrame) -> pd.DataFrame:
+    """Return ``table`` with columns of mixed cells (Excel, SQL, nested Parquet) as text, so that Parquet can hold it.
+
+    Text, numbers, booleans and dates that fill a column of their own stay what they are.
+
+    >>> storable(pd.DataFrame({"a": pd.Series([7, "8R", None], dtype=object), "b": [1.5, 2.0, 3.0]})).to_dict("list")
+    {'a': ['7', '8R', nan], 'b': [1.5, 2.0, 3.0]}
+    """
+    mixed = table.columns[table.dtypes == "object"]
+    return table.assign(**{name: format_cells(table[name]) for name in mixed})

@@ -1,0 +1,31 @@
+"""Tables of the validation: scores of versions on batches they had not learned from, and their comparisons."""
+
+import sqlalchemy as sa
+
+from common.database import metadata
+
+scores_table = sa.Table(
+    "scores",
+    metadata,
+    sa.Column("batch", sa.Integer, primary_key=True),
+    sa.Column("version", sa.String, primary_key=True),
+    sa.Column("kind", sa.String, primary_key=True),
+    sa.Column("metric", sa.String, primary_key=True),
+    sa.Column("observed", sa.Float, nullable=False),
+    sa.Column("rows", sa.Integer, nullable=False),
+)
+"""``kind`` is 'prequential' (the whole batch, before anyone learned it) or 'holdout' (its last rows, kept back)."""
+
+comparisons_table = sa.Table(
+    "comparisons",
+    metadata,
+    sa.Column("batch", sa.Integer, primary_key=True),
+    sa.Column("contender", sa.String, primary_key=True),
+    sa.Column("incumbent", sa.String, primary_key=True),
+    sa.Column("difference", sa.Float, nullable=False),
+    sa.Column("lower", sa.Float, nullable=False),
+    sa.Column("upper", sa.Float, nullable=False),
+    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("outcome", sa.String, nullable=False),
+)
+"""Mean row loss of the contender minus that of the incumbent on the same later rows, with its interval."""

@@ -1,0 +1,136 @@
+"""Generations: the whole live state after an update, and who is active in it. The newest one serves."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from common.database import Draft, read_rows
+from common.schema import Schema
+from common.state import State
+from registry.tables import events_table, generations_table, members_table, versions_table
+from registry.versions import Version, version_row
+
+
+class Role(StrEnum):
+    """What an active version is in a generation."""
+
+    CHAMPION = "champion"
+    ACTIVE = "active"
+
+
+@dataclass(frozen=True)
+class Member:
+    """An active version and its role."""
+
+    version: Version
+    role: Role
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a version: registered, promoted, replaced or retired, and why."""
+
+    version: str
+    event: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Generation:
+    """The live state as of one commit. ``reference`` and ``selector`` name stored files.
+
+    Generation 0 is the state before the first update: no schema, no cursor, no member.
+    """
+
+    number: int = 0
+    parent: int | None = None
+    cause: str = "empty"
+    batch: int | None = None
+    cursor: dict[str, Any] | None = None
+    schema: Schema | None = None
+    reference: str | None = None
+    selector: str | None = None
+    members: tuple[Member, ...] = ()
+
+    @property
+    def champion(self) -> Version | None:
+        """The version that serves by default, once there is one."""
+        return next((member.version for member in self.members if member.role is Role.CHAMPION), None)
+
+    @property
+    def versions(self) -> tuple[Version, ...]:
+        """Every active version, oldest first."""
+        return tuple(member.version for member in self.members)
+
+    def succeed(self, **changes: Any) -> "Generation":
+        """Return the next generation: this one with ``changes``, numbered on, this one its parent."""
+        return replace(self, number=self.number + 1, parent=self.number or None, **changes)
+
+
+def load_generation(state: State, number: int | None = None) -> Generation:
+    """Return a generation, by default the newest one; generation 0 where nothing was committed yet."""
+    query = sa.select(generations_table).order_by(generations_table.c.number.desc()).limit(1)
+    if number is not None:
+        query = sa.select(generations_table).where(generations_table.c.number == number)
+    rows = read_rows(state.engine, query)
+    if not rows:
+        return Generation()
+    stored = rows[0]
+    active = read_rows(
+        state.engine,
+        sa.select(versions_table, members_table.c.role)
+        .join(members_table, members_table.c.version == versions_table.c.id)
+        .where(members_table.c.generation == stored["number"])
+        .order_by(versions_table.c.number),
+    )
+    return Generation(
+        number=stored["number"],
+        parent=stored["parent"],
+        cause=stored["cause"],
+        batch=stored["batch"],
+        cursor=stored["cursor"],
+        schema=Schema.from_json(stored["schema"]) if stored["schema"] else None,
+        reference=stored["reference"],
+        selector=stored["selector"],
+        members=tuple(Member(Version.from_row(row), Role(row["role"])) for row in active),
+    )
+
+
+def draft_generation(
+    draft: Draft, generation: Generation, seed: int, new: list[Version] | None = None, events: tuple[Event, ...] = ()
+) -> None:
+    """Lay a generation, its new versions and their events into the draft of an update."""
+    draft.add(
+        generations_table,
+        [
+            {
+                "number": generation.number,
+                "parent": generation.parent,
+                "cause": generation.cause,
+                "batch": generation.batch,
+                "cursor": generation.cursor,
+                "schema": generation.schema.to_json() if generation.schema else None,
+                "reference": generation.reference,
+                "selector": generation.selector,
+                "seed": seed,
+            }
+        ],
+    )
+    draft.add(versions_table, [version_row(version) for version in new or ()])
+    draft.add(
+        members_table,
+        [
+            {"generation": generation.number, "version": member.version.id, "role": member.role.value}
+            for member in generation.members
+        ],
+    )
+    draft.add(
+        events_table,
+        [
+            {"generation": generation.number, "position": position, "version": event.version, "event": event.event,
+             "reason": event.reason}
+            for position, event in enumerate(events)
+        ],
+    )  # fmt: skip

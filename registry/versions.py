@@ -1,0 +1,82 @@
+"""Versions: fitted, registered models, their description in the catalogue and their files."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from common.errors import StateError
+from common.files import FileStore
+
+if TYPE_CHECKING:
+    from model_zoo.model import Model
+
+
+@dataclass(frozen=True)
+class Version:
+    """A registered model. ``line`` is the id of its first ancestor: updates and refits of a model stay in its line.
+
+    ``origin`` is how it came about (search, update or refit), ``updates`` how often it was continued since it was
+    last fitted from scratch; ``manifest`` names the stored file that lists its artefacts.
+    """
+
+    id: str
+    number: int
+    line: str
+    parent: str | None
+    generation: int
+    family: str
+    variant: str
+    params: Mapping[str, Any]
+    origin: str
+    updates: int
+    first_batch: int
+    last_batch: int
+    rows: int
+    threshold: float
+    manifest: str
+    bytes: int
+    fit_seconds: float
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "Version":
+        """Return the version that a row of the versions table describes."""
+        return cls(**{field.name: row[field.name] for field in fields(cls)})
+
+
+def version_row(version: Version) -> dict[str, Any]:
+    """Return the row of the versions table for a version."""
+    return {**asdict(version), "params": dict(version.params)}
+
+
+def name_version(family: str, number: int) -> str:
+    """Return the id of a version.
+
+    >>> name_version("lightgbm", 7)
+    'lightgbm-0007'
+    """
+    return f"{family}-{number:04d}"
+
+
+def save_model(files: FileStore, model: "Model") -> tuple[str, int]:
+    """Store a model's artefacts and the manifest that lists them; return the manifest's name and the total bytes."""
+    parts = model.dump()
+    stored = {name: files.save(content, _suffix(name)) for name, content in parts.items()}
+    manifest = files.save(json.dumps(stored, sort_keys=True).encode(), ".json")
+    return manifest, sum(map(len, parts.values()))
+
+
+def load_model(files: FileStore, version: Version) -> "Model":
+    """Return a version's model; every artefact's hash is checked before anything is constructed from it."""
+    from model_zoo.model import Model
+
+    manifest = json.loads(files.load(version.manifest))
+    parts = {name: files.load(stored) for name, stored in manifest.items()}
+    try:
+        return Model.load(parts)
+    except ValueError as error:
+        raise StateError(f"The version '{version.id}' cannot be loaded: {error}; update Switchyard.") from error
+
+
+def _suffix(name: str) -> str:
+    return "." + name.rpartition("/")[2].partition(".")[2]

@@ -1,5 +1,6 @@
 """Time-ordered splits: what is validated always lies after what was learned, by at least the gap."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +35,7 @@ def time_ordered_folds(times: pd.Series, folds: int, gap: str, first_share: floa
     [([0, 1, 2], [4, 5, 6]), ([0, 1, 2, 3, 4, 5], [7, 8, 9])]
     """
     edges = np.linspace(round(len(times) * first_share), len(times), folds + 1).round().astype(int)
-    splits = [_cut(times, start, end, gap) for start, end in zip(edges[:-1], edges[1:], strict=True)]
+    splits = [_cut(times, start, end, gap) for start, end in itertools.pairwise(edges)]
     return [split for split in splits if len(split.learn) and len(split.validate)]
 
 

@@ -1,0 +1,123 @@
+"""The command line: parse, load the configuration, call one flow, print its answer, set the exit code."""
+
+import argparse
+import logging
+import sys
+import traceback
+from pathlib import Path
+
+from common.errors import ConfigError, SwitchyardError
+
+MODES = ("update", "inference", "summary")
+EXAMPLES = """examples:
+  python run.py update                        the next batch of the source through every stage
+  python run.py update --batches 5            the next five; 'all' takes every one there is
+  python run.py update -file claims.csv       this labelled file as the next batch
+  python run.py inference -file new.csv       writes new.csv with predictions and prints where
+  python run.py summary                       writes the report and prints where
+  python run.py update search.trials=40       any key of the configuration can be overridden
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of every command."""
+    parser = argparse.ArgumentParser(
+        prog="run.py",
+        description="Learn from a stream of tabular batches and choose, for every request, which model serves it.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("-mode", "--mode", choices=MODES, help="the command, in another form: -mode update")
+    parser.add_argument("words", nargs="*", metavar="COMMAND | key=value", help=f"{', '.join(MODES)}; overrides")
+    parser.add_argument("-file", "--file", type=Path, help="the file to predict, or a labelled batch for update")
+    parser.add_argument("--batches", default="1", help="how many batches update takes: a number or 'all'")
+    parser.add_argument("--config", default="config.yaml", help="the configuration (default: config.yaml)")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; the returned value is the exit code, and stdout carries the answer alone."""
+    parsed = build_parser().parse_intermixed_args(arguments)
+    command = ""
+    try:
+        command, overrides = read_command(parsed)
+        print(run(command, parsed, overrides))
+    except SwitchyardError as error:
+        return _fail(command, str(error), error.exit_code, parsed.debug)
+    except KeyboardInterrupt:
+        return _fail(command, "Interrupted; what was committed before stays, the rest is undone.", 1, parsed.debug)
+    except Exception as error:  # a user gets a sentence, and the traceback where they ask for it
+        sentence = f"{type(error).__name__}: {error} (an unforeseen failure; run again with --debug for its traceback)"
+        return _fail(command, sentence, 1, parsed.debug)
+    return 0
+
+
+def read_command(parsed: argparse.Namespace) -> tuple[str, list[str]]:
+    """Return the command and the overrides behind it; ConfigError for anything else."""
+    words = list(parsed.words)
+    command = parsed.mode or (words.pop(0) if words and "=" not in words[0] else "")
+    if command not in MODES:
+        raise ConfigError(f"'{command}' is no command; use one of {', '.join(MODES)} (python run.py --help).")
+    for word in words:
+        if "=" not in word:
+            raise ConfigError(f"'{word}' is neither a command nor an override; write key=value.")
+    if command == "inference" and parsed.file is None:
+        raise ConfigError("inference needs the file to predict; add -file X.csv.")
+    return command, words
+
+
+def run(command: str, parsed: argparse.Namespace, overrides: list[str]) -> object:
+    """Call the flow of a command and return what it answers."""
+    from common.config import load_config
+
+    config = load_config(parsed.config, overrides)
+    set_up_logging(config.state_dir)
+    if command == "update":
+        from pipeline.update import update
+
+        return update(config, read_batches(parsed.batches, parsed.file), parsed.file)
+    if command == "inference":
+        from pipeline.inference import infer
+
+        return infer(config, parsed.file)
+    from pipeline.summary import summarise
+
+    return summarise(config)
+
+
+def read_batches(text: str, file: Path | None) -> int | None:
+    """Return how many batches to take, None for all; a file is one batch."""
+    if text == "all" and file is None:
+        return None
+    if not text.isdecimal() or int(text) < 1 or (file is not None and text != "1"):
+        raise ConfigError(f"--batches is '{text}'; write a number from 1 or 'all', and leave it out with -file.")
+    return int(text)
+
+
+def set_up_logging(state_dir: Path) -> None:
+    """Send short lines to stderr and full ones to a file in the state folder."""
+    to_screen = logging.StreamHandler(sys.stderr)
+    to_screen.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    handlers: list[logging.Handler] = [to_screen]
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True)
+        to_file = logging.FileHandler(state_dir / "switchyard.log", encoding="utf-8")
+        to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+        handlers.append(to_file)
+    except OSError:
+        pass  # opening the state reports an unusable folder in a better sentence
+    logging.basicConfig(level=logging.INFO, handlers=handlers, force=True)
+
+
+def _fail(command: str, sentence: str, exit_code: int, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    if command == "update" and exit_code == 1:
+        print(False)
+    print(f"Error: {sentence}", file=sys.stderr)
+    return exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

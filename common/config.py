@@ -4,7 +4,7 @@ A file states only what differs from these defaults; ``config.yaml`` shows them 
 """
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -293,7 +293,7 @@ def _choose_batch_cut(merged: Any, overrides: Any) -> None:
         batch.setdefault("rows", Config.model_fields["batch"].default.rows)
 
 
-def _dotted(tree: dict[str, Any], prefix: str = "") -> list[str]:
+def _dotted(tree: Mapping[Any, Any], prefix: str = "") -> list[str]:
     free = ("features.date_parts",)
     keys = []
     for name, value in tree.items():

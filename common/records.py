@@ -1,6 +1,6 @@
 """Frozen records that stages hand to each other. A stage never hands on a dictionary with magic keys."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -44,7 +44,7 @@ class LabelledBatch:
 
 
 class Severity(StrEnum):
-    """What a breached check means."""
+    """What a breached check means. An error rejects the batch."""
 
     INFO = "info"
     WARNING = "warning"
@@ -55,7 +55,8 @@ class Severity(StrEnum):
 class CheckResult:
     """The outcome of one quality check on one column (or, with ``column`` empty, on the whole batch).
 
-    ``share`` is the share of cells or rows that pass, in [0, 1]; None where the check does not apply.
+    ``share`` is the share of cells or rows that pass, in [0, 1]; None where the check does not apply. ``message`` is the
+    sentence that explains a breach or why the check does not apply; it is empty for a check that was passed.
     """
 
     code: str
@@ -89,7 +90,13 @@ class Judgement:
 
 @dataclass(frozen=True)
 class ColumnProfile:
-    """One column of one batch at a glance. Numbers fill the quantiles, levels fill ``top``."""
+    """One input of one batch at a glance. ``role`` is 'numeric', 'categorical' or 'date'.
+
+    Numbers and dates (as days since 1970-01-01) have a mean, a standard deviation, the share of zeros among known cells
+    and quantiles that are observed values. Levels have ``top``, the most frequent ones with their shares of the known
+    cells, and ``rest_share``, the share of all others. What an empty column does not have is None or empty; no number
+    is NaN or infinite.
+    """
 
     column: str
     role: str
@@ -97,6 +104,32 @@ class ColumnProfile:
     distinct: int
     mean: float | None = None
     deviation: float | None = None
+    zero_share: float | None = None
     quantiles: tuple[float, ...] = ()
     top: tuple[tuple[str, float], ...] = ()
-    extra: dict[str, float] = field(default_factory=dict)
+    rest_share: float | None = None
+
+
+@dataclass(frozen=True)
+class ColumnDrift:
+    """How far one input of a batch lies from a reference: data drift, without a verdict.
+
+    ``distance`` is the Jensen-Shannon distance in [0, 1]; ``noise`` is the root mean square distance that independent
+    rows, as many as these, show without any drift. ``moved`` is the range, number or level whose share changed most.
+    ``new_levels`` are the most frequent levels that the reference lacks, and ``new_share`` that of all of these, each
+    as a share of all rows. Means are None for levels and where no cell is known.
+    """
+
+    column: str
+    role: str
+    distance: float
+    noise: float
+    missing_before: float
+    missing_after: float
+    moved: str
+    moved_before: float
+    moved_after: float
+    mean_before: float | None = None
+    mean_after: float | None = None
+    new_levels: tuple[tuple[str, float], ...] = ()
+    new_share: float = 0.0

@@ -79,10 +79,9 @@ class Encoder:
 
     def _wrap(self, values: np.ndarray) -> EncodedTable:
         variant = get_variant(self.variant)
-        limit = float(np.finfo(np.float32).max) if variant.keeps_missing else CLIP
-        bounded = np.clip(np.asarray(values, dtype=np.float64), -limit, limit)
+        bounded = values if variant.keeps_missing else np.clip(values, -CLIP, CLIP)
         coded = range(len(self.numeric), len(self.names)) if variant.category_codes else ()
-        return EncodedTable(np.ascontiguousarray(bounded, dtype=np.float32), self.names, tuple(coded))
+        return EncodedTable.build(np.asarray(bounded, dtype=np.float64), self.names, tuple(coded))
 
 
 def fit_encoder(
@@ -93,8 +92,9 @@ def fit_encoder(
     The encoded rows are not ``encoder.encode(features)`` where the variant looks at the target: there each row is
     encoded without its own target, so that nothing leaks into what the family learns.
     """
-    numeric = [name for name in features if pd.api.types.is_numeric_dtype(features[name])]
-    levels = {name: features[name].nunique() for name in features if name not in numeric}
+    names = [str(name) for name in features]
+    numeric = [name for name in names if pd.api.types.is_numeric_dtype(features[name])]
+    levels = {name: features[name].nunique() for name in names if name not in numeric}
     recipe = Recipe(
         numeric=numeric,
         few_levels=[name for name, count in levels.items() if count <= MAX_ONEHOT_LEVELS],
@@ -111,8 +111,8 @@ def fit_encoder(
     with warnings.catch_warnings():  # a class rarer than the number of folds is expected, and harmless here
         warnings.filterwarnings("ignore", message="The least populated class")
         values = transformer.fit_transform(empty._select(features), _for_encoding(target, recipe))
-    names = tuple(str(name) for name in transformer.get_feature_names_out())
-    encoder = Encoder(variant, empty.numeric, empty.categorical, transformer, names)
+    encoded = tuple(str(name) for name in transformer.get_feature_names_out())
+    encoder = Encoder(variant, empty.numeric, empty.categorical, transformer, encoded)
     return encoder, encoder._wrap(values)
 
 

@@ -71,7 +71,7 @@ def read_request(file: Path, schema: Schema) -> pd.DataFrame:
 
 def prepare_request(config: Config, request: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """Return the request's features, typed, cleaned and engineered as in training."""
-    inputs = clean_inputs(read_inputs(request, schema), config.quality)
+    inputs = clean_inputs(read_inputs(request, schema), config.quality, schema)
     return engineer_features(inputs, schema, config.features)
 
 

@@ -14,7 +14,7 @@ from common.errors import BatchRejected, NoNewData
 from common.metrics import get_metric
 from common.performance import Stopwatch, performance_table
 from common.records import Judgement, LabelledBatch, RawBatch
-from common.schema import Schema, read_inputs, read_labels
+from common.schema import Schema, read_inputs
 from common.seeding import derive_seed
 from common.state import State, lock_updates, open_state
 from experiments.tables import trials_table
@@ -25,7 +25,7 @@ from meta.store import load_examples, load_grades, load_selector, save_selector
 from meta.tables import grades_table, meta_examples_table
 from model_zoo.model import Model
 from pipeline.analysis.drift import ColumnDrift, DriftReference, compute_drift, fit_drift_reference
-from pipeline.analysis.judge import judge
+from pipeline.analysis.judge import extend_classes, judge
 from pipeline.analysis.tables import (
     drift_rows,
     drift_table,
@@ -42,7 +42,7 @@ from pipeline.collection.ordering import PartReader
 from pipeline.collection.roles import describe_roles, infer_schema
 from pipeline.collection.tables import batches
 from pipeline.preparation.clean_store import load_clean_batch, save_clean_batch
-from pipeline.preparation.cleaning import clean_inputs, find_broken_cells
+from pipeline.preparation.cleaning import clean_inputs
 from pipeline.preparation.features import engineer_features
 from pipeline.preparation.splits import split_holdout, time_ordered_folds
 from pipeline.training.contenders import Arena, enter_trial, finish, keep_member, refresh_member
@@ -107,7 +107,7 @@ def update_once(config: Config, state: State, reader: PartReader, file: Path | N
         judgement = analyse(config, raw, schema)
         drift = measure_drift(state, before, judgement.batch, schema, config)
     draft_analysis(draft, raw, judgement, drift)
-    draft_batch(draft, config, state, raw, raw_file, judgement, schema, by_hand=file is not None)
+    draft_batch(draft, state, raw, raw_file, judgement, schema, by_hand=file is not None)
     if judgement.rejected:
         rejected = before.succeed(cause="rejected", batch=raw.number, cursor=raw.cursor)
         commit(config, state, draft, watch, rejected, raw)
@@ -176,17 +176,13 @@ def decide_schema(config: Config, before: Generation, raw: RawBatch) -> Schema:
         schema = infer_schema(raw.frame, config, raw.origin)
         log.info("%s", describe_roles(schema))
         return schema
-    schema = before.schema
-    if not schema.task.is_classification or (schema.task == "binary" and len(schema.classes) == 2):
-        return schema
-    return schema.with_classes(sorted(read_labels(raw.frame[schema.target], schema).dropna().unique()))
+    return extend_classes(raw, before.schema)
 
 
 def analyse(config: Config, raw: RawBatch, schema: Schema) -> Judgement:
     """Type the cells, clean them by the rules and judge the batch."""
     inputs = read_inputs(raw.frame, schema)
-    broken = find_broken_cells(inputs, config.quality)
-    return judge(raw, inputs, clean_inputs(inputs, config.quality), broken, schema, config)
+    return judge(raw, inputs, clean_inputs(inputs, config.quality, schema), schema, config)
 
 
 def measure_drift(
@@ -208,7 +204,7 @@ def draft_analysis(draft: Draft, raw: RawBatch, judgement: Judgement, drift: Seq
 
 
 def draft_batch(
-    draft: Draft, config: Config, state: State, raw: RawBatch, raw_file: str, judgement: Judgement, schema: Schema,
+    draft: Draft, state: State, raw: RawBatch, raw_file: str, judgement: Judgement, schema: Schema,
     by_hand: bool,
 ) -> None:  # fmt: skip
     """Lay the batch itself into the draft; a clean batch is stored beside the raw one."""
@@ -300,7 +296,9 @@ def register(
     """Fit the winners on all rows, store them as versions and make up the next generation."""
     generation = before.succeed(cause="update", batch=raw.number, cursor=raw.cursor, schema=schema)
     next_number = count_versions(state) + 1
-    members, new, events = [], [], list(promotion.retired)
+    members: list[Member] = []
+    new: list[Version] = []
+    events = list(promotion.retired)
     for contender in promotion.active:
         if contender.origin is Origin.KEPT and contender.parent is not None:
             version = contender.parent

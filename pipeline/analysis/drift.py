@@ -1,137 +1,85 @@
-"""Data drift of a batch against a reference: how far each column's distribution has moved, and which way.
+"""Data drift: how far the inputs of a batch lie from a reference, beside the distance that chance alone makes.
 
-The distance is the Jensen-Shannon distance (Lin 1991) with logarithms to base 2, between 0 (equal) and 1 (disjoint).
-``noise`` is what two samples of these sizes from one distribution are expected to show, so that a small batch is not
-taken for a drifted one.
+The distance is the Jensen-Shannon distance with base 2 (Lin 1991; Endres & Schindelin 2003): 0 for equal spreads, 1 for
+spreads that share nothing. Target and labels play no part here; that is concept drift.
 """
-
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import rel_entr
 
-BINS = 10
-MAX_LEVELS = 30
+from common.errors import DataError
+from common.records import ColumnDrift
+from pipeline.analysis.bins import LevelBins
+from pipeline.analysis.reference import ColumnReference, Reference, compute_mean, read_column
 
-
-@dataclass(frozen=True)
-class ColumnReference:
-    """A column's shares by bin. ``edges`` bound numeric bins; ``levels`` name categorical ones. The last two bins are
-    'other' (an unseen or rare level; unused for numbers) and 'missing'."""
-
-    edges: tuple[float, ...]
-    levels: tuple[str, ...]
-    shares: tuple[float, ...]
-    mean: float | None
-    known_levels: tuple[str, ...] = ()
+NEW_LEVELS = 5
+"""Unseen levels that are listed by name."""
 
 
-@dataclass(frozen=True)
-class DriftReference:
-    """What the columns looked like in ``rows`` rows that the serving versions were trained on."""
+def compute_drift(reference: Reference, inputs: pd.DataFrame) -> tuple[ColumnDrift, ...]:
+    """Return the drift of every column of the reference in a batch's (n_rows, n_inputs) typed inputs.
 
-    rows: int
-    columns: Mapping[str, ColumnReference]
-
-    def to_json(self) -> bytes:
-        """Return the reference as JSON."""
-        return json.dumps({"rows": self.rows, "columns": {n: vars(c) for n, c in self.columns.items()}}).encode()
-
-    @classmethod
-    def from_json(cls, content: bytes) -> "DriftReference":
-        """Return the reference that ``to_json`` described."""
-        stored = json.loads(content)
-        columns = {
-            name: ColumnReference(
-                **{key: tuple(cells) if isinstance(cells, list) else cells for key, cells in column.items()}
-            )
-            for name, column in stored["columns"].items()
-        }
-        return cls(stored["rows"], columns)
-
-
-@dataclass(frozen=True)
-class ColumnDrift:
-    """How far a column moved; ``detail`` says from where to where."""
-
-    column: str
-    distance: float
-    noise: float
-    detail: dict[str, Any] = field(default_factory=dict)
-
-
-def fit_drift_reference(features: pd.DataFrame) -> DriftReference:
-    """Remember the distribution of every feature (n_rows, n_features)."""
-    return DriftReference(len(features), {str(name): _fit_column(features[name]) for name in features})
-
-
-def compute_drift(reference: DriftReference, features: pd.DataFrame) -> tuple[ColumnDrift, ...]:
-    """Return the drift of every referenced column in a batch (n_rows, n_features); an absent column is all missing."""
+    ``inputs`` are to be read and cleaned like those of the reference. Raises DataError where there is no row.
+    """
+    if not len(inputs):
+        raise DataError("Drift cannot be measured on a batch without rows; give it at least one.")
     return tuple(
-        _compare(name, known, reference.rows, features.get(name, pd.Series(np.nan, index=features.index)))
-        for name, known in reference.columns.items()
+        _compare(name, column, reference.rows, read_column(inputs, name, reference))
+        for name, column in reference.columns.items()
     )
 
 
-def _fit_column(cells: pd.Series) -> ColumnReference:
-    if pd.api.types.is_numeric_dtype(cells):
-        known = cells.dropna().to_numpy(dtype=float)
-        edges = (
-            tuple(float(edge) for edge in np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1))))
-            if len(known)
-            else ()
-        )
-        column = ColumnReference(edges, (), (), float(known.mean()) if len(known) else None)
-    else:
-        counts = cells.dropna().value_counts().sort_index().sort_values(ascending=False, kind="stable")
-        column = ColumnReference((), tuple(counts.index[:MAX_LEVELS]), (), None, tuple(sorted(counts.index)))
-    shares = tuple(float(share) for share in _bin_shares(column, cells))
-    return ColumnReference(column.edges, column.levels, shares, column.mean, column.known_levels)
+def compute_distance(p: np.ndarray, q: np.ndarray) -> float:
+    """Return the Jensen-Shannon distance of two distributions (n_bins,), base 2, in [0, 1].
+
+    >>> compute_distance(np.array([1.0, 0.0]), np.array([0.0, 1.0]))
+    1.0
+    """
+    middle = (p + q) / 2
+    divergence = (rel_entr(p, middle).sum() + rel_entr(q, middle).sum()) / 2 / np.log(2)
+    return float(np.sqrt(np.clip(divergence, 0.0, 1.0)))
 
 
-def _bin_shares(column: ColumnReference, cells: pd.Series) -> np.ndarray:
-    """Return the shares by bin. A value on an edge has a bin of its own, so that a heap of zeros is seen to move."""
-    if len(cells) == 0:
-        return np.zeros(2 * len(column.edges) + 3 if not column.levels else len(column.levels) + 2)
-    if pd.api.types.is_numeric_dtype(cells) and not column.known_levels:
-        numbers = cells.to_numpy(dtype=float)
-        edges = np.array(column.edges)
-        left, right = np.searchsorted(edges, numbers, "left"), np.searchsorted(edges, numbers, "right")
-        codes = np.where(np.isnan(numbers), 2 * len(edges) + 2, left + right)
-        return np.bincount(codes, minlength=2 * len(edges) + 3) / len(cells)
-    codes = pd.Index(column.levels).get_indexer(cells.astype("str"))
-    codes = np.where(codes < 0, len(column.levels), codes)
-    codes = np.where(cells.isna(), len(column.levels) + 1, codes)
-    return np.bincount(codes, minlength=len(column.levels) + 2) / len(cells)
+def compute_noise(p: np.ndarray, rows: int, batch_rows: int) -> float:
+    """Return the root mean square distance between samples of ``rows`` and ``batch_rows`` rows drawn alike from ``p``.
+
+    To second order the divergence is sum((p_i - q_i)^2 / p_i) / 8 in nats, and the variance of p_i - q_i is
+    p_i (1 - p_i) (1 / rows + 1 / batch_rows). A bin too small for that adds at most p_i ln 2, as it does where each of
+    its rows is in one sample only. Rows that depend on each other (the days of one week) make more noise than this.
+    """
+    variance = (1 - p) * (1 / rows + 1 / batch_rows) / 8
+    return float(np.sqrt(np.minimum(variance, p * np.log(2)).sum() / np.log(2)))
 
 
-def _compare(name: str, known: ColumnReference, reference_rows: int, cells: pd.Series) -> ColumnDrift:
-    before, after = np.array(known.shares), _bin_shares(known, cells)
-    middle = (before + after) / 2
-    divergence = (_entropy_terms(before, middle) + _entropy_terms(after, middle)) / 2
-    detail: dict[str, Any] = {"missing_before": float(before[-1]), "missing_after": float(after[-1])}
-    if known.mean is not None and cells.notna().any():
-        detail |= {"mean_before": known.mean, "mean_after": float(cells.mean())}
-    if known.known_levels:
-        counts = cells.dropna().value_counts(normalize=True)
-        new = counts[~counts.index.isin(known.known_levels)].sort_index().sort_values(ascending=False, kind="stable")
-        detail |= {"new_levels": [str(level) for level in new.index[:10]], "new_share": float(new.sum())}
-    noise = _expected_noise(int((middle > 0).sum()), reference_rows, len(cells))
-    return ColumnDrift(name, float(np.sqrt(max(0.0, divergence))), noise, detail)
+def _compare(name: str, before: ColumnReference, rows: int, cells: pd.Series) -> ColumnDrift:
+    p = np.array(before.counts) / rows
+    q = before.bins.count(cells) / len(cells)
+    moved = int(np.argmax(np.abs(q - p)))
+    has_numbers = before.role != "categorical"
+    new = before.bins.find_unseen(cells) / len(cells) if isinstance(before.bins, LevelBins) else pd.Series(dtype=float)
+    return ColumnDrift(
+        column=name,
+        role=before.role,
+        distance=compute_distance(p, q),
+        noise=_compute_column_noise(before, rows, len(cells)),
+        missing_before=float(p[-1]),
+        missing_after=float(q[-1]),
+        moved=before.bins.labels[moved],
+        moved_before=float(p[moved]),
+        moved_after=float(q[moved]),
+        mean_before=before.mean,
+        mean_after=compute_mean(cells) if has_numbers else None,
+        new_levels=tuple((str(level), float(share)) for level, share in new.head(NEW_LEVELS).items()),
+        new_share=float(new.sum()),
+    )
 
 
-def _entropy_terms(shares: np.ndarray, middle: np.ndarray) -> float:
-    used = shares > 0
-    return float((shares[used] * np.log2(shares[used] / middle[used])).sum())
-
-
-def _expected_noise(bins: int, first: int, second: int) -> float:
-    """Return the distance that sampling alone gives: 2 n m / (n + m) times the divergence is about chi-squared with
-    bins - 1 degrees of freedom over 4 ln 2 (second-order expansion of the divergence)."""
-    if not first or not second or bins < 2:
-        return 0.0
-    effective = first * second / (first + second)
-    return float(min(1.0, np.sqrt((bins - 1) / (8 * np.log(2) * effective))))
+def _compute_column_noise(before: ColumnReference, rows: int, batch_rows: int) -> float:
+    """Chance also brings levels that the reference happens to lack: about ``lone / rows`` of the rows (Good 1953)."""
+    p = np.array(before.counts) / rows
+    expected = p.copy()
+    if before.lone:
+        unseen = min(before.lone / rows, p[-3])
+        expected[-3:-1] += [-unseen, unseen]
+    return float(min(1.0, np.hypot(compute_noise(p, rows, batch_rows), compute_distance(p, expected))))

@@ -1,4 +1,4 @@
-"""The profile of a batch: every input at a glance."""
+"""The profile of a batch: every input at a glance, small enough to be kept for good."""
 
 import numpy as np
 import pandas as pd
@@ -6,31 +6,64 @@ import pandas as pd
 from common.records import ColumnProfile
 from common.schema import Schema
 
-LEVELS = tuple(np.linspace(0, 1, 11))
-"""Quantiles kept of a numeric column: minimum, deciles, maximum."""
-TOP = 20
+QUANTILE_LEVELS = tuple(step / 10 for step in range(11))
+"""Deciles with the smallest and the largest value; each is a value that occurs (numpy's 'inverted_cdf')."""
+
+TOP_LEVELS = 20
+"""Levels that are listed one by one."""
+
+DAY = pd.Timedelta(days=1)
 
 
 def compute_profile(inputs: pd.DataFrame, schema: Schema) -> tuple[ColumnProfile, ...]:
-    """Return the profile of every column of the typed inputs (n_rows, n_inputs), in their order."""
-    roles = dict.fromkeys(schema.numeric, "numeric") | dict.fromkeys(schema.categorical, "categorical")
-    return tuple(_profile_column(str(name), roles.get(str(name), "date"), inputs[name]) for name in inputs)
-
-
-def _profile_column(name: str, role: str, cells: pd.Series) -> ColumnProfile:
-    known = cells.dropna()
-    missing = float(cells.isna().mean()) if len(cells) else 0.0
-    if role == "categorical" or known.empty:
-        shares = known.value_counts(normalize=True).sort_index().sort_values(ascending=False, kind="stable")
-        top = tuple((str(level), float(share)) for level, share in shares.head(TOP).items())
-        return ColumnProfile(name, role, missing, len(shares), top=top)
-    if role == "date":
-        days = (known - pd.Timestamp("1970-01-01")).dt.total_seconds() / 86_400
-        return ColumnProfile(name, role, missing, known.nunique(), quantiles=_quantiles(days))
-    return ColumnProfile(
-        name, role, missing, known.nunique(), float(known.mean()), float(known.std(ddof=0)), _quantiles(known)
+    """Return a profile for every input of the schema, whatever the order of the (n_rows, n_inputs) rows."""
+    return (
+        *(profile_numbers(name, "numeric", inputs[name]) for name in schema.numeric),
+        *(profile_levels(name, inputs[name]) for name in schema.categorical),
+        *(profile_numbers(name, "date", compute_days(inputs[name])) for name in schema.dates),
     )
 
 
-def _quantiles(numbers: pd.Series) -> tuple[float, ...]:
-    return tuple(float(number) for number in np.quantile(numbers.to_numpy(dtype=float), LEVELS))
+def profile_numbers(name: str, role: str, cells: pd.Series) -> ColumnProfile:
+    """Return the profile of float64 cells."""
+    # Sums of floats depend on their order; sorted, they do not depend on that of the rows.
+    known = np.sort(cells.dropna().to_numpy(dtype="float64"))
+    if not len(known):
+        return ColumnProfile(name, role, _compute_missing_share(cells), 0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, deviation = known.mean(), known.std()
+    return ColumnProfile(
+        column=name,
+        role=role,
+        missing_share=_compute_missing_share(cells),
+        distinct=1 + int((np.diff(known) > 0).sum()),
+        mean=_finite(mean),
+        deviation=_finite(deviation),
+        zero_share=float((known == 0).mean()),
+        quantiles=tuple(np.quantile(known, QUANTILE_LEVELS, method="inverted_cdf").tolist()),
+    )
+
+
+def profile_levels(name: str, cells: pd.Series) -> ColumnProfile:
+    """Return the profile of ``str`` cells; of equally frequent levels, the first in the alphabet comes first."""
+    counts = cells.value_counts().sort_index().sort_values(ascending=False, kind="stable")
+    missing = _compute_missing_share(cells)
+    if counts.empty:
+        return ColumnProfile(name, "categorical", missing, 0)
+    shares = counts / counts.sum()
+    top = tuple((str(level), float(share)) for level, share in shares.head(TOP_LEVELS).items())
+    rest = float(counts.iloc[TOP_LEVELS:].sum() / counts.sum())
+    return ColumnProfile(name, "categorical", missing, len(counts), top=top, rest_share=rest)
+
+
+def compute_days(dates: pd.Series) -> pd.Series:
+    """Return dates as days since 1970-01-01, NaN where missing."""
+    return (dates - pd.Timestamp(0)) / DAY
+
+
+def _compute_missing_share(cells: pd.Series) -> float:
+    return float(cells.isna().mean()) if len(cells) else 0.0
+
+
+def _finite(number: float) -> float | None:
+    return float(number) if np.isfinite(number) else None

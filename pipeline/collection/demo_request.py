@@ -1,6 +1,6 @@
 """Write a request for the demo: rows of the demo stream that its first updates have not seen, without the answer.
 
-    python -m pipeline.collection.demo_request state/demo/request.csv
+python -m pipeline.collection.demo_request state/demo/request.csv
 """
 
 import sys

@@ -12,10 +12,10 @@ TIME, TARGET = "__time__", "__target__"
 
 def save_clean_batch(files: FileStore, batch: LabelledBatch, schema: Schema) -> str:
     """Store a clean batch and return the file's name. Classes are kept as labels, whose codes may change later."""
-    target: object = batch.target
+    target = batch.target
     if schema.task.is_classification:
         target = np.array(schema.classes, dtype=object)[batch.target.astype(int)]
-    return files.save_table(batch.inputs.assign(**{TIME: batch.times.to_numpy(), TARGET: target}))
+    return files.save_table(batch.inputs.assign(**{TIME: batch.times.to_numpy()}).assign(**{TARGET: target}))
 
 
 def load_clean_batch(files: FileStore, name: str, number: int, schema: Schema) -> LabelledBatch:

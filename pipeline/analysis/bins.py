@@ -1,0 +1,94 @@
+"""Bins of a column, fitted on a reference: what two sets of rows are counted in before they are compared."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+N_BINS = 10
+"""Share 1 / N_BINS of the reference is what one bin of numbers holds at most, point masses aside."""
+
+POINT_MASS = 0.05
+"""A number with at least this share of the reference's known cells is a bin of its own: the zeros of a claim amount."""
+
+FREQUENT_SHARE, FREQUENT_CELLS = 0.01, 5
+"""A level with this share and this many cells of the reference is a bin of its own; the rarer ones share one."""
+
+MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class NumericBins:
+    """Ranges between ``edges`` (each range includes its upper edge), single ``points``, and the missing cells."""
+
+    edges: tuple[float, ...]
+    points: tuple[float, ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What each bin holds."""
+        edges = [f"{edge:.6g}" for edge in self.edges]
+        ranges = [f"{low} to {high}" for low, high in zip(edges[:-1], edges[1:], strict=True)]
+        outer = (f"up to {edges[0]}", f"above {edges[-1]}") if edges else ("other numbers",)
+        return (outer[0], *ranges, *outer[1:], *(f"{point:.6g}" for point in self.points), MISSING)
+
+    def count(self, cells: pd.Series) -> np.ndarray:
+        """Return how many of the float64 cells (n_rows,) fall into each bin, shape (n_bins,)."""
+        numbers = cells.to_numpy(dtype="float64")
+        known = numbers[~np.isnan(numbers)]
+        codes = np.searchsorted(self.edges, known, side="left")
+        if self.points:
+            nearest = np.searchsorted(self.points, known, side="left").clip(max=len(self.points) - 1)
+            is_point = np.asarray(self.points)[nearest] == known
+            codes = np.where(is_point, len(self.edges) + 1 + nearest, codes)
+        counts = np.bincount(codes, minlength=len(self.labels))
+        counts[-1] = len(numbers) - len(known)
+        return counts
+
+
+@dataclass(frozen=True)
+class LevelBins:
+    """The ``frequent`` levels one by one, the ``rare`` ones together, all unseen ones, and the missing cells."""
+
+    frequent: tuple[str, ...]
+    rare: tuple[str, ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What each bin holds."""
+        return (*self.frequent, "rare levels", "unseen levels", MISSING)
+
+    def count(self, cells: pd.Series) -> np.ndarray:
+        """Return how many of the ``str`` cells (n_rows,) fall into each bin, shape (n_bins,)."""
+        levels = cells.value_counts()
+        frequent = levels.reindex(list(self.frequent), fill_value=0).to_numpy()
+        rare = int(levels.reindex(list(self.rare), fill_value=0).sum())
+        unseen = int(levels.sum()) - int(frequent.sum()) - rare
+        return np.array([*frequent, rare, unseen, len(cells) - int(levels.sum())], dtype="int64")
+
+    def find_unseen(self, cells: pd.Series) -> pd.Series:
+        """Return the counts of the levels that no bin names, most frequent first, then by name."""
+        levels = cells.value_counts()
+        unseen = levels[~levels.index.isin([*self.frequent, *self.rare])]
+        return unseen.sort_index().sort_values(ascending=False, kind="stable")
+
+
+def fit_numeric_bins(cells: pd.Series) -> NumericBins:
+    """Learn point masses, and quantiles of the numbers between them, from float64 cells."""
+    known = cells.dropna().to_numpy(dtype="float64")
+    numbers, counts = np.unique(known, return_counts=True)
+    is_point = counts >= POINT_MASS * len(known)
+    points, spread = numbers[is_point], np.repeat(numbers[~is_point], counts[~is_point])
+    if not len(spread):
+        return NumericBins((), tuple(points.tolist()))
+    n_ranges = max(2, int(np.ceil(N_BINS * len(spread) / len(known))))
+    levels = np.arange(1, n_ranges) / n_ranges
+    edges = np.unique(np.quantile(spread, levels, method="inverted_cdf"))
+    return NumericBins(tuple(edges.tolist()), tuple(points.tolist()))
+
+
+def fit_level_bins(cells: pd.Series) -> LevelBins:
+    """Learn frequent and rare levels from ``str`` cells."""
+    levels = cells.value_counts().sort_index()
+    is_frequent = levels >= max(FREQUENT_CELLS, FREQUENT_SHARE * len(cells))
+    return LevelBins(tuple(map(str, levels.index[is_frequent])), tuple(map(str, levels.index[~is_frequent])))

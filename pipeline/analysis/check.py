@@ -1,0 +1,80 @@
+"""What a quality check is: a code, a dimension, what a breach means, and a pure function from evidence to findings."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import pandas as pd
+
+from common.records import CheckResult, Severity
+from pipeline.analysis.evidence import Evidence
+
+LONGEST_EXAMPLE = 60
+"""Characters of a bad cell that a message shows."""
+
+
+class Dimension(StrEnum):
+    """The side of data quality that a check measures."""
+
+    COMPLETENESS = "completeness"
+    UNIQUENESS = "uniqueness"
+    VALIDITY = "validity"
+    CONSISTENCY = "consistency"
+    TIMELINESS = "timeliness"
+    SUFFICIENCY = "sufficiency"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found on one column, or on the batch where ``column`` is empty.
+
+    ``share`` passes where it reaches ``threshold``; None means that the check does not apply. ``explain`` gives the
+    sentence for a breach, or the reason why the check does not apply; it is called for these two outcomes only.
+    """
+
+    column: str
+    share: float | None
+    threshold: float
+    explain: Callable[[], str]
+
+
+@dataclass(frozen=True)
+class Check:
+    """A coded check. A breach of severity ERROR rejects the batch."""
+
+    code: str
+    dimension: Dimension
+    severity: Severity
+    examine: Callable[[Evidence], Iterator[Finding]]
+
+    def run(self, evidence: Evidence) -> Iterator[CheckResult]:
+        """Yield one result for each finding."""
+        for finding in self.examine(evidence):
+            passed = finding.share is None or finding.share >= finding.threshold
+            yield CheckResult(
+                code=self.code,
+                dimension=self.dimension,
+                column=finding.column,
+                share=finding.share,
+                threshold=finding.threshold,
+                passed=passed,
+                severity=self.severity,
+                message=finding.explain() if finding.share is None or not passed else "",
+            )
+
+
+def compute_share(passing: float, total: float) -> float | None:
+    """Return ``passing`` divided by ``total``, or None where there is nothing to pass."""
+    return float(passing / total) if total else None
+
+
+def find_example(cells: pd.Series, chosen: np.ndarray) -> str:
+    """Return the most frequent of the chosen cells, quoted; of several, the first in the alphabet.
+
+    >>> find_example(pd.Series(["8R", "7", "IN", "8R"]), np.array([True, False, True, True]))
+    "'8R'"
+    """
+    counts = cells[chosen].astype("str").value_counts()
+    text = " ".join(min(counts.index[counts == counts.max()]).split())
+    return f"'{text if len(text) <= LONGEST_EXAMPLE else text[:LONGEST_EXAMPLE] + '...'}'"

@@ -1,0 +1,86 @@
+"""What the checks look at: a batch as it came, as it was read and as it was cleaned, and facts derived from these."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from common.config import Config, OrderRule
+from common.records import RawBatch
+from common.schema import Schema, encode_target, find_missing, read_labels
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """A batch under examination. Every mask is (n_rows,) bool by row position in the raw batch."""
+
+    raw: RawBatch
+    inputs: pd.DataFrame
+    cleaned: pd.DataFrame
+    schema: Schema
+    config: Config
+
+    @property
+    def rows(self) -> int:
+        """Rows of the raw batch."""
+        return len(self.raw)
+
+    @property
+    def name(self) -> str:
+        """The batch in messages."""
+        return f"batch {self.raw.number}"
+
+    def present(self, columns: tuple[str, ...]) -> list[str]:
+        """Return those of ``columns`` that the raw batch has."""
+        return [name for name in columns if name in self.raw.frame]
+
+    @cached_property
+    def missing(self) -> dict[str, np.ndarray]:
+        """Which raw cells hold nothing, for every input that the batch has."""
+        frame, texts = self.raw.frame, self.schema.missing_values
+        return {
+            name: find_missing(frame[name], texts).to_numpy(dtype=bool) for name in self.present(self.schema.inputs)
+        }
+
+    @cached_property
+    def unreadable(self) -> dict[str, np.ndarray]:
+        """Which raw cells hold something that is not of the column's type, for every input that the batch has."""
+        return {name: ~missing & self.inputs[name].isna().to_numpy() for name, missing in self.missing.items()}
+
+    @cached_property
+    def target(self) -> np.ndarray:
+        """Targets (n_rows,) as class codes or numbers; NaN where the label is missing or unknown."""
+        return encode_target(read_labels(self.raw.frame[self.schema.target], self.schema), self.schema)
+
+    @cached_property
+    def target_missing(self) -> np.ndarray:
+        """Rows without a label, unless ``schema.missing_target`` says what that means."""
+        if self.schema.missing_target is not None:
+            return np.zeros(self.rows, dtype=bool)
+        return find_missing(self.raw.frame[self.schema.target], self.schema.missing_values).to_numpy(dtype=bool)
+
+    @cached_property
+    def target_unknown(self) -> np.ndarray:
+        """Rows whose label is there and is no known class or no number."""
+        return np.isnan(self.target) & ~self.target_missing
+
+    @cached_property
+    def time_unreadable(self) -> np.ndarray:
+        """Rows that happened at no known time."""
+        return self.raw.times.isna().to_numpy()
+
+    @cached_property
+    def copies(self) -> np.ndarray:
+        """Rows that repeat an earlier one cell by cell."""
+        return self.raw.frame.duplicated().to_numpy()
+
+    def operand(self, column: str) -> pd.Series:
+        """Return the cells of a column that an order rule names, after cleaning: dates or numbers."""
+        if column == self.schema.time:
+            return self.raw.times.reset_index(drop=True)
+        return self.cleaned[column].reset_index(drop=True)
+
+    def find_disordered(self, rule: OrderRule) -> np.ndarray:
+        """Return which rows have ``rule.later`` before ``rule.earlier``; a missing cell breaks no order."""
+        return (self.operand(rule.later) < self.operand(rule.earlier)).to_numpy()

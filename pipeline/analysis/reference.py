@@ -1,0 +1,113 @@
+"""The drift reference: how the rows that models were trained on are spread, against which later rows are held."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from common.errors import DataError
+from common.schema import Schema
+from pipeline.analysis.bins import LevelBins, NumericBins, fit_level_bins, fit_numeric_bins
+
+PROTOCOL = 1
+DAY = pd.Timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class ColumnReference:
+    """One column of the reference: its bins, the rows in each, and (of numbers) the mean.
+
+    ``lone`` is the number of levels that one row alone has; of numbers it is 0.
+    """
+
+    role: str
+    bins: NumericBins | LevelBins
+    counts: tuple[int, ...]
+    mean: float | None = None
+    lone: int = 0
+
+
+@dataclass(frozen=True)
+class Reference:
+    """How ``rows`` rows are spread, column by column. Dates are measured from ``time``, the row's own time."""
+
+    rows: int
+    time: str
+    columns: Mapping[str, ColumnReference]
+
+    def to_json(self) -> bytes:
+        """Return the reference as canonical JSON."""
+        columns = {name: asdict(column) for name, column in self.columns.items()}
+        described = {"protocol": PROTOCOL, "rows": self.rows, "time": self.time, "columns": columns}
+        return json.dumps(described, allow_nan=False).encode()
+
+    @classmethod
+    def from_json(cls, content: bytes) -> "Reference":
+        """Return the reference that ``to_json`` described; DataError for a protocol that is not known."""
+        described = json.loads(content)
+        if described["protocol"] != PROTOCOL:
+            raise DataError(
+                f"The drift reference has protocol {described['protocol']} and this release reads {PROTOCOL}; open the "
+                "state with the release that wrote it."
+            )
+        columns = {name: _read_column(stored) for name, stored in described["columns"].items()}
+        return cls(described["rows"], described["time"], columns)
+
+
+def fit_reference(inputs: pd.DataFrame, schema: Schema) -> Reference:
+    """Learn the reference from (n_rows, n_inputs) typed inputs; DataError where there is no row.
+
+    A date is taken as days after the row's time: dates themselves move on with every batch. The time itself is left out,
+    as are all dates where it is no input.
+    """
+    if inputs.empty:
+        raise DataError("A drift reference needs rows and columns and was given none; train on a batch first.")
+    columns: dict[str, ColumnReference] = {}
+    for name in schema.numeric:
+        columns[name] = _fit_numbers("numeric", inputs[name])
+    for name in schema.categorical:
+        columns[name] = _fit_levels(inputs[name])
+    for name in schema.dates if schema.time in schema.dates else ():
+        if name != schema.time:
+            columns[name] = _fit_numbers("date", compute_days_after(inputs, name, schema.time))
+    return Reference(len(inputs), schema.time, columns)
+
+
+def read_column(inputs: pd.DataFrame, name: str, reference: Reference) -> pd.Series:
+    """Return the cells that are compared: numbers, levels, or days after the row's time."""
+    if reference.columns[name].role == "date":
+        return compute_days_after(inputs, name, reference.time)
+    return inputs[name]
+
+
+def compute_days_after(inputs: pd.DataFrame, name: str, time: str) -> pd.Series:
+    """Return the days from a row's time to its date, NaN where either is missing."""
+    return (inputs[name] - inputs[time]) / DAY
+
+
+def compute_mean(cells: pd.Series) -> float | None:
+    """Return the mean of the known cells, the same in any row order, or None where there is none that is finite."""
+    known = np.sort(cells.dropna().to_numpy(dtype="float64"))
+    with np.errstate(over="ignore"):
+        mean = known.mean() if len(known) else np.nan
+    return float(mean) if np.isfinite(mean) else None
+
+
+def _fit_numbers(role: str, cells: pd.Series) -> ColumnReference:
+    bins = fit_numeric_bins(cells)
+    return ColumnReference(role, bins, tuple(bins.count(cells).tolist()), compute_mean(cells))
+
+
+def _fit_levels(cells: pd.Series) -> ColumnReference:
+    bins = fit_level_bins(cells)
+    lone = int((cells.value_counts() == 1).sum())
+    return ColumnReference("categorical", bins, tuple(bins.count(cells).tolist()), lone=lone)
+
+
+def _read_column(stored: dict[str, Any]) -> ColumnReference:
+    kind = LevelBins if stored["role"] == "categorical" else NumericBins
+    bins = kind(**{name: tuple(cells) for name, cells in stored["bins"].items()})
+    return ColumnReference(**{**stored, "bins": bins, "counts": tuple(stored["counts"])})

@@ -24,8 +24,9 @@ from meta.selector import CLEAN, Selector, compute_records, fit_selector, grade_
 from meta.store import load_examples, load_grades, load_selector, save_selector
 from meta.tables import grades_table, meta_examples_table
 from model_zoo.model import Model
-from pipeline.analysis.drift import ColumnDrift, DriftReference, compute_drift, fit_drift_reference
+from pipeline.analysis.drift import ColumnDrift, compute_drift
 from pipeline.analysis.judge import extend_classes, judge
+from pipeline.analysis.reference import Reference, fit_reference
 from pipeline.analysis.tables import (
     drift_rows,
     drift_table,
@@ -105,7 +106,7 @@ def update_once(config: Config, state: State, reader: PartReader, file: Path | N
         raw_file = state.files.save_table(raw.frame)
     with watch.stage("analysis"):
         judgement = analyse(config, raw, schema)
-        drift = measure_drift(state, before, judgement.batch, schema, config)
+        drift = measure_drift(state, before, judgement.batch)
     draft_analysis(draft, raw, judgement, drift)
     draft_batch(draft, state, raw, raw_file, judgement, schema, by_hand=file is not None)
     if judgement.rejected:
@@ -113,7 +114,8 @@ def update_once(config: Config, state: State, reader: PartReader, file: Path | N
         commit(config, state, draft, watch, rejected, raw)
         raise BatchRejected(f"Batch {raw.number} was rejected and kept aside: {judgement.rejected}")
     with watch.stage("preparation"):
-        rows = gather_rows(config, state, schema, judgement.batch)
+        window = gather_window(config, state, schema, judgement.batch)
+        rows = make_training_rows(config, schema, window)
         arena, problem = prepare(config, schema, rows, raw.number)
     with watch.stage("prequential"):
         models = {version.id: load_model(state.files, version) for version in before.versions}
@@ -148,7 +150,7 @@ def update_once(config: Config, state: State, reader: PartReader, file: Path | N
     generation = replace(
         generation,
         selector=save_selector(state, selector, reference),
-        reference=state.files.save(fit_drift_reference(rows.features).to_json(), ".json"),
+        reference=state.files.save(describe_window(schema, window).to_json(), ".json"),
     )
     commit(config, state, draft, watch, generation, raw, versions, events)
     log.info("batch %d learned: champion %s", raw.number, generation.champion.id if generation.champion else "none")
@@ -185,14 +187,11 @@ def analyse(config: Config, raw: RawBatch, schema: Schema) -> Judgement:
     return judge(raw, inputs, clean_inputs(inputs, config.quality, schema), schema, config)
 
 
-def measure_drift(
-    state: State, before: Generation, batch: LabelledBatch, schema: Schema, config: Config
-) -> tuple[ColumnDrift, ...]:
+def measure_drift(state: State, before: Generation, batch: LabelledBatch) -> tuple[ColumnDrift, ...]:
     """Measure how far the batch lies from what the active versions were trained on."""
     if before.reference is None or not len(batch):
         return ()
-    reference = DriftReference.from_json(state.files.load(before.reference))
-    return compute_drift(reference, engineer_features(batch.inputs, schema, config.features))
+    return compute_drift(Reference.from_json(state.files.load(before.reference)), batch.inputs)
 
 
 def draft_analysis(draft: Draft, raw: RawBatch, judgement: Judgement, drift: Sequence[ColumnDrift]) -> None:
@@ -230,10 +229,10 @@ def draft_batch(
     log.info("batch %d: %d rows of %s, %d quarantined", raw.number, len(raw), raw.origin, described["quarantined"])
 
 
-def gather_rows(config: Config, state: State, schema: Schema, batch: LabelledBatch) -> TrainingRows:
-    """Return the newest rows of the stored batches and of this one, with their features."""
+def gather_window(config: Config, state: State, schema: Schema, batch: LabelledBatch) -> list[LabelledBatch]:
+    """Return the newest stored batches and this one, oldest first: as many as the window and its rows allow."""
     query = (
-        sa.select(batches.c.number, batches.c.clean_file, batches.c.rows)
+        sa.select(batches.c.number, batches.c.clean_file)
         .where(batches.c.status == "accepted")
         .order_by(batches.c.number.desc())
         .limit(config.training.window_batches - 1)
@@ -244,11 +243,20 @@ def gather_rows(config: Config, state: State, schema: Schema, batch: LabelledBat
             break
         window.append(load_clean_batch(state.files, stored["clean_file"], stored["number"], schema))
         room -= len(window[-1])
-    parts = [
-        (one.number, engineer_features(one.inputs, schema, config.features), one.target, one.times)
-        for one in reversed(window)
-    ]
+    return window[::-1]
+
+
+def make_training_rows(config: Config, schema: Schema, window: Sequence[LabelledBatch]) -> TrainingRows:
+    """Return the newest rows of the window with their features."""
+    parts = [(one.number, engineer_features(one.inputs, schema, config.features), one.target, one.times)
+             for one in window]  # fmt: skip
     return join_rows(parts, config.training.max_rows)
+
+
+def describe_window(schema: Schema, window: Sequence[LabelledBatch]) -> Reference:
+    """Return the drift reference: how the inputs of the window are spread."""
+    types = dict.fromkeys(schema.categorical, "str")
+    return fit_reference(pd.concat([one.inputs for one in window], ignore_index=True).astype(types), schema)
 
 
 def prepare(config: Config, schema: Schema, rows: TrainingRows, number: int) -> tuple[Arena, SearchProblem]:

@@ -55,8 +55,8 @@ class Severity(StrEnum):
 class CheckResult:
     """The outcome of one quality check on one column (or, with ``column`` empty, on the whole batch).
 
-    ``share`` is the share of cells or rows that pass, in [0, 1]; None where the check does not apply. ``message`` is the
-    sentence that explains a breach or why the check does not apply; it is empty for a check that was passed.
+    ``share`` is the share of cells or rows that pass, in [0, 1]; None where the check does not apply. ``message`` is
+    the sentence that explains a breach or why the check does not apply; it is empty for a check that was passed.
     """
 
     code: str

@@ -1,6 +1,7 @@
 """Bins of a column, fitted on a reference: what two sets of rows are counted in before they are compared."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -28,7 +29,7 @@ class NumericBins:
     def labels(self) -> tuple[str, ...]:
         """What each bin holds."""
         edges = [f"{edge:.6g}" for edge in self.edges]
-        ranges = [f"{low} to {high}" for low, high in zip(edges[:-1], edges[1:], strict=True)]
+        ranges = [f"{low} to {high}" for low, high in pairwise(edges)]
         outer = (f"up to {edges[0]}", f"above {edges[-1]}") if edges else ("other numbers",)
         return (outer[0], *ranges, *outer[1:], *(f"{point:.6g}" for point in self.points), MISSING)
 

@@ -64,9 +64,16 @@ class Check:
             )
 
 
-def compute_share(passing: float, total: float) -> float | None:
-    """Return ``passing`` divided by ``total``, or None where there is nothing to pass."""
-    return float(passing / total) if total else None
+def measure_share(column: str, bad: int, total: int, threshold: float, explain: Callable[[], str]) -> Finding:
+    """Return the finding that ``bad`` of ``total`` cells or rows fail; it does not apply where the total is 0."""
+    if not total:
+        return skip(column, threshold, f"there is no known cell of '{column}'" if column else "there is no row")
+    return Finding(column, (total - bad) / total, threshold, explain)
+
+
+def skip(column: str, threshold: float, reason: str) -> Finding:
+    """Return the finding that a check does not apply because of ``reason``."""
+    return Finding(column, None, threshold, lambda: f"This check does not apply: {reason}.")
 
 
 def find_example(cells: pd.Series, chosen: np.ndarray) -> str:
@@ -75,6 +82,6 @@ def find_example(cells: pd.Series, chosen: np.ndarray) -> str:
     >>> find_example(pd.Series(["8R", "7", "IN", "8R"]), np.array([True, False, True, True]))
     "'8R'"
     """
-    counts = cells[chosen].astype("str").value_counts()
+    counts = cells[chosen].fillna("").astype("str").value_counts()
     text = " ".join(min(counts.index[counts == counts.max()]).split())
     return f"'{text if len(text) <= LONGEST_EXAMPLE else text[:LONGEST_EXAMPLE] + '...'}'"

@@ -2,15 +2,8 @@
 
 from collections.abc import Iterator
 
-from pipeline.analysis.check import Finding, compute_share
+from pipeline.analysis.check import Finding, measure_share, skip
 from pipeline.analysis.evidence import Evidence
-
-
-def find_absent_columns(evidence: Evidence) -> Iterator[Finding]:
-    """Yield, for every input, 1 where the batch has the column and 0 where it lacks it."""
-    for name in evidence.schema.inputs:
-        share = 1.0 if name in evidence.raw.frame else 0.0
-        yield Finding(name, share, 1.0, lambda name=name: _explain_absence(evidence, name))
 
 
 def measure_completeness(evidence: Evidence) -> Iterator[Finding]:
@@ -19,17 +12,28 @@ def measure_completeness(evidence: Evidence) -> Iterator[Finding]:
         yield _measure_column(evidence, name)
 
 
+def find_absent_columns(evidence: Evidence) -> Iterator[Finding]:
+    """Yield, for every input, 1 where the batch has the column and 0 where it lacks it."""
+    for name in evidence.schema.inputs:
+        message = (
+            f"The column '{name}' is absent from {evidence.name} ({evidence.raw.origin}) and counts as missing in every "
+            "row; add it to the source again, or list it under schema.drop."
+        )
+        yield Finding(name, float(name in evidence.raw.frame), 1.0, message.__str__)
+
+
 def measure_labels(evidence: Evidence) -> Iterator[Finding]:
     """Yield the share of rows that have a label."""
-    known = int((~evidence.target_missing).sum())
-    yield Finding(
-        evidence.schema.target,
-        compute_share(known, evidence.rows),
+    name, missing = evidence.schema.target, int(evidence.target_missing.sum())
+    yield measure_share(
+        name,
+        missing,
+        evidence.rows,
         evidence.config.quality.min_completeness,
         lambda: (
-            f"The target '{evidence.schema.target}' is known in {known} of {evidence.rows} rows of {evidence.name}, "
-            "below quality.min_completeness; take the batch when its labels have arrived, or set schema.missing_target "
-            "to what a missing label means."
+            f"The label '{name}' is missing from {missing} of {evidence.rows} rows of {evidence.name}, more than "
+            "quality.min_completeness permits; take the batch when its labels have arrived, or set "
+            "schema.missing_target to what a missing label means."
         ),
     )
 
@@ -37,21 +41,15 @@ def measure_labels(evidence: Evidence) -> Iterator[Finding]:
 def _measure_column(evidence: Evidence, name: str) -> Finding:
     threshold = evidence.config.quality.min_completeness
     if name not in evidence.missing:
-        return Finding(name, None, threshold, lambda: f"The column '{name}' is absent from {evidence.name}.")
-    known = int((~evidence.missing[name]).sum())
-    return Finding(
+        return skip(name, threshold, f"the column '{name}' is absent")
+    missing = int(evidence.missing[name].sum())
+    return measure_share(
         name,
-        compute_share(known, evidence.rows),
+        missing,
+        evidence.rows,
         threshold,
         lambda: (
-            f"The column '{name}' is known in {known} of {evidence.rows} rows of {evidence.name}, below "
-            "quality.min_completeness; repair its feed, or lower the threshold."
+            f"The column '{name}' is missing from {missing} of {evidence.rows} rows of {evidence.name}, more than "
+            "quality.min_completeness permits; repair its feed, or lower the threshold."
         ),
-    )
-
-
-def _explain_absence(evidence: Evidence, name: str) -> str:
-    return (
-        f"The column '{name}' is absent from {evidence.name} ({evidence.raw.origin}) and counts as missing in every "
-        "row; add it to the source again, or list it under schema.drop."
     )

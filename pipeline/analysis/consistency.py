@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from common.config import OrderRule
-from pipeline.analysis.check import Finding, compute_share, find_example
+from pipeline.analysis.check import Finding, find_example, measure_share
 from pipeline.analysis.evidence import Evidence
 
 
@@ -14,17 +14,16 @@ def measure_orders(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _measure_order(evidence: Evidence, rule: OrderRule) -> Finding:
-    both = int((evidence.operand(rule.earlier).notna() & evidence.operand(rule.later).notna()).sum())
-    disordered = evidence.find_disordered(rule)
-    return Finding(
+    both = evidence.operand(rule.earlier).notna() & evidence.operand(rule.later).notna()
+    disordered, known = evidence.find_disordered(rule), int(both.sum())
+    return measure_share(
         rule.later,
-        compute_share(both - int(disordered.sum()), both),
+        int(disordered.sum()),
+        known,
         evidence.config.quality.min_consistency,
         lambda: (
-            f"No row of {evidence.name} has both '{rule.earlier}' and '{rule.later}'."
-            if not both
-            else f"{int(disordered.sum())} of {both} rows of {evidence.name} have '{rule.later}' before '{rule.earlier}', "
-            f"such as {find_example(evidence.raw.frame[rule.later], disordered)}; correct them, or remove the rule from "
+            f"{int(disordered.sum())} of {known} rows of {evidence.name} have '{rule.later}' before '{rule.earlier}', such "
+            f"as {find_example(evidence.raw.frame[rule.later], disordered)}; correct them, or remove the rule from "
             "quality.orders."
         ),
     )

@@ -35,6 +35,11 @@ class Evidence:
         """Return those of ``columns`` that the raw batch has."""
         return [name for name in columns if name in self.raw.frame]
 
+    @property
+    def other_dates(self) -> tuple[str, ...]:
+        """Date inputs besides the time of the row."""
+        return tuple(name for name in self.schema.dates if name != self.schema.time)
+
     @cached_property
     def missing(self) -> dict[str, np.ndarray]:
         """Which raw cells hold nothing, for every input that the batch has."""
@@ -47,6 +52,10 @@ class Evidence:
     def unreadable(self) -> dict[str, np.ndarray]:
         """Which raw cells hold something that is not of the column's type, for every input that the batch has."""
         return {name: ~missing & self.inputs[name].isna().to_numpy() for name, missing in self.missing.items()}
+
+    def count_known(self, column: str) -> int:
+        """Return in how many rows an input that the batch has is not missing."""
+        return int((~self.missing[column]).sum())
 
     @cached_property
     def target(self) -> np.ndarray:

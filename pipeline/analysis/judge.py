@@ -18,9 +18,9 @@ from pipeline.analysis.quarantine import find_reasons, list_quarantined
 def judge(raw: RawBatch, inputs: pd.DataFrame, cleaned: pd.DataFrame, schema: Schema, config: Config) -> Judgement:
     """Return what is to be made of a batch: its checks, the rows to put aside, its profile and the verdict.
 
-    ``inputs`` is ``read_inputs(raw.frame, schema)`` and ``cleaned`` is made of it by ``clean_inputs``, which also checks
+    ``inputs`` is ``read_inputs(raw.frame, schema)`` and ``cleaned`` is made of it by ``clean_inputs``, which also holds
     the rules of ``config.quality`` against the schema. ``schema`` knows the batch's new classes (``extend_classes``); a
-    label that it does not know is quarantined. The judgement depends on this batch alone.
+    row with a label that it does not know is quarantined. The judgement depends on this batch alone.
     """
     evidence = Evidence(raw, inputs, cleaned, schema, config)
     reasons = find_reasons(evidence)

@@ -13,7 +13,7 @@ from common.schema import Schema
 from pipeline.analysis.bins import LevelBins, NumericBins, fit_level_bins, fit_numeric_bins
 
 PROTOCOL = 1
-DAY = pd.Timedelta(days=1)
+SECONDS_A_DAY = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ class Reference:
 def fit_reference(inputs: pd.DataFrame, schema: Schema) -> Reference:
     """Learn the reference from (n_rows, n_inputs) typed inputs; DataError where there is no row.
 
-    A date is taken as days after the row's time: dates themselves move on with every batch. The time itself is left out,
-    as are all dates where it is no input.
+    A date is taken as days after the row's time: dates themselves move on with every batch. The time itself is left
+    out, as are all dates where it is no input.
     """
     if inputs.empty:
         raise DataError("A drift reference needs rows and columns and was given none; train on a batch first.")
@@ -85,7 +85,7 @@ def read_column(inputs: pd.DataFrame, name: str, reference: Reference) -> pd.Ser
 
 def compute_days_after(inputs: pd.DataFrame, name: str, time: str) -> pd.Series:
     """Return the days from a row's time to its date, NaN where either is missing."""
-    return (inputs[name] - inputs[time]) / DAY
+    return (inputs[name] - inputs[time]).dt.total_seconds() / SECONDS_A_DAY
 
 
 def compute_mean(cells: pd.Series) -> float | None:

@@ -2,21 +2,22 @@
 
 from collections.abc import Iterator
 
-from pipeline.analysis.check import Finding, compute_share, find_example
+from pipeline.analysis.check import Finding, find_example, measure_share
 from pipeline.analysis.evidence import Evidence
 
 
 def measure_times(evidence: Evidence) -> Iterator[Finding]:
     """Yield the share of rows whose time can be read."""
-    name, unreadable = evidence.schema.time, evidence.time_unreadable
-    yield Finding(
+    name, unreadable = evidence.schema.time, int(evidence.time_unreadable.sum())
+    yield measure_share(
         name,
-        compute_share(evidence.rows - int(unreadable.sum()), evidence.rows),
+        unreadable,
+        evidence.rows,
         evidence.config.quality.min_validity,
         lambda: (
-            f"The time '{name}' of {int(unreadable.sum())} of {evidence.rows} rows of {evidence.name} cannot be read, such "
-            f"as {find_example(evidence.raw.frame[name], unreadable)}; correct them, or state the notation as "
-            "schema.time_format."
+            f"The time '{name}' of {unreadable} of {evidence.rows} rows of {evidence.name} cannot be read, such as "
+            f"{find_example(evidence.raw.frame[name], evidence.time_unreadable)}; correct them, or state their notation "
+            "as schema.time_format."
         ),
     )
 
@@ -24,12 +25,13 @@ def measure_times(evidence: Evidence) -> Iterator[Finding]:
 def measure_punctuality(evidence: Evidence) -> Iterator[Finding]:
     """Yield the share of rows that are not older than the batches before."""
     late = evidence.raw.late_rows
-    yield Finding(
+    yield measure_share(
         evidence.schema.time,
-        compute_share(evidence.rows - late, evidence.rows),
+        late,
+        evidence.rows,
         1.0,
         lambda: (
-            f"{late} of {evidence.rows} rows of {evidence.name} are older than rows of earlier batches and are learned "
-            "late; deliver them earlier where you can."
+            f"{late} of {evidence.rows} rows of {evidence.name} are older by '{evidence.schema.time}' than rows of earlier "
+            "batches and are learned late; deliver them earlier where you can."
         ),
     )

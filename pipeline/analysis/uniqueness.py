@@ -4,21 +4,21 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from pipeline.analysis.check import Finding, compute_share, find_example
+from pipeline.analysis.check import Finding, find_example, measure_share, skip
 from pipeline.analysis.evidence import Evidence
 
 
 def measure_row_uniqueness(evidence: Evidence) -> Iterator[Finding]:
     """Yield the share of rows that repeat no earlier row cell by cell."""
     copies = int(evidence.copies.sum())
-    yield Finding(
+    yield measure_share(
         "",
-        compute_share(evidence.rows - copies, evidence.rows),
+        copies,
+        evidence.rows,
         evidence.config.quality.min_uniqueness,
         lambda: (
-            f"{copies} of {evidence.rows} rows of {evidence.name} repeat an earlier row cell by cell, so that fewer are "
-            "unique than quality.min_uniqueness demands; remove them at the source, or set quality.duplicates to "
-            "quarantine."
+            f"{copies} of {evidence.rows} rows of {evidence.name} repeat an earlier row cell by cell, more than "
+            "quality.min_uniqueness permits; remove them at the source, or set quality.duplicates to quarantine."
         ),
     )
 
@@ -27,19 +27,19 @@ def measure_key_uniqueness(evidence: Evidence) -> Iterator[Finding]:
     """Yield the share of rows whose id and time no earlier row has; rows without either are left out."""
     name, threshold = evidence.schema.id, evidence.config.quality.min_uniqueness
     if name is None or name not in evidence.raw.frame:
-        reason = "schema.id is not set" if name is None else f"the id '{name}' is absent from {evidence.name}"
-        yield Finding(name or "", None, threshold, lambda: f"Keys are not checked: {reason}.")
+        yield skip(name or "", threshold, "schema.id is not set" if name is None else f"the id '{name}' is absent")
         return
-    ids, times = evidence.raw.frame[name].reset_index(drop=True), evidence.raw.times.reset_index(drop=True)
+    ids, times = evidence.raw.frame[name].to_numpy(), evidence.raw.times.to_numpy()
     keys = pd.DataFrame({"id": ids, "time": times}).dropna()
     repeated = keys.duplicated().to_numpy()
-    yield Finding(
+    yield measure_share(
         name,
-        compute_share(len(keys) - int(repeated.sum()), len(keys)),
+        int(repeated.sum()),
+        len(keys),
         threshold,
         lambda: (
-            f"{int(repeated.sum())} of {len(keys)} rows of {evidence.name} repeat the '{name}' and time of an earlier "
-            f"row, such as {find_example(keys['id'], repeated)}, so that fewer are unique than quality.min_uniqueness "
-            "demands; keep one row for each at the source, or correct schema.id."
+            f"{int(repeated.sum())} of {len(keys)} rows of {evidence.name} repeat the '{name}' and the time of an earlier "
+            f"row, such as '{name}' {find_example(keys['id'], repeated)}, more than quality.min_uniqueness permits; keep "
+            "one row for each at the source, or correct schema.id."
         ),
     )

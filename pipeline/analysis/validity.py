@@ -6,7 +6,7 @@ import numpy as np
 
 from common.config import AllowedRule, RangeRule
 from common.rules import find_forbidden, find_outside
-from pipeline.analysis.check import Finding, compute_share, find_example
+from pipeline.analysis.check import Finding, find_example, measure_share, skip
 from pipeline.analysis.evidence import Evidence
 
 NEARLY_EMPTY = 0.05
@@ -21,29 +21,27 @@ def measure_numbers(evidence: Evidence) -> Iterator[Finding]:
 
 def measure_dates(evidence: Evidence) -> Iterator[Finding]:
     """Yield, for every date input but the time, the share of known cells that read as a date."""
-    for name in evidence.present(evidence.schema.dates):
-        if name != evidence.schema.time:
-            yield _measure_readable(evidence, name, "date")
+    for name in evidence.present(evidence.other_dates):
+        yield _measure_readable(evidence, name, "date")
 
 
 def measure_kept_types(evidence: Evidence) -> Iterator[Finding]:
     """Yield the same shares, against the threshold below which a column is another one than in training."""
     for name in evidence.present(evidence.schema.numeric):
         yield _measure_kept_type(evidence, name, "numeric")
-    for name in evidence.present(evidence.schema.dates):
-        if name != evidence.schema.time:
-            yield _measure_kept_type(evidence, name, "a date")
+    for name in evidence.present(evidence.other_dates):
+        yield _measure_kept_type(evidence, name, "a date")
 
 
 def measure_ranges(evidence: Evidence) -> Iterator[Finding]:
-    """Yield, for every rule in quality.ranges, the share of known cells that keep it."""
+    """Yield, for every rule in quality.ranges, the share of readable cells that keep it."""
     for rule in evidence.config.quality.ranges:
         outside = find_outside(evidence.inputs[rule.column], rule).to_numpy()
         yield _measure_rule(evidence, rule, outside, f"outside {_describe_range(rule)}", "quality.ranges")
 
 
 def measure_allowed(evidence: Evidence) -> Iterator[Finding]:
-    """Yield, for every rule in quality.allowed, the share of known cells that keep it."""
+    """Yield, for every rule in quality.allowed, the share of readable cells that keep it."""
     for rule in evidence.config.quality.allowed:
         forbidden = find_forbidden(evidence.inputs[rule.column], rule).to_numpy()
         yield _measure_rule(evidence, rule, forbidden, "none of the allowed values", "quality.allowed")
@@ -51,82 +49,72 @@ def measure_allowed(evidence: Evidence) -> Iterator[Finding]:
 
 def measure_known_labels(evidence: Evidence) -> Iterator[Finding]:
     """Yield the share of the labels there are that are a known class (or, for a regression, a number)."""
-    schema, unknown = evidence.schema, evidence.target_unknown
+    schema, unknown = evidence.schema, int(evidence.target_unknown.sum())
     given = int((~evidence.target_missing).sum())
-    kind = f"no class ({', '.join(schema.classes)})" if schema.task.is_classification else "no number"
-    yield Finding(
+    kind = f"no known class ({', '.join(schema.classes)})" if schema.task.is_classification else "no number"
+    yield measure_share(
         schema.target,
-        compute_share(given - int(unknown.sum()), given),
+        unknown,
+        given,
         evidence.config.quality.min_validity,
         lambda: (
-            f"No label of the target '{schema.target}' is given in {evidence.name}."
-            if not given
-            else f"{int(unknown.sum())} of {given} labels of the target '{schema.target}' in {evidence.name} are {kind}, "
-            f"such as {find_example(evidence.raw.frame[schema.target], unknown)}; correct them, or set "
+            f"{unknown} of {given} labels of the target '{schema.target}' in {evidence.name} are {kind}, such as "
+            f"{find_example(evidence.raw.frame[schema.target], evidence.target_unknown)}; correct them, or set "
             "schema.missing_values or schema.positive to what they mean."
         ),
     )
 
 
 def _measure_readable(evidence: Evidence, name: str, kind: str) -> Finding:
-    unreadable, known = evidence.unreadable[name], _count_known(evidence, name)
-    return Finding(
+    unreadable, known = int(evidence.unreadable[name].sum()), evidence.count_known(name)
+    return measure_share(
         name,
-        compute_share(known - int(unreadable.sum()), known),
+        unreadable,
+        known,
         evidence.config.quality.min_validity,
         lambda: (
-            _explain_empty(evidence, name)
-            if not known
-            else f"{int(unreadable.sum())} of {known} known cells of '{name}' in {evidence.name} are no {kind}, such as "
-            f"{find_example(evidence.raw.frame[name], unreadable)}; clean them, or add the text to "
+            f"{unreadable} of {known} known cells of '{name}' in {evidence.name} are no {kind}, such as "
+            f"{find_example(evidence.raw.frame[name], evidence.unreadable[name])}; clean them, or add the text to "
             "schema.missing_values where it means missing."
         ),
     )
 
 
 def _measure_kept_type(evidence: Evidence, name: str, kind: str) -> Finding:
-    unreadable, known = evidence.unreadable[name], _count_known(evidence, name)
+    unreadable, known = int(evidence.unreadable[name].sum()), evidence.count_known(name)
     threshold = evidence.config.quality.reject_validity
-    if known < NEARLY_EMPTY * evidence.rows or not known:
-        return Finding(name, None, threshold, lambda: f"Too few cells of '{name}' are known in {evidence.name}.")
-    share = compute_share(known - int(unreadable.sum()), known)
-    return Finding(
+    if known < NEARLY_EMPTY * evidence.rows:
+        return skip(name, threshold, f"too few cells of '{name}' are known")
+    return measure_share(
         name,
-        share,
+        unreadable,
+        known,
         threshold,
         lambda: (
             f"The column '{name}' is text in {evidence.name}, such as "
-            f"{find_example(evidence.raw.frame[name], unreadable)}, and was {kind} in training; declare it under "
-            "schema.categorical or clean it."
+            f"{find_example(evidence.raw.frame[name], evidence.unreadable[name])}, and was {kind} in training; declare "
+            "it under schema.categorical or clean it."
         ),
     )
 
 
 def _measure_rule(evidence: Evidence, rule: RangeRule | AllowedRule, broken: np.ndarray, how: str, key: str) -> Finding:
-    known = int(evidence.inputs[rule.column].notna().sum())
-    return Finding(
+    breaches, known = int(broken.sum()), int(evidence.inputs[rule.column].notna().sum())
+    return measure_share(
         rule.column,
-        compute_share(known - int(broken.sum()), known),
+        breaches,
+        known,
         evidence.config.quality.min_validity,
         lambda: (
-            _explain_empty(evidence, rule.column)
-            if not known
-            else f"{int(broken.sum())} of {known} known cells of '{rule.column}' in {evidence.name} are {how}, such as "
-            f"{find_example(evidence.raw.frame[rule.column], broken)}, and count as missing; clean them, or correct the "
-            f"rule in {key}."
+            f"{breaches} of {known} known cells of '{rule.column}' in {evidence.name} are {how}, such as "
+            f"{find_example(evidence.raw.frame[rule.column], broken)}, and count as missing; clean them, or correct "
+            f"the rule in {key}."
         ),
     )
 
 
 def _describe_range(rule: RangeRule) -> str:
-    if rule.max is None:
-        return f"the range from {rule.min:g}" if rule.min is not None else "the range"
-    return f"the range up to {rule.max:g}" if rule.min is None else f"the range from {rule.min:g} to {rule.max:g}"
-
-
-def _explain_empty(evidence: Evidence, name: str) -> str:
-    return f"No cell of '{name}' is known in {evidence.name}."
-
-
-def _count_known(evidence: Evidence, name: str) -> int:
-    return int((~evidence.missing[name]).sum())
+    """Return the range in words; a rule that is broken has at least one bound."""
+    if rule.min is not None and rule.max is not None:
+        return f"the range from {rule.min:g} to {rule.max:g}"
+    return f"the range from {rule.min:g}" if rule.min is not None else f"the range up to {rule.max}"

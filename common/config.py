@@ -148,7 +148,7 @@ class TrainingConfig(Section):
     folds: int = Field(3, ge=1, le=10)
     gap: str = "0D"
     decision: Literal["f1", "accuracy"] = "f1"
-    threads: int = Field(2, ge=1)
+    threads: int = Field(1, ge=1)
 
     @field_validator("gap")
     @classmethod

@@ -20,7 +20,10 @@ MISSING = "missing"
 
 @dataclass(frozen=True)
 class NumericBins:
-    """Ranges between ``edges`` (each range includes its upper edge), single ``points``, and the missing cells."""
+    """Ranges between ``edges``, single ``points``, and the missing cells.
+
+    A range includes its upper edge, the first one both. What lies below or above all edges is outside the reference.
+    """
 
     edges: tuple[float, ...]
     points: tuple[float, ...]
@@ -30,14 +33,20 @@ class NumericBins:
         """What each bin holds."""
         edges = [f"{edge:.6g}" for edge in self.edges]
         ranges = [f"{low} to {high}" for low, high in pairwise(edges)]
-        outer = (f"up to {edges[0]}", f"above {edges[-1]}") if edges else ("other numbers",)
+        outer = (f"below {edges[0]}", f"above {edges[-1]}") if edges else ("any number",)
         return (outer[0], *ranges, *outer[1:], *(f"{point:.6g}" for point in self.points), MISSING)
+
+    @property
+    def unseen(self) -> tuple[int, ...]:
+        """Positions of the bins in which the reference has no cell."""
+        return (0, len(self.edges)) if self.edges else (0,)
 
     def count(self, cells: pd.Series) -> np.ndarray:
         """Return how many of the float64 cells (n_rows,) fall into each bin, shape (n_bins,)."""
         numbers = cells.to_numpy(dtype="float64")
         known = numbers[~np.isnan(numbers)]
         codes = np.searchsorted(self.edges, known, side="left")
+        codes[np.isin(known, self.edges[:1])] = 1
         if self.points:
             nearest = np.searchsorted(self.points, known, side="left").clip(max=len(self.points) - 1)
             is_point = np.asarray(self.points)[nearest] == known
@@ -59,6 +68,11 @@ class LevelBins:
         """What each bin holds."""
         return (*self.frequent, "rare levels", "unseen levels", MISSING)
 
+    @property
+    def unseen(self) -> tuple[int, ...]:
+        """Positions of the bins in which the reference has no cell."""
+        return (len(self.frequent) + 1,)
+
     def count(self, cells: pd.Series) -> np.ndarray:
         """Return how many of the ``str`` cells (n_rows,) fall into each bin, shape (n_bins,)."""
         levels = cells.value_counts()
@@ -75,17 +89,19 @@ class LevelBins:
 
 
 def fit_numeric_bins(cells: pd.Series) -> NumericBins:
-    """Learn point masses, and quantiles of the numbers between them, from float64 cells."""
+    """Learn the range, the point masses, and quantiles of the numbers between them, from float64 cells."""
     known = cells.dropna().to_numpy(dtype="float64")
+    if not len(known):
+        return NumericBins((), ())
     numbers, counts = np.unique(known, return_counts=True)
     is_point = counts >= POINT_MASS * len(known)
-    points, spread = numbers[is_point], np.repeat(numbers[~is_point], counts[~is_point])
-    if not len(spread):
-        return NumericBins((), tuple(points.tolist()))
-    n_ranges = max(2, int(np.ceil(N_BINS * len(spread) / len(known))))
-    levels = np.arange(1, n_ranges) / n_ranges
-    edges = np.unique(np.quantile(spread, levels, method="inverted_cdf"))
-    return NumericBins(tuple(edges.tolist()), tuple(points.tolist()))
+    spread = np.repeat(numbers[~is_point], counts[~is_point])
+    inner = np.empty(0)
+    if len(spread):
+        n_ranges = max(2, int(np.ceil(N_BINS * len(spread) / len(known))))
+        inner = np.quantile(spread, np.arange(1, n_ranges) / n_ranges, method="inverted_cdf")
+    edges = np.unique([numbers[0], *inner, numbers[-1]])
+    return NumericBins(tuple(edges.tolist()), tuple(numbers[is_point].tolist()))
 
 
 def fit_level_bins(cells: pd.Series) -> LevelBins:

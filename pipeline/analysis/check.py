@@ -82,6 +82,6 @@ def find_example(cells: pd.Series, chosen: np.ndarray) -> str:
     >>> find_example(pd.Series(["8R", "7", "IN", "8R"]), np.array([True, False, True, True]))
     "'8R'"
     """
-    counts = cells[chosen].fillna("").astype("str").value_counts()
+    counts = cells[chosen].astype("str").fillna("").value_counts()
     text = " ".join(min(counts.index[counts == counts.max()]).split())
     return f"'{text if len(text) <= LONGEST_EXAMPLE else text[:LONGEST_EXAMPLE] + '...'}'"

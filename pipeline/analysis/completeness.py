@@ -15,11 +15,7 @@ def measure_completeness(evidence: Evidence) -> Iterator[Finding]:
 def find_absent_columns(evidence: Evidence) -> Iterator[Finding]:
     """Yield, for every input, 1 where the batch has the column and 0 where it lacks it."""
     for name in evidence.schema.inputs:
-        message = (
-            f"The column '{name}' is absent from {evidence.name} ({evidence.raw.origin}) and counts as missing in every "
-            "row; add it to the source again, or list it under schema.drop."
-        )
-        yield Finding(name, float(name in evidence.raw.frame), 1.0, message.__str__)
+        yield _find_absence(evidence, name)
 
 
 def measure_labels(evidence: Evidence) -> Iterator[Finding]:
@@ -34,6 +30,18 @@ def measure_labels(evidence: Evidence) -> Iterator[Finding]:
             f"The label '{name}' is missing from {missing} of {evidence.rows} rows of {evidence.name}, more than "
             "quality.min_completeness permits; take the batch when its labels have arrived, or set "
             "schema.missing_target to what a missing label means."
+        ),
+    )
+
+
+def _find_absence(evidence: Evidence, name: str) -> Finding:
+    return Finding(
+        name,
+        float(name in evidence.raw.frame),
+        1.0,
+        lambda: (
+            f"The column '{name}' is absent from {evidence.name} ({evidence.raw.origin}) and counts as missing in all "
+            "of its rows; add it to the source again, or list it under schema.drop."
         ),
     )
 

@@ -46,7 +46,8 @@ def compute_noise(p: np.ndarray, rows: int, batch_rows: int) -> float:
 
     To second order the divergence is sum((p_i - q_i)^2 / p_i) / 8 in nats, and the variance of p_i - q_i is
     p_i (1 - p_i) (1 / rows + 1 / batch_rows). A bin too small for that adds at most p_i ln 2, as it does where each of
-    its rows is in one sample only. Rows that depend on each other (the days of one week) make more noise than this.
+    its rows is in one sample only. Rows that depend on each other (the hours of one day) make more noise than this.
+    Bins without any row of the reference are taken to stay empty: the noise of a constant column is 0.
     """
     variance = (1 - p) * (1 / rows + 1 / batch_rows) / 8
     return float(np.sqrt(np.minimum(variance, p * np.log(2)).sum() / np.log(2)))
@@ -76,10 +77,5 @@ def _compare(name: str, before: ColumnReference, rows: int, cells: pd.Series) ->
 
 
 def _compute_column_noise(before: ColumnReference, rows: int, batch_rows: int) -> float:
-    """Chance also brings levels that the reference happens to lack: about ``lone / rows`` of the rows (Good 1953)."""
-    p = np.array(before.counts) / rows
-    expected = p.copy()
-    if before.lone:
-        unseen = min(before.lone / rows, p[-3])
-        expected[-3:-1] += [-unseen, unseen]
+    p, expected = np.array(before.counts) / rows, np.array(before.expected) / rows
     return float(min(1.0, np.hypot(compute_noise(p, rows, batch_rows), compute_distance(p, expected))))

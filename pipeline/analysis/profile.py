@@ -1,5 +1,7 @@
 """The profile of a batch: every input at a glance, small enough to be kept for good."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
@@ -26,19 +28,16 @@ def compute_profile(inputs: pd.DataFrame, schema: Schema) -> tuple[ColumnProfile
 
 def profile_numbers(name: str, role: str, cells: pd.Series) -> ColumnProfile:
     """Return the profile of float64 cells."""
-    # Sums of floats depend on their order; sorted, they do not depend on that of the rows.
-    known = np.sort(cells.dropna().to_numpy(dtype="float64"))
+    known = sort_known(cells)
     if not len(known):
         return ColumnProfile(name, role, _compute_missing_share(cells), 0)
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, deviation = known.mean(), known.std()
     return ColumnProfile(
         column=name,
         role=role,
         missing_share=_compute_missing_share(cells),
         distinct=1 + int((np.diff(known) > 0).sum()),
-        mean=_finite(mean),
-        deviation=_finite(deviation),
+        mean=compute_finite(known.mean),
+        deviation=compute_finite(known.std),
         zero_share=float((known == 0).mean()),
         quantiles=tuple(np.quantile(known, QUANTILE_LEVELS, method="inverted_cdf").tolist()),
     )
@@ -61,9 +60,17 @@ def compute_days(dates: pd.Series) -> pd.Series:
     return (dates - pd.Timestamp(0)) / DAY
 
 
+def sort_known(cells: pd.Series) -> np.ndarray:
+    """Return the known float64 cells sorted, so that sums over them do not depend on the order of the rows."""
+    return np.sort(cells.dropna().to_numpy(dtype="float64"))
+
+
+def compute_finite(statistic: Callable[[], float]) -> float | None:
+    """Return a statistic of numbers that may be too large for it, or None where it overflows."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        number = float(statistic())
+    return number if np.isfinite(number) else None
+
+
 def _compute_missing_share(cells: pd.Series) -> float:
     return float(cells.isna().mean()) if len(cells) else 0.0
-
-
-def _finite(number: float) -> float | None:
-    return float(number) if np.isfinite(number) else None

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from common.errors import DataError
 from common.schema import Schema
 from pipeline.analysis.bins import LevelBins, NumericBins, fit_level_bins, fit_numeric_bins
+from pipeline.analysis.profile import compute_finite, sort_known
 
 PROTOCOL = 1
 SECONDS_A_DAY = 86_400.0
@@ -20,14 +20,15 @@ SECONDS_A_DAY = 86_400.0
 class ColumnReference:
     """One column of the reference: its bins, the rows in each, and (of numbers) the mean.
 
-    ``lone`` is the number of levels that one row alone has; of numbers it is 0.
+    ``expected`` are the rows in each bin of as many fresh rows: chance brings some that the reference has no like of,
+    about as many as there are levels (and extreme numbers) that a single row of it has (Good 1953).
     """
 
     role: str
     bins: NumericBins | LevelBins
     counts: tuple[int, ...]
+    expected: tuple[float, ...]
     mean: float | None = None
-    lone: int = 0
 
 
 @dataclass(frozen=True)
@@ -89,25 +90,33 @@ def compute_days_after(inputs: pd.DataFrame, name: str, time: str) -> pd.Series:
 
 
 def compute_mean(cells: pd.Series) -> float | None:
-    """Return the mean of the known cells, the same in any row order, or None where there is none that is finite."""
-    known = np.sort(cells.dropna().to_numpy(dtype="float64"))
-    with np.errstate(over="ignore"):
-        mean = known.mean() if len(known) else np.nan
-    return float(mean) if np.isfinite(mean) else None
+    """Return the mean of the known cells, or None where there is none or it overflows."""
+    known = sort_known(cells)
+    return compute_finite(known.mean) if len(known) else None
 
 
 def _fit_numbers(role: str, cells: pd.Series) -> ColumnReference:
-    bins = fit_numeric_bins(cells)
-    return ColumnReference(role, bins, tuple(bins.count(cells).tolist()), compute_mean(cells))
+    lowest, highest = cells == cells.min(), cells == cells.max()
+    lone = cells[(lowest & (lowest.sum() == 1)) | (highest & (highest.sum() == 1))]
+    return _fit_column(role, fit_numeric_bins(cells), cells, lone, compute_mean(cells))
 
 
 def _fit_levels(cells: pd.Series) -> ColumnReference:
-    bins = fit_level_bins(cells)
-    lone = int((cells.value_counts() == 1).sum())
-    return ColumnReference("categorical", bins, tuple(bins.count(cells).tolist()), lone=lone)
+    lone = cells[cells.notna() & ~cells.duplicated(keep=False)]
+    return _fit_column("categorical", fit_level_bins(cells), cells, lone)
+
+
+def _fit_column(
+    role: str, bins: NumericBins | LevelBins, cells: pd.Series, lone: pd.Series, mean: float | None = None
+) -> ColumnReference:
+    counts = bins.count(cells)
+    expected = (counts - bins.count(lone)).astype("float64")
+    expected[list(bins.unseen)] += len(lone) / len(bins.unseen)
+    return ColumnReference(role, bins, tuple(counts.tolist()), tuple(expected.tolist()), mean)
 
 
 def _read_column(stored: dict[str, Any]) -> ColumnReference:
     kind = LevelBins if stored["role"] == "categorical" else NumericBins
     bins = kind(**{name: tuple(cells) for name, cells in stored["bins"].items()})
-    return ColumnReference(**{**stored, "bins": bins, "counts": tuple(stored["counts"])})
+    lists = {name: tuple(stored[name]) for name in ("counts", "expected")}
+    return ColumnReference(**{**stored, **lists, "bins": bins})

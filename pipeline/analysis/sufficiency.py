@@ -20,8 +20,8 @@ def measure_kept_rows(evidence: Evidence) -> Iterator[Finding]:
         round(1 - evidence.config.quality.max_quarantined, 12),
         lambda: (
             f"{quarantined} of {evidence.rows} rows of {evidence.name} are beyond repair ("
-            f"{', '.join(f'{reason}: {count}' for reason, count in counts.items())}), more than quality.max_quarantined "
-            "permits; correct them at the source, or raise the threshold."
+            f"{', '.join(f'{reason}: {count}' for reason, count in counts.items())}), more than "
+            "quality.max_quarantined permits; correct them at the source, or raise the threshold."
         ),
     )
 
@@ -53,8 +53,8 @@ def measure_classes(evidence: Evidence) -> Iterator[Finding]:
         float(len(codes) > 1),
         1.0,
         lambda: (
-            f"Every label of the target '{schema.target}' in {evidence.name} is '{schema.classes[int(codes[0])]}', which "
-            "tells no good model from a bad one; take larger batches with batch.rows or batch.period."
+            f"Every label of the target '{schema.target}' in {evidence.name} is '{schema.classes[int(codes[0])]}', "
+            "which tells no good model from a bad one; take larger batches with batch.rows or batch.period."
         ),
     )
 
@@ -62,12 +62,19 @@ def measure_classes(evidence: Evidence) -> Iterator[Finding]:
 def find_constant_columns(evidence: Evidence) -> Iterator[Finding]:
     """Yield, for every input with known cells, 1 where they differ and 0 where all are the same."""
     for name in evidence.schema.inputs:
-        distinct = evidence.inputs[name].dropna().unique()
-        if not len(distinct):
-            yield skip(name, 1.0, f"there is no known cell of '{name}'")
-            continue
-        message = (
-            f"Every known cell of '{name}' in {evidence.name} is '{distinct[0]}', so that nothing can be learned from it "
-            "there; list it under schema.drop where that stays so."
-        )
-        yield Finding(name, float(len(distinct) > 1), 1.0, message.__str__)
+        yield _measure_variation(evidence, name)
+
+
+def _measure_variation(evidence: Evidence, name: str) -> Finding:
+    distinct = evidence.inputs[name].dropna().unique()
+    if not len(distinct):
+        return skip(name, 1.0, f"there is no known cell of '{name}'")
+    return Finding(
+        name,
+        float(len(distinct) > 1),
+        1.0,
+        lambda: (
+            f"Every known cell of '{name}' in {evidence.name} is '{distinct[0]}', so that nothing can be learned from "
+            "it there; list it under schema.drop where that stays so."
+        ),
+    )

@@ -15,9 +15,9 @@ def measure_times(evidence: Evidence) -> Iterator[Finding]:
         evidence.rows,
         evidence.config.quality.min_validity,
         lambda: (
-            f"The time '{name}' of {unreadable} of {evidence.rows} rows of {evidence.name} cannot be read, such as "
-            f"{find_example(evidence.raw.frame[name], evidence.time_unreadable)}; correct them, or state their notation "
-            "as schema.time_format."
+            f"The time '{name}' of {unreadable} of {evidence.rows} rows of {evidence.name} cannot be read, such "
+            f"as {find_example(evidence.raw.frame[name], evidence.time_unreadable)}; correct them, or state "
+            "their notation as schema.time_format."
         ),
     )
 
@@ -31,7 +31,7 @@ def measure_punctuality(evidence: Evidence) -> Iterator[Finding]:
         evidence.rows,
         1.0,
         lambda: (
-            f"{late} of {evidence.rows} rows of {evidence.name} are older by '{evidence.schema.time}' than rows of earlier "
-            "batches and are learned late; deliver them earlier where you can."
+            f"{late} of {evidence.rows} rows of {evidence.name} are older by '{evidence.schema.time}' than rows of "
+            "earlier batches and are learned late; deliver them earlier where you can."
         ),
     )

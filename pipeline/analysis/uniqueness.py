@@ -38,8 +38,8 @@ def measure_key_uniqueness(evidence: Evidence) -> Iterator[Finding]:
         len(keys),
         threshold,
         lambda: (
-            f"{int(repeated.sum())} of {len(keys)} rows of {evidence.name} repeat the '{name}' and the time of an earlier "
-            f"row, such as '{name}' {find_example(keys['id'], repeated)}, more than quality.min_uniqueness permits; keep "
-            "one row for each at the source, or correct schema.id."
+            f"{int(repeated.sum())} of {len(keys)} rows of {evidence.name} repeat the '{name}' and the time of an "
+            f"earlier row, such as '{name}' {find_example(keys['id'], repeated)}, more than quality.min_uniqueness "
+            "permits; keep one row for each at the source, or correct schema.id."
         ),
     )

@@ -28,9 +28,9 @@ def measure_dates(evidence: Evidence) -> Iterator[Finding]:
 def measure_kept_types(evidence: Evidence) -> Iterator[Finding]:
     """Yield the same shares, against the threshold below which a column is another one than in training."""
     for name in evidence.present(evidence.schema.numeric):
-        yield _measure_kept_type(evidence, name, "numeric")
+        yield _measure_kept_type(evidence, name, "is text", "numeric")
     for name in evidence.present(evidence.other_dates):
-        yield _measure_kept_type(evidence, name, "a date")
+        yield _measure_kept_type(evidence, name, "holds hardly any date", "a date")
 
 
 def measure_ranges(evidence: Evidence) -> Iterator[Finding]:
@@ -80,7 +80,7 @@ def _measure_readable(evidence: Evidence, name: str, kind: str) -> Finding:
     )
 
 
-def _measure_kept_type(evidence: Evidence, name: str, kind: str) -> Finding:
+def _measure_kept_type(evidence: Evidence, name: str, now: str, before: str) -> Finding:
     unreadable, known = int(evidence.unreadable[name].sum()), evidence.count_known(name)
     threshold = evidence.config.quality.reject_validity
     if known < NEARLY_EMPTY * evidence.rows:
@@ -91,9 +91,9 @@ def _measure_kept_type(evidence: Evidence, name: str, kind: str) -> Finding:
         known,
         threshold,
         lambda: (
-            f"The column '{name}' is text in {evidence.name}, such as "
-            f"{find_example(evidence.raw.frame[name], evidence.unreadable[name])}, and was {kind} in training; declare "
-            "it under schema.categorical or clean it."
+            f"The column '{name}' {now} in {evidence.name} ({unreadable} of {known} known cells, such as "
+            f"{find_example(evidence.raw.frame[name], evidence.unreadable[name])}) and was {before} in training; "
+            "declare it under schema.categorical or clean it."
         ),
     )
 

@@ -46,7 +46,7 @@ from pipeline.preparation.clean_store import load_clean_batch, save_clean_batch
 from pipeline.preparation.cleaning import clean_inputs
 from pipeline.preparation.features import engineer_features
 from pipeline.preparation.splits import split_holdout, time_ordered_folds
-from pipeline.training.contenders import Arena, enter_trial, finish, keep_member, refresh_member
+from pipeline.training.contenders import Arena, enter_fallback, enter_trial, finish, keep_member, refresh_member
 from pipeline.training.rows import TrainingRows, join_rows
 from pipeline.training.search import (
     Fold,
@@ -128,6 +128,7 @@ def update_once(config: Config, state: State, reader: PartReader, file: Path | N
         kept = [keep_member(arena, version, models[version.id]) for version in before.versions]
         refreshed = [refresh_member(arena, version, models[version.id]) for version in before.versions]
         newcomers = [enter_trial(arena, trial, problem.validated_target) for trial in finalists]
+        newcomers += enter_fallback(arena, before.versions)
     with watch.stage("promotion"):
         history = load_examples(state)
         promotion = decide_promotion(config, before, kept, refreshed, newcomers, history)
@@ -277,6 +278,9 @@ def prepare(config: Config, schema: Schema, rows: TrainingRows, number: int) -> 
 
 def run_search(config: Config, state: State, problem: SearchProblem) -> list[Trial]:
     """Search, starting from what earlier searches found best, or from every family's defaults."""
+    if not problem.folds:
+        log.warning("too few rows for time-ordered folds; only the prior is fitted until more batches arrive")
+        return []
     defaults = default_candidates(list_pipelines(problem, config.search), problem.task)
     return search(problem, config.search, load_warm_candidates(state) or defaults)
 

@@ -11,6 +11,9 @@ from registry.versions import Version
 if TYPE_CHECKING:
     from model_zoo.model import Model
 
+FALLBACK_FAMILY = "prior"
+"""One version of this family always stays active: it answers when nothing else can."""
+
 
 class Origin(StrEnum):
     """How a model came about."""

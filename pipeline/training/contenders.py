@@ -9,11 +9,12 @@ import numpy as np
 from common.metrics import compute_row_losses
 from common.task import Task
 from model_zoo import get_family
+from model_zoo.candidate import Candidate
 from model_zoo.model import Model, align_classes, fit_model, update_model
 from pipeline.training.rows import TrainingRows
 from pipeline.training.search import Trial
 from pipeline.training.threshold import tune_threshold
-from registry.contender import Contender, Origin
+from registry.contender import FALLBACK_FAMILY, Contender, Origin
 from registry.versions import Version
 
 MAX_UPDATES = 4
@@ -87,6 +88,17 @@ def enter_trial(arena: Arena, trial: Trial, validated_target: np.ndarray) -> Con
     if trial.out_of_fold is not None:
         model = arena.tune(model, validated_target, trial.out_of_fold)
     return arena.judge(f"trial-{trial.number}", Origin.SEARCH, model, None, 0, started)
+
+
+def enter_fallback(arena: Arena, members: Sequence[Version]) -> list[Contender]:
+    """Return the prior as a contender where no active version is one: something must be able to answer anything."""
+    if any(version.family == FALLBACK_FAMILY for version in members):
+        return []
+    started = time.perf_counter()
+    candidate = Candidate(FALLBACK_FAMILY, get_family(FALLBACK_FAMILY).variants[0])
+    learn = arena.learn
+    model = fit_model(candidate, learn.features, learn.target, arena.task, arena.classes, arena.seed, arena.threads)
+    return [arena.judge(FALLBACK_FAMILY, Origin.SEARCH, model, None, 0, started)]
 
 
 def finish(arena: Arena, contender: Contender) -> tuple[Model, float]:

@@ -21,6 +21,7 @@ from model_zoo.encoder import Encoder, fit_encoder, has_many_levels
 from model_zoo.model import fit_model
 from model_zoo.variants import get_variant
 from pipeline.training.rows import TrainingRows
+from registry.contender import FALLBACK_FAMILY
 
 if TYPE_CHECKING:
     import optuna
@@ -262,10 +263,12 @@ def trial_rows(batch: int, trials: Sequence[Trial], finalists: Sequence[Trial]) 
 
 
 def choose_finalists(trials: Sequence[Trial], count: int) -> list[Trial]:
-    """Return the best complete trials, at most one a family and variant and two a family: good and different."""
-    complete = sorted(
-        (trial for trial in trials if trial.loss is not None), key=lambda trial: (trial.loss, trial.number)
-    )
+    """Return the best complete trials, at most one a family and variant and two a family: good and different.
+
+    The prior is no finalist: it enters by itself, once.
+    """
+    complete = [trial for trial in trials if trial.loss is not None and trial.candidate.family != FALLBACK_FAMILY]
+    complete.sort(key=lambda trial: (trial.loss, trial.number))
     chosen: list[Trial] = []
     for trial in complete:
         same_family = [other for other in chosen if other.candidate.family == trial.candidate.family]

@@ -6,11 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.validation.comparison import Comparison, Outcome, compare_losses
-from registry.contender import Contender, Origin
+from registry.contender import FALLBACK_FAMILY, Contender, Origin
 from registry.generations import Event
-
-FALLBACK_FAMILY = "prior"
-"""One version of this family always stays active: it answers when nothing else can."""
 
 
 @dataclass(frozen=True)

@@ -113,10 +113,10 @@ def _is_private(usage: np.ndarray) -> np.ndarray:
 
 
 def _draw_values(kind: VehicleType, age: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Insured values in birr, 0 for mere liability: lognormal around a value that wears off, one in 500 far beyond."""
+    """Insured values in birr, 0 for mere liability: lognormal around a value that wears off, one in 200 far beyond."""
     count = len(age)
     value = kind.insured_value * np.exp(rng.normal(0.0, 0.7, count) - 0.03 * age)
-    value *= np.where(rng.random(count) < 0.002, 1 + rng.pareto(1.0, count), 1.0)
+    value *= np.where(rng.random(count) < 0.005, 1 + rng.pareto(0.9, count), 1.0)
     value = np.where(rng.random(count) < 0.6, np.ceil(value / 1000) * 1000, np.round(value, 2))
     return np.where(rng.random(count) < kind.liability_only, 0.0, value.clip(max=2.5e8))
 
@@ -135,7 +135,7 @@ def _draw_capacities(capacity: Capacity, seats: np.ndarray, rng: np.random.Gener
         low, high = capacity.quintals
         quintals = low * (high / low) ** load
         entered = np.where(tenths < 0.2, np.round(quintals, 1), np.round(quintals))
-        entered = np.where(unit < capacity.kilograms, np.round(quintals, 1) * 100, entered)
+        entered = np.where(unit < capacity.kilograms, np.round(np.round(quintals, 1) * 100, 1), entered)
     entered = np.where(filled < capacity.missing + capacity.zero, 0.0, entered)
     return np.where(filled < capacity.missing, np.nan, entered)
 

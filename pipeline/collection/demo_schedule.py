@@ -45,7 +45,8 @@ class DemoEvent:
         return self.start <= day <= self.end
 
 
-# Sizes are chosen so that each event shows in a batch of a thousand rows. The windows are apart, save the return of the first concept, which is a state and no disturbance.
+# Sizes are chosen so that each event shows in a batch of a thousand rows. The windows are apart, save the return of the
+# first concept, which is a state and no disturbance.
 SCHEDULE: tuple[DemoEvent, ...] = (
     DemoEvent(
         name="higher tariff",

@@ -122,7 +122,7 @@ def draw_policies(begin: np.ndarray, vehicles: np.ndarray, seed: int, schedule: 
 
 
 def compute_premiums(policies: pd.DataFrame) -> pd.Series:
-    """Return premiums in birr: a rate of the value and the price of liability, loaded for the driver, by days insured."""
+    """Return premiums in birr: a rate of the value plus liability, loaded for the driver, by days insured."""
     rates = policies["USAGE"].map({name: usage.rate for name, usage in USAGES.items()})
     liability = policies["TYPE_VEHICLE"].map({kind.name: kind.liability_premium for kind in VEHICLE_TYPES})
     yearly = policies["INSURED_VALUE"].clip(upper=LARGEST_RETAINED_VALUE) * rates + liability * rates / TYPICAL_RATE

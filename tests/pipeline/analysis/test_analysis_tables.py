@@ -1,0 +1,51 @@
+"""What analysis finds comes back from the catalogue as it went in."""
+
+import json
+
+import sqlalchemy as sa
+from claims_batch import SCHEMA, judge_frame, make_frame
+
+from common.database import Draft, connect, read_rows
+from common.schema import read_inputs
+from pipeline.analysis.drift import compute_drift
+from pipeline.analysis.reference import fit_reference
+from pipeline.analysis.tables import (
+    drift_rows,
+    drift_table,
+    profile_rows,
+    profiles_table,
+    quality_rows,
+    quality_table,
+    quarantine_rows,
+    quarantine_table,
+)
+
+
+def test_a_judgement_and_its_drift_survive_the_catalogue(tmp_path):
+    frame = make_frame()
+    frame.loc[[2, 9], "claim"] = ""
+    judgement = judge_frame(frame, ranges=[{"column": "seats", "max": 4}, {"column": "seats", "min": 1}])
+    drift = compute_drift(fit_reference(read_inputs(frame, SCHEMA), SCHEMA), judgement.batch.inputs.assign(make="NEW"))
+    draft, engine = Draft(), connect(f"sqlite:///{tmp_path / 'catalogue.db'}")
+    written = {
+        quality_table: quality_rows(7, judgement.checks),
+        profiles_table: profile_rows(7, judgement.profile),
+        quarantine_table: quarantine_rows(7, judgement.quarantined),
+        drift_table: drift_rows(7, drift),
+    }
+    json.dumps(list(written.values()), allow_nan=False)
+    for table, rows in written.items():
+        draft.add(table, rows)
+    draft.commit(engine)
+
+    for table, rows in written.items():
+        stored = read_rows(engine, sa.select(table).order_by(*table.primary_key))
+        columns = [column.name for column in table.primary_key]
+        expected = sorted(rows, key=lambda row: [row[name] for name in columns])
+        assert json.loads(json.dumps(stored)) == json.loads(json.dumps(expected))
+        assert stored
+    held = read_rows(engine, sa.select(quarantine_table.c.row, quarantine_table.c.reason, quarantine_table.c.status))
+    assert [tuple(row.values()) for row in held] == [(2, "target missing", "held"), (9, "target missing", "held")]
+    (make,) = read_rows(engine, sa.select(drift_table.c.detail).where(drift_table.c.column == "make"))
+    assert make["detail"]["new_levels"] == [["NEW", 1.0]]
+    engine.dispose()

@@ -1,0 +1,235 @@
+"""The three commands as a user runs them: a process, its stdout, its exit code and what it leaves behind."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from common.database import compute_catalogue_digests, connect
+
+ROOT = Path(__file__).resolve().parent.parent
+SMALL = ("search.trials=5", "search.families=[prior,linear,tree,lightgbm]", "training.folds=2", "search.finalists=2")
+
+
+def run(*arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "run.py", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False)
+
+
+def write_stream(folder: Path, rows: int = 600, seed: int = 0, change_from: int | None = None) -> Path:
+    """A learnable binary stream by day; from ``change_from`` on its rows differ."""
+    generator = np.random.default_rng(seed)
+    number = generator.normal(size=rows).round(4)
+    level = generator.choice(["north", "south", "west"], rows)
+    noise = generator.normal(size=rows)
+    table = pd.DataFrame({
+        "day": pd.date_range("2020-01-01", periods=rows, freq="D").strftime("%Y-%m-%d"),
+        "code": [f"0{position % 9}" for position in range(rows)],
+        "number": number,
+        "level": level,
+        "claimed": (number + (level == "west") + 0.5 * noise > 0.3).astype(int),
+    })  # fmt: skip
+    if change_from is not None:
+        table.loc[change_from:, "number"] = 7.0
+        table.loc[change_from:, "claimed"] = 1 - table.loc[change_from:, "claimed"]
+    folder.mkdir(exist_ok=True)
+    table.to_csv(folder / "stream.csv", index=False)
+    return folder / "stream.csv"
+
+
+def write_config(folder: Path) -> Path:
+    path = folder / "config.yaml"
+    path.write_text(
+        "source: {kind: files, paths: [stream.csv]}\n"
+        "schema: {time: day, target: claimed, categorical: [code]}\n"
+        "batch: {rows: 200}\n"
+    )
+    return path
+
+
+def options(folder: Path, state: str = "state") -> list[str]:
+    return ["--config", str(folder / "config.yaml"), f"data_dir={folder}", f"state_dir={folder / state}", *SMALL]
+
+
+def read_digests(folder: Path, state: str = "state") -> dict[str, str]:
+    engine = connect(f"sqlite:///{folder / state / 'catalogue.db'}")
+    try:
+        return compute_catalogue_digests(engine)
+    finally:
+        engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory) -> Path:
+    """A folder whose state has learned two of three batches."""
+    folder = tmp_path_factory.mktemp("learned")
+    write_stream(folder)
+    write_config(folder)
+    done = run("update", "--batches", "2", *options(folder))
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
+    return folder
+
+
+class TestContract:
+    def test_inference_keeps_rows_order_and_text_and_adds_the_answer(self, learned):
+        request = pd.read_csv(learned / "stream.csv", dtype=str).iloc[::-7].drop(columns="claimed")
+        request.to_csv(learned / "request.csv", index=False)
+        done = run("-mode", "inference", "-file", str(learned / "request.csv"), *options(learned))
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("\n") == 1
+        answered = pd.read_csv(done.stdout.strip(), dtype=str)
+        assert list(answered.columns) == [
+            *request.columns, "predict", "predict_proba", "predict_model", "predict_reason"
+        ]  # fmt: skip
+        pd.testing.assert_frame_equal(answered[request.columns], request.reset_index(drop=True))
+        assert set(answered["predict"]) <= {"0", "1"}
+        assert answered["predict_proba"].astype(float).between(0, 1).all()
+        assert answered["predict_model"].str.fullmatch(r"[a-z_]+-\d{4}").all()
+
+    def test_damaged_rows_go_to_the_fallback_and_say_so(self, learned):
+        rows = {"day": ["2021-01-01"] * 3, "code": ["01"] * 3, "number": [0.1, "", 9e9], "level": ["west", "", "moon"]}
+        pd.DataFrame(rows).to_csv(learned / "damaged.csv", index=False)
+        done = run("inference", "-file", str(learned / "damaged.csv"), *options(learned))
+        reasons = pd.read_csv(done.stdout.strip())["predict_reason"].tolist()
+        assert reasons[0] in ("champion", "selected")
+        assert reasons[1:] == ["fallback:sparse", "fallback:anomalous"]
+
+    def test_summary_is_one_page_that_needs_nothing_else(self, learned):
+        done = run("summary", *options(learned))
+        assert done.returncode == 0, done.stderr
+        page = Path(done.stdout.strip())
+        text = page.read_text()
+        assert (page.parent / "report.json").is_file()
+        assert "<svg" in text
+        for outside in ('src="http', "src='http", "<script src", '<link rel="stylesheet"'):
+            assert outside not in text
+
+    @pytest.mark.parametrize(
+        ("arguments", "code", "sentence"),
+        [
+            (["update", "serch.trials=3"], 2, "did you mean 'search.trials'"),
+            (["updat"], 2, "no command"),
+            (["inference"], 2, "-file"),
+            (["update", "batch.rows=many"], 2, "batch.rows"),
+            (["update", "source.paths=[absent.csv]"], 1, "absent.csv"),
+        ],
+    )
+    def test_wrong_usage_ends_in_one_sentence(self, learned, arguments, code, sentence):
+        done = run(*arguments, *options(learned, "elsewhere"))
+        assert done.returncode == code
+        assert sentence in done.stderr
+        assert "Traceback" not in done.stderr
+
+    def test_inference_before_an_update_says_what_to_do(self, learned):
+        done = run("inference", "-file", str(learned / "stream.csv"), *options(learned, "untouched"))
+        assert done.returncode == 1
+        assert "run.py update" in done.stderr
+
+    def test_help_imports_nothing_heavy(self):
+        command = [sys.executable, "-X", "importtime", "run.py", "--help"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+        assert "argparse" in imported
+        assert not imported & {"numpy", "pandas", "sklearn", "lightgbm", "optuna", "shap", "sqlalchemy", "matplotlib"}
+
+
+class TestStream:
+    def test_the_end_changes_nothing(self, tmp_path):
+        write_stream(tmp_path)
+        write_config(tmp_path)
+        assert run("update", "--batches", "all", *options(tmp_path)).stdout == "True\n"
+        before = read_digests(tmp_path)
+        done = run("update", *options(tmp_path))
+        assert (done.returncode, done.stdout) == (1, "False\n")
+        assert "no new data" in done.stderr
+        assert read_digests(tmp_path) == before
+
+    def test_the_future_does_not_reach_back_and_runs_repeat(self, tmp_path):
+        digests = []
+        for name, change_from in (("one", None), ("same", None), ("other", 400)):
+            folder = tmp_path / name
+            write_stream(folder, change_from=change_from)
+            write_config(folder)
+            done = run("update", "--batches", "2", *options(folder))
+            assert done.returncode == 0, done.stderr
+            digests.append(read_digests(folder))
+        repeated = {table for table in digests[0] if digests[0][table] != digests[1][table]}
+        assert repeated <= {"batches", "generations"}  # both name the file's path or the digest of the whole file
+        reached = {table for table in digests[0] if digests[0][table] != digests[2][table]}
+        assert reached <= {"batches", "generations"}
+
+    def test_text_where_numbers_were_is_rejected_and_nothing_is_lost(self, tmp_path):
+        path = write_stream(tmp_path)
+        table = pd.read_csv(path, dtype=str)
+        table.loc[200:399, "number"] = "unknown"
+        table.to_csv(path, index=False)
+        write_config(tmp_path)
+        outcomes = [run("update", *options(tmp_path)) for _ in range(3)]
+        assert [done.stdout for done in outcomes] == ["True\n", "False\n", "True\n"]
+        assert "'number'" in outcomes[1].stderr
+        with sqlite3.connect(tmp_path / "state" / "catalogue.db") as catalogue:
+            stored = catalogue.execute("select status, rows from batches order by number").fetchall()
+        assert stored == [("accepted", 200), ("rejected", 200), ("accepted", 200)]
+
+    @pytest.mark.slow
+    def test_a_killed_update_leaves_the_catalogue_of_an_undisturbed_one(self, tmp_path):
+        write_stream(tmp_path)
+        write_config(tmp_path)
+        started = time.perf_counter()
+        assert run("update", *options(tmp_path, "calm")).returncode == 0
+        duration = time.perf_counter() - started
+        generator = np.random.default_rng(3)
+        for moment in generator.uniform(0.2, 1.0, 6) * duration:
+            process = subprocess.Popen(
+                [sys.executable, "run.py", "update", *options(tmp_path, "killed")],
+                cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+            time.sleep(moment)
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+            catalogue = tmp_path / "killed" / "catalogue.db"
+            if catalogue.is_file() and count_batches(catalogue):
+                break
+        if not count_batches(tmp_path / "killed" / "catalogue.db"):
+            assert run("update", *options(tmp_path, "killed")).returncode == 0
+        assert read_digests(tmp_path, "killed") == read_digests(tmp_path, "calm")
+
+
+def count_batches(catalogue: Path) -> int:
+    with sqlite3.connect(catalogue) as connection:
+        known = connection.execute("select count(*) from sqlite_master where name = 'batches'").fetchone()[0]
+        return connection.execute("select count(*) from batches").fetchone()[0] if known else 0
+
+
+CONFIGURATIONS = {
+    "elec2": "elec2.csv", "bank": "bank.csv", "hotel": "hotel.parquet", "pm25": "pm25.csv",
+    "aus_motor": "aus_motor.xlsx", "eic": "eic_sample.csv", "eic_amount": "eic_sample.csv",
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_the_commands_run_on_real_streams(name, real_data, tmp_path):
+    path = real_data(CONFIGURATIONS[name])
+    common = [
+        "--config", f"configs/{name}.yaml", f"data_dir={path.parent}", f"state_dir={tmp_path / 'state'}",
+        f"source.paths=[{path.name}]", *SMALL, "training.max_rows=3000",
+    ]  # fmt: skip
+    done = run("update", "--batches", "2", *common)
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
+    from common.tables import read_table, write_table
+
+    request = tmp_path / "request.csv"
+    write_table(read_table(path).tail(50), request)
+    done = run("inference", "-file", str(request), *common)
+    assert done.returncode == 0, done.stderr
+    answered = pd.read_csv(done.stdout.strip())
+    assert len(answered) == 50
+    assert answered["predict"].notna().all()

@@ -165,7 +165,7 @@ class SearchConfig(Section):
 
     trials: int = Field(20, ge=1)
     seconds: float | None = Field(None, gt=0)
-    families: tuple[str, ...] = ("prior", "linear", "knn", "tree", "extra_trees", "lightgbm")
+    families: tuple[str, ...] = ("linear", "knn", "tree", "extra_trees", "lightgbm")
     variants: tuple[str, ...] = ("onehot", "target", "native", "spelling")
     finalists: int = Field(4, ge=1)
 

@@ -1,50 +1,102 @@
-"""What the report is about: everything the catalogue holds, as tables, frozen between reading and drawing."""
+"""What the report is written from: the catalogue's rows, handed over by the flow, and questions asked of them."""
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 import pandas as pd
 
+from common.metrics import Metric
+from common.task import Task
 from registry.generations import Generation
+
+FALLBACK_FAMILY = "prior"
+"""The family whose versions are the baseline of every comparison in the report."""
 
 
 @dataclass(frozen=True)
+class Marker:
+    """A known event of the stream, to be marked on charts over time; both days are included."""
+
+    name: str
+    start: date
+    end: date
+    description: str
+
+
+@dataclass(frozen=True, eq=False)
 class History:
-    """The catalogue's tables as frames with their own column names, and the live generation."""
+    """The rows of each table, named and ordered as the catalogue has them; ``metric`` is None before any schema.
+
+    ``quarantined`` counts rows by batch, reason and status.
+    """
 
     generation: Generation
-    metric: str
+    metric: Metric | None
+    generations: pd.DataFrame
+    members: pd.DataFrame
+    events: pd.DataFrame
+    versions: pd.DataFrame
     batches: pd.DataFrame
     quality: pd.DataFrame
     profiles: pd.DataFrame
-    quarantine: pd.DataFrame
+    quarantined: pd.DataFrame
     drift: pd.DataFrame
     scores: pd.DataFrame
     comparisons: pd.DataFrame
     trials: pd.DataFrame
-    versions: pd.DataFrame
-    members: pd.DataFrame
-    events: pd.DataFrame
-    generations: pd.DataFrame
     grades: pd.DataFrame
     decisions: pd.DataFrame
     performance: pd.DataFrame
-    known_events: tuple[tuple[date, str], ...] = ()
-    """Published events of a demo stream: when each begins, and what it is."""
+    markers: tuple[Marker, ...] = ()
 
     @property
-    def labels(self) -> list[str]:
-        """A short label for every batch: its number and the month in which it begins."""
-        return [
-            f"{row.number} · {row.start:%b %y}" if pd.notna(row.start) else str(row.number)
-            for row in self.batches.itertuples()
-        ]
+    def task(self) -> Task | None:
+        """What is predicted, once a batch has shown it."""
+        return self.generation.schema.task if self.generation.schema else None
 
-    def event_positions(self) -> list[tuple[int, str]]:
-        """Return the position among the batches at which each known event begins."""
-        found = []
-        for when, name in self.known_events:
-            inside = [place for place, row in enumerate(self.batches.itertuples())
-                      if pd.notna(row.start) and row.start.date() <= when <= row.end.date()]  # fmt: skip
-            found += [(place, name) for place in inside[:1]]
-        return found
+    @cached_property
+    def champions(self) -> dict[int, str]:
+        """The champion's version by generation."""
+        crowned = self.members[self.members["role"] == "champion"]
+        return dict(zip(crowned["generation"].astype(int), crowned["version"], strict=True))
+
+    @cached_property
+    def lines(self) -> dict[str, str]:
+        """The line of every version."""
+        return dict(zip(self.versions["id"], self.versions["line"], strict=True))
+
+    @cached_property
+    def families(self) -> dict[str, str]:
+        """The family of every version."""
+        return dict(zip(self.versions["id"], self.versions["family"], strict=True))
+
+    @cached_property
+    def newest_batch(self) -> int | None:
+        """The number of the newest batch, accepted or not."""
+        return int(self.batches["number"].max()) if len(self.batches) else None
+
+    @cached_property
+    def newest_learned(self) -> int | None:
+        """The number of the newest batch that was accepted."""
+        accepted = self.batches.loc[self.batches["status"] == "accepted", "number"]
+        return int(accepted.max()) if len(accepted) else None
+
+    @cached_property
+    def serving(self) -> dict[int, str]:
+        """By batch, the champion that served when the batch arrived: that of the generation before it."""
+        before = {}
+        for row in self.generations.dropna(subset=["batch", "parent"]).itertuples():
+            if int(row.parent) in self.champions:
+                before[int(row.batch)] = self.champions[int(row.parent)]
+        return before
+
+    def lineage(self) -> list[int]:
+        """Return the numbers of the generations that led to the live one, oldest first."""
+        parents = dict(zip(self.generations["number"], self.generations["parent"], strict=True))
+        chain: list[int] = []
+        number: float | None = self.generation.number
+        while number is not None and not pd.isna(number) and int(number) in parents and int(number) not in chain:
+            chain.append(int(number))
+            number = parents[int(number)]
+        return chain[::-1]

@@ -112,6 +112,9 @@ def search(problem: SearchProblem, config: SearchConfig, warm: Sequence[Candidat
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     pipelines = list_pipelines(problem, config)
+    if not pipelines:
+        log.warning("search.families and search.variants leave nothing to search for; the prior alone is fitted")
+        return []
     seed = derive_seed(problem.seed, "search", problem.batch)
     study = optuna.create_study(
         sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=max(5, config.trials // 3)),
@@ -131,12 +134,15 @@ def search(problem: SearchProblem, config: SearchConfig, warm: Sequence[Candidat
 
 
 def list_pipelines(problem: SearchProblem, config: SearchConfig) -> list[str]:
-    """Return the 'family/variant' pairs to search: those that families can use and that differ on these rows."""
+    """Return the 'family/variant' pairs to search: those that families can use and that differ on these rows.
+
+    The prior has nothing to search for; it becomes a contender by itself.
+    """
     features = problem.folds[-1].learn.features
     variants = [
         name for name in config.variants if not get_variant(name).needs_many_levels or has_many_levels(features)
     ]
-    families = [get_family(name) for name in config.families]
+    families = [get_family(name) for name in config.families if name != FALLBACK_FAMILY]
     return [
         f"{family.name}/{variant}"
         for family in families
@@ -263,12 +269,9 @@ def trial_rows(batch: int, trials: Sequence[Trial], finalists: Sequence[Trial]) 
 
 
 def choose_finalists(trials: Sequence[Trial], count: int) -> list[Trial]:
-    """Return the best complete trials, at most one a family and variant and two a family: good and different.
-
-    The prior is no finalist: it enters by itself, once.
-    """
-    complete = [trial for trial in trials if trial.loss is not None and trial.candidate.family != FALLBACK_FAMILY]
-    complete.sort(key=lambda trial: (trial.loss, trial.number))
+    """Return the best complete trials, at most one a family and variant and two a family: good and different."""
+    losses = {trial.number: trial.loss for trial in trials if trial.loss is not None}
+    complete = sorted((trial for trial in trials if trial.number in losses), key=lambda one: losses[one.number])
     chosen: list[Trial] = []
     for trial in complete:
         same_family = [other for other in chosen if other.candidate.family == trial.candidate.family]

@@ -1,0 +1,123 @@
+"""Charts of choices over time."""
+
+from collections import Counter
+
+import numpy as np
+from matplotlib.ticker import PercentFormatter
+
+from pipeline.reporting.charts.heatmap import shorten
+from pipeline.reporting.charts.svg import (
+    BLUE,
+    FULL,
+    GREEN,
+    GREY,
+    INK,
+    PURPLE,
+    SKY,
+    VERMILLION,
+    Chart,
+    export,
+    sheet,
+)
+from pipeline.reporting.charts.timeline import Timeline
+from pipeline.reporting.figures.choices import ComparisonFigures
+from pipeline.reporting.report import Report
+
+MOST_LINES = 14
+MOST_COMPARISONS = 16
+OUTCOMES = {"better": GREEN, "worse": VERMILLION, "undecided": GREY}
+
+
+def draw_reigns(report: Report, timeline: Timeline) -> Chart:
+    """Draw which lines were active after each batch, and which of them was champion."""
+    after = {generation.batch: generation for generation in report.generations if generation.batch is not None}
+    active = Counter(line for generation in after.values() for line in generation.lines)
+    reigned = Counter(generation.champion_line for generation in after.values() if generation.champion_line)
+    live = set(report.generation.lines)
+    ranked = sorted(
+        active, key=lambda line: (-(reigned[line] > 0), line not in live, -reigned[line], -active[line], line)
+    )
+    lines = ranked[:MOST_LINES][::-1]
+    with sheet(FULL, 0.8 + 0.2 * len(lines)) as figure:
+        axes = figure.subplots()
+        for row, line in enumerate(lines):
+            present = [timeline.place(batch) for batch, one in after.items() if line in one.lines]
+            crowned = [timeline.place(batch) for batch, one in after.items() if one.champion_line == line]
+            for places, colour, height in ((present, SKY, 0.34), (crowned, INK, 0.72)):
+                spans = [(place - 0.5, 1.0) for place in places if place is not None]
+                axes.broken_barh(spans, (row - height / 2, height), facecolors=colour, linewidth=0,
+                                 alpha=0.55 if colour == SKY else 1.0)  # fmt: skip
+        axes.set_yticks(range(len(lines)), [shorten(line) for line in lines])
+        axes.set_ylim(-0.7, len(lines) - 0.3)
+        axes.grid(visible=False)
+        timeline.decorate(axes)
+        for colour, label in ((INK, "champion"), (SKY, "active")):
+            axes.barh(0, 0, color=colour, label=label, alpha=0.55 if colour == SKY else 1.0)
+        figure.legend(loc="outside upper right", ncols=2)
+        left_out = len(ranked) - len(lines)
+        note = f"{left_out} lines that never reigned are left out." if left_out else ""
+        return export(figure, "reigns", "Active lines and the champion among them after every batch",
+                      f"{note} {timeline.note}".strip())  # fmt: skip
+
+
+def choose_comparisons(report: Report) -> list[ComparisonFigures]:
+    """Return the comparisons of the newest update that made any."""
+    if not report.comparisons:
+        return []
+    newest = max(comparison.batch for comparison in report.comparisons)
+    return [comparison for comparison in report.comparisons if comparison.batch == newest]
+
+
+def draw_comparisons(report: Report) -> Chart:
+    """Draw the newest update's comparisons, each with its interval."""
+    every = choose_comparisons(report)
+    shown = every[-MOST_COMPARISONS:][::-1]
+    with sheet(FULL, 0.9 + 0.22 * len(shown)) as figure:
+        axes = figure.subplots()
+        bounded = [end for one in shown for end in (one.lower, one.upper, one.difference) if end is not None]
+        reach = 1.05 * max(map(abs, bounded), default=1.0)
+        for row, one in enumerate(shown):
+            colour = OUTCOMES.get(one.outcome, GREY)
+            ends = (-reach if one.lower is None else one.lower, reach if one.upper is None else one.upper)
+            axes.plot(ends, (row, row), color=colour, linewidth=2.2, solid_capstyle="butt")
+            axes.plot(one.difference, row, "o", color=colour, markersize=5)
+        axes.axvline(0, color=INK, linewidth=0.9)
+        axes.set_yticks(range(len(shown)), [shorten(f"{one.contender} – {one.incumbent}", 58) for one in shown])
+        axes.set_xlim(-reach, reach)
+        axes.set_ylim(-0.7, len(shown) - 0.3)
+        axes.set_xlabel("mean row loss of the contender less that of the incumbent: left of 0 the contender is better")
+        axes.grid(visible=False, axis="y")
+        for outcome, colour in OUTCOMES.items():
+            axes.plot([], [], color=colour, linewidth=2.2, label=outcome)
+        figure.legend(loc="outside upper right", ncols=3)
+        note = f"The last {len(shown)} of {len(every)} comparisons." if len(every) > len(shown) else ""
+        return export(
+            figure, "comparisons", f"Comparisons with intervals at the update of batch {shown[0].batch}", note
+        )
+
+
+def draw_grades(report: Report, timeline: Timeline) -> Chart:
+    """Draw what the selector's choices lost or won against the champion, between the single best and the oracle."""
+    with sheet(FULL, 2.5) as figure:
+        axes = figure.subplots()
+        for name, colour, style in (
+            ("oracle", GREEN, (0, (1, 1.5))),
+            ("single_best", PURPLE, (0, (4, 2))),
+            ("selected", BLUE, "solid"),
+        ):
+            relative = {
+                grade.batch: getattr(grade, name) / grade.champion - 1 for grade in report.grades if grade.champion
+            }
+            label = {"selected": "what the selector chose", "single_best": "single best", "oracle": "oracle"}[name]
+            axes.plot(range(len(timeline)), timeline.spread(relative), color=colour, linestyle=style, marker=".",
+                      linewidth=2 if name == "selected" else 1.2, label=label)  # fmt: skip
+        axes.axhline(0, color=INK, linewidth=1.2, label="champion")
+        observed = np.array([grade.selected / grade.champion - 1 for grade in report.grades if grade.champion])
+        if len(observed) and observed.max() > 0.5:
+            axes.set_ylim(top=0.5)
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
+        axes.set_title("Loss on graded requests relative to the champion's (below 0 is better)")
+        timeline.decorate(axes)
+        figure.legend(loc="outside upper left", ncols=4)
+        return export(figure, "grades", "Loss of the selector's choices relative to the champion, the single best and the "
+                      "oracle, by batch", timeline.note)  # fmt: skip

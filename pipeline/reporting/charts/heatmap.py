@@ -1,0 +1,69 @@
+"""Heat maps of columns by batches. Low cells are see-through, so that the page's theme shows."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.reporting.charts.svg import FULL, GREY, Chart, export, sheet
+from pipeline.reporting.charts.timeline import Timeline
+from pipeline.reporting.figures.batches import ColumnShares
+
+if TYPE_CHECKING:
+    from matplotlib.colors import Colormap
+
+ANNOTATED_BATCHES = 18
+LONGEST_NAME = 26
+
+
+def draw_heatmap(
+    name: str,
+    label: str,
+    rows: tuple[ColumnShares, ...],
+    timeline: Timeline,
+    colour: str,
+    most: float,
+    scale_label: str,
+    say: Callable[[float], str],
+    note: str,
+) -> Chart:
+    """Draw one row a column and one place a batch; ``most`` is the number that gets the full colour."""
+    from matplotlib.colors import Normalize
+
+    grid = np.array([timeline.spread(row.shares) for row in rows])
+    height = 1.0 + 0.19 * len(rows)
+    with sheet(FULL, height) as figure:
+        axes = figure.subplots()
+        norm = Normalize(0, most, clip=True)
+        image = axes.imshow(grid, cmap=_fade(colour), norm=norm, aspect="auto", interpolation="nearest")
+        axes.set_yticks(range(len(rows)), [shorten(row.column) for row in rows])
+        timeline.decorate(axes)
+        axes.grid(visible=False)
+        axes.tick_params(length=0)
+        if len(timeline) <= ANNOTATED_BATCHES:
+            for (row, column), cell in np.ndenumerate(grid):
+                if np.isfinite(cell):
+                    axes.text(column, row, say(cell), ha="center", va="center", fontsize=7)
+        bar = figure.colorbar(image, ax=axes, shrink=min(1.0, 2.2 / height), pad=0.01, aspect=14)
+        bar.set_label(scale_label)
+        bar.outline.set_visible(False)  # type: ignore[operator]
+        return export(figure, name, label, note)
+
+
+def shorten(name: str, longest: int = LONGEST_NAME) -> str:
+    """Return a name that fits beside a chart.
+
+    >>> shorten("CARRYING_CAPACITY"), shorten("the_area_under_the_roof_in_square_metres")
+    ('CARRYING_CAPACITY', 'the_area_under_the_roof_i…')
+    """
+    return name if len(name) <= longest else name[: longest - 1] + "…"
+
+
+def _fade(colour: str) -> "Colormap":
+    """Return a colormap from transparent to the full colour; what was not measured is a grey veil."""
+    from matplotlib.colors import LinearSegmentedColormap, to_rgb
+
+    red, green, blue = to_rgb(colour)
+    stops = [(red, green, blue, strength) for strength in (0.0, 0.3, 0.6, 0.95)]
+    colours = LinearSegmentedColormap.from_list("fade", stops)
+    return colours.with_extremes(bad=(*to_rgb(GREY), 0.25))

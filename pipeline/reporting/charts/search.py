@@ -1,0 +1,19 @@
+"""Charts of the search."""
+
+from pipeline.reporting.charts.svg import FULL, SERIES, Chart, export, sheet
+from pipeline.reporting.charts.timeline import Timeline
+from pipeline.reporting.report import Report
+
+
+def draw_best_losses(report: Report, timeline: Timeline) -> Chart:
+    """Draw the best loss that each family reached in every search."""
+    families = sorted({family.family for family in report.search.families})
+    with sheet(FULL, 2.6) as figure:
+        axes = figure.subplots()
+        for family, colour in zip(families, SERIES, strict=False):
+            best = {one.batch: one.best for one in report.search.families if one.family == family}
+            axes.plot(range(len(timeline)), timeline.spread(best), color=colour, marker="o", markersize=3, label=family)
+        axes.set_title("Best loss of each family in the search's folds (lower is better)")
+        timeline.decorate(axes)
+        figure.legend(loc="outside upper left", ncols=8)
+        return export(figure, "best-losses", "Best loss that each model family reached in every search", timeline.note)

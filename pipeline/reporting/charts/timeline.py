@@ -1,0 +1,97 @@
+"""The time axis that charts share: one place a batch, dates below, the stream's known events marked."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.reporting.charts.svg import INK, MUTED
+from pipeline.reporting.figures.batches import BatchFigures
+from pipeline.reporting.formats import MONTHS
+from pipeline.reporting.history import Marker
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MOST_BATCHES = 120
+MOST_TICKS = 14
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@dataclass(frozen=True)
+class Span:
+    """Where a marker lies on the axis: the places of its first and last batch."""
+
+    letter: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The batches that charts show, oldest first, with their labels and the marked spans."""
+
+    batches: tuple[int, ...]
+    labels: tuple[str, ...]
+    spans: tuple[Span, ...]
+    left_out: int
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    @property
+    def note(self) -> str:
+        """What charts leave out, if anything."""
+        return f"The newest {len(self)} batches; {self.left_out} older ones are left out." if self.left_out else ""
+
+    def place(self, batch: int) -> int | None:
+        """Return a batch's place on the axis, None where it is not shown."""
+        return self.batches.index(batch) if batch in self.batches else None
+
+    def spread(self, observed: Mapping[int, float | None]) -> np.ndarray:
+        """Return one number a place (n_batches,), NaN where nothing was observed."""
+        numbers = [observed.get(batch) for batch in self.batches]
+        return np.array([np.nan if number is None else number for number in numbers], dtype=float)
+
+    def decorate(self, axes: "Axes", letters: bool = True, labels: bool = True) -> None:
+        """Put batches and dates on an axes' x axis, and mark the spans."""
+        step = max(1, -(-len(self) // MOST_TICKS))
+        places = range(len(self))[::-1][::step]  # the newest batch always has its label
+        axes.set_xticks(list(places), [self.labels[place] for place in places] if labels else [""] * len(places))
+        axes.set_xlim(-0.6, len(self) - 0.4)
+        axes.grid(visible=False, axis="x")
+        for span in self.spans:
+            axes.axvspan(span.first - 0.5, span.last + 0.5, color=MUTED, alpha=0.09, linewidth=0, zorder=0)
+            axes.axvline(span.first - 0.5, color=MUTED, linewidth=0.7, linestyle=(0, (2, 2)), zorder=0.5)
+            if letters:
+                axes.annotate(span.letter, (span.first - 0.5, 1), xycoords=("data", "axes fraction"), xytext=(2, -1),
+                              textcoords="offset points", va="top", fontsize=8, fontweight="bold", color=INK)  # fmt: skip
+
+
+def build_timeline(batches: Iterable[BatchFigures], markers: Iterable[Marker]) -> Timeline:
+    """Return the time axis of batches; a marker that touches none of them is not on it."""
+    every = list(batches)
+    shown = every[-MOST_BATCHES:]
+    spans = []
+    for letter, marker in zip(LETTERS, markers, strict=False):
+        touched = [place for place, batch in enumerate(shown) if _touches(batch, marker)]
+        if touched:
+            spans.append(Span(letter, touched[0], touched[-1]))
+    return Timeline(
+        batches=tuple(batch.number for batch in shown),
+        labels=tuple(f"{batch.number}\n{_say_month(batch.end)}" for batch in shown),
+        spans=tuple(spans),
+        left_out=len(every) - len(shown),
+    )
+
+
+def _touches(batch: BatchFigures, marker: Marker) -> bool:
+    if batch.start is None or batch.end is None:
+        return False
+    return batch.start.date() <= marker.end and marker.start <= batch.end.date()
+
+
+def _say_month(moment: datetime | None) -> str:
+    return "" if moment is None else f"{MONTHS[moment.month - 1]} {moment.year % 100:02d}"

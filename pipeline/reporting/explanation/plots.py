@@ -1,0 +1,176 @@
+"""Plots of SHAP values by the shap package, off screen, in the report's style."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.reporting.charts.svg import FULL, HALF, LINE, STYLE, Chart, export
+from pipeline.reporting.explanation.contributions import Contributions
+from pipeline.reporting.explanation.numpy_seed import seeded_numpy
+from pipeline.reporting.formats import format_number
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MOST_FEATURES = 12
+MOST_CLASSES = 6
+MOST_LEVELS = 8
+DEPENDENCE_PLOTS = 3
+
+
+def draw_shap(contributions: Contributions) -> list[Chart]:
+    """Draw global importance, the beeswarm, the row with the highest answer and the dependence on the top features."""
+    output = choose_output(contributions)
+    charts = [
+        draw_importance(contributions),
+        draw_beeswarm(contributions, output),
+        draw_waterfall(contributions, output),
+    ]
+    ranked = np.argsort(-np.abs(contributions.values[:, :, output]).mean(axis=0), kind="stable")
+    top = ranked[:DEPENDENCE_PLOTS].tolist()
+    return [*charts, *(draw_dependence(contributions, output, place, number) for number, place in enumerate(top, 1))]
+
+
+def choose_output(contributions: Contributions) -> int:
+    """Return the output that plots of one output show: the class predicted most often."""
+    if len(contributions.outputs) == 1:
+        return 0
+    return int(np.bincount(contributions.margins.argmax(axis=1)).argmax())
+
+
+def draw_importance(contributions: Contributions) -> Chart:
+    """Draw the mean absolute value of each feature; of several classes, one bar a class."""
+    import shap
+
+    values, names = contributions.values, _escape(contributions)
+    with _pyplot(FULL, _height(contributions)) as figure:
+        if len(contributions.outputs) == 1:
+            shap.plots.bar(_explain(contributions, 0), max_display=MOST_FEATURES, show=False, ax=figure.gca())
+        else:
+            classes = np.argsort(-np.abs(values).mean(axis=(0, 1)), kind="stable")[:MOST_CLASSES]
+            shap.summary_plot(
+                [values[:, :, place] for place in classes], feature_names=names, plot_type="bar", show=False,
+                max_display=MOST_FEATURES, plot_size=None, class_names=[contributions.outputs[place] for place in classes],
+            )  # fmt: skip
+        figure.gca().set_xlabel(f"mean |SHAP value|: {contributions.scale}")
+        return export(figure, "shap-bar", "Mean absolute SHAP value of each feature")
+
+
+def draw_beeswarm(contributions: Contributions, output: int) -> Chart:
+    """Draw every row's value of each feature as a dot, coloured by the feature where that is a number."""
+    import shap
+
+    with _pyplot(FULL, _height(contributions)) as figure:
+        explained = _explain(contributions, output)
+        shap.plots.beeswarm(explained, max_display=MOST_FEATURES, show=False, plot_size=None, s=10)
+        figure.axes[0].set_xlabel(f"SHAP value: {_name(contributions, output)}")
+        _rasterise(figure)
+        return export(figure, "shap-beeswarm", f"SHAP values of {len(contributions.values)} rows by feature")
+
+
+def draw_waterfall(contributions: Contributions, output: int) -> Chart:
+    """Draw how the features of the row with the highest answer add up to it."""
+    import shap
+
+    row = int(contributions.margins[:, output].argmax())
+    cells = [_show(cell) for cell in contributions.features.iloc[row]]
+    explained = shap.Explanation(
+        contributions.values[row, :, output], contributions.base[output], np.array(cells, dtype=object),
+        feature_names=_escape(contributions),
+    )  # fmt: skip
+    with _pyplot(FULL, _height(contributions)) as figure:
+        shap.plots.waterfall(explained, max_display=MOST_FEATURES, show=False)
+        figure.set_size_inches(FULL, _height(contributions))
+        return export(figure, "shap-waterfall", "How the features of the row with the highest answer add up to it")
+
+
+def draw_dependence(contributions: Contributions, output: int, place: int, number: int) -> Chart:
+    """Draw one feature's value against what it adds; of many levels, the most frequent ones."""
+    import shap
+
+    name = str(contributions.features.columns[place])
+    cells = contributions.features[name]
+    values = contributions.values[:, place, output]
+    known = cells.notna().to_numpy()
+    note = "" if known.all() else f"{(~known).sum()} rows where it is missing are left out."
+    if not pd.api.types.is_numeric_dtype(cells):
+        frequent = cells.value_counts().index[:MOST_LEVELS]
+        note = "The most frequent levels." if cells.nunique() > MOST_LEVELS else note
+        known = known & cells.isin(frequent).to_numpy()
+    escaped = cells[known].to_numpy(dtype=float if pd.api.types.is_numeric_dtype(cells) else object)
+    explained = shap.Explanation(values[known], data=escaped, feature_names=_escape_text(name))
+    with _pyplot(HALF, 3.0) as figure:
+        shap.plots.scatter(explained, show=False, ax=figure.gca(), dot_size=9, ylabel="SHAP value")
+        _rasterise(figure)
+        axes = figure.axes[0]
+        axes.set_xlabel(_escape_text(name), fontsize=9)
+        axes.set_ylabel(f"SHAP value: {_name(contributions, output)}", fontsize=8)
+        axes.tick_params(labelsize=8, color=LINE)
+        axes.spines[["left", "bottom"]].set_color(LINE)
+        if not pd.api.types.is_numeric_dtype(cells):
+            axes.tick_params(axis="x", rotation=35)
+        return export(figure, f"shap-dependence-{number}", f"SHAP value of {name} by its value", note)
+
+
+@contextmanager
+def _pyplot(width: float, height: float) -> Iterator["Figure"]:
+    """Yield pyplot's current figure, since shap draws on that; it is closed afterwards."""
+    import matplotlib
+    import matplotlib.pyplot as plt
+
+    plt.switch_backend("agg")
+    style = {**STYLE, "text.parse_math": True}
+    with matplotlib.rc_context(style), warnings.catch_warnings(), seeded_numpy(0):  # dots are jittered at random
+        warnings.simplefilter("ignore")
+        figure = plt.figure(figsize=(width, height), layout="tight")
+        try:
+            yield figure
+        finally:
+            plt.close(figure)
+
+
+def _explain(contributions: Contributions, output: int) -> Any:
+    import shap
+
+    features = contributions.features
+    text = [name for name in features if not pd.api.types.is_numeric_dtype(features[name])]
+    return shap.Explanation(
+        contributions.values[:, :, output],
+        base_values=np.full(len(features), contributions.base[output]),
+        data=features.astype(dict.fromkeys(text, "object")),
+        feature_names=_escape(contributions),
+    )
+
+
+def _rasterise(figure: "Figure") -> None:
+    for axes in figure.axes:
+        for dots in axes.collections:
+            dots.set_rasterized(True)
+
+
+def _height(contributions: Contributions) -> float:
+    return 1.2 + 0.3 * min(MOST_FEATURES, contributions.features.shape[1])
+
+
+def _name(contributions: Contributions, output: int) -> str:
+    label = contributions.outputs[output]
+    return contributions.scale if len(contributions.outputs) == 1 else f"{contributions.scale}, here '{label}'"
+
+
+def _show(cell: Any) -> str:
+    if pd.isna(cell):
+        return "missing"
+    return _escape_text(str(cell)) if isinstance(cell, str) else format_number(float(cell))
+
+
+def _escape(contributions: Contributions) -> list[str]:
+    return [_escape_text(str(name)) for name in contributions.features]
+
+
+def _escape_text(text: str) -> str:
+    """A dollar sign would start a formula."""
+    return text.replace("$", r"\$")

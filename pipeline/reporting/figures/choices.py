@@ -1,0 +1,187 @@
+"""Choices over time: who was champion and why, how contenders compared, and what the selector's choices were worth."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from pipeline.reporting.history import History
+
+MOST_EVENTS = 40
+MOST_REQUESTS = 15
+UNBOUNDED = 1e299
+"""Interval ends beyond this stand for an interval without bounds."""
+
+
+@dataclass(frozen=True)
+class GenerationFigures:
+    """A generation that led to the live one: its cause, and the lines that were active in it."""
+
+    number: int
+    cause: str
+    batch: int | None
+    created_at: datetime
+    champion: str | None
+    champion_line: str | None
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class EventFigures:
+    """Something that happened to a version."""
+
+    generation: int
+    batch: int | None
+    version: str
+    event: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ComparisonFigures:
+    """Mean row loss of a contender less that of an incumbent; an end without a bound is None."""
+
+    batch: int
+    contender: str
+    incumbent: str
+    difference: float
+    lower: float | None
+    upper: float | None
+    rows: int
+    outcome: str
+
+
+@dataclass(frozen=True)
+class GradeFigures:
+    """Mean losses over a batch's meta-examples. ``gain`` is by which share the choices beat the champion."""
+
+    batch: int
+    examples: int
+    selected: float
+    champion: float
+    single_best: float
+    oracle: float
+    switched: float
+    gain: float | None
+
+
+@dataclass(frozen=True)
+class Served:
+    """Rows of requests that a version answered for one reason."""
+
+    version: str
+    reason: str
+    rows: int
+    share: float
+
+
+@dataclass(frozen=True)
+class Request:
+    """One answered request."""
+
+    id: str
+    answered_at: datetime
+    generation: int
+    name: str
+    rows: int
+    version: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class DecisionFigures:
+    """What requests were answered by; ``newest`` is bounded."""
+
+    requests: int
+    rows: int
+    served: tuple[Served, ...]
+    newest: tuple[Request, ...]
+
+
+def list_generations(history: History) -> tuple[GenerationFigures, ...]:
+    """Return the generations that led to the live one, oldest first."""
+    rows = history.generations.set_index("number")
+    members = history.members.groupby("generation")["version"].agg(list).to_dict()
+    listed = []
+    for number in history.lineage():
+        row = rows.loc[number]
+        champion = history.champions.get(number)
+        listed.append(
+            GenerationFigures(
+                number=number,
+                cause=row["cause"],
+                batch=_whole(row["batch"]),
+                created_at=pd.Timestamp(row["created_at"]).to_pydatetime(),
+                champion=champion,
+                champion_line=history.lines.get(champion) if champion else None,
+                lines=tuple(sorted({history.lines[version] for version in members.get(number, [])})),
+            )
+        )
+    return tuple(listed)
+
+
+def list_events(history: History) -> tuple[EventFigures, ...]:
+    """Return what happened to versions, the newest first and within a generation in order; bounded."""
+    batches = history.generations.set_index("number")["batch"].to_dict()
+    rows = history.events.sort_values(["generation", "position"], ascending=[False, True])
+    return tuple(
+        EventFigures(int(row["generation"]), _whole(batches.get(row["generation"])), row["version"], row["event"],
+                     row["reason"])
+        for row in rows.head(MOST_EVENTS).to_dict("records")
+    )  # fmt: skip
+
+
+def list_comparisons(history: History) -> tuple[ComparisonFigures, ...]:
+    """Return every comparison, oldest batch first."""
+    rows = history.comparisons.sort_values("batch", kind="stable").to_dict("records")
+    return tuple(
+        ComparisonFigures(int(row["batch"]), row["contender"], row["incumbent"], float(row["difference"]),
+                          _bound(row["lower"]), _bound(row["upper"]), int(row["rows"]), row["outcome"])
+        for row in rows
+    )  # fmt: skip
+
+
+def list_grades(history: History) -> tuple[GradeFigures, ...]:
+    """Return the selector's grades, oldest batch first."""
+    names = ("batch", "examples", "selected", "champion", "single_best", "oracle", "switched")
+    return tuple(
+        GradeFigures(**{name: row[name] for name in names}, gain=_compute_gain(row["selected"], row["champion"]))
+        for row in history.grades.sort_values("batch").to_dict("records")
+    )
+
+
+def compute_decisions(history: History) -> DecisionFigures:
+    """Return how many rows each version answered, and why, over all requests."""
+    counts: dict[str, int] = {}
+    for served in history.decisions["served"]:
+        for pair, rows in served.items():
+            counts[pair] = counts.get(pair, 0) + int(rows)
+    total = sum(counts.values())
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    newest = history.decisions.sort_values(["created_at", "id"], ascending=False).head(MOST_REQUESTS)
+    return DecisionFigures(
+        requests=len(history.decisions),
+        rows=total,
+        served=tuple(Served(*pair.split("/", 1), rows, rows / total) for pair, rows in ordered),  # type: ignore[call-arg, arg-type]
+        newest=tuple(_read_request(row) for row in newest.to_dict("records")),
+    )
+
+
+def _read_request(row: Mapping[str, Any]) -> Request:
+    answered_at = pd.Timestamp(row["created_at"]).to_pydatetime()
+    return Request(row["id"], answered_at, int(row["generation"]), row["request"], int(row["rows"]), row["version"],
+                   row["reason"])  # fmt: skip
+
+
+def _compute_gain(selected: float, champion: float) -> float | None:
+    return 1 - selected / champion if champion else None
+
+
+def _bound(end: float) -> float | None:
+    return None if abs(end) > UNBOUNDED else float(end)
+
+
+def _whole(number: float | None) -> int | None:
+    return None if number is None or pd.isna(number) else int(number)

@@ -1,0 +1,73 @@
+"""What runs cost: seconds by stage, processor seconds and memory of updates, rows a second of requests."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from pipeline.reporting.history import History
+
+MOST_REQUESTS = 60
+
+
+@dataclass(frozen=True)
+class UpdateCost:
+    """One update: seconds by stage in the order in which they ran."""
+
+    batch: int
+    rows: int
+    seconds: float
+    cpu_seconds: float
+    peak_mb: float
+    stages: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class RequestCost:
+    """One answered request; its seconds leave out the start of the program."""
+
+    request: str
+    rows: int
+    seconds: float
+    rows_per_second: float
+    peak_mb: float
+
+
+@dataclass(frozen=True)
+class CostFigures:
+    """Updates, oldest first, and the newest requests."""
+
+    updates: tuple[UpdateCost, ...]
+    requests: tuple[RequestCost, ...]
+
+
+def compute_costs(history: History) -> CostFigures:
+    """Return what each update and each of the newest requests cost."""
+    rows = history.performance.sort_values("id")
+    updates = [_sum_update(str(subject), run) for subject, run in _group(rows, "update")]
+    requests = [_sum_request(str(subject), run) for subject, run in _group(rows, "inference")]
+    return CostFigures(tuple(sorted(updates, key=lambda one: one.batch)), tuple(requests[-MOST_REQUESTS:]))
+
+
+def _group(rows: pd.DataFrame, command: str) -> list[tuple[object, pd.DataFrame]]:
+    return list(rows[rows["command"] == command].groupby("subject", sort=False))
+
+
+def _sum_update(subject: str, run: pd.DataFrame) -> UpdateCost:
+    """A subject is 'batch 7'."""
+    stages = run.groupby("stage", sort=False)["seconds"].sum()
+    return UpdateCost(
+        batch=int(subject.rpartition(" ")[2]),
+        rows=int(run["rows"].iloc[-1]),
+        seconds=float(run["seconds"].sum()),
+        cpu_seconds=float(run["cpu_seconds"].sum()),
+        peak_mb=float(run["peak_mb"].max()),
+        stages={str(stage): float(seconds) for stage, seconds in stages.items()},
+    )
+
+
+def _sum_request(subject: str, run: pd.DataFrame) -> RequestCost:
+    """The same request may be answered more than once: its newest answer counts."""
+    newest = run.groupby("stage", sort=False).tail(1)
+    seconds, rows = float(newest["seconds"].sum()), int(newest["rows"].iloc[-1])
+    return RequestCost(subject, rows, seconds, rows / max(seconds, 1e-9), float(newest["peak_mb"].max()))

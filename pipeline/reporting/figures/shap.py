@@ -1,0 +1,64 @@
+"""What the champion's answers rest on: SHAP values as figures."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.reporting.explanation.contributions import Contributions, Explanation
+
+
+@dataclass(frozen=True)
+class Importance:
+    """Mean absolute SHAP value of a feature, over rows, by output and over all of them."""
+
+    feature: str
+    mean_abs: float
+    by_output: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class ShapFigures:
+    """What was explained. ``obstacle`` says why nothing was, or is empty; features are in order of importance."""
+
+    obstacle: str
+    version: str | None
+    batch: int | None
+    rows: int
+    rows_asked: int
+    scale: str
+    method: str
+    outputs: tuple[str, ...]
+    base: tuple[float, ...]
+    features: tuple[Importance, ...]
+
+
+def compute_shap(explanation: Explanation) -> ShapFigures:
+    """Return the figures of an explanation."""
+    given = explanation.contributions
+    if given is None:
+        return ShapFigures(explanation.obstacle, explanation.version, None, 0, 0, "", "", (), (), ())
+    return ShapFigures(
+        obstacle="",
+        version=explanation.version,
+        batch=explanation.batch,
+        rows=len(given.values),
+        rows_asked=explanation.rows_asked,
+        scale=given.scale,
+        method=given.method,
+        outputs=given.outputs,
+        base=tuple(float(number) for number in given.base),
+        features=tuple(_rank(given)),
+    )
+
+
+def _rank(given: Contributions) -> list[Importance]:
+    mean_abs = np.abs(given.values).mean(axis=0)
+    return [
+        Importance(
+            feature=str(given.features.columns[place]),
+            mean_abs=float(mean_abs[place].mean()),
+            by_output=dict(zip(given.outputs, map(float, mean_abs[place]), strict=True)),
+        )
+        for place in given.rank_features()
+    ]

@@ -1,0 +1,138 @@
+"""Numbers, shares, dates and sizes as people read them; a missing one is a dash."""
+
+import math
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+MISSING = "–"
+
+
+def format_number(number: float | None, digits: int = 4) -> str:
+    r"""Return a number with ``digits`` significant digits, thousands set apart by thin spaces.
+
+    >>> [format_number(x) for x in (0.24609375, 12.0, 123456.789, -0.00001234, None)]
+    ['0.2461', '12', '123\u202f457', '−1.234e-05', '–']
+    """
+    if number is None or not math.isfinite(number):
+        return MISSING
+    if float(number).is_integer() and abs(number) < 1e15:
+        text = f"{int(number):,}"
+    elif abs(number) >= 10 ** (digits - 1):
+        text = f"{number:,.0f}"
+    else:
+        text = f"{number:.{digits}g}"
+    return text.replace(",", "\u202f").replace("-", "−", 1 if text.startswith("-") else 0)
+
+
+def format_share(share: float | None, digits: int = 1) -> str:
+    """Return a share as a percentage; what is not all does not read as 100 %, what is not nothing not as 0 %.
+
+    >>> format_share(0.0934), format_share(1.0), format_share(0.99999), format_share(0.00001)
+    ('9.3 %', '100 %', '> 99.9 %', '< 0.1 %')
+    """
+    if share is None or not math.isfinite(share):
+        return MISSING
+    least = 10.0**-digits
+    percent = 100 * share
+    if share in (0, 1):
+        return f"{percent:.0f} %"
+    if 0 < percent < least / 2:
+        return f"< {least:.{digits}f} %"
+    if 100 - least / 2 < percent < 100:
+        return f"> {100 - least:.{digits}f} %"
+    return f"{percent:.{digits}f} %".replace("-", "−")
+
+
+def format_change(share: float | None) -> str:
+    """Return a relative change with its sign.
+
+    >>> format_change(-0.0621), format_change(0.2)
+    ('−6.2 %', '+20.0 %')
+    """
+    if share is None or not math.isfinite(share):
+        return MISSING
+    return f"{100 * share:+.1f} %".replace("-", "−")
+
+
+def format_date(moment: str | date | None) -> str:
+    """Return a day, with its time where it has one other than midnight.
+
+    >>> format_date("2014-05-31T00:00:00"), format_date("2014-05-31T13:30:00"), format_date(None)
+    ('31 May 2014', '31 May 2014 13:30', '–')
+    """
+    if moment is None:
+        return MISSING
+    read = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    day = f"{read.day} {MONTHS[read.month - 1]} {read.year}"
+    if isinstance(read, datetime) and (read.hour or read.minute):
+        return f"{day} {read:%H:%M}"
+    return day
+
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+"""Spelled here, since strftime follows the machine's language."""
+
+
+def format_seconds(seconds: float | None) -> str:
+    """Return a duration.
+
+    >>> [format_seconds(x) for x in (0.0042, 3.21, 95.0, 7300.0)]
+    ['4 ms', '3.2 s', '1 min 35 s', '2 h 1 min']
+    """
+    if seconds is None or not math.isfinite(seconds):
+        return MISSING
+    if seconds < 1:
+        return f"{1000 * seconds:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def format_bytes(size: float | None) -> str:
+    """Return a size in decimal units.
+
+    >>> format_bytes(950), format_bytes(48_200), format_bytes(3_400_000)
+    ('950 B', '48 kB', '3.4 MB')
+    """
+    if size is None:
+        return MISSING
+    if size < 1000:
+        return f"{size:.0f} B"
+    return f"{size / 1000:.0f} kB" if size < 1_000_000 else f"{size / 1_000_000:.1f} MB"
+
+
+def format_params(params: Mapping[str, Any]) -> str:
+    """Return settings in one line, in the order of their names.
+
+    >>> format_params({"rounds": 150, "learning_rate": 0.0437829})
+    'learning_rate 0.04378, rounds 150'
+    """
+    shown = []
+    for name, setting in sorted(params.items()):
+        is_number = isinstance(setting, int | float) and not isinstance(setting, bool)
+        shown.append(f"{name} {format_number(setting) if is_number else setting}")
+    return ", ".join(shown) or "none to set"
+
+
+def format_count(count: int, noun: str, plural: str = "") -> str:
+    r"""Return a count with its noun.
+
+    >>> format_count(1, "batch", "batches"), format_count(2500, "row")
+    ('1 batch', '2\u202f500 rows')
+    """
+    return f"{format_number(count)} {noun if count == 1 else plural or noun + 's'}"
+
+
+def join_words(words: list[str], most: int = 4) -> str:
+    """Return words as a list in a sentence, the last ones counted where there are many.
+
+    >>> join_words(["a"]), join_words(["a", "b", "c"]), join_words(["a", "b", "c", "d"], 2)
+    ('a', 'a, b and c', 'a, b and 2 more')
+    """
+    if len(words) > most:
+        words = [*words[:most], f"{len(words) - most} more"]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else "none"

@@ -1,0 +1,123 @@
+"""The page: figures and charts laid into one self-contained HTML file, and the figures alone as JSON."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from common.files import save_atomically
+from pipeline.reporting import formats
+from pipeline.reporting.charts.svg import Chart
+from pipeline.reporting.charts.timeline import Timeline, build_timeline
+from pipeline.reporting.explanation.contributions import Explanation
+from pipeline.reporting.figures.headline import FAMILY_NAMES
+from pipeline.reporting.figures.scores import name_metric
+from pipeline.reporting.report import Report, to_json
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class MarkedEvent:
+    """A known event of the stream as the page's key lists it."""
+
+    letter: str
+    name: str
+    description: str
+    start: str
+    end: str
+
+
+def save_report(report: Report, explanation: Explanation, folder: Path) -> Path:
+    """Write report.json and report.html into ``folder``, each as a whole or not at all; return the page's path."""
+    text = json.dumps(to_json(report), indent=1, ensure_ascii=False, allow_nan=False)
+    page = render_page(report, explanation)
+    save_atomically(folder / "report.json", text.encode())
+    path = folder / "report.html"
+    save_atomically(path, page.encode())
+    return path
+
+
+def render_page(report: Report, explanation: Explanation) -> str:
+    """Return the page. It needs no script and no other file."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": formats.format_number,
+        "share": formats.format_share,
+        "change": formats.format_change,
+        "date": formats.format_date,
+        "seconds": formats.format_seconds,
+        "bytes": formats.format_bytes,
+        "params": formats.format_params,
+        "metric": name_metric,
+        "family": lambda family: FAMILY_NAMES.get(family, family),
+    }
+    timeline = build_timeline(report.batches, report.markers)
+    return environment.get_template("template.html").render(
+        report=report,
+        charts={chart.name: chart for chart in draw_charts(report, timeline, explanation)},
+        marked=list(_list_marked(report, timeline)),
+        css=(FOLDER / "style.css").read_text(encoding="utf-8"),
+        **_select(report),
+    )
+
+
+def draw_charts(report: Report, timeline: Timeline, explanation: Explanation) -> Iterator[Chart]:
+    """Yield every chart that the report has figures for."""
+    from pipeline.reporting.charts import choices, cost, drift, models, quality, search
+
+    yield quality.draw_rows(report, timeline)
+    yield quality.draw_dimensions(report, timeline)
+    if report.quality.missing:
+        yield quality.draw_missing(report, timeline)
+    if report.drift.cells:
+        yield drift.draw_drift(report, timeline)
+        yield drift.draw_moved(report)
+    if report.champion_scores and report.metric:
+        yield models.draw_metric(report, timeline, report.metric)
+        yield models.draw_gain(report, timeline)
+        yield from models.draw_other_metrics(report, timeline)
+    if report.trials:
+        yield search.draw_best_losses(report, timeline)
+    if report.versions:
+        yield choices.draw_reigns(report, timeline)
+    if report.comparisons:
+        yield choices.draw_comparisons(report)
+    if report.grades:
+        yield choices.draw_grades(report, timeline)
+    if report.performance.updates:
+        yield cost.draw_stages(report, timeline)
+    if report.performance.requests:
+        yield cost.draw_requests(report)
+    if explanation.contributions is not None:
+        from pipeline.reporting.explanation.plots import draw_shap
+
+        yield from draw_shap(explanation.contributions)
+
+
+def _list_marked(report: Report, timeline: Timeline) -> Iterator[MarkedEvent]:
+    shown = {span.letter for span in timeline.spans}
+    from pipeline.reporting.charts.timeline import LETTERS
+
+    for letter, marker in zip(LETTERS, report.markers, strict=False):
+        if letter in shown:
+            yield MarkedEvent(letter, marker.name, marker.description, formats.format_date(marker.start),
+                              formats.format_date(marker.end))  # fmt: skip
+
+
+def _select(report: Report) -> dict[str, Any]:
+    """Return what the template shows a part of: the newest search, comparisons and costs."""
+    newest = max((family.batch for family in report.search.families), default=None)
+    return {
+        "newest_search": [family for family in report.search.families if family.batch == newest],
+        "newest_update": report.performance.updates[-1] if report.performance.updates else None,
+    }

@@ -1,0 +1,142 @@
+"""The report as figures: everything that the page shows and that programs read, computed once from the history."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+
+from pipeline.reporting.explanation.contributions import Explanation
+from pipeline.reporting.figures.batches import BatchFigures, QualityFigures, compute_batches, compute_quality
+from pipeline.reporting.figures.choices import (
+    ComparisonFigures,
+    DecisionFigures,
+    EventFigures,
+    GenerationFigures,
+    GradeFigures,
+    compute_decisions,
+    list_comparisons,
+    list_events,
+    list_generations,
+    list_grades,
+)
+from pipeline.reporting.figures.cost import CostFigures, compute_costs
+from pipeline.reporting.figures.drift import DriftFigures, compute_drift_figures
+from pipeline.reporting.figures.headline import Headline, HeadlineParts, compute_headline
+from pipeline.reporting.figures.scores import (
+    ChampionScore,
+    Score,
+    VersionFigures,
+    list_champion_scores,
+    list_metric_names,
+    list_scores,
+    list_versions,
+)
+from pipeline.reporting.figures.search import SearchFigures, Trial, compute_search, list_trials
+from pipeline.reporting.figures.shap import ShapFigures, compute_shap
+from pipeline.reporting.history import History, Marker
+
+PROTOCOL = 1
+"""Version of report.json; it rises when a key changes its meaning or goes."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Every figure. Names are the keys of report.json; docs of each part are with its class."""
+
+    protocol: int
+    written_at: datetime
+    task: str | None
+    target: str | None
+    metric: str | None
+    higher_is_better: bool | None
+    metric_names: tuple[str, ...]
+    headline: Headline
+    generation: GenerationFigures
+    generations: tuple[GenerationFigures, ...]
+    markers: tuple[Marker, ...]
+    batches: tuple[BatchFigures, ...]
+    quality: QualityFigures
+    drift: DriftFigures
+    champion: VersionFigures | None
+    versions: tuple[VersionFigures, ...]
+    champion_scores: tuple[ChampionScore, ...]
+    scores: tuple[Score, ...]
+    comparisons: tuple[ComparisonFigures, ...]
+    events: tuple[EventFigures, ...]
+    trials: tuple[Trial, ...]
+    search: SearchFigures
+    grades: tuple[GradeFigures, ...]
+    decisions: DecisionFigures
+    performance: CostFigures
+    shap: ShapFigures
+
+
+def compute_report(history: History, explanation: Explanation, written_at: datetime) -> Report:
+    """Return the report of a history with at least one generation."""
+    scores, trials = list_scores(history), list_trials(history)
+    parts = HeadlineParts(
+        metric=history.metric,
+        batches=compute_batches(history),
+        quality=compute_quality(history),
+        drift=compute_drift_figures(history),
+        versions=list_versions(history, scores),
+        champion_scores=list_champion_scores(history, scores),
+        search=compute_search(history, trials),
+        generations=list_generations(history),
+        events=list_events(history),
+        grades=list_grades(history),
+        decisions=compute_decisions(history),
+    )
+    metric, schema = history.metric, history.generation.schema
+    return Report(
+        protocol=PROTOCOL,
+        written_at=written_at,
+        task=schema.task.value if schema else None,
+        target=schema.target if schema else None,
+        metric=metric.name if metric else None,
+        higher_is_better=metric.higher_is_better if metric else None,
+        metric_names=list_metric_names(history, scores),
+        headline=compute_headline(parts),
+        generation=parts.generations[-1],
+        generations=parts.generations,
+        markers=history.markers,
+        batches=parts.batches,
+        quality=parts.quality,
+        drift=parts.drift,
+        champion=parts.champion,
+        versions=parts.versions,
+        champion_scores=parts.champion_scores,
+        scores=scores,
+        comparisons=list_comparisons(history),
+        events=parts.events,
+        trials=trials,
+        search=parts.search,
+        grades=parts.grades,
+        decisions=parts.decisions,
+        performance=compute_costs(history),
+        shap=compute_shap(explanation),
+    )
+
+
+def to_json(figure: Any) -> Any:
+    """Return plain JSON types: records become objects, dates text; a number that is not finite becomes None.
+
+    >>> to_json({"a": (1, float("nan"), date(2014, 5, 31))})
+    {'a': [1, None, '2014-05-31']}
+    """
+    if is_dataclass(figure) and not isinstance(figure, type):
+        return {field.name: to_json(getattr(figure, field.name)) for field in fields(figure)}
+    if isinstance(figure, Mapping):
+        return {str(name): to_json(cell) for name, cell in figure.items()}
+    if isinstance(figure, tuple | list):
+        return [to_json(cell) for cell in figure]
+    if isinstance(figure, date | datetime):
+        return figure.isoformat()
+    if isinstance(figure, np.generic):
+        return to_json(figure.item())
+    if isinstance(figure, float):
+        return figure if math.isfinite(figure) else None
+    return figure

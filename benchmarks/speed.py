@@ -67,7 +67,7 @@ def describe(rows: list[tuple[str, float, str, str]]) -> str:
     lines = [
         "# Speed",
         "",
-        f"`python benchmarks/speed.py`, {datetime.now(UTC):%Y-%m-%d}, two cores; hotel stream, default budget (20 trials).",
+        f"`python benchmarks/speed.py`, {datetime.now(UTC):%Y-%m-%d}, two cores; hotel stream, default budget.",
         'Bare imports are `python -c "import pandas, sklearn, lightgbm"` in the same run; ratios are medians of pairs.',
         "",
         "| what | measured | at most | |",

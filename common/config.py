@@ -92,7 +92,7 @@ class AllowedRule(Section):
     """A column's cells are one of ``allowed``."""
 
     column: str
-    allowed: tuple[str | int | float, ...]
+    allowed: tuple[bool | int | float | str, ...]
 
 
 class OrderRule(Section):

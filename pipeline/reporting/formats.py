@@ -9,10 +9,10 @@ MISSING = "–"
 
 
 def format_number(number: float | None, digits: int = 4) -> str:
-    r"""Return a number with ``digits`` significant digits, thousands set apart by thin spaces.
+    r"""Return a number with ``digits`` significant digits; thousands are set apart by thin spaces from five digits on.
 
-    >>> [format_number(x) for x in (0.24609375, 12.0, 123456.789, -0.00001234, None)]
-    ['0.2461', '12', '123\u202f457', '−1.234e-05', '–']
+    >>> [format_number(x) for x in (0.25, 12.0, 2006.3, 123456.789, -0.00001234, None)]
+    ['0.2500', '12', '2006', '123\u202f457', '−1.234e-05', '–']
     """
     if number is None or not math.isfinite(number):
         return MISSING
@@ -21,8 +21,18 @@ def format_number(number: float | None, digits: int = 4) -> str:
     elif abs(number) >= 10 ** (digits - 1):
         text = f"{number:,.0f}"
     else:
-        text = f"{number:.{digits}g}"
-    return text.replace(",", "\u202f").replace("-", "−", 1 if text.startswith("-") else 0)
+        text = f"{number:#.{digits}g}"
+    text = text.replace(",", "" if abs(number) < 10_000 else "\u202f")
+    return text.replace("-", "−", 1) if text.startswith("-") else text
+
+
+def format_decimal(number: float | None, decimals: int = 1) -> str:
+    """Return a number with a fixed number of decimals.
+
+    >>> format_decimal(9.04), format_decimal(None)
+    ('9.0', '–')
+    """
+    return MISSING if number is None or not math.isfinite(number) else f"{number:.{decimals}f}"
 
 
 def format_share(share: float | None, digits: int = 1) -> str:
@@ -108,21 +118,21 @@ def format_bytes(size: float | None) -> str:
 def format_params(params: Mapping[str, Any]) -> str:
     """Return settings in one line, in the order of their names.
 
-    >>> format_params({"rounds": 150, "learning_rate": 0.0437829})
-    'learning_rate 0.04378, rounds 150'
+    >>> format_params({"rounds": 150, "learning_rate": 0.0437829, "balance": 0.5})
+    'balance 0.5, learning_rate 0.04378, rounds 150'
     """
     shown = []
     for name, setting in sorted(params.items()):
         is_number = isinstance(setting, int | float) and not isinstance(setting, bool)
-        shown.append(f"{name} {format_number(setting) if is_number else setting}")
+        shown.append(f"{name} {f'{setting:.4g}' if is_number else setting}")
     return ", ".join(shown) or "none to set"
 
 
 def format_count(count: int, noun: str, plural: str = "") -> str:
-    r"""Return a count with its noun.
+    """Return a count with its noun.
 
     >>> format_count(1, "batch", "batches"), format_count(2500, "row")
-    ('1 batch', '2\u202f500 rows')
+    ('1 batch', '2500 rows')
     """
     return f"{format_number(count)} {noun if count == 1 else plural or noun + 's'}"
 

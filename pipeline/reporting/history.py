@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from typing import Any, cast
 
 import pandas as pd
 
@@ -86,9 +87,9 @@ class History:
     def serving(self) -> dict[int, str]:
         """By batch, the champion that served when the batch arrived: that of the generation before it."""
         before = {}
-        for row in self.generations.dropna(subset=["batch", "parent"]).itertuples():
-            if int(row.parent) in self.champions:
-                before[int(row.batch)] = self.champions[int(row.parent)]
+        for row in list_rows(self.generations.dropna(subset=["batch", "parent"])):
+            if int(row["parent"]) in self.champions:
+                before[int(row["batch"])] = self.champions[int(row["parent"])]
         return before
 
     def lineage(self) -> list[int]:
@@ -100,3 +101,8 @@ class History:
             chain.append(int(number))
             number = parents[int(number)]
         return chain[::-1]
+
+
+def list_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table as dictionaries by column name."""
+    return cast(list[dict[str, Any]], table.to_dict("records"))

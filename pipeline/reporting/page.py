@@ -52,6 +52,7 @@ def render_page(report: Report, explanation: Explanation) -> str:
     )
     environment.filters |= {
         "number": formats.format_number,
+        "decimal": formats.format_decimal,
         "share": formats.format_share,
         "change": formats.format_change,
         "date": formats.format_date,

@@ -41,18 +41,16 @@ def draw_reigns(report: Report, timeline: Timeline) -> Chart:
     with sheet(FULL, 0.8 + 0.2 * len(lines)) as figure:
         axes = figure.subplots()
         for row, line in enumerate(lines):
-            present = [timeline.place(batch) for batch, one in after.items() if line in one.lines]
-            crowned = [timeline.place(batch) for batch, one in after.items() if one.champion_line == line]
-            for places, colour, height in ((present, SKY, 0.34), (crowned, INK, 0.72)):
-                spans = [(place - 0.5, 1.0) for place in places if place is not None]
-                axes.broken_barh(spans, (row - height / 2, height), facecolors=colour, linewidth=0,
-                                 alpha=0.55 if colour == SKY else 1.0)  # fmt: skip
+            present = timeline.join_places(batch for batch, one in after.items() if line in one.lines)
+            crowned = timeline.join_places(batch for batch, one in after.items() if one.champion_line == line)
+            axes.broken_barh(present, (row - 0.17, 0.34), facecolors=SKY, alpha=0.55, linewidth=0)
+            axes.broken_barh(crowned, (row - 0.36, 0.72), facecolors=INK, linewidth=0)
         axes.set_yticks(range(len(lines)), [shorten(line) for line in lines])
         axes.set_ylim(-0.7, len(lines) - 0.3)
         axes.grid(visible=False)
         timeline.decorate(axes)
-        for colour, label in ((INK, "champion"), (SKY, "active")):
-            axes.barh(0, 0, color=colour, label=label, alpha=0.55 if colour == SKY else 1.0)
+        axes.barh(0, 0, color=INK, label="champion")
+        axes.barh(0, 0, color=SKY, alpha=0.55, label="active")
         figure.legend(loc="outside upper right", ncols=2)
         left_out = len(ranked) - len(lines)
         note = f"{left_out} lines that never reigned are left out." if left_out else ""
@@ -119,5 +117,7 @@ def draw_grades(report: Report, timeline: Timeline) -> Chart:
         axes.set_title("Loss on graded requests relative to the champion's (below 0 is better)")
         timeline.decorate(axes)
         figure.legend(loc="outside upper left", ncols=4)
-        return export(figure, "grades", "Loss of the selector's choices relative to the champion, the single best and the "
-                      "oracle, by batch", timeline.note)  # fmt: skip
+        label = (
+            "Loss of the selector's choices relative to the champion, beside the single best and the oracle, by batch"
+        )
+        return export(figure, "grades", label, timeline.note)

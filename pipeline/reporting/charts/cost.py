@@ -1,5 +1,7 @@
 """Charts of what runs cost."""
 
+from collections.abc import Mapping
+
 from pipeline.reporting.charts.svg import FULL, GREEN, INK, SERIES, Chart, export, sheet
 from pipeline.reporting.charts.timeline import Timeline
 from pipeline.reporting.report import Report
@@ -18,8 +20,8 @@ def draw_stages(report: Report, timeline: Timeline) -> Chart:
         places = range(len(timeline))
         bottom = timeline.spread(dict.fromkeys(timeline.batches, 0.0))
         for stage, colour in zip([*named, "other stages"], SERIES, strict=False):
-            seconds = {one.batch: _sum_stage(one.stages, stage, named) for one in updates}
-            heights = timeline.spread({batch: seconds.get(batch, 0.0) for batch in timeline.batches})
+            spent = {one.batch: _sum_stage(one.stages, stage, named) for one in updates}
+            heights = timeline.spread({batch: spent.get(batch, 0.0) for batch in timeline.batches})
             if heights.any():
                 upper.bar(places, heights, bottom=bottom, color=colour, width=0.8, label=stage)
             bottom = bottom + heights
@@ -49,7 +51,7 @@ def draw_requests(report: Report) -> Chart:
         return export(figure, "requests", f"Rows answered a second in the newest {len(requests)} requests")
 
 
-def _sum_stage(stages, stage: str, named: list[str]) -> float:  # type: ignore[no-untyped-def]
+def _sum_stage(stages: Mapping[str, float], stage: str, named: list[str]) -> float:
     if stage != "other stages":
         return float(stages.get(stage, 0.0))
     return float(sum(seconds for name, seconds in stages.items() if name not in named))

@@ -15,7 +15,7 @@ def draw_drift(report: Report, timeline: Timeline) -> Chart:
     note = f"{left_out} columns that moved less are left out." if left_out else ""
     return draw_heatmap(
         "drift", "Distance from the rows the models were trained on, in multiples of the noise, by column and batch",
-        report.drift.strongest, timeline, VERMILLION, FULL_COLOUR, "multiples of the noise",
+        report.drift.strongest, timeline, VERMILLION, 1.0, FULL_COLOUR, "multiples of the noise",
         lambda multiple: f"{multiple:.1f}" if multiple < 99.5 else "99+", f"{note} {timeline.note}".strip(),
     )  # fmt: skip
 

@@ -22,22 +22,23 @@ def draw_heatmap(
     rows: tuple[ColumnShares, ...],
     timeline: Timeline,
     colour: str,
+    least: float,
     most: float,
     scale_label: str,
     say: Callable[[float], str],
     note: str,
 ) -> Chart:
-    """Draw one row a column and one place a batch; ``most`` is the number that gets the full colour."""
+    """Draw one row a column and one place a batch; ``least`` gets no colour, ``most`` the full one."""
     from matplotlib.colors import Normalize
 
     grid = np.array([timeline.spread(row.shares) for row in rows])
     height = 1.0 + 0.19 * len(rows)
     with sheet(FULL, height) as figure:
         axes = figure.subplots()
-        norm = Normalize(0, most, clip=True)
+        norm = Normalize(least, most, clip=True)
         image = axes.imshow(grid, cmap=_fade(colour), norm=norm, aspect="auto", interpolation="nearest")
         axes.set_yticks(range(len(rows)), [shorten(row.column) for row in rows])
-        timeline.decorate(axes)
+        timeline.decorate(axes, shade=False)
         axes.grid(visible=False)
         axes.tick_params(length=0)
         if len(timeline) <= ANNOTATED_BATCHES:
@@ -46,7 +47,7 @@ def draw_heatmap(
                     axes.text(column, row, say(cell), ha="center", va="center", fontsize=7)
         bar = figure.colorbar(image, ax=axes, shrink=min(1.0, 2.2 / height), pad=0.01, aspect=14)
         bar.set_label(scale_label)
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
         return export(figure, name, label, note)
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.ticker import PercentFormatter
@@ -11,6 +12,9 @@ from pipeline.reporting.charts.timeline import Timeline
 from pipeline.reporting.figures.scores import name_metric
 from pipeline.reporting.history import FALLBACK_FAMILY
 from pipeline.reporting.report import Report
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 MOST_LINES = 6
 BOUNDED = ("roc_auc", "average_precision", "f1", "precision", "recall", "accuracy", "macro_f1", "r2")
@@ -44,7 +48,7 @@ def draw_metric(report: Report, timeline: Timeline, metric: str) -> Chart:
         axes.plot(places, timeline.spread(champion), color=INK, linewidth=2.4, marker="o", markersize=3.5,
                   label="champion that served")  # fmt: skip
         _limit(axes, np.array([cell for line in by_line.values() for cell in line.values()]))
-        better = "higher" if report.higher_is_better and metric == report.metric else _better(metric)
+        better = _better(metric)
         axes.set_title(f"{name_metric(metric)} on batches not learned yet ({better} is better)")
         timeline.decorate(axes)
         figure.legend(loc="outside upper left", ncols=5)
@@ -98,7 +102,7 @@ def _better(metric: str) -> str:
     return "higher" if metric in BOUNDED else "lower"
 
 
-def _limit(axes, observed: np.ndarray) -> None:  # type: ignore[no-untyped-def]
+def _limit(axes: "Axes", observed: np.ndarray) -> None:
     """Keep one absurd score from flattening all others: the axis ends at three interquartile ranges."""
     if len(observed) < 8:
         return

@@ -27,6 +27,7 @@ def draw_rows(report: Report, timeline: Timeline) -> Chart:
         ):
             upper.bar(places, heights, bottom=bottoms, width=0.8, color=colour, label=name)
         upper.set_title("Rows a batch")
+        upper.set_ylim(0, 1.1 * max(batch.rows for batch in shown))
         upper.yaxis.set_major_formatter("{x:,.0f}")
         timeline.decorate(upper, labels=False)
         lower.plot(places, timeline.spread({b.number: b.target_level for b in shown}), color=PURPLE, marker=".")
@@ -73,6 +74,6 @@ def draw_missing(report: Report, timeline: Timeline) -> Chart:
     if quality.columns_left_out:
         notes.append(f"{quality.columns_left_out} columns that miss fewer cells are left out.")
     return draw_heatmap(
-        "missing", "Share of missing cells by column and batch", quality.missing, timeline, BLUE, 1.0,
+        "missing", "Share of missing cells by column and batch", quality.missing, timeline, BLUE, 0.0, 1.0,
         "share of cells missing", lambda share: f"{100 * share:.0f}", " ".join([*notes, timeline.note]).strip(),
     )  # fmt: skip

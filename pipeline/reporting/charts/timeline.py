@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.reporting.charts.svg import INK, MUTED
+from pipeline.reporting.charts.svg import CARD, INK, MUTED
 from pipeline.reporting.figures.batches import BatchFigures
 from pipeline.reporting.formats import MONTHS
 from pipeline.reporting.history import Marker
@@ -55,19 +55,40 @@ class Timeline:
         numbers = [observed.get(batch) for batch in self.batches]
         return np.array([np.nan if number is None else number for number in numbers], dtype=float)
 
-    def decorate(self, axes: "Axes", letters: bool = True, labels: bool = True) -> None:
-        """Put batches and dates on an axes' x axis, and mark the spans."""
+    def decorate(self, axes: "Axes", letters: bool = True, labels: bool = True, shade: bool = True) -> None:
+        """Put batches and dates on an axes' x axis, and mark the spans; call it once the title is set."""
         step = max(1, -(-len(self) // MOST_TICKS))
         places = range(len(self))[::-1][::step]  # the newest batch always has its label
         axes.set_xticks(list(places), [self.labels[place] for place in places] if labels else [""] * len(places))
         axes.set_xlim(-0.6, len(self) - 0.4)
         axes.grid(visible=False, axis="x")
         for span in self.spans:
-            axes.axvspan(span.first - 0.5, span.last + 0.5, color=MUTED, alpha=0.09, linewidth=0, zorder=0)
+            if shade:
+                axes.axvspan(span.first - 0.5, span.last + 0.5, color=MUTED, alpha=0.08, linewidth=0, zorder=0)
             axes.axvline(span.first - 0.5, color=MUTED, linewidth=0.7, linestyle=(0, (2, 2)), zorder=0.5)
             if letters:
-                axes.annotate(span.letter, (span.first - 0.5, 1), xycoords=("data", "axes fraction"), xytext=(2, -1),
-                              textcoords="offset points", va="top", fontsize=8, fontweight="bold", color=INK)  # fmt: skip
+                _write_letter(axes, span)
+
+    def join_places(self, batches: Iterable[int]) -> list[tuple[float, float]]:
+        """Return (left edge, width) of every run of neighbouring places that batches fill."""
+        runs: list[tuple[float, float]] = []
+        for place in sorted(place for batch in batches if (place := self.place(batch)) is not None):
+            if runs and runs[-1][0] + runs[-1][1] == place - 0.5:
+                runs[-1] = (runs[-1][0], runs[-1][1] + 1)
+            else:
+                runs.append((place - 0.5, 1.0))
+        return runs
+
+
+def _write_letter(axes: "Axes", span: Span) -> None:
+    """Above the axes where there is room, and inside them where the title is."""
+    above = not axes.get_title("left")
+    behind = {"boxstyle": "round,pad=0.15", "facecolor": CARD, "alpha": 0.8, "linewidth": 0}
+    axes.annotate(
+        span.letter, (span.first - 0.5, 1), xycoords=("data", "axes fraction"), textcoords="offset points",
+        xytext=(0, 2) if above else (2.5, -2), ha="center" if above else "left", va="bottom" if above else "top",
+        fontsize=7.5, fontweight="bold", color=INK, bbox=None if above else behind,
+    )  # fmt: skip
 
 
 def build_timeline(batches: Iterable[BatchFigures], markers: Iterable[Marker]) -> Timeline:

@@ -33,7 +33,7 @@ def find_origins(encoder: Encoder) -> tuple[str, ...]:
 
 
 def sum_by_origin(values: np.ndarray, origins: Sequence[str], features: Sequence[str]) -> np.ndarray:
-    """Return contributions of features (n_rows, n_features, ...) from those of encoded columns (n_rows, n_columns, ...).
+    """Return contributions by feature (n_rows, n_features, ...) from those by column (n_rows, n_columns, ...).
 
     Adding up keeps every row's total, so what was additive by column is additive by feature.
 

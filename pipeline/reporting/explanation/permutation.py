@@ -51,7 +51,7 @@ def fit_codes(features: pd.DataFrame) -> CodedFrame:
     >>> codes.encode(table).tolist(), codes.decode(codes.encode(table)).equals(table)
     ([[1.0, 0.0], [2.0, nan]], True)
     """
-    text = [name for name in features if not pd.api.types.is_numeric_dtype(features[name])]
+    text = [str(name) for name in features if not pd.api.types.is_numeric_dtype(features[name])]
     return CodedFrame({name: features[name].dropna().unique() for name in text}, tuple(features.columns))
 
 

@@ -20,6 +20,7 @@ MOST_FEATURES = 12
 MOST_CLASSES = 6
 MOST_LEVELS = 8
 DEPENDENCE_PLOTS = 3
+LARGEST_TEXT = 8.5
 
 
 def draw_shap(contributions: Contributions) -> list[Chart]:
@@ -54,9 +55,11 @@ def draw_importance(contributions: Contributions) -> Chart:
             classes = np.argsort(-np.abs(values).mean(axis=(0, 1)), kind="stable")[:MOST_CLASSES]
             shap.summary_plot(
                 [values[:, :, place] for place in classes], feature_names=names, plot_type="bar", show=False,
-                max_display=MOST_FEATURES, plot_size=None, class_names=[contributions.outputs[place] for place in classes],
+                max_display=MOST_FEATURES, plot_size=None, class_names=[_escape_text(contributions.outputs[place])
+                                                                        for place in classes],
             )  # fmt: skip
         figure.gca().set_xlabel(f"mean |SHAP value|: {contributions.scale}")
+        _tidy(figure)
         return export(figure, "shap-bar", "Mean absolute SHAP value of each feature")
 
 
@@ -68,7 +71,7 @@ def draw_beeswarm(contributions: Contributions, output: int) -> Chart:
         explained = _explain(contributions, output)
         shap.plots.beeswarm(explained, max_display=MOST_FEATURES, show=False, plot_size=None, s=10)
         figure.axes[0].set_xlabel(f"SHAP value: {_name(contributions, output)}")
-        _rasterise(figure)
+        _tidy(figure)
         return export(figure, "shap-beeswarm", f"SHAP values of {len(contributions.values)} rows by feature")
 
 
@@ -85,6 +88,7 @@ def draw_waterfall(contributions: Contributions, output: int) -> Chart:
     with _pyplot(FULL, _height(contributions)) as figure:
         shap.plots.waterfall(explained, max_display=MOST_FEATURES, show=False)
         figure.set_size_inches(FULL, _height(contributions))
+        _tidy(figure)
         return export(figure, "shap-waterfall", "How the features of the row with the highest answer add up to it")
 
 
@@ -105,9 +109,9 @@ def draw_dependence(contributions: Contributions, output: int, place: int, numbe
     explained = shap.Explanation(values[known], data=escaped, feature_names=_escape_text(name))
     with _pyplot(HALF, 3.0) as figure:
         shap.plots.scatter(explained, show=False, ax=figure.gca(), dot_size=9, ylabel="SHAP value")
-        _rasterise(figure)
+        _tidy(figure)
         axes = figure.axes[0]
-        axes.set_xlabel(_escape_text(name), fontsize=9)
+        axes.set_xlabel(_escape_text(name), fontsize=8.5)
         axes.set_ylabel(f"SHAP value: {_name(contributions, output)}", fontsize=8)
         axes.tick_params(labelsize=8, color=LINE)
         axes.spines[["left", "bottom"]].set_color(LINE)
@@ -123,7 +127,7 @@ def _pyplot(width: float, height: float) -> Iterator["Figure"]:
     import matplotlib.pyplot as plt
 
     plt.switch_backend("agg")
-    style = {**STYLE, "text.parse_math": True}
+    style = STYLE | {"text.parse_math": True}
     with matplotlib.rc_context(style), warnings.catch_warnings(), seeded_numpy(0):  # dots are jittered at random
         warnings.simplefilter("ignore")
         figure = plt.figure(figsize=(width, height), layout="tight")
@@ -146,14 +150,19 @@ def _explain(contributions: Contributions, output: int) -> Any:
     )
 
 
-def _rasterise(figure: "Figure") -> None:
+def _tidy(figure: "Figure") -> None:
+    """Make text as large as in the other charts, and dots one picture instead of thousands of shapes."""
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        text.set_fontsize(min(text.get_fontsize(), LARGEST_TEXT))
     for axes in figure.axes:
         for dots in axes.collections:
             dots.set_rasterized(True)
 
 
 def _height(contributions: Contributions) -> float:
-    return 1.2 + 0.3 * min(MOST_FEATURES, contributions.features.shape[1])
+    return 0.9 + 0.24 * min(MOST_FEATURES, contributions.features.shape[1])
 
 
 def _name(contributions: Contributions, output: int) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pandas as pd
 
-from pipeline.reporting.history import History
+from pipeline.reporting.history import History, list_rows
 
 MOST_BREACHES = 40
 MOST_REASONS = 30
@@ -85,7 +85,7 @@ def compute_batches(history: History) -> tuple[BatchFigures, ...]:
     applicable = history.quality.dropna(subset=["share"])
     shares = applicable.groupby(["batch", "dimension"])["share"].agg(["mean", "min"])
     figures = []
-    for row in history.batches.sort_values("number").to_dict("records"):
+    for row in list_rows(history.batches.sort_values("number")):
         number = int(row["number"])
         own = shares.loc[number] if number in shares.index.get_level_values(0) else shares.iloc[:0]
         figures.append(
@@ -115,11 +115,11 @@ def compute_quality(history: History) -> QualityFigures:
     newest = history.quarantined.sort_values(["batch", "rows"], ascending=[False, False])
     columns, never, left_out = _list_missing(history.profiles)
     return QualityFigures(
-        breaches=tuple(_read_breach(row) for row in breached.head(MOST_BREACHES).to_dict("records")),
+        breaches=tuple(_read_breach(row) for row in list_rows(breached.head(MOST_BREACHES))),
         breaches_in_all=len(breached),
         quarantined=tuple(
             Quarantined(int(row["batch"]), row["reason"], row["status"], int(row["rows"]))
-            for row in newest.head(MOST_REASONS).to_dict("records")
+            for row in list_rows(newest.head(MOST_REASONS))
         ),
         quarantined_rows=int(newest["rows"].sum()),
         missing=columns,

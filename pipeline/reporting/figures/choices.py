@@ -7,10 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.reporting.history import History
+from pipeline.reporting.history import History, list_rows
 
 MOST_EVENTS = 40
 MOST_REQUESTS = 15
+ROUTINE = ("updated", "refitted")
+"""Events that befall nearly every version at every update."""
+
 UNBOUNDED = 1e299
 """Interval ends beyond this stand for an interval without bounds."""
 
@@ -102,18 +105,17 @@ class DecisionFigures:
 
 def list_generations(history: History) -> tuple[GenerationFigures, ...]:
     """Return the generations that led to the live one, oldest first."""
-    rows = history.generations.set_index("number")
+    rows = {int(row["number"]): row for row in list_rows(history.generations)}
     members = history.members.groupby("generation")["version"].agg(list).to_dict()
     listed = []
     for number in history.lineage():
-        row = rows.loc[number]
         champion = history.champions.get(number)
         listed.append(
             GenerationFigures(
                 number=number,
-                cause=row["cause"],
-                batch=_whole(row["batch"]),
-                created_at=pd.Timestamp(row["created_at"]).to_pydatetime(),
+                cause=rows[number]["cause"],
+                batch=_whole(rows[number]["batch"]),
+                created_at=pd.Timestamp(rows[number]["created_at"]).to_pydatetime(),
                 champion=champion,
                 champion_line=history.lines.get(champion) if champion else None,
                 lines=tuple(sorted({history.lines[version] for version in members.get(number, [])})),
@@ -123,19 +125,20 @@ def list_generations(history: History) -> tuple[GenerationFigures, ...]:
 
 
 def list_events(history: History) -> tuple[EventFigures, ...]:
-    """Return what happened to versions, the newest first and within a generation in order; bounded."""
+    """Return what happened to versions, the newest first and bounded; routine events of the newest generation alone."""
     batches = history.generations.set_index("number")["batch"].to_dict()
     rows = history.events.sort_values(["generation", "position"], ascending=[False, True])
+    rows = rows[~rows["event"].isin(ROUTINE) | (rows["generation"] == history.generation.number)]
     return tuple(
         EventFigures(int(row["generation"]), _whole(batches.get(row["generation"])), row["version"], row["event"],
                      row["reason"])
-        for row in rows.head(MOST_EVENTS).to_dict("records")
+        for row in list_rows(rows.head(MOST_EVENTS))
     )  # fmt: skip
 
 
 def list_comparisons(history: History) -> tuple[ComparisonFigures, ...]:
     """Return every comparison, oldest batch first."""
-    rows = history.comparisons.sort_values("batch", kind="stable").to_dict("records")
+    rows = list_rows(history.comparisons.sort_values("batch", kind="stable"))
     return tuple(
         ComparisonFigures(int(row["batch"]), row["contender"], row["incumbent"], float(row["difference"]),
                           _bound(row["lower"]), _bound(row["upper"]), int(row["rows"]), row["outcome"])
@@ -148,7 +151,7 @@ def list_grades(history: History) -> tuple[GradeFigures, ...]:
     names = ("batch", "examples", "selected", "champion", "single_best", "oracle", "switched")
     return tuple(
         GradeFigures(**{name: row[name] for name in names}, gain=_compute_gain(row["selected"], row["champion"]))
-        for row in history.grades.sort_values("batch").to_dict("records")
+        for row in list_rows(history.grades.sort_values("batch"))
     )
 
 
@@ -165,7 +168,7 @@ def compute_decisions(history: History) -> DecisionFigures:
         requests=len(history.decisions),
         rows=total,
         served=tuple(Served(*pair.split("/", 1), rows, rows / total) for pair, rows in ordered),  # type: ignore[call-arg, arg-type]
-        newest=tuple(_read_request(row) for row in newest.to_dict("records")),
+        newest=tuple(_read_request(row) for row in list_rows(newest)),
     )
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline.reporting.figures.batches import MOST_COLUMNS, ColumnShares
 from pipeline.reporting.formats import format_change, format_number, format_share
-from pipeline.reporting.history import History
+from pipeline.reporting.history import History, list_rows
 
 NOTABLE = 2.0
 """Multiples of the noise level from which a column counts as moved."""
@@ -61,12 +61,12 @@ def compute_drift_figures(history: History) -> DriftFigures:
         threshold=NOTABLE,
         cells=tuple(
             Drift(int(row["batch"]), row["column"], float(row["distance"]), float(row["noise"]), row["multiple"])
-            for row in drift.to_dict("records")
+            for row in list_rows(drift)
         ),
         newest=newest,
         moved=tuple(
             Moved(row["column"], row["multiple"], float(row["distance"]), describe_move(row["role"], row["detail"]))
-            for row in own.head(MOST_MOVED).to_dict("records")
+            for row in list_rows(own.head(MOST_MOVED))
         ),
         notable=int((own["multiple"] >= NOTABLE).sum()),
         strongest=tuple(
@@ -80,8 +80,9 @@ def compute_drift_figures(history: History) -> DriftFigures:
 def describe_move(role: str, detail: Mapping[str, Any]) -> str:
     """Return in words which way a column moved: what is most telling first.
 
-    >>> describe_move("numeric", {"missing_before": 0.25, "missing_after": 1.0, "moved": "missing", "moved_before": 0.25,
-    ...     "moved_after": 1.0, "mean_before": 900.0, "mean_after": None, "new_levels": [], "new_share": 0.0})
+    >>> lost = {"missing_before": 0.25, "missing_after": 1.0, "moved": "missing",
+    ...     "moved_before": 0.25, "moved_after": 1.0}
+    >>> describe_move("numeric", {**lost, "mean_before": 9.0, "mean_after": None, "new_levels": [], "new_share": 0.0})
     'missing 25.0 % → 100 %'
     """
     parts = []

@@ -10,12 +10,20 @@ from pipeline.reporting.figures.choices import DecisionFigures, EventFigures, Ge
 from pipeline.reporting.figures.drift import DriftFigures
 from pipeline.reporting.figures.scores import ChampionScore, VersionFigures, compute_gain, name_metric
 from pipeline.reporting.figures.search import SearchFigures
-from pipeline.reporting.formats import format_count, format_number, format_share, join_words
+from pipeline.reporting.formats import format_count, format_decimal, format_number, format_share, join_words
 
 FAMILY_NAMES = {
     "prior": "the prior", "linear": "a linear model", "knn": "nearest neighbours", "tree": "a decision tree",
     "extra_trees": "extremely randomised trees", "lightgbm": "gradient boosted trees",
 }  # fmt: skip
+
+CHANGES = {
+    "registered": ("was newly found", "were newly found"),
+    "updated": ("learned the new rows on top", "learned the new rows on top"),
+    "refitted": ("was fitted anew", "were fitted anew"),
+    "retired": ("was retired", "were retired"),
+}
+"""What happens to versions at an update, of one and of several."""
 
 RECENT = 4
 """Batches over which the recent gain on the prior is averaged."""
@@ -91,10 +99,10 @@ def _say_who_serves(parts: HeadlineParts, champion: VersionFigures) -> str:
     kind = FAMILY_NAMES.get(champion.family, champion.family)
     started = "the first update" if since.parent_is_empty else f"the update of batch {since.batch}"
     learned = _say_span(champion.first_batch, champion.last_batch)
-    line = "" if champion.line == champion.id else f" (line {champion.line})"
+    line = "" if champion.line == champion.id else f", {champion.line},"
     return (
-        f"{champion.id}, {kind} with the {champion.variant} encoding, serves by default; its line{line} has been champion "
-        f"since {started}. It learned {format_count(champion.rows, 'row')} of {learned}."
+        f"{champion.id}, {kind} with the {champion.variant} encoding, serves by default; its line{line} has been "
+        f"champion since {started}. It learned {format_count(champion.rows, 'row')} of {learned}."
     )
 
 
@@ -157,26 +165,22 @@ def _say_what_changed(parts: HeadlineParts) -> str:
     generation = parts.generations[-1]
     if generation.cause == "rejected":
         return f"The newest batch, {generation.batch}, was rejected, so all models stayed as they were."
+    if generation.cause != "update":
+        return f"The last change was no update but: {generation.cause}."
     events = [event for event in parts.events if event.generation == generation.number]
     counts = Counter(event.event for event in events)
-    said = {"registered": "newly found", "updated": "updated", "refitted": "fitted anew", "retired": "retired"}
-    changes = [f"{counts[event]} {words}" for event, words in said.items() if counts[event]]
-    what = f"the update of batch {generation.batch}" if generation.batch else f"generation {generation.number}"
+    changes = [f"{counts[event]} {said[counts[event] > 1]}" for event, said in CHANGES.items() if counts[event]]
+    changed = f"of the versions, {join_words(changes)}; " if changes else ""
     promoted = next((event for event in events if event.event == "promoted"), None)
     crowned = f"{promoted.version} became champion: {promoted.reason}" if promoted else "the champion's line stayed"
-    listed = f" versions: {join_words(changes)}" if changes else ""
-    cause = "" if generation.cause == "update" else f" ({generation.cause})"
-    return f"The last change was {what}{cause}{listed}; {crowned}.".replace(
-        f"{what}{cause} versions:", f"{what}{cause}, versions:"
-    )
+    return f"At the last update, of batch {generation.batch}, {changed}{crowned}."
 
 
 def _say_what_was_answered(decisions: DecisionFigures) -> str:
     top = decisions.served[0]
-    return (
-        f"{format_count(decisions.requests, 'request')} with {format_count(decisions.rows, 'row')} were answered so far; "
-        f"{format_share(top.share)} of the rows by {top.version} ({top.reason})."
-    )
+    answered = f"{format_count(decisions.requests, 'request')} with {format_count(decisions.rows, 'row')}"
+    by = f"{format_share(top.share)} of the rows by {top.version} ({top.reason})"
+    return f"Answered so far: {answered}, {by}."
 
 
 def _find_faults(parts: HeadlineParts) -> list[Attention]:
@@ -207,8 +211,8 @@ def _find_losses(parts: HeadlineParts) -> list[Attention]:
         newest = parts.champion_scores[-1]
         if newest.gain is not None and newest.gain < 0 and parts.champion and parts.champion.family != "prior":
             text = (
-                f"On batch {newest.batch} the champion {newest.version} was {format_share(-newest.gain)} worse than the "
-                "prior, which ignores the inputs."
+                f"On batch {newest.batch} the champion {newest.version} was {format_share(-newest.gain)} worse than "
+                "the prior, which ignores the inputs."
             )
             found.append(Attention("warning", text, "models"))
     if parts.champion and parts.champion.family == "prior":
@@ -221,7 +225,7 @@ def _find_drift(drift: DriftFigures) -> list[Attention]:
     if not drift.notable:
         return []
     top = drift.moved[: min(drift.notable, 3)]
-    names = join_words([f"{moved.column} ({format_number(moved.multiple, 2)} times the noise)" for moved in top])
+    names = join_words([f"{moved.column} ({format_decimal(moved.multiple)} times the noise)" for moved in top])
     more = f" and {drift.notable - len(top)} more" if drift.notable > len(top) else ""
     text = f"In batch {drift.newest}, inputs lie away from what the models were trained on: {names}{more}."
     return [Attention("note", text, "drift")]

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from common.metrics import Metric
-from pipeline.reporting.history import FALLBACK_FAMILY, History
+from pipeline.reporting.history import FALLBACK_FAMILY, History, list_rows
 
 METRIC_NAMES = {
     "log_loss": "log-loss", "brier": "Brier score", "roc_auc": "ROC-AUC", "average_precision": "average precision",
@@ -68,13 +67,17 @@ class VersionFigures:
 
 def list_scores(history: History) -> tuple[Score, ...]:
     """Return every score, oldest batch first."""
-    keys = ["batch", "version", "kind"]
-    scores = []
-    for (batch, version, kind), rows in history.scores.sort_values([*keys, "metric"]).groupby(keys, sort=True):
-        metrics = dict(zip(rows["metric"], rows["observed"].astype(float), strict=True))
-        line, family = history.lines.get(version, version), history.families.get(version, "")
-        scores.append(Score(int(batch), version, line, family, kind, int(rows["rows"].iloc[0]), metrics))
-    return tuple(scores)
+    groups: dict[tuple[int, str, str], dict[str, float]] = {}
+    rows: dict[tuple[int, str, str], int] = {}
+    for row in list_rows(history.scores.sort_values(["batch", "version", "kind", "metric"])):
+        key = (int(row["batch"]), str(row["version"]), str(row["kind"]))
+        groups.setdefault(key, {})[row["metric"]] = float(row["observed"])
+        rows[key] = int(row["rows"])
+    return tuple(
+        Score(batch, version, history.lines.get(version, version), history.families.get(version, ""), kind,
+              rows[batch, version, kind], metrics)
+        for (batch, version, kind), metrics in groups.items()
+    )  # fmt: skip
 
 
 def list_champion_scores(history: History, scores: tuple[Score, ...]) -> tuple[ChampionScore, ...]:
@@ -144,6 +147,6 @@ def name_metric(name: str) -> str:
 
 def list_metric_names(history: History, scores: tuple[Score, ...]) -> tuple[str, ...]:
     """Return the metrics worth a column: the headline metric first, the mean row loss left out."""
-    found = pd.unique(pd.Series([name for score in scores for name in score.metrics], dtype="str"))
+    found = {name for score in scores for name in score.metrics}
     first = [history.metric.name] if history.metric else []
-    return tuple(dict.fromkeys([*first, *(name for name in METRIC_NAMES if name in set(found) and name != "loss")]))
+    return tuple(dict.fromkeys([*first, *(name for name in METRIC_NAMES if name in found and name != "loss")]))

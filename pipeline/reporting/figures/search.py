@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.reporting.history import History
+from pipeline.reporting.history import History, list_rows
 
 MOST_FAILURES = 15
 MOST_SETTINGS = 30
@@ -67,7 +67,7 @@ class SearchFigures:
 
 def list_trials(history: History) -> tuple[Trial, ...]:
     """Return every trial, oldest first."""
-    rows = history.trials.sort_values(["batch", "number"]).to_dict("records")
+    rows = list_rows(history.trials.sort_values(["batch", "number"]))
     return tuple(
         Trial(int(row["batch"]), int(row["number"]), row["family"], row["variant"], row["params"], row["state"],
               None if pd.isna(row["loss"]) else float(row["loss"]), row["failure"], bool(row["finalist"]),
@@ -91,18 +91,18 @@ def compute_search(history: History, trials: tuple[Trial, ...]) -> SearchFigures
 
 def list_settings(history: History) -> list[Setting]:
     """Return the champion's family, variant and parameters, oldest first, one row a change."""
-    versions = history.versions.set_index("id")
-    batches = history.generations.set_index("number")["batch"]
+    versions = {row["id"]: row for row in list_rows(history.versions)}
+    batches = dict(zip(history.generations["number"], history.generations["batch"], strict=True))
     settings: list[Setting] = []
     for generation in history.lineage():
         version = history.champions.get(generation)
         if version is None:
             continue
-        row = versions.loc[version]
+        row = versions[version]
         now = (row["family"], row["variant"], row["params"])
         if settings and (settings[-1].family, settings[-1].variant, settings[-1].params) == now:
             continue
-        batch = batches.loc[generation]
+        batch = batches[generation]
         settings.append(Setting(generation, None if pd.isna(batch) else int(batch), version, *now))
     return settings
 

@@ -29,6 +29,8 @@ from registry.versions import Version, load_model
 
 log = logging.getLogger(__name__)
 
+HALF = 0.5
+
 
 def infer(config: Config, file: Path) -> Path:
     """Answer every row of ``file`` and return the path of the saved table: its columns plus ``predict`` and more.
@@ -78,7 +80,10 @@ def prepare_request(config: Config, request: pd.DataFrame, schema: Schema) -> pd
 def select(
     config: Config, stored: StoredSelector, features: pd.DataFrame
 ) -> tuple[Choice, dict[str, float], np.ndarray, np.ndarray]:
-    """Return the selector's choice, the metafeatures it saw, and which rows are sparse and anomalous."""
+    """Return the selector's choice, the metafeatures it saw, and which rows are sparse and anomalous.
+
+    In mode 'single' the rows are all of one kind, that of more than half of them, so that one version serves them all.
+    """
     settings = config.selection
     flags = flag_cells(features, stored.reference)
     metafeatures = compute_metafeatures(
@@ -86,7 +91,10 @@ def select(
     )
     choice = stored.selector.choose(metafeatures)
     sparse = find_sparse_rows(flags, settings.sparse_share)
-    return choice, metafeatures, sparse, find_anomalous_rows(flags, settings.anomalous_cells)
+    anomalous = find_anomalous_rows(flags, settings.anomalous_cells)
+    if settings.mode == "single":
+        sparse, anomalous = (np.full(len(rows), rows.mean() > HALF) for rows in (sparse, anomalous))
+    return choice, metafeatures, sparse, anomalous
 
 
 def answer_rows(

@@ -104,6 +104,8 @@ def update_once(config: Config, state: State, reader: PartReader, file: Path | N
         raw = collect(config, state, before, reader, file)
         schema = decide_schema(config, before, raw)
         raw_file = state.files.save_table(raw.frame)
+        if file is not None:
+            check_new(state, file, raw_file)
     with watch.stage("analysis"):
         judgement = analyse(config, raw, schema)
         drift = measure_drift(state, before, judgement.batch)
@@ -171,6 +173,14 @@ def collect(config: Config, state: State, before: Generation, reader: PartReader
             yield state.files.load_table(stored["file"])
 
     return take_batch(config, before.cursor, number, stored_rows, reader)
+
+
+def check_new(state: State, file: Path, raw_file: str) -> None:
+    """Raise NoNewData where the rows of a file given by hand are a batch already: a batch is stored exactly once."""
+    query = sa.select(batches.c.number).where(batches.c.file == raw_file)
+    known = read_rows(state.engine, query)
+    if known:
+        raise NoNewData(f"There is no new data in '{file}': its rows are batch {known[0]['number']} already.")
 
 
 def decide_schema(config: Config, before: Generation, raw: RawBatch) -> Schema:

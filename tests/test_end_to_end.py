@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
+from common.config import Config, known_keys, load_config
 from common.database import compute_catalogue_digests, connect
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -101,6 +103,14 @@ class TestContract:
         assert reasons[0] in ("champion", "selected")
         assert reasons[1:] == ["fallback:sparse", "fallback:anomalous"]
 
+    def test_single_mode_serves_one_version(self, learned):
+        rows = {"day": ["2021-01-01"] * 3, "code": ["01"] * 3, "number": [0.1, "", ""], "level": ["west", "", ""]}
+        pd.DataFrame(rows).to_csv(learned / "mostly_sparse.csv", index=False)
+        done = run("inference", "-file", str(learned / "mostly_sparse.csv"), "selection.mode=single", *options(learned))
+        answered = pd.read_csv(done.stdout.strip())
+        assert answered["predict_model"].nunique() == 1
+        assert set(answered["predict_reason"]) == {"fallback:sparse"}
+
     def test_summary_is_one_page_that_needs_nothing_else(self, learned):
         done = run("summary", *options(learned))
         assert done.returncode == 0, done.stderr
@@ -150,6 +160,39 @@ class TestStream:
         assert (done.returncode, done.stdout) == (1, "False\n")
         assert "no new data" in done.stderr
         assert read_digests(tmp_path) == before
+
+    def test_a_file_by_hand_is_taken_once(self, tmp_path):
+        path = write_stream(tmp_path)
+        write_config(tmp_path)
+        table = pd.read_csv(path, dtype=str)
+        table.head(100).to_csv(tmp_path / "by_hand.csv", index=False)
+        first = run("update", "-file", str(tmp_path / "by_hand.csv"), *options(tmp_path))
+        assert first.stdout == "True\n", first.stderr
+        again = run("update", "-file", str(tmp_path / "by_hand.csv"), *options(tmp_path))
+        assert (again.returncode, again.stdout) == (1, "False\n")
+        assert "batch 1 already" in again.stderr
+
+    @pytest.mark.parametrize("kind", ["multiclass", "regression"])
+    def test_other_tasks_answer_in_their_own_columns(self, tmp_path, kind):
+        path = write_stream(tmp_path)
+        write_config(tmp_path)
+        table = pd.read_csv(path, dtype=str)
+        number = table["number"].astype(float)
+        colours = np.where(number > 0.5, "red", np.where(number < -0.5, "blue", "green"))
+        table["claimed"] = colours if kind == "multiclass" else (3 * number + 1).round(3)
+        table.to_csv(path, index=False)
+        assert run("update", *options(tmp_path)).stdout == "True\n"
+        table.tail(30).drop(columns="claimed").to_csv(tmp_path / "request.csv", index=False)
+        done = run("inference", "-file", str(tmp_path / "request.csv"), *options(tmp_path))
+        answered = pd.read_csv(done.stdout.strip())
+        shares = [name for name in answered if name.startswith("predict_proba")]
+        if kind == "multiclass":
+            assert shares == ["predict_proba_blue", "predict_proba_green", "predict_proba_red"]
+            assert answered[shares].sum(axis=1).to_numpy() == pytest.approx(1)
+            assert (answered["predict"] == colours[-30:]).mean() > 0.8
+        else:
+            assert not shares
+            assert np.corrcoef(answered["predict"], number.tail(30))[0, 1] > 0.9
 
     def test_the_future_does_not_reach_back_and_runs_repeat(self, tmp_path):
         digests = []
@@ -206,6 +249,22 @@ def count_batches(catalogue: Path) -> int:
     with sqlite3.connect(catalogue) as connection:
         known = connection.execute("select count(*) from sqlite_master where name = 'batches'").fetchone()[0]
         return connection.execute("select count(*) from batches").fetchone()[0] if known else 0
+
+
+def test_the_shipped_configuration_shows_every_key_and_its_default():
+    stated = load_config(ROOT / "config.yaml")
+    shown = set()
+
+    def collect(tree: dict, prefix: str = "") -> None:
+        for name, inner in tree.items():
+            shown.add(f"{prefix}{name}")
+            if isinstance(inner, dict):
+                collect(inner, f"{prefix}{name}.")
+
+    collect(yaml.safe_load((ROOT / "config.yaml").read_text()))
+    assert set(known_keys(Config)) <= shown
+    for section in ("training", "search", "promotion", "selection", "report"):
+        assert getattr(stated, section) == Config.model_fields[section].default
 
 
 CONFIGURATIONS = {

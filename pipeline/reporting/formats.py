@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 MISSING = "–"
+NO_BREAK = "\u00a0"
 
 
 def format_number(number: float | None, digits: int = 4) -> str:
@@ -36,33 +37,35 @@ def format_decimal(number: float | None, decimals: int = 1) -> str:
 
 
 def format_share(share: float | None, digits: int = 1) -> str:
-    """Return a share as a percentage; what is not all does not read as 100 %, what is not nothing not as 0 %.
+    r"""Return a share as a percentage; what is not all does not read as 100 %, what is not nothing not as 0 %.
 
     >>> format_share(0.0934), format_share(1.0), format_share(0.99999), format_share(0.00001)
-    ('9.3 %', '100 %', '> 99.9 %', '< 0.1 %')
+    ('9.3\xa0%', '100\xa0%', '>\xa099.9\xa0%', '<\xa00.1\xa0%')
     """
     if share is None or not math.isfinite(share):
         return MISSING
     least = 10.0**-digits
     percent = 100 * share
     if share in (0, 1):
-        return f"{percent:.0f} %"
-    if 0 < percent < least / 2:
-        return f"< {least:.{digits}f} %"
-    if 100 - least / 2 < percent < 100:
-        return f"> {100 - least:.{digits}f} %"
-    return f"{percent:.{digits}f} %".replace("-", "−")
+        text = f"{percent:.0f} %"
+    elif 0 < percent < least / 2:
+        text = f"< {least:.{digits}f} %"
+    elif 100 - least / 2 < percent < 100:
+        text = f"> {100 - least:.{digits}f} %"
+    else:
+        text = f"{percent:.{digits}f} %".replace("-", "−")
+    return text.replace(" ", NO_BREAK)
 
 
 def format_change(share: float | None) -> str:
-    """Return a relative change with its sign.
+    r"""Return a relative change with its sign.
 
     >>> format_change(-0.0621), format_change(0.2)
-    ('−6.2 %', '+20.0 %')
+    ('−6.2\xa0%', '+20.0\xa0%')
     """
     if share is None or not math.isfinite(share):
         return MISSING
-    return f"{100 * share:+.1f} %".replace("-", "−")
+    return f"{100 * share:+.1f}{NO_BREAK}%".replace("-", "−")
 
 
 def format_date(moment: str | date | None) -> str:

@@ -1,6 +1,7 @@
 """The page: figures and charts laid into one self-contained HTML file, and the figures alone as JSON."""
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,7 @@ def render_page(report: Report, explanation: Explanation) -> str:
         "bytes": formats.format_bytes,
         "params": formats.format_params,
         "metric": name_metric,
+        "logistic": lambda margin: 1 / (1 + math.exp(-margin)),
         "family": lambda family: FAMILY_NAMES.get(family, family),
     }
     timeline = build_timeline(report.batches, report.markers)
@@ -85,7 +87,8 @@ def draw_charts(report: Report, timeline: Timeline, explanation: Explanation) ->
         yield drift.draw_moved(report)
     if report.champion_scores and report.metric:
         yield models.draw_metric(report, timeline, report.metric)
-        yield models.draw_gain(report, timeline)
+        if any(score.gain is not None for score in report.champion_scores):
+            yield models.draw_gain(report, timeline)
         yield from models.draw_other_metrics(report, timeline)
     if report.trials:
         yield search.draw_best_losses(report, timeline)

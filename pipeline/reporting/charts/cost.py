@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from pipeline.reporting.charts.svg import FULL, GREEN, INK, SERIES, Chart, export, sheet
+from pipeline.reporting.charts.svg import FULL, GREEN, INK, SERIES, Chart, export, label_numbers, sheet
 from pipeline.reporting.charts.timeline import Timeline
 from pipeline.reporting.report import Report
 
@@ -31,7 +31,7 @@ def draw_stages(report: Report, timeline: Timeline) -> Chart:
         timeline.decorate(upper, labels=False)
         lower.plot(places, timeline.spread({one.batch: one.peak_mb for one in updates}), color=INK, marker=".")
         lower.set_title("Peak memory, MB")
-        lower.set_ylim(bottom=0)
+        lower.set_ylim(0, 1.15 * max(update.peak_mb for update in updates))
         timeline.decorate(lower, letters=False)
         figure.legend(loc="outside upper left", ncols=5)
         return export(figure, "stages", "Seconds by stage and peak memory of every update", timeline.note)
@@ -47,7 +47,7 @@ def draw_requests(report: Report) -> Chart:
         axes.grid(visible=False, axis="x")
         axes.set_xlabel("requests, the newest on the right")
         axes.set_title("Rows answered a second")
-        axes.yaxis.set_major_formatter("{x:,.0f}")
+        label_numbers(axes.yaxis)
         return export(figure, "requests", f"Rows answered a second in the newest {len(requests)} requests")
 
 

@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.ticker import PercentFormatter
 
-from pipeline.reporting.charts.svg import FULL, GREEN, GREY, INK, MUTED, SERIES, VERMILLION, Chart, export, sheet
+from pipeline.reporting.charts.svg import (
+    FULL,
+    GREEN,
+    GREY,
+    INK,
+    MUTED,
+    SERIES,
+    VERMILLION,
+    Chart,
+    export,
+    label_numbers,
+    sheet,
+)
 from pipeline.reporting.charts.timeline import Timeline
 from pipeline.reporting.figures.scores import name_metric
 from pipeline.reporting.history import FALLBACK_FAMILY
@@ -49,6 +61,7 @@ def draw_metric(report: Report, timeline: Timeline, metric: str) -> Chart:
                   label="champion that served")  # fmt: skip
         _limit(axes, np.array([cell for line in by_line.values() for cell in line.values()]))
         better = _better(metric)
+        label_numbers(axes.yaxis)
         axes.set_title(f"{name_metric(metric)} on batches not learned yet ({better} is better)")
         timeline.decorate(axes)
         figure.legend(loc="outside upper left", ncols=5)

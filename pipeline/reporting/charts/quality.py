@@ -3,7 +3,19 @@
 from matplotlib.ticker import PercentFormatter
 
 from pipeline.reporting.charts.heatmap import draw_heatmap
-from pipeline.reporting.charts.svg import AMBER, BLUE, FULL, GREEN, INK, PURPLE, VERMILLION, Chart, export, sheet
+from pipeline.reporting.charts.svg import (
+    AMBER,
+    BLUE,
+    FULL,
+    GREEN,
+    INK,
+    PURPLE,
+    VERMILLION,
+    Chart,
+    export,
+    label_numbers,
+    sheet,
+)
 from pipeline.reporting.charts.timeline import Timeline
 from pipeline.reporting.report import Report
 
@@ -28,13 +40,15 @@ def draw_rows(report: Report, timeline: Timeline) -> Chart:
             upper.bar(places, heights, bottom=bottoms, width=0.8, color=colour, label=name)
         upper.set_title("Rows a batch")
         upper.set_ylim(0, 1.1 * max(batch.rows for batch in shown))
-        upper.yaxis.set_major_formatter("{x:,.0f}")
+        label_numbers(upper.yaxis)
         timeline.decorate(upper, labels=False)
         lower.plot(places, timeline.spread({b.number: b.target_level for b in shown}), color=PURPLE, marker=".")
         lower.set_title("Mean of the target" if report.task == "regression" else "Share of the positive class")
         if report.task != "regression":
             lower.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
-        lower.set_ylim(bottom=0 if report.task != "regression" else None)
+            lower.set_ylim(bottom=0)
+        else:
+            label_numbers(lower.yaxis)
         timeline.decorate(lower, letters=False)
         figure.legend(loc="outside upper right", ncols=3)
         return export(figure, "rows", "Rows of every batch that were learned, quarantined or rejected", timeline.note)

@@ -1,6 +1,6 @@
 """Charts of the search."""
 
-from pipeline.reporting.charts.svg import FULL, SERIES, Chart, export, sheet
+from pipeline.reporting.charts.svg import FULL, SERIES, Chart, export, label_numbers, sheet
 from pipeline.reporting.charts.timeline import Timeline
 from pipeline.reporting.report import Report
 
@@ -13,6 +13,7 @@ def draw_best_losses(report: Report, timeline: Timeline) -> Chart:
         for family, colour in zip(families, SERIES, strict=False):
             best = {one.batch: one.best for one in report.search.families if one.family == family}
             axes.plot(range(len(timeline)), timeline.spread(best), color=colour, marker="o", markersize=3, label=family)
+        label_numbers(axes.yaxis)
         axes.set_title("Best loss of each family in the search's folds (lower is better)")
         timeline.decorate(axes)
         figure.legend(loc="outside upper left", ncols=8)

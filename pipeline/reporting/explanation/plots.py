@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pipeline.reporting.charts.svg import FULL, HALF, LINE, STYLE, Chart, export
+from pipeline.reporting.charts.svg import FULL, LINE, STYLE, THIRD, Chart, export
 from pipeline.reporting.explanation.contributions import Contributions
 from pipeline.reporting.explanation.numpy_seed import seeded_numpy
-from pipeline.reporting.formats import format_number
+from pipeline.reporting.explanation.waterfall import draw_waterfall
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -75,48 +75,30 @@ def draw_beeswarm(contributions: Contributions, output: int) -> Chart:
         return export(figure, "shap-beeswarm", f"SHAP values of {len(contributions.values)} rows by feature")
 
 
-def draw_waterfall(contributions: Contributions, output: int) -> Chart:
-    """Draw how the features of the row with the highest answer add up to it."""
-    import shap
-
-    row = int(contributions.margins[:, output].argmax())
-    cells = [_show(cell) for cell in contributions.features.iloc[row]]
-    explained = shap.Explanation(
-        contributions.values[row, :, output], contributions.base[output], np.array(cells, dtype=object),
-        feature_names=_escape(contributions),
-    )  # fmt: skip
-    with _pyplot(FULL, _height(contributions)) as figure:
-        shap.plots.waterfall(explained, max_display=MOST_FEATURES, show=False)
-        figure.set_size_inches(FULL, _height(contributions))
-        _tidy(figure)
-        return export(figure, "shap-waterfall", "How the features of the row with the highest answer add up to it")
-
-
 def draw_dependence(contributions: Contributions, output: int, place: int, number: int) -> Chart:
-    """Draw one feature's value against what it adds; of many levels, the most frequent ones."""
+    """Draw one feature's value against what it adds; of many levels the most frequent, of numbers the inner 98 %."""
     import shap
 
     name = str(contributions.features.columns[place])
     cells = contributions.features[name]
-    values = contributions.values[:, place, output]
-    known = cells.notna().to_numpy()
-    note = "" if known.all() else f"{(~known).sum()} rows where it is missing are left out."
-    if not pd.api.types.is_numeric_dtype(cells):
-        frequent = cells.value_counts().index[:MOST_LEVELS]
-        note = "The most frequent levels." if cells.nunique() > MOST_LEVELS else note
-        known = known & cells.isin(frequent).to_numpy()
-    escaped = cells[known].to_numpy(dtype=float if pd.api.types.is_numeric_dtype(cells) else object)
-    explained = shap.Explanation(values[known], data=escaped, feature_names=_escape_text(name))
-    with _pyplot(HALF, 3.0) as figure:
-        shap.plots.scatter(explained, show=False, ax=figure.gca(), dot_size=9, ylabel="SHAP value")
+    is_number = pd.api.types.is_numeric_dtype(cells)
+    frequent = cells.value_counts().index[:MOST_LEVELS]
+    shown = cells.notna().to_numpy() if is_number else cells.isin(frequent).to_numpy()
+    explained = shap.Explanation(
+        contributions.values[shown, place, output],
+        data=cells[shown].to_numpy(dtype=float if is_number else object),
+        feature_names=_escape_text(name),
+    )
+    ends = _find_ends(cells[shown]) if is_number else {}
+    with _pyplot(THIRD, 2.7) as figure:
+        shap.plots.scatter(explained, show=False, ax=figure.gca(), dot_size=9, **ends)
         _tidy(figure)
         axes = figure.axes[0]
-        axes.set_xlabel(_escape_text(name), fontsize=8.5)
-        axes.set_ylabel(f"SHAP value: {_name(contributions, output)}", fontsize=8)
-        axes.tick_params(labelsize=8, color=LINE)
+        axes.set_xlabel(_escape_text(name))
+        axes.set_ylabel(f"SHAP value: {_name(contributions, output)}", fontsize=7.5)
+        axes.tick_params(labelsize=7.5, color=LINE, rotation=0 if is_number else 30, axis="x")
         axes.spines[["left", "bottom"]].set_color(LINE)
-        if not pd.api.types.is_numeric_dtype(cells):
-            axes.tick_params(axis="x", rotation=35)
+        note = "" if shown.all() else f"{(~shown).sum()} rows where it is missing or a rarer level are left out."
         return export(figure, f"shap-dependence-{number}", f"SHAP value of {name} by its value", note)
 
 
@@ -150,6 +132,13 @@ def _explain(contributions: Contributions, output: int) -> Any:
     )
 
 
+def _find_ends(numbers: pd.Series) -> dict[str, float]:
+    """Return the ends of an axis that a few far numbers do not stretch."""
+    low, high = numbers.quantile([0.01, 0.99]) if len(numbers) else (0.0, 0.0)
+    room = 0.04 * (high - low)
+    return {"xmin": low - room, "xmax": high + room} if room > 0 else {}
+
+
 def _tidy(figure: "Figure") -> None:
     """Make text as large as in the other charts, and dots one picture instead of thousands of shapes."""
     from matplotlib.text import Text
@@ -168,12 +157,6 @@ def _height(contributions: Contributions) -> float:
 def _name(contributions: Contributions, output: int) -> str:
     label = contributions.outputs[output]
     return contributions.scale if len(contributions.outputs) == 1 else f"{contributions.scale}, here '{label}'"
-
-
-def _show(cell: Any) -> str:
-    if pd.isna(cell):
-        return "missing"
-    return _escape_text(str(cell)) if isinstance(cell, str) else format_number(float(cell))
 
 
 def _escape(contributions: Contributions) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 
@@ -37,9 +38,11 @@ class BatchFigures:
 
 @dataclass(frozen=True)
 class Breach:
-    """A check that did not pass."""
+    """A check that one column did not pass in ``times`` batches; share and message are those of the last one."""
 
-    batch: int
+    first_batch: int
+    last_batch: int
+    times: int
     code: str
     dimension: str
     column: str
@@ -69,9 +72,10 @@ class ColumnShares:
 
 @dataclass(frozen=True)
 class QualityFigures:
-    """What was wrong with batches. Lists are the newest first and bounded; the counts beside them are not."""
+    """What was wrong with batches. Lists are the newest first and bounded; ``breaches_in_all`` counts every breach."""
 
     breaches: tuple[Breach, ...]
+    breaches_left_out: int
     breaches_in_all: int
     quarantined: tuple[Quarantined, ...]
     quarantined_rows: int
@@ -111,11 +115,12 @@ def compute_batches(history: History) -> tuple[BatchFigures, ...]:
 def compute_quality(history: History) -> QualityFigures:
     """Return the breaches, the quarantined rows and the missing cells."""
     breached = history.quality[~history.quality["passed"].astype(bool)]
-    breached = breached.sort_values(["batch", "position"], ascending=[False, True])
+    breaches = _list_breaches(breached)
     newest = history.quarantined.sort_values(["batch", "rows"], ascending=[False, False])
     columns, never, left_out = _list_missing(history.profiles)
     return QualityFigures(
-        breaches=tuple(_read_breach(row) for row in list_rows(breached.head(MOST_BREACHES))),
+        breaches=tuple(breaches[:MOST_BREACHES]),
+        breaches_left_out=len(breaches[MOST_BREACHES:]),
         breaches_in_all=len(breached),
         quarantined=tuple(
             Quarantined(int(row["batch"]), row["reason"], row["status"], int(row["rows"]))
@@ -140,17 +145,27 @@ def _list_missing(profiles: pd.DataFrame) -> tuple[tuple[ColumnShares, ...], int
     return shown, int((worst == 0).sum()), len(incomplete) - len(shown)
 
 
-def _read_breach(row: dict) -> Breach:
-    return Breach(
-        batch=int(row["batch"]),
-        code=row["code"],
-        dimension=row["dimension"],
-        column=row["column"],
-        share=None if pd.isna(row["share"]) else float(row["share"]),
-        threshold=None if pd.isna(row["threshold"]) else float(row["threshold"]),
-        severity=str(row["severity"]),
-        message=row["message"],
-    )
+def _list_breaches(breached: pd.DataFrame) -> list[Breach]:
+    """Return one breach a check and column, the newest first and within a batch in the order of the checks."""
+    by_check: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in list_rows(breached.sort_values(["batch", "position"])):
+        by_check.setdefault((row["code"], row["column"]), []).append(row)
+    ordered = sorted(by_check.values(), key=lambda rows: (-rows[-1]["batch"], rows[-1]["position"]))
+    return [
+        Breach(
+            first_batch=int(rows[0]["batch"]),
+            last_batch=int(rows[-1]["batch"]),
+            times=len({row["batch"] for row in rows}),
+            code=rows[-1]["code"],
+            dimension=rows[-1]["dimension"],
+            column=rows[-1]["column"],
+            share=None if pd.isna(rows[-1]["share"]) else float(rows[-1]["share"]),
+            threshold=None if pd.isna(rows[-1]["threshold"]) else float(rows[-1]["threshold"]),
+            severity=str(rows[-1]["severity"]),
+            message=rows[-1]["message"],
+        )
+        for rows in ordered
+    ]
 
 
 def _read_target_level(metaparameters: Mapping[str, float | None]) -> float | None:

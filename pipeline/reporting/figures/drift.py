@@ -78,12 +78,12 @@ def compute_drift_figures(history: History) -> DriftFigures:
 
 
 def describe_move(role: str, detail: Mapping[str, Any]) -> str:
-    """Return in words which way a column moved: what is most telling first.
+    r"""Return in words which way a column moved: what is most telling first.
 
     >>> lost = {"missing_before": 0.25, "missing_after": 1.0, "moved": "missing",
     ...     "moved_before": 0.25, "moved_after": 1.0}
     >>> describe_move("numeric", {**lost, "mean_before": 9.0, "mean_after": None, "new_levels": [], "new_share": 0.0})
-    'missing 25.0 % → 100 %'
+    'missing 25.0\xa0% → 100\xa0%'
     """
     parts = []
     if abs(detail["missing_after"] - detail["missing_before"]) >= 0.01:

@@ -170,10 +170,14 @@ def _say_what_changed(parts: HeadlineParts) -> str:
     events = [event for event in parts.events if event.generation == generation.number]
     counts = Counter(event.event for event in events)
     changes = [f"{counts[event]} {said[counts[event] > 1]}" for event, said in CHANGES.items() if counts[event]]
-    changed = f"of the versions, {join_words(changes)}; " if changes else ""
+    if not changes:
+        return f"The last update, of batch {generation.batch}, left every version as it was."
+    changed = join_words(changes)
     promoted = next((event for event in events if event.event == "promoted"), None)
     crowned = f"{promoted.version} became champion: {promoted.reason}" if promoted else "the champion's line stayed"
-    return f"At the last update, of batch {generation.batch}, {changed}{crowned}."
+    number, rest = changed.split(" ", 1)
+    versions = "version" if number == "1" else "versions"
+    return f"At the last update, of batch {generation.batch}, {number} {versions} {rest}; {crowned}."
 
 
 def _say_what_was_answered(decisions: DecisionFigures) -> str:
@@ -193,7 +197,7 @@ def _find_faults(parts: HeadlineParts) -> list[Attention]:
     if older:
         numbers = join_words([str(batch.number) for batch in older[::-1]])
         found.append(Attention("note", f"Rejected earlier: batch {numbers}.", "quality"))
-    breaches = [breach for breach in parts.quality.breaches if newest and breach.batch == newest.number]
+    breaches = [breach for breach in parts.quality.breaches if newest and breach.last_batch == newest.number]
     serious = [breach for breach in breaches if breach.severity != "info"]
     if serious and newest:
         checks = format_count(len(serious), "quality check")
@@ -225,9 +229,10 @@ def _find_drift(drift: DriftFigures) -> list[Attention]:
     if not drift.notable:
         return []
     top = drift.moved[: min(drift.notable, 3)]
-    names = join_words([f"{moved.column} ({format_decimal(moved.multiple)} times the noise)" for moved in top])
-    more = f" and {drift.notable - len(top)} more" if drift.notable > len(top) else ""
-    text = f"In batch {drift.newest}, inputs lie away from what the models were trained on: {names}{more}."
+    names = [f"{moved.column} ({format_decimal(moved.multiple)} times the noise)" for moved in top]
+    more = [f"{drift.notable - len(top)} more"] if drift.notable > len(top) else []
+    listed = join_words([*names, *more])
+    text = f"In batch {drift.newest}, inputs lie away from what the models were trained on: {listed}."
     return [Attention("note", text, "drift")]
 
 

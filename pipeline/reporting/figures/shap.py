@@ -19,7 +19,10 @@ class Importance:
 
 @dataclass(frozen=True)
 class ShapFigures:
-    """What was explained. ``obstacle`` says why nothing was, or is empty; features are in order of importance."""
+    """What was explained. ``obstacle`` says why nothing was, or is empty; features are in order of importance.
+
+    ``base`` is the mean answer by output and ``highest`` the highest answer, where there is one output.
+    """
 
     obstacle: str
     version: str | None
@@ -30,6 +33,7 @@ class ShapFigures:
     method: str
     outputs: tuple[str, ...]
     base: tuple[float, ...]
+    highest: float | None
     features: tuple[Importance, ...]
 
 
@@ -37,7 +41,7 @@ def compute_shap(explanation: Explanation) -> ShapFigures:
     """Return the figures of an explanation."""
     given = explanation.contributions
     if given is None:
-        return ShapFigures(explanation.obstacle, explanation.version, None, 0, 0, "", "", (), (), ())
+        return ShapFigures(explanation.obstacle, explanation.version, None, 0, 0, "", "", (), (), None, ())
     return ShapFigures(
         obstacle="",
         version=explanation.version,
@@ -48,6 +52,7 @@ def compute_shap(explanation: Explanation) -> ShapFigures:
         method=given.method,
         outputs=given.outputs,
         base=tuple(float(number) for number in given.base),
+        highest=float(given.margins[:, 0].max()) if len(given.outputs) == 1 else None,
         features=tuple(_rank(given)),
     )
 

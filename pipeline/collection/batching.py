@@ -127,7 +127,7 @@ def _join(times: list[np.ndarray]) -> np.ndarray:
 
 def _explain_wait(waiting: int, min_rows: int, label: str) -> str:
     if not waiting:
-        return f"There is no new data in '{label}': it holds no row that was not taken before; run update again when it does."
+        return f"There is no new data in '{label}': it has no row that was not taken; run update again when it has."
     rows = "1 row waits" if waiting == 1 else f"{waiting} rows wait"
     return (
         f"There is no new data to take from '{label}' yet: {rows}, fewer than batch.min_rows ({min_rows}); run update "

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from common.errors import StateError
 from common.metrics import decide_classes
 from common.schema import Schema
 from model_zoo.model import Model, align_classes
@@ -83,7 +84,9 @@ def answer_request(
             reasons[route.rows] = route.reason if attempt == 0 else "fallback:error"
             break
         else:
-            raise RuntimeError(f"no version could answer {len(rows)} rows; see the log for each one's failure")
+            raise StateError(
+                f"Of the active versions, no version could answer {len(rows)} rows; the log names each one's failure."
+            )
     return Answer(predicted, decided if schema.task.is_classification else predicted, versions, reasons)
 
 

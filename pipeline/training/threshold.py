@@ -16,8 +16,10 @@ def tune_threshold(target: np.ndarray, positive: np.ndarray, metric: str) -> flo
     if positives in (0, len(target)):
         return 0.5
     order = np.argsort(-positive, kind="stable")
-    sorted_positive, found = positive[order], np.cumsum(target[order])
-    called = np.arange(1, len(target) + 1)
+    # The first cut calls no row positive: it lies above every probability.
+    sorted_positive = np.concatenate([[1.0 + 1e-6], positive[order]])
+    found = np.concatenate([[0.0], np.cumsum(target[order])])
+    called = np.arange(len(target) + 1)
     if metric == "f1":
         scores = 2 * found / (positives + called)
     else:

@@ -78,8 +78,10 @@ def draw_charts(report: Report, timeline: Timeline, explanation: Explanation) ->
     """Yield every chart that the report has figures for."""
     from pipeline.reporting.charts import choices, cost, drift, models, quality, search
 
-    yield quality.draw_rows(report, timeline)
-    yield quality.draw_dimensions(report, timeline)
+    if report.batches:
+        yield quality.draw_rows(report, timeline)
+    if any(batch.mean_shares for batch in report.batches):
+        yield quality.draw_dimensions(report, timeline)
     if report.quality.missing:
         yield quality.draw_missing(report, timeline)
     if report.drift.cells:

@@ -1,0 +1,223 @@
+"""A small state written through the catalogue's tables: what the report must show is known, for it is made here."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import pipeline.update  # noqa: F401  (registers every table before the catalogue is created)
+from common.config import Config
+from common.database import Draft
+from common.performance import performance_table
+from common.records import LabelledBatch
+from common.schema import Schema
+from common.state import open_state
+from common.task import Task
+from experiments.tables import trials_table
+from meta.tables import decisions_table, grades_table
+from model_zoo import get_family
+from model_zoo.candidate import Candidate
+from model_zoo.model import fit_model
+from pipeline.analysis.tables import drift_table, profiles_table, quality_table, quarantine_table
+from pipeline.collection.tables import batches
+from pipeline.preparation.clean_store import save_clean_batch
+from pipeline.validation.tables import comparisons_table, scores_table
+from registry.generations import Event, Generation, Member, Role, draft_generation
+from registry.versions import Version, save_model
+
+FIRST_DAY = datetime(2020, 1, 1)
+ROWS = 200
+CLASSES = {Task.BINARY: ("0", "1"), Task.MULTICLASS: ("a", "b", "c"), Task.REGRESSION: ()}
+
+
+def make_rows(seed: int = 0, rows: int = ROWS) -> tuple[pd.DataFrame, np.ndarray]:
+    """Features with names that collide once encoded, missing cells and many levels; a hidden number behind them."""
+    generator = np.random.default_rng(seed)
+    features = pd.DataFrame({
+        "age": generator.normal(40, 10, rows).round(1),
+        "worth": generator.lognormal(3, 1, rows),
+        "make": pd.Series(generator.choice([f"MAKE{number}" for number in range(45)], rows), dtype="str"),
+        "make_fuel": pd.Series(generator.choice(["gas", "oil", "x"], rows), dtype="str"),
+    })  # fmt: skip
+    hidden = (features["age"] - 40) / 10 + 2 * (features["make_fuel"] == "gas") + generator.normal(0, 0.7, rows)
+    features.loc[::7, "age"] = np.nan
+    features.loc[3::11, "make_fuel"] = np.nan
+    return features, hidden.to_numpy()
+
+
+def make_target(task: Task, hidden: np.ndarray) -> np.ndarray:
+    if task is Task.BINARY:
+        return (hidden > 1).astype(float)
+    return np.digitize(hidden, [0, 1.5]).astype(float) if task is Task.MULTICLASS else hidden
+
+
+def make_model(family: str, variant: str, task: Task, seed: int = 0, balance: float = 0.0):
+    features, hidden = make_rows(seed)
+    params = dict(get_family(family).default_params(task))
+    if balance and task.is_classification and get_family(family).uses_weights:
+        params["balance"] = balance
+    candidate = Candidate(family, variant, params)
+    return fit_model(candidate, features, make_target(task, hidden), task, CLASSES[task], seed=1)
+
+
+def make_schema(task: Task) -> Schema:
+    return Schema(time="day", target="claimed", task=task, classes=CLASSES[task], numeric=("age", "worth"),
+                  categorical=("make", "make_fuel"))  # fmt: skip
+
+
+def make_config(folder: Path, **changes) -> Config:
+    made = {"state_dir": folder, "schema": {"time": "day", "target": "claimed"}, "source": {"kind": "files",
+            "paths": ["none.csv"]}, "report": {"shap_rows": 60, "max_shap_seconds": 20}}  # fmt: skip
+    return Config.model_validate(made | changes)
+
+
+def log_loss_of(family: str, batch: int) -> float:
+    """What every version scores: the challenger is better than the prior, but not in batch 3."""
+    prior = 0.5 + 0.001 * batch
+    return prior if family == "prior" else prior * (1.1 if batch == 3 else 0.9)
+
+
+class MadeState:
+    """Writes batch after batch of one binary stream; ``family`` is the champion's."""
+
+    def __init__(self, folder: Path, family: str = "linear", variant: str = "onehot", columns: int = 4, **config):
+        self.config = make_config(folder, **config)
+        self.family, self.variant = family, variant
+        self.columns = ["age", "worth", "make", "make_fuel"] + [f"extra_{number}" for number in range(columns - 4)]
+        self.schema = make_schema(Task.BINARY)
+        self.models = {
+            family: make_model(family, variant, Task.BINARY),
+            "prior": make_model("prior", "onehot", Task.BINARY),
+        }
+        self.generation = Generation()
+        self.versions: dict[str, Version] = {}
+
+    def add(self, count: int) -> "MadeState":
+        with open_state(self.config) as state:
+            for _ in range(count):
+                self._add(state)
+        return self
+
+    def reject(self, reason: str) -> "MadeState":
+        number = (self.generation.batch or 0) + 1
+        with open_state(self.config) as state:
+            draft = Draft()
+            self._batch(draft, number, None, reason)
+            self.generation = self.generation.succeed(cause="rejected", batch=number)
+            draft_generation(draft, self.generation, 7)
+            draft.commit(state.engine)
+        return self
+
+    def answer(self, rows: int, reason: str = "champion") -> "MadeState":
+        champion = self.generation.champion
+        assert champion is not None
+        with open_state(self.config) as state:
+            draft = Draft()
+            draft.add(decisions_table, [{
+                "id": f"request-{rows}", "generation": self.generation.number, "request": f"new-{rows}.csv",
+                "rows": rows, "version": champion.id, "reason": reason, "metafeatures": {}, "expected": {},
+                "served": {f"{champion.id}/champion": rows - 10, f"{self.versions['prior'].id}/fallback:sparse": 10},
+                "output": "x.csv", "created_at": FIRST_DAY}])  # fmt: skip
+            draft.add(performance_table, [cost("inference", f"request-{rows}", "prediction", 0.5, rows)])
+            draft.commit(state.engine)
+        return self
+
+    def _add(self, state) -> None:
+        number = (self.generation.batch or 0) + 1
+        before = self.generation
+        features, hidden = make_rows(number)
+        times = pd.Series([day_of(number)] * ROWS)
+        clean = LabelledBatch(number, features, times, make_target(Task.BINARY, hidden))
+        draft = Draft()
+        self._batch(draft, number, save_clean_batch(state.files, clean, self.schema), "")
+        self._analysis(draft, number)
+        new = [self._version(state, family, number) for family in dict.fromkeys((self.family, "prior"))]
+        members = tuple(
+            Member(version, Role.CHAMPION if version.family == self.family else Role.ACTIVE) for version in new
+        )
+        self.generation = before.succeed(cause="update", batch=number, schema=self.schema, members=members)
+        kind = "registered" if number == 1 else "updated"
+        events = [Event(version.id, kind, f"mean loss of batch {number}") for version in new]
+        if number == 1:
+            events.append(Event(new[0].id, "promoted", "lowest loss on the first holdout"))
+        draft_generation(draft, self.generation, 7, new, tuple(events))
+        scored = [
+            *((version, "prequential") for version in before.versions),
+            *((version, "holdout") for version in new),
+        ]
+        for version, kind in scored:
+            observed = log_loss_of(version.family, number)
+            metrics = {"log_loss": observed, "loss": observed, "roc_auc": 0.71, "f1": 0.3125}
+            key = {"batch": number, "version": version.id, "kind": kind, "rows": ROWS}
+            draft.add(scores_table, [key | {"metric": name, "observed": score} for name, score in metrics.items()])
+        self._rest(draft, number, new)
+        draft.commit(state.engine)
+
+    def _batch(self, draft: Draft, number: int, clean_file: str | None, reason: str) -> None:
+        draft.add(batches, [{
+            "number": number, "origin": "none.csv", "by_hand": False, "file": "raw", "clean_file": clean_file,
+            "rows": ROWS, "columns": len(self.columns), "start": day_of(number), "end": day_of(number) + timedelta(27),
+            "status": "rejected" if reason else "accepted", "reason": reason, "late_rows": 0, "quarantined": 5,
+            "metaparameters": {"target_share": 0.25}}])  # fmt: skip
+        draft.add(
+            quarantine_table,
+            [{"batch": number, "row": row, "reason": "target missing", "status": "held"} for row in range(5)],
+        )
+
+    def _analysis(self, draft: Draft, number: int) -> None:
+        for position, column in enumerate(self.columns):
+            missing = 0.6 if column == "age" and number == 2 else 0.1 if column == "age" else 0.0
+            draft.add(profiles_table, [{"batch": number, "column": column, "role": "numeric", "missing_share": missing,
+                                        "distinct": 9, "stats": {}}])  # fmt: skip
+            draft.add(quality_table, [{
+                "batch": number, "position": position, "code": "DQ001", "dimension": "completeness", "column": column,
+                "share": 1 - missing, "threshold": 0.5, "passed": missing <= 0.5, "severity": "warning",
+                "message": "" if missing <= 0.5 else f"<b>The column</b> '{column}' costs $5 & $6"}])  # fmt: skip
+            if number > 1:
+                draft.add(drift_table, [{
+                    "batch": number, "column": column, "role": "numeric", "noise": 0.02,
+                    "distance": 0.1 if column == "worth" else 0.02 + 0.0001 * position,
+                    "detail": {"missing_before": 0.1, "missing_after": missing, "moved": "above 9", "moved_before": 0.1,
+                               "moved_after": 0.3, "mean_before": 10.0, "mean_after": 15.0, "new_levels": [],
+                               "new_share": 0.0}}])  # fmt: skip
+
+    def _version(self, state, family: str, number: int) -> Version:
+        manifest, size = save_model(state.files, self.models[family])
+        counted = 2 * number - (family != "prior")
+        parent = self.versions.get(family)
+        version_id = f"{family}-{counted:04d}"
+        version = Version(
+            id=version_id, number=counted, line=parent.line if parent else version_id,
+            parent=parent.id if parent else None, generation=number, family=family, variant=self.variant,
+            params=self.models[family].candidate.params, origin="search" if parent is None else "update",
+            updates=number - 1, first_batch=1, last_batch=number, rows=ROWS * number, threshold=0.4321,
+            manifest=manifest, bytes=size, fit_seconds=0.25,
+        )  # fmt: skip
+        self.versions[family] = version
+        return version
+
+    def _rest(self, draft: Draft, number: int, new: list[Version]) -> None:
+        for place, state in enumerate(("complete", "pruned", "failed")):
+            draft.add(trials_table, [{
+                "batch": number, "number": place, "family": self.family, "variant": self.variant, "params": {"c": 1.5},
+                "state": state, "loss": 0.45 if state == "complete" else None, "fold_losses": [0.45],
+                "failure": f"ValueError: trial of batch {number}" if state == "failed" else "",
+                "finalist": place == 0, "seconds": 0.5}])  # fmt: skip
+        draft.add(comparisons_table, [{
+            "batch": number, "contender": "trial-0", "incumbent": new[0].id, "difference": 0.01, "lower": -1e300,
+            "upper": 1e300, "rows": 50, "outcome": "undecided"}])  # fmt: skip
+        if number > 1:
+            draft.add(grades_table, [{"batch": number, "examples": 12, "selected": 0.48, "champion": 0.5,
+                                      "single_best": 0.47, "oracle": 0.46, "switched": 0.25}])  # fmt: skip
+        draft.add(performance_table, [cost("update", f"batch {number}", stage, seconds, ROWS)
+                                      for stage, seconds in (("search", 2.0), ("refresh", 1.5))])  # fmt: skip
+
+
+def cost(command: str, subject: str, stage: str, seconds: float, rows: int) -> dict:
+    return {"command": command, "subject": subject, "stage": stage, "seconds": seconds, "cpu_seconds": seconds,
+            "peak_mb": 300.0, "rows": rows}  # fmt: skip
+
+
+def day_of(number: int) -> datetime:
+    return FIRST_DAY + timedelta(days=28 * (number - 1))

@@ -1,0 +1,53 @@
+"""Encoded columns are traced to the features they come from, and not by their names."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from made_state import make_model, make_rows
+
+from common.errors import StateError
+from common.task import Task
+from model_zoo.encoder import Encoder
+from pipeline.reporting.explanation.origins import find_origins, sum_by_origin
+
+
+@pytest.mark.parametrize("task", [Task.BINARY, Task.MULTICLASS, Task.REGRESSION])
+@pytest.mark.parametrize("variant", ["onehot", "target", "native", "spelling"])
+def test_a_column_changes_only_with_its_origin(variant, task):
+    """Damage one feature at a time: the columns that change are exactly those of that origin (or some of them)."""
+    family = "lightgbm" if variant == "native" else "linear"
+    encoder = make_model(family, variant, task).encoder
+    features, _ = make_rows(5)
+    origins = np.array(find_origins(encoder))
+    assert len(origins) == len(encoder.names)
+    before = encoder.encode(features).values
+    reached = set()
+    for name, shift in product(features, (1, 17)):
+        damaged = features.assign(**{name: np.roll(features[name].to_numpy(), shift)})
+        changed = (~np.isclose(before, encoder.encode(damaged).values, equal_nan=True)).any(axis=0)
+        assert changed.any()
+        assert set(origins[changed]) == {name}
+        reached |= set(np.flatnonzero(changed))
+    constant = np.ptp(np.nan_to_num(before), axis=0) == 0
+    assert reached | set(np.flatnonzero(constant)) == set(range(len(origins)))
+
+
+def test_an_encoder_without_columns_has_no_origin():
+    assert find_origins(Encoder("onehot", (), (), None, ())) == ()
+
+
+def test_an_encoder_that_cannot_be_followed_is_refused():
+    encoder = make_model("linear", "onehot", Task.BINARY).encoder
+    longer = Encoder(
+        encoder.variant, encoder.numeric, encoder.categorical, encoder.transformer, (*encoder.names, "new")
+    )
+    with pytest.raises(StateError, match=f"makes {len(longer.names)} columns and {len(encoder.names)}"):
+        find_origins(longer)
+
+
+def test_sums_keep_the_total_of_every_row_and_output():
+    values = np.random.default_rng(0).normal(size=(5, 6, 3))
+    summed = sum_by_origin(values, ["b", "a", "b", "c", "a", "a"], ["a", "b", "c", "never"])
+    np.testing.assert_allclose(summed.sum(axis=1), values.sum(axis=1))
+    assert not summed[:, 3].any()

@@ -1,0 +1,204 @@
+"""The figures of the report are those that were put into the catalogue, and its sentences are true of them."""
+
+import json
+import math
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+from made_state import ROWS, MadeState, log_loss_of
+
+from common.metrics import METRICS
+from common.state import open_state
+from pipeline.reporting.explanation.contributions import Explanation
+from pipeline.reporting.figures.choices import UNBOUNDED
+from pipeline.reporting.figures.drift import NOTABLE
+from pipeline.reporting.figures.scores import compute_gain
+from pipeline.reporting.report import Report, compute_report, to_json
+from pipeline.summary import read_history
+from registry.generations import load_generation
+
+NOTHING = Explanation(None, None, 0, None, "not asked for")
+DATE = datetime(2026, 1, 2, 3, 4)
+
+
+def report_on(made: MadeState) -> Report:
+    with open_state(made.config) as state:
+        return compute_report(read_history(made.config, state, load_generation(state)), NOTHING, DATE)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> MadeState:
+    return MadeState(tmp_path_factory.mktemp("figures")).add(4).answer(110).answer(60, "selected")
+
+
+@pytest.fixture(scope="module")
+def report(made) -> Report:
+    return report_on(made)
+
+
+def test_the_champion_is_scored_by_what_served_when_a_batch_arrived(report):
+    assert [(score.batch, score.version) for score in report.champion_scores] == [
+        (2, "linear-0001"), (3, "linear-0003"), (4, "linear-0005"),
+    ]  # fmt: skip
+    for score in report.champion_scores:
+        assert score.metrics["log_loss"] == log_loss_of("linear", score.batch)
+        assert score.prior["log_loss"] == log_loss_of("prior", score.batch)
+        assert score.gain == pytest.approx(-0.1 if score.batch == 3 else 0.1)
+
+
+def test_a_gain_is_positive_where_the_metric_is_better_whichever_way_it_points():
+    better_score, better_loss = {"roc_auc": 0.8, "log_loss": 0.4}, {"roc_auc": 0.5, "log_loss": 0.5}
+    assert compute_gain(METRICS["roc_auc"], better_score, better_loss) == pytest.approx(0.6)
+    assert compute_gain(METRICS["log_loss"], better_score, better_loss) == pytest.approx(0.2)
+    assert compute_gain(METRICS["log_loss"], better_loss, better_score) == pytest.approx(-0.25)
+    assert compute_gain(METRICS["log_loss"], better_loss, {}) is None
+
+
+def test_active_versions_carry_their_holdout_and_their_lines_last_batch(report):
+    champion, prior = report.versions
+    assert (champion.id, champion.role, champion.line) == ("linear-0007", "champion", "linear-0001")
+    assert prior.id == "prior-0008"
+    assert champion.holdout["log_loss"] == champion.last["log_loss"] == log_loss_of("linear", 4)
+    assert champion.last_scored == 4
+    assert champion.rows == 4 * ROWS
+
+
+def test_batches_carry_their_shares_and_fate(report):
+    second = report.batches[1]
+    assert second.lowest_shares == {"completeness": 0.4}
+    assert second.mean_shares["completeness"] == pytest.approx((0.4 + 3) / 4)
+    assert (second.quarantined, second.status, second.target_level) == (5, "accepted", 0.25)
+    assert report.quality.quarantined_rows == 20
+    assert [one.column for one in report.quality.missing] == ["age"]
+    assert report.quality.columns_never_missing == 3
+
+
+def test_breaches_of_one_check_and_column_are_one_line(report):
+    assert report.quality.breaches_in_all == 1
+    (breach,) = report.quality.breaches
+    assert (breach.first_batch, breach.last_batch, breach.times, breach.column) == (2, 2, 1, "age")
+
+
+def test_drift_is_in_multiples_of_the_noise_and_says_which_way(report):
+    assert report.drift.newest == 4
+    moved = report.drift.moved[0]
+    assert (moved.column, moved.multiple) == ("worth", pytest.approx(5.0))
+    assert report.drift.notable == 1
+    assert all(one.multiple < NOTABLE for one in report.drift.moved[1:])
+    assert "mean 10 → 15 (+50.0\xa0%)" in moved.how
+    assert "share of 'above 9' 10.0\xa0% → 30.0\xa0%" in moved.how
+
+
+def test_searches_count_their_trials(report):
+    last = report.search.families[-1]
+    assert (last.batch, last.trials, last.complete, last.pruned, last.failed, last.best) == (4, 3, 1, 1, 1, 0.45)
+    assert report.search.failures_in_all == 4
+    assert report.search.failures[0].failure == "ValueError: trial of batch 4"
+    assert [one.generation for one in report.search.settings] == [1], "the champion's settings never changed"
+
+
+def test_decisions_are_summed_over_requests(report):
+    assert (report.decisions.requests, report.decisions.rows) == (2, 170)
+    served = {(one.version, one.reason): (one.rows, one.share) for one in report.decisions.served}
+    assert served["linear-0007", "champion"] == (150, pytest.approx(150 / 170))
+    assert served["prior-0008", "fallback:sparse"] == (20, pytest.approx(20 / 170))
+
+
+def test_costs_are_by_update_and_request(report):
+    assert [update.batch for update in report.performance.updates] == [1, 2, 3, 4]
+    assert report.performance.updates[0].stages == {"search": 2.0, "refresh": 1.5}
+    assert report.performance.requests[0].rows_per_second == pytest.approx(220)
+
+
+def test_an_interval_without_bounds_is_none(report):
+    assert report.comparisons[0].lower is None
+    assert report.comparisons[0].difference == 0.01
+    assert UNBOUNDED < 1e300
+
+
+def test_grades_say_by_how_much_choices_beat_the_champion(report):
+    assert [grade.gain for grade in report.grades] == [pytest.approx(0.04)] * 3
+
+
+def test_the_headline_states_who_serves_since_when_and_how_well(report):
+    said = " ".join(report.headline.sentences)
+    assert said.startswith("linear-0007, a linear model with the onehot encoding, serves by default")
+    assert (
+        "its line, linear-0001, has been champion since the first update. It learned 800 rows of batches 1 to 4."
+        in said
+    )
+    assert f"its log-loss was {log_loss_of('linear', 4):.4f}, 10.0\xa0% better than the prior's 0.5040" in said
+    assert "ROC-AUC 0.710" in said
+    assert "of batch 4, 2 versions learned the new rows on top; the champion's line stayed." in said
+    assert "2 requests with 170 rows, 88.2\xa0% of the rows by linear-0007 (champion)" in said
+
+
+def test_attention_names_drift_quarantine_and_failures(report):
+    texts = " ".join(one.text for one in report.headline.attention)
+    assert "In batch 4, inputs lie away from what the models were trained on: worth (5.0 times the noise)." in texts
+    assert "5 rows of batch 4 are in quarantine." in texts
+    assert "1 trial of the search on batch 4 failed." in texts
+    assert all(one.level == "note" for one in report.headline.attention)
+
+
+def test_a_champion_worse_than_the_prior_is_a_warning(tmp_path):
+    report = report_on(MadeState(tmp_path).add(3))
+    warnings = [one for one in report.headline.attention if one.level == "warning"]
+    assert [one.section for one in warnings] == ["models"]
+    assert "On batch 3 the champion linear-0003 was 10.0\xa0% worse than the prior" in warnings[0].text
+    assert "10.0\xa0% worse than the prior's" in report.headline.sentences[1]
+
+
+def test_a_breach_and_a_rejection_of_the_newest_batch_are_warnings(tmp_path):
+    made = MadeState(tmp_path).add(2)
+    assert "Batch 2 broke 1 quality check" in report_on(made).headline.attention[0].text
+    report = report_on(made.reject("every target is missing."))
+    assert report.headline.attention[0].text == "Batch 3 was rejected: every target is missing."
+    assert report.headline.sentences[2] == "The newest batch, 3, was rejected, so all models stayed as they were."
+    assert report.champion is not None
+    assert report.champion.id == "linear-0003"
+
+
+def test_one_batch_is_judged_by_its_holdout(tmp_path):
+    report = report_on(MadeState(tmp_path).add(1))
+    assert report.champion_scores == ()
+    assert report.headline.sentences[1].startswith(
+        "On the last rows of batch 1, kept back while it learned, its log-loss"
+    )
+    assert report.drift.cells == ()
+
+
+def test_rejected_batches_alone_leave_a_report_that_says_so(tmp_path):
+    report = report_on(MadeState(tmp_path).reject("no row has a target.").reject("no row has a target."))
+    assert report.champion is None
+    assert "2 batches arrived and all of them were rejected" in report.headline.sentences[0]
+    assert report.metric is None
+
+
+def test_a_rollback_leaves_the_generations_it_undid_out(made):
+    """Generation 6 takes up from 2: the reign of 3 to 5 is no part of the live state's history."""
+    with open_state(made.config) as state:
+        history = read_history(made.config, state, load_generation(state))
+    generations = history.generations.copy()
+    generations.loc[generations["number"] == 4, "parent"] = 2
+    undone = replace(history, generations=generations)
+    assert undone.lineage() == [1, 2, 4]
+    assert undone.serving == {2: "linear-0001", 3: "linear-0003", 4: "linear-0003"}
+
+
+def test_json_holds_finite_numbers_only_and_the_documented_keys(report):
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    text = json.dumps(to_json(report))
+    tree = json.loads(text, parse_constant=refuse)
+    documented = (
+        "protocol written_at headline generation batches quality drift versions champion scores comparisons trials "
+        "grades decisions performance shap"
+    )
+    assert set(documented.split()) <= set(tree)
+    assert tree["written_at"] == "2026-01-02T03:04:00"
+    assert tree["champion"]["id"] == "linear-0007"
+    assert len(tree["scores"]) == 2 * (3 + 4)
+    assert to_json([math.nan, math.inf, 1.5]) == [None, None, 1.5]

@@ -9,12 +9,14 @@ from pathlib import Path
 from common.errors import ConfigError, SwitchyardError
 
 MODES = ("update", "inference", "summary")
+COMMANDS = (*MODES, "explain")
 EXAMPLES = """examples:
   python run.py update                        the next batch of the source through every stage
   python run.py update --batches 5            the next five; 'all' takes every one there is
   python run.py update -file claims.csv       this labelled file as the next batch
   python run.py inference -file new.csv       writes new.csv with predictions and prints where
   python run.py summary                       writes the report and prints where
+  python run.py explain 3f2a                  what served the request of that decision, and why
   python run.py update search.trials=40       any key of the configuration can be overridden
 """
 
@@ -28,7 +30,7 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("-mode", "--mode", choices=MODES, help="the command, in another form: -mode update")
-    parser.add_argument("words", nargs="*", metavar="COMMAND | key=value", help=f"{', '.join(MODES)}; overrides")
+    parser.add_argument("words", nargs="*", metavar="COMMAND | key=value", help=f"{', '.join(COMMANDS)}; overrides")
     parser.add_argument("-file", "--file", type=Path, help="the file to predict, or a labelled batch for update")
     parser.add_argument("--batches", default="1", help="how many batches update takes: a number or 'all'")
     parser.add_argument("--config", default="config.yaml", help="the configuration (default: config.yaml)")
@@ -41,8 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
     parsed = build_parser().parse_intermixed_args(arguments)
     command = ""
     try:
-        command, overrides = read_command(parsed)
-        print(run(command, parsed, overrides))
+        command, subject, overrides = read_command(parsed)
+        print(run(command, parsed, subject, overrides))
     except SwitchyardError as error:
         return _fail(command, str(error), error.exit_code, parsed.debug)
     except KeyboardInterrupt:
@@ -53,21 +55,24 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def read_command(parsed: argparse.Namespace) -> tuple[str, list[str]]:
-    """Return the command and the overrides behind it; ConfigError for anything else."""
+def read_command(parsed: argparse.Namespace) -> tuple[str, str, list[str]]:
+    """Return the command, what it is about ('' but for explain) and overrides; ConfigError for anything else."""
     words = list(parsed.words)
     command = parsed.mode or (words.pop(0) if words and "=" not in words[0] else "")
-    if command not in MODES:
-        raise ConfigError(f"'{command}' is no command; use one of {', '.join(MODES)} (python run.py --help).")
+    if command not in COMMANDS:
+        raise ConfigError(f"'{command}' is no command; use one of {', '.join(COMMANDS)} (python run.py --help).")
+    subject = words.pop(0) if command == "explain" and words and "=" not in words[0] else ""
+    if command == "explain" and not subject:
+        raise ConfigError("explain needs the id of a decision, which stands in the name of the answered file.")
     for word in words:
         if "=" not in word:
             raise ConfigError(f"'{word}' is neither a command nor an override; write key=value.")
     if command == "inference" and parsed.file is None:
         raise ConfigError("inference needs the file to predict; add -file X.csv.")
-    return command, words
+    return command, subject, words
 
 
-def run(command: str, parsed: argparse.Namespace, overrides: list[str]) -> object:
+def run(command: str, parsed: argparse.Namespace, subject: str, overrides: list[str]) -> object:
     """Call the flow of a command and return what it answers."""
     from common.config import load_config
 
@@ -81,6 +86,10 @@ def run(command: str, parsed: argparse.Namespace, overrides: list[str]) -> objec
         from pipeline.inference import infer
 
         return infer(config, parsed.file)
+    if command == "explain":
+        from pipeline.explain import explain
+
+        return explain(config, subject)
     from pipeline.summary import summarise
 
     return summarise(config)

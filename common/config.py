@@ -139,15 +139,22 @@ class FeaturesConfig(Section):
     ratios: tuple[Ratio, ...] = ()
 
 
+class CostsConfig(Section):
+    """What a wrong binary answer costs, in any unit; right answers cost nothing."""
+
+    false_positive: float = Field(1.0, ge=0)
+    false_negative: float = Field(1.0, ge=0)
+
+
 class TrainingConfig(Section):
     """The rows that models learn from."""
 
     window_batches: int = Field(24, ge=1)
     max_rows: int = Field(20_000, ge=50)
-    holdout_share: float = Field(0.25, gt=0, lt=0.9)
     folds: int = Field(3, ge=1, le=10)
     gap: str = "0D"
-    decision: Literal["f1", "accuracy"] = "f1"
+    decision: Literal["f1", "accuracy", "cost"] = "f1"
+    costs: CostsConfig = CostsConfig()
     threads: int = Field(1, ge=1)
 
     @field_validator("gap")
@@ -167,25 +174,25 @@ class SearchConfig(Section):
     seconds: float | None = Field(None, gt=0)
     families: tuple[str, ...] = ("linear", "knn", "tree", "extra_trees", "lightgbm")
     variants: tuple[str, ...] = ("onehot", "target", "native", "spelling")
-    finalists: int = Field(4, ge=1)
+    finalists: int = Field(2, ge=1)
 
 
 class PromotionConfig(Section):
     """When a version is registered, replaced or retired."""
 
     confidence: float = Field(0.9, gt=0.5, lt=1)
-    max_active: int = Field(8, ge=2)
+    max_active: int = Field(20, ge=2)
 
 
 class SelectionConfig(Section):
-    """How the version that serves a request is chosen."""
+    """How what serves a request is chosen."""
 
     mode: Literal["plan", "single"] = "plan"
+    choosers: tuple[Literal["blends", "decayed", "forest"], ...] = ("blends", "decayed", "forest")
     half_life: float = Field(4.0, gt=0)
-    margin: float = Field(1.0, ge=0)
-    min_examples: int = Field(12, ge=2)
-    sparse_share: float = Field(0.25, gt=0, le=1)
-    anomalous_cells: int = Field(1, ge=1)
+    temperature: float = Field(0.01, gt=0)
+    confidence: float = Field(0.9, gt=0.5, lt=1)
+    matched_rows: int = Field(10_000, ge=0)
 
 
 class ReportConfig(Section):

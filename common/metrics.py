@@ -57,6 +57,25 @@ def compute_metrics(task: Task, target: np.ndarray, predicted: np.ndarray, thres
     return {name: float(number) for name, number in observed.items() if np.isfinite(number)}
 
 
+def compute_calibration_error(target: np.ndarray, predicted: np.ndarray, bins: int = 10) -> float:
+    """Return the expected calibration error: how far shares lie from probabilities, on average over rows.
+
+    ``target`` (n_rows,) holds class codes, ``predicted`` (n_rows, n_classes) probabilities. Rows are put into bins of
+    equal size by the probability of a class; the error is the mean over classes. Source: Naeini et al. (2015), with
+    quantile bins.
+
+    >>> compute_calibration_error(np.array([0, 1, 0, 1]), np.full((4, 2), 0.5), bins=1)
+    0.0
+    """
+    errors = []
+    for code in range(predicted.shape[1]):
+        order = np.argsort(predicted[:, code], kind="stable")
+        blocks = np.array_split(order, min(bins, len(order)))
+        gaps = [abs((target[block] == code).mean() - predicted[block, code].mean()) * len(block) for block in blocks]
+        errors.append(sum(gaps) / len(target))
+    return float(np.mean(errors))
+
+
 def get_metric(name: str, task: Task) -> Metric:
     """Return the metric the configuration names; 'auto' is log-loss, or RMSE for a regression.
 

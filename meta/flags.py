@@ -1,64 +1,54 @@
-"""Flags of rows, without any label: which cells are unexpectedly missing, out of range or of an unseen level."""
+"""Flags of rows, without any label: clean, sparse or anomalous, and how damaged each row is in a few numbers."""
 
-from dataclasses import dataclass
+from enum import IntEnum
 
 import numpy as np
-import pandas as pd
 
-from meta.reference import InputReference
-
-OFTEN_MISSING = 0.25
-"""A feature that is missing in a larger share of the training rows is expected to be missing."""
+from model_zoo.cell_flags import CellFlags
 
 
-@dataclass(frozen=True)
-class CellFlags:
-    """Cell by cell, each (n_rows, n_features) bool, features in the reference's order: numeric, then categorical."""
+class RowKind(IntEnum):
+    """What kind of input a row is. Each kind has weights of its own in a plan."""
 
-    names: tuple[str, ...]
-    missing: np.ndarray
-    out_of_range: np.ndarray
-    unseen: np.ndarray
-
-    @property
-    def anomalous(self) -> np.ndarray:
-        """Cells that hold something no training row held."""
-        return self.out_of_range | self.unseen
+    CLEAN = 0
+    SPARSE = 1
+    ANOMALOUS = 2
 
 
-def flag_cells(features: pd.DataFrame, reference: InputReference) -> CellFlags:
-    """Compare every cell of (n_rows, n_features) with what is normal; an absent feature is missing in every row."""
-    names = (*reference.numeric, *reference.categorical)
-    shape = (len(features), len(names))
-    missing, out_of_range, unseen = np.zeros(shape, bool), np.zeros(shape, bool), np.zeros(shape, bool)
-    for position, name in enumerate(names):
-        normal = reference.numeric.get(name) or reference.categorical[name]
-        if name not in features:
-            missing[:, position] = normal.missing_share <= OFTEN_MISSING
-            continue
-        cells = features[name]
-        if normal.missing_share <= OFTEN_MISSING:
-            missing[:, position] = cells.isna()
-        if name in reference.numeric:
-            numbers = cells.to_numpy(dtype=float)
-            bounds = reference.numeric[name]
-            out_of_range[:, position] = (numbers < bounds.low) | (numbers > bounds.high)
-        else:
-            unseen[:, position] = _find_unseen(cells, reference.categorical[name].levels)
-    return CellFlags(names, missing, out_of_range, unseen)
+QUALITIES = (
+    "row_missing",
+    "row_out_of_range",
+    "row_unseen",
+    "row_unusable",
+    "request_missing",
+    "request_out_of_range",
+    "request_unseen",
+    "request_unusable",
+    "request_worst_column",
+)
+"""Names of the columns that ``measure_quality`` returns."""
 
 
-def _find_unseen(cells: pd.Series, levels: frozenset[str]) -> np.ndarray:
-    codes, distinct = pd.factorize(cells)
-    unknown = np.array([level not in levels for level in distinct] + [False])
-    return unknown[codes]
+def find_kinds(flags: CellFlags) -> np.ndarray:
+    """Return the RowKind of every row (n_rows,) int8.
+
+    A row with a number out of range or an unseen level is anomalous; another one with an unexpectedly missing cell is
+    sparse.
+    """
+    kinds = np.where(flags.missing.any(axis=1), RowKind.SPARSE, RowKind.CLEAN)
+    return np.where(flags.anomalous.any(axis=1), RowKind.ANOMALOUS, kinds).astype(np.int8)
 
 
-def find_sparse_rows(flags: CellFlags, share: float) -> np.ndarray:
-    """Return (n_rows,) True where more than ``share`` of a row's normally known cells are missing."""
-    return flags.missing.sum(axis=1) > share * max(1, flags.missing.shape[1])
+def measure_quality(flags: CellFlags) -> np.ndarray:
+    """Return (n_rows, len(QUALITIES)) float32: shares of damaged cells in the row, and in the request around it.
 
-
-def find_anomalous_rows(flags: CellFlags, cells: int) -> np.ndarray:
-    """Return (n_rows,) True where at least ``cells`` cells of a row are out of range or of an unseen level."""
-    return flags.anomalous.sum(axis=1) >= cells
+    A cell that is missing or anomalous is unusable: past the guard both are the same.
+    """
+    n_rows = len(flags.missing)
+    if not n_rows or not flags.names:
+        return np.zeros((n_rows, len(QUALITIES)), dtype=np.float32)
+    parts = (flags.missing, flags.out_of_range, flags.unseen, flags.missing | flags.anomalous)
+    by_row = [cells.mean(axis=1) for cells in parts]
+    by_request = [np.full(n_rows, cells.mean()) for cells in parts]
+    worst = np.full(n_rows, max(cells.mean(axis=0).max() for cells in parts))
+    return np.column_stack([*by_row, *by_request, worst]).astype(np.float32)

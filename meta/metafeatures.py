@@ -3,8 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from meta.flags import CellFlags, find_anomalous_rows, find_sparse_rows
-from meta.reference import InputReference
+from meta.flags import RowKind, find_kinds
+from model_zoo.cell_flags import CellFlags, read_numbers
+from model_zoo.reference import InputReference
+
+FARTHEST = 10.0
 
 METAFEATURES = (
     "log_rows",
@@ -16,47 +19,46 @@ METAFEATURES = (
     "unseen_worst_column",
     "sparse_rows",
     "anomalous_rows",
+    "drifting_columns",
     "distance",
     "distance_worst_column",
 )
 
 
-def compute_metafeatures(
-    features: pd.DataFrame, flags: CellFlags, reference: InputReference, sparse_share: float, anomalous_cells: int
-) -> dict[str, float]:
+def compute_metafeatures(features: pd.DataFrame, flags: CellFlags, reference: InputReference) -> dict[str, float]:
     """Return every metafeature of (n_rows, n_features) rows by name; all are finite and shares lie in [0, 1].
 
     ``distance`` is the mean, over numeric features, of how far a feature's mean lies from the training mean, in
     training standard deviations and at most 10.
     """
-    worst = {
-        name: float(cells.mean(axis=0).max()) if cells.size else 0.0
-        for name, cells in (("missing", flags.missing), ("out_of_range", flags.out_of_range), ("unseen", flags.unseen))
-    }
+    kinds = find_kinds(flags)
     distances = compute_distances(features, reference)
-    return {
+    described = {
         "log_rows": float(np.log10(max(1, len(features)))),
-        "missing_share": _share(flags.missing),
-        "missing_worst_column": worst["missing"],
-        "out_of_range_share": _share(flags.out_of_range),
-        "out_of_range_worst_column": worst["out_of_range"],
-        "unseen_share": _share(flags.unseen),
-        "unseen_worst_column": worst["unseen"],
-        "sparse_rows": _share(find_sparse_rows(flags, sparse_share)),
-        "anomalous_rows": _share(find_anomalous_rows(flags, anomalous_cells)),
+        "sparse_rows": _share(kinds == RowKind.SPARSE),
+        "anomalous_rows": _share(kinds == RowKind.ANOMALOUS),
+        "drifting_columns": len(flags.drifting) / max(1, len(flags.names)),
         "distance": float(distances.mean()) if len(distances) else 0.0,
         "distance_worst_column": float(distances.max()) if len(distances) else 0.0,
     }
+    parts = (("missing", flags.missing), ("out_of_range", flags.out_of_range), ("unseen", flags.unseen))
+    for name, cells in parts:
+        described[f"{name}_share"] = _share(cells)
+        described[f"{name}_worst_column"] = float(cells.mean(axis=0).max()) if cells.size else 0.0
+    return {name: described[name] for name in METAFEATURES}
 
 
 def compute_distances(features: pd.DataFrame, reference: InputReference) -> np.ndarray:
     """Return, for every numeric feature with known cells, the standardised distance of its mean, at most 10."""
-    distances = []
-    for name, normal in reference.numeric.items():
-        known = features[name].dropna() if name in features else pd.Series(dtype=float)
-        if len(known):
-            distances.append(min(10.0, abs(float(known.mean()) - normal.mean) / normal.deviation))
-    return np.array(distances)
+    numbers = read_numbers(features, reference)
+    known = ~np.isnan(numbers)
+    counts = known.sum(axis=0)
+    normal = list(reference.numeric.values())
+    centre, spread = (np.array([getattr(one, side) for one in normal]) for side in ("mean", "deviation"))
+    sums = np.where(known, numbers, 0.0).sum(axis=0)
+    means = np.divide(sums, counts, out=np.zeros(len(counts)), where=counts > 0)
+    distances = np.abs(means - centre) / spread
+    return np.minimum(FARTHEST, distances[counts > 0])
 
 
 def _share(flagged: np.ndarray) -> float:

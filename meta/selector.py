@@ -1,188 +1,267 @@
-"""The selector: which line serves a request. It stays with the champion unless it is sure, and graded, to do better."""
+"""The selector: from the profile of a request to the plan that serves it.
+
+The plan is the mean of up to three choosers: greedy blends by kind of row (A), a softmax over decayed records (B) and a
+forest on row quality (C). None of them is reliable alone; their mean was the best safeguard measured. Two champions by
+decayed record, one for clean and one for damaged input, are the names, the fallback and the bar: where grades say that
+the plan loses to them beyond noise, they serve instead.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from common.config import SelectionConfig
-from common.seeding import derive_seed
-from meta.examples import CLEAN, MetaExample, compute_relative_losses
-from meta.metafeatures import METAFEATURES
+from common.seeding import derive_seed, random_generator
+from meta.alarm import Alarm, average_shares, find_alarm
+from meta.decayed import compute_decayed_records, compute_part_losses, soften
+from meta.flags import RowKind
+from meta.greedy import blend_by_kind, blend_greedily
+from meta.hard_choice import NEVER, HardChooser, fit_hard_chooser
+from meta.past import Past, stack_records
+from meta.plan import Plan, Weights, find_leading, name_kind
+from meta.profile import Profile
+from meta.records import Record
+from meta.row_forest import fit_row_forest, weigh_arms
+from meta.trust import Trust
 
 if TYPE_CHECKING:
     from sklearn.ensemble import ExtraTreesRegressor
 
-TREES = 60
-CONDITIONS = ("sparse", "anomalous")
-
+LEAST_WEIGHT = 0.01
+"""Lines below this weight are not run."""
 TRUSTED_TYPES = ("sklearn.tree._tree.Tree", "numpy.dtype")
 
 
 @dataclass(frozen=True)
-class Choice:
-    """Which line serves a request, why, and every line's expected loss relative to the champion's."""
+class Champions:
+    """The lines with the best decayed record: on clean batches, and on damaged copies of them."""
 
-    line: str
-    reason: str
-    expected: Mapping[str, float]
+    clean: str
+    damaged: str
 
-
-@dataclass(frozen=True)
-class Grade:
-    """Mean losses over a batch's examples: of the selector's choices, of the champion, and of their bounds."""
-
-    batch: int
-    examples: int
-    selected: float
-    champion: float
-    single_best: float
-    oracle: float
-    switched: float
+    def of(self, alarm: Alarm) -> str:
+        """Return the one that an alarm, or none, calls for."""
+        return self.damaged if alarm else self.clean
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Selector:
-    """Chooses among ``lines``. ``fallbacks`` name the line for sparse and for anomalous rows.
+    """What was learned about ``lines``.
 
-    ``withheld`` says why the forest is not trusted to choose; it is empty where it is.
+    arms:      (n_arms, n_lines), what choosers B and C choose among: the lines, then the blends
+    blends:    (3, n_lines), chooser A's weights by RowKind; None where it is switched off
+    decayed:   (3, n_lines), chooser B's weights by RowKind; None where it is switched off
+    forest:    chooser C; None where it is switched off
+    usual:     by column, the usual shares of damaged cells
+    last_best: the line that was best on the newest batch: a bar for grades
+    threshold: least probability of the positive class at which a plan's binary answer is positive
     """
 
-    champion: str
     lines: tuple[str, ...]
-    fallbacks: Mapping[str, str]
-    margin: float
-    withheld: str
+    champions: Champions
+    arms: np.ndarray
+    usual: Mapping[str, tuple[float, ...]]
+    last_best: str
+    hard: HardChooser
+    temperature: float
+    blends: np.ndarray | None = None
+    decayed: np.ndarray | None = None
     forest: "ExtraTreesRegressor | None" = None
+    trust: Trust = field(default_factory=Trust)
+    threshold: float = 0.5
 
-    def choose(self, metafeatures: Mapping[str, float]) -> Choice:
-        """Choose the line for a request from its metafeatures, or the champion where nothing is surely better."""
-        if self.withheld:
-            return Choice(self.champion, f"champion: {self.withheld}", {self.champion: 0.0})
-        return self.propose(metafeatures)
+    def plan(self, profile: Profile, mode: str = "plan") -> Plan:
+        """Return how to serve a request, as far as the selector is trusted."""
+        alarm = find_alarm(profile, self.usual)
+        champion = self.champions.of(alarm)
+        if mode == "single":
+            return self._plan_single(profile, alarm, champion)
+        choosers = self.ask_choosers(profile)
+        proposed = self.propose(choosers)
+        chosen: list[Weights] = []
+        reasons = []
+        for kind in RowKind:
+            stays_back = self.trust.withheld(kind) or not choosers
+            chosen.append({champion: 1.0} if stays_back else self._name(proposed[kind]))
+            reasons.append(_name_reason(kind, alarm, bool(stays_back)))
+        weights = tuple(chosen)
+        return Plan(
+            weights=weights,
+            reasons=tuple(reasons),
+            leading=find_leading(weights, profile.counts),
+            why=self._explain(profile, choosers),
+            alarm=alarm,
+            champion=champion,
+            choosers={name: tuple(self._name(of_kind) for of_kind in by_kind) for name, by_kind in choosers.items()},
+            expected=self.trust.expect(profile.counts),
+        )
 
-    def propose(self, metafeatures: Mapping[str, float]) -> Choice:
-        """Choose as if the forest were trusted: what is graded before it is."""
-        if self.forest is None:
-            return Choice(self.champion, "champion: too few meta-examples to learn from", {self.champion: 0.0})
-        described = np.array([[metafeatures[name] for name in METAFEATURES]], dtype=np.float32)
-        votes = np.array([tree.predict(described).reshape(len(self.lines)) for tree in self.forest.estimators_])
-        expected = votes.mean(axis=0)
-        doubt = self.margin * votes.std(axis=0)
-        by_line = dict(zip(self.lines, map(float, expected), strict=True))
-        best = int(expected.argmin())
-        if self.lines[best] == self.champion or expected[best] + doubt[best] >= 0:
-            return Choice(self.champion, "champion: no other version is surely better", by_line)
-        return Choice(self.lines[best], "selected", by_line)
+    def ask_choosers(self, profile: Profile) -> dict[str, np.ndarray]:
+        """Return the weights (3, n_lines) by RowKind that each chooser sets for a request."""
+        asked: dict[str, np.ndarray] = {}
+        if self.blends is not None:
+            asked["blends"] = self.blends
+        if self.decayed is not None:
+            asked["decayed"] = self.decayed
+        if self.forest is not None:
+            asked["forest"] = weigh_arms(self.forest, np.array(profile.quality), self.temperature) @ self.arms
+        return asked
+
+    def propose(self, choosers: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the mean of the choosers (3, n_lines), lines without weight left out; the champions without any."""
+        if not choosers:
+            rows = [self.lines.index(self.champions.clean), *[self.lines.index(self.champions.damaged)] * 2]
+            return np.eye(len(self.lines))[rows]
+        mean = np.mean(list(choosers.values()), axis=0)
+        mean[mean < LEAST_WEIGHT] = 0.0
+        return mean / mean.sum(axis=1, keepdims=True)
+
+    def _plan_single(self, profile: Profile, alarm: Alarm, champion: str) -> Plan:
+        line = self.hard.choose(profile.metafeatures, champion)
+        weights: tuple[Weights, ...] = ({line: 1.0},) * len(RowKind)
+        if line != champion:
+            reason, why = "selected", f"in past batches it paid to depart from {champion} on requests like this one"
+        else:
+            reason = f"fallback:{alarm.condition}" if alarm else "champion"
+            kept = "no line is surely better" if self.hard.margin != NEVER else "departing has not paid off yet"
+            why = f"the champion for {'damaged' if alarm else 'clean'} input serves: {kept}"
+        return Plan(weights, (reason,) * len(RowKind), line, why, alarm, champion, {}, self.trust.expect_champion(
+            profile.counts))  # fmt: skip
+
+    def _name(self, weights: np.ndarray) -> dict[str, float]:
+        return {line: float(weight) for line, weight in zip(self.lines, weights, strict=True) if weight > 0}
+
+    def _explain(self, profile: Profile, choosers: Mapping[str, np.ndarray]) -> str:
+        if not choosers:
+            return "the champion serves: every chooser is switched off"
+        held = {kind: self.trust.withheld(kind) for kind in RowKind if profile.counts[kind]}
+        reasons = dict.fromkeys(reason for reason in held.values() if reason)
+        if not reasons:
+            return f"the mean of {len(choosers)} choosers ({', '.join(choosers)})"
+        kinds = " and ".join(name_kind(kind) for kind, reason in held.items() if reason)
+        return f"the champion serves {kinds} rows: {'; '.join(reasons)}"
 
     def dump(self) -> dict[str, bytes]:
-        """Return the selector as files."""
+        """Return the selector as files, without pickle and the same bytes for the same selector."""
         from model_zoo.skops_bytes import dump_object
 
-        described = {"champion": self.champion, "lines": self.lines, "fallbacks": dict(self.fallbacks),
-                     "margin": self.margin, "withheld": self.withheld}  # fmt: skip
+        described = {
+            "lines": self.lines,
+            "champions": vars(self.champions),
+            "arms": self.arms.tolist(),
+            "usual": dict(self.usual),
+            "last_best": self.last_best,
+            "margin": None if self.hard.margin == NEVER else self.hard.margin,
+            "temperature": self.temperature,
+            "blends": None if self.blends is None else self.blends.tolist(),
+            "decayed": None if self.decayed is None else self.decayed.tolist(),
+            "trust": self.trust.to_json(),
+            "threshold": self.threshold,
+        }
         parts = {"selector.json": json.dumps(described, sort_keys=True).encode()}
-        return parts if self.forest is None else parts | {"forest.skops": dump_object(self.forest)}
+        forests = {"forest.skops": self.forest, "hard.skops": self.hard.forest}
+        return parts | {name: dump_object(forest) for name, forest in forests.items() if forest is not None}
 
     @classmethod
     def load(cls, parts: Mapping[str, bytes]) -> "Selector":
-        """Return the selector that ``dump`` described; the forest is read only where it may choose."""
+        """Return the selector that ``dump`` described."""
         from model_zoo.skops_bytes import load_object
 
-        described: dict[str, Any] = json.loads(parts["selector.json"])
+        stored: dict[str, Any] = json.loads(parts["selector.json"])
+        forests = {name: load_object(parts[name], TRUSTED_TYPES) for name in ("forest.skops", "hard.skops")
+                   if name in parts}  # fmt: skip
+        lines = tuple(stored["lines"])
+        margin = NEVER if stored["margin"] is None else stored["margin"]
         return cls(
-            champion=described["champion"],
-            lines=tuple(described["lines"]),
-            fallbacks=described["fallbacks"],
-            margin=described["margin"],
-            withheld=described["withheld"],
-            forest=load_object(parts["forest.skops"], TRUSTED_TYPES) if "forest.skops" in parts else None,
+            lines=lines,
+            champions=Champions(**stored["champions"]),
+            arms=np.array(stored["arms"]),
+            usual={column: tuple(shares) for column, shares in stored["usual"].items()},
+            last_best=stored["last_best"],
+            hard=HardChooser(lines, forests.get("hard.skops"), margin),
+            temperature=stored["temperature"],
+            blends=None if stored["blends"] is None else np.array(stored["blends"]),
+            decayed=None if stored["decayed"] is None else np.array(stored["decayed"]),
+            forest=forests.get("forest.skops"),
+            trust=Trust.from_json(stored["trust"]),
+            threshold=stored["threshold"],
         )
 
 
+def _name_reason(kind: RowKind, alarm: Alarm, stays_back: bool) -> str:
+    """Return what a row of a kind says of its answer."""
+    if kind != RowKind.CLEAN:
+        return f"fallback:{name_kind(kind)}"
+    if stays_back:
+        return f"fallback:{alarm.condition}" if alarm else "champion"
+    return "selected"
+
+
+def choose_champions(past: Past, half_life: float) -> Champions:
+    """Return the lines with the lowest decayed loss on clean batches and on damaged copies."""
+    parts = compute_part_losses(past)
+    best = [past.lines[int(np.argmin(compute_decayed_records(parts, clean, half_life)))] for clean in (True, False)]
+    return Champions(*best)
+
+
+def fit_blends(past: Past, seed: int) -> dict[str, np.ndarray]:
+    """Return the weights (n_lines,) of the two blends that are registered: for any input, and for clean input."""
+    generator = random_generator(seed, "blends", int(past.batch.max()))
+    return {
+        "mixed": blend_greedily(past, generator, balanced=True),
+        "clean": blend_greedily(past.take(past.clean), generator),
+    }
+
+
 def fit_selector(
-    examples: Sequence[MetaExample],
-    grades: Sequence[Grade],
+    records: Sequence[Record],
     lines: Sequence[str],
-    champion: str,
+    blends: Mapping[str, np.ndarray],
     config: SelectionConfig,
     seed: int,
+    trust: Trust | None = None,
+    margin: float = NEVER,
 ) -> Selector:
-    """Learn from every meta-example so far which line has the lowest loss on which kind of request.
+    """Learn from the newest records which lines, and blends of them, answer which kind of row best.
 
-    The forest is withheld while its grades, weighted by age, say that it does worse than the champion. Multi-output
-    extra-trees on the quality of the inputs was the best hard chooser among those measured; a line without a record
-    on an example counts there as equal to the champion.
+    blends: by line of the registered blend, its weights (n_lines,); the first one is what chooser C measures against
     """
-    fallbacks = {name: choose_fallback(examples, lines, champion, name, config.half_life) for name in CONDITIONS}
-    forest = None
-    if len(examples) >= config.min_examples and len(lines) > 1:
-        from sklearn.ensemble import ExtraTreesRegressor
-
-        described = [[example.metafeatures[name] for name in METAFEATURES] for example in examples]
-        relative = np.array([compute_relative_losses(example, lines, champion) for example in examples])
-        forest = ExtraTreesRegressor(TREES, min_samples_leaf=3, random_state=derive_seed(seed, "selector"))
-        forest.fit(np.array(described, dtype=np.float32), np.nan_to_num(np.clip(relative, -1, 10), nan=0.0))
-    withheld = _judge_grades(grades, config.half_life) if forest is not None else "too few meta-examples to learn from"
-    return Selector(champion, tuple(lines), fallbacks, config.margin, withheld, forest)
-
-
-def choose_fallback(
-    examples: Sequence[MetaExample], lines: Sequence[str], champion: str, condition: str, half_life: float
-) -> str:
-    """Return the line with the lowest decayed relative loss on the examples of a condition."""
-    records = compute_records(examples, lines, champion, condition, half_life)
-    return min(lines, key=lambda line: (records.get(line, 0.0), line != champion))
-
-
-def compute_records(
-    examples: Sequence[MetaExample], lines: Sequence[str], champion: str, condition: str, half_life: float
-) -> dict[str, float]:
-    """Return the mean loss of each line relative to the champion's, halved in weight every ``half_life`` batches."""
-    chosen = [example for example in examples if example.condition == condition]
-    if not chosen:
-        return {}
-    newest = max(example.batch for example in chosen)
-    relative = np.array([compute_relative_losses(example, lines, champion) for example in chosen])
-    weights = np.array([0.5 ** ((newest - example.batch) / half_life) for example in chosen])
-    records = {}
-    for position, line in enumerate(lines):
-        known = np.isfinite(relative[:, position])
-        if known.any():
-            records[line] = float(np.average(relative[known, position], weights=weights[known]))
-    return records
-
-
-def grade_selector(selector: Selector, batch: int, examples: Sequence[MetaExample]) -> Grade | None:
-    """Grade the selector of before a batch on that batch's examples; None where it chose among none of their lines."""
-    lines = [line for line in selector.lines if all(line in example.losses for example in examples)]
-    if not examples or selector.champion not in lines:
-        return None
-    losses = np.array([[example.losses[line] for line in lines] for example in examples])
-    chosen = [selector.propose(example.metafeatures).line for example in examples]
-    selected = [example.losses.get(line, example.losses[selector.champion])
-                for line, example in zip(chosen, examples, strict=True)]  # fmt: skip
-    return Grade(
-        batch=batch,
-        examples=len(examples),
-        selected=float(np.mean(selected)),
-        champion=float(losses[:, lines.index(selector.champion)].mean()),
-        single_best=float(losses.mean(axis=0).min()),
-        oracle=float(losses.min(axis=1).mean()),
-        switched=float(np.mean([line != selector.champion for line in chosen])),
+    past = stack_records(records, [*lines, *blends])
+    batch = int(past.batch.max())
+    single = past.only(lines)
+    arms = np.vstack([np.eye(len(lines)), *blends.values()])
+    generator = random_generator(seed, "selector", batch)
+    parts = compute_part_losses(past)
+    clean, damaged = (compute_decayed_records(parts, of_clean, config.half_life) for of_clean in (True, False))
+    n_lines = len(lines)
+    newest = parts.losses[(parts.batch == batch) & parts.clean][0, :n_lines]
+    mixed = next(iter(blends.values()), np.full(n_lines, 1 / n_lines))
+    hard = fit_hard_chooser(
+        lines,
+        [profile.metafeatures for record in records for profile in record.rows.profiles],
+        compute_part_losses(stack_records(records, lines)).losses,
+        np.concatenate([[batch - record.rows.batch] * len(record.rows.profiles) for record in records]),
+        config.half_life,
+        margin,
+        derive_seed(seed, "hard chooser", batch),
     )
-
-
-def _judge_grades(grades: Sequence[Grade], half_life: float) -> str:
-    """Return why the forest is not to choose, or '' where its grades allow it."""
-    if not grades:
-        return "the selector has not been graded yet"
-    newest = max(grade.batch for grade in grades)
-    weights = [0.5 ** ((newest - grade.batch) / half_life) for grade in grades]
-    lead = np.average([1 - grade.selected / grade.champion for grade in grades], weights=weights)
-    return "" if lead >= 0 else f"the selector lost to the champion by {-lead:.1%} when it was graded"
-
-
-__all__ = ["CLEAN", "Choice", "Grade", "Selector", "compute_records", "fit_selector", "grade_selector"]
+    by_record = np.stack([soften(clean, config.temperature), *[soften(damaged, config.temperature)] * 2]) @ arms
+    choosers = config.choosers
+    return Selector(
+        lines=tuple(lines),
+        champions=Champions(lines[int(np.argmin(clean[:n_lines]))], lines[int(np.argmin(damaged[:n_lines]))]),
+        arms=arms,
+        usual=average_shares([record.rows.profiles[0] for record in records]),
+        last_best=lines[int(np.nanargmin(newest))],
+        hard=hard,
+        temperature=config.temperature,
+        blends=blend_by_kind(single, generator) if "blends" in choosers else None,
+        decayed=by_record if "decayed" in choosers else None,
+        forest=fit_row_forest(single, arms, mixed, generator, derive_seed(seed, "row forest", batch))
+        if "forest" in choosers
+        else None,
+        trust=trust or Trust(),
+    )

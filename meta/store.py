@@ -1,21 +1,32 @@
-"""The meta layer's part of the state: its examples and grades in the catalogue, the selector as stored files."""
+"""The meta layer's part of the state: records and grades in the catalogue, predictions and the selector as files."""
 
 import json
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 
 from common.database import read_rows
+from common.files import FileStore
+from common.schema import Schema
 from common.state import State
-from meta.examples import MetaExample
-from meta.reference import InputReference
-from meta.selector import Grade, Selector
-from meta.tables import grades_table, meta_examples_table
+from meta.grades import Grade
+from meta.past import MAX_BATCHES
+from meta.profile import Profile
+from meta.records import Record, RecordRows
+from meta.selector import Selector
+from meta.tables import grades_table, record_rows_table, records_table
+from model_zoo.arrays import dump_arrays, load_arrays
+from model_zoo.model import align_classes
+from model_zoo.reference import InputReference
 from registry.generations import Generation
 
 REFERENCE = "reference.json"
-MAX_EXAMPLES = 400
-"""The newest examples that a selector learns from: about 30 batches."""
+ROW_ARRAYS = ("part", "target", "kinds", "quality")
+PLAN_LINE = "plan"
+"""The line under which the plan's own answers to record rows are kept."""
 
 
 @dataclass(frozen=True)
@@ -26,18 +37,70 @@ class StoredSelector:
     reference: InputReference
 
 
-def load_examples(state: State) -> list[MetaExample]:
-    """Return the newest meta-examples, oldest first."""
-    table = meta_examples_table
-    query = sa.select(table).order_by(table.c.batch.desc(), table.c.name).limit(MAX_EXAMPLES)
-    return [MetaExample(**row) for row in reversed(read_rows(state.engine, query))]
+def record_rows_row(files: FileStore, rows: RecordRows, first_row: int) -> dict[str, Any]:
+    """Store the rows of a record and return their row of the catalogue."""
+    return {
+        "batch": rows.batch,
+        "first_row": first_row,
+        "classes": list(rows.classes),
+        "parts": list(rows.parts),
+        "profiles": [profile.to_json() for profile in rows.profiles],
+        "file": files.save(dump_arrays(**{name: getattr(rows, name) for name in ROW_ARRAYS}), ".npz"),
+    }
+
+
+def record_row(
+    files: FileStore, rows: RecordRows, line: str, version: str, origin: str, outputs: np.ndarray, losses: np.ndarray
+) -> dict[str, Any]:
+    """Store a line's outputs (n_rows, n_outputs) and return the record's row of the catalogue."""
+    means = {name: float(losses[rows.part == part].mean()) for part, name in enumerate(rows.parts)}
+    file = files.save(dump_arrays(outputs=outputs.astype(np.float32)), ".npz")
+    return {"batch": rows.batch, "line": line, "version": version, "origin": origin, "losses": means, "file": file}
+
+
+def load_records(state: State, schema: Schema) -> list[Record]:
+    """Return the newest records, oldest first, their classes in the order of ``schema``."""
+    newest = sa.select(record_rows_table).order_by(record_rows_table.c.batch.desc()).limit(MAX_BATCHES)
+    stored = read_rows(state.engine, newest)[::-1]
+    if not stored:
+        return []
+    lines = read_rows(state.engine, sa.select(records_table).where(records_table.c.batch >= stored[0]["batch"]))
+    by_batch: dict[int, dict[str, str]] = {}
+    for one in lines:
+        by_batch.setdefault(one["batch"], {})[one["line"]] = one["file"]
+    return [_load_record(state.files, row, by_batch.get(row["batch"], {}), schema) for row in stored]
+
+
+def _load_record(files: FileStore, stored: Mapping[str, Any], by_line: Mapping[str, str], schema: Schema) -> Record:
+    arrays = load_arrays(files.load(stored["file"]))
+    before = tuple(stored["classes"])
+    if schema.task.is_classification and before != schema.classes:
+        codes = np.array([schema.classes.index(label) for label in before])
+        arrays["target"] = codes[arrays["target"].astype(int)].astype(float)
+    rows = RecordRows(
+        batch=stored["batch"],
+        task=schema.task,
+        classes=schema.classes,
+        parts=tuple(stored["parts"]),
+        profiles=tuple(Profile.from_json(one) for one in stored["profiles"]),
+        **{name: arrays[name] for name in ROW_ARRAYS},
+    )
+    outputs = {line: load_arrays(files.load(file))["outputs"] for line, file in by_line.items()}
+    if schema.task.is_classification:
+        outputs = {line: align_classes(known, before, schema.classes) for line, known in outputs.items()}
+    return Record(rows, outputs)
 
 
 def load_grades(state: State) -> list[Grade]:
     """Return every grade so far, oldest first."""
-    names = [field.name for field in fields(Grade)]
-    rows = read_rows(state.engine, sa.select(grades_table).order_by(grades_table.c.batch))
+    names = [one.name for one in fields(Grade)]
+    rows = read_rows(state.engine, sa.select(grades_table).order_by(grades_table.c.batch, grades_table.c.group))
     return [Grade(**{name: row[name] for name in names}) for row in rows]
+
+
+def grade_rows(grades: Sequence[Grade]) -> list[dict[str, Any]]:
+    """Return the rows of the grades table."""
+    return [asdict(grade) for grade in grades]
 
 
 def save_selector(state: State, selector: Selector, reference: InputReference) -> str:
@@ -53,8 +116,3 @@ def load_stored_selector(state: State, generation: Generation) -> StoredSelector
     manifest = json.loads(state.files.load(generation.selector))
     parts = {name: state.files.load(stored) for name, stored in manifest.items()}
     return StoredSelector(Selector.load(parts), InputReference.from_json(parts[REFERENCE]))
-
-
-def load_selector(state: State, generation: Generation) -> Selector:
-    """Return the selector of a generation that has one."""
-    return load_stored_selector(state, generation).selector

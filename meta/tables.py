@@ -1,33 +1,51 @@
-"""Tables of the meta layer: examples to learn from, grades of the selector, and the decisions it took."""
+"""Tables of the meta layer: records to learn from, grades of the selector, decisions and their regret."""
 
 import sqlalchemy as sa
 
 from common.database import created_at, metadata
 
-meta_examples_table = sa.Table(
-    "meta_examples",
+record_rows_table = sa.Table(
+    "record_rows",
     metadata,
     sa.Column("batch", sa.Integer, primary_key=True),
-    sa.Column("name", sa.String, primary_key=True),
-    sa.Column("condition", sa.String, nullable=False),
-    sa.Column("rows", sa.Integer, nullable=False),
-    sa.Column("metafeatures", sa.JSON, nullable=False),
-    sa.Column("losses", sa.JSON, nullable=False),
+    sa.Column("first_row", sa.Integer, nullable=False),
+    sa.Column("classes", sa.JSON, nullable=False),
+    sa.Column("parts", sa.JSON, nullable=False),
+    sa.Column("profiles", sa.JSON, nullable=False),
+    sa.Column("file", sa.String, nullable=False),
 )
-"""``losses`` maps each line to its mean row loss on rows that its model had not learned from."""
+"""The labelled rows of a batch that lines have a record of: the clean batch from ``first_row`` on and damaged copies.
+``profiles`` are what selection would know of each part; targets, kinds and qualities of rows lie in ``file``."""
+
+records_table = sa.Table(
+    "records",
+    metadata,
+    sa.Column("batch", sa.Integer, primary_key=True),
+    sa.Column("line", sa.String, primary_key=True),
+    sa.Column("version", sa.String, nullable=False),
+    sa.Column("origin", sa.String, nullable=False),
+    sa.Column("losses", sa.JSON, nullable=False),
+    sa.Column("file", sa.String, nullable=False),
+)
+"""What a line predicted for the rows of a batch before it learned them: 'prequential' by its version of then, or
+'out-of-fold' where it was registered later. ``losses`` are mean row losses by part; the predictions lie in ``file``."""
 
 grades_table = sa.Table(
     "grades",
     metadata,
     sa.Column("batch", sa.Integer, primary_key=True),
-    sa.Column("examples", sa.Integer, nullable=False),
-    sa.Column("selected", sa.Float, nullable=False),
-    sa.Column("champion", sa.Float, nullable=False),
-    sa.Column("single_best", sa.Float, nullable=False),
-    sa.Column("oracle", sa.Float, nullable=False),
-    sa.Column("switched", sa.Float, nullable=False),
-)
-"""Mean loss over a batch's examples of what the selector of before that batch chose, and of its bounds."""
+    sa.Column("group", sa.String, primary_key=True),
+    sa.Column("requests", sa.Integer, nullable=False),
+    *(sa.Column(name, sa.Float, nullable=False) for name in (
+        "selected", "champion", "single", "last_best", "uniform", "single_best", "oracle", "difference", "error",
+        "alarms",
+    )),
+    sa.Column("margins", sa.JSON, nullable=False),
+    sa.Column("selected_by_kind", sa.JSON, nullable=False),
+    sa.Column("champion_by_kind", sa.JSON, nullable=False),
+    sa.Column("calibration", sa.JSON, nullable=False),
+)  # fmt: skip
+"""See ``meta.grades.Grade``."""
 
 decisions_table = sa.Table(
     "decisions",
@@ -36,13 +54,37 @@ decisions_table = sa.Table(
     sa.Column("generation", sa.Integer, nullable=False),
     sa.Column("request", sa.String, nullable=False),
     sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("mode", sa.String, nullable=False),
     sa.Column("version", sa.String, nullable=False),
+    sa.Column("champion", sa.String, nullable=False),
     sa.Column("reason", sa.String, nullable=False),
-    sa.Column("metafeatures", sa.JSON, nullable=False),
+    sa.Column("alarm", sa.String, nullable=False),
+    sa.Column("profile", sa.JSON, nullable=False),
+    sa.Column("weights", sa.JSON, nullable=False),
     sa.Column("expected", sa.JSON, nullable=False),
+    sa.Column("failures", sa.JSON, nullable=False),
     sa.Column("served", sa.JSON, nullable=False),
     sa.Column("output", sa.String, nullable=False),
+    sa.Column("key_columns", sa.JSON, nullable=False),
+    sa.Column("rows_file", sa.String, nullable=True),
     created_at(),
 )
-"""``expected`` maps each active version to its expected loss relative to the champion's (0 = as good, -0.1 = a tenth
-less); ``served`` maps 'version/reason' to the number of rows that it answered."""
+"""``profile`` is all that the choice rests on. ``weights`` are by kind of row and version; ``expected`` is the loss and
+its interval; ``failures`` maps versions that failed to their error; ``served`` maps 'version/reason' to the rows
+it led. ``rows_file`` holds a digest and the answer of rows, by which late labels find them."""
+
+regrets_table = sa.Table(
+    "regrets",
+    metadata,
+    sa.Column("decision", sa.String, primary_key=True),
+    sa.Column("batch", sa.Integer, primary_key=True),
+    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("served", sa.Float, nullable=False),
+    sa.Column("champion", sa.Float, nullable=False),
+    sa.Column("single_best", sa.Float, nullable=True),
+    sa.Column("oracle", sa.Float, nullable=False),
+    sa.Column("losses", sa.JSON, nullable=False),
+)
+"""The regret ledger: once a batch brings the labels of a served request, the loss of what served, of the champion, of
+the line that was best over all labelled requests so far, and of the line that was best on this very one. ``losses`` are
+by line. Losses are means over the rows whose labels came: log-loss, or squared errors."""

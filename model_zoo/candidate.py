@@ -1,4 +1,4 @@
-"""A candidate: a family, a preprocessing variant and parameters; what a trial evaluates and a version is made of."""
+"""A candidate: a family, a preprocessing variant, parameters and a treatment of its rows; what a version is made of."""
 
 import json
 from collections.abc import Mapping
@@ -8,17 +8,36 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Candidate:
-    """One way to learn. ``balance`` in ``params`` (0 to 1) is the exponent of the class weights: 1 = fully balanced."""
+    """One way to learn. ``balance`` in ``params`` (0 to 1) is the exponent of the class weights: 1 = fully balanced.
+
+    window:  how many of the newest batches it learns from; None for as many as there are
+    masked:  whether it also learns from copies of its rows with cells hidden at random
+    guarded: whether impossible cells become missing before it sees them
+    """
 
     family: str
     variant: str
     params: Mapping[str, Any] = field(default_factory=dict)
+    window: int | None = None
+    masked: bool = False
+    guarded: bool = False
 
     @property
     def key(self) -> str:
         """Return a text that two equal candidates share.
 
-        >>> Candidate("linear", "onehot", {"c": 1.0}).key
-        'linear/onehot/{"c": 1.0}'
+        >>> Candidate("linear", "onehot", {"c": 1.0}, window=3, guarded=True).key
+        'linear/onehot/{"c": 1.0}/last 3/guarded'
         """
-        return f"{self.family}/{self.variant}/{json.dumps(dict(self.params), sort_keys=True)}"
+        parts = [self.family, self.variant, json.dumps(dict(self.params), sort_keys=True)]
+        return "/".join([*parts, *self.treatment])
+
+    @property
+    def treatment(self) -> tuple[str, ...]:
+        """Return how its rows are treated, in words; () for all rows as they are."""
+        words = {
+            f"last {self.window}": self.window is not None,
+            "masked": self.masked,
+            "guarded": self.guarded,
+        }
+        return tuple(word for word, applies in words.items() if applies)

@@ -8,11 +8,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from common.seeding import random_generator
 from common.task import Task
 from model_zoo import get_family
 from model_zoo.candidate import Candidate
 from model_zoo.encoded import EncodedTable
 from model_zoo.encoder import Encoder, fit_encoder
+from model_zoo.guard import guard
+from model_zoo.masking import add_masked_copies
+from model_zoo.reference import InputReference, fit_input_reference
 
 PROTOCOL = 1
 """Version of the files that ``dump`` writes; it rises when an older reader could not understand them."""
@@ -24,7 +28,8 @@ class Model:
 
     ``classes`` are the labels in code order it was fitted for; ``class_weights`` were given to the rows of each class
     and are taken out of the probabilities again; ``threshold`` is the least probability of the positive class at which
-    a binary answer is positive; ``features`` are the columns it reads.
+    a binary answer is positive; ``features`` are the columns it reads; ``normal`` is what a guarded model's training
+    rows looked like, None where it is not guarded.
     """
 
     candidate: Candidate
@@ -35,10 +40,15 @@ class Model:
     estimator: Any
     class_weights: tuple[float, ...] = ()
     threshold: float = 0.5
+    normal: InputReference | None = None
 
     def predict(self, features: pd.DataFrame) -> np.ndarray:
         """Return probabilities (n_rows, n_classes) or, for a regression, predictions (n_rows,)."""
-        return self.predict_encoded(self.encoder.encode(features))
+        return self.predict_encoded(self.encode(features))
+
+    def encode(self, features: pd.DataFrame) -> EncodedTable:
+        """Return the rows (n_rows, n_encoded) as the estimator reads them, past the guard where there is one."""
+        return self.encoder.encode(guard(features, self.normal) if self.normal else features)
 
     def predict_encoded(self, table: EncodedTable) -> np.ndarray:
         """Return what ``predict`` does for rows that are encoded already."""
@@ -57,6 +67,9 @@ class Model:
             "family": self.candidate.family,
             "variant": self.candidate.variant,
             "params": dict(self.candidate.params),
+            "window": self.candidate.window,
+            "masked": self.candidate.masked,
+            "guarded": self.candidate.guarded,
             "task": self.task.value,
             "classes": self.classes,
             "features": self.features,
@@ -66,6 +79,7 @@ class Model:
         estimator = get_family(self.candidate.family).dump(self.estimator)
         return {
             "model.json": json.dumps(described, sort_keys=True).encode(),
+            **({"normal.json": self.normal.to_json()} if self.normal else {}),
             **self.encoder.dump(),
             **{f"estimator/{name}": content for name, content in estimator.items()},
         }
@@ -79,7 +93,9 @@ class Model:
         prefix = "estimator/"
         files = {name.removeprefix(prefix): content for name, content in parts.items() if name.startswith(prefix)}
         return cls(
-            candidate=Candidate(described["family"], described["variant"], described["params"]),
+            candidate=Candidate(
+                **{name: described[name] for name in ("family", "variant", "params", "window", "masked", "guarded")}
+            ),
             task=Task(described["task"]),
             classes=tuple(described["classes"]),
             features=tuple(described["features"]),
@@ -87,6 +103,7 @@ class Model:
             estimator=get_family(described["family"]).load(files),
             class_weights=tuple(described["class_weights"]),
             threshold=described["threshold"],
+            normal=InputReference.from_json(parts["normal.json"]) if "normal.json" in parts else None,
         )
 
 
@@ -102,8 +119,11 @@ def fit_model(
 ) -> Model:
     """Fit a candidate on (n_rows, n_features) past rows with their targets (class codes or numbers).
 
-    ``encoded`` takes the variant fitted on exactly these rows before, so that many candidates share one encoding.
+    ``encoded`` takes the variant fitted on exactly these rows before, so that many candidates share one encoding; it
+    is of no use to a masked or guarded candidate, which sees the rows in another way.
     """
+    normal = fit_input_reference(features) if candidate.guarded else None
+    features, target = treat_rows(candidate, normal, features, target, seed)
     encoder, table = encoded or fit_encoder(candidate.variant, features, target, task, seed)
     family = get_family(candidate.family)
     weights = compute_class_weights(target, task, len(classes), float(candidate.params.get("balance", 0.0)))
@@ -117,7 +137,18 @@ def fit_model(
         threads=threads,
         weights=np.asarray(weights)[target.astype(int)] if weights else None,
     )
-    return Model(candidate, task, tuple(classes), tuple(features.columns), encoder, estimator, weights)
+    return Model(candidate, task, tuple(classes), tuple(features.columns), encoder, estimator, weights, normal=normal)
+
+
+def treat_rows(
+    candidate: Candidate, normal: InputReference | None, features: pd.DataFrame, target: np.ndarray, seed: int
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return the rows that a candidate learns from: past its guard, and with masked copies where it is masked."""
+    if normal:
+        features = guard(features, normal)
+    if not candidate.masked:
+        return features, target
+    return add_masked_copies(features, target, random_generator(seed, "masking", candidate.family))
 
 
 def update_model(model: Model, features: pd.DataFrame, target: np.ndarray, seed: int, threads: int = 1) -> Model:
@@ -125,6 +156,7 @@ def update_model(model: Model, features: pd.DataFrame, target: np.ndarray, seed:
 
     Only for families that can update; targets are coded by ``model.classes``.
     """
+    features, target = treat_rows(model.candidate, model.normal, features, target, seed)
     weights = np.asarray(model.class_weights)[target.astype(int)] if model.class_weights else None
     family = get_family(model.candidate.family)
     table = model.encoder.encode(features)

@@ -1,7 +1,9 @@
 """Inference: one request file in, the same rows with predictions out."""
 
 import logging
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,21 +17,21 @@ from common.performance import Stopwatch, performance_table
 from common.schema import Schema, read_inputs
 from common.state import State, open_state
 from common.tables import find_format, read_table, write_table
-from meta.flags import find_anomalous_rows, find_sparse_rows, flag_cells
-from meta.metafeatures import compute_metafeatures
-from meta.selector import Choice
+from meta.flags import RowKind, find_kinds
+from meta.plan import Plan, Weights, name_kind
+from meta.profile import Profile, profile_request
 from meta.store import StoredSelector, load_stored_selector
 from meta.tables import decisions_table
+from model_zoo.cell_flags import flag_cells
 from model_zoo.model import Model
+from pipeline.ledger import save_answered_rows
 from pipeline.preparation.cleaning import clean_inputs
 from pipeline.preparation.features import engineer_features
-from pipeline.serving.answer import Answer, add_answer, answer_request, plan_routes
+from pipeline.serving.answer import Answer, add_answer, answer_request
 from registry.generations import Generation, load_generation
 from registry.versions import Version, load_model
 
 log = logging.getLogger(__name__)
-
-HALF = 0.5
 
 
 def infer(config: Config, file: Path) -> Path:
@@ -44,16 +46,22 @@ def infer(config: Config, file: Path) -> Path:
             raise StateError(f"There is no model in '{state.folder}' yet; run 'python run.py update' first.")
         with watch.stage("reading"):
             request = read_request(file, generation.schema)
-            features = prepare_request(config, request, generation.schema)
+            inputs = clean_inputs(read_inputs(request, generation.schema), config.quality, generation.schema)
+            features = engineer_features(inputs, generation.schema, config.features)
         with watch.stage("selection"):
             stored = load_stored_selector(state, generation)
-            choice, metafeatures, sparse, anomalous = select(config, stored, features)
+            profile, kinds = look_at(features, stored)
+            plan = stored.selector.plan(profile, config.selection.mode)
         with watch.stage("prediction"):
-            answer = answer_rows(state, generation, stored, choice, features, sparse, anomalous)
+            answer = answer_rows(state, generation, stored, plan, features, kinds)
         with watch.stage("writing"):
-            decision = name_decision(generation, file)
+            decision = name_decision(config, generation, file)
             output = write_answer(state, file, decision, add_answer(request, answer, generation.schema))
-        record(state, watch, decision, generation, file, choice, metafeatures, answer, output)
+            columns = [name for name in generation.schema.inputs if name in request]
+            rows_file = save_answered_rows(state, inputs, columns, answer.outputs, config.selection.matched_rows)
+        described = describe_decision(config, generation, plan, profile, answer)
+        described |= {"id": decision, "request": file.name, "output": output.name, "key_columns": columns}
+        record(state, watch, described | {"rows_file": rows_file})
     return output
 
 
@@ -71,59 +79,42 @@ def read_request(file: Path, schema: Schema) -> pd.DataFrame:
     return request
 
 
-def prepare_request(config: Config, request: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    """Return the request's features, typed, cleaned and engineered as in training."""
-    inputs = clean_inputs(read_inputs(request, schema), config.quality, schema)
-    return engineer_features(inputs, schema, config.features)
-
-
-def select(
-    config: Config, stored: StoredSelector, features: pd.DataFrame
-) -> tuple[Choice, dict[str, float], np.ndarray, np.ndarray]:
-    """Return the selector's choice, the metafeatures it saw, and which rows are sparse and anomalous.
-
-    In mode 'single' the rows are all of one kind, that of more than half of them, so that one version serves them all.
-    """
-    settings = config.selection
+def look_at(features: pd.DataFrame, stored: StoredSelector) -> tuple[Profile, np.ndarray]:
+    """Return the request's profile and the RowKind of every row (n_rows,)."""
     flags = flag_cells(features, stored.reference)
-    metafeatures = compute_metafeatures(
-        features, flags, stored.reference, settings.sparse_share, settings.anomalous_cells
-    )
-    choice = stored.selector.choose(metafeatures)
-    sparse = find_sparse_rows(flags, settings.sparse_share)
-    anomalous = find_anomalous_rows(flags, settings.anomalous_cells)
-    if settings.mode == "single":
-        sparse, anomalous = (np.full(len(rows), rows.mean() > HALF) for rows in (sparse, anomalous))
-    return choice, metafeatures, sparse, anomalous
+    if flags.drifting:
+        log.warning("out of range as a whole, which is taken for drift: %s", ", ".join(flags.drifting))
+    return profile_request(features, flags, stored.reference), find_kinds(flags)
 
 
 def answer_rows(
     state: State,
     generation: Generation,
     stored: StoredSelector,
-    choice: Choice,
+    plan: Plan,
     features: pd.DataFrame,
-    sparse: np.ndarray,
-    anomalous: np.ndarray,
+    kinds: np.ndarray,
 ) -> Answer:
-    """Predict every row along its route; versions are loaded once, and only those that answer."""
+    """Predict every row by the plan; versions are loaded once, and only those that answer."""
     assert generation.schema is not None
     by_line = {version.line: version for version in generation.versions}
     loaded: dict[str, Model] = {}
 
     def load(version: Version) -> Model:
-        return loaded.setdefault(version.id, loaded.get(version.id) or load_model(state.files, version))
+        if version.id not in loaded:
+            loaded[version.id] = load_model(state.files, version)
+        return loaded[version.id]
 
-    reason = "selected" if choice.reason == "selected" else "champion"
-    routes = plan_routes(len(features), choice.line, reason, stored.selector.fallbacks, sparse, anomalous)
-    champion = stored.selector.champion
-    last_resorts = [champion, *(line for line in by_line if line != champion)]
-    return answer_request(features, routes, by_line, last_resorts, load, generation.schema)
+    last_resorts = [plan.champion, *(line for line in by_line if line != plan.champion)]
+    return answer_request(
+        features, kinds, plan, by_line, last_resorts, load, generation.schema, stored.selector.threshold
+    )
 
 
-def name_decision(generation: Generation, file: Path) -> str:
+def name_decision(config: Config, generation: Generation, file: Path) -> str:
     """Return the id of a decision: the same request answered by the same generation is the same decision."""
-    return compute_digest(f"{generation.number}/{compute_digest(file.read_bytes())}/{file.name}".encode())[:12]
+    asked = f"{generation.number}/{config.selection.mode}/{compute_digest(file.read_bytes())}/{file.name}"
+    return compute_digest(asked.encode())[:12]
 
 
 def write_answer(state: State, file: Path, decision: str, table: pd.DataFrame) -> Path:
@@ -135,36 +126,42 @@ def write_answer(state: State, file: Path, decision: str, table: pd.DataFrame) -
     return output
 
 
-def record(
-    state: State,
-    watch: Stopwatch,
-    decision: str,
-    generation: Generation,
-    file: Path,
-    choice: Choice,
-    metafeatures: dict[str, float],
-    answer: Answer,
-    output: Path,
-) -> None:
+def describe_decision(
+    config: Config, generation: Generation, plan: Plan, profile: Profile, answer: Answer
+) -> dict[str, Any]:
+    """Return what the decisions table keeps of a choice: all that it rests on, and what it was."""
+    ids = {version.line: version.id for version in generation.versions}
+    return {
+        "generation": generation.number,
+        "rows": len(answer.decided),
+        "mode": config.selection.mode,
+        "version": ids[plan.leading],
+        "champion": ids[plan.champion],
+        "reason": plan.why,
+        "alarm": plan.alarm.describe() if plan.alarm else "",
+        "profile": profile.to_json(),
+        "weights": name_weights(plan.weights, ids),
+        "expected": asdict(plan.expected),
+        "failures": dict(answer.failures),
+        "served": answer.count_served(),
+    }
+
+
+def name_weights(weights: tuple[Weights, ...], ids: dict[str, str]) -> dict[str, dict[str, float]]:
+    """Return weights by kind of row and version, the heaviest first."""
+    return {
+        name_kind(kind): {ids[line]: weight for line, weight in sorted(weights[kind].items(), key=lambda one: -one[1])}
+        for kind in RowKind
+    }
+
+
+def record(state: State, watch: Stopwatch, described: dict[str, Any]) -> None:
     """Book the decision (once) and what answering cost."""
-    lines = {version.line: version.id for version in generation.versions}
     draft = Draft()
     with state.engine.connect() as connection:
-        query = sa.select(decisions_table.c.id).where(decisions_table.c.id == decision)
+        query = sa.select(decisions_table.c.id).where(decisions_table.c.id == described["id"])
         known = connection.execute(query).first() is not None
     if not known:
-        described = {
-            "id": decision,
-            "generation": generation.number,
-            "request": file.name,
-            "rows": len(answer.decided),
-            "version": lines[choice.line],
-            "reason": choice.reason,
-            "metafeatures": metafeatures,
-            "expected": {lines[line]: loss for line, loss in choice.expected.items() if line in lines},
-            "served": answer.count_served(),
-            "output": output.name,
-        }
         draft.add(decisions_table, [described])
-    draft.add(performance_table, watch.rows("inference", decision, len(answer.decided)))
+    draft.add(performance_table, watch.rows("inference", described["id"], described["rows"]))
     draft.commit(state.engine)

@@ -1,10 +1,12 @@
 """The update: the next batch through every stage, made visible by one commit at the end."""
 
+import itertools
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
@@ -18,12 +20,15 @@ from common.schema import Schema, read_inputs
 from common.seeding import derive_seed
 from common.state import State, lock_updates, open_state
 from experiments.tables import trials_table
-from meta.examples import LabelledRows, MetaExample, build_examples
-from meta.reference import InputReference, fit_input_reference
-from meta.selector import CLEAN, Selector, compute_records, fit_selector, grade_selector
-from meta.store import load_examples, load_grades, load_selector, save_selector
-from meta.tables import grades_table, meta_examples_table
-from model_zoo.model import Model
+from meta.grades import Grade
+from meta.grading import answer_record
+from meta.hard_choice import tune_margin
+from meta.records import Record
+from meta.selector import Selector, fit_selector
+from meta.store import PLAN_LINE, grade_rows, load_grades, load_records, record_rows_row, save_selector
+from meta.tables import grades_table, record_rows_table, records_table, regrets_table
+from meta.trust import judge_grades
+from model_zoo.reference import fit_input_reference
 from pipeline.analysis.drift import ColumnDrift, compute_drift
 from pipeline.analysis.judge import extend_classes, judge
 from pipeline.analysis.reference import Reference, fit_reference
@@ -42,12 +47,36 @@ from pipeline.collection.metaparameters import compute_metaparameters
 from pipeline.collection.ordering import PartReader
 from pipeline.collection.roles import describe_roles, infer_schema
 from pipeline.collection.tables import batches
+from pipeline.enrolment import (
+    TUNING_BATCHES,
+    Enrolled,
+    count_versions,
+    decide_promotion,
+    enrol,
+    enter_newcomers,
+    group_outputs,
+    list_incumbents,
+    train_active,
+    tune,
+)
+from pipeline.ledger import settle_requests
 from pipeline.preparation.clean_store import load_clean_batch, save_clean_batch
 from pipeline.preparation.cleaning import clean_inputs
 from pipeline.preparation.features import engineer_features
-from pipeline.preparation.splits import split_holdout, time_ordered_folds
-from pipeline.training.contenders import Arena, enter_fallback, enter_trial, finish, keep_member, refresh_member
-from pipeline.training.rows import TrainingRows, join_rows
+from pipeline.preparation.splits import time_ordered_folds
+from pipeline.proving import (
+    answer_sheet,
+    grade_plan,
+    join_records,
+    list_records,
+    make_sheet,
+    rebuild_sheets,
+    score_batch,
+    score_newcomers,
+)
+from pipeline.training.contenders import Ground
+from pipeline.training.roster import standing_candidates
+from pipeline.training.rows import join_rows
 from pipeline.training.search import (
     Fold,
     SearchProblem,
@@ -60,12 +89,10 @@ from pipeline.training.search import (
 )
 from pipeline.training.warm_start import load_warm_candidates
 from pipeline.validation.comparison_rows import comparison_rows
-from pipeline.validation.prequential import score_predictions, score_prequentially, score_rows
-from pipeline.validation.promotion import Promotion, promote
+from pipeline.validation.prequential import score_rows
 from pipeline.validation.tables import comparisons_table, scores_table
-from registry.contender import Contender, Origin
-from registry.generations import Event, Generation, Member, Role, draft_generation, load_generation
-from registry.versions import Version, load_model, name_version, save_model
+from registry.generations import Generation, draft_generation, load_generation
+from registry.versions import Version, load_model
 
 log = logging.getLogger(__name__)
 
@@ -117,45 +144,51 @@ def update_once(config: Config, state: State, reader: PartReader, file: Path | N
         raise BatchRejected(f"Batch {raw.number} was rejected and kept aside: {judgement.rejected}")
     with watch.stage("preparation"):
         window = gather_window(config, state, schema, judgement.batch)
-        rows = make_training_rows(config, schema, window)
-        arena, problem = prepare(config, schema, rows, raw.number)
+        ground = prepare(config, schema, window, raw.number)
     with watch.stage("prequential"):
-        models = {version.id: load_model(state.files, version) for version in before.versions}
-        newest = rows.newest()
-        scores = score_prequentially(models, newest.features, newest.target, schema.task, schema.classes)
+        models = {version.line: load_model(state.files, version) for version in before.versions}
+        sheet = make_sheet(config, state, before, schema, window)
+        record = answer_sheet(before, models, sheet)
+        scores = score_batch(before, models, record, ground)
+        grades, plan_outputs = grade_plan(state, before, record)
+        regrets = settle_requests(config, state, schema, judgement.batch)
     with watch.stage("search"):
-        trials = run_search(config, state, problem)
+        trials = run_search(config, state, pose_problem(config, ground, raw.number))
         finalists = choose_finalists(trials, config.search.finalists)
-    with watch.stage("refresh"):
-        kept = [keep_member(arena, version, models[version.id]) for version in before.versions]
-        refreshed = [refresh_member(arena, version, models[version.id]) for version in before.versions]
-        newcomers = [enter_trial(arena, trial, problem.validated_target) for trial in finalists]
-        newcomers += enter_fallback(arena, before.versions)
+    with watch.stage("newcomers"):
+        standing = standing_candidates(config.search.families, config.search.variants, schema.task)
+        sheets = [*rebuild_sheets(config, state, schema, window), sheet]
+        first_number = count_versions(state) + 1
+        newcomers = enter_newcomers(before, ground, standing, finalists, sheets, first_number)
+        late = group_outputs(newcomers)
+        records = join_records(load_records(state, schema), record, late)
     with watch.stage("promotion"):
-        history = load_examples(state)
-        promotion = decide_promotion(config, before, kept, refreshed, newcomers, history)
-        generation, versions, events = register(state, before, raw, schema, arena, promotion)
+        contenders = [*list_incumbents(before, record), *newcomers]
+        promotion = decide_promotion(config, before, contenders, records, standing)
+    with watch.stage("training"):
+        trained = train_active(ground, promotion, models)
+        numbers = itertools.count(first_number + len(newcomers))
+        enrolled = enrol(config, state, before, ground, promotion, trained, records, numbers)
+        generation = before.succeed(
+            cause="update", batch=raw.number, cursor=raw.cursor, schema=schema, members=enrolled.members
+        )
     with watch.stage("selection"):
-        reference = fit_input_reference(rows.features)
-        examples = build_meta_examples(config, arena, promotion, generation, reference, raw.number)
-        grade = grade_selector(load_selector(state, before), raw.number, examples) if before.selector else None
-        grades = [*load_grades(state), *([grade] if grade else [])]
-        selector = learn_selector(config, [*history, *examples], grades, generation)
+        reference = fit_input_reference(ground.rows.features)
+        selector = learn_selector(config, generation, records, [*load_grades(state), *grades], plan_outputs)
     draft.add(trials_table, trial_rows(raw.number, trials, finalists))
-    holdout = [
-        score_predictions(version.id, "holdout", schema.task, arena.holdout.target, one.predicted, version.threshold)
-        for one, version in zip(promotion.active, generation.versions, strict=True)
-    ]
-    draft.add(scores_table, score_rows(raw.number, [*scores, *holdout]))
+    newest_scores = [*scores, *score_newcomers(generation, before, record, late)]
+    draft.add(scores_table, score_rows(raw.number, newest_scores))
     draft.add(comparisons_table, comparison_rows(raw.number, promotion.judged))
-    draft.add(meta_examples_table, [example.to_row() for example in examples])
-    draft.add(grades_table, [vars(grade)] if grade else [])
+    draft.add(record_rows_table, [record_rows_row(state.files, sheet.rows, sheet.first_row)])
+    draft.add(records_table, list_records(state, generation, before, record, records, late, plan_outputs))
+    draft.add(grades_table, grade_rows(grades))
+    draft.add(regrets_table, regrets)
     generation = replace(
         generation,
         selector=save_selector(state, selector, reference),
         reference=state.files.save(describe_window(schema, window).to_json(), ".json"),
     )
-    commit(config, state, draft, watch, generation, raw, versions, events)
+    commit(config, state, draft, watch, generation, raw, enrolled)
     log.info("batch %d learned: champion %s", raw.number, generation.champion.id if generation.champion else "none")
     return generation
 
@@ -257,142 +290,74 @@ def gather_window(config: Config, state: State, schema: Schema, batch: LabelledB
     return window[::-1]
 
 
-def make_training_rows(config: Config, schema: Schema, window: Sequence[LabelledBatch]) -> TrainingRows:
-    """Return the newest rows of the window with their features."""
-    parts = [(one.number, engineer_features(one.inputs, schema, config.features), one.target, one.times)
-             for one in window]  # fmt: skip
-    return join_rows(parts, config.training.max_rows)
-
-
 def describe_window(schema: Schema, window: Sequence[LabelledBatch]) -> Reference:
     """Return the drift reference: how the inputs of the window are spread."""
     types = dict.fromkeys(schema.categorical, "str")
     return fit_reference(pd.concat([one.inputs for one in window], ignore_index=True).astype(types), schema)
 
 
-def prepare(config: Config, schema: Schema, rows: TrainingRows, number: int) -> tuple[Arena, SearchProblem]:
-    """Split the rows in time: a holdout nobody learns from, and folds of what lies before it for the search."""
-    training = config.training
-    holdout = split_holdout(rows.times, rows.newest_rows, training.holdout_share, training.gap)
+def prepare(config: Config, schema: Schema, window: Sequence[LabelledBatch], number: int) -> Ground:
+    """Return the newest rows of the window with their features: what models are fitted on."""
+    parts = [(one.number, engineer_features(one.inputs, schema, config.features), one.target, one.times)
+             for one in window]  # fmt: skip
+    rows = join_rows(parts, config.training.max_rows)
     seed = derive_seed(config.seed, "update", number)
-    learn = rows.take(holdout.learn) if len(holdout.learn) else rows
-    arena = Arena(
-        learn, rows.take(holdout.validate), rows, schema.task, schema.classes, training.decision, seed,
-        training.threads,
-    )  # fmt: skip
-    splits = time_ordered_folds(learn.times, training.folds, training.gap)
-    folds = [Fold(learn.take(split.learn), learn.take(split.validate)) for split in splits]
-    metric = get_metric(config.metric, schema.task)
-    return arena, SearchProblem(folds, schema.task, schema.classes, metric, number, seed, training.threads)
+    return Ground(rows, schema.task, schema.classes, seed, config.training.threads, config.training.gap)
+
+
+def pose_problem(config: Config, ground: Ground, number: int) -> SearchProblem:
+    """Return what the search works on: folds in time order, up to the newest row."""
+    splits = time_ordered_folds(ground.rows.times, config.training.folds, config.training.gap)
+    folds = [Fold(ground.rows.take(split.learn), ground.rows.take(split.validate)) for split in splits]
+    metric = get_metric(config.metric, ground.task)
+    return SearchProblem(folds, ground.task, ground.classes, metric, number, ground.seed, ground.threads)
 
 
 def run_search(config: Config, state: State, problem: SearchProblem) -> list[Trial]:
     """Search, starting from what earlier searches found best, or from every family's defaults."""
     if not problem.folds:
-        log.warning("too few rows for time-ordered folds; only the prior is fitted until more batches arrive")
+        log.warning("too few rows for time-ordered folds; no search until more batches arrive")
         return []
     defaults = default_candidates(list_pipelines(problem, config.search), problem.task)
     return search(problem, config.search, load_warm_candidates(state) or defaults)
 
 
-def decide_promotion(
+def learn_selector(
     config: Config,
-    before: Generation,
-    kept: Sequence[Contender],
-    refreshed: Sequence[Contender],
-    newcomers: Sequence[Contender],
-    history: Sequence[MetaExample],
-) -> Promotion:
-    """Compare everyone on the holdout, with the lines' records on earlier batches."""
-    champion = before.champion.line if before.champion else None
-    lines = [version.line for version in before.versions]
-    half_life = config.selection.half_life
-    records = compute_records(history, lines, champion, CLEAN, half_life) if champion else {}
-    promotion = config.promotion
-    return promote(kept, refreshed, newcomers, champion, records, promotion.confidence, promotion.max_active)
-
-
-def register(
-    state: State, before: Generation, raw: RawBatch, schema: Schema, arena: Arena, promotion: Promotion
-) -> tuple[Generation, list[Version], tuple[Event, ...]]:
-    """Fit the winners on all rows, store them as versions and make up the next generation."""
-    generation = before.succeed(cause="update", batch=raw.number, cursor=raw.cursor, schema=schema)
-    next_number = count_versions(state) + 1
-    members: list[Member] = []
-    new: list[Version] = []
-    events = list(promotion.retired)
-    for contender in promotion.active:
-        if contender.origin is Origin.KEPT and contender.parent is not None:
-            version = contender.parent
-        else:
-            version = save_version(state, contender, arena, generation.number, next_number + len(new))
-            new.append(version)
-            events.append(Event(version.id, _event_of(contender), _why(contender)))
-        role = Role.CHAMPION if contender is promotion.champion else Role.ACTIVE
-        members.append(Member(version, role))
-        if role is Role.CHAMPION and (before.champion is None or before.champion.line != version.line):
-            events.append(Event(version.id, "promoted", promotion.reason))
-    return replace(generation, members=tuple(members)), new, tuple(events)
-
-
-def save_version(state: State, contender: Contender, arena: Arena, generation: int, number: int) -> Version:
-    """Let a winner learn the holdout too, store it and return its version."""
-    model, fit_seconds = finish(arena, contender)
-    manifest, size = save_model(state.files, model)
-    parent = contender.parent
-    version_id = name_version(model.candidate.family, number)
-    continued = contender.origin is Origin.UPDATE and parent is not None
-    return Version(
-        id=version_id,
-        number=number,
-        line=parent.line if parent else version_id,
-        parent=parent.id if parent else None,
-        generation=generation,
-        family=model.candidate.family,
-        variant=model.candidate.variant,
-        params=model.candidate.params,
-        origin=contender.origin.value,
-        updates=contender.updates,
-        first_batch=parent.first_batch if continued and parent else arena.all_rows.first_batch,
-        last_batch=arena.all_rows.last_batch,
-        rows=parent.rows + arena.all_rows.newest_rows if continued and parent else len(arena.all_rows),
-        threshold=model.threshold,
-        manifest=manifest,
-        bytes=size,
-        fit_seconds=fit_seconds,
-    )
-
-
-def count_versions(state: State) -> int:
-    """Return the highest version number so far."""
-    from registry.tables import versions_table
-
-    return read_rows(state.engine, sa.select(sa.func.max(versions_table.c.number).label("last")))[0]["last"] or 0
-
-
-def build_meta_examples(
-    config: Config,
-    arena: Arena,
-    promotion: Promotion,
     generation: Generation,
-    reference: InputReference,
-    number: int,
-) -> list[MetaExample]:
-    """Score every active line on the holdout and on damaged copies of it, with models that had not learned it."""
-    models: dict[str, Model] = {
-        member.version.line: contender.model
-        for member, contender in zip(generation.members, promotion.active, strict=True)
-    }
-    rows = LabelledRows(arena.holdout.features, arena.holdout.target, arena.task, arena.classes)
-    return build_examples(number, rows, models, reference, config.selection, config.seed)
-
-
-def learn_selector(config: Config, examples: list[MetaExample], grades: list, generation: Generation) -> Selector:
-    """Fit the selector on everything that is known about the active lines."""
+    records: Sequence[Record],
+    grades: Sequence[Grade],
+    plan_outputs: np.ndarray | None,
+) -> Selector:
+    """Fit the selector on everything that is known about the active lines and tune its threshold."""
+    assert generation.schema is not None
+    settings, task = config.selection, generation.schema.task
     lines = [version.line for version in generation.versions]
-    champion = generation.champion
-    assert champion is not None
-    return fit_selector(examples, grades, lines, champion.line, config.selection, config.seed)
+    shares = {version.id: version.line for version in generation.versions}
+    blends = {
+        blend.line: np.array([dict(_by_line(blend, shares)).get(line, 0.0) for line in lines])
+        for blend in generation.blends
+    }
+    trust = judge_grades(grades, settings.half_life, settings.confidence, root=not task.is_classification)
+    damaged = [grade for grade in grades if grade.margins]
+    newest = max((grade.batch for grade in damaged), default=0)
+    ages = np.array([newest - grade.batch for grade in damaged])
+    margin = tune_margin([grade.margins for grade in damaged], ages, settings.half_life)
+    selector = fit_selector(records, lines, blends, settings, config.seed, trust, margin)
+    answered = [record for record in records[-TUNING_BATCHES:] if PLAN_LINE in record.predicted]
+    outputs = [record.predicted[PLAN_LINE] for record in answered]
+    if plan_outputs is not None:
+        answered, outputs = [*answered, records[-1]], [*outputs, plan_outputs]
+    if not answered:
+        answered, outputs = [records[-1]], [answer_record(selector, records[-1])]
+    target = np.concatenate([record.rows.target[record.rows.clean] for record in answered])
+    clean = [known[record.rows.clean] for record, known in zip(answered, outputs, strict=True)]
+    return replace(selector, threshold=tune(config, task, target, np.concatenate(clean)))
+
+
+def _by_line(blend: Version, lines: Mapping[str, str]) -> Iterator[tuple[str, float]]:
+    for version, share in blend.params["weights"].items():
+        yield lines[version], share
 
 
 def commit(
@@ -402,25 +367,10 @@ def commit(
     watch: Stopwatch,
     generation: Generation,
     raw: RawBatch,
-    versions: list[Version] | None = None,
-    events: tuple[Event, ...] = (),
+    enrolled: Enrolled | None = None,
 ) -> None:
     """Make the whole update visible at once."""
-    draft_generation(draft, generation, config.seed, versions, events)
+    new, events = (list(enrolled.new), enrolled.events) if enrolled else ([], ())
+    draft_generation(draft, generation, config.seed, new, events)
     draft.add(performance_table, watch.rows("update", f"batch {raw.number}", len(raw)))
     draft.commit(state.engine)
-
-
-def _event_of(contender: Contender) -> str:
-    return (
-        "registered"
-        if contender.parent is None
-        else {Origin.UPDATE: "updated", Origin.REFIT: "refitted"}[contender.origin]
-    )
-
-
-def _why(contender: Contender) -> str:
-    loss = f"mean loss {contender.loss:.4g} on {len(contender.losses)} later rows"
-    if contender.parent is None:
-        return f"found by the search as {contender.model.candidate.family}/{contender.model.candidate.variant}; {loss}"
-    return f"continues {contender.parent.id}; {loss}"

@@ -1,52 +1,43 @@
-"""A model in the running for the next generation: fitted without the holdout, judged on it."""
+"""A model in the running for the next generation, with what it predicted for rows it had not learned."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from model_zoo.candidate import Candidate
 from registry.versions import Version
-
-if TYPE_CHECKING:
-    from model_zoo.model import Model
 
 FALLBACK_FAMILY = "prior"
 """One version of this family always stays active: it answers when nothing else can."""
 
 
 class Origin(StrEnum):
-    """How a model came about."""
+    """How a version came about."""
 
     KEPT = "kept"
     UPDATE = "update"
     REFIT = "refit"
     SEARCH = "search"
+    STANDING = "standing"
+    BLEND = "blend"
 
 
 @dataclass(frozen=True, eq=False)
 class Contender:
-    """A model and its row losses (n_holdout,) on the holdout, which it has not learned from.
+    """A line that exists (``parent`` is its version) or that is to be founded.
 
-    ``parent`` is the registered version it continues (or, when kept, is); None for what the search found. ``updates``
-    counts continuations since the model was last fitted from scratch.
+    outputs: by batch, its predictions (n_rows, n_outputs) for the rows of that batch's record
     """
 
     name: str
     origin: Origin
-    model: "Model"
+    candidate: Candidate
     parent: Version | None
-    predicted: np.ndarray
-    losses: np.ndarray
-    updates: int
-    fit_seconds: float
+    outputs: Mapping[int, np.ndarray]
 
     @property
     def line(self) -> str:
-        """The line it belongs to; a newcomer founds its own, named after itself."""
+        """The line it belongs to; a newcomer is called by its name until it is registered."""
         return self.parent.line if self.parent else self.name
-
-    @property
-    def loss(self) -> float:
-        """Mean loss on the holdout."""
-        return float(self.losses.mean())

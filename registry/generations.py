@@ -14,10 +14,15 @@ from registry.versions import Version, version_row
 
 
 class Role(StrEnum):
-    """What an active version is in a generation."""
+    """What an active version is in a generation: the champion for clean or for damaged input, a blend, or active.
+
+    A version that is champion for both is CHAMPION.
+    """
 
     CHAMPION = "champion"
+    DAMAGED_CHAMPION = "damaged champion"
     ACTIVE = "active"
+    BLEND = "blend"
 
 
 @dataclass(frozen=True)
@@ -61,8 +66,13 @@ class Generation:
 
     @property
     def versions(self) -> tuple[Version, ...]:
-        """Every active version, oldest first."""
-        return tuple(member.version for member in self.members)
+        """Every active version that has a model of its own, oldest first."""
+        return tuple(member.version for member in self.members if not member.version.is_blend)
+
+    @property
+    def blends(self) -> tuple[Version, ...]:
+        """Every active blend."""
+        return tuple(member.version for member in self.members if member.version.is_blend)
 
     def succeed(self, **changes: Any) -> "Generation":
         """Return the next generation: this one with ``changes``, numbered on, this one its parent."""

@@ -7,17 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from common.errors import StateError
 from common.files import FileStore
+from model_zoo.candidate import Candidate
 
 if TYPE_CHECKING:
     from model_zoo.model import Model
+
+BLEND_FAMILY = "blend"
 
 
 @dataclass(frozen=True)
 class Version:
     """A registered model. ``line`` is the id of its first ancestor: updates and refits of a model stay in its line.
 
-    ``origin`` is how it came about (search, update or refit), ``updates`` how often it was continued since it was
-    last fitted from scratch; ``manifest`` names the stored file that lists its artefacts.
+    ``origin`` is how it came about (see ``Origin``), ``updates`` how often it was continued since it was last fitted
+    from scratch; ``manifest`` names the stored file that lists its artefacts. A blend has no model of its own: its
+    ``params`` hold the weights of other versions.
     """
 
     id: str
@@ -28,6 +32,9 @@ class Version:
     family: str
     variant: str
     params: Mapping[str, Any]
+    window: int | None
+    masked: bool
+    guarded: bool
     origin: str
     updates: int
     first_batch: int
@@ -37,6 +44,16 @@ class Version:
     manifest: str
     bytes: int
     fit_seconds: float
+
+    @property
+    def is_blend(self) -> bool:
+        """Whether it is a mixture of other versions."""
+        return self.family == BLEND_FAMILY
+
+    @property
+    def candidate(self) -> Candidate:
+        """How its model learns."""
+        return Candidate(self.family, self.variant, self.params, self.window, self.masked, self.guarded)
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "Version":
@@ -64,6 +81,12 @@ def save_model(files: FileStore, model: "Model") -> tuple[str, int]:
     stored = {name: files.save(content, _suffix(name)) for name, content in parts.items()}
     manifest = files.save(json.dumps(stored, sort_keys=True).encode(), ".json")
     return manifest, sum(map(len, parts.values()))
+
+
+def save_weights(files: FileStore, weights: Mapping[str, float]) -> tuple[str, int]:
+    """Store the weights of a blend, by version, and return the name and the size of the file."""
+    content = json.dumps(dict(weights), sort_keys=True).encode()
+    return files.save(content, ".json"), len(content)
 
 
 def load_model(files: FileStore, version: Version) -> "Model":

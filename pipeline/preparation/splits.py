@@ -15,15 +15,6 @@ class Split:
     validate: np.ndarray
 
 
-def split_holdout(times: pd.Series, newest_rows: int, share: float, gap: str) -> Split:
-    """Return the last ``share`` of the newest batch as rows to validate, and everything before the gap to learn from.
-
-    ``times`` is (n_rows,) in ascending order and the newest batch is its last ``newest_rows`` rows.
-    """
-    held = max(1, round(newest_rows * share))
-    return _cut(times, len(times) - held, len(times), gap)
-
-
 def time_ordered_folds(times: pd.Series, folds: int, gap: str, first_share: float = 0.4) -> list[Split]:
     """Return up to ``folds`` splits with growing history (forward chaining; Hyndman & Athanasopoulos, section 5.10).
 

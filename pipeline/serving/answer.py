@@ -1,8 +1,8 @@
-"""Answering a request: the chosen version, row by row the fallback where the row needs one, and never no answer."""
+"""Answering a request along its plan: members are mixed, one that fails drops out, and never is there no answer."""
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,29 +11,31 @@ import pandas as pd
 from common.errors import StateError
 from common.metrics import decide_classes
 from common.schema import Schema
-from model_zoo.model import Model, align_classes
+from meta.flags import RowKind
+from meta.plan import Plan
+from meta.records import predict_outputs
+from model_zoo.model import Model
 from registry.versions import Version
 
 log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class Route:
-    """Which line answers which rows: ``rows`` are positions; ``reason`` goes into ``predict_reason``."""
-
-    line: str
-    reason: str
-    rows: np.ndarray
+FAILED = "fallback:error"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Predictions of all rows: (n_rows, n_classes) or (n_rows,), decided labels, and who gave them and why."""
+    """Predictions of all rows, decided labels, and by whom and why.
 
-    predicted: np.ndarray
+    outputs:  (n_rows, n_classes) probabilities or (n_rows, 1) numbers
+    versions: (n_rows,) the version with the most weight in a row's answer
+    failures: by version that failed, its error
+    """
+
+    outputs: np.ndarray
     decided: np.ndarray
     versions: np.ndarray
     reasons: np.ndarray
+    failures: Mapping[str, str]
 
     def count_served(self) -> dict[str, int]:
         """Return the number of rows by 'version/reason'."""
@@ -41,62 +43,69 @@ class Answer:
         return dict(sorted(pairs.items()))
 
 
-def plan_routes(
-    n_rows: int, chosen: str, reason: str, fallbacks: Mapping[str, str], sparse: np.ndarray, anomalous: np.ndarray
-) -> list[Route]:
-    """Send clean rows to the chosen line, sparse rows to their fallback, and other anomalous rows to theirs."""
-    clean = ~sparse & ~anomalous
-    routes = [
-        Route(chosen, reason, np.flatnonzero(clean)),
-        Route(fallbacks["sparse"], "fallback:sparse", np.flatnonzero(sparse)),
-        Route(fallbacks["anomalous"], "fallback:anomalous", np.flatnonzero(anomalous & ~sparse)),
-    ]
-    assert sum(len(route.rows) for route in routes) == n_rows
-    return [route for route in routes if len(route.rows)]
-
-
 def answer_request(
     features: pd.DataFrame,
-    routes: list[Route],
+    kinds: np.ndarray,
+    plan: Plan,
     by_line: Mapping[str, Version],
-    last_resorts: list[str],
+    last_resorts: Sequence[str],
     load: Callable[[Version], Model],
     schema: Schema,
+    threshold: float,
 ) -> Answer:
-    """Predict every row along its route. A version that fails hands its rows to the next of ``last_resorts``."""
-    shape = (len(features), len(schema.classes)) if schema.task.is_classification else (len(features),)
-    predicted = np.full(shape, np.nan)
-    decided = np.zeros(len(features))
-    versions = np.full(len(features), "", dtype=object)
-    reasons = np.full(len(features), "", dtype=object)
-    for route in routes:
-        rows = features.iloc[route.rows]
-        for attempt, line in enumerate(dict.fromkeys([route.line, *last_resorts])):
-            try:
-                model = load(by_line[line])
-                predicted[route.rows] = _predict(model, rows, schema)
-            except Exception as error:  # whatever a version dies of, the request is answered by the next one
-                log.warning("version %s failed on %d rows: %s", by_line[line].id, len(rows), error)
-                continue
-            if schema.task.is_classification:
-                decided[route.rows] = decide_classes(schema.task, predicted[route.rows], model.threshold)
-            versions[route.rows] = by_line[line].id
-            reasons[route.rows] = route.reason if attempt == 0 else "fallback:error"
+    """Mix the plan's members for rows of each kind (n_rows,).
+
+    A member that fails drops out and the others are reweighted; rows that lose all their members go to the first of
+    ``last_resorts`` that can answer. ``threshold`` is for mixtures; a version that answers alone uses its own.
+    """
+    n_rows = len(features)
+    outputs = np.zeros((n_rows, len(schema.classes) if schema.task.is_classification else 1))
+    total, heaviest, thresholds = np.zeros(n_rows), np.zeros(n_rows), np.full(n_rows, np.nan)
+    versions, members = np.full(n_rows, "", dtype=object), np.zeros(n_rows, dtype=int)
+    reasons = np.array(plan.reasons, dtype=object)[kinds]
+    failures: dict[str, str] = {}
+
+    def add(line: str, weights: np.ndarray) -> None:
+        rows = np.flatnonzero(weights > 0)
+        if not len(rows):
+            return
+        version = by_line[line]
+        try:
+            model = load(version)
+            predicted = predict_outputs(model, features if len(rows) == n_rows else features.iloc[rows], schema.classes)
+        except Exception as error:  # whatever a version dies of, the request is answered by the others
+            failures[version.id] = f"{type(error).__name__}: {error}"
+            log.warning("version %s failed on %d rows and drops out: %s", version.id, len(rows), error)
+            return
+        own = weights[rows]
+        outputs[rows] += own[:, None] * predicted
+        total[rows] += own
+        members[rows] += 1
+        leads = rows[own > heaviest[rows]]
+        heaviest[leads] = weights[leads]
+        versions[leads], thresholds[leads] = version.id, model.threshold
+
+    for line in plan.lines:
+        add(line, np.array([plan.weights[kind].get(line, 0.0) for kind in RowKind])[kinds])
+    for line in last_resorts:
+        unanswered = total == 0
+        if not unanswered.any():
             break
-        else:
-            raise StateError(
-                f"Of the active versions, no version could answer {len(rows)} rows; the log names each one's failure."
-            )
-    return Answer(predicted, decided if schema.task.is_classification else predicted, versions, reasons)
-
-
-def _predict(model: Model, features: pd.DataFrame, schema: Schema) -> np.ndarray:
-    predicted = model.predict(features)
-    if schema.task.is_classification:
-        predicted = align_classes(predicted, model.classes, schema.classes)
-    if not np.isfinite(predicted).all():
-        raise ValueError("it predicted a number that is not finite")
-    return predicted
+        if by_line[line].id not in failures:
+            reasons[unanswered] = FAILED
+            add(line, unanswered.astype(float))
+    if (total == 0).any():
+        raise StateError(
+            f"Of the active versions, no version could answer {(total == 0).sum()} rows; the log names each failure."
+        )
+    outputs /= total[:, None]
+    if not schema.task.is_classification:
+        return Answer(outputs, outputs[:, 0], versions, reasons, failures)
+    decided = np.zeros(n_rows, dtype=int)
+    limits = np.where(members > 1, threshold, thresholds)
+    for limit in np.unique(limits):
+        decided[limits == limit] = decide_classes(schema.task, outputs[limits == limit], float(limit))
+    return Answer(outputs, decided, versions, reasons, failures)
 
 
 def add_answer(request: pd.DataFrame, answer: Answer, schema: Schema) -> pd.DataFrame:
@@ -110,9 +119,9 @@ def add_answer(request: pd.DataFrame, answer: Answer, schema: Schema) -> pd.Data
             shown = numbers.astype("int64")
         columns["predict"] = shown.to_numpy()[answer.decided.astype(int)]
         if len(schema.classes) == 2:
-            columns["predict_proba"] = answer.predicted[:, 1]
+            columns["predict_proba"] = answer.outputs[:, 1]
         else:
-            columns |= {f"predict_proba_{label}": answer.predicted[:, code] for code, label in enumerate(labels)}
+            columns |= {f"predict_proba_{label}": answer.outputs[:, code] for code, label in enumerate(labels)}
     else:
         columns["predict"] = answer.decided
     columns |= {"predict_model": answer.versions, "predict_reason": answer.reasons}

@@ -9,33 +9,45 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """Features (n_rows, n_features), targets (n_rows,) and times of consecutive rows; the newest batch comes last."""
+    """Features (n_rows, n_features), targets, times and batch numbers (n_rows,) of consecutive rows, oldest first."""
 
     features: pd.DataFrame
     target: np.ndarray
     times: pd.Series
-    first_batch: int
-    last_batch: int
-    newest_rows: int
+    batches: np.ndarray
 
     def __len__(self) -> int:
         return len(self.target)
 
-    def take(self, positions: np.ndarray) -> "TrainingRows":
-        """Return some of the rows; ``newest_rows`` counts those of the newest batch among them."""
-        newest = int((positions >= len(self) - self.newest_rows).sum())
+    @property
+    def first_batch(self) -> int:
+        """The oldest batch that has a row here."""
+        return int(self.batches[0])
+
+    @property
+    def last_batch(self) -> int:
+        """The newest batch that has a row here."""
+        return int(self.batches[-1])
+
+    def take(self, rows: np.ndarray) -> "TrainingRows":
+        """Return some of the rows, by position or by mask."""
         return TrainingRows(
-            features=self.features.iloc[positions].reset_index(drop=True),
-            target=self.target[positions],
-            times=self.times.iloc[positions].reset_index(drop=True),
-            first_batch=self.first_batch,
-            last_batch=self.last_batch,
-            newest_rows=newest,
+            features=self.features.loc[rows].reset_index(drop=True),
+            target=self.target[rows],
+            times=self.times.loc[rows].reset_index(drop=True),
+            batches=self.batches[rows],
         )
 
-    def newest(self) -> "TrainingRows":
-        """Return the rows of the newest batch alone."""
-        return self.take(np.arange(len(self) - self.newest_rows, len(self)))
+    def last(self, n_batches: int | None) -> "TrainingRows":
+        """Return the rows of the ``n_batches`` newest batches; None means all."""
+        if n_batches is None:
+            return self
+        newest = np.unique(self.batches)[-n_batches:]
+        return self.take(np.isin(self.batches, newest))
+
+    def before(self, batch: int) -> "TrainingRows":
+        """Return the rows of earlier batches."""
+        return self.take(self.batches < batch)
 
 
 def join_rows(batches: Sequence[tuple[int, pd.DataFrame, np.ndarray, pd.Series]], max_rows: int) -> TrainingRows:
@@ -57,7 +69,5 @@ def join_rows(batches: Sequence[tuple[int, pd.DataFrame, np.ndarray, pd.Series]]
         features=features.astype(text),
         target=np.concatenate([part[2] for part in kept]),
         times=pd.concat([part[3] for part in kept], ignore_index=True),
-        first_batch=kept[0][0],
-        last_batch=kept[-1][0],
-        newest_rows=len(kept[-1][2]),
+        batches=np.repeat([part[0] for part in kept], [len(part[2]) for part in kept]),
     )

@@ -3,8 +3,10 @@
 import numpy as np
 
 
-def tune_threshold(target: np.ndarray, positive: np.ndarray, metric: str) -> float:
-    """Return the threshold with the best ``metric`` ('f1' or 'accuracy') of the decisions on later rows.
+def tune_threshold(
+    target: np.ndarray, positive: np.ndarray, decision: str, false_positive: float = 1.0, false_negative: float = 1.0
+) -> float:
+    """Return the threshold with the best ``decision`` on later rows: 'f1', 'accuracy' or least 'cost'.
 
     ``target`` (n_rows,) holds 0 and 1, ``positive`` (n_rows,) the probability of 1. Of equally good thresholds the one
     nearest 0.5 is taken; where a class is absent there is nothing to tune and the answer is 0.5.
@@ -20,8 +22,10 @@ def tune_threshold(target: np.ndarray, positive: np.ndarray, metric: str) -> flo
     sorted_positive = np.concatenate([[1.0 + 1e-6], positive[order]])
     found = np.concatenate([[0.0], np.cumsum(target[order])])
     called = np.arange(len(target) + 1)
-    if metric == "f1":
+    if decision == "f1":
         scores = 2 * found / (positives + called)
+    elif decision == "cost":
+        scores = -(false_positive * (called - found) + false_negative * (positives - found)) / len(target)
     else:
         scores = (found + (len(target) - positives) - (called - found)) / len(target)
     last_of_ties = np.append(sorted_positive[:-1] != sorted_positive[1:], True)

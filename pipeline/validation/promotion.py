@@ -1,12 +1,14 @@
-"""Who is active in the next generation, who is its champion, and why."""
+"""Who is active in the next generation, who its champions are, and why."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.validation.comparison import Comparison, Outcome, compare_losses
-from registry.contender import FALLBACK_FAMILY, Contender, Origin
+from common.comparison import Comparison, compare_losses
+from meta.decayed import compute_decayed_records, compute_part_losses
+from meta.past import Past
+from registry.contender import FALLBACK_FAMILY, Contender
 from registry.generations import Event
 
 
@@ -21,9 +23,10 @@ class Judged:
 
 @dataclass(frozen=True)
 class Promotion:
-    """The outcome: who goes on, who is champion, what was compared and what happened to whom."""
+    """The outcome: who goes on, who the champions are, what was compared and who retires."""
 
     champion: Contender
+    damaged_champion: Contender
     active: tuple[Contender, ...]
     judged: tuple[Judged, ...]
     retired: tuple[Event, ...]
@@ -31,78 +34,57 @@ class Promotion:
 
 
 def promote(
-    kept: Sequence[Contender],
-    refreshed: Sequence[Contender],
-    newcomers: Sequence[Contender],
+    contenders: Sequence[Contender],
+    past: Past,
+    standing: Collection[str],
     champion_line: str | None,
-    records: Mapping[str, float],
+    half_life: float,
     confidence: float,
     max_active: int,
 ) -> Promotion:
-    """Decide the next generation from the losses on the same holdout rows.
+    """Decide the next generation from the records of all contenders, whose lines are those of ``past`` in order.
 
-    A line goes on with its refreshed model unless that is worse than the kept one beyond the interval, since fresher
-    is better until shown otherwise. The champion's line stays champion unless another contender is better beyond the
-    interval; the best of those replaces it. ``records`` are decayed mean losses of lines relative to the champion's on
-    earlier batches; they decide, with the holdout, who leaves when more than ``max_active`` remain.
+    The champions have the lowest decayed loss on clean batches and on damaged copies of them. Lines whose candidate is
+    ``standing`` (by key) stay, and so does the fallback; of the others those with the best records, as far as
+    ``max_active`` allows and as long as they are better than the fallback.
     """
-    judged: list[Judged] = []
-    runners = [_choose_runner(old, new, confidence, judged) for old, new in zip(kept, refreshed, strict=True)]
-    known = {(runner.model.candidate.key) for runner in runners}
-    newcomers = [new for new in newcomers if new.model.candidate.key not in known]
-    field = [*runners, *newcomers]
-    incumbent = next((runner for runner in runners if runner.line == champion_line), None)
-    if incumbent is None:
-        champion = min(field, key=lambda contender: contender.loss)
-        reason = "lowest loss on the first holdout"
-    else:
-        champion, reason = _challenge(incumbent, field, confidence, judged)
-    active = _prune(field, champion, records, max_active)
-    stays = {contender.line for contender in active}
+    parts = compute_part_losses(past)
+    clean, damaged = (compute_decayed_records(parts, of_clean, half_life) for of_clean in (True, False))
+    champion, damaged_champion = contenders[int(np.argmin(clean))], contenders[int(np.argmin(damaged))]
+    always = {
+        one.line for one in contenders
+        if one in (champion, damaged_champion) or one.candidate.key in standing
+        or one.candidate.family == FALLBACK_FAMILY
+    }  # fmt: skip
+    bar = min((loss for one, loss in zip(contenders, clean, strict=True) if one.candidate.family == FALLBACK_FAMILY),
+              default=np.inf)  # fmt: skip
+    ranked = sorted(zip(clean.tolist(), range(len(contenders)), contenders, strict=True), key=lambda one: one[:2])
+    others = [one.line for loss, _, one in ranked if one.line not in always and loss < bar]
+    stays = always | set(others[: max(0, max_active - len(always))])
+    active = tuple(one for one in contenders if one.line in stays)
     retired = tuple(
-        Event(runner.parent.id, "retired", f"its line ranked below the best {max_active} (promotion.max_active)")
-        for runner in runners
-        if runner.line not in stays and runner.parent is not None
+        Event(one.parent.id, "retired", f"its record ranked below the best {max_active} (promotion.max_active)"
+              if one.line in others else "its record was worse than the fallback's")
+        for one in contenders if one.parent and one.line not in stays
+    )  # fmt: skip
+    incumbent = next((one for one in contenders if one.line == champion_line), champion)
+    lead = clean[list(contenders).index(incumbent)] - clean.min()
+    reason = f"lowest decayed loss on {len(np.unique(past.batch))} labelled batches, {clean.min():.4g}"
+    if incumbent is not champion:
+        reason += f", {lead:.4g} below that of {incumbent.name}"
+    judged = compare_newest(contenders, past, incumbent, confidence)
+    return Promotion(champion, damaged_champion, active, judged, retired, reason)
+
+
+def compare_newest(
+    contenders: Sequence[Contender], past: Past, incumbent: Contender, confidence: float
+) -> tuple[Judged, ...]:
+    """Return how every contender compared with the incumbent on the rows of the newest batch, in time order."""
+    rows = past.clean & (past.batch == past.batch.max())
+    losses, known = past.losses[rows] * past.scale, past.known[rows].all(axis=0)
+    base = list(contenders).index(incumbent)
+    return tuple(
+        Judged(one.name, incumbent.name, compare_losses(losses[:, position], losses[:, base], confidence))
+        for position, one in enumerate(contenders)
+        if one is not incumbent and known[position] and known[base]
     )
-    return Promotion(champion, tuple(active), tuple(judged), retired, reason)
-
-
-def _choose_runner(old: Contender, new: Contender, confidence: float, judged: list[Judged]) -> Contender:
-    comparison = compare_losses(new.losses, old.losses, confidence)
-    judged.append(Judged(new.name, old.name, comparison))
-    return old if comparison.outcome is Outcome.WORSE else new
-
-
-def _challenge(
-    incumbent: Contender, field: Sequence[Contender], confidence: float, judged: list[Judged]
-) -> tuple[Contender, str]:
-    best, reason = incumbent, "no contender was better beyond the interval"
-    for contender in field:
-        if contender is incumbent:
-            continue
-        comparison = compare_losses(contender.losses, incumbent.losses, confidence)
-        judged.append(Judged(contender.name, incumbent.name, comparison))
-        if comparison.outcome is Outcome.BETTER and contender.loss < best.loss:
-            best = contender
-            reason = (
-                f"mean loss lower by {-comparison.difference:.4g} on {comparison.rows} later rows "
-                f"(interval {-comparison.upper:.4g} to {-comparison.lower:.4g})"
-            )
-    return best, reason
-
-
-def _prune(
-    field: Sequence[Contender], champion: Contender, records: Mapping[str, float], max_active: int
-) -> list[Contender]:
-    """Keep the champion, the fallback and the lines with the best record; newcomers worse than the prior stay out."""
-    fallback = next((one for one in field if one.model.candidate.family == FALLBACK_FAMILY), None)
-    bar = fallback.loss if fallback else np.inf
-
-    def rank(contender: Contender) -> float:
-        today = contender.loss - champion.loss
-        return (today + records.get(contender.line, today)) / 2
-
-    always = dict.fromkeys(one for one in (champion, fallback) if one is not None)
-    others = [one for one in field if one not in always and (one.origin is not Origin.SEARCH or one.loss < bar)]
-    chosen = {*always, *sorted(others, key=rank)[: max_active - len(always)]}
-    return [one for one in field if one in chosen]

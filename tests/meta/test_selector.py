@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from meta.examples import MetaExample
 
 from common.config import SelectionConfig
-from meta.examples import MetaExample
 from meta.metafeatures import METAFEATURES
 from meta.selector import Grade, Selector, fit_selector, grade_selector
 

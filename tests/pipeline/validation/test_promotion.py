@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from common.comparison import Outcome, compare_losses
 from model_zoo.candidate import Candidate
-from pipeline.validation.comparison import Outcome, compare_losses
 from pipeline.validation.promotion import promote
 from registry.contender import Contender, Origin
 

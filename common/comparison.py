@@ -19,12 +19,16 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Comparison:
-    """Mean loss of the contender minus that of the incumbent: below 0 the contender is better."""
+    """Mean loss of the contender minus that of the incumbent: below 0 the contender is better.
+
+    ``lower`` and ``upper`` are the interval, ``error`` the standard error of the difference.
+    """
 
     difference: float
     lower: float
     upper: float
     rows: int
+    error: float = np.inf
 
     @property
     def outcome(self) -> Outcome:
@@ -50,6 +54,7 @@ def compare_losses(contender: np.ndarray, incumbent: np.ndarray, confidence: flo
     if len(blocks) < 2:
         return Comparison(float(differences.mean()) if len(differences) else 0.0, -np.inf, np.inf, len(differences))
     means = np.array([block.mean() for block in blocks])
-    half = float(t.ppf(confidence, len(means) - 1)) * float(means.std(ddof=1)) / np.sqrt(len(means))
+    error = float(means.std(ddof=1) / np.sqrt(len(means)))
+    half = float(t.ppf(confidence, len(means) - 1)) * error
     centre = float(differences.mean())
-    return Comparison(centre, centre - half, centre + half, len(differences))
+    return Comparison(centre, centre - half, centre + half, len(differences), error)

@@ -1,0 +1,288 @@
+"""What selection is worth: real updates over real streams, and requests between them whose labels are held back.
+
+python benchmarks/selection.py [--data ../shared/data] [--batches 24] [--streams configs/elec2.yaml ...]
+                               [--rows observations.jsonl] [--write docs/selection.md]
+
+Each stream is cut into equal batches and learned by ``update`` as a user runs it, with one frozen configuration. Before
+each batch is learned, about 25 requests are cut from it and answered by the generation before: the whole batch, small
+requests and segments, damage of the families that records hold, and damage that no record holds. The first batches are
+a warm-up. Reference points are, per class of request and in hindsight, the best single line (gap closed 0) and the best
+line of each request (gap closed 1).
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.requests import CLASSES, Request, cut_requests  # noqa: E402
+from benchmarks.selection_table import describe  # noqa: E402
+from common.config import Config, load_config  # noqa: E402
+from common.errors import BatchRejected, NoNewData  # noqa: E402
+from common.metrics import compute_calibration_error, compute_row_losses  # noqa: E402
+from common.seeding import derive_seed  # noqa: E402
+from common.state import State, open_state  # noqa: E402
+from common.tables import read_table  # noqa: E402
+from meta.flags import find_kinds  # noqa: E402
+from meta.grades import CLEAN_GROUP, DAMAGED_GROUP  # noqa: E402
+from meta.past import mix_outputs  # noqa: E402
+from meta.plan import Plan  # noqa: E402
+from meta.profile import Profile, profile_request  # noqa: E402
+from meta.records import predict_outputs  # noqa: E402
+from meta.selector import Selector, fit_selector  # noqa: E402
+from meta.store import load_records, load_stored_selector  # noqa: E402
+from meta.trust import Trust  # noqa: E402
+from model_zoo.cell_flags import flag_cells  # noqa: E402
+from model_zoo.model import Model  # noqa: E402
+from pipeline.collection.ordering import PartReader  # noqa: E402
+from pipeline.preparation.features import engineer_features  # noqa: E402
+from pipeline.update import analyse, collect, decide_schema, update_once  # noqa: E402
+from registry.generations import Generation, load_generation  # noqa: E402
+from registry.versions import load_model  # noqa: E402
+
+STREAMS = ("elec2", "bank", "hotel", "pm25", "aus_motor")
+BATCHES, WARM_UP = 24, 6
+COST_ROWS = (1_000, 100_000)
+TRUSTED = Trust(reasons={CLEAN_GROUP: "", DAMAGED_GROUP: ""})
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One request: the loss of every line, and of every strategy. Losses are log-loss, or RMSE."""
+
+    stream: str
+    batch: int
+    kind: str
+    name: str
+    rows: int
+    lines: Mapping[str, float]
+    strategies: Mapping[str, float]
+    led: Mapping[str, str]
+    members: int
+    withheld: bool
+    calibration: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds on ``rows`` rows: of flags and weights, and of the members' own predictions; of a meta layer's fit."""
+
+    stream: str
+    rows: int
+    selection_seconds: float
+    member_seconds: float
+    fit_seconds: float
+
+
+def watch_stream(config_path: Path, data: Path, batches: int) -> tuple[list[Observation], list[Cost]]:
+    """Learn a stream batch by batch and return what happened to the requests between, and what selection cost."""
+    stream = config_path.stem
+    config = load_config(config_path, [f"data_dir={data}"])
+    rows = sum(len(read_table(data / path)) for path in config.source.paths)
+    with tempfile.TemporaryDirectory() as folder:
+        cut = config.batch.model_copy(update={"rows": rows // batches, "period": None})
+        config = config.model_copy(update={"batch": cut, "state_dir": Path(folder)})
+        observations: list[Observation] = []
+        reader = PartReader(config.schema_)
+        with open_state(config) as state:
+            for number in range(1, batches + 1):
+                generation = load_generation(state)
+                if number > WARM_UP:
+                    observations += observe(config, state, generation, reader, stream)
+                try:
+                    update_once(config, state, reader)
+                except BatchRejected as rejection:
+                    print(f"{stream}: {rejection}", file=sys.stderr)
+                except NoNewData:
+                    break
+                print(f"{stream}: batch {number} learned", file=sys.stderr, flush=True)
+            return observations, measure_cost(config, state, reader, stream)
+
+
+def observe(
+    config: Config, state: State, generation: Generation, reader: PartReader, stream: str
+) -> Iterator[Observation]:
+    """Yield the requests of the next batch as the generation before it answers them."""
+    raw = collect(config, state, generation, reader, None)
+    schema = decide_schema(config, generation, raw)
+    batch = analyse(config, raw, schema).batch
+    features = engineer_features(batch.inputs, schema, config.features)
+    stored = load_stored_selector(state, generation)
+    models = {version.line: load_model(state.files, version) for version in generation.versions}
+    seed = derive_seed(config.seed, "benchmark")
+    for request in cut_requests(raw.number, features, batch.target, seed):
+        flags = flag_cells(request.features, stored.reference)
+        profile = profile_request(request.features, flags, stored.reference)
+        outputs = {line: predict_outputs(model, request.features, schema.classes) for line, model in models.items()}
+        yield judge_request(stream, raw.number, request, stored.selector, profile, find_kinds(flags), outputs, schema)
+
+
+def judge_request(
+    stream: str,
+    batch: int,
+    request: Request,
+    selector: Selector,
+    profile: Profile,
+    kinds: np.ndarray,
+    outputs: Mapping[str, np.ndarray],
+    schema: Any,
+) -> Observation:
+    """Return the losses on a request of every line and of every strategy."""
+    task, target = schema.task, request.target
+
+    def lose(predicted: np.ndarray) -> float:
+        losses = compute_row_losses(task, target, predicted if task.is_classification else predicted[:, 0])
+        return float(losses.mean() if task.is_classification else np.sqrt(losses.mean()))
+
+    def follow(plan: Plan) -> np.ndarray:
+        weights = np.array([[plan.weights[kind].get(line, 0.0) for line in outputs] for kind in range(3)])
+        return mix_outputs(stacked, weights[kinds])
+
+    stacked = np.stack(list(outputs.values()), axis=1)
+    served, hard = selector.plan(profile), selector.plan(profile, "single")
+    trusting = replace(selector, trust=TRUSTED)
+    answers = {
+        "plan": follow(served),
+        "plan, never stepping back": follow(trusting.plan(profile)),
+        "single": outputs[hard.leading],
+        "two champions": outputs[served.champion],
+        "decayed champion": outputs[selector.champions.clean],
+        "best on the last batch": outputs[selector.last_best],
+        "uniform mean": stacked.mean(axis=1),
+        "blends alone": follow(replace(trusting, decayed=None, forest=None).plan(profile)),
+        "decayed alone": follow(replace(trusting, blends=None, forest=None).plan(profile)),
+        "forest alone": follow(replace(trusting, blends=None, decayed=None).plan(profile)),
+    }
+    calibrated = {"plan", "decayed champion"} if task.is_classification else set()
+    return Observation(
+        stream=stream,
+        batch=batch,
+        kind=request.kind,
+        name=request.name,
+        rows=len(target),
+        lines={line: lose(known) for line, known in outputs.items()},
+        strategies={name: lose(answer) for name, answer in answers.items()},
+        led={"plan": served.leading, "single": hard.leading},
+        members=len(served.lines),
+        withheld="champion serves" in served.why,
+        calibration={name: compute_calibration_error(target, answers[name]) for name in sorted(calibrated)},
+    )
+
+
+def measure_cost(config: Config, state: State, reader: PartReader, stream: str) -> list[Cost]:
+    """Return what the newest generation's selection costs on rows it has stored, tiled to size."""
+    generation = load_generation(state)
+    assert generation.schema is not None
+    stored = load_stored_selector(state, generation)
+    models = {version.line: load_model(state.files, version) for version in generation.versions}
+    raw = collect_last(state)
+    batch = analyse(config, replace_frame(raw, config), generation.schema).batch
+    features = engineer_features(batch.inputs, generation.schema, config.features)
+    fit_seconds = time_fit(config, state, generation)
+    costs = []
+    for rows in COST_ROWS:
+        tiled = features.iloc[np.arange(rows) % len(features)].reset_index(drop=True)
+        started = time.perf_counter()
+        flags = flag_cells(tiled, stored.reference)
+        plan = stored.selector.plan(profile_request(tiled, flags, stored.reference))
+        kinds = find_kinds(flags)
+        selection = time.perf_counter() - started
+        costs.append(Cost(stream, rows, selection, time_members(plan, models, tiled, kinds, generation), fit_seconds))
+    return costs
+
+
+def collect_last(state: State) -> Any:
+    """Return the newest stored batch's row of the catalogue with its raw table."""
+    import sqlalchemy as sa
+
+    from common.database import read_rows
+    from pipeline.collection.tables import batches
+
+    row = read_rows(state.engine, sa.select(batches).order_by(batches.c.number.desc()).limit(1))[0]
+    return row | {"frame": state.files.load_table(row["file"])}
+
+
+def replace_frame(row: Mapping[str, Any], config: Config) -> Any:
+    """Return the stored batch as a raw one."""
+    from common.records import RawBatch
+    from common.schema import read_dates
+
+    times = read_dates(row["frame"][config.schema_.time], config.schema_.time_format)
+    return RawBatch(row["number"], row["origin"], row["frame"], times, {})
+
+
+def time_members(
+    plan: Plan, models: Mapping[str, Model], features: Any, kinds: np.ndarray, generation: Generation
+) -> float:
+    """Return the seconds of the plan's members on the rows that they answer, and nothing else."""
+    assert generation.schema is not None
+    started = time.perf_counter()
+    for line in plan.lines:
+        rows = np.flatnonzero(np.array([plan.weights[kind].get(line, 0.0) for kind in range(3)])[kinds] > 0)
+        if len(rows):
+            predict_outputs(models[line], features.iloc[rows], generation.schema.classes)
+    return time.perf_counter() - started
+
+
+def time_fit(config: Config, state: State, generation: Generation) -> float:
+    """Return the seconds that the meta layer's fit takes on all records."""
+    assert generation.schema is not None
+    records = load_records(state, generation.schema)
+    lines = [version.line for version in generation.versions]
+    by_id = {version.id: version.line for version in generation.versions}
+    blends = {blend.line: np.array([_share(blend.params["weights"], by_id, line) for line in lines])
+              for blend in generation.blends}  # fmt: skip
+    started = time.perf_counter()
+    fit_selector(records, lines, blends, config.selection, config.seed)
+    return time.perf_counter() - started
+
+
+def _share(weights: Mapping[str, float], by_id: Mapping[str, str], line: str) -> float:
+    return sum(share for version, share in weights.items() if by_id[version] == line)
+
+
+def main() -> None:
+    """Watch every stream and print (or write) the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
+    parser.add_argument("--streams", type=Path, nargs="+", default=[ROOT / f"configs/{name}.yaml" for name in STREAMS])
+    parser.add_argument("--batches", type=int, default=BATCHES)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--rows", type=Path, help="keep every observation as a line of JSON")
+    parser.add_argument("--write", type=Path)
+    arguments = parser.parse_args()
+    if not arguments.data.is_dir():
+        print(f"skipped: '{arguments.data}' is absent; name the folder of the streams with --data", file=sys.stderr)
+        return
+    observations: list[Observation] = []
+    costs: list[Cost] = []
+    with ProcessPoolExecutor(arguments.workers) as pool:
+        watched = [pool.submit(watch_stream, path, arguments.data.resolve(), arguments.batches)
+                   for path in arguments.streams]  # fmt: skip
+        for one in watched:
+            seen, cost = one.result()
+            observations += seen
+            costs += cost
+            if arguments.rows:
+                arguments.rows.write_text("".join(json.dumps(asdict(row)) + "\n" for row in observations))
+    table = describe(observations, costs, CLASSES)
+    print(table)
+    if arguments.write:
+        arguments.write.write_text(table, encoding="utf-8")
+
+
+__all__: Sequence[str] = ["Cost", "Observation", "watch_stream"]
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""The past as selection sees it: the records of the newest batches, stacked row by row and line by line."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from common.metrics import compute_row_losses
+from common.task import Task
+from meta.records import Record
+
+MAX_BATCHES = 24
+
+
+@dataclass(frozen=True, eq=False)
+class Past:
+    """Rows that no line had learned from, oldest batch first.
+
+    outputs: (n_rows, n_lines, n_outputs) float32; where a line has no record, the mean of the lines that have one
+    known:   (n_rows, n_lines) bool, whether the line itself predicted the row
+    batch:   (n_rows,) number of the batch; ``part`` its part, 0 for the clean one
+    scale:   what row losses are divided by: 1 for log-loss, the variance of the target for squared errors
+    """
+
+    task: Task
+    lines: tuple[str, ...]
+    outputs: np.ndarray
+    known: np.ndarray
+    target: np.ndarray
+    kinds: np.ndarray
+    quality: np.ndarray
+    batch: np.ndarray
+    part: np.ndarray
+    scale: float
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    @property
+    def clean(self) -> np.ndarray:
+        """Rows of batches as they came (n_rows,) bool; the others are damaged copies."""
+        return self.part == 0
+
+    @property
+    def age(self) -> np.ndarray:
+        """How many batches ago a row was the newest (n_rows,)."""
+        return self.batch.max() - self.batch if len(self) else self.batch
+
+    @cached_property
+    def losses(self) -> np.ndarray:
+        """Row losses of every line (n_rows, n_lines), in units of ``scale``."""
+        columns = [self.compute_losses(self.outputs[:, position]) for position in range(len(self.lines))]
+        return np.column_stack(columns) if columns else np.zeros((len(self), 0))
+
+    def compute_losses(self, outputs: np.ndarray) -> np.ndarray:
+        """Return the row losses (n_rows,) of other outputs (n_rows, n_outputs) for the same rows."""
+        predicted = outputs if self.task.is_classification else outputs[:, 0]
+        return compute_row_losses(self.task, self.target, predicted) / self.scale
+
+    def mix(self, weights: np.ndarray) -> np.ndarray:
+        """Return the outputs (n_rows, n_outputs) of lines mixed by (n_lines,) or, row by row, (n_rows, n_lines)."""
+        return mix_outputs(self.outputs, weights)
+
+    def take(self, rows: np.ndarray) -> "Past":
+        """Return some of the rows, by position or by mask."""
+        parts = {name: getattr(self, name)[rows] for name in
+                 ("outputs", "known", "target", "kinds", "quality", "batch", "part")}  # fmt: skip
+        return Past(task=self.task, lines=self.lines, scale=self.scale, **parts)
+
+    def only(self, lines: Sequence[str]) -> "Past":
+        """Return the same rows with some of the lines."""
+        positions = [self.lines.index(line) for line in lines]
+        return Past(self.task, tuple(lines), self.outputs[:, positions], self.known[:, positions], self.target,
+                    self.kinds, self.quality, self.batch, self.part, self.scale)  # fmt: skip
+
+
+def mix_outputs(outputs: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the weighted mean (n_rows, n_outputs) of outputs (n_rows, n_lines, n_outputs).
+
+    ``weights`` sum to 1 over the lines and are one set (n_lines,) or a set a row (n_rows, n_lines).
+
+    >>> mix_outputs(np.array([[[1.0], [3.0]]]), np.array([0.5, 0.5])).tolist()
+    [[2.0]]
+    """
+    if weights.ndim == 1:
+        return np.einsum("rlo,l->ro", outputs, weights)
+    return np.einsum("rlo,rl->ro", outputs, weights)
+
+
+def stack_records(records: Sequence[Record], lines: Sequence[str]) -> Past:
+    """Return the newest records as one past of ``lines``. There must be a record, and each must know a line."""
+    newest = sorted(records, key=lambda record: record.rows.batch)[-MAX_BATCHES:]
+    rows = [record.rows for record in newest]
+    target = np.concatenate([one.target for one in rows])
+    clean = np.concatenate([one.clean for one in rows])
+    task = rows[-1].task
+    variance = 1.0 if task.is_classification else float(target[clean].var())
+    stacked = [_stack_lines(record, lines) for record in newest]
+    return Past(
+        task=task,
+        lines=tuple(lines),
+        outputs=np.concatenate([outputs for outputs, _ in stacked]),
+        known=np.concatenate([known for _, known in stacked]),
+        target=target,
+        kinds=np.concatenate([one.kinds for one in rows]),
+        quality=np.concatenate([one.quality for one in rows]),
+        batch=np.repeat([one.batch for one in rows], [len(one) for one in rows]),
+        part=np.concatenate([one.part for one in rows]),
+        scale=variance if variance > 0 else 1.0,
+    )
+
+
+def _stack_lines(record: Record, lines: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    has = np.array([line in record.predicted for line in lines])
+    own = [record.predicted[line] for line in lines if line in record.predicted]
+    stand_in = np.mean(own or list(record.predicted.values()), axis=0)
+    outputs = np.stack([record.predicted.get(line, stand_in) for line in lines], axis=1)
+    return outputs, np.tile(has, (len(record.rows), 1))

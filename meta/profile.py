@@ -1,0 +1,65 @@
+"""The profile of a request: all that selection knows of it. Small, without labels, and kept with every decision."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from meta.flags import RowKind, find_kinds, measure_quality
+from meta.metafeatures import compute_metafeatures
+from model_zoo.cell_flags import CellFlags
+from model_zoo.reference import InputReference
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A request, or a part of a record.
+
+    counts:  how many rows are of each RowKind
+    quality: the mean row quality of each RowKind, (3, n_qualities); zeros for a kind without rows
+    shares:  by column, the shares of cells that are unexpectedly missing, out of range and of an unseen level
+    """
+
+    metafeatures: Mapping[str, float]
+    counts: tuple[int, ...]
+    quality: tuple[tuple[float, ...], ...]
+    shares: Mapping[str, tuple[float, float, float]]
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has."""
+        return sum(self.counts)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Profile":
+        """Return the profile that ``to_json`` described."""
+        return cls(
+            metafeatures=stored["metafeatures"],
+            counts=tuple(stored["counts"]),
+            quality=tuple(map(tuple, stored["quality"])),
+            shares={name: tuple(shares) for name, shares in stored["shares"].items()},
+        )
+
+
+def profile_request(features: pd.DataFrame, flags: CellFlags, reference: InputReference) -> Profile:
+    """Return the profile of (n_rows, n_features) rows whose cells are flagged."""
+    kinds, quality = find_kinds(flags), measure_quality(flags).astype(float)
+    means = [quality[kinds == kind].mean(axis=0) if (kinds == kind).any() else np.zeros(quality.shape[1])
+             for kind in RowKind]  # fmt: skip
+    parts = (flags.missing, flags.out_of_range, flags.unseen)
+    by_column = np.stack([cells.mean(axis=0) if len(cells) else np.zeros(len(flags.names)) for cells in parts], axis=1)
+    return Profile(
+        metafeatures=compute_metafeatures(features, flags, reference),
+        counts=tuple(int((kinds == kind).sum()) for kind in RowKind),
+        quality=tuple(tuple(float(number) for number in row) for row in means),
+        shares={
+            name: (float(missing), float(out_of_range), float(unseen))
+            for name, (missing, out_of_range, unseen) in zip(flags.names, by_column, strict=True)
+        },
+    )

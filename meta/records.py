@@ -1,0 +1,126 @@
+"""Records: what every line's model predicted for rows it had not learned from, clean ones and damaged copies of them.
+
+They are all that selection learns from. Each labelled batch adds one table of rows, and to it one table of predictions
+a line: made before the batch was learned or, for a newcomer, out of fold on the day it is registered.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from common.seeding import random_generator
+from common.task import Task
+from meta.corruption import CORRUPTIONS
+from meta.flags import find_kinds, measure_quality
+from meta.profile import Profile, profile_request
+from model_zoo.cell_flags import flag_cells
+from model_zoo.model import Model, align_classes
+from model_zoo.reference import InputReference
+
+CLEAN = "clean"
+CLEAN_ROWS = 3_000
+"""Rows of a batch that are kept as they are, evenly spread over it."""
+DAMAGED_ROWS = 300
+"""Rows of each damaged copy, evenly spread too."""
+
+
+@dataclass(frozen=True)
+class RecordRows:
+    """Labelled rows of one batch. All arrays have one entry a row; ``parts`` names where the rows come from.
+
+    part:     position in ``parts``, whose first is the clean batch and whose others are damaged copies
+    target:   class codes of ``classes``, or numbers
+    kinds:    RowKind
+    quality:  (n_rows, n_qualities) float32, see ``meta.flags``
+    profiles: what selection would know of every part, were it a request
+    """
+
+    batch: int
+    task: Task
+    classes: tuple[str, ...]
+    parts: tuple[str, ...]
+    profiles: tuple[Profile, ...]
+    part: np.ndarray
+    target: np.ndarray
+    kinds: np.ndarray
+    quality: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    @property
+    def clean(self) -> np.ndarray:
+        """Rows of the batch as it came (n_rows,) bool."""
+        return self.part == 0
+
+
+@dataclass(frozen=True)
+class Record:
+    """The rows of a batch and what each line predicted for them: (n_rows, n_classes) or (n_rows, 1) float32."""
+
+    rows: RecordRows
+    predicted: Mapping[str, np.ndarray]
+
+    def with_lines(self, predicted: Mapping[str, np.ndarray]) -> "Record":
+        """Return the record with more lines in it."""
+        return Record(self.rows, {**self.predicted, **predicted})
+
+
+def make_rows(
+    batch: int,
+    features: pd.DataFrame,
+    target: np.ndarray,
+    task: Task,
+    classes: Sequence[str],
+    reference: InputReference,
+    seed: int,
+) -> tuple[RecordRows, pd.DataFrame]:
+    """Return the record rows of a batch and their features: a sample of it, then seeded damaged copies of fewer rows.
+
+    ``reference`` is what was normal before the batch, since that is what a request is compared with.
+    """
+    tables, targets, names = [], [], []
+    sample = _spread(len(target), CLEAN_ROWS)
+    tables.append(features.iloc[sample])
+    targets.append(target[sample])
+    names.append(CLEAN)
+    few = _spread(len(target), DAMAGED_ROWS)
+    for corruption in CORRUPTIONS:
+        if corruption.applies_to(features):
+            generator = random_generator(seed, "corruption", corruption.name, batch)
+            tables.append(corruption.apply(features.iloc[few].reset_index(drop=True), generator))
+            targets.append(target[few])
+            names.append(corruption.name)
+    flags = [flag_cells(table, reference) for table in tables]
+    pairs = zip(tables, flags, strict=True)
+    rows = RecordRows(
+        batch=batch,
+        task=task,
+        classes=tuple(classes),
+        parts=tuple(names),
+        profiles=tuple(profile_request(table, flagged, reference) for table, flagged in pairs),
+        part=np.repeat(np.arange(len(tables), dtype=np.int16), [len(table) for table in tables]),
+        target=np.concatenate(targets),
+        kinds=np.concatenate([find_kinds(flagged) for flagged in flags]),
+        quality=np.concatenate([measure_quality(flagged) for flagged in flags]),
+    )
+    return rows, pd.concat(tables, ignore_index=True).astype(features.dtypes.to_dict())
+
+
+def predict_outputs(model: Model, features: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:
+    """Return the model's predictions as (n_rows, n_outputs): one column a class of ``classes``, or one number.
+
+    Raises FloatingPointError where one is not finite.
+    """
+    predicted = model.predict(features)
+    if model.task.is_classification:
+        predicted = align_classes(predicted, model.classes, classes)
+    if not np.isfinite(predicted).all():
+        raise FloatingPointError("it predicted a number that is not finite")
+    return predicted.reshape(len(features), -1)
+
+
+def _spread(available: int, wanted: int) -> np.ndarray:
+    return np.linspace(0, available - 1, min(wanted, available)).astype(int)

@@ -1,0 +1,119 @@
+"""How far a plan is trusted: its grades on past batches, each given before that batch's labels were known."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from meta.flags import RowKind
+from meta.grades import CLEAN_GROUP, DAMAGED_GROUP, Grade
+from meta.plan import Expectation
+
+UNGRADED = "the selector has not been graded yet"
+NINE_OF_TEN = 1.645
+MIN_SPREAD = 3
+"""Graded batches needed before their spread makes an interval."""
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Why the plan is withheld, and what losses to expect.
+
+    reasons: by group of input, why the champion serves it instead; '' where the plan is trusted
+    losses:  by RowKind, decayed (mean, standard deviation over batches) of the plan's mean row loss; None where unknown
+    champion_losses: the same of the champions
+    root:    whether losses are squared errors, to be shown as their root
+    """
+
+    reasons: Mapping[str, str] = field(default_factory=lambda: {CLEAN_GROUP: UNGRADED, DAMAGED_GROUP: UNGRADED})
+    losses: tuple[tuple[float, float | None] | None, ...] = (None, None, None)
+    champion_losses: tuple[tuple[float, float | None] | None, ...] = (None, None, None)
+    root: bool = False
+
+    def withheld(self, kind: RowKind) -> str:
+        """Return why the champion serves rows of a kind; '' where the plan does."""
+        return self.reasons[CLEAN_GROUP if kind == RowKind.CLEAN else DAMAGED_GROUP]
+
+    def expect(self, counts: Sequence[int]) -> Expectation:
+        """Return the expected loss of a request with rows of each kind, served as far as the plan is trusted."""
+        by_kind = [self.champion_losses[kind] if self.withheld(kind) else self.losses[kind] for kind in RowKind]
+        return self._combine(by_kind, counts)
+
+    def expect_champion(self, counts: Sequence[int]) -> Expectation:
+        """Return the expected loss of a request that a champion serves alone."""
+        return self._combine(self.champion_losses, counts)
+
+    def _combine(self, by_kind: Sequence[tuple[float, float | None] | None], counts: Sequence[int]) -> Expectation:
+        shares = np.array(counts) / max(1, sum(counts))
+        needed = [(share, known) for share, known in zip(shares, by_kind, strict=True) if share > 0]
+        if not needed or any(known is None for _, known in needed):
+            return Expectation()
+        loss = sum(share * known[0] for share, known in needed if known)
+        spreads = [known[1] for _, known in needed if known]
+        if any(spread is None for spread in spreads):
+            return Expectation(self._show(loss))
+        half = NINE_OF_TEN * sum(share * (known[1] or 0.0) for share, known in needed if known)
+        return Expectation(self._show(loss), self._show(max(0.0, loss - half)), self._show(loss + half))
+
+    def _show(self, loss: float) -> float:
+        return float(np.sqrt(loss)) if self.root else float(loss)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Trust":
+        """Return the trust that ``to_json`` described."""
+        losses, champions = (tuple(None if one is None else tuple(one) for one in stored[name])
+                             for name in ("losses", "champion_losses"))  # fmt: skip
+        return cls(stored["reasons"], losses, champions, stored["root"])
+
+
+def judge_grades(grades: Sequence[Grade], half_life: float, confidence: float, root: bool) -> Trust:
+    """Return how far the next plan is trusted, from all grades so far, newer ones counting more.
+
+    A group of input is withheld while the decayed mean difference to the champion lies above 0 by more than noise, at
+    one-sided ``confidence``.
+    """
+    reasons = {group: _judge_group([one for one in grades if one.group == group], half_life, confidence)
+               for group in (CLEAN_GROUP, DAMAGED_GROUP)}  # fmt: skip
+    return Trust(
+        reasons=reasons,
+        losses=tuple(_average(grades, kind, half_life, "selected_by_kind") for kind in RowKind),
+        champion_losses=tuple(_average(grades, kind, half_life, "champion_by_kind") for kind in RowKind),
+        root=root,
+    )
+
+
+def _judge_group(grades: Sequence[Grade], half_life: float, confidence: float) -> str:
+    from scipy.stats import norm
+
+    if not grades:
+        return UNGRADED
+    weights = _decay(grades, half_life)
+    difference = float(np.average([grade.difference for grade in grades], weights=weights))
+    error = float(np.sqrt(np.sum((weights * [grade.error for grade in grades]) ** 2)) / weights.sum())
+    if difference <= float(norm.ppf(confidence)) * error:
+        return ""
+    level = float(np.average([grade.champion for grade in grades], weights=weights))
+    return f"the plan lost to the champion by {difference / level:.1%} on {grades[0].group} input when it was graded"
+
+
+def _average(grades: Sequence[Grade], kind: RowKind, half_life: float, name: str) -> tuple[float, float | None] | None:
+    """Return the decayed mean and spread over batches of the losses on rows of a kind."""
+    group = CLEAN_GROUP if kind == RowKind.CLEAN else DAMAGED_GROUP
+    known = [grade for grade in grades if grade.group == group and getattr(grade, name)[kind] is not None]
+    if not known:
+        return None
+    losses, weights = np.array([getattr(grade, name)[kind] for grade in known]), _decay(known, half_life)
+    mean = float(np.average(losses, weights=weights))
+    if len(known) < MIN_SPREAD:
+        return mean, None
+    return mean, float(np.sqrt(np.average((losses - mean) ** 2, weights=weights)))
+
+
+def _decay(grades: Sequence[Grade], half_life: float) -> np.ndarray:
+    newest = max(grade.batch for grade in grades)
+    return np.array([0.5 ** ((newest - grade.batch) / half_life) for grade in grades])

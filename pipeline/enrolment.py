@@ -1,0 +1,288 @@
+"""Enrolment: newcomers meet the active lines on the same records; who stays learns the newest rows."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import sqlalchemy as sa
+
+from common.config import Config
+from common.database import read_rows
+from common.errors import DataError
+from common.state import State
+from common.task import Task
+from meta.past import Past, stack_records
+from meta.records import Record
+from meta.selector import fit_blends
+from model_zoo.candidate import Candidate
+from model_zoo.model import Model
+from pipeline.training.contenders import Ground, RecordSheet, Trained, enter, train
+from pipeline.training.search import Trial
+from pipeline.training.threshold import tune_threshold
+from pipeline.validation.promotion import Promotion, promote
+from registry.contender import Contender, Origin
+from registry.generations import Event, Generation, Member, Role
+from registry.tables import versions_table
+from registry.versions import BLEND_FAMILY, Version, name_version, save_model, save_weights
+
+log = logging.getLogger(__name__)
+
+TUNING_BATCHES = 4
+"""A threshold is tuned on the rows of this many newest batches."""
+
+EVENTS = {
+    Origin.UPDATE: "updated",
+    Origin.REFIT: "refitted",
+    Origin.SEARCH: "registered",
+    Origin.STANDING: "registered",
+}
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """The next generation's members, the versions that are new, and what happened to whom."""
+
+    members: tuple[Member, ...]
+    new: tuple[Version, ...]
+    events: tuple[Event, ...]
+
+
+def count_versions(state: State) -> int:
+    """Return the highest version number so far."""
+    return read_rows(state.engine, sa.select(sa.func.max(versions_table.c.number).label("last")))[0]["last"] or 0
+
+
+def list_incumbents(before: Generation, record: Record) -> list[Contender]:
+    """Return the active lines that have a record of the newest batch."""
+    batch = record.rows.batch
+    return [
+        Contender(version.id, Origin.KEPT, version.candidate, version, {batch: record.predicted[version.line]})
+        for version in before.versions
+        if version.line in record.predicted
+    ]
+
+
+def enter_newcomers(
+    before: Generation,
+    ground: Ground,
+    standing: Sequence[Candidate],
+    finalists: Sequence[Trial],
+    sheets: Sequence[RecordSheet],
+    first_number: int,
+) -> list[Contender]:
+    """Return standing candidates and finalists of the search that are no line yet, with their records out of fold.
+
+    A newcomer is named as the version it may become.
+    """
+    known = {version.candidate.key for version in before.versions}
+    wanted = [(Origin.STANDING, candidate) for candidate in standing]
+    wanted += [(Origin.SEARCH, trial.candidate) for trial in finalists]
+    newcomers: list[Contender] = []
+    for origin, candidate in wanted:
+        if candidate.key in known:
+            continue
+        known.add(candidate.key)
+        name = name_version(candidate.family, first_number + len(newcomers))
+        try:
+            entered = enter(ground, candidate, name, origin, sheets)
+        except Exception as error:  # a candidate may fail in any library; the others go on
+            log.warning("the candidate %s could not be fitted: %s", candidate.key, error)
+            continue
+        if entered.outputs:
+            newcomers.append(entered)
+    return newcomers
+
+
+def group_outputs(contenders: Sequence[Contender]) -> dict[int, dict[str, np.ndarray]]:
+    """Return the outputs of contenders by batch and line."""
+    grouped: dict[int, dict[str, np.ndarray]] = {}
+    for contender in contenders:
+        for batch, outputs in contender.outputs.items():
+            grouped.setdefault(batch, {})[contender.line] = outputs
+    return grouped
+
+
+def decide_promotion(
+    config: Config,
+    before: Generation,
+    contenders: Sequence[Contender],
+    records: Sequence[Record],
+    standing: Sequence[Candidate],
+) -> Promotion:
+    """Let records decide who stays active and who the champions are."""
+    if not contenders:
+        raise DataError("No model could be fitted on this batch; the log names every failure, so mend the data first.")
+    return promote(
+        contenders,
+        stack_records(records, [contender.line for contender in contenders]),
+        {candidate.key for candidate in standing},
+        before.champion.line if before.champion else None,
+        config.selection.half_life,
+        config.promotion.confidence,
+        config.promotion.max_active,
+    )
+
+
+def train_active(ground: Ground, promotion: Promotion, models: Mapping[str, Model]) -> dict[str, Trained]:
+    """Let every active contender learn the newest rows, by line; one that fails to is left out."""
+    trained = {}
+    for contender in promotion.active:
+        try:
+            trained[contender.line] = train(ground, contender, models.get(contender.line))
+        except Exception as error:  # a fit may fail in any library; an older version still serves
+            log.warning("the line %s could not learn the newest batch: %s", contender.line, error)
+    return trained
+
+
+def enrol(
+    config: Config,
+    state: State,
+    before: Generation,
+    ground: Ground,
+    promotion: Promotion,
+    trained: Mapping[str, Trained],
+    records: Sequence[Record],
+    numbers: Iterator[int],
+) -> Enrolled:
+    """Store the trained models, and blends of them, as versions, and say who is a member of the next generation."""
+    past = stack_records(records, [contender.line for contender in promotion.active])
+    members: list[Member] = []
+    new: list[Version] = []
+    events = list(promotion.retired)
+    for contender in promotion.active:
+        done = trained.get(contender.line)
+        if done:
+            done = replace(done, model=done.model.with_threshold(tune_line(config, past, contender.line)))
+            version = save_version(state, before, contender, done, ground, numbers)
+            new.append(version)
+            events.append(Event(version.id, EVENTS[done.origin], _describe(contender, past)))
+        elif contender.parent:
+            version = contender.parent
+            events.append(Event(version.id, "kept", "it could not learn the newest batch; the log names the failure"))
+        else:
+            continue
+        members.append(Member(version, _find_role(contender, promotion)))
+        if contender is promotion.champion and (before.champion is None or before.champion.line != version.line):
+            events.append(Event(version.id, "promoted", promotion.reason))
+    for blend in save_blends(config, state, before, [member.version for member in members], records, numbers):
+        new.append(blend)
+        members.append(Member(blend, Role.BLEND))
+        mixed = f"greedy selection gave weight to {len(blend.params['weights'])} versions"
+        events.append(Event(blend.id, "blended", mixed))
+    return Enrolled(tuple(members), tuple(new), tuple(events))
+
+
+def _find_role(contender: Contender, promotion: Promotion) -> Role:
+    if contender is promotion.champion:
+        return Role.CHAMPION
+    return Role.DAMAGED_CHAMPION if contender is promotion.damaged_champion else Role.ACTIVE
+
+
+def _describe(contender: Contender, past: Past) -> str:
+    """Return why there is a new version of a line."""
+    column = past.lines.index(contender.line)
+    rows = past.clean & past.known[:, column]
+    loss = f"mean loss {past.losses[rows, column].mean() * past.scale:.4g} on {rows.sum()} rows before it learned them"
+    if contender.parent:
+        return f"continues {contender.parent.id}; {loss}"
+    found = "found by the search" if contender.origin is Origin.SEARCH else "a standing line"
+    pipeline = "/".join([contender.candidate.family, contender.candidate.variant, *contender.candidate.treatment])
+    return f"{found}: {pipeline}; {loss}"
+
+
+def tune_line(config: Config, past: Past, line: str) -> float:
+    """Return the threshold that was best for a line on the rows of the newest batches, before it learned them."""
+    column = past.lines.index(line)
+    rows = past.clean & past.known[:, column] & (past.age < TUNING_BATCHES)
+    return tune(config, past.task, past.target[rows], past.outputs[rows, column])
+
+
+def tune(config: Config, task: Task, target: np.ndarray, outputs: np.ndarray) -> float:
+    """Return the best threshold for the configured decision on rows nobody had learned; 0.5 where there is none."""
+    if task is not Task.BINARY or outputs.shape[1] != 2 or not len(target):
+        return 0.5
+    costs = config.training.costs
+    return tune_threshold(target, outputs[:, 1], config.training.decision, costs.false_positive, costs.false_negative)
+
+
+def save_version(
+    state: State, before: Generation, contender: Contender, done: Trained, ground: Ground, numbers: Iterator[int]
+) -> Version:
+    """Store a trained model and return its version; a newcomer keeps the name it entered with."""
+    manifest, size = save_model(state.files, done.model)
+    parent, candidate = contender.parent, contender.candidate
+    number = next(numbers) if parent else int(contender.name.rpartition("-")[2])
+    version_id = name_version(candidate.family, number)
+    learned = ground.rows.last(candidate.window)
+    continued = parent if done.origin is Origin.UPDATE else None
+    return Version(
+        id=version_id,
+        number=number,
+        line=contender.line,
+        parent=parent.id if parent else None,
+        generation=before.number + 1,
+        family=candidate.family,
+        variant=candidate.variant,
+        params=candidate.params,
+        window=candidate.window,
+        masked=candidate.masked,
+        guarded=candidate.guarded,
+        origin=done.origin.value,
+        updates=done.updates,
+        first_batch=continued.first_batch if continued else learned.first_batch,
+        last_batch=learned.last_batch,
+        rows=continued.rows + len(ground.rows.last(1)) if continued else len(learned),
+        threshold=done.model.threshold,
+        manifest=manifest,
+        bytes=size,
+        fit_seconds=done.fit_seconds,
+    )
+
+
+def save_blends(
+    config: Config,
+    state: State,
+    before: Generation,
+    singles: Sequence[Version],
+    records: Sequence[Record],
+    numbers: Iterator[int],
+) -> list[Version]:
+    """Fit the two blends on all records, store them and return their versions; one version alone makes no blend."""
+    if len(singles) < 2:
+        return []
+    past = stack_records(records, [version.line for version in singles])
+    saved = []
+    for variant, weights in fit_blends(past, config.seed).items():
+        parent = next((one for one in before.blends if one.variant == variant), None)
+        number = next(numbers)
+        version_id = name_version(BLEND_FAMILY, number)
+        members = {version: float(share) for version, share in zip(range(len(singles)), weights, strict=True) if share}
+        by_version = {singles[position].id: share for position, share in members.items()}
+        manifest, size = save_weights(state.files, by_version)
+        used = [singles[position] for position in members]
+        saved.append(
+            Version(
+                id=version_id,
+                number=number,
+                line=parent.line if parent else version_id,
+                parent=parent.id if parent else None,
+                generation=before.number + 1,
+                family=BLEND_FAMILY,
+                variant=variant,
+                params={"weights": by_version},
+                window=None,
+                masked=False,
+                guarded=False,
+                origin=Origin.BLEND.value,
+                updates=0,
+                first_batch=min(version.first_batch for version in used),
+                last_batch=max(version.last_batch for version in used),
+                rows=max(version.rows for version in used),
+                threshold=tune(config, past.task, past.target[past.clean], past.mix(weights)[past.clean]),
+                manifest=manifest,
+                bytes=size,
+                fit_seconds=0.0,
+            )
+        )
+    return saved

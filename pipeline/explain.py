@@ -1,0 +1,114 @@
+"""Explaining a decision: what served a request and why, in a sentence and a table, and recomputed to be sure."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import sqlalchemy as sa
+
+from common.config import Config
+from common.database import read_rows
+from common.errors import StateError
+from common.state import State, open_state
+from meta.flags import RowKind
+from meta.plan import Plan, name_kind
+from meta.profile import Profile
+from meta.store import load_stored_selector
+from meta.tables import decisions_table, regrets_table
+from pipeline.inference import name_weights
+from registry.generations import Generation, load_generation
+
+SHOWN_METAFEATURES = ("missing_share", "out_of_range_share", "unseen_share", "drifting_columns", "distance")
+TOLERANCE = 1e-9
+
+
+def explain(config: Config, decision_id: str) -> str:
+    """Return the explanation of a decision, named by its id or the beginning of it.
+
+    The plan is computed again from the stored profile by the selector of the generation that decided. Raises StateError
+    where there is no such decision, or where the same numbers do not come out again.
+    """
+    with open_state(config) as state:
+        decision = find_decision(state, decision_id)
+        generation = load_generation(state, decision["generation"])
+        selector = load_stored_selector(state, generation).selector
+        plan = selector.plan(Profile.from_json(decision["profile"]), decision["mode"])
+        check_same(decision, generation, plan)
+        query = sa.select(regrets_table).where(regrets_table.c.decision == decision["id"])
+        return describe(decision, generation, plan, read_rows(state.engine, query))
+
+
+def find_decision(state: State, decision_id: str) -> dict[str, Any]:
+    """Return the one decision whose id begins so."""
+    query = sa.select(decisions_table).where(decisions_table.c.id.startswith(decision_id, autoescape=True)).limit(2)
+    found = read_rows(state.engine, query)
+    if len(found) == 1:
+        return found[0]
+    newest = sa.select(decisions_table.c.id).order_by(decisions_table.c.created_at.desc()).limit(3)
+    known = ", ".join(row["id"] for row in read_rows(state.engine, newest)) or "none yet"
+    problem = "Several decisions begin" if found else "No decision begins"
+    raise StateError(f"{problem} with '{decision_id}'; the newest ones are: {known}.")
+
+
+def check_same(decision: Mapping[str, Any], generation: Generation, plan: Plan) -> None:
+    """Raise StateError unless the plan computed again has the recorded numbers."""
+    ids = {version.line: version.id for version in generation.versions}
+    again = name_weights(plan.weights, ids)
+    for kind, weights in decision["weights"].items():
+        if set(weights) != set(again[kind]) or any(abs(weights[v] - again[kind][v]) > TOLERANCE for v in weights):
+            raise StateError(
+                f"Decision '{decision['id']}' was {weights} for {kind} rows and comes out as {again[kind]} now; "
+                "the state or the installed libraries were changed since."
+            )
+    if {name: decision["expected"][name] for name in asdict(plan.expected)} != asdict(plan.expected):
+        raise StateError(f"Decision '{decision['id']}' expected another loss than comes out now; restore the state.")
+
+
+def describe(decision: Mapping[str, Any], generation: Generation, plan: Plan, regrets: list[dict[str, Any]]) -> str:
+    """Return the sentence and the tables."""
+    counts = dict(zip(map(name_kind, RowKind), decision["profile"]["counts"], strict=True))
+    rows = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+    lines = [
+        f"Request '{decision['request']}' of {decision['rows']} rows ({rows}) was served by generation "
+        f"{decision['generation']} with {decision['version']} leading: {decision['reason']}; {plan.alarm.describe()}.",
+        "",
+        *_table(["rows", "version", "weight", "family", "treatment", *plan.choosers], _weight_rows(generation, plan)),
+        "",
+        f"champion       {decision['champion']}",
+        f"expected loss  {_describe_expected(decision['expected'])}",
+        *(f"{name:<14} {decision['profile']['metafeatures'][name]:.4g}" for name in SHOWN_METAFEATURES),
+        *(f"failed         {version}: {error}" for version, error in decision["failures"].items()),
+    ]
+    for regret in regrets:
+        best = "unknown" if regret["single_best"] is None else f"{regret['single_best']:.4g}"
+        lines.append(
+            f"labels         batch {regret['batch']} brought {regret['rows']}: loss {regret['served']:.4g}, champion "
+            f"{regret['champion']:.4g}, single best so far {best}, oracle {regret['oracle']:.4g}"
+        )
+    return "\n".join([*lines, "recomputed     the same numbers"])
+
+
+def _weight_rows(generation: Generation, plan: Plan) -> list[list[str]]:
+    versions = {version.line: version for version in generation.versions}
+    rows = []
+    for kind in RowKind:
+        for line, weight in sorted(plan.weights[kind].items(), key=lambda one: -one[1]):
+            version = versions[line]
+            treatment = ", ".join(version.candidate.treatment) or "all rows"
+            asked = [f"{by_kind[kind].get(line, 0.0):.3f}" for by_kind in plan.choosers.values()]
+            rows.append([name_kind(kind), version.id, f"{weight:.3f}", version.family, treatment, *asked])
+    return rows
+
+
+def _describe_expected(expected: Mapping[str, float | None]) -> str:
+    if expected["loss"] is None:
+        return "unknown until a labelled batch has graded the selector"
+    if expected["lower"] is None or expected["upper"] is None:
+        return f"{expected['loss']:.4g} (too few graded batches for an interval)"
+    return f"{expected['loss']:.4g}, nine times of ten between {expected['lower']:.4g} and {expected['upper']:.4g}"
+
+
+def _table(header: list[str], rows: list[list[str]]) -> list[str]:
+    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in [header, ["-" * width for width in widths], *rows]]  # fmt: skip

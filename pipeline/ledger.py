@@ -1,0 +1,147 @@
+"""The regret ledger: once labels of a served request arrive, what its answer cost beside the other lines'.
+
+Rows find their labels by their inputs: at inference a digest of each row's inputs is kept with its answer, and an
+update looks for the same inputs among its labelled rows. Inputs that occur twice tell nothing and are left out.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+
+from common.config import Config
+from common.database import read_rows
+from common.metrics import compute_row_losses
+from common.records import LabelledBatch
+from common.schema import Schema
+from common.state import State
+from common.task import Task
+from meta.records import predict_outputs
+from meta.tables import decisions_table, regrets_table
+from model_zoo.arrays import dump_arrays, load_arrays
+from model_zoo.model import align_classes
+from pipeline.preparation.features import engineer_features
+from registry.generations import load_generation
+from registry.versions import load_model
+
+log = logging.getLogger(__name__)
+
+NEWEST_DECISIONS = 200
+"""Requests whose labels an update still looks for."""
+
+
+def compute_keys(inputs: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
+    """Return a digest (n_rows,) uint64 of each row's cells in some columns of typed, cleaned inputs."""
+    table = inputs[list(columns)]
+    return pd.util.hash_pandas_object(table.astype(dict.fromkeys(_text(table), "object")), index=False).to_numpy()
+
+
+def _text(table: pd.DataFrame) -> list[str]:
+    return [str(name) for name in table if pd.api.types.is_string_dtype(table[name])]
+
+
+def save_answered_rows(
+    state: State, inputs: pd.DataFrame, columns: Sequence[str], outputs: np.ndarray, most: int
+) -> str | None:
+    """Store digests and answers of at most ``most`` rows, evenly spread, and return the file's name."""
+    if not most or not columns:
+        return None
+    rows = np.linspace(0, len(inputs) - 1, min(most, len(inputs))).astype(int)
+    arrays = {"keys": compute_keys(inputs.iloc[rows], columns), "outputs": outputs[rows].astype(np.float32)}
+    return state.files.save(dump_arrays(**arrays), ".npz")
+
+
+def settle_requests(config: Config, state: State, schema: Schema, batch: LabelledBatch) -> list[dict[str, Any]]:
+    """Return the rows of the regrets table for every served request that this batch brings labels of."""
+    newest = (
+        sa.select(decisions_table)
+        .where(decisions_table.c.rows_file.is_not(None))
+        .order_by(decisions_table.c.created_at.desc(), decisions_table.c.id)
+        .limit(NEWEST_DECISIONS)
+    )
+    decisions = read_rows(state.engine, newest)
+    ledger = read_rows(state.engine, sa.select(regrets_table)) if decisions else []
+    keys_of: dict[tuple[str, ...], np.ndarray] = {}
+    settled: list[dict[str, Any]] = []
+    for decision in reversed(decisions):
+        columns = tuple(decision["key_columns"])
+        if columns not in keys_of:
+            keys_of[columns] = compute_keys(batch.inputs, columns)
+        answered = load_arrays(state.files.load(decision["rows_file"]))
+        in_batch, in_request = match_unique(keys_of[columns], answered["keys"])
+        if len(in_batch):
+            regret = compute_regret(config, state, schema, decision, batch, in_batch, answered["outputs"][in_request])
+            settled.append(regret | {"single_best": find_single_best([*ledger, *settled], regret)})
+    if settled:
+        log.info("batch %d brought labels of %d served requests", batch.number, len(settled))
+    return settled
+
+
+def match_unique(left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the positions in both of keys that occur exactly once in each.
+
+    >>> match_unique(np.array([5, 7, 7, 9]), np.array([9, 7, 5]))
+    (array([0, 3]), array([2, 0]))
+    """
+    once = [keys[counts == 1] for keys, counts in (np.unique(side, return_counts=True) for side in (left, right))]
+    _, first, second = np.intersect1d(left, right, return_indices=True)
+    keep = np.isin(left[first], once[0]) & np.isin(left[first], once[1])
+    return first[keep], second[keep]
+
+
+def compute_regret(
+    config: Config,
+    state: State,
+    schema: Schema,
+    decision: Mapping[str, Any],
+    batch: LabelledBatch,
+    rows: np.ndarray,
+    served: np.ndarray,
+) -> dict[str, Any]:
+    """Return the losses on matched rows of what served and of every version that was active then."""
+    generation = load_generation(state, decision["generation"])
+    assert generation.schema is not None
+    features = engineer_features(batch.inputs.iloc[rows].reset_index(drop=True), schema, config.features)
+    target, task = batch.target[rows], schema.task
+    if task.is_classification:
+        served = align_classes(served, generation.schema.classes, schema.classes)
+    losses = {}
+    for version in generation.versions:
+        try:
+            outputs = predict_outputs(load_model(state.files, version), features, schema.classes)
+        except Exception as error:  # a version may fail in any library; the ledger goes on without it
+            log.warning("version %s has no regret of request %s: %s", version.id, decision["id"], error)
+            continue
+        losses[version.line] = _mean_loss(task, target, outputs)
+    champion = next((version.line for version in generation.versions if version.id == decision["champion"]), "")
+    own = _mean_loss(task, target, served)
+    return {
+        "decision": decision["id"],
+        "batch": batch.number,
+        "rows": len(rows),
+        "served": own,
+        "champion": losses.get(champion, own),
+        "oracle": min(losses.values(), default=own),
+        "losses": losses,
+    }
+
+
+def find_single_best(ledger: Sequence[Mapping[str, Any]], regret: Mapping[str, Any]) -> float | None:
+    """Return this request's loss of the line that is best over all labelled requests so far, this one included.
+
+    Lines are compared with the champion on the requests that they have a loss of.
+    """
+    apart: dict[str, list[tuple[float, int]]] = {}
+    for entry in [*ledger, regret]:
+        for line, loss in entry["losses"].items():
+            apart.setdefault(line, []).append((loss - entry["champion"], entry["rows"]))
+    means = {line: float(np.average([loss for loss, _ in known], weights=[rows for _, rows in known]))
+             for line, known in apart.items() if line in regret["losses"]}  # fmt: skip
+    return regret["losses"][min(means, key=lambda line: means[line])] if means else None
+
+
+def _mean_loss(task: Task, target: np.ndarray, outputs: np.ndarray) -> float:
+    return float(compute_row_losses(task, target, outputs if task.is_classification else outputs[:, 0]).mean())

@@ -1,0 +1,169 @@
+"""Proving: what active versions, blends and the plan are worth on a batch that none of them has learned."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from common.config import Config
+from common.database import read_rows
+from common.records import LabelledBatch
+from common.schema import Schema
+from common.state import State
+from meta.grades import Grade
+from meta.grading import answer_record, grade_selector
+from meta.past import Past, stack_records
+from meta.records import Record, RecordRows, make_rows, predict_outputs
+from meta.store import PLAN_LINE, load_stored_selector, record_row
+from meta.tables import record_rows_table
+from model_zoo.model import Model
+from model_zoo.reference import InputReference, fit_input_reference
+from pipeline.preparation.features import engineer_features
+from pipeline.training.contenders import BACKFILLED, Ground, RecordSheet
+from pipeline.validation.prequential import Score, score_predictions, score_prequentially
+from registry.generations import Generation
+
+log = logging.getLogger(__name__)
+
+LateOutputs = Mapping[int, Mapping[str, np.ndarray]]
+"""What newcomers predicted out of fold: by batch and line."""
+
+PREQUENTIAL, OUT_OF_FOLD = "prequential", "out-of-fold"
+
+
+def make_sheet(
+    config: Config, state: State, before: Generation, schema: Schema, window: Sequence[LabelledBatch]
+) -> RecordSheet:
+    """Return the record rows of the newest batch: all of it, or of the very first one its second half."""
+    newest = window[-1]
+    if before.selector:
+        return build_sheet(config, schema, newest, 0, load_stored_selector(state, before).reference)
+    half = len(newest) // 2
+    features = engineer_features(newest.inputs, schema, config.features)
+    return build_sheet(config, schema, newest, half, fit_input_reference(features.iloc[: max(1, half)]))
+
+
+def build_sheet(
+    config: Config, schema: Schema, batch: LabelledBatch, first_row: int, reference: InputReference
+) -> RecordSheet:
+    """Return the record rows of a batch; built again later, they are the same rows."""
+    features = engineer_features(batch.inputs, schema, config.features).iloc[first_row:]
+    rows, damaged = make_rows(
+        batch.number, features, batch.target[first_row:], schema.task, schema.classes, reference, config.seed
+    )
+    return RecordSheet(rows, damaged, first_row, len(features))
+
+
+def rebuild_sheets(config: Config, state: State, schema: Schema, window: Sequence[LabelledBatch]) -> list[RecordSheet]:
+    """Return the sheets of the batches just before the newest, for newcomers to predict.
+
+    Their flags are those of the stored record, so what is normal need not be known here.
+    """
+    first_rows = load_first_rows(state)
+    wanted = [batch for batch in window[-BACKFILLED:-1] if batch.number in first_rows]
+    nothing = InputReference({}, {})
+    return [build_sheet(config, schema, batch, first_rows[batch.number], nothing) for batch in wanted]
+
+
+def answer_sheet(before: Generation, models: Mapping[str, Model], sheet: RecordSheet) -> Record:
+    """Return what every active version and blend predicts for rows that none learned; one that fails is left out."""
+    outputs: dict[str, np.ndarray] = {}
+    for line, model in models.items():
+        try:
+            outputs[line] = predict_outputs(model, sheet.features, sheet.rows.classes)
+        except Exception as error:  # a version may fail in any library: it has no record of this batch then
+            log.warning("the line %s could not predict batch %d: %s", line, sheet.rows.batch, error)
+    lines = {version.id: version.line for version in before.versions}
+    blended = {}
+    for blend in before.blends:
+        weights = {lines[version]: share for version, share in blend.params["weights"].items()
+                   if lines.get(version) in outputs}  # fmt: skip
+        if weights:
+            total = sum(weights.values())
+            blended[blend.line] = sum(outputs[line] * (share / total) for line, share in weights.items())
+    return Record(sheet.rows, {**outputs, **blended})
+
+
+def score_batch(before: Generation, models: Mapping[str, Model], record: Record, ground: Ground) -> list[Score]:
+    """Return the prequential scores of every active version on the whole newest batch."""
+    newest = ground.rows.last(1)
+    sound = {version.id: models[version.line] for version in before.versions if version.line in record.predicted}
+    return score_prequentially(sound, newest.features, newest.target, ground.task, ground.classes)
+
+
+def score_newcomers(generation: Generation, before: Generation, record: Record, late: LateOutputs) -> list[Score]:
+    """Return the scores, out of fold, of versions that are new lines, on the clean rows of the newest record."""
+    lines = {version.line for version in before.versions}
+    rows, outputs = record.rows, late.get(record.rows.batch, {})
+    return [
+        score_predictions(version.id, "out-of-fold", rows.task, rows.target[rows.clean],
+                          _as_predicted(rows, outputs[version.line][rows.clean]), version.threshold)
+        for version in generation.versions
+        if version.line not in lines and version.line in outputs
+    ]  # fmt: skip
+
+
+def _as_predicted(rows: RecordRows, outputs: np.ndarray) -> np.ndarray:
+    return outputs if rows.task.is_classification else outputs[:, 0]
+
+
+def grade_plan(state: State, before: Generation, record: Record) -> tuple[list[Grade], np.ndarray | None]:
+    """Grade the selector of before this batch on it; return also what its plan answers to the record's rows."""
+    if not before.selector or not any(version.line in record.predicted for version in before.versions):
+        return [], None
+    selector = load_stored_selector(state, before).selector
+    return grade_selector(selector, record), answer_record(selector, record)
+
+
+def load_first_rows(state: State) -> dict[int, int]:
+    """Return the first row of each batch that its record covers."""
+    query = sa.select(record_rows_table.c.batch, record_rows_table.c.first_row)
+    return {row["batch"]: row["first_row"] for row in read_rows(state.engine, query)}
+
+
+def join_records(stored: list[Record], newest: Record, late: LateOutputs) -> list[Record]:
+    """Return all records, oldest first, with the ``late`` predictions of newcomers by batch and line."""
+    return [record.with_lines(late.get(record.rows.batch, {})) for record in [*stored, newest]]
+
+
+def list_records(
+    state: State,
+    generation: Generation,
+    before: Generation,
+    record: Record,
+    records: Sequence[Record],
+    late: LateOutputs,
+    plan_outputs: np.ndarray | None,
+) -> list[dict[str, Any]]:
+    """Return the rows of the records table: the newest batch by every line, and what active newcomers add to it.
+
+    A newcomer that did not become active is forgotten.
+    """
+    served = {version.line: version.id for version in (*before.versions, *before.blends)}
+    by_batch = {one.rows.batch: one for one in records}
+    active = {version.line: version.id for version in generation.versions}
+    found = [
+        (record.rows.batch, line, served[line], PREQUENTIAL, outputs)
+        for line, outputs in record.predicted.items()
+        if line in served
+    ]
+    if plan_outputs is not None:
+        found.append((record.rows.batch, PLAN_LINE, PLAN_LINE, PREQUENTIAL, plan_outputs))
+    found += [
+        (batch, line, active[line], OUT_OF_FOLD, outputs)
+        for batch, by_line in late.items()
+        for line, outputs in by_line.items()
+        if line in active and line not in served
+    ]
+    return [
+        record_row(state.files, by_batch[batch].rows, line, version, origin, outputs,
+                   _compute_losses(by_batch[batch], outputs))
+        for batch, line, version, origin, outputs in found
+    ]  # fmt: skip
+
+
+def _compute_losses(record: Record, outputs: np.ndarray) -> np.ndarray:
+    past: Past = stack_records([Record(record.rows, {PLAN_LINE: outputs})], [PLAN_LINE])
+    return past.losses[:, 0] * past.scale

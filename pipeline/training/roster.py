@@ -1,0 +1,60 @@
+"""The standing lines: what a registry always holds, so that there is something to choose from.
+
+Windows differ first (what is best changes with drift), robustness second (damaged requests), algorithms third. On seven
+real streams a registry without short windows lost 2.7 % on clean requests, one without masked and guarded models 4 to
+9 % on damaged ones, one without other algorithms nearly nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from common.task import Task
+from model_zoo import get_family
+from model_zoo.candidate import Candidate
+from registry.contender import FALLBACK_FAMILY
+
+SHORT_WINDOW = 3
+SMALL_TREES = {"rounds": 100, "num_leaves": 7, "learning_rate": 0.1}
+
+
+def standing_candidates(families: Sequence[str], variants: Sequence[str], task: Task) -> list[Candidate]:
+    """Return the candidates of the standing lines among the families and variants that are searched.
+
+    The prior is always there. A family whose own variants are not searched takes the first it can use.
+    """
+    allowed = [*families, FALLBACK_FAMILY]
+    roster: list[Candidate] = []
+    for family in dict.fromkeys(allowed):
+        known = get_family(family)
+        if task in known.tasks:
+            variant = next((name for name in known.variants if name in variants), known.variants[0])
+            roster += _vary(Candidate(family, variant, known.default_params(task)))
+    return roster
+
+
+def _vary(plain: Candidate) -> list[Candidate]:
+    """Return the treatments in which a family is worth its cost."""
+    short = replace(plain, window=SHORT_WINDOW)
+    robust = replace(plain, masked=True, guarded=True)
+    match plain.family:
+        case "lightgbm":
+            small = replace(plain, params={**plain.params, **SMALL_TREES})
+            return [
+                plain,
+                short,
+                replace(plain, window=1),
+                robust,
+                replace(robust, window=SHORT_WINDOW),
+                small,
+                replace(small, window=SHORT_WINDOW),
+                replace(small, masked=True, guarded=True),
+            ]
+        case "linear":
+            return [plain, replace(short, guarded=True)]
+        case "extra_trees":
+            return [robust, short, replace(robust, window=SHORT_WINDOW)]
+        case "knn":
+            return [replace(plain, guarded=True)]
+        case _ if plain.family == FALLBACK_FAMILY:
+            return [plain, short]
+    return []

@@ -1,6 +1,6 @@
 """What selection is worth: real updates over real streams, and requests between them whose labels are held back.
 
-python benchmarks/selection.py [--data ../shared/data] [--batches 24] [--streams configs/elec2.yaml ...]
+python benchmarks/selection.py [--data ../shared/data] [--batches 20] [--streams configs/elec2.yaml ...]
                                [--rows observations.jsonl] [--write docs/selection.md]
 
 Each stream is cut into equal batches and learned by ``update`` as a user runs it, with one frozen configuration. Before
@@ -52,7 +52,7 @@ from registry.generations import Generation, load_generation  # noqa: E402
 from registry.versions import load_model  # noqa: E402
 
 STREAMS = ("elec2", "bank", "hotel", "pm25", "aus_motor")
-BATCHES, WARM_UP = 24, 6
+BATCHES, WARM_UP = 20, 5
 COST_ROWS = (1_000, 100_000)
 TRUSTED = Trust(reasons={CLEAN_GROUP: "", DAMAGED_GROUP: ""})
 

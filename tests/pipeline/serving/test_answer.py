@@ -1,4 +1,4 @@
-"""Every row is answered by its route, or by the next version where one fails."""
+"""Every row is answered by its plan; members that fail drop out, and the rest is reweighted."""
 
 from types import SimpleNamespace
 
@@ -9,52 +9,98 @@ import pytest
 from common.errors import SwitchyardError
 from common.schema import Schema
 from common.task import Task
-from pipeline.serving.answer import add_answer, answer_request, plan_routes
+from meta.alarm import Alarm
+from meta.plan import Expectation, Plan
+from pipeline.serving.answer import add_answer, answer_request
 
 SCHEMA = Schema(time="t", target="y", task=Task.BINARY, classes=("no", "yes"), numeric=("a",))
 FEATURES = pd.DataFrame({"a": [1.0, 2.0, 3.0, 4.0]})
-VERSIONS = {name: SimpleNamespace(id=f"{name}-0001", line=name) for name in ("good", "sturdy", "broken", "nan")}
+KINDS = np.array([0, 1, 0, 2])
+SHARES = {"good": 0.9, "sturdy": 0.2, "nan": np.nan}
+VERSIONS = {name: SimpleNamespace(id=f"{name}-0001", line=name) for name in (*SHARES, "broken")}
 
 
 def load(version):
-    share = {"good": 0.9, "sturdy": 0.2, "nan": np.nan}.get(version.line)
-    if share is None:
+    if version.line not in SHARES:
         raise ValueError("damaged file")
+    share = SHARES[version.line]
 
     def predict(features):
         return np.tile([1 - share, share], (len(features), 1))
 
-    return SimpleNamespace(predict=predict, classes=SCHEMA.classes, threshold=0.5)
+    return SimpleNamespace(predict=predict, classes=SCHEMA.classes, threshold=0.5, task=Task.BINARY)
 
 
-def answer(chosen, resorts, sparse=(), anomalous=()):
-    masks = [np.isin(np.arange(4), positions) for positions in (sparse, anomalous)]
-    routes = plan_routes(4, chosen, "champion", {"sparse": "sturdy", "anomalous": "sturdy"}, *masks)
-    return answer_request(FEATURES, routes, VERSIONS, resorts, load, SCHEMA)
+def make_plan(*weights):
+    return Plan(
+        weights=weights,
+        reasons=("selected", "fallback:sparse", "fallback:anomalous"),
+        leading="good",
+        why="",
+        alarm=Alarm(),
+        champion="good",
+        choosers={},
+        expected=Expectation(),
+    )
 
 
-def test_rows_go_their_routes():
-    answered = answer("good", [], sparse=[1], anomalous=[1, 3])
-    assert answered.reasons.tolist() == ["champion", "fallback:sparse", "champion", "fallback:anomalous"]
+def answer(*weights, resorts=(), threshold=0.5):
+    return answer_request(FEATURES, KINDS, make_plan(*weights), VERSIONS, resorts, load, SCHEMA, threshold)
+
+
+def test_rows_of_each_kind_get_their_own_mixture():
+    answered = answer({"good": 1.0}, {"sturdy": 1.0}, {"good": 0.25, "sturdy": 0.75})
+    assert answered.outputs[:, 1] == pytest.approx([0.9, 0.2, 0.9, 0.25 * 0.9 + 0.75 * 0.2])
     assert answered.versions.tolist() == ["good-0001", "sturdy-0001", "good-0001", "sturdy-0001"]
-    assert answered.predicted[:, 1].tolist() == [0.9, 0.2, 0.9, 0.2]
+    assert answered.reasons.tolist() == ["selected", "fallback:sparse", "selected", "fallback:anomalous"]
+    assert not answered.failures
 
 
-@pytest.mark.parametrize("chosen", ["broken", "nan"])
-def test_a_version_that_fails_hands_its_rows_on(chosen):
-    answered = answer(chosen, [chosen, "sturdy"])
-    assert set(answered.reasons) == {"fallback:error"}
-    assert set(answered.versions) == {"sturdy-0001"}
+def test_a_mixture_is_decided_at_its_own_threshold():
+    mixed = {"good": 0.5, "sturdy": 0.5}
+    assert answer(mixed, mixed, mixed, threshold=0.56).decided.tolist() == [0, 0, 0, 0]
+    assert answer(mixed, mixed, mixed, threshold=0.54).decided.tolist() == [1, 1, 1, 1]
+    assert answer({"good": 1.0}, mixed, mixed, threshold=0.56).decided.tolist() == [1, 0, 1, 0]
+
+
+@pytest.mark.parametrize("failing", ["broken", "nan"])
+def test_a_member_that_fails_drops_out_and_the_rest_is_reweighted(failing):
+    mixed = {"good": 0.3, failing: 0.6, "sturdy": 0.1}
+    answered = answer(mixed, mixed, mixed)
+    assert answered.outputs[:, 1] == pytest.approx(0.75 * 0.9 + 0.25 * 0.2)
+    assert list(answered.failures) == [f"{failing}-0001"]
+    assert set(answered.versions) == {"good-0001"}
+    assert "fallback:error" not in answered.reasons
+
+
+def test_rows_that_lose_all_members_go_to_a_last_resort():
+    answered = answer({"broken": 1.0}, {"good": 1.0}, {"broken": 0.5, "nan": 0.5}, resorts=["broken", "sturdy"])
+    assert answered.reasons.tolist() == ["fallback:error", "fallback:sparse", "fallback:error", "fallback:error"]
+    assert answered.versions.tolist() == ["sturdy-0001", "good-0001", "sturdy-0001", "sturdy-0001"]
+    assert answered.count_served()["sturdy-0001/fallback:error"] == 3
 
 
 def test_where_all_fail_the_user_is_told():
-    with pytest.raises(SwitchyardError, match="no version could answer"):
-        answer("broken", ["broken"])
+    with pytest.raises(SwitchyardError, match="no version could answer 4 rows"):
+        answer(*[{"broken": 1.0}] * 3, resorts=["broken", "nan"])
+
+
+def test_a_regression_is_mixed_as_numbers():
+    schema = Schema(time="t", target="y", task=Task.REGRESSION, numeric=("a",))
+
+    def load_number(version):
+        number = {"good": 10.0, "sturdy": 20.0}[version.line]
+        return SimpleNamespace(predict=lambda table: np.full(len(table), number), task=Task.REGRESSION, threshold=0.5)
+
+    plan = make_plan(*[{"good": 0.5, "sturdy": 0.5}] * 3)
+    answered = answer_request(FEATURES, KINDS, plan, VERSIONS, [], load_number, schema, 0.5)
+    assert answered.decided.tolist() == [15.0] * 4
+    assert list(add_answer(FEATURES, answered, schema)) == ["a", "predict", "predict_model", "predict_reason"]
 
 
 def test_the_answer_stands_behind_the_request():
     request = pd.DataFrame({"code": ["08", "07", "06", "05"], "predict": 0})
-    table = add_answer(request, answer("good", []), SCHEMA)
+    table = add_answer(request, answer(*[{"good": 1.0}] * 3), SCHEMA)
     assert list(table) == ["code", "predict", "predict_proba", "predict_model", "predict_reason"]
     assert table["code"].tolist() == ["08", "07", "06", "05"]
     assert set(table["predict"]) == {"yes"}

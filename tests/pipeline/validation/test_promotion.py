@@ -1,71 +1,80 @@
-"""Promotion with contenders whose losses are known."""
+"""Promotion by records that are known."""
 
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from common.comparison import Outcome, compare_losses
+from common.task import Task
+from meta.past import Past
 from model_zoo.candidate import Candidate
 from pipeline.validation.promotion import promote
 from registry.contender import Contender, Origin
 
-ROWS = 240
+ROWS, BATCHES = 120, 3
 
 
-def enter(name, loss, origin=Origin.SEARCH, line=None, family="linear", seed=0):
-    noise = np.random.default_rng(seed).normal(0, 0.05, ROWS)
-    model = SimpleNamespace(candidate=Candidate(family, "onehot", {"l2_penalty": float(len(name) + loss)}))
+def enter(name, line=None, family="linear"):
     parent = SimpleNamespace(id=line, line=line) if line else None
-    return Contender(name, origin, model, parent, np.zeros(ROWS), loss + noise, 0, 0.0)
+    return Contender(name, Origin.SEARCH, Candidate(family, "onehot", {"name": name}), parent, {})
 
 
-def decide(kept=(), refreshed=(), newcomers=(), champion=None, max_active=8, records=None):
-    return promote(kept, refreshed, newcomers, champion, records or {}, 0.9, max_active)
-
-
-def test_the_first_champion_has_the_lowest_loss():
-    outcome = decide(newcomers=[enter("a", 1.0), enter("bb", 0.5), enter("prior", 2.0, family="prior")])
-    assert outcome.champion.name == "bb"
-    assert {one.name for one in outcome.active} == {"a", "bb", "prior"}
-
-
-def test_a_challenger_must_be_better_beyond_the_interval():
-    kept, refreshed = [enter("old", 1.0, Origin.KEPT, "x-1")], [enter("old new", 1.0, Origin.REFIT, "x-1")]
-    luck = enter("luck", 0.999, seed=5)
-    assert decide(kept, refreshed, [luck], "x-1").champion.name == "old new"
-    clear = enter("clear", 0.8, seed=5)
-    outcome = decide(kept, refreshed, [clear], "x-1")
-    assert outcome.champion.name == "clear"
-    assert "240 later rows" in outcome.reason
-
-
-def test_a_refreshed_model_that_is_worse_does_not_replace_the_kept_one():
-    kept, refreshed = [enter("old", 1.0, Origin.KEPT, "x-1")], [enter("worse", 1.4, Origin.UPDATE, "x-1")]
-    assert decide(kept, refreshed, [], "x-1").champion.name == "old"
-
-
-def test_newcomers_worse_than_the_prior_stay_out_and_the_prior_stays_in():
-    prior = enter("prior", 1.0, family="prior")
-    outcome = decide(newcomers=[enter("a", 0.5), enter("bad", 1.2), prior, *(enter(f"n{i}", 0.6) for i in range(2))],
-                     max_active=3)  # fmt: skip
-    names = {one.name for one in outcome.active}
-    assert "bad" not in names
-    assert {"a", "prior"} <= names
-    assert len(names) == 3
-
-
-def test_lines_that_leave_are_retired_with_a_reason():
-    kept = [enter(f"v{i}", 0.5 + i / 10, Origin.KEPT, f"v-{i}", seed=i) for i in range(4)]
-    refreshed = [enter(f"v{i} refit", 0.5 + i / 10, Origin.REFIT, f"v-{i}", seed=i) for i in range(4)]
-    outcome = decide(kept, refreshed, [], "v-0", max_active=2)
-    assert {event.version for event in outcome.retired} == {"v-2", "v-3"}
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_the_interval_holds_the_true_difference_most_of_the_time(seed):
+def remember(*losses, damaged=None, seed=0):
+    """A regression's past in which each line's root mean square error is as told, on clean and on damaged parts."""
     generator = np.random.default_rng(seed)
-    outcomes = [
-        compare_losses(generator.normal(1, 1, ROWS), generator.normal(1, 1, ROWS), 0.9).outcome for _ in range(200)
+    batch = np.repeat(np.arange(1, BATCHES + 1), 2 * ROWS)
+    part = np.tile(np.repeat([0, 1], ROWS), BATCHES)
+    signs = generator.choice([-1.0, 1.0], len(batch))
+    errors = np.where(part[:, None] == 0, losses, damaged or losses) * signs[:, None]
+    errors = errors * generator.normal(1, 0.1, errors.shape)
+    n_lines = len(losses)
+    known = np.ones(errors.shape, dtype=bool)
+    return Past(Task.REGRESSION, tuple(f"line-{k}" for k in range(n_lines)), errors[:, :, None].astype(np.float32), known,
+                np.zeros(len(batch)), np.zeros(len(batch), dtype=int), np.zeros((len(batch), 9)), batch, part, 1.0)  # fmt: skip
+
+
+def decide(contenders, past, champion=None, standing=(), max_active=8):
+    return promote(contenders, past, standing, champion, 4.0, 0.9, max_active)
+
+
+def test_there_is_a_champion_for_clean_and_one_for_damaged_input():
+    contenders = [enter("a"), enter("b"), enter("prior-1", family="prior")]
+    outcome = decide(contenders, remember(0.5, 0.7, 1.0, damaged=(2.0, 0.8, 1.0)))
+    assert (outcome.champion.name, outcome.damaged_champion.name) == ("a", "b")
+    assert "lowest decayed loss on 3 labelled batches" in outcome.reason
+
+
+def test_the_reason_of_a_change_names_whom_it_replaces():
+    outcome = decide([enter("old", "x-1"), enter("new")], remember(0.9, 0.5), champion="x-1")
+    assert outcome.champion.name == "new"
+    assert "below that of old" in outcome.reason
+    assert [(one.contender, one.incumbent, one.comparison.outcome.value) for one in outcome.judged] == [
+        ("new", "old", "better")
     ]
-    assert 0.1 < sum(outcome is not Outcome.UNDECIDED for outcome in outcomes) / 200 < 0.3
+
+
+def test_standing_lines_and_the_fallback_stay_whatever_their_record():
+    contenders = [enter("a"), enter("stands"), enter("bad"), enter("prior-1", family="prior")]
+    outcome = decide(contenders, remember(0.5, 3.0, 2.0, 1.0), standing={contenders[1].candidate.key})
+    assert [one.name for one in outcome.active] == ["a", "stands", "prior-1"]
+
+
+def test_of_the_others_the_best_records_stay_as_far_as_there_is_room():
+    contenders = [enter(f"v{k}", f"v-{k}") for k in range(4)] + [enter("prior-1", "p-1", family="prior")]
+    outcome = decide(contenders, remember(0.5, 0.8, 0.6, 0.7, 1.0), champion="v-0", max_active=3)
+    assert [one.name for one in outcome.active] == ["v0", "v2", "prior-1"]
+    assert {event.version for event in outcome.retired} == {"v-1", "v-3"}
+    assert all("promotion.max_active" in event.reason for event in outcome.retired)
+
+
+def test_a_line_worse_than_the_fallback_retires_with_that_reason():
+    contenders = [enter("a", "a-1"), enter("bad", "bad-1"), enter("prior-1", "p-1", family="prior")]
+    outcome = decide(contenders, remember(0.5, 1.5, 1.0), champion="a-1")
+    assert [(event.version, "fallback" in event.reason) for event in outcome.retired] == [("bad-1", True)]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0)])
+def test_the_order_of_contenders_changes_nothing(order):
+    names, losses = ("a", "b", "c"), (0.5, 0.6, 0.7)
+    outcome = decide([enter(names[k]) for k in order], remember(*[losses[k] for k in order]))
+    assert outcome.champion.name == "a"

@@ -1,0 +1,116 @@
+"""Newcomers get their record out of fold, and active lines learn on without a look ahead."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from common.task import Task
+from meta.records import make_rows
+from model_zoo.candidate import Candidate
+from model_zoo.reference import fit_input_reference
+from pipeline.training.contenders import BACKFILLED, MAX_UPDATES, Ground, RecordSheet, enter, predict_out_of_fold, train
+from pipeline.training.rows import join_rows
+from registry.contender import Contender, Origin
+
+BATCH_ROWS = 120
+LINEAR = Candidate("linear", "onehot", {"l2_penalty": 1.0})
+KNN = Candidate("knn", "target", {"neighbours": 15, "weighting": "uniform", "max_rows": 5_000})
+
+
+def make_batch(number, flip=False):
+    generator = np.random.default_rng(number)
+    features = pd.DataFrame({
+        "worth": generator.normal(size=BATCH_ROWS),
+        "make": pd.Series(generator.choice(["a", "b"], BATCH_ROWS), dtype="str"),
+    })  # fmt: skip
+    target = (features["worth"] + generator.normal(0, 0.3, BATCH_ROWS) > 0).to_numpy(dtype=float)
+    times = pd.Series(pd.date_range("2020-01-01", periods=BATCH_ROWS, freq="h") + pd.Timedelta(days=10 * number))
+    return number, features, 1 - target if flip else target, times
+
+
+def make_ground(batches, gap="0D"):
+    return Ground(join_rows(batches, 10_000), Task.BINARY, ("0", "1"), 1, 1, gap)
+
+
+def make_sheet(batch, first_row=0):
+    number, features, target, _ = batch
+    covered = features.iloc[first_row:]
+    normal = fit_input_reference(features)
+    rows, damaged = make_rows(number, covered, target[first_row:], Task.BINARY, ("0", "1"), normal, 1)
+    return RecordSheet(rows, damaged, first_row, len(covered))
+
+
+def test_a_record_out_of_fold_does_not_depend_on_its_own_labels_or_later_ones():
+    batches = [make_batch(number) for number in (1, 2, 3)]
+    changed = [batches[0], make_batch(2, flip=True), make_batch(3, flip=True)]
+    sheet = make_sheet(batches[1])
+    honest, again = (predict_out_of_fold(make_ground(rows), LINEAR, sheet) for rows in (batches, changed))
+    np.testing.assert_array_equal(honest, again)
+    reached = predict_out_of_fold(make_ground([make_batch(1, flip=True), *batches[1:]]), LINEAR, sheet)
+    assert not np.allclose(honest, reached)
+
+
+def test_the_first_batch_is_learned_up_to_where_its_record_begins():
+    first = make_batch(1)
+    sheet = make_sheet(first, first_row=60)
+    predicted = predict_out_of_fold(make_ground([first]), LINEAR, sheet)
+    clean = sheet.rows.clean
+    assert ((predicted[clean, 1] > 0.5) == sheet.rows.target[clean]).mean() > 0.8
+    late = (first[0], first[1], np.where(np.arange(BATCH_ROWS) >= 60, 1 - first[2], first[2]), first[3])
+    np.testing.assert_array_equal(predicted, predict_out_of_fold(make_ground([late]), LINEAR, sheet))
+
+
+def test_rows_closer_than_the_delay_of_labels_are_not_learned():
+    batches = [make_batch(1), make_batch(2)]
+    sheet = make_sheet(batches[1])
+    assert predict_out_of_fold(make_ground(batches, "10D"), LINEAR, sheet) is None
+    few = predict_out_of_fold(make_ground(batches, "8D"), LINEAR, sheet)
+    assert few is not None
+    assert not np.allclose(few, predict_out_of_fold(make_ground(batches), LINEAR, sheet))
+
+
+def test_a_newcomer_has_a_record_of_the_newest_batches_on_its_first_day():
+    batches = [make_batch(number) for number in range(1, 7)]
+    newcomer = enter(make_ground(batches), LINEAR, "linear-0009", Origin.SEARCH, [make_sheet(one) for one in batches])
+    assert sorted(newcomer.outputs) == [4, 5, 6][-BACKFILLED:]
+    assert newcomer.line == "linear-0009"
+
+
+def train_known(candidate, updates=0, newest=None):
+    batches = [make_batch(1), make_batch(2)]
+    before = make_ground(batches[:1])
+    model = before.fit(candidate, before.rows)
+    version = SimpleNamespace(family=candidate.family, candidate=candidate, updates=updates, line="l", id="l")
+    contender = Contender("l", Origin.KEPT, candidate, version, {})
+    return train(make_ground([batches[0], newest or batches[1]]), contender, model)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "updates", "origin"),
+    [
+        (KNN, 0, Origin.UPDATE),
+        (KNN, MAX_UPDATES, Origin.REFIT),
+        (Candidate("knn", "target", KNN.params, guarded=True), 0, Origin.REFIT),
+        (Candidate("knn", "target", KNN.params, window=1), 0, Origin.REFIT),
+        (LINEAR, 0, Origin.REFIT),
+    ],
+)
+def test_a_plain_line_is_continued_where_its_family_can_and_others_are_fitted_anew(candidate, updates, origin):
+    trained = train_known(candidate, updates)
+    assert trained.origin is origin
+    assert trained.updates == (updates + 1 if origin is Origin.UPDATE else 0)
+
+
+def test_a_new_feature_makes_a_line_start_anew():
+    number, features, target, times = make_batch(2)
+    assert train_known(KNN, newest=(number, features.assign(late=1.0), target, times)).origin is Origin.REFIT
+
+
+def test_a_window_bounds_what_is_learned():
+    old, new = make_batch(1, flip=True), make_batch(2)
+    ground = make_ground([old, new])
+    windowed = ground.fit(Candidate("linear", "onehot", LINEAR.params, window=1), ground.rows)
+    alone = make_ground([new]).fit(LINEAR, make_ground([new]).rows)
+    np.testing.assert_allclose(windowed.predict(new[1]), alone.predict(new[1]))

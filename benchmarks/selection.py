@@ -107,7 +107,7 @@ def watch_stream(config_path: Path, data: Path, batches: int) -> tuple[list[Obse
                 except NoNewData:
                     break
                 print(f"{stream}: batch {number} learned", file=sys.stderr, flush=True)
-            return observations, measure_cost(config, state, reader, stream)
+            return observations, measure_cost(config, state, stream)
 
 
 def observe(
@@ -180,7 +180,7 @@ def judge_request(
     )
 
 
-def measure_cost(config: Config, state: State, reader: PartReader, stream: str) -> list[Cost]:
+def measure_cost(config: Config, state: State, stream: str) -> list[Cost]:
     """Return what the newest generation's selection costs on rows it has stored, tiled to size."""
     generation = load_generation(state)
     assert generation.schema is not None

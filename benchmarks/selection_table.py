@@ -56,7 +56,8 @@ def _bounds(grid: Mapping[Any, Sequence[Any]], streams: Sequence[str], classes: 
     last = {kind: np.mean([measure(grid[stream, kind], "best on the last batch")[2] for stream in streams])
             for kind in classes}  # fmt: skip
     rows = [
-        ("gap closed, median over streams, at least", [np.median(found[kind][:, 0]) for kind in classes], GAP_MEDIAN, 1),
+        ("gap closed, median over streams, at least",
+         [np.median(found[kind][:, 0]) for kind in classes], GAP_MEDIAN, 1),
         ("gap closed, worst stream, at least", [found[kind][:, 0].min() for kind in classes], GAP_WORST, 1),
         ("loss against the decayed champion, worst stream, %, at most", [found[kind][:, 1].max() for kind in classes],
          LOSS_WORST, -1),
@@ -133,7 +134,7 @@ def _calibration(observations: Sequence[Any], streams: Sequence[str], classes: S
 
 
 def _costs(costs: Sequence[Any]) -> str:
-    lines = ["Flags, profile and weights beside the members' own predictions; the bound is 10 %, and 2 s for a fit.", "",
+    lines = ["Flags, profile and weights beside the members' own predictions: at most 10 %; a fit: at most 2 s.", "",
              "| stream | rows | selection, ms | members, ms | share | fit of the meta layer, s |",
              "|---|---|---|---|---|---|"]  # fmt: skip
     for one in costs:

@@ -6,6 +6,12 @@ import numpy as np
 
 from meta.past import Past
 
+RECALL = 0.3
+"""Weight of an old batch that is exactly like the newest, which itself counts 1."""
+LIKENESS_POWER = 4
+MIN_LINES = 4
+"""With fewer lines a likeness says nothing."""
+
 
 @dataclass(frozen=True)
 class PartLosses:
@@ -37,19 +43,24 @@ def compute_part_losses(past: Past) -> PartLosses:
     return PartLosses(past.batch[first], past.part[first], np.where(past.known[first], means, np.nan))
 
 
-def compute_decayed_records(parts: PartLosses, clean: bool, half_life: float) -> np.ndarray:
+def compute_decayed_records(parts: PartLosses, clean: bool, half_life: float, returning: bool = False) -> np.ndarray:
     """Return the decayed mean loss (n_lines,) of every line, on clean batches or on their damaged copies.
 
-    Each batch counts half as much as the one ``half_life`` batches later. A line is compared with the median line on
-    the very parts it has a record of, so that a newcomer is not judged by whether its few batches were hard ones.
-    Where there is no such part at all, every line's record is 0.
+    Each batch counts half as much as the one ``half_life`` batches later; with ``returning``, old batches that the
+    newest one resembles count again. A line is compared with the median line on the very parts it has a record of, so
+    that a newcomer is not judged by whether its few batches were hard ones. Where there is no such part at all, every
+    line's record is 0.
     """
     chosen = parts.clean == clean
     if not chosen.any():
         return np.zeros(parts.losses.shape[1])
     losses, batch = parts.losses[chosen], parts.batch[chosen]
-    _, position, per_batch = np.unique(batch, return_inverse=True, return_counts=True)
-    weights = 0.5 ** ((parts.batch.max() - batch) / half_life) / per_batch[position]
+    numbers, position, per_batch = np.unique(batch, return_inverse=True, return_counts=True)
+    newest = parts.batch.max()
+    by_batch = 0.5 ** ((newest - numbers) / half_life)
+    if returning:
+        by_batch = by_batch + np.array([recall(parts, number, newest) for number in numbers])
+    weights = (by_batch / per_batch)[position]
     known = np.isfinite(losses)
     level = np.nanmedian(losses, axis=1, keepdims=True)
     apart = np.where(known, losses - level, 0.0)
@@ -57,7 +68,23 @@ def compute_decayed_records(parts: PartLosses, clean: bool, half_life: float) ->
     total = shared.sum(axis=0)
     records = np.divide((apart * shared).sum(axis=0), total, out=np.zeros(len(total)), where=total > 0)
     centre = float(np.average(level[:, 0], weights=weights))
-    return np.where(total > 0, centre + records, np.nan_to_num(centre + records.max()))
+    return np.where(total > 0, centre + records, centre + records.max())
+
+
+def recall(parts: PartLosses, batch: int, newest: int) -> float:
+    """Return the weight that a batch gains because the newest one resembles it: an earlier regime that returns.
+
+    Two batches are alike where the same lines did well and badly on them: the correlation of the lines' losses, to a
+    high power, so that only close likeness counts.
+    """
+    then, now = (parts.losses[parts.clean & (parts.batch == number)] for number in (batch, newest))
+    if not len(then) or not len(now):
+        return 0.0
+    known = np.isfinite(then[0]) & np.isfinite(now[0])
+    if known.sum() < MIN_LINES or not then[0][known].std() or not now[0][known].std():
+        return 0.0
+    likeness = float(np.corrcoef(then[0][known], now[0][known])[0, 1])
+    return RECALL * max(0.0, likeness) ** LIKENESS_POWER
 
 
 def soften(losses: np.ndarray, temperature: float) -> np.ndarray:

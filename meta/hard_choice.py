@@ -23,6 +23,28 @@ MARGINS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Margins that compete, in standard deviations of the trees' votes."""
 NEVER = float("inf")
 MIN_EXAMPLES = 24
+MIN_GRADES = 3
+
+
+@dataclass(frozen=True)
+class Margins:
+    """The margins for requests without an alarm and with one."""
+
+    clean: float = NEVER
+    damaged: float = NEVER
+
+    def of(self, alarmed: bool) -> float:
+        """Return the margin for a request."""
+        return self.damaged if alarmed else self.clean
+
+    def to_json(self) -> dict[str, float | None]:
+        """Return plain JSON types, which know no infinity."""
+        return {name: None if margin == NEVER else margin for name, margin in vars(self).items()}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, float | None]) -> "Margins":
+        """Return the margins that ``to_json`` described."""
+        return cls(**{name: NEVER if margin is None else margin for name, margin in stored.items()})
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,11 +53,10 @@ class HardChooser:
 
     lines: tuple[str, ...]
     forest: "ExtraTreesRegressor | None"
-    margin: float
+    margins: Margins
 
-    def choose(self, metafeatures: Mapping[str, float], champion: str, margin: float | None = None) -> str:
+    def choose(self, metafeatures: Mapping[str, float], champion: str, margin: float) -> str:
         """Return the line to serve with: ``champion`` unless another one is better by the margin."""
-        margin = self.margin if margin is None else margin
         if self.forest is None or margin == NEVER or champion not in self.lines:
             return champion
         described = np.array([[metafeatures[name] for name in METAFEATURES]], dtype=np.float32)
@@ -52,7 +73,7 @@ def fit_hard_chooser(
     losses: np.ndarray,
     age: np.ndarray,
     half_life: float,
-    margin: float,
+    margins: Margins,
     seed: int,
 ) -> HardChooser:
     """Learn from past requests: their metafeatures, the lines' losses (n_examples, n_lines) and age in batches.
@@ -62,23 +83,27 @@ def fit_hard_chooser(
     from sklearn.ensemble import ExtraTreesRegressor
 
     if len(described) < MIN_EXAMPLES or len(lines) < 2:
-        return HardChooser(tuple(lines), None, NEVER)
+        return HardChooser(tuple(lines), None, Margins())
     level = np.nanmedian(losses, axis=1, keepdims=True)
     apart = np.nan_to_num(losses - level)
     table = np.array([[one[name] for name in METAFEATURES] for one in described], dtype=np.float32)
     forest = ExtraTreesRegressor(TREES, min_samples_leaf=LEAF_EXAMPLES, random_state=seed)
     forest.fit(table, apart, sample_weight=0.5 ** (age / half_life))
-    return HardChooser(tuple(lines), forest, margin)
+    return HardChooser(tuple(lines), forest, margins)
 
 
 def tune_margin(tried: Sequence[Mapping[str, float]], age: np.ndarray, half_life: float) -> float:
-    """Return the margin with the lowest decayed mean loss relative to never departing; NEVER where none is better.
+    """Return the margin with the lowest decayed mean loss relative to the champions'; NEVER where none surely pays off.
 
-    ``tried`` holds, by past batch, the loss relative to the champions' that each margin (as text) would have had.
+    ``tried`` holds, by past batch, the relative loss that each margin (as text) would have had. It pays off where the
+    mean lies below 0 by more than its standard error over at least MIN_GRADES batches.
     """
-    if not tried:
+    if len(tried) < MIN_GRADES:
         return NEVER
     weights = 0.5 ** (age / half_life)
-    means = {margin: float(np.average([one[str(margin)] for one in tried], weights=weights)) for margin in MARGINS}
-    best = min(MARGINS, key=lambda margin: means[margin])
-    return best if means[best] < 0 else NEVER
+    weights = weights / weights.sum()
+    losses = np.array([[one[str(margin)] for margin in MARGINS] for one in tried])
+    means = weights @ losses
+    errors = np.sqrt(weights @ (losses - means) ** 2 * (weights**2).sum())
+    best = int(np.argmin(means))
+    return MARGINS[best] if means[best] + errors[best] < 0 else NEVER

@@ -1,9 +1,9 @@
 """The selector: from the profile of a request to the plan that serves it.
 
 The plan is the mean of up to three choosers: greedy blends by kind of row (A), a softmax over decayed records (B) and a
-forest on row quality (C). None of them is reliable alone; their mean was the best safeguard measured. Two champions by
-decayed record, one for clean and one for damaged input, are the names, the fallback and the bar: where grades say that
-the plan loses to them beyond noise, they serve instead.
+forest on the quality of inputs (C). None of them is reliable alone; their mean was the best safeguard measured. Two
+champions by decayed record, one for clean and one for damaged input, are the names, the fallback and the bar: where
+grades say that the plan loses to them beyond noise, they serve instead.
 """
 
 import json
@@ -19,12 +19,12 @@ from meta.alarm import Alarm, average_shares, find_alarm
 from meta.decayed import compute_decayed_records, compute_part_losses, soften
 from meta.flags import RowKind
 from meta.greedy import blend_by_kind, blend_greedily
-from meta.hard_choice import NEVER, HardChooser, fit_hard_chooser
+from meta.hard_choice import NEVER, HardChooser, Margins, fit_hard_chooser
+from meta.kind_forest import fit_kind_forest, weigh_arms
 from meta.past import Past, stack_records
 from meta.plan import Plan, Weights, find_leading, name_kind
 from meta.profile import Profile
 from meta.records import Record
-from meta.row_forest import fit_row_forest, weigh_arms
 from meta.trust import Trust
 
 if TYPE_CHECKING:
@@ -120,13 +120,14 @@ class Selector:
         return mean / mean.sum(axis=1, keepdims=True)
 
     def _plan_single(self, profile: Profile, alarm: Alarm, champion: str) -> Plan:
-        line = self.hard.choose(profile.metafeatures, champion)
+        margin = self.hard.margins.of(bool(alarm))
+        line = self.hard.choose(profile.metafeatures, champion, margin)
         weights: tuple[Weights, ...] = ({line: 1.0},) * len(RowKind)
         if line != champion:
             reason, why = "selected", f"in past batches it paid to depart from {champion} on requests like this one"
         else:
             reason = f"fallback:{alarm.condition}" if alarm else "champion"
-            kept = "no line is surely better" if self.hard.margin != NEVER else "departing has not paid off yet"
+            kept = "no line is surely better" if margin != NEVER else "departing has not paid off yet"
             why = f"the champion for {'damaged' if alarm else 'clean'} input serves: {kept}"
         return Plan(weights, (reason,) * len(RowKind), line, why, alarm, champion, {}, self.trust.expect_champion(
             profile.counts))  # fmt: skip
@@ -154,7 +155,7 @@ class Selector:
             "arms": self.arms.tolist(),
             "usual": dict(self.usual),
             "last_best": self.last_best,
-            "margin": None if self.hard.margin == NEVER else self.hard.margin,
+            "margins": self.hard.margins.to_json(),
             "temperature": self.temperature,
             "blends": None if self.blends is None else self.blends.tolist(),
             "decayed": None if self.decayed is None else self.decayed.tolist(),
@@ -174,14 +175,13 @@ class Selector:
         forests = {name: load_object(parts[name], TRUSTED_TYPES) for name in ("forest.skops", "hard.skops")
                    if name in parts}  # fmt: skip
         lines = tuple(stored["lines"])
-        margin = NEVER if stored["margin"] is None else stored["margin"]
         return cls(
             lines=lines,
             champions=Champions(**stored["champions"]),
             arms=np.array(stored["arms"]),
             usual={column: tuple(shares) for column, shares in stored["usual"].items()},
             last_best=stored["last_best"],
-            hard=HardChooser(lines, forests.get("hard.skops"), margin),
+            hard=HardChooser(lines, forests.get("hard.skops"), Margins.from_json(stored["margins"])),
             temperature=stored["temperature"],
             blends=None if stored["blends"] is None else np.array(stored["blends"]),
             decayed=None if stored["decayed"] is None else np.array(stored["decayed"]),
@@ -223,11 +223,11 @@ def fit_selector(
     config: SelectionConfig,
     seed: int,
     trust: Trust | None = None,
-    margin: float = NEVER,
+    margins: Margins | None = None,
 ) -> Selector:
     """Learn from the newest records which lines, and blends of them, answer which kind of row best.
 
-    blends: by line of the registered blend, its weights (n_lines,); the first one is what chooser C measures against
+    blends: by line of the registered blend, its weights (n_lines,)
     """
     past = stack_records(records, [*lines, *blends])
     batch = int(past.batch.max())
@@ -238,17 +238,20 @@ def fit_selector(
     clean, damaged = (compute_decayed_records(parts, of_clean, config.half_life) for of_clean in (True, False))
     n_lines = len(lines)
     newest = parts.losses[(parts.batch == batch) & parts.clean][0, :n_lines]
-    mixed = next(iter(blends.values()), np.full(n_lines, 1 / n_lines))
     hard = fit_hard_chooser(
         lines,
         [profile.metafeatures for record in records for profile in record.rows.profiles],
         compute_part_losses(stack_records(records, lines)).losses,
         np.concatenate([[batch - record.rows.batch] * len(record.rows.profiles) for record in records]),
         config.half_life,
-        margin,
+        margins or Margins(),
         derive_seed(seed, "hard chooser", batch),
     )
-    by_record = np.stack([soften(clean, config.temperature), *[soften(damaged, config.temperature)] * 2]) @ arms
+    recalled = [
+        compute_decayed_records(parts, of_clean, config.half_life, returning=True) for of_clean in (True, False)
+    ]
+    by_clean, by_damaged = (soften(losses, config.temperature) for losses in recalled)
+    by_record = np.stack([by_clean, by_damaged, by_damaged]) @ arms
     choosers = config.choosers
     return Selector(
         lines=tuple(lines),
@@ -260,7 +263,7 @@ def fit_selector(
         temperature=config.temperature,
         blends=blend_by_kind(single, generator) if "blends" in choosers else None,
         decayed=by_record if "decayed" in choosers else None,
-        forest=fit_row_forest(single, arms, mixed, generator, derive_seed(seed, "row forest", batch))
+        forest=fit_kind_forest(single, arms, config.half_life, derive_seed(seed, "kind forest", batch))
         if "forest" in choosers
         else None,
         trust=trust or Trust(),

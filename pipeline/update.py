@@ -20,9 +20,9 @@ from common.schema import Schema, read_inputs
 from common.seeding import derive_seed
 from common.state import State, lock_updates, open_state
 from experiments.tables import trials_table
-from meta.grades import Grade
+from meta.grades import CLEAN_GROUP, DAMAGED_GROUP, Grade
 from meta.grading import answer_record
-from meta.hard_choice import tune_margin
+from meta.hard_choice import Margins, tune_margin
 from meta.records import Record
 from meta.selector import Selector, fit_selector
 from meta.store import PLAN_LINE, grade_rows, load_grades, load_records, record_rows_row, save_selector
@@ -339,11 +339,8 @@ def learn_selector(
         for blend in generation.blends
     }
     trust = judge_grades(grades, settings.half_life, settings.confidence, root=not task.is_classification)
-    damaged = [grade for grade in grades if grade.margins]
-    newest = max((grade.batch for grade in damaged), default=0)
-    ages = np.array([newest - grade.batch for grade in damaged])
-    margin = tune_margin([grade.margins for grade in damaged], ages, settings.half_life)
-    selector = fit_selector(records, lines, blends, settings, config.seed, trust, margin)
+    margins = Margins(*[tune_group(grades, group, settings.half_life) for group in (CLEAN_GROUP, DAMAGED_GROUP)])
+    selector = fit_selector(records, lines, blends, settings, config.seed, trust, margins)
     answered = [record for record in records[-TUNING_BATCHES:] if PLAN_LINE in record.predicted]
     outputs = [record.predicted[PLAN_LINE] for record in answered]
     if plan_outputs is not None:
@@ -353,6 +350,13 @@ def learn_selector(
     target = np.concatenate([record.rows.target[record.rows.clean] for record in answered])
     clean = [known[record.rows.clean] for record, known in zip(answered, outputs, strict=True)]
     return replace(selector, threshold=tune(config, task, target, np.concatenate(clean)))
+
+
+def tune_group(grades: Sequence[Grade], group: str, half_life: float) -> float:
+    """Return the margin of the hard chooser that paid off on a group of input."""
+    graded = [grade for grade in grades if grade.group == group]
+    newest = max((grade.batch for grade in graded), default=0)
+    return tune_margin([one.margins for one in graded], np.array([newest - one.batch for one in graded]), half_life)
 
 
 def _by_line(blend: Version, lines: Mapping[str, str]) -> Iterator[tuple[str, float]]:

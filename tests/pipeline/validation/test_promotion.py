@@ -29,8 +29,18 @@ def remember(*losses, damaged=None, seed=0):
     errors = errors * generator.normal(1, 0.1, errors.shape)
     n_lines = len(losses)
     known = np.ones(errors.shape, dtype=bool)
-    return Past(Task.REGRESSION, tuple(f"line-{k}" for k in range(n_lines)), errors[:, :, None].astype(np.float32), known,
-                np.zeros(len(batch)), np.zeros(len(batch), dtype=int), np.zeros((len(batch), 9)), batch, part, 1.0)  # fmt: skip
+    return Past(
+        task=Task.REGRESSION,
+        lines=tuple(f"line-{position}" for position in range(n_lines)),
+        outputs=errors[:, :, None].astype(np.float32),
+        known=known,
+        target=np.zeros(len(batch)),
+        kinds=np.zeros(len(batch), dtype=int),
+        quality=np.zeros((len(batch), 9)),
+        batch=batch,
+        part=part,
+        scale=1.0,
+    )
 
 
 def decide(contenders, past, champion=None, standing=(), max_active=8):

@@ -47,9 +47,9 @@ def compute_decayed_records(parts: PartLosses, clean: bool, half_life: float, re
     """Return the decayed mean loss (n_lines,) of every line, on clean batches or on their damaged copies.
 
     Each batch counts half as much as the one ``half_life`` batches later; with ``returning``, old batches that the
-    newest one resembles count again. A line is compared with the median line on the very parts it has a record of, so
-    that a newcomer is not judged by whether its few batches were hard ones. Where there is no such part at all, every
-    line's record is 0.
+    newest one resembles count again. A line is compared, on the very parts it has a record of, with those that have a
+    record of them all, so that a newcomer is not judged by whether its few batches were hard ones. Where there is no
+    such part at all, every line's record is 0.
     """
     chosen = parts.clean == clean
     if not chosen.any():
@@ -62,13 +62,37 @@ def compute_decayed_records(parts: PartLosses, clean: bool, half_life: float, re
         by_batch = by_batch + np.array([recall(parts, number, newest) for number in numbers])
     weights = (by_batch / per_batch)[position]
     known = np.isfinite(losses)
-    level = np.nanmedian(losses, axis=1, keepdims=True)
+    level = measure_level(losses)
     apart = np.where(known, losses - level, 0.0)
     shared = known * weights[:, None]
     total = shared.sum(axis=0)
     records = np.divide((apart * shared).sum(axis=0), total, out=np.zeros(len(total)), where=total > 0)
     centre = float(np.average(level[:, 0], weights=weights))
     return np.where(total > 0, centre + records, centre + records.max())
+
+
+def measure_level(losses: np.ndarray) -> np.ndarray:
+    """Return what losses (n_parts, n_lines) are compared with (n_parts, 1): the median of lines known in every part.
+
+    The set of lines must not change from part to part, or a line would be measured by who else was there. Where no line
+    is known everywhere, the median of the known ones stands in.
+    """
+    everywhere = np.isfinite(losses).all(axis=0)
+    if everywhere.any():
+        return np.median(losses[:, everywhere], axis=1, keepdims=True)
+    return np.nanmedian(losses, axis=1, keepdims=True)
+
+
+def fill_unknown(apart: np.ndarray) -> np.ndarray:
+    """Return (n_parts, n_lines) differences with unknown ones (NaN) filled by the mean of the line's known ones, or 0.
+
+    >>> fill_unknown(np.array([[0.5, np.nan], [1.5, np.nan], [np.nan, np.nan]])).tolist()
+    [[0.5, 0.0], [1.5, 0.0], [1.0, 0.0]]
+    """
+    known = np.isfinite(apart)
+    counts = known.sum(axis=0)
+    means = np.divide(np.where(known, apart, 0.0).sum(axis=0), counts, out=np.zeros(len(counts)), where=counts > 0)
+    return np.where(known, apart, means)
 
 
 def recall(parts: PartLosses, batch: int, newest: int) -> float:

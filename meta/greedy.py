@@ -13,6 +13,7 @@ ROW_HALF_LIFE = 6.0
 """Batches after which a row is drawn half as often: longer than a record's, since blends average over lines."""
 SHRINKAGE = 0.7
 """Weight of the blend for all damaged rows in those of sparse and anomalous ones: past a guard they are alike."""
+MIN_KNOWN = 0.5
 MIN_ROWS = 200
 """With fewer rows of a kind the blend for all damaged rows stands in."""
 
@@ -61,17 +62,22 @@ def draw_rows(past: Past, wanted: int, generator: np.random.Generator, balanced:
 
 
 def blend_greedily(past: Past, generator: np.random.Generator, balanced: bool = False) -> np.ndarray:
-    """Return weights (n_lines,) that sum to 1: the mean of greedy selections on several bags of rows."""
+    """Return weights (n_lines,) that sum to 1: the mean of greedy selections on several bags of rows.
+
+    Lines with a record of less than half of the rows, by their weight, have to wait; the other choosers need not.
+    """
     bags = [past.take(draw_rows(past, BAG_ROWS, generator, balanced)) for _ in range(BAGS)]
     return np.mean([_select(bag) for bag in bags], axis=0)
 
 
 def _select(bag: Past) -> np.ndarray:
+    shares = bag.known.mean(axis=0)
+    eligible = np.flatnonzero(shares >= min(MIN_KNOWN, shares.max()))
     counts = np.zeros(len(bag.lines))
     total = np.zeros((len(bag), bag.outputs.shape[2]))
     for taken in range(ROUNDS):
-        losses = [_mean_loss(bag, (total + bag.outputs[:, line]) / (taken + 1)) for line in range(len(bag.lines))]
-        best = int(np.argmin(losses))
+        losses = [_mean_loss(bag, (total + bag.outputs[:, line]) / (taken + 1)) for line in eligible]
+        best = int(eligible[np.argmin(losses)])
         counts[best] += 1
         total += bag.outputs[:, best]
     return counts / ROUNDS

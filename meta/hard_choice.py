@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from meta.decayed import fill_unknown, measure_level
 from meta.metafeatures import METAFEATURES
 
 if TYPE_CHECKING:
@@ -78,14 +79,13 @@ def fit_hard_chooser(
 ) -> HardChooser:
     """Learn from past requests: their metafeatures, the lines' losses (n_examples, n_lines) and age in batches.
 
-    A loss that is not known (NaN) counts as the median of the known ones.
+    A loss that is not known (NaN) is taken to lie as far from the other lines as the line's known ones do.
     """
     from sklearn.ensemble import ExtraTreesRegressor
 
     if len(described) < MIN_EXAMPLES or len(lines) < 2:
         return HardChooser(tuple(lines), None, Margins())
-    level = np.nanmedian(losses, axis=1, keepdims=True)
-    apart = np.nan_to_num(losses - level)
+    apart = fill_unknown(losses - measure_level(losses))
     table = np.array([[one[name] for name in METAFEATURES] for one in described], dtype=np.float32)
     forest = ExtraTreesRegressor(TREES, min_samples_leaf=LEAF_EXAMPLES, random_state=seed)
     forest.fit(table, apart, sample_weight=0.5 ** (age / half_life))

@@ -56,6 +56,7 @@ class Selector:
     decayed:   (3, n_lines), chooser B's weights by RowKind; None where it is switched off
     forest:    chooser C; None where it is switched off
     usual:     by column, the usual shares of damaged cells
+    guarded:   the lines that take impossible cells as missing, or read no cells at all
     last_best: the line that was best on the newest batch: a bar for grades
     threshold: least probability of the positive class at which a plan's binary answer is positive
     """
@@ -67,6 +68,7 @@ class Selector:
     last_best: str
     hard: HardChooser
     temperature: float
+    guarded: tuple[str, ...] = ()
     blends: np.ndarray | None = None
     decayed: np.ndarray | None = None
     forest: "ExtraTreesRegressor | None" = None
@@ -116,8 +118,18 @@ class Selector:
             rows = [self.lines.index(self.champions.clean), *[self.lines.index(self.champions.damaged)] * 2]
             return np.eye(len(self.lines))[rows]
         mean = np.mean(list(choosers.values()), axis=0)
+        mean[RowKind.ANOMALOUS] = (mean[RowKind.ANOMALOUS] + self._restrict(mean[RowKind.SPARSE])) / 2
         mean[mean < LEAST_WEIGHT] = 0.0
         return mean / mean.sum(axis=1, keepdims=True)
+
+    def _restrict(self, sparse: np.ndarray) -> np.ndarray:
+        """Return what the weights of sparse rows (n_lines,) are worth for anomalous ones: those of guarded lines.
+
+        Past a guard an impossible cell is a missing one, whatever it held; so half of an anomalous row's weights comes
+        from what is known of missing cells, which holds for damage that no record has shown, too.
+        """
+        kept = np.where([line in self.guarded for line in self.lines], sparse, 0.0)
+        return kept / kept.sum() if kept.sum() > 0 else sparse
 
     def _plan_single(self, profile: Profile, alarm: Alarm, champion: str) -> Plan:
         margin = self.hard.margins.of(bool(alarm))
@@ -157,6 +169,7 @@ class Selector:
             "last_best": self.last_best,
             "margins": self.hard.margins.to_json(),
             "temperature": self.temperature,
+            "guarded": self.guarded,
             "blends": None if self.blends is None else self.blends.tolist(),
             "decayed": None if self.decayed is None else self.decayed.tolist(),
             "trust": self.trust.to_json(),
@@ -183,6 +196,7 @@ class Selector:
             last_best=stored["last_best"],
             hard=HardChooser(lines, forests.get("hard.skops"), Margins.from_json(stored["margins"])),
             temperature=stored["temperature"],
+            guarded=tuple(stored["guarded"]),
             blends=None if stored["blends"] is None else np.array(stored["blends"]),
             decayed=None if stored["decayed"] is None else np.array(stored["decayed"]),
             forest=forests.get("forest.skops"),
@@ -224,10 +238,12 @@ def fit_selector(
     seed: int,
     trust: Trust | None = None,
     margins: Margins | None = None,
+    guarded: Sequence[str] = (),
 ) -> Selector:
     """Learn from the newest records which lines, and blends of them, answer which kind of row best.
 
-    blends: by line of the registered blend, its weights (n_lines,)
+    blends:  by line of the registered blend, its weights (n_lines,)
+    guarded: lines that take impossible cells as missing, or read no cells at all
     """
     past = stack_records(records, [*lines, *blends])
     batch = int(past.batch.max())
@@ -261,6 +277,7 @@ def fit_selector(
         last_best=lines[int(np.nanargmin(newest))],
         hard=hard,
         temperature=config.temperature,
+        guarded=tuple(guarded),
         blends=blend_by_kind(single, generator) if "blends" in choosers else None,
         decayed=by_record if "decayed" in choosers else None,
         forest=fit_kind_forest(single, arms, config.half_life, derive_seed(seed, "kind forest", batch))

@@ -91,6 +91,7 @@ from pipeline.training.warm_start import load_warm_candidates
 from pipeline.validation.comparison_rows import comparison_rows
 from pipeline.validation.prequential import score_rows
 from pipeline.validation.tables import comparisons_table, scores_table
+from registry.contender import FALLBACK_FAMILY
 from registry.generations import Generation, draft_generation, load_generation
 from registry.versions import Version, load_model
 
@@ -340,7 +341,8 @@ def learn_selector(
     }
     trust = judge_grades(grades, settings.half_life, settings.confidence, root=not task.is_classification)
     margins = Margins(*[tune_group(grades, group, settings.half_life) for group in (CLEAN_GROUP, DAMAGED_GROUP)])
-    selector = fit_selector(records, lines, blends, settings, config.seed, trust, margins)
+    guarded = [one.line for one in generation.versions if one.guarded or one.family == FALLBACK_FAMILY]
+    selector = fit_selector(records, lines, blends, settings, config.seed, trust, margins, guarded)
     answered = [record for record in records[-TUNING_BATCHES:] if PLAN_LINE in record.predicted]
     outputs = [record.predicted[PLAN_LINE] for record in answered]
     if plan_outputs is not None:

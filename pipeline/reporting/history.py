@@ -48,8 +48,12 @@ class History:
     trials: pd.DataFrame
     grades: pd.DataFrame
     decisions: pd.DataFrame
+    regrets: pd.DataFrame
+    record_rows: pd.DataFrame
+    records: pd.DataFrame
     performance: pd.DataFrame
     markers: tuple[Marker, ...] = ()
+    seed: int = 0
 
     @property
     def task(self) -> Task | None:

@@ -76,7 +76,7 @@ def render_page(report: Report, explanation: Explanation) -> str:
 
 def draw_charts(report: Report, timeline: Timeline, explanation: Explanation) -> Iterator[Chart]:
     """Yield every chart that the report has figures for."""
-    from pipeline.reporting.charts import choices, cost, drift, models, quality, search
+    from pipeline.reporting.charts import choices, cost, drift, models, quality, search, selection
 
     if report.batches:
         yield quality.draw_rows(report, timeline)
@@ -99,7 +99,13 @@ def draw_charts(report: Report, timeline: Timeline, explanation: Explanation) ->
     if report.comparisons:
         yield choices.draw_comparisons(report)
     if report.grades:
-        yield choices.draw_grades(report, timeline)
+        yield selection.draw_grades(report, timeline)
+    if report.influences.hyperparameters:
+        label = "Influence of family, encoding and hyperparameters on the loss of trials"
+        yield selection.draw_influences("hyperparameters", label, report.influences.hyperparameters)
+    if report.influences.metafeatures:
+        label = "Influence of metafeatures on the loss of the champion's line"
+        yield selection.draw_influences("metafeatures", label, report.influences.metafeatures)
     if report.performance.updates:
         yield cost.draw_stages(report, timeline)
     if report.performance.requests:

@@ -15,20 +15,23 @@ from pipeline.reporting.figures.choices import (
     DecisionFigures,
     EventFigures,
     GenerationFigures,
-    GradeFigures,
     compute_decisions,
     list_comparisons,
     list_events,
     list_generations,
-    list_grades,
 )
 from pipeline.reporting.figures.cost import CostFigures, compute_costs
 from pipeline.reporting.figures.drift import DriftFigures, compute_drift_figures
+from pipeline.reporting.figures.grades import GradeFigures, list_grades
 from pipeline.reporting.figures.headline import Headline, HeadlineParts, compute_headline
+from pipeline.reporting.figures.influence import InfluenceFigures, compute_influences
+from pipeline.reporting.figures.regret import RegretFigures, compute_regrets
 from pipeline.reporting.figures.scores import (
+    BlendFigures,
     ChampionScore,
     Score,
     VersionFigures,
+    list_blends,
     list_champion_scores,
     list_metric_names,
     list_scores,
@@ -62,6 +65,7 @@ class Report:
     drift: DriftFigures
     champion: VersionFigures | None
     versions: tuple[VersionFigures, ...]
+    blends: tuple[BlendFigures, ...]
     champion_scores: tuple[ChampionScore, ...]
     scores: tuple[Score, ...]
     comparisons: tuple[ComparisonFigures, ...]
@@ -70,6 +74,8 @@ class Report:
     search: SearchFigures
     grades: tuple[GradeFigures, ...]
     decisions: DecisionFigures
+    regrets: RegretFigures
+    influences: InfluenceFigures
     performance: CostFigures
     shap: ShapFigures
 
@@ -108,6 +114,7 @@ def compute_report(history: History, explanation: Explanation, written_at: datet
         drift=parts.drift,
         champion=parts.champion,
         versions=parts.versions,
+        blends=list_blends(history),
         champion_scores=parts.champion_scores,
         scores=scores,
         comparisons=list_comparisons(history),
@@ -116,6 +123,8 @@ def compute_report(history: History, explanation: Explanation, written_at: datet
         search=parts.search,
         grades=parts.grades,
         decisions=parts.decisions,
+        regrets=compute_regrets(history),
+        influences=compute_influences(history, history.seed),
         performance=compute_costs(history),
         shap=compute_shap(explanation),
     )

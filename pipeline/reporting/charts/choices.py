@@ -2,17 +2,12 @@
 
 from collections import Counter
 
-import numpy as np
-from matplotlib.ticker import PercentFormatter
-
 from pipeline.reporting.charts.heatmap import shorten
 from pipeline.reporting.charts.svg import (
-    BLUE,
     FULL,
     GREEN,
     GREY,
     INK,
-    PURPLE,
     SKY,
     VERMILLION,
     Chart,
@@ -92,32 +87,3 @@ def draw_comparisons(report: Report) -> Chart:
         return export(
             figure, "comparisons", f"Comparisons with intervals at the update of batch {shown[0].batch}", note
         )
-
-
-def draw_grades(report: Report, timeline: Timeline) -> Chart:
-    """Draw what the selector's choices lost or won against the champion, between the single best and the oracle."""
-    with sheet(FULL, 2.5) as figure:
-        axes = figure.subplots()
-        for name, colour, style in (
-            ("oracle", GREEN, (0, (1, 1.5))),
-            ("single_best", PURPLE, (0, (4, 2))),
-            ("selected", BLUE, "solid"),
-        ):
-            relative = {
-                grade.batch: getattr(grade, name) / grade.champion - 1 for grade in report.grades if grade.champion
-            }
-            label = {"selected": "what the selector chose", "single_best": "single best", "oracle": "oracle"}[name]
-            axes.plot(range(len(timeline)), timeline.spread(relative), color=colour, linestyle=style, marker=".",
-                      linewidth=2 if name == "selected" else 1.2, label=label)  # fmt: skip
-        axes.axhline(0, color=INK, linewidth=1.2, label="champion")
-        observed = np.array([grade.selected / grade.champion - 1 for grade in report.grades if grade.champion])
-        if len(observed) and observed.max() > 0.5:
-            axes.set_ylim(top=0.5)
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
-        axes.set_title("Loss on graded requests relative to the champion's (below 0 is better)")
-        timeline.decorate(axes)
-        figure.legend(loc="outside upper left", ncols=4)
-        label = (
-            "Loss of the selector's choices relative to the champion, beside the single best and the oracle, by batch"
-        )
-        return export(figure, "grades", label, timeline.note)

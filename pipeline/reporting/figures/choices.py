@@ -1,4 +1,4 @@
-"""Choices over time: who was champion and why, how contenders compared, and what the selector's choices were worth."""
+"""Choices over time: who was champion and why, how contenders compared, and what served requests."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from pipeline.reporting.history import History, list_rows
 
 MOST_EVENTS = 40
 MOST_REQUESTS = 15
-ROUTINE = ("updated", "refitted")
+ROUTINE = ("updated", "refitted", "blended")
 """Events that befall nearly every version at every update."""
 
 UNBOUNDED = 1e299
@@ -57,20 +57,6 @@ class ComparisonFigures:
 
 
 @dataclass(frozen=True)
-class GradeFigures:
-    """Mean losses over a batch's meta-examples. ``gain`` is by which share the choices beat the champion."""
-
-    batch: int
-    examples: int
-    selected: float
-    champion: float
-    single_best: float
-    oracle: float
-    switched: float
-    gain: float | None
-
-
-@dataclass(frozen=True)
 class Served:
     """Rows of requests that a version answered for one reason."""
 
@@ -91,6 +77,8 @@ class Request:
     rows: int
     version: str
     reason: str
+    alarm: str
+    expected: float | None
 
 
 @dataclass(frozen=True)
@@ -146,15 +134,6 @@ def list_comparisons(history: History) -> tuple[ComparisonFigures, ...]:
     )  # fmt: skip
 
 
-def list_grades(history: History) -> tuple[GradeFigures, ...]:
-    """Return the selector's grades, oldest batch first."""
-    names = ("batch", "examples", "selected", "champion", "single_best", "oracle", "switched")
-    return tuple(
-        GradeFigures(**{name: row[name] for name in names}, gain=_compute_gain(row["selected"], row["champion"]))
-        for row in list_rows(history.grades.sort_values("batch"))
-    )
-
-
 def compute_decisions(history: History) -> DecisionFigures:
     """Return how many rows each version answered, and why, over all requests."""
     counts: dict[str, int] = {}
@@ -175,11 +154,7 @@ def compute_decisions(history: History) -> DecisionFigures:
 def _read_request(row: Mapping[str, Any]) -> Request:
     answered_at = pd.Timestamp(row["created_at"]).to_pydatetime()
     return Request(row["id"], answered_at, int(row["generation"]), row["request"], int(row["rows"]), row["version"],
-                   row["reason"])  # fmt: skip
-
-
-def _compute_gain(selected: float, champion: float) -> float | None:
-    return 1 - selected / champion if champion else None
+                   row["reason"], row["alarm"], row["expected"].get("loss"))  # fmt: skip
 
 
 def _bound(end: float) -> float | None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from common.metrics import Metric
 from pipeline.reporting.figures.batches import BatchFigures, QualityFigures
-from pipeline.reporting.figures.choices import DecisionFigures, EventFigures, GenerationFigures, GradeFigures
+from pipeline.reporting.figures.choices import DecisionFigures, EventFigures, GenerationFigures
 from pipeline.reporting.figures.drift import DriftFigures
+from pipeline.reporting.figures.grades import GradeFigures
 from pipeline.reporting.figures.scores import ChampionScore, VersionFigures, compute_gain, name_metric
 from pipeline.reporting.figures.search import SearchFigures
 from pipeline.reporting.formats import format_count, format_decimal, format_number, format_share, join_words
@@ -26,6 +27,8 @@ CHANGES = {
 """What happens to versions at an update, of one and of several."""
 
 RECENT = 4
+NOISE = 1.28
+"""Standard errors beyond which a difference is called one: one-sided 90 %."""
 """Batches over which the recent gain on the prior is averaged."""
 
 
@@ -132,9 +135,9 @@ def _say_how_good(parts: HeadlineParts, champion: VersionFigures) -> str:
     metric = parts.metric
     assert metric is not None
     if not parts.champion_scores:
-        priors = [version.holdout for version in parts.versions if version.family == "prior"]
-        said = _say_metric(metric, champion.holdout, priors[0] if priors else {})
-        return f"On the last rows of batch {champion.last_batch}, kept back while it learned, {said}."
+        priors = [version.out_of_fold for version in parts.versions if version.family == "prior"]
+        said = _say_metric(metric, champion.out_of_fold, priors[0] if priors else {})
+        return f"On later rows of batch {champion.last_batch} than it had learned by then, {said}."
     newest = parts.champion_scores[-1]
     said = _say_metric(metric, newest.metrics, newest.prior)
     who = "it" if newest.version == champion.id else f"the champion of then, {newest.version},"
@@ -243,8 +246,12 @@ def _find_notes(parts: HeadlineParts) -> list[Attention]:
     if failed:
         text = f"{format_count(failed, 'trial')} of the search on batch {newest} failed."
         found.append(Attention("note", text, "search"))
-    if parts.grades and parts.grades[-1].gain is not None and parts.grades[-1].gain < 0:
-        grade = parts.grades[-1]
-        text = f"On batch {grade.batch} the selector's choices lost {format_share(-(grade.gain or 0))} to the champion."
-        found.append(Attention("note", text, "choices"))
+    graded = max((grade.batch for grade in parts.grades), default=None)
+    for grade in parts.grades:
+        if grade.batch == graded and grade.difference > NOISE * grade.error:
+            lost = format_share(max(0.0, -(grade.gain or 0.0)))
+            text = (
+                f"On the {grade.group} input of batch {grade.batch} the plan lost {lost} to the champion, beyond noise."
+            )
+            found.append(Attention("note", text, "choices"))
     return found

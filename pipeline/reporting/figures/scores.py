@@ -18,7 +18,7 @@ METRIC_NAMES = {
 
 @dataclass(frozen=True)
 class Score:
-    """Metrics of a version on one batch: 'prequential' before anyone learned it, or 'holdout' on its last rows."""
+    """Metrics of a version on one batch: 'prequential', or 'out-of-fold' of a newcomer."""
 
     batch: int
     version: str
@@ -60,7 +60,10 @@ class VersionFigures:
     bytes: int
     fit_seconds: float
     params: Mapping[str, Any]
-    holdout: Mapping[str, float]
+    window: int | None
+    masked: bool
+    guarded: bool
+    out_of_fold: Mapping[str, float]
     last: Mapping[str, float]
     last_scored: int | None
 
@@ -105,12 +108,14 @@ def compute_gain(metric: Metric | None, own: Mapping[str, float], prior: Mapping
 
 def list_versions(history: History, scores: tuple[Score, ...]) -> tuple[VersionFigures, ...]:
     """Return the active versions, the champion first, then by their loss on the newest rows."""
-    holdouts = {(score.version): score for score in scores if score.kind == "holdout"}
+    folds = {score.version: score for score in scores if score.kind == "out-of-fold"}
     last = {score.line: score for score in scores if score.kind == "prequential"}
     listed = []
     for member in history.generation.members:
         version = member.version
-        own, previous = holdouts.get(version.id), last.get(version.line)
+        if version.is_blend:
+            continue
+        own, previous = folds.get(version.id), last.get(version.line)
         listed.append(
             VersionFigures(
                 id=version.id,
@@ -128,12 +133,37 @@ def list_versions(history: History, scores: tuple[Score, ...]) -> tuple[VersionF
                 bytes=version.bytes,
                 fit_seconds=version.fit_seconds,
                 params=dict(version.params),
-                holdout=own.metrics if own else {},
+                window=version.window,
+                masked=version.masked,
+                guarded=version.guarded,
+                out_of_fold=own.metrics if own else {},
                 last=previous.metrics if previous else {},
                 last_scored=previous.batch if previous else None,
             )
         )
-    return tuple(sorted(listed, key=lambda one: (one.role != "champion", one.holdout.get("loss", np.inf))))
+    return tuple(
+        sorted(
+            listed, key=lambda one: (one.role != "champion", one.last.get("loss", one.out_of_fold.get("loss", np.inf)))
+        )
+    )
+
+
+@dataclass(frozen=True)
+class BlendFigures:
+    """An active blend and its members' weights, the heaviest first."""
+
+    id: str
+    line: str
+    variant: str
+    weights: Mapping[str, float]
+
+
+def list_blends(history: History) -> tuple[BlendFigures, ...]:
+    """Return the active blends."""
+    return tuple(
+        BlendFigures(one.id, one.line, one.variant, dict(sorted(one.params["weights"].items(), key=lambda w: -w[1])))
+        for one in history.generation.blends
+    )
 
 
 def name_metric(name: str) -> str:

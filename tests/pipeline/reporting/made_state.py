@@ -15,7 +15,7 @@ from common.schema import Schema
 from common.state import open_state
 from common.task import Task
 from experiments.tables import trials_table
-from meta.tables import decisions_table, grades_table
+from meta.tables import decisions_table, grades_table, regrets_table
 from model_zoo import get_family
 from model_zoo.candidate import Candidate
 from model_zoo.model import fit_model
@@ -116,7 +116,9 @@ class MadeState:
             draft = Draft()
             draft.add(decisions_table, [{
                 "id": f"request-{rows}", "generation": self.generation.number, "request": f"new-{rows}.csv",
-                "rows": rows, "version": champion.id, "reason": reason, "metafeatures": {}, "expected": {},
+                "rows": rows, "mode": "plan", "version": champion.id, "champion": champion.id, "reason": reason,
+                "alarm": "", "profile": {}, "weights": {}, "expected": {"loss": 0.45, "lower": None, "upper": None},
+                "failures": {}, "key_columns": [], "rows_file": None,
                 "served": {f"{champion.id}/champion": rows - 10, f"{self.versions['prior'].id}/fallback:sparse": 10},
                 "output": "x.csv", "created_at": FIRST_DAY}])  # fmt: skip
             draft.add(performance_table, [cost("inference", f"request-{rows}", "prediction", 0.5, rows)])
@@ -144,7 +146,7 @@ class MadeState:
         draft_generation(draft, self.generation, 7, new, tuple(events))
         scored = [
             *((version, "prequential") for version in before.versions),
-            *((version, "holdout") for version in new),
+            *((version, "out-of-fold") for version in new),
         ]
         for version, kind in scored:
             observed = log_loss_of(version.family, number)
@@ -190,7 +192,8 @@ class MadeState:
         version = Version(
             id=version_id, number=counted, line=parent.line if parent else version_id,
             parent=parent.id if parent else None, generation=number, family=family, variant=self.variant,
-            params=self.models[family].candidate.params, origin="search" if parent is None else "update",
+            params=self.models[family].candidate.params, window=None,
+            masked=False, guarded=False, origin="search" if parent is None else "update",
             updates=number - 1, first_batch=1, last_batch=number, rows=ROWS * number, threshold=0.4321,
             manifest=manifest, bytes=size, fit_seconds=0.25,
         )  # fmt: skip
@@ -208,8 +211,16 @@ class MadeState:
             "batch": number, "contender": "trial-0", "incumbent": new[0].id, "difference": 0.01, "lower": -1e300,
             "upper": 1e300, "rows": 50, "outcome": "undecided"}])  # fmt: skip
         if number > 1:
-            draft.add(grades_table, [{"batch": number, "examples": 12, "selected": 0.48, "champion": 0.5,
-                                      "single_best": 0.47, "oracle": 0.46, "switched": 0.25}])  # fmt: skip
+            for group, selected in (("clean", 0.51 if number == 3 else 0.48), ("damaged", 0.6)):
+                draft.add(grades_table, [{
+                    "batch": number, "group": group, "requests": 1 if group == "clean" else 14, "selected": selected,
+                    "champion": 0.5 if group == "clean" else 0.8, "single": 0.5, "last_best": 0.55, "uniform": 0.7,
+                    "single_best": 0.47, "oracle": 0.46, "difference": selected - 0.5, "error": 0.005, "alarms": 0.0,
+                    "margins": {}, "selected_by_kind": [0.5, None, None], "champion_by_kind": [0.5, None, None],
+                    "calibration": {"selected": 0.02, "champion": 0.03} if group == "clean" else {}}])  # fmt: skip
+            draft.add(regrets_table, [{
+                "decision": f"request-{number}", "batch": number, "rows": 10 * number, "served": 0.4, "champion": 0.5,
+                "single_best": None if number == 2 else 0.45, "oracle": 0.35, "losses": {}}])  # fmt: skip
         draft.add(performance_table, [cost("update", f"batch {number}", stage, seconds, ROWS)
                                       for stage, seconds in (("search", 2.0), ("refresh", 1.5))])  # fmt: skip
 

@@ -5,6 +5,8 @@ import math
 from dataclasses import replace
 from datetime import datetime
 
+import numpy as np
+import pandas as pd
 import pytest
 from made_state import ROWS, MadeState, log_loss_of
 
@@ -13,6 +15,7 @@ from common.state import open_state
 from pipeline.reporting.explanation.contributions import Explanation
 from pipeline.reporting.figures.choices import UNBOUNDED
 from pipeline.reporting.figures.drift import NOTABLE
+from pipeline.reporting.figures.influence import rank_influences
 from pipeline.reporting.figures.scores import compute_gain
 from pipeline.reporting.report import Report, compute_report, to_json
 from pipeline.summary import read_history
@@ -55,11 +58,11 @@ def test_a_gain_is_positive_where_the_metric_is_better_whichever_way_it_points()
     assert compute_gain(METRICS["log_loss"], better_loss, {}) is None
 
 
-def test_active_versions_carry_their_holdout_and_their_lines_last_batch(report):
+def test_active_versions_carry_their_out_of_fold_and_their_lines_last_batch(report):
     champion, prior = report.versions
     assert (champion.id, champion.role, champion.line) == ("linear-0007", "champion", "linear-0001")
     assert prior.id == "prior-0008"
-    assert champion.holdout["log_loss"] == champion.last["log_loss"] == log_loss_of("linear", 4)
+    assert champion.out_of_fold["log_loss"] == champion.last["log_loss"] == log_loss_of("linear", 4)
     assert champion.last_scored == 4
     assert champion.rows == 4 * ROWS
 
@@ -118,7 +121,10 @@ def test_an_interval_without_bounds_is_none(report):
 
 
 def test_grades_say_by_how_much_choices_beat_the_champion(report):
-    assert [grade.gain for grade in report.grades] == [pytest.approx(0.04)] * 3
+    gains = {(grade.batch, grade.group): grade.gain for grade in report.grades}
+    assert gains[2, "clean"] == pytest.approx(0.04)
+    assert gains[3, "clean"] == pytest.approx(-0.02)
+    assert gains[4, "damaged"] == pytest.approx(0.25)
 
 
 def test_the_headline_states_who_serves_since_when_and_how_well(report):
@@ -160,12 +166,10 @@ def test_a_breach_and_a_rejection_of_the_newest_batch_are_warnings(tmp_path):
     assert report.champion.id == "linear-0003"
 
 
-def test_one_batch_is_judged_by_its_holdout(tmp_path):
+def test_one_batch_is_judged_by_its_out_of_fold(tmp_path):
     report = report_on(MadeState(tmp_path).add(1))
     assert report.champion_scores == ()
-    assert report.headline.sentences[1].startswith(
-        "On the last rows of batch 1, kept back while it learned, its log-loss"
-    )
+    assert report.headline.sentences[1].startswith("On later rows of batch 1 than it had learned by then, its log-loss")
     assert report.drift.cells == ()
 
 
@@ -202,3 +206,29 @@ def test_json_holds_finite_numbers_only_and_the_documented_keys(report):
     assert tree["champion"]["id"] == "linear-0007"
     assert len(tree["scores"]) == 2 * (3 + 4)
     assert to_json([math.nan, math.inf, 1.5]) == [None, None, 1.5]
+
+
+def test_the_ledger_weighs_requests_by_their_labelled_rows(report):
+    regrets = report.regrets
+    assert (regrets.requests, regrets.rows) == (3, 90)
+    assert [entry.batch for entry in regrets.entries] == [4, 3, 2]
+    assert (regrets.served, regrets.champion, regrets.oracle) == (pytest.approx(0.4), 0.5, pytest.approx(0.35))
+    assert regrets.entries[-1].single_best is None
+    assert regrets.single_best == pytest.approx(0.45)
+
+
+def test_influences_find_what_moves_the_loss_and_its_direction():
+    generator = np.random.default_rng(3)
+    table = pd.DataFrame(generator.normal(size=(200, 3)), columns=["strong", "weak", "nothing"]).assign(fixed=1.0)
+    losses = (3 * table["strong"] - table["weak"]).to_numpy()
+    strong, weak, *rest = rank_influences(table, losses, seed=1)
+    assert (strong.name, weak.name) == ("strong", "weak")
+    assert strong.direction > 0.8
+    assert weak.direction < -0.1
+    assert all(one.name == "nothing" and one.importance < 0.05 for one in rest)
+    assert strong.importance + weak.importance > 0.9
+
+
+def test_too_few_examples_have_no_influence():
+    table = pd.DataFrame({"x": np.arange(10.0)})
+    assert rank_influences(table, np.arange(10.0), seed=1) == ()

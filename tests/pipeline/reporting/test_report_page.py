@@ -101,7 +101,7 @@ def test_it_shows_the_figures_of_the_json(written, page):
     newest = tree["champion_scores"][-1]
     for shown in (
         champion["id"],
-        format_number(champion["holdout"]["log_loss"]),
+        format_number(champion["out_of_fold"]["log_loss"]),
         format_number(newest["prior"]["log_loss"]),
         format_share(tree["decisions"]["served"][0]["share"]),
         tree["search"]["failures"][0]["failure"],

@@ -1,0 +1,110 @@
+"""What drives quality: how much hyperparameters, and the state of the inputs, move the loss.
+
+Both are estimated by permutation importance (Breiman 2001) of an extra-trees model: the share of the explained variance
+that is lost when one column is shuffled. Importance tells what moves the loss in this history, not what would cause it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from common.seeding import derive_seed
+from pipeline.reporting.history import History, list_rows
+
+MIN_EXAMPLES = 30
+MOST_SHOWN = 12
+TREES, REPEATS = 100, 5
+WORST = 3.0
+"""Losses above the reference are held within this, so that one absurd trial does not explain everything."""
+
+
+@dataclass(frozen=True)
+class Influence:
+    """``importance`` is a share of 1 over all columns; ``direction`` is Spearman's correlation with the loss."""
+
+    name: str
+    importance: float
+    direction: float
+
+
+@dataclass(frozen=True)
+class InfluenceFigures:
+    """Influences, the strongest first, and from how many examples; () where there are too few."""
+
+    trials: int
+    hyperparameters: tuple[Influence, ...]
+    parts: int
+    metafeatures: tuple[Influence, ...]
+
+
+def compute_influences(history: History, seed: int) -> InfluenceFigures:
+    """Return what moves the loss of trials, relative to the best of their batch, and of the champion's line."""
+    settings, trial_losses = _describe_trials(history)
+    inputs, part_losses = _describe_parts(history)
+    return InfluenceFigures(
+        trials=len(trial_losses),
+        hyperparameters=rank_influences(settings, trial_losses, derive_seed(seed, "influence", "trials")),
+        parts=len(part_losses),
+        metafeatures=rank_influences(inputs, part_losses, derive_seed(seed, "influence", "parts")),
+    )
+
+
+def rank_influences(table: pd.DataFrame, losses: np.ndarray, seed: int) -> tuple[Influence, ...]:
+    """Return the influence of every column (n_examples, n_columns) on losses (n_examples,), the strongest first."""
+    if len(table) < MIN_EXAMPLES or np.ptp(losses) == 0:
+        return ()
+    from scipy.stats import spearmanr
+    from sklearn.ensemble import ExtraTreesRegressor
+    from sklearn.inspection import permutation_importance
+
+    varying = table.loc[:, table.nunique() > 1]
+    if not varying.shape[1]:
+        return ()
+    model = ExtraTreesRegressor(TREES, min_samples_leaf=2, random_state=seed).fit(varying, losses)
+    found = permutation_importance(model, varying, losses, n_repeats=REPEATS, random_state=seed).importances_mean
+    shares = np.clip(found, 0, None) / max(np.clip(found, 0, None).sum(), 1e-12)
+    ranked = [
+        Influence(str(name), float(share), float(np.nan_to_num(spearmanr(varying[name], losses).statistic)))
+        for name, share in zip(varying, shares, strict=True)
+    ]
+    return tuple(sorted(ranked, key=lambda one: (-one.importance, one.name))[:MOST_SHOWN])
+
+
+def _describe_trials(history: History) -> tuple[pd.DataFrame, np.ndarray]:
+    complete = history.trials[history.trials["state"] == "complete"]
+    if not len(complete):
+        return pd.DataFrame(), np.zeros(0)
+    rows = []
+    for trial in list_rows(complete):
+        numbers = {f"{trial['family']}: {name}": float(setting) for name, setting in trial["params"].items()
+                   if isinstance(setting, int | float) and not isinstance(setting, bool)}  # fmt: skip
+        rows.append({f"family {trial['family']}": 1.0, f"encoding {trial['variant']}": 1.0, **numbers})
+    table = pd.DataFrame(rows)
+    for name in map(str, table):
+        if name.startswith(("family ", "encoding ")):
+            table[name] = table[name].fillna(0.0)
+    losses = complete["loss"].astype(float)
+    best = losses.groupby(complete["batch"]).transform("min")
+    spread = losses.groupby(complete["batch"]).transform("std").replace(0, np.nan)
+    return table.fillna(-1.0), np.clip(((losses - best) / spread).fillna(0.0).to_numpy(), 0, WORST)
+
+
+def _describe_parts(history: History) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return the metafeatures of record parts and the champion line's loss on them, relative to the clean batch."""
+    champion = history.generation.champion
+    if champion is None:
+        return pd.DataFrame(), np.zeros(0)
+    own = history.records[history.records["line"] == champion.line]
+    losses: dict[int, Mapping[str, float]] = {int(row["batch"]): row["losses"] for row in list_rows(own)}
+    described, relative = [], []
+    for sheet in list_rows(history.record_rows):
+        known = losses.get(int(sheet["batch"]))
+        if known is None:
+            continue
+        clean = known[sheet["parts"][0]]
+        for name, profile in zip(sheet["parts"], sheet["profiles"], strict=True):
+            described.append(profile["metafeatures"])
+            relative.append(min(WORST, known[name] / clean - 1) if clean > 0 else 0.0)
+    return pd.DataFrame(described), np.array(relative)

@@ -19,8 +19,8 @@ def describe(observations: Sequence[Any], costs: Sequence[Any], classes: Sequenc
     parts = [
         "# Selection",
         f"`python benchmarks/selection.py`, {datetime.now(UTC):%Y-%m-%d}, two cores, default configuration but for "
-        f"`search.trials=5`; {len(observations)} requests over {len(streams)} streams. Numbers in a cell are, in this order: "
-        f"{' / '.join(classes)}.",
+        f"`search.trials=5`; {len(observations)} requests over {len(streams)} streams. Numbers in a cell are, in this "
+        f"order: {' / '.join(classes)}.",
         "Gap closed: 0 is the best single line in hindsight for that class of request, 1 the best line of every "
         "single request. Regret: how far the mean loss lies above that of the best line of every request.",
         "## Against the bounds",

@@ -1,6 +1,6 @@
 """Explaining a decision: what served a request and why, in a sentence and a table, and recomputed to be sure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -72,26 +72,31 @@ def describe(decision: Mapping[str, Any], generation: Generation, plan: Plan, re
         f"Request '{decision['request']}' of {decision['rows']} rows ({rows}) was served by generation "
         f"{decision['generation']} with {decision['version']} leading: {decision['reason']}; {plan.alarm.describe()}.",
         "",
-        *_table(["rows", "version", "weight", "family", "treatment", *plan.choosers], _weight_rows(generation, plan)),
+        *_table(
+            ["rows", "version", "weight", "family", "treatment", *plan.choosers],
+            _weight_rows(generation, plan, decision["profile"]["counts"]),
+        ),
         "",
-        f"champion       {decision['champion']}",
-        f"expected loss  {_describe_expected(decision['expected'])}",
-        *(f"{name:<14} {decision['profile']['metafeatures'][name]:.4g}" for name in SHOWN_METAFEATURES),
-        *(f"failed         {version}: {error}" for version, error in decision["failures"].items()),
-    ]
+        f"{'champion':<19} {decision['champion']}",
+        f"{'expected loss':<19} {_describe_expected(decision['expected'])}",
+        *(f"{name.replace('_', ' '):<19} {decision['profile']['metafeatures'][name]:.4g}"
+          for name in SHOWN_METAFEATURES),
+        *(f"{'failed':<19} {version}: {error}" for version, error in decision["failures"].items()),
+    ]  # fmt: skip
     for regret in regrets:
         best = "unknown" if regret["single_best"] is None else f"{regret['single_best']:.4g}"
         lines.append(
-            f"labels         batch {regret['batch']} brought {regret['rows']}: loss {regret['served']:.4g}, champion "
+            f"{'labels':<19} batch {regret['batch']} brought {regret['rows']}: loss {regret['served']:.4g}, champion "
             f"{regret['champion']:.4g}, single best so far {best}, oracle {regret['oracle']:.4g}"
         )
-    return "\n".join([*lines, "recomputed     the same numbers"])
+    return "\n".join([*lines, f"{'recomputed':<19} the same numbers"])
 
 
-def _weight_rows(generation: Generation, plan: Plan) -> list[list[str]]:
+def _weight_rows(generation: Generation, plan: Plan, counts: Sequence[int]) -> list[list[str]]:
+    """Return a row for each kind of row that the request has and each version that answered it."""
     versions = {version.line: version for version in generation.versions}
     rows = []
-    for kind in RowKind:
+    for kind in (kind for kind in RowKind if counts[kind]):
         for line, weight in sorted(plan.weights[kind].items(), key=lambda one: -one[1]):
             version = versions[line]
             treatment = ", ".join(version.candidate.treatment) or "all rows"

@@ -211,6 +211,25 @@ class TestStream:
         assert oracle <= min(served, champion) + 0.05
         assert 0 < oracle < 0.7
 
+    def test_a_class_that_comes_late_is_answered_by_versions_of_every_age(self, tmp_path):
+        path = write_stream(tmp_path)
+        write_config(tmp_path)
+        table = pd.read_csv(path, dtype=str)
+        number = table["number"].astype(float)
+        colours = np.where(number > 0.3, "red", np.where(number < -0.3, "blue", "green"))
+        table["claimed"] = np.where((np.arange(len(table)) > 250) & (number > 1.2), "amber", colours)
+        table.to_csv(path, index=False)
+        assert run("update", "--batches", "2", *options(tmp_path)).stdout == "True\n"
+        late = table.iloc[400:].drop(columns="claimed")
+        late.to_csv(tmp_path / "request.csv", index=False)
+        done = run("inference", "-file", str(tmp_path / "request.csv"), *options(tmp_path))
+        assert done.returncode == 0, done.stderr
+        answered = pd.read_csv(done.stdout.strip())
+        shares = [name for name in answered if name.startswith("predict_proba_")]
+        assert sorted(shares) == [f"predict_proba_{name}" for name in ("amber", "blue", "green", "red")]
+        assert answered[shares].sum(axis=1).to_numpy() == pytest.approx(1)
+        assert run("update", *options(tmp_path)).stdout == "True\n"
+
     def test_a_registry_of_one_version_serves(self, tmp_path):
         write_stream(tmp_path)
         write_config(tmp_path)

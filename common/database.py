@@ -29,18 +29,33 @@ def created_at() -> sa.Column[datetime]:
 def connect(url: str) -> Engine:
     """Return an engine on the catalogue at ``url``, its tables created.
 
-    SQLite runs in WAL mode, so that inference reads while an update commits.
+    SQLite runs in WAL mode, so that inference reads while an update commits. Raises StateError where the catalogue
+    cannot be opened, or lacks a column because another version of Switchyard wrote it.
     """
     engine = sa.create_engine(url)
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _prepare_sqlite)
     try:
         metadata.create_all(engine)
+        _check_columns(engine)
     except sa.exc.SQLAlchemyError as error:
         reason = str(error.__cause__ or error).splitlines()[0]
         shown = engine.url.render_as_string(hide_password=True)
         raise StateError(f"The catalogue at '{shown}' cannot be opened ({reason}); check database_url.") from error
     return engine
+
+
+def _check_columns(engine: Engine) -> None:
+    inspector = sa.inspect(engine)
+    for table in metadata.sorted_tables:
+        stored = {column["name"] for column in inspector.get_columns(table.name)}
+        absent = [column.name for column in table.columns if column.name not in stored]
+        if absent:
+            shown = engine.url.render_as_string(hide_password=True)
+            raise StateError(
+                f"The catalogue at '{shown}' has no column '{absent[0]}' in its table '{table.name}', so another "
+                "version of Switchyard wrote it; use that version, or name another state_dir."
+            )
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -14,7 +14,8 @@ scores_table = sa.Table(
     sa.Column("observed", sa.Float, nullable=False),
     sa.Column("rows", sa.Integer, nullable=False),
 )
-"""``kind`` is 'prequential' (the whole batch, before anyone learned it) or 'holdout' (its last rows, kept back)."""
+"""``kind`` is 'prequential' (the whole batch, before anyone learned it) or 'out-of-fold'
+(its clean record rows, by the first version of a line)."""
 
 comparisons_table = sa.Table(
     "comparisons",

@@ -142,7 +142,7 @@ class MadeState:
         kind = "registered" if number == 1 else "updated"
         events = [Event(version.id, kind, f"mean loss of batch {number}") for version in new]
         if number == 1:
-            events.append(Event(new[0].id, "promoted", "lowest loss on the first holdout"))
+            events.append(Event(new[0].id, "promoted", "lowest decayed loss on 1 labelled batches"))
         draft_generation(draft, self.generation, 7, new, tuple(events))
         scored = [
             *((version, "prequential") for version in before.versions),

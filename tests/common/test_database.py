@@ -1,0 +1,70 @@
+"""The catalogue: one commit or none, and a clear word where it cannot be used."""
+
+import pytest
+import sqlalchemy as sa
+
+import pipeline.update  # noqa: F401  (registers every table)
+from common.database import Draft, compute_catalogue_digests, connect, read_rows
+from common.errors import StateError
+from registry.tables import events_table, generations_table
+
+GENERATION = {"number": 1, "parent": None, "cause": "update", "batch": 1, "cursor": None, "schema": None,
+              "reference": None, "selector": None, "seed": 7}  # fmt: skip
+EVENT = {"generation": 1, "position": 0, "version": "linear-0001", "event": "registered", "reason": "first"}
+
+
+@pytest.fixture
+def engine(tmp_path):
+    opened = connect(f"sqlite:///{tmp_path / 'catalogue.db'}")
+    yield opened
+    opened.dispose()
+
+
+def test_a_draft_shows_nothing_before_its_commit_and_all_after(engine):
+    draft = Draft()
+    draft.add(events_table, [EVENT])
+    draft.add(generations_table, [GENERATION])
+    assert read_rows(engine, sa.select(events_table)) == []
+    draft.commit(engine)
+    assert len(read_rows(engine, sa.select(events_table))) == 1
+    assert len(read_rows(engine, sa.select(generations_table))) == 1
+
+
+def test_a_draft_with_one_bad_row_writes_none(engine):
+    draft = Draft()
+    draft.add(generations_table, [GENERATION])
+    draft.add(events_table, [EVENT, EVENT])
+    with pytest.raises(sa.exc.IntegrityError):
+        draft.commit(engine)
+    assert read_rows(engine, sa.select(generations_table)) == []
+
+
+def test_digests_leave_clocks_out_and_decisions_in(tmp_path):
+    digests = []
+    for name, cause in (("one", "update"), ("same", "update"), ("other", "rejected")):
+        engine = connect(f"sqlite:///{tmp_path / name}.db")
+        draft = Draft()
+        draft.add(generations_table, [GENERATION | {"cause": cause}])
+        draft.commit(engine)
+        digests.append(compute_catalogue_digests(engine))
+        engine.dispose()
+    assert digests[0] == digests[1]
+    assert {table for table in digests[0] if digests[0][table] != digests[2][table]} == {"generations"}
+
+
+def test_a_catalogue_of_another_version_is_named(tmp_path):
+    url = f"sqlite:///{tmp_path / 'old.db'}"
+    old = sa.create_engine(url)
+    with old.begin() as connection:
+        connection.execute(sa.text("create table versions (id text primary key)"))
+    old.dispose()
+    with pytest.raises(StateError, match="no column 'number' in its table 'versions', so another version"):
+        connect(url)
+
+
+def test_a_catalogue_that_cannot_be_opened_is_named(tmp_path):
+    (tmp_path / "catalogue.db").write_bytes(b"not a database" * 100)
+    with pytest.raises(
+        StateError, match=r"catalogue.db' cannot be opened \(file is not a database\); check database_url"
+    ):
+        connect(f"sqlite:///{tmp_path / 'catalogue.db'}")

@@ -1,0 +1,53 @@
+"""Files named by their content: whole or not there, never altered unseen."""
+
+import os
+
+import pandas as pd
+import pytest
+
+from common.errors import StateError
+from common.files import FileStore, compute_digest, save_atomically
+
+
+def test_the_same_content_is_one_file(tmp_path):
+    store = FileStore(tmp_path)
+    name = store.save(b"rows", ".bin")
+    assert store.save(b"rows", ".bin") == name == compute_digest(b"rows") + ".bin"
+    assert store.load(name) == b"rows"
+    assert [path.name for path in tmp_path.rglob("*.bin")] == [name]
+
+
+@pytest.mark.parametrize("content", [b"", b"rowz", b"rows and more"])
+def test_an_altered_file_is_refused_by_name(tmp_path, content):
+    store = FileStore(tmp_path)
+    name = store.save(b"rows", ".bin")
+    store.path(name).write_bytes(content)
+    with pytest.raises(StateError, match=rf"{name}' was altered; restore it"):
+        store.load(name)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(StateError, match=r"abc\.bin' is missing"):
+        FileStore(tmp_path).load("abc.bin")
+
+
+def test_a_table_comes_back_as_it_was(tmp_path):
+    table = pd.DataFrame({"a": [1.5, None], "b": pd.Series(["x", None], dtype="str"), "c": ["1", "2"]})
+    store = FileStore(tmp_path)
+    name = store.save_table(table)
+    pd.testing.assert_frame_equal(store.load_table(name), table)
+    assert list(store.load_table(name, ["c"])) == ["c"]
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "report.json"
+    save_atomically(path, b"old")
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        save_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [one.name for one in tmp_path.iterdir()] == ["report.json"]

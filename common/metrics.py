@@ -11,8 +11,6 @@ from common.task import Task
 EPSILON = 1e-6
 """Probabilities are held this far from 0 and 1, so that one sure mistake costs a finite loss (about 14)."""
 
-ROW_LOSSES = {Task.BINARY: "log_loss", Task.MULTICLASS: "log_loss", Task.REGRESSION: "squared_error"}
-
 
 @dataclass(frozen=True)
 class Metric:

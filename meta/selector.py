@@ -119,7 +119,7 @@ class Selector:
             return np.eye(len(self.lines))[rows]
         mean = np.mean(list(choosers.values()), axis=0)
         mean[RowKind.ANOMALOUS] = (mean[RowKind.ANOMALOUS] + self._restrict(mean[RowKind.SPARSE])) / 2
-        mean[mean < LEAST_WEIGHT] = 0.0
+        mean[mean < np.minimum(LEAST_WEIGHT, mean.max(axis=1, keepdims=True))] = 0.0
         return mean / mean.sum(axis=1, keepdims=True)
 
     def _restrict(self, sparse: np.ndarray) -> np.ndarray:
@@ -212,13 +212,6 @@ def _name_reason(kind: RowKind, alarm: Alarm, stays_back: bool) -> str:
     if stays_back:
         return f"fallback:{alarm.condition}" if alarm else "champion"
     return "selected"
-
-
-def choose_champions(past: Past, half_life: float) -> Champions:
-    """Return the lines with the lowest decayed loss on clean batches and on damaged copies."""
-    parts = compute_part_losses(past)
-    best = [past.lines[int(np.argmin(compute_decayed_records(parts, clean, half_life)))] for clean in (True, False)]
-    return Champions(*best)
 
 
 def fit_blends(past: Past, seed: int) -> dict[str, np.ndarray]:

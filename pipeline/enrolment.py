@@ -163,14 +163,27 @@ def enrol(
         else:
             continue
         members.append(Member(version, _find_role(contender, promotion)))
-        if contender is promotion.champion and (before.champion is None or before.champion.line != version.line):
-            events.append(Event(version.id, "promoted", promotion.reason))
+    members = crown(members, past)
+    champion = next(member.version for member in members if member.role is Role.CHAMPION)
+    if before.champion is None or before.champion.line != champion.line:
+        events.append(Event(champion.id, "promoted", promotion.reason))
     for blend in save_blends(config, state, before, [member.version for member in members], records, numbers):
         new.append(blend)
         members.append(Member(blend, Role.BLEND))
         mixed = f"greedy selection gave weight to {len(blend.params['weights'])} versions"
         events.append(Event(blend.id, "blended", mixed))
     return Enrolled(tuple(members), tuple(new), tuple(events))
+
+
+def crown(members: list[Member], past: Past) -> list[Member]:
+    """Return the members with a champion: where the chosen one could not learn, the line with the lowest loss."""
+    if any(member.role is Role.CHAMPION for member in members):
+        return members
+    if not members:
+        raise DataError("No model could learn this batch; the log names every failure, so mend the data first.")
+    losses = dict(zip(past.lines, past.losses[past.clean].mean(axis=0), strict=True))
+    best = min(members, key=lambda member: losses[member.version.line])
+    return [replace(member, role=Role.CHAMPION) if member is best else member for member in members]
 
 
 def _find_role(contender: Contender, promotion: Promotion) -> Role:

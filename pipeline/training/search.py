@@ -42,10 +42,7 @@ class TrialState(StrEnum):
 
 @dataclass(frozen=True)
 class Trial:
-    """One evaluated candidate. ``loss`` is the mean over the folds (lower is better), None unless complete.
-
-    ``out_of_fold`` are the predictions on the folds' later rows, in the order of ``SearchRows.validated``.
-    """
+    """One evaluated candidate. ``loss`` is the mean over the folds (lower is better), None unless complete."""
 
     number: int
     candidate: Candidate
@@ -54,7 +51,6 @@ class Trial:
     fold_losses: tuple[float, ...]
     failure: str
     seconds: float
-    out_of_fold: np.ndarray | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -94,11 +90,6 @@ class SearchProblem:
     batch: int
     seed: int
     threads: int
-
-    @property
-    def validated_target(self) -> np.ndarray:
-        """Targets of the folds' later rows, in the order of ``Trial.out_of_fold``."""
-        return np.concatenate([fold.validate.target for fold in self.folds])
 
 
 def search(problem: SearchProblem, config: SearchConfig, warm: Sequence[Candidate] = ()) -> list[Trial]:
@@ -179,12 +170,10 @@ class _Objective:
         started = time.perf_counter()
         candidate = self._suggest(asked)
         losses: list[float] = []
-        predictions: list[np.ndarray] = []
         state, failure = TrialState.COMPLETE, ""
         try:
             for number in range(len(self.problem.folds)):
                 predicted = self._evaluate(candidate, number)
-                predictions.append(predicted)
                 losses.append(self._loss(number, predicted))
                 asked.report(losses[-1], number)
                 if number + 1 < len(self.problem.folds) and asked.should_prune():
@@ -196,9 +185,8 @@ class _Objective:
         loss = float(np.mean(losses)) if state is TrialState.COMPLETE else None
         told = {TrialState.PRUNED: optuna.trial.TrialState.PRUNED, TrialState.FAILED: optuna.trial.TrialState.FAIL}
         study.tell(asked, loss, state=told.get(state))
-        kept = np.concatenate(predictions) if state is TrialState.COMPLETE else None
         seconds = time.perf_counter() - started
-        self.trials.append(Trial(asked.number, candidate, state, loss, tuple(losses), failure, seconds, kept))
+        self.trials.append(Trial(asked.number, candidate, state, loss, tuple(losses), failure, seconds))
 
     def _suggest(self, trial: "optuna.Trial") -> Candidate:
         name, _, variant = trial.suggest_categorical("pipeline", self.pipelines).partition("/")

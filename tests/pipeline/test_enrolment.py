@@ -1,4 +1,4 @@
-"""Enrolment where things go wrong: a champion that cannot learn, candidates that cannot be fitted, thresholds by cost."""
+"""Enrolment where things go wrong: champions that cannot learn, candidates that fail, wrong answers that cost."""
 
 from types import SimpleNamespace
 

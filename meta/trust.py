@@ -93,8 +93,12 @@ def _judge_group(grades: Sequence[Grade], half_life: float, confidence: float) -
     if not grades:
         return UNGRADED
     weights = _decay(grades, half_life)
-    difference = float(np.average([grade.difference for grade in grades], weights=weights))
-    error = float(np.sqrt(np.sum((weights * [grade.error for grade in grades]) ** 2)) / weights.sum())
+    differences = np.array([grade.difference for grade in grades])
+    difference = float(np.average(differences, weights=weights))
+    within = np.array([grade.error for grade in grades])
+    between = np.abs(differences - difference) if len(grades) >= MIN_SPREAD else np.zeros(len(grades))
+    # Batches differ by more than their rows do: whichever noise is larger decides what lies beyond it.
+    error = max(float(np.sqrt(np.sum((weights * noise) ** 2)) / weights.sum()) for noise in (within, between))
     if difference <= float(norm.ppf(confidence)) * error:
         return ""
     level = float(np.average([grade.champion for grade in grades], weights=weights))

@@ -183,3 +183,16 @@ def test_anomalous_rows_lean_on_guarded_lines_as_sparse_ones_would():
     plain = np.mean(list(asked.values()), axis=0)
     assert proposed[2, 1] == pytest.approx((plain[2, 1] + 1) / 2, abs=0.02)
     np.testing.assert_allclose(proposed[:2], np.where(plain < 0.01, 0, plain)[:2], atol=0.02)
+
+
+def test_one_bad_batch_among_good_ones_is_noise():
+    selector = fit(make_records(5))
+    clean = grade_selector(selector, make_record(6))[0]
+
+    def trust(*differences):
+        grades = [replace(clean, batch=6 + k, difference=d, error=0.001) for k, d in enumerate(differences)]
+        return judge_grades(grades, 4.0, 0.9, root=False).reasons[CLEAN_GROUP]
+
+    assert trust(0.02, 0.03, 0.02, 0.03)
+    assert not trust(-0.02, -0.03, -0.02, 0.12)
+    assert trust(0.02)

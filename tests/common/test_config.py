@@ -1,0 +1,174 @@
+"""A configuration is refused in one sentence with its fix, or it means what its file and its overrides say."""
+
+import re
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from common.config import Config, known_keys, load_config
+from common.errors import ConfigError
+
+MINIMAL = "schema: {time: begin, target: y}\n"
+KEYS = sorted(key for key, is_section in known_keys(Config).items() if not is_section)
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Return a function that writes a file and loads it with overrides."""
+
+    def write_and_load(text, *overrides):
+        path = tmp_path / "config.yaml"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return load_config(path, overrides)
+
+    return write_and_load
+
+
+class TestFiles:
+    def test_what_a_file_does_not_state_is_the_default(self, load):
+        assert load(MINIMAL) == Config.model_validate({"schema": {"time": "begin", "target": "y"}})
+
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            ("", "The key 'schema' is compulsory and missing from"),
+            ("# nothing\n", "The key 'schema' is compulsory and missing from"),
+            ("schema: {time: begin}", r"The key 'schema\.target' is compulsory.*as schema\.target=\.\.\."),
+            ("- schema", "holds a list; it must hold keys and values"),
+            ("seed", "holds a str; it must hold keys and values"),
+            ("schema: [time", "is not valid YAML: .*line 1, column"),
+            ("schema:\n\ttime: begin", "is not valid YAML: .*line 2, column 1"),
+            ("!!python/object:os.system {}", "is not valid YAML: could not determine a constructor"),
+            (b"schema: {time: begin, target: \xe9}", "cannot be read: 'utf-8' codec can't decode byte 0xe9"),
+            (MINIMAL + "2020-01-01: 5", "cannot be read: Incompatible key type 'date'"),
+            (MINIMAL + "state_dir: ${nowhere}", "cannot be read: Interpolation key 'nowhere' not found"),
+        ],
+    )
+    def test_a_file_that_cannot_be_used_says_why_in_one_line(self, load, text, words):
+        with pytest.raises(ConfigError, match=words) as refusal:
+            load(text)
+        assert "config.yaml'" in str(refusal.value)
+        assert "\n" not in str(refusal.value)
+
+    def test_a_file_that_is_not_there_or_is_a_folder_is_named(self, tmp_path):
+        with pytest.raises(ConfigError, match=r"absent\.yaml' does not exist; name another with --config"):
+            load_config(tmp_path / "absent.yaml")
+        with pytest.raises(ConfigError, match=r"cannot be read: .*Is a directory"):
+            load_config(tmp_path)
+
+    def test_a_configuration_cannot_be_changed_once_loaded(self, load):
+        config = load(MINIMAL)
+        with pytest.raises(ValidationError, match="frozen"):
+            config.search.trials = 99
+
+
+class TestKeys:
+    @pytest.mark.parametrize(
+        ("text", "nearest"),
+        [
+            ("search: {trails: 5}", r"'search\.trails' in '.*config\.yaml'; did you mean 'search\.trials'"),
+            ("serach: {trials: 5}", r"'serach\.trials' in .*; did you mean 'search\.trials'"),
+            ("Seed: 5", "'Seed' in .*; did you mean 'seed'"),
+            ("schema_: {time: begin}", r"'schema_\.time' in .*; did you mean 'schema\.time'"),
+            ("training: {costs: {false_positiv: 2}}", r"did you mean 'training\.costs\.false_positive'"),
+            ("1: 2", "Unknown key '1'"),
+        ],
+    )
+    def test_an_unknown_key_is_refused_with_the_nearest(self, load, text, nearest):
+        with pytest.raises(ConfigError, match=nearest):
+            load(MINIMAL + text)
+
+    @given(st.sampled_from(KEYS), st.integers(0, 40))
+    @settings(max_examples=60, deadline=None)
+    def test_a_letter_left_out_leads_back_to_the_key(self, tmp_path_factory, key, position):
+        position = position % len(key)
+        wrong = key[:position] + key[position + 1 :]
+        assume(wrong not in known_keys(Config))
+        path = tmp_path_factory.getbasetemp() / "minimal.yaml"
+        path.write_text(MINIMAL)
+        with pytest.raises(ConfigError, match=re.escape(f"'{wrong}' in the command line; did you mean '{key}'?")):
+            load_config(path, [f"{wrong}=1"])
+
+    def test_a_wrong_key_inside_a_rule_is_refused(self, load):
+        with pytest.raises(ConfigError, match=r"quality\.ranges\.0\.mni'.*\(found 2\)"):
+            load(MINIMAL + "quality: {ranges: [{column: seats, mni: 2}]}")
+
+
+class TestCells:
+    @pytest.mark.parametrize(
+        ("override", "words"),
+        [
+            ("search.trials=many", r"'search\.trials'.*valid integer.*\(found 'many'\)"),
+            ("search.trials=2.5", r"'search\.trials'.*\(found 2\.5\)"),
+            ("search.trials=", r"'search\.trials'.*\(found None\)"),
+            ("search.trials=0", r"greater than or equal to 1 \(found 0\)"),
+            ("search=5", r"'search'.*valid dictionary.*\(found 5\)"),
+            ("batch=5", r"'batch'.*valid dictionary.*\(found 5\)"),
+            ("search.families=linear", r"'search\.families'.*\(found 'linear'\)"),
+            ("quality.min_validity=1.5", r"less than or equal to 1 \(found 1\.5\)"),
+            ("quality.min_validity=.nan", r"'quality\.min_validity'.*\(found nan\)"),
+            ("selection.half_life=.nan", r"greater than 0 \(found nan\)"),
+            ("promotion.confidence=0.5", r"greater than 0\.5 \(found 0\.5\)"),
+            ("training.decision=profit", r"'f1', 'accuracy' or 'cost' \(found 'profit'\)"),
+            ("training.gap=30", r"'training\.gap'.*valid string \(found 30\)"),
+            ("training.gap=30 days", "'30 days' is no duration; write a number and D, h, min or s, such as 30D"),
+            ("training.gap=-1D", "'-1D' is no duration"),
+            ("schema.time=null", r"'schema\.time'.*\(found None\)"),
+            ("features.date_parts.begin=[fortnight]", r"'features\.date_parts\.begin\.0'.*\(found 'fortnight'\)"),
+            ("source.kind=sql", r"source\.url and source\.query must both be set"),
+            ("source.kind=files", r"source\.paths must name at least one path"),
+            ("search.trials=[1", "cannot be read: while parsing a flow sequence"),
+            ("search.trials", r"'search\.trials' is no override; write key=value"),
+            ("=5", "'=5' is no override; write key=value"),
+        ],
+    )
+    def test_a_cell_that_cannot_be_is_refused_with_what_was_found(self, load, override, words):
+        with pytest.raises(ConfigError, match=words):
+            load(MINIMAL, override)
+
+    @pytest.mark.parametrize("gap", ["0D", "30D", "1.5D", "12 h", "10min", "5s"])
+    def test_a_gap_is_a_duration_of_any_unit(self, load, gap):
+        assert load(MINIMAL, f"training.gap={gap}").training.gap == gap
+
+
+class TestOverrides:
+    def test_an_override_wins_over_the_file_and_leaves_its_neighbours(self, load):
+        config = load(MINIMAL + "search: {trials: 5, finalists: 4}", "search.trials=9", "seed=3", "search.trials=11")
+        assert (config.search.trials, config.search.finalists, config.seed) == (11, 4, 3)
+
+    def test_lists_and_texts_are_read_as_in_yaml(self, load):
+        config = load(
+            MINIMAL, "source.kind=files", "source.paths=a.csv", "search.families=[linear, knn]",
+            "schema.positive='> 0'", "features.date_parts.begin=[month, hour]",
+            "quality.ranges=[{column: seats, min: 1}]",
+        )  # fmt: skip
+        assert config.source.paths == ("a.csv",)
+        assert config.search.families == ("linear", "knn")
+        assert config.schema_.positive == "> 0"
+        assert config.features.date_parts == {"begin": ("month", "hour")}
+        assert (config.quality.ranges[0].min, config.quality.ranges[0].max) == (1.0, None)
+
+    @pytest.mark.parametrize(
+        ("stated", "overrides", "rows", "period"),
+        [
+            ("", [], 5_000, None),
+            ("batch: {min_rows: 3}", [], 5_000, None),
+            ("batch: {period: month}", [], None, "month"),
+            ("batch: {rows: 8}", ["batch.period=month"], None, "month"),
+            ("batch: {period: month}", ["batch.rows=9"], 9, None),
+            ("batch: {period: month}", ["batch.min_rows=9"], None, "month"),
+        ],
+    )
+    def test_batches_are_cut_one_way_and_the_override_chooses(self, load, stated, overrides, rows, period):
+        batch = load(MINIMAL + stated, *overrides).batch
+        assert (batch.rows, batch.period) == (rows, period)
+
+    @pytest.mark.parametrize(
+        ("stated", "overrides"),
+        [("batch: {rows: 8, period: month}", []), ("", ["batch.rows=8", "batch.period=month"])],
+    )
+    def test_two_ways_to_cut_at_once_are_refused(self, load, stated, overrides):
+        with pytest.raises(ConfigError, match=r"batch\.rows and batch\.period are both set; set one of them to null"):
+            load(MINIMAL + stated, *overrides)

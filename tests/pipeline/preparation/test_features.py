@@ -1,0 +1,107 @@
+"""Features are computed of any row alone, know what is missing and leave their inputs as they were."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from common.config import FeaturesConfig
+from common.errors import ConfigError
+from common.schema import Schema, read_inputs
+from common.task import Task
+from pipeline.preparation.features import engineer_features
+
+SCHEMA = Schema(time="begin", target="y", task=Task.BINARY, numeric=("paid", "worth"), categorical=("make",),
+                dates=("begin", "end", "born"))  # fmt: skip
+RAW = pd.DataFrame({
+    "paid": ["10", "x", "-3.5", "0"], "worth": ["100", "2", "0", ""], "make": ["9.0", "", "ISUZU", "9"],
+    "begin": ["2020-02-29 18:00", "2021-03-01", "soon", "2019-12-31"], "end": ["2020-03-01", "2021-02-28", "", "2020"],
+    "born": ["1980-02-29", "1999-01-01", "1999-01-01", ""],
+})  # fmt: skip
+EVERYTHING = FeaturesConfig.model_validate({
+    "date_parts": {"begin": ["year", "month", "day", "weekday", "hour"]},
+    "ratios": [{"numerator": "paid", "denominator": "worth"}],
+})  # fmt: skip
+
+
+def read(raw=RAW, schema=SCHEMA):
+    return read_inputs(raw, Schema.from_json({**schema.to_json(), "missing_values": ["", "NA"]}))
+
+
+def test_auto_measures_every_date_against_the_time():
+    table = engineer_features(read(), SCHEMA, FeaturesConfig())
+    assert list(table) == ["paid", "worth", "begin_to_end_days", "begin_to_born_days", "make"]
+    assert table["begin_to_end_days"].tolist() == pytest.approx([0.25, -1, np.nan, 1], nan_ok=True)
+    assert table["begin_to_born_days"].tolist()[1] == -8095
+    assert table["begin_to_born_days"].isna().tolist() == [False, False, True, True]
+
+
+@pytest.mark.parametrize("dates", [[], ["begin"], ["end", "born"]])
+def test_auto_measures_nothing_where_the_time_is_no_input_or_alone(dates):
+    schema = Schema.from_json({**SCHEMA.to_json(), "dates": dates})
+    assert list(engineer_features(read(schema=schema), schema, FeaturesConfig())) == ["paid", "worth", "make"]
+
+
+def test_durations_may_be_left_out_or_named():
+    without = FeaturesConfig.model_validate({"durations": []})
+    assert list(engineer_features(read(), SCHEMA, without)) == ["paid", "worth", "make"]
+    named = FeaturesConfig.model_validate({"durations": [{"start": "born", "end": "begin"}]})
+    table = engineer_features(read(), SCHEMA, named)
+    assert table["born_to_begin_days"].tolist()[:2] == [14_610.75, 8095]
+
+
+def test_parts_of_a_date_are_numbers_and_missing_where_the_date_is():
+    table = engineer_features(read(), SCHEMA, EVERYTHING)
+    parts = table[[f"begin_{part}" for part in ("year", "month", "day", "weekday", "hour")]]
+    assert parts.iloc[0].tolist() == [2020, 2, 29, 5, 18]
+    assert parts.iloc[2].isna().all()
+    assert set(parts.dtypes) == {np.dtype("float64")}
+
+
+def test_a_ratio_over_nothing_is_missing_and_never_infinite():
+    ratio = engineer_features(read(), SCHEMA, EVERYTHING)["paid_per_worth"]
+    assert ratio.tolist() == pytest.approx([0.1, np.nan, np.nan, np.nan], nan_ok=True)
+
+
+@pytest.mark.parametrize("some", [[], [2], [3, 0], [1, 3, 2, 0]])
+def test_a_row_does_not_hang_on_its_neighbours(some):
+    inputs = read()
+    whole = engineer_features(inputs, SCHEMA, EVERYTHING)
+    pd.testing.assert_frame_equal(engineer_features(inputs.iloc[some], SCHEMA, EVERYTHING), whole.iloc[some])
+
+
+def test_inputs_are_not_changed_and_the_index_is_kept():
+    inputs = read(RAW.set_index(pd.Index([7, 3, 9, 1])))
+    before = inputs.copy()
+    table = engineer_features(inputs, SCHEMA, EVERYTHING)
+    pd.testing.assert_frame_equal(inputs, before)
+    assert table.index.tolist() == [7, 3, 9, 1]
+
+
+def test_an_absent_column_makes_missing_features_of_the_same_type():
+    whole = engineer_features(read(), SCHEMA, EVERYTHING)
+    table = engineer_features(read(RAW[["paid"]]), SCHEMA, EVERYTHING)
+    assert table.dtypes.equals(whole.dtypes)
+    assert table.drop(columns="paid").isna().all(axis=None)
+    assert table["paid"].equals(whole["paid"])
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"date_parts": {"bgin": ["year"]}},
+         r"'features\.date_parts' names 'bgin', which is no date input; the date inputs are: begin, end, born\."),
+        ({"durations": [{"start": "begin", "end": "paid"}]}, r"'features\.durations' names 'paid'"),
+        ({"durations": [{"start": "make", "end": "begin"}]}, r"'features\.durations' names 'make'"),
+        ({"ratios": [{"numerator": "paid", "denominator": "y"}]},
+         r"'features\.ratios' names 'y', which is no numeric input; the numeric inputs are: paid, worth\."),
+    ],
+)  # fmt: skip
+def test_a_column_that_is_no_such_input_is_refused_with_those_that_are(config, words):
+    with pytest.raises(ConfigError, match=words):
+        engineer_features(read(), SCHEMA, FeaturesConfig.model_validate(config))
+
+
+def test_a_role_that_no_column_has_is_said_so():
+    schema = Schema(time="begin", target="y", task=Task.BINARY, numeric=("paid",))
+    with pytest.raises(ConfigError, match=r"the date inputs are: none\."):
+        engineer_features(read(schema=schema), schema, EVERYTHING)

@@ -1,0 +1,66 @@
+"""How much each fold learns from and validates on; that folds never look ahead is tested beside the features."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.preparation.splits import time_ordered_folds
+
+
+def make_times(rows):
+    """Return sorted times, several rows a day, whose index is not their position."""
+    days = np.sort(np.random.default_rng(rows).integers(0, max(1, rows // 3), rows))
+    return pd.Series(pd.Timestamp("2020-01-01") + pd.to_timedelta(days, "D"), index=np.arange(rows)[::-1] * 7)
+
+
+@given(st.integers(0, 200), st.integers(1, 10), st.floats(0.1, 0.9))
+@settings(deadline=None)
+def test_blocks_follow_each_other_are_of_equal_length_and_reach_the_newest_row(rows, folds, first_share):
+    splits = time_ordered_folds(make_times(rows), folds, "0D", first_share)
+    validated = np.concatenate([split.validate for split in splits] or [np.arange(0)])
+    if len(splits) == folds:
+        assert validated.tolist() == list(range(round(rows * first_share), rows))
+    assert np.ptp([len(split.validate) for split in splits] or [0]) <= 1
+    for split in splits:
+        assert split.learn.tolist() == list(range(split.validate[0]))
+
+
+@given(st.integers(1, 150), st.integers(1, 5), st.sampled_from(["12h", "1D", "3.5D", "30D"]))
+@settings(deadline=None)
+def test_the_gap_takes_exactly_the_rows_that_are_too_young(rows, folds, gap):
+    times = make_times(rows)
+    for split in time_ordered_folds(times, folds, gap):
+        age = times.iloc[split.validate[0]] - times.iloc[: split.validate[0]]
+        assert split.learn.tolist() == np.flatnonzero(age > pd.Timedelta(gap)).tolist()
+        assert len(split.learn)
+
+
+def test_a_fold_is_left_out_where_the_gap_leaves_nothing_to_learn_from():
+    times = pd.Series(pd.date_range("2020-01-01", periods=10, freq="D"))
+    assert [len(split.learn) for split in time_ordered_folds(times, 3, "0D")] == [4, 6, 8]
+    assert [len(split.learn) for split in time_ordered_folds(times, 3, "5D")] == [1, 3]
+    assert time_ordered_folds(times, 3, "8D") == []
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_too_few_rows_make_no_fold(rows):
+    assert time_ordered_folds(make_times(rows), 3, "0D") == []
+
+
+def test_rows_of_one_moment_are_split_without_a_gap_and_not_with_one():
+    moment = pd.Series([pd.Timestamp("2020-01-01")] * 10)
+    assert [split.validate.tolist() for split in time_ordered_folds(moment, 1, "0D")] == [[4, 5, 6, 7, 8, 9]]
+    assert time_ordered_folds(moment, 1, "1s") == []
+
+
+def test_newer_rows_do_not_move_what_an_older_row_is_learned_for():
+    times = make_times(90)
+    later = times.copy()
+    later.iloc[80:] += pd.Timedelta(days=900)
+    for before, after in zip(
+        time_ordered_folds(times, 3, "2D")[:2], time_ordered_folds(later, 3, "2D")[:2], strict=True
+    ):
+        assert np.array_equal(before.learn, after.learn)
+        assert np.array_equal(before.validate, after.validate)

@@ -23,7 +23,8 @@ def engineer_features(inputs: pd.DataFrame, schema: Schema, config: FeaturesConf
     for name, parts in config.date_parts.items():
         dates = _get(inputs, schema.dates, name, "features.date_parts", "date")
         for part in parts:
-            columns[f"{name}_{part}"] = getattr(dates.dt, part).astype("float64")
+            accessor = {"weekday": "day_of_week"}.get(part, part)
+            columns[f"{name}_{part}"] = getattr(dates.dt, accessor).astype("float64")
     for duration in _resolve_durations(schema, config):
         start = _get(inputs, schema.dates, duration.start, "features.durations", "date")
         end = _get(inputs, schema.dates, duration.end, "features.durations", "date")

@@ -68,3 +68,32 @@ def test_a_catalogue_that_cannot_be_opened_is_named(tmp_path):
         StateError, match=r"catalogue.db' cannot be opened \(file is not a database\); check database_url"
     ):
         connect(f"sqlite:///{tmp_path / 'catalogue.db'}")
+
+
+def test_a_draft_is_written_once_however_often_it_is_committed(engine):
+    draft = Draft()
+    draft.add(generations_table, [GENERATION])
+    draft.commit(engine)
+    draft.commit(engine)
+    assert len(read_rows(engine, sa.select(generations_table))) == 1
+
+
+def test_a_reader_sees_the_last_commit_while_another_is_being_written(engine):
+    with engine.begin() as writing:
+        writing.execute(generations_table.insert(), [GENERATION])
+        assert read_rows(engine, sa.select(generations_table)) == []
+    assert len(read_rows(engine, sa.select(generations_table))) == 1
+
+
+def test_digests_do_not_hang_on_the_order_in_which_rows_were_written(tmp_path):
+    digests = []
+    events = [EVENT, EVENT | {"position": 1, "version": "linear-0002"}]
+    for name, rows in (("one", events), ("turned", events[::-1])):
+        engine = connect(f"sqlite:///{tmp_path / name}.db")
+        draft = Draft()
+        draft.add(generations_table, [GENERATION])
+        draft.add(events_table, rows)
+        draft.commit(engine)
+        digests.append(compute_catalogue_digests(engine))
+        engine.dispose()
+    assert digests[0] == digests[1]

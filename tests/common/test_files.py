@@ -51,3 +51,17 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monke
         save_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert [one.name for one in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_what_is_stored_already_is_not_written_again(tmp_path):
+    store = FileStore(tmp_path)
+    path = store.path(store.save(b"rows", ".bin"))
+    first = path.stat()
+    store.save(b"rows", ".bin")
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (first.st_ino, first.st_mtime_ns)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of files are a matter of POSIX")
+def test_other_users_may_read_what_was_written(tmp_path):
+    save_atomically(tmp_path / "deep" / "report.html", b"page")
+    assert (tmp_path / "deep" / "report.html").stat().st_mode & 0o777 == 0o644

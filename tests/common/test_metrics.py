@@ -5,7 +5,14 @@ import pytest
 from sklearn import metrics as reference
 
 from common.errors import ConfigError
-from common.metrics import METRICS, compute_calibration_error, compute_metrics, compute_row_losses, get_metric
+from common.metrics import (
+    METRICS,
+    compute_calibration_error,
+    compute_metrics,
+    compute_row_losses,
+    decide_classes,
+    get_metric,
+)
 from common.task import Task
 
 GENERATOR = np.random.default_rng(5)
@@ -87,3 +94,41 @@ def test_an_unknown_metric_names_those_that_fit():
     with pytest.raises(ConfigError, match=r"'metric' is 'auc'.*roc_auc"):
         get_metric("auc", Task.BINARY)
     assert get_metric("auto", Task.REGRESSION).name == "rmse"
+
+
+@pytest.mark.parametrize(
+    ("name", "task"), [("rmse", Task.BINARY), ("roc_auc", Task.MULTICLASS), ("accuracy", Task.REGRESSION)]
+)
+def test_a_metric_of_another_task_is_refused(name, task):
+    with pytest.raises(ConfigError, match=rf"'metric' is '{name}', which task {task} has not"):
+        get_metric(name, task)
+
+
+def test_auto_is_the_log_loss_of_any_number_of_classes():
+    assert {get_metric("auto", task).name for task in (Task.BINARY, Task.MULTICLASS)} == {"log_loss"}
+
+
+def test_only_a_binary_answer_hangs_on_the_threshold():
+    assert decide_classes(Task.BINARY, np.array([[0.3, 0.7]]), 0.8).tolist() == [0]
+    assert decide_classes(Task.MULTICLASS, np.array([[0.3, 0.7]]), 0.8).tolist() == [1]
+    assert decide_classes(Task.BINARY, np.array([[1.0]]), 0.8).tolist() == [0]  # one class was met so far
+
+
+def test_macro_f1_is_the_mean_over_classes_that_occur():
+    some = CODES[CODES < 2]
+    predicted = TRIPLES[CODES < 2]
+    expected = reference.f1_score(some, predicted.argmax(axis=1), labels=[0, 1], average="macro")
+    assert compute_metrics(Task.MULTICLASS, some, predicted)["macro_f1"] == pytest.approx(expected)
+
+
+def test_rows_of_a_regression_lose_the_square_and_equal_targets_have_no_r2():
+    same = np.full(3, 2.0)
+    assert compute_row_losses(Task.REGRESSION, same, np.array([2.0, 5.0, -1.0])).tolist() == [0, 9, 9]
+    assert compute_metrics(Task.REGRESSION, same, same + 1) == {"rmse": 1.0, "mae": 1.0}
+
+
+def test_calibration_error_is_counted_in_bins_of_equal_size():
+    ranked = np.argsort(SHARES).reshape(10, -1)
+    expected = np.abs(BINARY[ranked].mean(axis=1) - SHARES[ranked].mean(axis=1)).mean()
+    assert compute_calibration_error(BINARY, PAIRS) == pytest.approx(expected)  # two classes: both err alike
+    assert compute_calibration_error(BINARY[:3], PAIRS[:3]) == pytest.approx(np.abs(BINARY - SHARES)[:3].mean())

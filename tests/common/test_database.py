@@ -6,7 +6,7 @@ import sqlalchemy as sa
 import pipeline.update  # noqa: F401  (registers every table)
 from common.database import Draft, compute_catalogue_digests, connect, read_rows
 from common.errors import StateError
-from registry.tables import events_table, generations_table
+from registry.tables import events_table, generations_table, members_table
 
 GENERATION = {"number": 1, "parent": None, "cause": "update", "batch": 1, "cursor": None, "schema": None,
               "reference": None, "selector": None, "seed": 7}  # fmt: skip
@@ -78,11 +78,25 @@ def test_a_draft_is_written_once_however_often_it_is_committed(engine):
     assert len(read_rows(engine, sa.select(generations_table))) == 1
 
 
-def test_a_reader_sees_the_last_commit_while_another_is_being_written(engine):
-    with engine.begin() as writing:
-        writing.execute(generations_table.insert(), [GENERATION])
-        assert read_rows(engine, sa.select(generations_table)) == []
+def test_a_reader_keeps_what_it_saw_while_an_update_commits(engine):
+    counting = sa.select(sa.func.count()).select_from(generations_table)
+    draft = Draft()
+    draft.add(generations_table, [GENERATION])
+    with engine.connect() as reader:
+        reader.exec_driver_sql("BEGIN")
+        assert reader.scalar(counting) == 0
+        draft.commit(engine)
+        assert reader.scalar(counting) == 0
     assert len(read_rows(engine, sa.select(generations_table))) == 1
+
+
+def test_an_active_version_that_does_not_exist_is_refused(engine):
+    draft = Draft()
+    draft.add(generations_table, [GENERATION])
+    draft.add(members_table, [{"generation": 1, "version": "linear-0001", "role": "line"}])
+    with pytest.raises(sa.exc.IntegrityError, match="FOREIGN KEY"):
+        draft.commit(engine)
+    assert read_rows(engine, sa.select(generations_table)) == []
 
 
 def test_digests_do_not_hang_on_the_order_in_which_rows_were_written(tmp_path):

@@ -57,6 +57,13 @@ def test_parts_of_a_date_are_numbers_and_missing_where_the_date_is():
     assert set(parts.dtypes) == {np.dtype("float64")}
 
 
+def test_features_have_a_fixed_order_whatever_the_order_of_the_file():
+    table = engineer_features(read(RAW[sorted(RAW, reverse=True)]), SCHEMA, EVERYTHING)
+    parts = [f"begin_{part}" for part in ("year", "month", "day", "weekday", "hour")]
+    durations = ["begin_to_end_days", "begin_to_born_days"]
+    assert list(table) == ["paid", "worth", *parts, *durations, "paid_per_worth", "make"]
+
+
 def test_a_ratio_over_nothing_is_missing_and_never_infinite():
     ratio = engineer_features(read(), SCHEMA, EVERYTHING)["paid_per_worth"]
     assert ratio.tolist() == pytest.approx([0.1, np.nan, np.nan, np.nan], nan_ok=True)

@@ -1,4 +1,4 @@
-"""How much each fold learns from and validates on; that folds never look ahead is tested beside the features."""
+"""Folds never look ahead, keep their gap and reach the newest row."""
 
 import numpy as np
 import pandas as pd

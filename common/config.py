@@ -124,6 +124,13 @@ class Ratio(Section):
     denominator: str
 
 
+class Difference(Section):
+    """``minuend`` less ``subtrahend``."""
+
+    minuend: str
+    subtrahend: str
+
+
 class Duration(Section):
     """Days from ``start`` to ``end``."""
 
@@ -131,12 +138,19 @@ class Duration(Section):
     end: str
 
 
-class FeaturesConfig(Section):
-    """Engineered features. Date parts that history does not cover yet do harm, so none is on by default."""
+DatePart = Literal["year", "month", "day", "weekday", "hour"]
 
-    date_parts: dict[str, tuple[Literal["year", "month", "day", "weekday", "hour"], ...]] = {}
+
+class FeaturesConfig(Section):
+    """Engineered features.
+
+    'auto' date parts are month, weekday and hour of the time column, each learned once history covers it twice.
+    """
+
+    date_parts: dict[str, tuple[DatePart, ...]] | Literal["auto"] = "auto"
     durations: tuple[Duration, ...] | Literal["auto"] = "auto"
     ratios: tuple[Ratio, ...] = ()
+    differences: tuple[Difference, ...] = ()
 
 
 class CostsConfig(Section):
@@ -150,7 +164,7 @@ class TrainingConfig(Section):
     """The rows that models learn from."""
 
     window_batches: int = Field(24, ge=1)
-    max_rows: int = Field(20_000, ge=50)
+    max_rows: int = Field(50_000, ge=50)
     folds: int = Field(3, ge=1, le=10)
     gap: str = "0D"
     decision: Literal["f1", "accuracy", "cost"] = "f1"
@@ -168,13 +182,23 @@ class TrainingConfig(Section):
 
 
 class SearchConfig(Section):
-    """The search over variants, families and parameters."""
+    """The search over variants, families, windows and parameters."""
 
     trials: int = Field(20, ge=1)
+    calm_share: float = Field(0.5, gt=0, le=1)
     seconds: float | None = Field(None, gt=0)
+    max_rows: int = Field(20_000, ge=50)
     families: tuple[str, ...] = ("linear", "knn", "tree", "extra_trees", "lightgbm")
     variants: tuple[str, ...] = ("onehot", "target", "native", "spelling")
+    resampling: tuple[Literal["smote", "under"], ...] = ()
     finalists: int = Field(2, ge=1)
+
+
+class WorkersConfig(Section):
+    """Where searching and fitting run."""
+
+    count: int | None = Field(None, ge=1)
+    scheduler: str | None = None
 
 
 class PromotionConfig(Section):
@@ -190,7 +214,7 @@ class SelectionConfig(Section):
     mode: Literal["plan", "single"] = "plan"
     choosers: tuple[Literal["blends", "decayed", "forest"], ...] = ("blends", "decayed", "forest")
     half_life: float = Field(4.0, gt=0)
-    temperature: float = Field(0.01, gt=0)
+    temperature: float = Field(0.02, gt=0)
     confidence: float = Field(0.9, gt=0.5, lt=1)
     matched_rows: int = Field(10_000, ge=0)
 
@@ -218,6 +242,7 @@ class Config(Section):
     features: FeaturesConfig = FeaturesConfig()
     training: TrainingConfig = TrainingConfig()
     search: SearchConfig = SearchConfig()
+    workers: WorkersConfig = WorkersConfig()
     promotion: PromotionConfig = PromotionConfig()
     selection: SelectionConfig = SelectionConfig()
     report: ReportConfig = ReportConfig()

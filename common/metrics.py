@@ -14,12 +14,16 @@ EPSILON = 1e-6
 
 @dataclass(frozen=True)
 class Metric:
-    """A named metric of predictions. ``compute(target, predicted, threshold)`` returns NaN where it is undefined."""
+    """A named metric of predictions. ``compute(target, predicted, threshold)`` returns NaN where it is undefined.
+
+    ``of_decisions`` says whether a binary one judges decisions, so that it depends on the threshold.
+    """
 
     name: str
     tasks: frozenset[Task]
     higher_is_better: bool
     compute: Callable[[np.ndarray, np.ndarray, float], float]
+    of_decisions: bool = False
 
     def to_loss(self, observed: float) -> float:
         """Return the metric turned so that lower is better."""
@@ -160,10 +164,10 @@ METRICS = {
         Metric("brier", _BINARY, False, _brier),
         Metric("roc_auc", _BINARY, True, _roc_auc),
         Metric("average_precision", _BINARY, True, _average_precision),
-        Metric("f1", _BINARY, True, _of_decisions(_f1, Task.BINARY)),
-        Metric("precision", _BINARY, True, _of_decisions(_precision, Task.BINARY)),
-        Metric("recall", _BINARY, True, _of_decisions(_recall, Task.BINARY)),
-        Metric("accuracy", _BINARY | _MULTICLASS, True, _of_decisions(_accuracy, Task.BINARY)),
+        Metric("f1", _BINARY, True, _of_decisions(_f1, Task.BINARY), True),
+        Metric("precision", _BINARY, True, _of_decisions(_precision, Task.BINARY), True),
+        Metric("recall", _BINARY, True, _of_decisions(_recall, Task.BINARY), True),
+        Metric("accuracy", _BINARY | _MULTICLASS, True, _of_decisions(_accuracy, Task.BINARY), True),
         Metric("macro_f1", _MULTICLASS, True, _of_decisions(_macro_f1, Task.MULTICLASS)),
         Metric("rmse", _REGRESSION, False, _rmse),
         Metric("mae", _REGRESSION, False, _mae),

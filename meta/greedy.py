@@ -9,7 +9,7 @@ from meta.past import Past
 BAGS = 4
 BAG_ROWS = 1_500
 ROUNDS = 10
-ROW_HALF_LIFE = 6.0
+ROW_HALF_LIFE = 4.0
 """Batches after which a row is drawn half as often: longer than a record's, since blends average over lines."""
 SHRINKAGE = 0.7
 """Weight of the blend for all damaged rows in those of sparse and anomalous ones: past a guard they are alike."""

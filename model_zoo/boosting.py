@@ -16,7 +16,7 @@ import numpy as np
 
 from common.task import Task
 from model_zoo.family import Estimator, Family, Sample
-from model_zoo.search import Params, Space
+from model_zoo.search import Params, Space, read_params
 
 UPDATE_SHARE = 0.1
 """Rounds that an update adds, as a share of the first fit's: 24 updates grow a model by a factor of 3.4."""
@@ -87,6 +87,13 @@ class Boosting(Family):
             "cat_smooth": space.real("cat_smooth", 1.0, 100.0, log=True),
         }
         return _only_used(params, space.task)
+
+    def lighten(self, params: Params, share: float) -> Params:
+        """Take fewer rounds, each with as much larger a step (but none above 0.3)."""
+        settings: BoostingParams = read_params(BoostingParams, params)
+        rate = min(0.3, settings.learning_rate / share)
+        rounds = max(1, round(settings.rounds * settings.learning_rate / rate))
+        return {**params, "rounds": min(rounds, settings.rounds), "learning_rate": max(rate, settings.learning_rate)}
 
     def learn(self, sample: Sample, settings: BoostingParams, *, seed: int, threads: int) -> Boosted:
         """Train on the sample.

@@ -8,7 +8,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Candidate:
-    """One way to learn. ``balance`` in ``params`` (0 to 1) is the exponent of the class weights: 1 = fully balanced.
+    """One way to learn.
+
+    Beside its family's parameters, ``params`` may hold ``balance`` (0 to 1), the exponent of the class weights (1 is
+    fully balanced), and ``calibrate``, whether probabilities are corrected by what later rows showed.
 
     window:  how many of the newest batches it learns from; None for as many as there are
     masked:  whether it also learns from copies of its rows with cells hidden at random

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from model_zoo.family import Estimator, Family, Sample
-from model_zoo.search import Params, Space
+from model_zoo.search import Params, Space, read_params
 from model_zoo.skops_bytes import dump_object, load_object
 from model_zoo.tree import TRUSTED_TYPES, fit_leaf, predict_sklearn
 
@@ -42,6 +42,11 @@ class ExtraTrees(Family):
             "min_samples_leaf": space.integer("min_samples_leaf", 5, 50, log=True),
             "max_features": space.real("max_features", 0.1, 1.0),
         }
+
+    def lighten(self, params: Params, share: float) -> Params:
+        """Grow fewer trees."""
+        settings: ExtraTreesParams = read_params(ExtraTreesParams, params)
+        return {**params, "trees": max(10, round(settings.trees * share))}
 
     def learn(self, sample: Sample, settings: ExtraTreesParams, *, seed: int, threads: int) -> Any:
         """Grow the trees."""

@@ -121,6 +121,10 @@ class Family(ABC):
         """Return sound parameters, a point of the search space: the first trial of the family."""
         return asdict(self.settings())
 
+    def lighten(self, params: Params, share: float) -> Params:  # noqa: ARG002
+        """Return parameters that need about a ``share`` of the time, for a first impression."""
+        return params
+
     def suggest(self, trial: Trial, task: Task, n_rows: int, n_columns: int) -> Params:
         """Return parameters drawn through an Optuna trial; bounds may depend on the size of the training table.
 

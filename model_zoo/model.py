@@ -11,6 +11,7 @@ import pandas as pd
 from common.seeding import random_generator
 from common.task import Task
 from model_zoo import get_family
+from model_zoo.calibration import LATER_SHARE, LEAST_ROWS, Calibration, fit_calibration
 from model_zoo.candidate import Candidate
 from model_zoo.encoded import EncodedTable
 from model_zoo.encoder import Encoder, fit_encoder
@@ -22,6 +23,10 @@ PROTOCOL = 1
 """Version of the files that ``dump`` writes; it rises when an older reader could not understand them."""
 
 
+TREATMENTS = ("balance", "calibrate")
+"""Parameters that are the candidate's own and not its family's."""
+
+
 @dataclass(frozen=True)
 class Model:
     """A candidate fitted on past rows.
@@ -29,7 +34,7 @@ class Model:
     ``classes`` are the labels in code order it was fitted for; ``class_weights`` were given to the rows of each class
     and are taken out of the probabilities again; ``threshold`` is the least probability of the positive class at which
     a binary answer is positive; ``features`` are the columns it reads; ``normal`` is what a guarded model's training
-    rows looked like, None where it is not guarded.
+    rows looked like, None where it is not guarded; ``calibration`` corrects probabilities, None where it was not asked.
     """
 
     candidate: Candidate
@@ -41,6 +46,7 @@ class Model:
     class_weights: tuple[float, ...] = ()
     threshold: float = 0.5
     normal: InputReference | None = None
+    calibration: Calibration | None = None
 
     def predict(self, features: pd.DataFrame) -> np.ndarray:
         """Return probabilities (n_rows, n_classes) or, for a regression, predictions (n_rows,)."""
@@ -52,9 +58,9 @@ class Model:
 
     def predict_encoded(self, table: EncodedTable) -> np.ndarray:
         """Return what ``predict`` does for rows that are encoded already."""
-        family = get_family(self.candidate.family)
-        predicted = family.predict(self.estimator, table)
-        return remove_class_weights(predicted, self.class_weights) if self.class_weights else predicted
+        return correct(
+            get_family(self.candidate.family).predict(self.estimator, table), self.class_weights, self.calibration
+        )
 
     def with_threshold(self, threshold: float) -> "Model":
         """Return this model with another threshold for a positive answer."""
@@ -75,6 +81,7 @@ class Model:
             "features": self.features,
             "class_weights": self.class_weights,
             "threshold": self.threshold,
+            "calibration": vars(self.calibration) if self.calibration else None,
         }
         estimator = get_family(self.candidate.family).dump(self.estimator)
         return {
@@ -104,6 +111,7 @@ class Model:
             class_weights=tuple(described["class_weights"]),
             threshold=described["threshold"],
             normal=InputReference.from_json(parts["normal.json"]) if "normal.json" in parts else None,
+            calibration=Calibration(**described["calibration"]) if described["calibration"] else None,
         )
 
 
@@ -125,19 +133,65 @@ def fit_model(
     normal = fit_input_reference(features) if candidate.guarded else None
     features, target = treat_rows(candidate, normal, features, target, seed)
     encoder, table = encoded or fit_encoder(candidate.variant, features, target, task, seed)
-    family = get_family(candidate.family)
-    weights = compute_class_weights(target, task, len(classes), float(candidate.params.get("balance", 0.0)))
-    estimator = family.fit(
+    fitted = fit_encoded(candidate, table, target, task, len(classes), seed, threads)
+    return Model(candidate, task, tuple(classes), tuple(features.columns), encoder, fitted.estimator,
+                 fitted.class_weights, normal=normal, calibration=fitted.calibration)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FittedCandidate:
+    """What a candidate learned from an encoded table: a model but for its encoder."""
+
+    family: str
+    estimator: Any
+    class_weights: tuple[float, ...]
+    calibration: Calibration | None = None
+
+    def predict(self, table: EncodedTable) -> np.ndarray:
+        """Return probabilities (n_rows, n_classes) or, for a regression, predictions (n_rows,)."""
+        predicted = get_family(self.family).predict(self.estimator, table)
+        return correct(predicted, self.class_weights, self.calibration)
+
+
+def fit_encoded(
+    candidate: Candidate, table: EncodedTable, target: np.ndarray, task: Task, n_classes: int, seed: int,
+    threads: int = 1,
+) -> FittedCandidate:  # fmt: skip
+    """Fit a candidate's family on an encoded table, and its calibration on the newest of its rows.
+
+    The calibration is that of a model of the older rows, so it knows how wrong the family is about rows to come.
+    """
+    calibration = None
+    if candidate.params.get("calibrate") and task.is_classification and len(table) >= LEAST_ROWS:
+        cut = round(len(table) * (1 - LATER_SHARE))
+        older = _fit_family(candidate, table.take(slice(cut)), target[:cut], task, n_classes, seed, threads)
+        calibration = fit_calibration(older.predict(table.take(slice(cut, None))), target[cut:])
+    fitted = _fit_family(candidate, table, target, task, n_classes, seed, threads)
+    return replace(fitted, calibration=calibration)
+
+
+def _fit_family(
+    candidate: Candidate, table: EncodedTable, target: np.ndarray, task: Task, n_classes: int, seed: int, threads: int
+) -> FittedCandidate:
+    weights = compute_class_weights(target, task, n_classes, float(candidate.params.get("balance", 0.0)))
+    estimator = get_family(candidate.family).fit(
         table,
         target,
         task=task,
-        n_classes=len(classes),
-        params={name: setting for name, setting in candidate.params.items() if name != "balance"},
+        n_classes=n_classes,
+        params={name: setting for name, setting in candidate.params.items() if name not in TREATMENTS},
         seed=seed,
         threads=threads,
         weights=np.asarray(weights)[target.astype(int)] if weights else None,
     )
-    return Model(candidate, task, tuple(classes), tuple(features.columns), encoder, estimator, weights, normal=normal)
+    return FittedCandidate(candidate.family, estimator, weights)
+
+
+def correct(predicted: np.ndarray, class_weights: Sequence[float], calibration: Calibration | None) -> np.ndarray:
+    """Return predictions with class weights taken out and calibrated, as far as there are any."""
+    if class_weights:
+        predicted = remove_class_weights(predicted, class_weights)
+    return calibration.apply(predicted) if calibration else predicted
 
 
 def treat_rows(
@@ -148,7 +202,7 @@ def treat_rows(
         features = guard(features, normal)
     if not candidate.masked:
         return features, target
-    return add_masked_copies(features, target, random_generator(seed, "masking", candidate.family))
+    return add_masked_copies(features, target, random_generator(seed, "masking"))
 
 
 def update_model(model: Model, features: pd.DataFrame, target: np.ndarray, seed: int, threads: int = 1) -> Model:

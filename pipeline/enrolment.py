@@ -12,14 +12,15 @@ from common.database import read_rows
 from common.errors import DataError
 from common.state import State
 from common.task import Task
+from common.workers import Crew
 from meta.past import Past, stack_records
 from meta.records import Record
 from meta.selector import fit_blends
 from model_zoo.candidate import Candidate
 from model_zoo.model import Model
 from pipeline.training.contenders import Ground, RecordSheet, Trained, enter, train
-from pipeline.training.search import Trial
 from pipeline.training.threshold import tune_threshold
+from pipeline.training.trials import Trial
 from pipeline.validation.promotion import Promotion, promote
 from registry.contender import Contender, Origin
 from registry.generations import Event, Generation, Member, Role
@@ -65,7 +66,7 @@ def list_incumbents(before: Generation, record: Record) -> list[Contender]:
 
 def enter_newcomers(
     before: Generation,
-    ground: Ground,
+    crew: Crew[Ground],
     standing: Sequence[Candidate],
     finalists: Sequence[Trial],
     sheets: Sequence[RecordSheet],
@@ -73,25 +74,48 @@ def enter_newcomers(
 ) -> list[Contender]:
     """Return standing candidates and finalists of the search that are no line yet, with their records out of fold.
 
-    A newcomer is named as the version it may become.
+    The best finalist enters as a robust one, too: masked and guarded. A newcomer is named as the version it may become.
     """
-    known = {version.candidate.key for version in before.versions}
     wanted = [(Origin.STANDING, candidate) for candidate in standing]
     wanted += [(Origin.SEARCH, trial.candidate) for trial in finalists]
-    newcomers: list[Contender] = []
-    for origin, candidate in wanted:
-        if candidate.key in known:
-            continue
-        known.add(candidate.key)
-        name = name_version(candidate.family, first_number + len(newcomers))
-        try:
-            entered = enter(ground, candidate, name, origin, sheets)
-        except Exception as error:  # a candidate may fail in any library; the others go on
-            log.warning("the candidate %s could not be fitted: %s", candidate.key, error)
-            continue
-        if entered.outputs:
-            newcomers.append(entered)
-    return newcomers
+    wanted += [(Origin.SEARCH, make_robust(trial.candidate)) for trial in finalists[:1]]
+    known = {version.candidate.key for version in before.versions}
+    new = {candidate.key: (origin, candidate) for origin, candidate in reversed(wanted) if candidate.key not in known}
+    entries = [
+        Entry(candidate, name_version(candidate.family, first_number + position), origin, sheets)
+        for position, (origin, candidate) in enumerate(reversed(new.values()))
+    ]
+    return [entered for entered in crew.map(try_to_enter, entries) if entered and entered.outputs]
+
+
+def count_from(first_number: int, newcomers: Sequence[Contender]) -> int:
+    """Return the first version number that no newcomer has taken."""
+    return max([first_number - 1, *(int(one.name.rpartition("-")[2]) for one in newcomers)]) + 1
+
+
+def make_robust(candidate: Candidate) -> Candidate:
+    """Return the candidate masked and guarded; masked copies are no rows to calibrate on."""
+    params = {**candidate.params, "calibrate": False} if "calibrate" in candidate.params else candidate.params
+    return replace(candidate, params=params, masked=True, guarded=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """A candidate that is to get a record of some sheets, and the name it enters with."""
+
+    candidate: Candidate
+    name: str
+    origin: Origin
+    sheets: Sequence[RecordSheet]
+
+
+def try_to_enter(ground: Ground, entry: Entry) -> Contender | None:
+    """Return a newcomer with its record; None where it cannot be fitted."""
+    try:
+        return enter(ground, entry.candidate, entry.name, entry.origin, entry.sheets)
+    except Exception as error:  # a candidate may fail in any library; the others go on
+        log.warning("the candidate %s could not be fitted: %s", entry.candidate.key, error)
+        return None
 
 
 def group_outputs(contenders: Sequence[Contender]) -> dict[int, dict[str, np.ndarray]]:
@@ -124,15 +148,21 @@ def decide_promotion(
     )
 
 
-def train_active(ground: Ground, promotion: Promotion, models: Mapping[str, Model]) -> dict[str, Trained]:
+def train_active(crew: Crew[Ground], promotion: Promotion, models: Mapping[str, Model]) -> dict[str, Trained]:
     """Let every active contender learn the newest rows, by line; one that fails to is left out."""
-    trained = {}
-    for contender in promotion.active:
-        try:
-            trained[contender.line] = train(ground, contender, models.get(contender.line))
-        except Exception as error:  # a fit may fail in any library; an older version still serves
-            log.warning("the line %s could not learn the newest batch: %s", contender.line, error)
-    return trained
+    lessons = [(contender, models.get(contender.line)) for contender in promotion.active]
+    trained = crew.map(try_to_train, lessons)
+    return {contender.line: done for (contender, _), done in zip(lessons, trained, strict=True) if done}
+
+
+def try_to_train(ground: Ground, lesson: tuple[Contender, Model | None]) -> Trained | None:
+    """Return a contender's model that has learned the newest rows; None where it cannot be fitted."""
+    contender, before = lesson
+    try:
+        return train(ground, contender, before)
+    except Exception as error:  # a fit may fail in any library; an older version still serves
+        log.warning("the line %s could not learn the newest batch: %s", contender.line, error)
+        return None
 
 
 def enrol(

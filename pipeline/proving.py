@@ -20,7 +20,7 @@ from meta.store import PLAN_LINE, load_stored_selector, record_row
 from meta.tables import record_rows_table
 from model_zoo.model import Model
 from model_zoo.reference import InputReference, fit_input_reference
-from pipeline.preparation.features import engineer_features
+from pipeline.preparation.features import engineer_features, find_seasons
 from pipeline.training.contenders import BACKFILLED, Ground, RecordSheet
 from pipeline.validation.prequential import Score, score_predictions, score_prequentially
 from registry.generations import Generation
@@ -41,8 +41,9 @@ def make_sheet(
     if before.selector:
         return build_sheet(config, schema, newest, 0, load_stored_selector(state, before).reference)
     half = len(newest) // 2
-    features = engineer_features(newest.inputs, schema, config.features)
-    return build_sheet(config, schema, newest, half, fit_input_reference(features.iloc[: max(1, half)]))
+    features = engineer_features(newest.inputs, schema, config.features).iloc[: max(1, half)]
+    normal = fit_input_reference(features.drop(columns=list(find_seasons(schema, config.features))))
+    return build_sheet(config, schema, newest, half, normal)
 
 
 def build_sheet(

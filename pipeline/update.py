@@ -19,10 +19,13 @@ from common.records import Judgement, LabelledBatch, RawBatch
 from common.schema import Schema, read_inputs
 from common.seeding import derive_seed
 from common.state import State, lock_updates, open_state
+from common.workers import Workers, count_cores
 from experiments.tables import trials_table
+from meta.decayed import compute_part_losses
 from meta.grades import CLEAN_GROUP, DAMAGED_GROUP, Grade
 from meta.grading import answer_record
 from meta.hard_choice import Margins, tune_margin
+from meta.past import stack_records
 from meta.records import Record
 from meta.selector import Selector, fit_selector
 from meta.store import PLAN_LINE, grade_rows, load_grades, load_records, record_rows_row, save_selector
@@ -50,6 +53,7 @@ from pipeline.collection.tables import batches
 from pipeline.enrolment import (
     TUNING_BATCHES,
     Enrolled,
+    count_from,
     count_versions,
     decide_promotion,
     enrol,
@@ -62,7 +66,7 @@ from pipeline.enrolment import (
 from pipeline.ledger import settle_requests
 from pipeline.preparation.clean_store import load_clean_batch, save_clean_batch
 from pipeline.preparation.cleaning import clean_inputs
-from pipeline.preparation.features import engineer_features
+from pipeline.preparation.features import engineer_features, find_seasons
 from pipeline.preparation.splits import time_ordered_folds
 from pipeline.proving import (
     answer_sheet,
@@ -74,20 +78,14 @@ from pipeline.proving import (
     score_batch,
     score_newcomers,
 )
+from pipeline.training.budget import size_search
 from pipeline.training.contenders import Ground
+from pipeline.training.problem import Fold, SearchProblem
 from pipeline.training.roster import standing_candidates
 from pipeline.training.rows import join_rows
-from pipeline.training.search import (
-    Fold,
-    SearchProblem,
-    Trial,
-    choose_finalists,
-    default_candidates,
-    list_pipelines,
-    search,
-    trial_rows,
-)
-from pipeline.training.warm_start import load_warm_candidates
+from pipeline.training.search import search
+from pipeline.training.trials import Trial, choose_finalists, trial_rows
+from pipeline.training.warm_start import load_known_trials
 from pipeline.validation.comparison_rows import comparison_rows
 from pipeline.validation.prequential import score_rows
 from pipeline.validation.tables import comparisons_table, scores_table
@@ -96,6 +94,9 @@ from registry.generations import Generation, draft_generation, load_generation
 from registry.versions import Version, load_model
 
 log = logging.getLogger(__name__)
+
+ROWS_TO_SHARE = 5_000
+"""With fewer rows, starting more processes takes longer than they save."""
 
 
 def update(config: Config, batches_wanted: int | None = 1, file: Path | None = None) -> bool:
@@ -153,28 +154,34 @@ def update_once(config: Config, state: State, reader: PartReader, file: Path | N
         scores = score_batch(before, models, record, ground)
         grades, plan_outputs = grade_plan(state, before, record)
         regrets = settle_requests(config, state, schema, judgement.batch)
+        stored = load_records(state, schema)
     with watch.stage("search"):
-        trials = run_search(config, state, pose_problem(config, ground, raw.number))
+        workers = hire(config, ground)
+        budget = size_search(config.search.trials, config.search.calm_share,
+                             [list_losses(before, [*stored, record]), list_distances(state, drift)])  # fmt: skip
+        trials = run_search(config, state, pose_problem(config, ground, raw.number), budget, workers)
         finalists = choose_finalists(trials, config.search.finalists)
     with watch.stage("newcomers"):
+        crew = workers.share(ground)
         standing = standing_candidates(config.search.families, config.search.variants, schema.task)
         sheets = [*rebuild_sheets(config, state, schema, window), sheet]
         first_number = count_versions(state) + 1
-        newcomers = enter_newcomers(before, ground, standing, finalists, sheets, first_number)
+        newcomers = enter_newcomers(before, crew, standing, finalists, sheets, first_number)
         late = group_outputs(newcomers)
-        records = join_records(load_records(state, schema), record, late)
+        records = join_records(stored, record, late)
     with watch.stage("promotion"):
         contenders = [*list_incumbents(before, record), *newcomers]
         promotion = decide_promotion(config, before, contenders, records, standing)
     with watch.stage("training"):
-        trained = train_active(ground, promotion, models)
-        numbers = itertools.count(first_number + len(newcomers))
+        trained = train_active(crew, promotion, models)
+        numbers = itertools.count(count_from(first_number, newcomers))
         enrolled = enrol(config, state, before, ground, promotion, trained, records, numbers)
         generation = before.succeed(
             cause="update", batch=raw.number, cursor=raw.cursor, schema=schema, members=enrolled.members
         )
     with watch.stage("selection"):
-        reference = fit_input_reference(ground.rows.features)
+        # A part of a season that is new is no error: such features are never flagged.
+        reference = fit_input_reference(ground.rows.features.drop(columns=list(ground.rows.seasons)))
         selector = learn_selector(config, generation, records, [*load_grades(state), *grades], plan_outputs)
     draft.add(trials_table, trial_rows(raw.number, trials, finalists))
     newest_scores = [*scores, *score_newcomers(generation, before, record, late)]
@@ -301,26 +308,50 @@ def prepare(config: Config, schema: Schema, window: Sequence[LabelledBatch], num
     """Return the newest rows of the window with their features: what models are fitted on."""
     parts = [(one.number, engineer_features(one.inputs, schema, config.features), one.target, one.times)
              for one in window]  # fmt: skip
-    rows = join_rows(parts, config.training.max_rows)
+    rows = join_rows(parts, config.training.max_rows, find_seasons(schema, config.features))
     seed = derive_seed(config.seed, "update", number)
     return Ground(rows, schema.task, schema.classes, seed, config.training.threads, config.training.gap)
 
 
 def pose_problem(config: Config, ground: Ground, number: int) -> SearchProblem:
-    """Return what the search works on: folds in time order, up to the newest row."""
-    splits = time_ordered_folds(ground.rows.times, config.training.folds, config.training.gap)
-    folds = [Fold(ground.rows.take(split.learn), ground.rows.take(split.validate)) for split in splits]
+    """Return what the search works on: folds in time order of the newest rows, none looking further than a batch."""
+    rows = ground.rows.newest(config.search.max_rows)
+    block = len(rows.last(1))
+    splits = time_ordered_folds(rows.times, config.training.folds, config.training.gap, block)
+    folds = [Fold(rows.take(split.learn), rows.take(split.validate)) for split in splits]
     metric = get_metric(config.metric, ground.task)
     return SearchProblem(folds, ground.task, ground.classes, metric, number, ground.seed, ground.threads)
 
 
-def run_search(config: Config, state: State, problem: SearchProblem) -> list[Trial]:
-    """Search, starting from what earlier searches found best, or from every family's defaults."""
+def hire(config: Config, ground: Ground) -> Workers:
+    """Return who searches and fits: by default every core, unless there are too few rows to be worth the start."""
+    count = config.workers.count or (count_cores() if len(ground.rows) >= ROWS_TO_SHARE else 1)
+    return Workers(count, config.workers.scheduler)
+
+
+def list_losses(before: Generation, records: Sequence[Record]) -> list[float]:
+    """Return the champion's mean loss on every batch it has a record of, oldest first."""
+    if before.champion is None:
+        return [np.nan]
+    line = before.champion.line
+    known = [record for record in records if line in record.predicted]
+    parts = compute_part_losses(stack_records(known, [line])) if known else None
+    return parts.losses[parts.clean][:, 0].tolist() if parts else [np.nan]
+
+
+def list_distances(state: State, drift: Sequence[ColumnDrift]) -> list[float]:
+    """Return the mean drift of the columns in every stored batch and in the newest, oldest first."""
+    query = sa.select(sa.func.avg(drift_table.c.distance).label("mean")).group_by(drift_table.c.batch)
+    stored = [row["mean"] for row in read_rows(state.engine, query.order_by(drift_table.c.batch))]
+    return [*stored, float(np.mean([column.distance for column in drift])) if drift else np.nan]
+
+
+def run_search(config: Config, state: State, problem: SearchProblem, trials: int, workers: Workers) -> list[Trial]:
+    """Search, starting from what earlier searches found."""
     if not problem.folds:
         log.warning("too few rows for time-ordered folds; no search until more batches arrive")
         return []
-    defaults = default_candidates(list_pipelines(problem, config.search), problem.task)
-    return search(problem, config.search, load_warm_candidates(state) or defaults)
+    return search(problem, config.search, trials, load_known_trials(state), workers)
 
 
 def learn_selector(

@@ -1,7 +1,9 @@
-"""Engineered features: durations, ratios and date parts, as configured, and the table that models see.
+"""Engineered features: date parts, durations, ratios and differences, as configured, and the table that models see.
 
 Everything here is computed row by row and learns nothing, so it can be applied to any row at any time.
 """
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,6 +13,8 @@ from common.errors import ConfigError
 from common.schema import Schema
 
 SECONDS_A_DAY = 86_400.0
+SEASONS = {"month": 365.25, "weekday": 7.0, "hour": 1.0}
+"""Parts of the time column that 'auto' takes, with the days after which each begins anew."""
 
 
 def engineer_features(inputs: pd.DataFrame, schema: Schema, config: FeaturesConfig) -> pd.DataFrame:
@@ -20,7 +24,7 @@ def engineer_features(inputs: pd.DataFrame, schema: Schema, config: FeaturesConf
     Raises ConfigError naming the key and the column where a feature is made of a column that is no such input.
     """
     columns = {name: inputs[name] for name in schema.numeric}
-    for name, parts in config.date_parts.items():
+    for name, parts in _resolve_date_parts(schema, config).items():
         dates = _get(inputs, schema.dates, name, "features.date_parts", "date")
         for part in parts:
             accessor = {"weekday": "day_of_week"}.get(part, part)
@@ -33,8 +37,36 @@ def engineer_features(inputs: pd.DataFrame, schema: Schema, config: FeaturesConf
         numerator = _get(inputs, schema.numeric, ratio.numerator, "features.ratios", "numeric")
         denominator = _get(inputs, schema.numeric, ratio.denominator, "features.ratios", "numeric")
         columns[f"{ratio.numerator}_per_{ratio.denominator}"] = numerator / denominator.where(denominator != 0, np.nan)
+    for difference in config.differences:
+        minuend = _get(inputs, schema.numeric, difference.minuend, "features.differences", "numeric")
+        subtrahend = _get(inputs, schema.numeric, difference.subtrahend, "features.differences", "numeric")
+        columns[f"{difference.minuend}_minus_{difference.subtrahend}"] = minuend - subtrahend
     levels = {name: inputs[name].astype("str") for name in schema.categorical}
     return pd.DataFrame(columns | levels, index=inputs.index)
+
+
+def find_seasons(schema: Schema, config: FeaturesConfig) -> dict[str, float]:
+    """Return the features that say where in a season a row lies, with the season's length in days.
+
+    They are those that 'auto' makes: what the configuration names is learned at once. A season that history has not
+    covered misleads: a month seen once is told from other months by whatever else differed in it.
+    """
+    if config.date_parts != "auto":
+        return {}
+    return {f"{name}_{part}": SEASONS[part] for name, parts in _resolve_date_parts(schema, config).items()
+            for part in parts}  # fmt: skip
+
+
+def list_engineered(schema: Schema, features: Sequence[str]) -> list[str]:
+    """Return those of the ``features`` that are no input themselves."""
+    return [name for name in features if name not in schema.numeric and name not in schema.categorical]
+
+
+def _resolve_date_parts(schema: Schema, config: FeaturesConfig) -> Mapping[str, Sequence[str]]:
+    """'auto' takes the seasons of the time column."""
+    if config.date_parts != "auto":
+        return config.date_parts
+    return {schema.time: tuple(SEASONS)} if schema.time in schema.dates else {}
 
 
 def _resolve_durations(schema: Schema, config: FeaturesConfig) -> tuple[Duration, ...]:

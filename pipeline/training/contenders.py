@@ -36,7 +36,7 @@ class Ground:
     def fit(self, candidate: Candidate, rows: TrainingRows) -> Model:
         """Return the candidate fitted on its window of some rows."""
         learn = rows.last(candidate.window)
-        return fit_model(candidate, learn.features, learn.target, self.task, self.classes, self.seed, self.threads)
+        return fit_model(candidate, learn.covered, learn.target, self.task, self.classes, self.seed, self.threads)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +103,6 @@ def train(ground: Ground, contender: Contender, before: Model | None) -> Trained
 
 
 def _can_continue(ground: Ground, version: Version, model: Model) -> bool:
-    same_ground = model.classes == ground.classes and model.features == tuple(ground.rows.features.columns)
+    same_ground = model.classes == ground.classes and model.features == tuple(ground.rows.covered.columns)
     plain = not version.candidate.treatment
     return get_family(version.family).can_update and plain and version.updates < MAX_UPDATES and same_ground

@@ -1,20 +1,27 @@
 """The rows that models learn from: the newest ones of the stored batches, in the order in which they arrived."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
+COVERED = 2
+"""With one round alone a part of a season cannot be told from anything else that was new at its time."""
+
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """Features (n_rows, n_features), targets, times and batch numbers (n_rows,) of consecutive rows, oldest first."""
+    """Features (n_rows, n_features), targets, times and batch numbers (n_rows,) of consecutive rows, oldest first.
+
+    seasons: features that say where in a season a row lies, with the season's length in days
+    """
 
     features: pd.DataFrame
     target: np.ndarray
     times: pd.Series
     batches: np.ndarray
+    seasons: Mapping[str, float] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.target)
@@ -29,9 +36,18 @@ class TrainingRows:
         """The newest batch that has a row here."""
         return int(self.batches[-1])
 
+    @property
+    def covered(self) -> pd.DataFrame:
+        """The features whose season, where they have one, the rows have been through at least COVERED times."""
+        days = (self.times.iloc[-1] - self.times.iloc[0]) / pd.Timedelta(days=1)
+        hidden = [name for name, season in self.seasons.items()
+                  if days < COVERED * season or self.features[name].nunique() < 2]  # fmt: skip
+        return self.features.drop(columns=hidden)
+
     def take(self, rows: np.ndarray) -> "TrainingRows":
         """Return some of the rows, by position or by mask."""
-        return TrainingRows(
+        return replace(
+            self,
             features=self.features.loc[rows].reset_index(drop=True),
             target=self.target[rows],
             times=self.times.loc[rows].reset_index(drop=True),
@@ -45,12 +61,16 @@ class TrainingRows:
         newest = np.unique(self.batches)[-n_batches:]
         return self.take(np.isin(self.batches, newest))
 
-    def before(self, batch: int) -> "TrainingRows":
-        """Return the rows of earlier batches."""
-        return self.take(self.batches < batch)
+    def newest(self, n_rows: int) -> "TrainingRows":
+        """Return the ``n_rows`` newest rows."""
+        return self if len(self) <= n_rows else self.take(np.arange(len(self) - n_rows, len(self)))
 
 
-def join_rows(batches: Sequence[tuple[int, pd.DataFrame, np.ndarray, pd.Series]], max_rows: int) -> TrainingRows:
+def join_rows(
+    batches: Sequence[tuple[int, pd.DataFrame, np.ndarray, pd.Series]],
+    max_rows: int,
+    seasons: Mapping[str, float] | None = None,
+) -> TrainingRows:
     """Join (number, features, target, times) of batches, oldest first, and keep the newest ``max_rows`` rows.
 
     The newest batch is never cut for an older one's sake, but it is cut itself where it alone is longer.
@@ -70,4 +90,5 @@ def join_rows(batches: Sequence[tuple[int, pd.DataFrame, np.ndarray, pd.Series]]
         target=np.concatenate([part[2] for part in kept]),
         times=pd.concat([part[3] for part in kept], ignore_index=True),
         batches=np.repeat([part[0] for part in kept], [len(part[2]) for part in kept]),
+        seasons=seasons or {},
     )

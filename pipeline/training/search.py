@@ -1,26 +1,28 @@
-"""The search: Optuna over variants x families x parameters, each trial judged on time-ordered folds."""
+"""The search: Optuna over variants x families x windows x parameters, each trial judged on time-ordered folds.
 
-import json
+Trials are proposed in rounds of a fixed size, each evaluated by as many workers as there are: who is asked next never
+depends on who was quicker, so the same problem gives the same trials however many workers there are.
+"""
+
 import logging
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from common.config import SearchConfig
-from common.metrics import Metric
 from common.seeding import derive_seed
-from common.task import Task
+from common.workers import Crew, Workers
 from model_zoo import get_family
 from model_zoo.candidate import Candidate
-from model_zoo.encoded import EncodedTable
-from model_zoo.encoder import Encoder, fit_encoder, has_many_levels
-from model_zoo.model import fit_model
-from model_zoo.variants import get_variant
-from pipeline.training.rows import TrainingRows
+from pipeline.training.encodings import Encodings
+from pipeline.training.evaluation import Assignment, Evaluator, evaluate, set_bars
+from pipeline.training.problem import SearchProblem, SearchSpace, default_candidates, describe_space
+from pipeline.training.proposal import describe, suggest, transfer
+from pipeline.training.trials import Trial, TrialState
 from registry.contender import FALLBACK_FAMILY
 
 if TYPE_CHECKING:
@@ -28,241 +30,149 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-BALANCES = (0.0, 0.5, 1.0)
-"""Class weights a trial may use: none, by the square root of the inverse class share, or fully balanced."""
+ROUND = 6
+"""Trials that are proposed before any of them is known."""
+LEAST_SEEN = 4
+"""Trials at a step before it has a bar."""
+KEPT_SHARE = 0.5
+"""Share of the trials at a step that go on to the next."""
+FIRST = 6
+"""Candidates of earlier searches that are tried again before anything new."""
+STARTUP = 5
+"""Trials at random before the estimator is asked; those of earlier searches count."""
 
 
-class TrialState(StrEnum):
-    """How a trial ended."""
+def search(
+    problem: SearchProblem,
+    config: SearchConfig,
+    trials: int,
+    known: Sequence[Trial] = (),
+    workers: Workers | None = None,
+) -> list[Trial]:
+    """Evaluate up to ``trials`` candidates and return every trial, the failed ones with their reason.
 
-    COMPLETE = "complete"
-    PRUNED = "pruned"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One evaluated candidate. ``loss`` is the mean over the folds (lower is better), None unless complete."""
-
-    number: int
-    candidate: Candidate
-    state: TrialState
-    loss: float | None
-    fold_losses: tuple[float, ...]
-    failure: str
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Fold:
-    """Rows to learn from and the later rows to validate on."""
-
-    learn: TrainingRows
-    validate: TrainingRows
-
-
-@dataclass
-class FoldEncodings:
-    """Each variant is fitted once a fold and shared by every trial that uses it."""
-
-    folds: Sequence[Fold]
-    task: Task
-    seed: int
-    _kept: dict[tuple[str, int], tuple[Encoder, EncodedTable, EncodedTable]] = field(default_factory=dict)
-
-    def get(self, variant: str, number: int) -> tuple[Encoder, EncodedTable, EncodedTable]:
-        """Return the encoder of a fold, the rows it was fitted on and the fold's later rows, encoded."""
-        if (variant, number) not in self._kept:
-            fold = self.folds[number]
-            encoder, learned = fit_encoder(variant, fold.learn.features, fold.learn.target, self.task, self.seed)
-            self._kept[variant, number] = encoder, learned, encoder.encode(fold.validate.features)
-        return self._kept[variant, number]
-
-
-@dataclass(frozen=True)
-class SearchProblem:
-    """What a search works on. ``batch`` seeds it, so that every update searches anew and a repeated one the same."""
-
-    folds: Sequence[Fold]
-    task: Task
-    classes: tuple[str, ...]
-    metric: Metric
-    batch: int
-    seed: int
-    threads: int
-
-
-def search(problem: SearchProblem, config: SearchConfig, warm: Sequence[Candidate] = ()) -> list[Trial]:
-    """Evaluate up to ``config.trials`` candidates and return every trial, the failed ones with their reason.
-
-    ``warm`` candidates are tried first; then the Tree-structured Parzen Estimator (Bergstra et al. 2011) proposes,
-    and a trial worse than the median of the others at the same fold is pruned. The same problem gives the same trials
-    unless ``config.seconds`` ends the search early.
+    ``known`` are trials of earlier searches: the best of them are tried first, or every family's defaults where there
+    are none, and all inform the Tree-structured Parzen Estimator (Bergstra et al. 2011) that proposes the others. The
+    same problem gives the same trials unless ``config.seconds`` or an interruption ends the search early.
     """
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    pipelines = list_pipelines(problem, config)
-    if not pipelines:
+    space = describe_space(problem, config)
+    if not space.pipelines:
         log.warning("search.families and search.variants leave nothing to search for; the prior alone is fitted")
         return []
     seed = derive_seed(problem.seed, "search", problem.batch)
-    study = optuna.create_study(
-        sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=max(5, config.trials // 3)),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=4),
-    )
-    for candidate in warm:
-        if f"{candidate.family}/{candidate.variant}" in pipelines:
-            study.enqueue_trial(_as_optuna_params(candidate), skip_if_exists=True)
-    objective = _Objective(problem, pipelines, seed)
-    started = time.perf_counter()
-    for _ in _progress(config.trials, study):
-        if config.seconds is not None and time.perf_counter() - started > config.seconds:
-            log.info("the search stopped after search.seconds=%s with %d trials", config.seconds, len(study.trials))
-            break
-        objective.run(study)
-    return objective.trials
-
-
-def list_pipelines(problem: SearchProblem, config: SearchConfig) -> list[str]:
-    """Return the 'family/variant' pairs to search: those that families can use and that differ on these rows.
-
-    The prior has nothing to search for; it becomes a contender by itself.
-    """
-    features = problem.folds[-1].learn.features
-    variants = [
-        name for name in config.variants if not get_variant(name).needs_many_levels or has_many_levels(features)
-    ]
-    families = [get_family(name) for name in config.families if name != FALLBACK_FAMILY]
-    return [
-        f"{family.name}/{variant}"
-        for family in families
-        if problem.task in family.tasks
-        for variant in variants
-        if variant in family.variants
-    ]
-
-
-def default_candidates(pipelines: Sequence[str], task: Task) -> list[Candidate]:
-    """Return the default parameters of every family, each in the first variant that is searched for it."""
-    first: dict[str, str] = {}
-    for pipeline in pipelines:
-        family, _, variant = pipeline.partition("/")
-        first.setdefault(family, variant)
-    return [Candidate(family, variant, get_family(family).default_params(task)) for family, variant in first.items()]
-
-
-class _Objective:
-    """Runs trials one after the other and keeps what they found."""
-
-    def __init__(self, problem: SearchProblem, pipelines: Sequence[str], seed: int) -> None:
-        self.problem = problem
-        self.pipelines = pipelines
-        self.encodings = FoldEncodings(problem.folds, problem.task, seed)
-        self.seed = seed
-        self.trials: list[Trial] = []
-
-    def run(self, study: "optuna.Study") -> None:
-        """Ask for a candidate, evaluate it, and tell the study and the list of trials how it went."""
-        import optuna
-
-        asked = study.ask()
-        started = time.perf_counter()
-        candidate = self._suggest(asked)
-        losses: list[float] = []
-        state, failure = TrialState.COMPLETE, ""
+    study = _open_study(space, known, seed)
+    done: dict[str, Trial] = {}
+    proposed = 0
+    with _share(problem, seed, workers or Workers()) as crew, _Progress(trials) as progress:
         try:
-            for number in range(len(self.problem.folds)):
-                predicted = self._evaluate(candidate, number)
-                losses.append(self._loss(number, predicted))
-                asked.report(losses[-1], number)
-                if number + 1 < len(self.problem.folds) and asked.should_prune():
-                    state = TrialState.PRUNED
-                    break
-        except Exception as error:  # a candidate may fail in any library; the trial records why and the search goes on
-            state, failure = TrialState.FAILED, f"{type(error).__name__}: {error}"
-            log.warning("trial %d (%s/%s) failed: %s", asked.number, candidate.family, candidate.variant, failure)
-        loss = float(np.mean(losses)) if state is TrialState.COMPLETE else None
-        told = {TrialState.PRUNED: optuna.trial.TrialState.PRUNED, TrialState.FAILED: optuna.trial.TrialState.FAIL}
-        study.tell(asked, loss, state=told.get(state))
-        seconds = time.perf_counter() - started
-        self.trials.append(Trial(asked.number, candidate, state, loss, tuple(losses), failure, seconds))
-
-    def _suggest(self, trial: "optuna.Trial") -> Candidate:
-        name, _, variant = trial.suggest_categorical("pipeline", self.pipelines).partition("/")
-        family = get_family(name)
-        rows = self.problem.folds[-1].learn
-        params: Mapping[str, Any] = {
-            **family.default_params(self.problem.task),
-            **family.suggest(trial, self.problem.task, len(rows), rows.features.shape[1]),
-        }
-        if family.uses_weights and self.problem.task.is_classification:
-            params = {**params, "balance": trial.suggest_categorical(f"{name}.balance", BALANCES)}
-        return Candidate(name, variant, params)
-
-    def _evaluate(self, candidate: Candidate, number: int) -> np.ndarray:
-        problem = self.problem
-        encoder, learned, validated = self.encodings.get(candidate.variant, number)
-        learn = problem.folds[number].learn
-        model = fit_model(
-            candidate, learn.features, learn.target, problem.task, problem.classes, self.seed, problem.threads,
-            encoded=(encoder, learned),
-        )  # fmt: skip
-        return model.predict_encoded(validated)
-
-    def _loss(self, number: int, predicted: np.ndarray) -> float:
-        metric = self.problem.metric
-        loss = metric.to_loss(metric.compute(self.problem.folds[number].validate.target, predicted, 0.5))
-        if not np.isfinite(loss):
-            raise FloatingPointError(f"{metric.name} is undefined on fold {number}")
-        return loss
+            while proposed < trials and not progress.is_late(config.seconds):
+                asked = [study.ask() for _ in range(min(ROUND, trials - proposed))]
+                candidates = [suggest(one, space) for one in asked]
+                assignments = _assign(candidates, done, proposed)
+                done |= {trial.candidate.key: trial for trial in crew.map(evaluate, assignments)}
+                for one, candidate in zip(asked, candidates, strict=True):
+                    _tell(study, one, done[candidate.key])
+                proposed += len(asked)
+                progress.show(proposed, done.values())
+        except KeyboardInterrupt:
+            log.warning("the search was interrupted; the update goes on with the %d trials it has", len(done))
+    _report_failures(done.values())
+    return list(done.values())
 
 
-def _as_optuna_params(candidate: Candidate) -> dict[str, Any]:
-    named = {f"{candidate.family}.{name}": setting for name, setting in candidate.params.items()}
-    return {"pipeline": f"{candidate.family}/{candidate.variant}", f"{candidate.family}.balance": 0.0, **named}
+def _open_study(space: SearchSpace, known: Sequence[Trial], seed: int) -> "optuna.Study":
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP, constant_liar=True)
+    study = optuna.create_study(sampler=sampler)
+    for trial in known:
+        transferred = transfer(trial.candidate, trial.relative, space) if trial.relative is not None else None
+        if transferred is not None:
+            study.add_trial(transferred)
+    for candidate in choose_first(known, space):
+        study.enqueue_trial(describe(candidate))
+    return study
 
 
-def _progress(trials: int, study: "optuna.Study") -> Any:
-    """Yield once a trial, with a progress bar on stderr where that is a terminal."""
-    from tqdm import tqdm
-
-    bar = tqdm(range(trials), desc="search", unit="trial", disable=None, leave=False)
-    for number in bar:
-        yield number
-        done = [trial.value for trial in study.get_trials(deepcopy=False) if trial.value is not None]
-        if done:
-            bar.set_postfix_str(f"best loss {min(done):.5g}")
-
-
-def trial_rows(batch: int, trials: Sequence[Trial], finalists: Sequence[Trial]) -> list[dict[str, Any]]:
-    """Return the rows of the trials table for a search."""
-    chosen = {trial.number for trial in finalists}
-    return [
-        {
-            "batch": batch,
-            "number": trial.number,
-            "family": trial.candidate.family,
-            "variant": trial.candidate.variant,
-            "params": json.loads(json.dumps(dict(trial.candidate.params))),
-            "state": trial.state.value,
-            "loss": trial.loss,
-            "fold_losses": list(trial.fold_losses),
-            "failure": trial.failure,
-            "finalist": trial.number in chosen,
-            "seconds": trial.seconds,
-        }
-        for trial in trials
-    ]
+def choose_first(known: Sequence[Trial], space: SearchSpace) -> list[Candidate]:
+    """Return what is tried first: the best known candidates, one a pipeline and window, or every family's defaults."""
+    best: dict[tuple[str, str, int | None], Candidate] = {}
+    for trial in sorted((one for one in known if one.relative is not None), key=lambda one: one.relative or 0.0):
+        candidate = trial.candidate
+        pipeline = f"{candidate.family}/{candidate.variant}"
+        if pipeline in space.pipelines and (candidate.window or 0) in space.windows:
+            best.setdefault((candidate.family, candidate.variant, candidate.window), candidate)
+    return list(best.values())[:FIRST] or default_candidates(space)
 
 
-def choose_finalists(trials: Sequence[Trial], count: int) -> list[Trial]:
-    """Return the best complete trials, at most one a family and variant and two a family: good and different."""
-    losses = {trial.number: trial.loss for trial in trials if trial.loss is not None}
-    complete = sorted((trial for trial in trials if trial.number in losses), key=lambda one: losses[one.number])
-    chosen: list[Trial] = []
-    for trial in complete:
-        same_family = [other for other in chosen if other.candidate.family == trial.candidate.family]
-        if len(same_family) < 2 and trial.candidate.variant not in {o.candidate.variant for o in same_family}:
-            chosen.append(trial)
-    return chosen[:count]
+def _assign(candidates: Sequence[Candidate], done: Mapping[str, Trial], number: int) -> list[Assignment]:
+    """Return the candidates that were not evaluated before, with the bars that those before them have set."""
+    bars = set_bars(list(done.values()), LEAST_SEEN, KEPT_SHARE)
+    new = {candidate.key: position for position, candidate in reversed(list(enumerate(candidates)))
+           if candidate.key not in done}  # fmt: skip
+    return [Assignment(number + position, candidates[position], bars) for position in sorted(new.values())]
+
+
+def _tell(study: "optuna.Study", asked: "optuna.Trial", trial: Trial) -> None:
+    """Let the study know how a trial went, by losses relative to the prior's."""
+    import optuna
+
+    if trial.state is TrialState.FAILED:
+        study.tell(asked, state=optuna.trial.TrialState.FAIL)
+        return
+    for step, loss in enumerate(trial.relative_steps):
+        asked.report(loss, step)
+    if trial.state is TrialState.PRUNED:
+        study.tell(asked, state=optuna.trial.TrialState.PRUNED)
+    else:
+        study.tell(asked, trial.relative)
+
+
+def _report_failures(trials: Iterable[Trial]) -> None:
+    for trial in trials:
+        if trial.state is TrialState.FAILED:
+            pipeline = f"{trial.candidate.family}/{trial.candidate.variant}"
+            log.warning("trial %d (%s) failed: %s", trial.number, pipeline, trial.failure)
+
+
+@contextmanager
+def _share(problem: SearchProblem, seed: int, workers: Workers) -> Iterator[Crew[Evaluator]]:
+    """Give workers the folds, and those in several processes a folder in which each finds what others encoded."""
+    with tempfile.TemporaryDirectory(prefix="switchyard-search-") as folder:
+        alone = workers.count == 1 and workers.scheduler is None
+        encodings = Encodings(problem.folds, problem.task, seed, folder=None if alone else Path(folder))
+        evaluator = Evaluator(problem, encodings, seed)
+        prior = Candidate(FALLBACK_FAMILY, get_family(FALLBACK_FAMILY).variants[0])
+        of_prior = evaluate(evaluator, Assignment(-1, prior, ()))
+        yield workers.share(evaluator if of_prior.loss is None else replace(evaluator, prior_loss=of_prior.loss))
+
+
+class _Progress:
+    """A bar on stderr, where that is a terminal, with the best loss and the remaining time."""
+
+    def __init__(self, trials: int) -> None:
+        from tqdm import tqdm
+
+        self.started = time.perf_counter()
+        self.bar = tqdm(total=trials, desc="search", unit="trial", disable=None, leave=False)
+
+    def __enter__(self) -> "_Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.close()
+
+    def is_late(self, seconds: float | None) -> bool:
+        """Return whether the search has lasted as long as it may, in seconds."""
+        late = seconds is not None and time.perf_counter() - self.started > seconds
+        if late:
+            log.info("the search stopped after search.seconds=%s with %d trials", seconds, self.bar.n)
+        return late
+
+    def show(self, proposed: int, trials: Iterable[Trial]) -> None:
+        """Move the bar to what was proposed so far."""
+        losses = [trial.loss for trial in trials if trial.loss is not None]
+        if losses:
+            self.bar.set_postfix_str(f"best loss {min(losses):.5g}", refresh=False)
+        self.bar.update(proposed - self.bar.n)

@@ -1,4 +1,4 @@
-"""Where a search starts: with what the searches before it found best."""
+"""What earlier searches found, for the next one to start from."""
 
 import sqlalchemy as sa
 
@@ -6,22 +6,33 @@ from common.database import read_rows
 from common.state import State
 from experiments.tables import trials_table
 from model_zoo.candidate import Candidate
+from pipeline.training.trials import Trial, TrialState
 
 RECENT_BATCHES = 4
-BEST = 6
+"""Older searches ran on other rows, and their windows meant other ones."""
 
 
-def load_warm_candidates(state: State) -> list[Candidate]:
-    """Return the best finalists of the last searches, one a family and variant, best first; [] before the first."""
+def load_known_trials(state: State) -> list[Trial]:
+    """Return the complete trials of the newest searches, oldest first; [] before the first."""
     newest = read_rows(state.engine, sa.select(sa.func.max(trials_table.c.batch).label("batch")))[0]["batch"]
     if newest is None:
         return []
     query = (
         sa.select(trials_table)
-        .where(trials_table.c.batch > newest - RECENT_BATCHES, trials_table.c.finalist)
-        .order_by(trials_table.c.batch.desc(), trials_table.c.loss, trials_table.c.number)
+        .where(trials_table.c.batch > newest - RECENT_BATCHES, trials_table.c.state == TrialState.COMPLETE.value)
+        .order_by(trials_table.c.batch, trials_table.c.number)
     )
-    best: dict[tuple[str, str], Candidate] = {}
-    for row in read_rows(state.engine, query):
-        best.setdefault((row["family"], row["variant"]), Candidate(row["family"], row["variant"], row["params"]))
-    return list(best.values())[:BEST]
+    return [
+        Trial(
+            number=row["number"],
+            candidate=Candidate(row["family"], row["variant"], row["params"], row["window"]),
+            state=TrialState.COMPLETE,
+            loss=row["loss"],
+            baseline=row["baseline"],
+            fold_losses=tuple(row["fold_losses"]),
+            steps=tuple(row["steps"]),
+            failure="",
+            seconds=row["seconds"],
+        )
+        for row in read_rows(state.engine, query)
+    ]

@@ -8,9 +8,10 @@ import pytest
 from common.config import Config
 from common.errors import DataError
 from common.task import Task
+from common.workers import Workers
 from meta.past import stack_records
 from model_zoo.candidate import Candidate
-from pipeline.enrolment import crown, enter_newcomers, group_outputs, tune
+from pipeline.enrolment import count_from, crown, enter_newcomers, group_outputs, tune
 from registry.contender import Contender, Origin
 from registry.generations import Generation, Member, Role
 from tests.meta.made_records import LINES, make_records
@@ -45,10 +46,13 @@ def test_a_candidate_that_cannot_be_fitted_is_left_out(monkeypatch):
 
     monkeypatch.setattr("pipeline.enrolment.enter", enter)
     standing = [Candidate("linear", "onehot"), Candidate("tree", "onehot"), Candidate("prior", "native")]
-    newcomers = enter_newcomers(Generation(), None, [*standing, standing[0]], [], [], first_number=4)
-    assert [one.name for one in newcomers] == ["linear-0004", "prior-0005"]
+    crew = Workers().share(None)
+    newcomers = enter_newcomers(Generation(), crew, [*standing, standing[0]], [], [], first_number=4)
+    assert [one.name for one in newcomers] == ["linear-0004", "prior-0006"]
+    assert count_from(4, newcomers) == 7
+    assert count_from(4, []) == 4
     assert {one.origin for one in newcomers} == {Origin.STANDING}
-    assert sorted(group_outputs(newcomers)[1]) == ["linear-0004", "prior-0005"]
+    assert sorted(group_outputs(newcomers)[1]) == ["linear-0004", "prior-0006"]
 
 
 def test_thresholds_follow_the_cost_of_wrong_answers():

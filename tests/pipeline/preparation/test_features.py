@@ -8,7 +8,7 @@ from common.config import FeaturesConfig
 from common.errors import ConfigError
 from common.schema import Schema, read_inputs
 from common.task import Task
-from pipeline.preparation.features import engineer_features
+from pipeline.preparation.features import engineer_features, find_seasons, list_engineered
 
 SCHEMA = Schema(time="begin", target="y", task=Task.BINARY, numeric=("paid", "worth"), categorical=("make",),
                 dates=("begin", "end", "born"))  # fmt: skip
@@ -28,7 +28,7 @@ def read(raw=RAW, schema=SCHEMA):
 
 
 def test_auto_measures_every_date_against_the_time():
-    table = engineer_features(read(), SCHEMA, FeaturesConfig())
+    table = engineer_features(read(), SCHEMA, FeaturesConfig(date_parts={}))
     assert list(table) == ["paid", "worth", "begin_to_end_days", "begin_to_born_days", "make"]
     assert table["begin_to_end_days"].tolist() == pytest.approx([0.25, -1, np.nan, 1], nan_ok=True)
     assert table["begin_to_born_days"].tolist()[1] == -8095
@@ -38,15 +38,35 @@ def test_auto_measures_every_date_against_the_time():
 @pytest.mark.parametrize("dates", [[], ["begin"], ["end", "born"]])
 def test_auto_measures_nothing_where_the_time_is_no_input_or_alone(dates):
     schema = Schema.from_json({**SCHEMA.to_json(), "dates": dates})
-    assert list(engineer_features(read(schema=schema), schema, FeaturesConfig())) == ["paid", "worth", "make"]
+    config = FeaturesConfig(date_parts={})
+    assert list(engineer_features(read(schema=schema), schema, config)) == ["paid", "worth", "make"]
 
 
 def test_durations_may_be_left_out_or_named():
-    without = FeaturesConfig.model_validate({"durations": []})
+    without = FeaturesConfig.model_validate({"date_parts": {}, "durations": []})
     assert list(engineer_features(read(), SCHEMA, without)) == ["paid", "worth", "make"]
     named = FeaturesConfig.model_validate({"durations": [{"start": "born", "end": "begin"}]})
     table = engineer_features(read(), SCHEMA, named)
     assert table["born_to_begin_days"].tolist()[:2] == [14_610.75, 8095]
+
+
+def test_auto_takes_the_seasons_of_the_time_and_says_how_long_they_are():
+    table = engineer_features(read(), SCHEMA, FeaturesConfig(durations=()))
+    assert list(table) == ["paid", "worth", "begin_month", "begin_weekday", "begin_hour", "make"]
+    assert table[["begin_month", "begin_weekday", "begin_hour"]].iloc[0].tolist() == [2, 5, 18]
+    seasons = {"begin_month": 365.25, "begin_weekday": 7.0, "begin_hour": 1.0}
+    assert find_seasons(SCHEMA, FeaturesConfig()) == seasons
+    assert find_seasons(SCHEMA, EVERYTHING) == {}
+    without_time = Schema.from_json({**SCHEMA.to_json(), "dates": ["end", "born"]})
+    assert find_seasons(without_time, FeaturesConfig()) == {}
+
+
+def test_a_difference_is_missing_where_either_is():
+    config = FeaturesConfig.model_validate({"differences": [{"minuend": "worth", "subtrahend": "paid"}]})
+    inputs = read()
+    difference = engineer_features(inputs, SCHEMA, config)["worth_minus_paid"]
+    np.testing.assert_array_equal(difference, (inputs["worth"] - inputs["paid"]).to_numpy())
+    assert list_engineered(SCHEMA, ["paid", "worth_minus_paid", "make"]) == ["worth_minus_paid"]
 
 
 def test_parts_of_a_date_are_numbers_and_missing_where_the_date_is():

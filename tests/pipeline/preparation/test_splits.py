@@ -15,14 +15,16 @@ def make_times(rows):
     return pd.Series(pd.Timestamp("2020-01-01") + pd.to_timedelta(days, "D"), index=np.arange(rows)[::-1] * 7)
 
 
-@given(st.integers(0, 200), st.integers(1, 10), st.floats(0.1, 0.9))
+@given(st.integers(0, 200), st.integers(1, 10), st.floats(0.1, 0.9), st.none() | st.integers(1, 60))
 @settings(deadline=None)
-def test_blocks_follow_each_other_are_of_equal_length_and_reach_the_newest_row(rows, folds, first_share):
-    splits = time_ordered_folds(make_times(rows), folds, "0D", first_share)
+def test_blocks_follow_each_other_are_of_equal_length_and_reach_the_newest_row(rows, folds, first_share, block):
+    splits = time_ordered_folds(make_times(rows), folds, "0D", block, first_share)
+    longest = (rows - round(rows * first_share)) // folds
+    length = min(longest, block or longest)
     validated = np.concatenate([split.validate for split in splits] or [np.arange(0)])
-    if len(splits) == folds:
-        assert validated.tolist() == list(range(round(rows * first_share), rows))
-    assert np.ptp([len(split.validate) for split in splits] or [0]) <= 1
+    assert validated.tolist() == list(range(rows - length * len(splits), rows))
+    assert len(splits) == (folds if length and rows > length * folds else len(splits))
+    assert {len(split.validate) for split in splits} <= {length}
     for split in splits:
         assert split.learn.tolist() == list(range(split.validate[0]))
 

@@ -205,6 +205,7 @@ class MadeState:
             draft.add(trials_table, [{
                 "batch": number, "number": place, "family": self.family, "variant": self.variant, "params": {"c": 1.5},
                 "state": state, "loss": 0.45 if state == "complete" else None, "fold_losses": [0.45],
+                "window": None, "baseline": 0.6, "steps": [0.45],
                 "failure": f"ValueError: trial of batch {number}" if state == "failed" else "",
                 "finalist": place == 0, "seconds": 0.5}])  # fmt: skip
         draft.add(comparisons_table, [{

@@ -15,7 +15,7 @@ def test_the_default_roster_is_diverse_and_within_its_limits(task):
     roster = standing_candidates(DEFAULT.families, DEFAULT.variants, task)
     assert 10 <= len(roster) <= 20
     assert len({candidate.key for candidate in roster}) == len(roster)
-    assert {candidate.window for candidate in roster} >= {None, 1, 3}
+    assert {candidate.window for candidate in roster} >= {None, 3, 5}
     robust = [candidate for candidate in roster if candidate.masked and candidate.guarded]
     assert {candidate.family for candidate in robust} >= {"lightgbm", "extra_trees"}
     assert "prior" in {candidate.family for candidate in roster}

@@ -1,0 +1,99 @@
+"""The one seam to several cores or machines: a map over independent tasks, run by joblib.
+
+A task is a pure function of what it shares with the others and of its own, so that how many workers there are, and
+where, changes no result.
+"""
+
+import logging
+import os
+import pickle
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from common.errors import ConfigError
+
+Shared = TypeVar("Shared")
+Task = TypeVar("Task")
+Answer = TypeVar("Answer")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Where tasks run: in ``count`` processes of this machine or, with a ``scheduler``, on a Dask cluster.
+
+    scheduler: address of a Dask scheduler, such as tcp://10.0.0.5:8786, whose workers have Switchyard installed
+    """
+
+    count: int = 1
+    scheduler: str | None = None
+
+    def share(self, shared: Shared) -> "Crew[Shared]":
+        """Return workers that all know ``shared``; each is given it once."""
+        return Crew(self, shared)
+
+
+@dataclass
+class Crew(Generic[Shared]):
+    """Workers that know what their tasks share. It must be picklable unless one worker of this process does it all."""
+
+    workers: Workers
+    shared: Shared
+    _packed: np.ndarray | None = field(default=None, repr=False)
+
+    def map(self, function: Callable[[Shared, Task], Answer], tasks: Iterable[Task]) -> list[Answer]:
+        """Return ``function(shared, task)`` of each task, in their order."""
+        listed = list(tasks)
+        workers = self.workers
+        if workers.scheduler is None and (workers.count == 1 or len(listed) < 2):
+            return [function(self.shared, task) for task in listed]
+        import joblib
+
+        if self._packed is None:
+            # An array of bytes is what joblib maps into the memory of processes, and what Dask sends to a worker once.
+            self._packed = np.frombuffer(pickle.dumps(self.shared), dtype=np.uint8)
+        token = f"{os.getpid()}-{id(self)}"
+        with joblib.parallel_config(**_describe_backend(workers)):
+            run = joblib.Parallel(batch_size=1, pre_dispatch="all")
+            return list(run(joblib.delayed(_work)(self._packed, token, function, task) for task in listed))
+
+
+_known: dict[str, Any] = {}
+
+
+def _work(packed: np.ndarray, token: str, function: Callable[[Any, Any], Any], task: Any) -> Any:
+    """Run a task in a worker, which keeps what the tasks of one crew share."""
+    if token not in _known:
+        _known.clear()
+        _known[token] = pickle.loads(packed.tobytes())
+    return function(_known[token], task)
+
+
+def _describe_backend(workers: Workers) -> dict[str, Any]:
+    if workers.scheduler is None:
+        # Each task keeps to one thread: cores are shared out by tasks already.
+        return {"backend": "loky", "n_jobs": workers.count, "inner_max_num_threads": 1}
+    try:
+        import distributed
+    except ImportError:
+        raise ConfigError(
+            f"The key 'workers.scheduler' is '{workers.scheduler}', but Dask is not installed; "
+            "run pip install -r requirements-extras.txt, or set the key to null."
+        ) from None
+    try:
+        client = distributed.get_client(workers.scheduler, timeout=10)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"The key 'workers.scheduler' is '{workers.scheduler}', where no Dask scheduler answers ({error}); "
+            "start one with 'dask scheduler' or set the key to null."
+        ) from error
+    return {"backend": "dask", "client": client}
+
+
+def count_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,54 @@
+"""From an Optuna trial to a candidate, and back: how a candidate is written in the study's parameters."""
+
+from typing import TYPE_CHECKING, Any
+
+from model_zoo import get_family
+from model_zoo.candidate import Candidate
+from pipeline.training.problem import SearchSpace
+
+if TYPE_CHECKING:
+    import optuna
+
+BALANCES = (0.0, 0.5, 1.0)
+"""Class weights a trial may use: none, by the square root of the inverse class share, or fully balanced."""
+
+
+def suggest(trial: "optuna.trial.BaseTrial", space: SearchSpace) -> Candidate:
+    """Return the candidate that a trial proposes."""
+    name, _, variant = trial.suggest_categorical("pipeline", space.pipelines).partition("/")
+    window = trial.suggest_categorical("window", space.windows) if len(space.windows) > 1 else 0
+    family = get_family(name)
+    params = {
+        **family.default_params(space.task),
+        **family.suggest(trial, space.task, space.n_rows, space.n_columns),
+    }
+    if space.task.is_classification:
+        if family.uses_weights:
+            params["balance"] = trial.suggest_categorical(f"{name}.balance", BALANCES)
+        params["calibrate"] = trial.suggest_categorical(f"{name}.calibrate", (False, True))
+        if space.resampling:
+            params["resample"] = trial.suggest_categorical(f"{name}.resample", ("", *space.resampling))
+    return Candidate(name, variant, params, window=window or None)
+
+
+def describe(candidate: Candidate) -> dict[str, Any]:
+    """Return the study's parameters that make ``suggest`` answer with this candidate."""
+    family = candidate.family
+    own = {"balance": 0.0, "calibrate": False, "resample": "", **candidate.params}
+    named = {f"{family}.{name}": setting for name, setting in own.items()}
+    return {"pipeline": f"{family}/{candidate.variant}", "window": candidate.window or 0, **named}
+
+
+def transfer(candidate: Candidate, relative: float, space: SearchSpace) -> "optuna.trial.FrozenTrial | None":
+    """Return a finished trial of an earlier search as one of this space; None where it does not lie in it.
+
+    It counts with its loss relative to the prior's, which is comparable between searches on different rows.
+    """
+    import optuna
+
+    fixed = optuna.trial.FixedTrial(describe(candidate))
+    try:
+        suggest(fixed, space)
+    except ValueError:
+        return None
+    return optuna.trial.create_trial(params=fixed.params, distributions=fixed.distributions, value=relative)

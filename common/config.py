@@ -11,7 +11,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from common.errors import ConfigError
+from common.errors import ConfigError, first_line
 
 
 class Section(BaseModel):
@@ -270,7 +270,7 @@ def load_config(path: str | Path = "config.yaml", overrides: Sequence[str] = ())
         merged = OmegaConf.to_container(OmegaConf.merge(stated, laid_over), resolve=True)
         _choose_batch_cut(merged, OmegaConf.to_container(laid_over))
     except (OmegaConfBaseException, yaml.YAMLError) as error:
-        raise ConfigError(f"An override or '{path}' cannot be read: {_first_line(error)}.") from error
+        raise ConfigError(f"An override or '{path}' cannot be read: {first_line(error)}.") from error
     assert isinstance(merged, dict)
     for key in _dotted(merged):
         _check_known(key, known, f"'{path}'")
@@ -302,7 +302,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise ConfigError(f"The configuration '{path}' does not exist; name another with --config PATH.") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The configuration '{path}' cannot be read: {_first_line(error)}.") from error
+        raise ConfigError(f"The configuration '{path}' cannot be read: {first_line(error)}.") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"The configuration '{path}' is not valid YAML: {' '.join(str(error).split())}.") from error
     if stated is None:
@@ -349,7 +349,3 @@ def _describe(error: ValidationError, path: Path) -> str:
     message = first["msg"].removeprefix("Value error, ")
     shown = "" if isinstance(first["input"], dict | Section) else f" (found {first['input']!r})"
     return f"The key '{key}' in '{path}' or its override is not usable: {message}{shown}."
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__

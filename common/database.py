@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from common.errors import StateError
+from common.errors import ConfigError, StateError, first_line
 from common.files import compute_digest
 
 metadata = sa.MetaData()
@@ -29,20 +29,39 @@ def created_at() -> sa.Column[datetime]:
 def connect(url: str) -> Engine:
     """Return an engine on the catalogue at ``url``, its tables created.
 
-    SQLite runs in WAL mode, so that inference reads while an update commits. Raises StateError where the catalogue
-    cannot be opened, or lacks a column because another version of Switchyard wrote it.
+    SQLite runs in WAL mode, so that inference reads while an update commits. Raises ConfigError where ``url`` is none
+    or has no driver here, StateError where the catalogue cannot be opened, or lacks a column because another version
+    of Switchyard wrote it.
     """
-    engine = sa.create_engine(url)
+    engine = _make_engine(url)
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _prepare_sqlite)
     try:
         metadata.create_all(engine)
         _check_columns(engine)
-    except sa.exc.SQLAlchemyError as error:
-        reason = str(error.__cause__ or error).splitlines()[0]
+    except (sa.exc.SQLAlchemyError, ValueError) as error:  # ValueError: an option of the URL that the driver refuses
+        reason = first_line(error.__cause__ or error)
         shown = engine.url.render_as_string(hide_password=True)
         raise StateError(f"The catalogue at '{shown}' cannot be opened ({reason}); check database_url.") from error
     return engine
+
+
+def _make_engine(url: str) -> Engine:
+    try:
+        parsed = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):  # what cannot be parsed may hold a password anywhere, so it is not shown
+        raise ConfigError(
+            "database_url is no database URL; write one such as sqlite:///catalogue.db or "
+            "postgresql+psycopg://user:password@host/database, or null for SQLite in state_dir."
+        ) from None
+    try:
+        return sa.create_engine(parsed)
+    except (sa.exc.SQLAlchemyError, ImportError, ValueError) as error:
+        shown = parsed.render_as_string(hide_password=True)
+        raise ConfigError(
+            f"The catalogue at '{shown}' has no driver here or an option it refuses ({first_line(error)}); "
+            "install the driver or correct database_url."
+        ) from error
 
 
 def _check_columns(engine: Engine) -> None:

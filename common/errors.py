@@ -35,3 +35,12 @@ class BatchRejected(SwitchyardError):
 
 class StateError(SwitchyardError):
     """The state is locked by another update, missing or damaged."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error of another library says, for a sentence of ours; its type if it is mute.
+
+    >>> first_line(ValueError("no number: x.\\nTry 5.")), first_line(KeyError())
+    ('no number: x', 'KeyError')
+    """
+    return str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 
 import pipeline.update  # noqa: F401  (registers every table)
 from common.database import Draft, compute_catalogue_digests, connect, read_rows
-from common.errors import StateError
+from common.errors import ConfigError, StateError
 from registry.tables import events_table, generations_table, members_table
 
 GENERATION = {"number": 1, "parent": None, "cause": "update", "batch": 1, "cursor": None, "schema": None,
@@ -68,6 +68,34 @@ def test_a_catalogue_that_cannot_be_opened_is_named(tmp_path):
         StateError, match=r"catalogue.db' cannot be opened \(file is not a database\); check database_url"
     ):
         connect(f"sqlite:///{tmp_path / 'catalogue.db'}")
+
+
+@pytest.mark.parametrize("url", ["nonsense", "postgresql:/u:secret@h/db", "postgresql://u:secret@h:port/db"])
+def test_a_url_that_is_none_is_refused_and_not_shown(url):
+    with pytest.raises(ConfigError, match="database_url is no database URL; write one such as sqlite:///") as refusal:
+        connect(url)
+    assert "secret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("foo://u:secret@h/db", r"'foo://u:\*\*\*@h/db' has no driver here .*dialects:foo\); install"),
+        ("sqlite+pysqlcipher://u:secret@/x", r"u:\*\*\*@.*\(No module named 'pysqlcipher3'\); install the driver"),
+        ("sqlite://u:secret@host/x.db", r"an option it refuses \(Invalid SQLite URL: sqlite://u:\*\*\*@host/x\.db"),
+        ("sqlite:///x.db?timeout=soon", r"an option it refuses \(could not convert string to float: 'soon'\)"),
+    ],
+)
+def test_a_url_without_a_driver_is_refused_and_its_password_hidden(url, words):
+    with pytest.raises(ConfigError, match=words) as refusal:
+        connect(url)
+    assert "secret" not in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_an_option_that_the_driver_refuses_only_when_asked_is_named():
+    with pytest.raises(StateError, match=r"cannot be opened \(embedded null byte\); check database_url"):
+        connect("sqlite:///\0x.db")
 
 
 def test_a_draft_is_written_once_however_often_it_is_committed(engine):

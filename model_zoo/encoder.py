@@ -100,6 +100,7 @@ def fit_encoder(
         few_levels=[name for name, count in levels.items() if count <= MAX_ONEHOT_LEVELS],
         many_levels=[name for name, count in levels.items() if count > MAX_ONEHOT_LEVELS],
         task=task,
+        n_classes=len(np.unique(target)) if task.is_classification else 0,
         target_folds=_count_target_folds(target, task),
         n_rows=len(features),
         seed=seed,

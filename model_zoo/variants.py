@@ -25,6 +25,7 @@ SPELLING_COMPONENTS = 10
 class Recipe:
     """What a variant is made for: columns by kind, those with many levels apart, the task and a seed.
 
+    ``n_classes`` is how many classes the rows hold, which may be fewer than the stream has; 0 for a regression.
     ``target_folds`` is how many folds the target can be encoded in; 0 where it holds one class only.
     """
 
@@ -32,6 +33,7 @@ class Recipe:
     few_levels: Sequence[str]
     many_levels: Sequence[str]
     task: Task
+    n_classes: int
     target_folds: int
     n_rows: int
     seed: int
@@ -158,8 +160,9 @@ def _target_means(recipe: Recipe) -> Any:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler, TargetEncoder
 
-    kinds = {Task.BINARY: "binary", Task.MULTICLASS: "multiclass"}
-    kind = kinds[recipe.task] if recipe.encodes_classes else "continuous"
+    kind = "continuous"
+    if recipe.encodes_classes:  # by the classes that are there: scikit-learn cannot encode two as "multiclass"
+        kind = "binary" if recipe.n_classes == 2 else "multiclass"
     folds = StratifiedKFold if recipe.encodes_classes else KFold
     cv = folds(max(2, recipe.target_folds), shuffle=True, random_state=recipe.seed)
     encoder = TargetEncoder(target_type=kind, cv=cv)

@@ -113,6 +113,20 @@ def test_a_guarded_model_answers_the_impossible_as_the_missing(family):
     np.testing.assert_array_equal(guarded.predict(ask(signal=112.0)), plain.predict(ask(signal=112.0)))
 
 
+@pytest.mark.parametrize("family", ["knn", "extra_trees"])
+def test_a_class_without_rows_is_no_hindrance_to_a_model_on_encoded_targets(family):
+    features, target = make_rows(Task.MULTICLASS)
+    there = target != 1
+    candidate = Candidate(family, "target", SETTINGS[family], masked=True, guarded=True)
+    task = Task.MULTICLASS
+    model = fit_model(candidate, features[there].reset_index(drop=True), target[there], task, CLASSES[task], seed=3)
+    probabilities = model.predict(features)
+    assert probabilities.sum(axis=1) == pytest.approx(1)
+    assert probabilities[target == 0, 0].mean() > 0.7
+    assert probabilities[:, 1].max() < 0.05
+    np.testing.assert_array_equal(Model.load(model.dump()).predict(DAMAGED), model.predict(DAMAGED))
+
+
 def test_an_unguarded_model_keeps_no_file_of_what_is_normal():
     assert "normal.json" not in fit(masked=True).dump()
     assert "normal.json" in fit(guarded=True).dump()

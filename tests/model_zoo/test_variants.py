@@ -116,6 +116,16 @@ class TestTargetMeans:
         names = fit("target", np.arange(ROWS) % 3.0, Task.MULTICLASS, make=texts(["a", "b"] * (ROWS // 2)))[1].names
         assert names == ("make_0", "make_1", "make_2")
 
+    def test_two_classes_of_many_are_one_column_as_in_a_binary_target(self):
+        make = texts(["a", "b", "a", "c"] * (ROWS // 4))
+        target = np.random.default_rng(4).integers(0, 2, ROWS) * 2.0  # class 1 has no row
+        encoder, table = fit("target", target, Task.MULTICLASS, make=make)
+        as_binary = fit("target", target / 2, Task.BINARY, make=make)
+        assert table.names == ("make",)
+        np.testing.assert_array_equal(table.values, as_binary[1].values)
+        asked = texts(["a", "unheard of"])
+        assert ask(encoder, make=asked) == ask(as_binary[0], make=asked)
+
     @pytest.mark.parametrize("task", [Task.BINARY, Task.REGRESSION])
     def test_noise_in_many_levels_is_learned_by_heart_when_asked_but_not_shown_while_learning(self, task):
         generator = np.random.default_rng(3)

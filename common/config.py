@@ -118,7 +118,7 @@ class QualityConfig(Section):
 
 
 class Ratio(Section):
-    """``numerator`` divided by ``denominator``; missing where the denominator is 0."""
+    """``numerator`` divided by ``denominator``; missing where the denominator is 0 or the quotient no finite number."""
 
     numerator: str
     denominator: str

@@ -36,11 +36,13 @@ def engineer_features(inputs: pd.DataFrame, schema: Schema, config: FeaturesConf
     for ratio in config.ratios:
         numerator = _get(inputs, schema.numeric, ratio.numerator, "features.ratios", "numeric")
         denominator = _get(inputs, schema.numeric, ratio.denominator, "features.ratios", "numeric")
-        columns[f"{ratio.numerator}_per_{ratio.denominator}"] = numerator / denominator.where(denominator != 0, np.nan)
+        quotient = numerator / denominator.where(denominator != 0, np.nan)
+        columns[f"{ratio.numerator}_per_{ratio.denominator}"] = quotient.where(np.isfinite(quotient), np.nan)
     for difference in config.differences:
         minuend = _get(inputs, schema.numeric, difference.minuend, "features.differences", "numeric")
         subtrahend = _get(inputs, schema.numeric, difference.subtrahend, "features.differences", "numeric")
-        columns[f"{difference.minuend}_minus_{difference.subtrahend}"] = minuend - subtrahend
+        rest = minuend - subtrahend
+        columns[f"{difference.minuend}_minus_{difference.subtrahend}"] = rest.where(np.isfinite(rest), np.nan)
     levels = {name: inputs[name].astype("str") for name in schema.categorical}
     return pd.DataFrame(columns | levels, index=inputs.index)
 

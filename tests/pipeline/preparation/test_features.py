@@ -89,6 +89,12 @@ def test_a_ratio_over_nothing_is_missing_and_never_infinite():
     assert ratio.tolist() == pytest.approx([0.1, np.nan, np.nan, np.nan], nan_ok=True)
 
 
+def test_a_ratio_too_large_for_a_number_is_missing():
+    raw = pd.DataFrame({"paid": ["1e300", "-1e300", "1e300", "3"], "worth": ["1e-300", "1e-300", "1e300", "1e-300"]})
+    ratio = engineer_features(read(raw), SCHEMA, EVERYTHING)["paid_per_worth"]
+    assert ratio.tolist() == pytest.approx([np.nan, np.nan, 1, 3e300], nan_ok=True)
+
+
 @pytest.mark.parametrize("some", [[], [2], [3, 0], [1, 3, 2, 0]])
 def test_a_row_does_not_hang_on_its_neighbours(some):
     inputs = read()

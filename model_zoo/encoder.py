@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from common.task import Task
-from model_zoo.encoded import EncodedTable
+from model_zoo.encoded import LARGEST, EncodedTable
 from model_zoo.variants import MAX_ONEHOT_LEVELS, Recipe, get_variant
 
 if TYPE_CHECKING:
@@ -74,8 +74,10 @@ class Encoder:
         )
 
     def _select(self, features: pd.DataFrame) -> pd.DataFrame:
-        table = features.reindex(columns=[*self.numeric, *self.categorical])
-        return table.astype(dict.fromkeys(self.numeric, "float64") | dict.fromkeys(self.categorical, "str"))
+        numbers = features.reindex(columns=self.numeric).astype("float64")
+        levels = features.reindex(columns=self.categorical).astype("str")
+        # a number larger than an encoded table holds would overflow the variance, and that spoils the whole column
+        return pd.concat([numbers.clip(-float(LARGEST), float(LARGEST)), levels], axis=1)
 
     def _wrap(self, values: np.ndarray) -> EncodedTable:
         variant = get_variant(self.variant)

@@ -80,6 +80,7 @@ def test_a_row_does_not_hang_on_its_order_its_neighbours_or_its_index(encoder):
     order = np.random.default_rng(0).permutation(len(LATER))
     whole = encode(encoder, LATER)
     assert np.array_equal(encode(encoder, LATER.iloc[order]), whole[order], equal_nan=True)
+    assert np.array_equal(encode(encoder, LATER.set_axis([0] * len(LATER))), whole, equal_nan=True)
     alone = np.vstack([encode(encoder, LATER.iloc[[row]]) for row in range(10)])
     assert np.allclose(alone, whole[:10], rtol=1e-5, atol=1e-6, equal_nan=True)
 
@@ -135,6 +136,32 @@ def test_a_target_that_never_or_hardly_varies_can_be_encoded(task, first):
     encoder, table = fit("target", task, target=target)
     assert np.isfinite(table.values).all()
     assert np.isfinite(encode(encoder, LATER)).all()
+
+
+@pytest.mark.filterwarnings("error")  # NumPy warns of an overflow
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("absurd", [[1e155], [1e300], [1e300, -1e300], [np.inf], [np.inf, -np.inf], [1.7e308] * 3])
+def test_absurd_numbers_while_fitting_spoil_no_cell(variant, absurd):
+    features = FEATURES.copy()
+    features.loc[: len(absurd) - 1, "worth"] = absurd
+    encoder, table = fit(variant, features=features)
+    worth = [table.values[:, 0], encode(encoder, features)[:, 0], encode(encoder, LATER)[:, 0]]
+    assert all(np.isfinite(column).all() for column in worth)
+    assert np.array_equal(np.sign(worth[1][: len(absurd)]), np.sign(absurd))
+    assert variant == "native" or np.abs(worth[2]).max() < 1
+    others = slice(1, len(table.names))
+    plain = fit(variant)[1].values
+    assert np.array_equal(table.values[:, others], plain[:, others], equal_nan=True)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_column_of_nothing_but_absurd_numbers_is_finite(variant):
+    worth = np.resize([1e300, -1e300, np.inf, -np.inf, 1e308], ROWS)
+    encoder, table = fit(variant, features=FEATURES.assign(worth=worth))
+    assert np.isfinite(table.values[:, 0]).all()
+    assert np.isfinite(encode(encoder, LATER)[:, 0]).all()
+    assert len(np.unique(table.values[:, 0])) == 2
 
 
 def test_a_type_that_no_person_audited_is_refused():

@@ -45,8 +45,8 @@ class Encoder:
 
         Columns are taken by name: others are ignored, and one that is absent counts as missing in every row.
         """
-        if self.transformer is None:
-            return self._wrap(np.zeros((len(features), 0), dtype=np.float32))
+        if self.transformer is None or not len(features):  # scikit-learn refuses a table without rows
+            return self._wrap(np.zeros((len(features), len(self.names)), dtype=np.float32))
         return self._wrap(self.transformer.transform(self._select(features)))
 
     def dump(self) -> dict[str, bytes]:

@@ -97,6 +97,13 @@ def test_an_absent_column_is_one_of_missing_cells(encoder, absent):
     assert np.array_equal(encode(encoder, LATER.drop(columns=absent)), encode(encoder, hollow), equal_nan=True)
 
 
+@pytest.mark.parametrize("columns", [list(FEATURES), ["worth"], []])
+def test_no_rows_are_encoded_as_an_empty_table_of_the_same_columns(encoder, columns):
+    whole, table = encoder.encode(LATER), encoder.encode(LATER[columns].head(0))
+    assert table.values.shape == (0, len(encoder.names))
+    assert (table.names, table.categorical) == (whole.names, whole.categorical)
+
+
 def test_only_variants_that_keep_missing_cells_answer_with_nan(encoder):
     worst = pd.DataFrame({
         "worth": [np.nan, 1e308, -1e308, 0.0], "make": [None, "unheard of", "", "a"], "gaps": [np.nan] * 4,

@@ -127,6 +127,16 @@ def test_a_class_without_rows_is_no_hindrance_to_a_model_on_encoded_targets(fami
     np.testing.assert_array_equal(Model.load(model.dump()).predict(DAMAGED), model.predict(DAMAGED))
 
 
+@pytest.mark.parametrize("family", list(SETTINGS))
+@pytest.mark.parametrize("task", TASKS)
+def test_no_rows_have_no_predictions(task, family):
+    balance = None if task is Task.REGRESSION else 1.0
+    model = fit(task, family, balance=balance, masked=True, guarded=True)
+    shape = (0, len(CLASSES[task])) if task.is_classification else (0,)
+    assert model.predict(DAMAGED.head(0)).shape == shape
+    assert model.predict(pd.DataFrame()).shape == shape
+
+
 def test_an_unguarded_model_keeps_no_file_of_what_is_normal():
     assert "normal.json" not in fit(masked=True).dump()
     assert "normal.json" in fit(guarded=True).dump()

@@ -1,7 +1,6 @@
 """A fitted preprocessing variant: turns the feature table of any rows into the numbers its family learned on."""
 
 import json
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ import pandas as pd
 
 from common.task import Task
 from model_zoo.encoded import LARGEST, EncodedTable
-from model_zoo.variants import MAX_ONEHOT_LEVELS, Recipe, get_variant
+from model_zoo.variants import MAX_ONEHOT_LEVELS, Recipe, forget_folds, get_variant
 
 if TYPE_CHECKING:
     from sklearn.compose import ColumnTransformer
@@ -27,7 +26,10 @@ TRUSTED_TYPES = (
     "sklearn.model_selection._split.KFold",
     "sklearn.model_selection._split.StratifiedKFold",
 )
-"""Types an encoder may hold beyond what skops trusts by itself; audited by hand, never extended from a file."""
+"""Types an encoder may hold beyond what skops trusts by itself; audited by hand, never extended from a file.
+
+Folds are no longer stored, but encoders of older states hold them.
+"""
 
 
 @dataclass(frozen=True)
@@ -87,12 +89,13 @@ class Encoder:
 
 
 def fit_encoder(
-    variant: str, features: pd.DataFrame, target: np.ndarray, task: Task, seed: int
+    variant: str, features: pd.DataFrame, target: np.ndarray, task: Task, seed: int, copies: int = 1
 ) -> tuple[Encoder, EncodedTable]:
     """Fit a variant on (n_rows, n_features) past rows; return it and those rows encoded.
 
     The encoded rows are not ``encoder.encode(features)`` where the variant looks at the target: there each row is
-    encoded without its own target, so that nothing leaks into what the family learns.
+    encoded without its own target, so that nothing leaks into what the family learns. Where the rows are the same ones
+    ``copies`` times, one after another, a copy is no way round that.
     """
     names = [str(name) for name in features]
     numeric = [name for name in names if pd.api.types.is_numeric_dtype(features[name])]
@@ -102,33 +105,19 @@ def fit_encoder(
         few_levels=[name for name, count in levels.items() if count <= MAX_ONEHOT_LEVELS],
         many_levels=[name for name, count in levels.items() if count > MAX_ONEHOT_LEVELS],
         task=task,
-        n_classes=len(np.unique(target)) if task.is_classification else 0,
-        target_folds=_count_target_folds(target, task),
-        n_rows=len(features),
+        target=target.astype(int) if task.is_classification else target.astype(float),
+        copies=copies,
         seed=seed,
     )
     empty = Encoder(variant, tuple(numeric), tuple(recipe.categorical), None, ())
     if not len(features.columns):
         return empty, empty.encode(features)
     transformer = get_variant(variant).build(recipe)
-    with warnings.catch_warnings():  # a class rarer than the number of folds is expected, and harmless here
-        warnings.filterwarnings("ignore", message="The least populated class")
-        values = transformer.fit_transform(empty._select(features), _for_encoding(target, recipe))
+    values = transformer.fit_transform(empty._select(features), recipe.target)
+    forget_folds(transformer)
     encoded = tuple(str(name) for name in transformer.get_feature_names_out())
     encoder = Encoder(variant, empty.numeric, empty.categorical, transformer, encoded)
     return encoder, encoder._wrap(values)
-
-
-def _for_encoding(target: np.ndarray, recipe: Recipe) -> np.ndarray:
-    return target.astype(int) if recipe.encodes_classes else target.astype(float)
-
-
-def _count_target_folds(target: np.ndarray, task: Task) -> int:
-    """Return how many stratified folds the rarest workable split allows; 0 where there is one class only."""
-    if not task.is_classification:
-        return min(5, len(target))
-    counts = np.unique(target, return_counts=True)[1]
-    return 0 if len(counts) < 2 or counts.max() < 2 else int(min(5, counts.max()))
 
 
 def has_many_levels(features: pd.DataFrame) -> bool:

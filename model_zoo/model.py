@@ -132,7 +132,8 @@ def fit_model(
     """
     normal = fit_input_reference(features) if candidate.guarded else None
     features, target = treat_rows(candidate, normal, features, target, seed)
-    encoder, table = encoded or fit_encoder(candidate.variant, features, target, task, seed)
+    copies = 2 if candidate.masked else 1
+    encoder, table = encoded or fit_encoder(candidate.variant, features, target, task, seed, copies)
     fitted = fit_encoded(candidate, table, target, task, len(classes), seed, threads)
     return Model(candidate, task, tuple(classes), tuple(features.columns), encoder, fitted.estimator,
                  fitted.class_weights, normal=normal, calibration=fitted.calibration)  # fmt: skip

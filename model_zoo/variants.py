@@ -8,8 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from common.errors import ConfigError
 from common.task import Task
+from model_zoo.target_folds import split_target
 
 if TYPE_CHECKING:
     from sklearn.compose import ColumnTransformer
@@ -21,22 +24,25 @@ MAX_NATIVE_LEVELS = 200
 SPELLING_COMPONENTS = 10
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Recipe:
-    """What a variant is made for: columns by kind, those with many levels apart, the task and a seed.
+    """What a variant is made for: columns by kind, those with many levels apart, the target of the rows and a seed.
 
-    ``n_classes`` is how many classes the rows hold, which may be fewer than the stream has; 0 for a regression.
-    ``target_folds`` is how many folds the target can be encoded in; 0 where it holds one class only.
+    ``target`` (n_rows,) holds the same rows ``copies`` times, one after another.
     """
 
     numeric: Sequence[str]
     few_levels: Sequence[str]
     many_levels: Sequence[str]
     task: Task
-    n_classes: int
-    target_folds: int
-    n_rows: int
+    target: np.ndarray
+    copies: int
     seed: int
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows it is fitted on, copies included."""
+        return len(self.target)
 
     @property
     def categorical(self) -> list[str]:
@@ -44,9 +50,15 @@ class Recipe:
         return [*self.few_levels, *self.many_levels]
 
     @property
-    def encodes_classes(self) -> bool:
-        """Whether levels are encoded by classes, and not (one class, or a regression) by a mean."""
-        return self.task.is_classification and self.target_folds > 1
+    def n_classes(self) -> int:
+        """How many classes levels are encoded by; 0 where it is by a mean: of numbers, or of hardly any rows.
+
+        It counts the classes that are there, which may be fewer than the stream has.
+        """
+        if not self.task.is_classification:
+            return 0
+        counts = np.unique(self.target, return_counts=True)[1]
+        return len(counts) if len(counts) > 1 and counts.max() > self.copies else 0
 
 
 @dataclass(frozen=True)
@@ -70,16 +82,22 @@ def build_onehot(recipe: Recipe) -> "ColumnTransformer":
 def build_target(recipe: Recipe) -> "ColumnTransformer":
     """Numbers imputed and scaled; levels as the smoothed mean of the target, out of fold while fitting.
 
-    Source: Micci-Barreca (2001). The folds are seeded, since scikit-learn's default is not reproducible.
+    Source: Micci-Barreca (2001). The folds are our own, since scikit-learn's default is not reproducible.
     """
     return _columns(
-        ("numeric", _scaled_numbers(), recipe.numeric), ("levels", _target_means(recipe), recipe.categorical)
+        ("numeric", _scaled_numbers(), recipe.numeric), ("means", _target_means(recipe), recipe.categorical)
     )
+
+
+def forget_folds(fitted: "ColumnTransformer") -> None:
+    """Take the folds of the target out of a fitted variant: they are as long as its rows, and no request needs them."""
+    for name, part, _ in (*fitted.transformers, *fitted.transformers_):
+        if name == "means":
+            part.set_params(targetencoder__cv=None)
 
 
 def build_native(recipe: Recipe) -> "ColumnTransformer":
     """Numbers as they are, missing ones too; levels as codes, rare ones pooled, unseen ones missing."""
-    import numpy as np
     from sklearn.preprocessing import OrdinalEncoder
 
     levels = OrdinalEncoder(
@@ -143,7 +161,6 @@ def _scaled_numbers() -> Any:
 
 
 def _onehot(n_rows: int) -> Any:
-    import numpy as np
     from sklearn.preprocessing import OneHotEncoder
 
     return OneHotEncoder(
@@ -156,17 +173,13 @@ def _onehot(n_rows: int) -> Any:
 
 
 def _target_means(recipe: Recipe) -> Any:
-    from sklearn.model_selection import KFold, StratifiedKFold
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler, TargetEncoder
 
-    kind = "continuous"
-    if recipe.encodes_classes:  # by the classes that are there: scikit-learn cannot encode two as "multiclass"
-        kind = "binary" if recipe.n_classes == 2 else "multiclass"
-    folds = StratifiedKFold if recipe.encodes_classes else KFold
-    cv = folds(max(2, recipe.target_folds), shuffle=True, random_state=recipe.seed)
-    encoder = TargetEncoder(target_type=kind, cv=cv)
-    return make_pipeline(encoder, StandardScaler())
+    # by the classes that are there: scikit-learn cannot encode two of them as "multiclass"
+    kind = {0: "continuous", 2: "binary"}.get(recipe.n_classes, "multiclass")
+    folds = split_target(recipe.target, recipe.copies, stratified=recipe.n_classes > 0, seed=recipe.seed)
+    return make_pipeline(TargetEncoder(target_type=kind, cv=folds), StandardScaler())
 
 
 def _min_count(n_rows: int) -> int:

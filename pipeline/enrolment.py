@@ -80,11 +80,12 @@ def enter_newcomers(
     wanted += [(Origin.SEARCH, trial.candidate) for trial in finalists]
     wanted += [(Origin.SEARCH, make_robust(trial.candidate)) for trial in finalists[:1]]
     known = {version.candidate.key for version in before.versions}
-    new = {candidate.key: (origin, candidate) for origin, candidate in reversed(wanted) if candidate.key not in known}
-    entries = [
-        Entry(candidate, name_version(candidate.family, first_number + position), origin, sheets)
-        for position, (origin, candidate) in enumerate(reversed(new.values()))
-    ]
+    entries: list[Entry] = []
+    for origin, candidate in wanted:
+        if candidate.key not in known:
+            known.add(candidate.key)
+            name = name_version(candidate.family, first_number + len(entries))
+            entries.append(Entry(candidate, name, origin, sheets))
     return [entered for entered in crew.map(try_to_enter, entries) if entered and entered.outputs]
 
 

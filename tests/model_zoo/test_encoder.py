@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.model_selection import KFold, StratifiedKFold
 from skops.io.exceptions import UntrustedTypesFoundException
 
 from common.task import Task
@@ -175,6 +176,19 @@ def test_a_type_that_no_person_audited_is_refused():
     parts = fit("onehot")[0].dump()
     with pytest.raises(UntrustedTypesFoundException, match="Foreign"):
         Encoder.load(parts | {"encoder.skops": dump_object(Foreign())})
+
+
+@pytest.mark.parametrize("folds", [KFold(3), StratifiedKFold(3)])
+def test_an_encoder_that_was_stored_with_its_folds_is_read(folds):
+    encoder = fit("target")[0]
+    asked = encode(encoder, LATER)
+    encoder.transformer.named_transformers_["means"].set_params(targetencoder__cv=folds)
+    assert np.array_equal(encode(Encoder.load(encoder.dump()), LATER), asked)
+
+
+def test_an_encoder_does_not_grow_with_the_rows_it_met():
+    rows, more = (fit("target", features=make_features(n), target=np.arange(n) % 2.0)[0].dump() for n in (600, 6000))
+    assert len(more["encoder.skops"]) < 1.1 * len(rows["encoder.skops"])
 
 
 def test_many_levels_are_more_than_one_hot_keeps():

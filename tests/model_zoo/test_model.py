@@ -142,6 +142,18 @@ def test_an_unguarded_model_keeps_no_file_of_what_is_normal():
     assert "normal.json" in fit(guarded=True).dump()
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_a_masked_model_does_not_learn_the_target_of_a_row_from_its_copy(task):
+    """Levels of a single row tell nothing about the target, unless a row is encoded by its copy's."""
+    features, _ = make_rows(task)
+    features = pd.DataFrame({"town": pd.Series([f"t{row}" for row in range(ROWS)], dtype="str")})
+    target = np.random.default_rng(5).integers(0, 2, ROWS).astype(float)
+    model = fit_model(Candidate("knn", "target", masked=True), features, target, task, CLASSES[task], seed=3)
+    learned = model.estimator.learned
+    shown = learned.rows[:, 0], np.tile(target, 2)
+    assert abs(np.corrcoef(*shown)[0, 1]) < 0.15
+
+
 class TestRows:
     def test_they_pass_the_guard_before_copies_are_masked(self):
         features, target = make_rows(Task.BINARY)

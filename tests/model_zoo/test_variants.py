@@ -16,10 +16,10 @@ def texts(levels):
     return pd.Series(list(levels), dtype="str")
 
 
-def fit(variant, target=None, task=Task.BINARY, seed=7, **columns):
+def fit(variant, target=None, task=Task.BINARY, seed=7, copies=1, **columns):
     features = pd.DataFrame(columns)
     target = np.arange(len(features)) % 2.0 if target is None else target
-    return fit_encoder(variant, features, target, task, seed)
+    return fit_encoder(variant, features, target, task, seed, copies)
 
 
 def ask(encoder, **columns):
@@ -153,6 +153,36 @@ class TestTargetMeans:
         assert np.ptp(after[mates]) == 0
         others = np.flatnonzero((make == "a") & ~np.isclose(before, before[0]))
         assert after[others].min() > after[0]  # every other fold has met the row
+
+    def test_the_own_target_of_a_row_does_not_move_the_encoding_of_its_copy(self):
+        make = texts(["a", "b", "c"] * 100 + ["a", "b", None] * 100)  # a copy of each row, with cells hidden
+        target = np.random.default_rng(1).normal(size=300)
+        before = self.read_means(make, np.tile(target, 2))
+        for row in range(20):
+            moved = target.copy()
+            moved[row] += 100.0
+            after = self.read_means(make, np.tile(moved, 2))
+            still = np.isclose(after, before, atol=1e-4)
+            assert still[[row, row + 300]].all()
+            assert 0.05 < still.mean() < 0.4  # its fold; others have met the row
+
+    def read_means(self, make, target):
+        encoder, table = fit("target", target, Task.REGRESSION, copies=2, make=make)
+        scaler = encoder.transformer.named_transformers_["means"]["standardscaler"]
+        return scaler.inverse_transform(table.values)[:, 0]
+
+    def test_noise_in_many_levels_is_not_shown_by_a_copy_either(self):
+        generator = np.random.default_rng(3)
+        town = texts(f"t{number % ROWS}" for number in range(2 * ROWS))
+        target = np.tile(generator.integers(0, 2, ROWS).astype(float), 2)
+        assert len(np.unique(fit("target", target, copies=2, town=town)[1].values)) <= 5
+        leaking = fit("target", target, copies=1, town=town)[1].values[:, 0]
+        assert np.corrcoef(leaking, target)[0, 1] > 0.3
+
+    def test_a_single_row_can_be_encoded_and_its_copy_too(self):
+        for copies in (1, 2):
+            table = fit("target", np.ones(copies), copies=copies, make=texts(["a"] * copies))[1]
+            assert table.values.tolist() == [[0.0]] * copies
 
     def test_folds_hang_on_the_seed_alone(self):
         target = np.random.default_rng(2).integers(0, 2, ROWS).astype(float)

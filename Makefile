@@ -22,8 +22,8 @@ $(VENV)/.installed: requirements.txt
 	$(VENV)/bin/python -m compileall -q $(VENV)/lib || true
 	touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
-	$(VENV)/bin/python -m pip install --quiet --require-virtualenv -r requirements-dev.txt
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt requirements-extras.txt
+	$(VENV)/bin/python -m pip install --quiet --require-virtualenv -r requirements-dev.txt -r requirements-extras.txt
 	touch $@
 
 test: $(VENV)/.installed-dev  ## every test, the slow ones too
@@ -37,6 +37,7 @@ check: $(VENV)/.installed-dev  ## style, imports and types
 lock:  ## compile the direct dependencies into pins (needs uv)
 	uv pip compile -q --universal --annotation-style line --no-header --no-emit-index-url --python-version 3.11 requirements.in -o requirements.txt
 	uv pip compile -q --universal --annotation-style line --no-header --no-emit-index-url --python-version 3.11 requirements-dev.in -o requirements-dev.txt
+	uv pip compile -q --universal --annotation-style line --no-header --no-emit-index-url --python-version 3.11 requirements-extras.in -o requirements-extras.txt
 
 clean:
 	rm -rf $(VENV) state

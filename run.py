@@ -79,8 +79,11 @@ def run(command: str, parsed: argparse.Namespace, subject: str, overrides: list[
     config = load_config(parsed.config, overrides)
     set_up_logging(config.state_dir)
     if command == "update":
+        from model_zoo import get_family
         from pipeline.update import update
 
+        for family in config.search.families:  # one that is unknown or not installed is refused before a batch is read
+            get_family(family)
         return update(config, read_batches(parsed.batches, parsed.file), parsed.file)
     if command == "inference":
         from pipeline.inference import infer

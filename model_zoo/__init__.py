@@ -9,8 +9,10 @@ from types import MappingProxyType
 
 from common.errors import ConfigError
 from model_zoo.boosting import Boosting
+from model_zoo.catboost import CatBoost
 from model_zoo.encoded import EncodedTable
 from model_zoo.extra_trees import ExtraTrees
+from model_zoo.extras import missing_extra
 from model_zoo.family import Estimator, Family
 from model_zoo.knn import NearestNeighbours
 from model_zoo.linear import Linear
@@ -19,14 +21,14 @@ from model_zoo.tree import Tree
 
 __all__ = ["FAMILIES", "EncodedTable", "Estimator", "Family", "get_family"]
 
-_families: tuple[Family, ...] = (Prior(), Linear(), NearestNeighbours(), Tree(), ExtraTrees(), Boosting())
+_families: tuple[Family, ...] = (Prior(), Linear(), NearestNeighbours(), Tree(), ExtraTrees(), Boosting(), CatBoost())
 
 FAMILIES: Mapping[str, Family] = MappingProxyType({family.name: family for family in _families})
 """Every family by name."""
 
 
 def get_family(name: str) -> Family:
-    """Return a family. Raises ConfigError naming the nearest known one.
+    """Return a family. Raises ConfigError naming the nearest known one, or the library it needs where that is absent.
 
     >>> get_family("lightgmb")
     Traceback (most recent call last):
@@ -35,4 +37,7 @@ def get_family(name: str) -> Family:
     if name not in FAMILIES:
         nearest = difflib.get_close_matches(name, FAMILIES, n=1, cutoff=0.0)[0]
         raise ConfigError(f"Unknown model family '{name}'; did you mean '{nearest}'?")
-    return FAMILIES[name]
+    family = FAMILIES[name]
+    if not family.installed:
+        raise missing_extra(family.library, f"Family '{name}'")
+    return family

@@ -23,7 +23,11 @@ def iterate_cases(families: Iterable[Family]) -> Iterator[Case]:
     for family in families:
         for task in sorted(family.tasks):
             for check in CHECKS:
-                yield Case(check, family, task, check.excluded(family))
+                yield Case(check, family, task, _unless_installed(family) or check.excluded(family))
+
+
+def _unless_installed(family: Family) -> str:
+    return "" if family.installed else f"its library {family.library} is not installed"
 
 
 def _unless_missing(family: Family) -> str:

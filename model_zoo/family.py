@@ -18,6 +18,7 @@ from common.seeding import derive_seed
 from common.task import Task
 from model_zoo.baseline import Baseline, fit_baseline
 from model_zoo.encoded import LARGEST, EncodedTable
+from model_zoo.extras import has_extra
 from model_zoo.search import Params, Space, Trial, read_params
 
 PROTOCOL = 1
@@ -79,6 +80,7 @@ class Family(ABC):
     handles_missing: whether it reads NaN cells; a family that does not refuses them
     uses_weights:    whether row weights change what it learns
     can_update:      whether it can learn new rows without the old ones
+    library:         optional library that it needs, "" for none
     """
 
     name: ClassVar[str]
@@ -88,6 +90,12 @@ class Family(ABC):
     handles_missing: ClassVar[bool] = False
     uses_weights: ClassVar[bool] = True
     can_update: ClassVar[bool] = False
+    library: ClassVar[str] = ""
+
+    @property
+    def installed(self) -> bool:
+        """Whether the optional library that it needs, if any, is at hand."""
+        return not self.library or has_extra(self.library)
 
     @abstractmethod
     def draw(self, space: Space) -> Params:

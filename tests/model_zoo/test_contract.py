@@ -21,7 +21,8 @@ def test_family_keeps_the_contract(case: Case) -> None:
 
 def test_no_case_is_lost() -> None:
     assert len(CASES) == len(CHECKS) * len(FAMILIES) * len(Task) > 300
-    assert {case.family.name for case in CASES} == {"prior", "linear", "knn", "tree", "extra_trees", "lightgbm"}
+    assert {case.family.name for case in CASES} == {"prior", "linear", "knn", "tree", "extra_trees", "lightgbm",
+                                                    "catboost"}  # fmt: skip
     codes = [check.code for check in CHECKS]
     assert codes == [f"MC{number:03}" for number in range(1, len(codes) + 1)]
 
@@ -29,7 +30,8 @@ def test_no_case_is_lost() -> None:
 def test_few_cases_are_excluded_and_all_checks_run_somewhere() -> None:
     running = {case.check.code for case in CASES if not case.reason}
     assert running == {check.code for check in CHECKS}
-    assert sum(1 for case in CASES if case.reason) < len(CASES) / 5
+    tried = [case for case in CASES if case.family.installed]
+    assert sum(1 for case in tried if case.reason) < len(tried) / 5
 
 
 def test_a_family_that_learns_nothing_is_found_out() -> None:

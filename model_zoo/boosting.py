@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from common.task import Task
+from model_zoo.bins import bin_rows, binning_params, share_bins
 from model_zoo.family import Estimator, Family, Sample
 from model_zoo.search import Params, Space, read_params
 
@@ -158,16 +159,14 @@ def _train(reader: Boosted, sample: Sample, classes: tuple[int, ...], settings: 
     """Return a booster trained for some rounds, on top of ``reader``'s where it has one."""
     import lightgbm
 
-    label = np.searchsorted(classes, sample.target) if classes else sample.target
     params = _lightgbm_params(settings, len(sample), len(classes)) | {"seed": seed, "num_threads": threads}
-    rows = lightgbm.Dataset(
-        reader.prepare(sample.table.values),
-        label,
-        weight=sample.weights,
-        categorical_feature=list(reader.categorical),
-        params=params,
-        free_raw_data=False,
-    )
+    values = sample.table.values
+    if reader.booster is None:
+        rows = share_bins(values, reader.categorical, threads)
+    else:
+        rows = bin_rows(reader.prepare(values), reader.categorical, threads, keep_values=True)
+    rows.set_field("label", np.searchsorted(classes, sample.target) if classes else sample.target)
+    rows.set_field("weight", sample.weights)
     return lightgbm.train(params, rows, rounds, init_model=reader.booster)
 
 
@@ -182,20 +181,16 @@ def _lightgbm_params(settings: BoostingParams, n_rows: int, n_classes: int) -> d
         "learning_rate": settings.learning_rate,
         "num_leaves": max(2, min(settings.num_leaves, n_rows // least)),
         "min_data_in_leaf": least,
-        "min_data_in_bin": min(3, least),
         "min_data_per_group": min(100, tenth),
         "lambda_l2": settings.lambda_l2,
         "feature_fraction": settings.feature_fraction,
         "bagging_fraction": settings.bagging_fraction,
         "bagging_freq": 1,
         "cat_smooth": settings.cat_smooth,
-        # every row is looked at when bins are made: a column whose few missing cells were not drawn would count as
-        # complete
-        "bin_construct_sample_cnt": max(n_rows, 1),
-        "feature_pre_filter": False,
         "deterministic": True,
         "force_row_wise": True,
         "verbosity": -1,
+        **binning_params(n_rows),
     }
 
 

@@ -125,7 +125,7 @@ def test_linear_is_logistic_regression() -> None:
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("penalty", [1e-2, 1e3])
-@pytest.mark.parametrize("n_columns", [5, 400], ids=["newton", "lbfgs"])
+@pytest.mark.parametrize("n_columns", [5, 700], ids=["newton", "lbfgs"])
 def test_linear_converges_on_hard_tables_without_a_warning(penalty: float, n_columns: int) -> None:
     """Separable, duplicated, constant and enormous columns at once."""
     family = get_family("linear")

@@ -94,7 +94,8 @@ def train_known(candidate, updates=0, newest=None):
         (KNN, MAX_UPDATES, Origin.REFIT),
         (Candidate("knn", "target", KNN.params, guarded=True), 0, Origin.REFIT),
         (Candidate("knn", "target", KNN.params, window=1), 0, Origin.REFIT),
-        (LINEAR, 0, Origin.REFIT),
+        (LINEAR, 0, Origin.UPDATE),
+        (Candidate("tree", "target"), 0, Origin.REFIT),
     ],
 )
 def test_a_plain_line_is_continued_where_its_family_can_and_others_are_fitted_anew(candidate, updates, origin):

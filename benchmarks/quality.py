@@ -1,0 +1,178 @@
+"""How good the answers are: the product on real streams, predicted before learned, against what others reach.
+
+python benchmarks/quality.py [--data ../shared/data] [--streams configs/elec2.yaml ...] [--batches 20] [--warm-up 5]
+                             [--flaml-seconds 20] [--first-batch] [--set key=value ...] [--workers 2]
+                             [--rows results.jsonl [--resume]] [--write docs/quality.md]
+
+Each stream is cut into equal batches; every batch is first predicted, then learned. The product is asked through
+``infer`` and taught through ``update_once``, with the stream's configuration; LightGBM, a linear pipeline and FLAML are
+refitted before every batch. ``--first-batch`` adds the product's first update against a minute of FLAML; ``--streams``
+without a name leaves that alone. A long run keeps its observations with ``--rows`` and goes on with ``--resume``.
+FLAML is no dependency of the product: pip install 'flaml[automl]' to have it take part.
+"""
+
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import first_batch, product  # noqa: E402
+from benchmarks.comparators import (  # noqa: E402
+    find_flaml_obstacle,
+    fit_lightgbm,
+    fit_linear,
+    watch_flaml,
+    watch_refits,
+)
+from benchmarks.protocol import Observation, Stream, count_rows, cut_stream  # noqa: E402
+from benchmarks.quality_table import describe  # noqa: E402
+from common.config import load_config  # noqa: E402
+from common.errors import SwitchyardError  # noqa: E402
+from common.files import save_atomically  # noqa: E402
+
+STREAMS = ("elec2", "bank", "hotel", "pm25", "aus_motor")
+UNITS = (product.UNIT, "FLAML", "linear", "LightGBM")
+"""Parts of a run over one stream, the longest first."""
+
+Protocol = Mapping[str, Any]
+"""What every observation of a run depends on: batches, warm_up, flaml_seconds and the overrides."""
+
+
+def watch(unit: str, path: Path, data: Path, protocol: Protocol) -> list[Observation]:
+    """Return a unit's observations on the stream of a configuration."""
+    config = load_config(path, [f"data_dir={data}", *protocol["set"]])
+    batches, warm_up = protocol["batches"], protocol["warm_up"]
+    stream = cut_stream(path.stem, config, count_rows(config) // batches, batches)
+    watchers: dict[str, Callable[[Stream, int], list[Observation]]] = {
+        product.UNIT: product.watch_product,
+        "FLAML": lambda *asked: watch_flaml(*asked, "FLAML", protocol["flaml_seconds"]),
+        "linear": lambda *asked: watch_refits(*asked, "linear", fit_linear),
+        "LightGBM": lambda *asked: watch_refits(*asked, "LightGBM", fit_lightgbm),
+    }
+    return watchers[unit](stream, warm_up)
+
+
+def save_rows(path: Path, protocol: Protocol, observations: Iterable[Observation]) -> None:
+    """Write the protocol as the first line of JSON and every observation as one more."""
+    lines = [json.dumps(dict(protocol)), *(json.dumps(asdict(one)) for one in observations)]
+    save_atomically(path, "".join(f"{line}\n" for line in lines).encode())
+
+
+def load_rows(path: Path, protocol: Protocol) -> list[Observation]:
+    """Return the observations of an earlier run, none where there is no file; ValueError where its protocol differs."""
+    if not path.is_file():
+        return []
+    stated, *rows = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    if stated != dict(protocol):
+        raise ValueError(f"'{path}' was made with {stated}, not with {dict(protocol)}; name another file with --rows")
+    return [Observation(**row) for row in rows]
+
+
+def run_units(
+    tasks: Sequence[tuple[str, Path]], data: Path, protocol: Protocol, workers: int,
+    keep: Callable[[list[Observation]], None],
+) -> int:  # fmt: skip
+    """Run units in processes, hand each one's observations to ``keep`` as it ends and return how many failed."""
+    failures = 0
+    with ProcessPoolExecutor(workers) as pool:
+        running = {pool.submit(watch, unit, path, data, protocol): (unit, path) for unit, path in tasks}
+        for one in as_completed(running):
+            unit, path = running[one]
+            try:
+                keep(one.result())
+            except Exception as error:  # what the others found is kept, and --resume runs this one again
+                print(f"{path.stem}: {unit} failed: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+                failures += 1
+    return failures
+
+
+def sort_rows(observations: Iterable[Observation], streams: Sequence[str]) -> list[Observation]:
+    """Return observations by stream as named, then unit and batch, however units ended; other streams are left out."""
+    named = [*streams, first_batch.NAME]
+    units = [*UNITS, first_batch.NAME]
+    kept = [one for one in observations if one.stream in named]
+    return sorted(kept, key=lambda one: (named.index(one.stream), units.index(one.unit), one.batch))
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
+    parser.add_argument("--streams", type=Path, nargs="*", default=[ROOT / f"configs/{name}.yaml" for name in STREAMS])
+    parser.add_argument("--batches", type=int, default=20)
+    parser.add_argument("--warm-up", type=int, default=5, help="batches that are learned and do not count")
+    parser.add_argument("--flaml-seconds", type=float, default=20, help="FLAML's budget before every batch; 0: without")
+    parser.add_argument("--first-batch", action="store_true", help="add the first update against a minute of FLAML")
+    parser.add_argument("--set", nargs="+", default=[], metavar="key=value", help="overrides of the configurations")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--rows", type=Path, help="keep every observation as a line of JSON")
+    parser.add_argument("--resume", action="store_true", help="go on from what --rows holds")
+    parser.add_argument("--write", type=Path)
+    return parser
+
+
+def state_command(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> str:
+    """Return the command that brings the same numbers: without where data lie and what is kept of them."""
+    words = ["python benchmarks/quality.py"]
+    for name in ("streams", "batches", "warm_up", "flaml_seconds", "first_batch", "set"):
+        stated = getattr(arguments, name)
+        if stated != parser.get_default(name):
+            cells = [] if stated is True else stated if isinstance(stated, list) else [stated]
+            words += [f"--{name.replace('_', '-')}", *(shlex.quote(str(cell)) for cell in cells)]
+    return " ".join(words)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run what is not there yet and print (or write) the tables; the returned value is the exit code."""
+    parser = build_parser()
+    arguments = parser.parse_args(words)
+    if not 2 <= arguments.warm_up < arguments.batches:
+        parser.error(f"--warm-up is {arguments.warm_up}; it must be 2 or more and less than --batches")
+    if arguments.resume and not arguments.rows:
+        parser.error("--resume needs --rows, the file to go on from")
+    if not arguments.data.is_dir():
+        print(f"skipped: '{arguments.data}' is absent; name the folder of the streams with --data", file=sys.stderr)
+        return 0
+    protocol = {name: getattr(arguments, name) for name in ("batches", "warm_up", "flaml_seconds", "set")}
+    try:
+        known = load_rows(arguments.rows, protocol) if arguments.resume else []
+        for path in arguments.streams:
+            load_config(path, arguments.set)
+    except (ValueError, SwitchyardError) as error:
+        parser.error(str(error))
+    streams = [path.stem for path in arguments.streams]
+    observations = list(known)
+
+    def keep(seen: list[Observation]) -> None:
+        observations.extend(seen)
+        if arguments.rows:
+            save_rows(arguments.rows, protocol, observations)
+
+    done = {(one.stream, one.unit) for one in known}
+    obstacle = find_flaml_obstacle(arguments.flaml_seconds)
+    tasks = [(unit, path) for unit in UNITS for path in arguments.streams
+             if (path.stem, unit) not in done and not (unit == "FLAML" and obstacle)]  # fmt: skip
+    data = arguments.data.resolve()
+    failures = run_units(tasks, data, protocol, arguments.workers, keep)
+    if arguments.first_batch and (first_batch.NAME, first_batch.NAME) not in done:
+        keep(first_batch.watch_first_batch(data, arguments.set))
+    shown = sort_rows(observations, streams)
+    with_flaml = any(one.contestant.startswith("FLAML") for one in shown)
+    notes = [] if with_flaml else [f"FLAML was skipped: {obstacle}."]
+    table = describe(shown, state_command(parser, arguments), arguments.batches, arguments.warm_up, notes)
+    print(table)
+    if arguments.write:
+        arguments.write.write_text(table, encoding="utf-8")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -18,7 +18,7 @@ from meta.records import Record
 from meta.selector import fit_blends
 from model_zoo.candidate import Candidate
 from model_zoo.model import Model
-from pipeline.training.contenders import Ground, RecordSheet, Trained, enter, train
+from pipeline.training.contenders import Ground, Lesson, RecordSheet, Trained, can_continue, enter, train
 from pipeline.training.threshold import tune_threshold
 from pipeline.training.trials import Trial
 from pipeline.validation.promotion import Promotion, promote
@@ -47,6 +47,10 @@ class Enrolled:
     members: tuple[Member, ...]
     new: tuple[Version, ...]
     events: tuple[Event, ...]
+
+    def with_rivals(self, rivals: Sequence[Member], new: Sequence[Version]) -> "Enrolled":
+        """Return the same with members that only compete, some of them new versions."""
+        return Enrolled((*self.members, *rivals), (*self.new, *new), self.events)
 
 
 def count_versions(state: State) -> int:
@@ -149,20 +153,40 @@ def decide_promotion(
     )
 
 
-def train_active(crew: Crew[Ground], promotion: Promotion, models: Mapping[str, Model]) -> dict[str, Trained]:
-    """Let every active contender learn the newest rows, by line; one that fails to is left out."""
-    lessons = [(contender, models.get(contender.line)) for contender in promotion.active]
+def train_active(
+    crew: Crew[Ground], promotion: Promotion, models: Mapping[str, Model], ways: Mapping[str, Origin]
+) -> dict[str, Trained]:
+    """Let every active contender go on in its way, by line; those that stay as they are, or fail, are left out."""
+    lessons = [
+        Lesson(contender, models.get(contender.line), way)
+        for contender in promotion.active
+        if (way := ways.get(contender.line, Origin.REFIT)) is not Origin.KEPT and not contender.is_recalled
+    ]
     trained = crew.map(try_to_train, lessons)
-    return {contender.line: done for (contender, _), done in zip(lessons, trained, strict=True) if done}
+    return {lesson.contender.line: done for lesson, done in zip(lessons, trained, strict=True) if done}
 
 
-def try_to_train(ground: Ground, lesson: tuple[Contender, Model | None]) -> Trained | None:
+def train_otherwise(
+    crew: Crew[Ground], competing: Sequence[Contender], models: Mapping[str, Model], trained: Mapping[str, Trained]
+) -> dict[str, Trained]:
+    """Let competing contenders go on in the way that they did not take, by line, where they could have."""
+    ground = crew.shared
+    lessons = []
+    for contender in competing:
+        done, before = trained.get(contender.line), models.get(contender.line)
+        if done and before and contender.parent and can_continue(ground, contender.parent, before):
+            other = Origin.REFIT if done.origin is Origin.UPDATE else Origin.UPDATE
+            lessons.append(Lesson(contender, before, other))
+    rivals = crew.map(try_to_train, lessons)
+    return {lesson.contender.line: done for lesson, done in zip(lessons, rivals, strict=True) if done}
+
+
+def try_to_train(ground: Ground, lesson: Lesson) -> Trained | None:
     """Return a contender's model that has learned the newest rows; None where it cannot be fitted."""
-    contender, before = lesson
     try:
-        return train(ground, contender, before)
+        return train(ground, lesson)
     except Exception as error:  # a fit may fail in any library; an older version still serves
-        log.warning("the line %s could not learn the newest batch: %s", contender.line, error)
+        log.warning("the line %s could not learn the newest batch: %s", lesson.contender.line, error)
         return None
 
 
@@ -175,8 +199,13 @@ def enrol(
     trained: Mapping[str, Trained],
     records: Sequence[Record],
     numbers: Iterator[int],
+    ways: Mapping[str, Origin],
+    recalled: Mapping[str, Version],
 ) -> Enrolled:
-    """Store the trained models, and blends of them, as versions, and say who is a member of the next generation."""
+    """Store the trained models, and blends of them, as versions, and say who is a member of the next generation.
+
+    ways:     how active lines go on; recalled: by the name of a recalled contender, the version it was
+    """
     past = stack_records(records, [contender.line for contender in promotion.active])
     members: list[Member] = []
     new: list[Version] = []
@@ -188,9 +217,13 @@ def enrol(
             version = save_version(state, before, contender, done, ground, numbers)
             new.append(version)
             events.append(Event(version.id, EVENTS[done.origin], _describe(contender, past)))
+        elif contender.origin is Origin.RECALL:
+            version = found_again(contender, recalled[contender.line], before)
+            new.append(version)
+            events.append(Event(version.id, "recalled", f"{version.parent} beat the champion on the newest batch"))
         elif contender.parent:
             version = contender.parent
-            events.append(Event(version.id, "kept", "it could not learn the newest batch; the log names the failure"))
+            events.append(Event(version.id, "kept", _explain_kept(contender, ways)))
         else:
             continue
         members.append(Member(version, _find_role(contender, promotion)))
@@ -204,6 +237,39 @@ def enrol(
         mixed = f"greedy selection gave weight to {len(blend.params['weights'])} versions"
         events.append(Event(blend.id, "blended", mixed))
     return Enrolled(tuple(members), tuple(new), tuple(events))
+
+
+def _explain_kept(contender: Contender, ways: Mapping[str, Origin]) -> str:
+    if contender.is_recalled:
+        return "a recalled version stays as it was"
+    if ways.get(contender.line) is Origin.KEPT:
+        return "on the two newest batches the line was better before it had learned the batch before"
+    return "it could not learn the newest batch; the log names the failure"
+
+
+def found_again(contender: Contender, former: Version, before: Generation) -> Version:
+    """Return a version of before as the first of a line of its own."""
+    number = int(contender.name.rpartition("-")[2])
+    return replace(
+        former, id=contender.name, number=number, line=contender.name, parent=former.id,
+        generation=before.number + 1, origin=Origin.RECALL.value,
+    )  # fmt: skip
+
+
+def save_rivals(
+    state: State,
+    before: Generation,
+    ground: Ground,
+    competing: Sequence[Contender],
+    otherwise: Mapping[str, Trained],
+    numbers: Iterator[int],
+) -> list[Version]:
+    """Store the models of lines that went on in their other way, too."""
+    return [
+        save_version(state, before, one, otherwise[one.line], ground, numbers)
+        for one in competing
+        if one.line in otherwise
+    ]
 
 
 def crown(members: list[Member], past: Past) -> list[Member]:

@@ -60,7 +60,9 @@ from pipeline.enrolment import (
     enter_newcomers,
     group_outputs,
     list_incumbents,
+    save_rivals,
     train_active,
+    train_otherwise,
     tune,
 )
 from pipeline.ledger import settle_requests
@@ -78,6 +80,16 @@ from pipeline.proving import (
     score_batch,
     score_newcomers,
 )
+from pipeline.tournament import (
+    bout_rows,
+    choose_ways,
+    hold_bouts,
+    list_competing,
+    list_rivals,
+    load_bouts,
+    recall,
+    take_turns,
+)
 from pipeline.training.budget import size_search
 from pipeline.training.contenders import Ground
 from pipeline.training.problem import Fold, SearchProblem
@@ -88,7 +100,7 @@ from pipeline.training.trials import Trial, choose_finalists, trial_rows
 from pipeline.training.warm_start import load_known_trials
 from pipeline.validation.comparison_rows import comparison_rows
 from pipeline.validation.prequential import score_rows
-from pipeline.validation.tables import comparisons_table, scores_table
+from pipeline.validation.tables import bouts_table, comparisons_table, scores_table
 from registry.contender import FALLBACK_FAMILY
 from registry.generations import Generation, draft_generation, load_generation
 from registry.versions import Version, load_model
@@ -155,6 +167,7 @@ def update_once(config: Config, state: State, reader: PartReader, file: Path | N
         grades, plan_outputs = grade_plan(state, before, record)
         regrets = settle_requests(config, state, schema, judgement.batch)
         stored = load_records(state, schema)
+        bouts, rival_outputs = hold_bouts(state, before, record, sheet)
     with watch.stage("search"):
         workers = hire(config, ground)
         budget = size_search(config.search.trials, config.search.calm_share,
@@ -167,15 +180,23 @@ def update_once(config: Config, state: State, reader: PartReader, file: Path | N
         sheets = [*rebuild_sheets(config, state, schema, window), sheet]
         first_number = count_versions(state) + 1
         newcomers = enter_newcomers(before, crew, standing, finalists, sheets, first_number)
+        back, recalled = recall(config, before, bouts, rival_outputs, count_from(first_number, newcomers))
+        newcomers += back
         late = group_outputs(newcomers)
         records = join_records(stored, record, late)
     with watch.stage("promotion"):
         contenders = [*list_incumbents(before, record), *newcomers]
         promotion = decide_promotion(config, before, contenders, records, standing)
     with watch.stage("training"):
-        trained = train_active(crew, promotion, models)
         numbers = itertools.count(count_from(first_number, newcomers))
-        enrolled = enrol(config, state, before, ground, promotion, trained, records, numbers)
+        ways = choose_ways(config, before, [*load_bouts(state), *bouts])
+        trained = train_active(crew, promotion, models, ways)
+        enrolled = enrol(config, state, before, ground, promotion, trained, records, numbers, ways, recalled)
+        competing = list_competing(promotion, records)
+        otherwise = train_otherwise(crew, take_turns(competing, raw.number), models, trained)
+        rivals = save_rivals(state, before, ground, competing, otherwise, numbers)
+        competitors = list_rivals(state, before, enrolled.members, competing, rivals)
+        enrolled = enrolled.with_rivals(competitors, rivals)
         generation = before.succeed(
             cause="update", batch=raw.number, cursor=raw.cursor, schema=schema, members=enrolled.members
         )
@@ -186,6 +207,7 @@ def update_once(config: Config, state: State, reader: PartReader, file: Path | N
     draft.add(trials_table, trial_rows(raw.number, trials, finalists))
     newest_scores = [*scores, *score_newcomers(generation, before, record, late)]
     draft.add(scores_table, score_rows(raw.number, newest_scores))
+    draft.add(bouts_table, bout_rows(bouts))
     draft.add(comparisons_table, comparison_rows(raw.number, promotion.judged))
     draft.add(record_rows_table, [record_rows_row(state.files, sheet.rows, sheet.first_row)])
     draft.add(records_table, list_records(state, generation, before, record, records, late, plan_outputs))

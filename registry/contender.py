@@ -22,6 +22,7 @@ class Origin(StrEnum):
     SEARCH = "search"
     STANDING = "standing"
     BLEND = "blend"
+    RECALL = "recall"
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +37,11 @@ class Contender:
     candidate: Candidate
     parent: Version | None
     outputs: Mapping[int, np.ndarray]
+
+    @property
+    def is_recalled(self) -> bool:
+        """Whether it is a version of before that is back as it was: it does not learn."""
+        return self.origin is Origin.RECALL or (self.parent is not None and self.parent.origin == Origin.RECALL)
 
     @property
     def line(self) -> str:

@@ -14,15 +14,17 @@ from registry.versions import Version, version_row
 
 
 class Role(StrEnum):
-    """What an active version is in a generation: the champion for clean or for damaged input, a blend, or active.
+    """What a version is in a generation: the champion for clean or for damaged input, a blend, active, or a rival.
 
-    A version that is champion for both is CHAMPION.
+    A version that is champion for both is CHAMPION. A rival does not serve; it predicts the next batch beside the
+    active versions, so that ways to go on can be compared.
     """
 
     CHAMPION = "champion"
     DAMAGED_CHAMPION = "damaged champion"
     ACTIVE = "active"
     BLEND = "blend"
+    RIVAL = "rival"
 
 
 @dataclass(frozen=True)
@@ -67,12 +69,17 @@ class Generation:
     @property
     def versions(self) -> tuple[Version, ...]:
         """Every active version that has a model of its own, oldest first."""
-        return tuple(member.version for member in self.members if not member.version.is_blend)
+        return tuple(one.version for one in self.members if not one.version.is_blend and one.role is not Role.RIVAL)
 
     @property
     def blends(self) -> tuple[Version, ...]:
         """Every active blend."""
         return tuple(member.version for member in self.members if member.version.is_blend)
+
+    @property
+    def rivals(self) -> tuple[Version, ...]:
+        """Every version that only competes with the active ones."""
+        return tuple(member.version for member in self.members if member.role is Role.RIVAL)
 
     def succeed(self, **changes: Any) -> "Generation":
         """Return the next generation: this one with ``changes``, numbered on, this one its parent."""

@@ -85,24 +85,34 @@ class Trained:
     fit_seconds: float
 
 
-def train(ground: Ground, contender: Contender, before: Model | None) -> Trained:
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """A contender that is to learn the newest rows, the model of its parent and the way to go on from it."""
+
+    contender: Contender
+    before: Model | None
+    way: Origin = Origin.UPDATE
+
+
+def train(ground: Ground, lesson: Lesson) -> Trained:
     """Return a contender's model for the next generation.
 
-    ``before`` is the model of its parent. A plain model is continued where its family can, at most MAX_UPDATES times in
-    a row; one with a window, masking or a guard is fitted anew, as is any where classes or features have changed.
+    A plain model is updated, where that is its way and its family can, at most MAX_UPDATES times in a row; one with a
+    window, masking or a guard is fitted anew, as is any where classes or features have changed.
     """
     started = time.perf_counter()
-    version = contender.parent
-    if version and before and _can_continue(ground, version, before):
+    contender, version = lesson.contender, lesson.contender.parent
+    if lesson.way is Origin.UPDATE and version and lesson.before and can_continue(ground, version, lesson.before):
         newest = ground.rows.last(1)
-        model = update_model(before, newest.features, newest.target, ground.seed, ground.threads)
+        model = update_model(lesson.before, newest.features, newest.target, ground.seed, ground.threads)
         return Trained(model, Origin.UPDATE, version.updates + 1, time.perf_counter() - started)
     model = ground.fit(contender.candidate, ground.rows)
     origin = Origin.REFIT if version else contender.origin
     return Trained(model, origin, 0, time.perf_counter() - started)
 
 
-def _can_continue(ground: Ground, version: Version, model: Model) -> bool:
+def can_continue(ground: Ground, version: Version, model: Model) -> bool:
+    """Return whether a version's model can be updated with the newest rows."""
     same_ground = model.classes == ground.classes and model.features == tuple(ground.rows.covered.columns)
     plain = not version.candidate.treatment
     return get_family(version.family).can_update and plain and version.updates < MAX_UPDATES and same_ground

@@ -53,7 +53,7 @@ def promote(
     champion, damaged_champion = contenders[int(np.argmin(clean))], contenders[int(np.argmin(damaged))]
     always = {
         one.line for one in contenders
-        if one in (champion, damaged_champion) or one.candidate.key in standing
+        if one in (champion, damaged_champion) or (one.candidate.key in standing and not one.is_recalled)
         or one.candidate.family == FALLBACK_FAMILY
     }  # fmt: skip
     bar = min((loss for one, loss in zip(contenders, clean, strict=True) if one.candidate.family == FALLBACK_FAMILY),

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from common.database import metadata
+from common.database import VOLATILE, metadata
 
 scores_table = sa.Table(
     "scores",
@@ -30,3 +30,21 @@ comparisons_table = sa.Table(
     sa.Column("outcome", sa.String, nullable=False),
 )
 """Mean row loss of the contender minus that of the incumbent on the same later rows, with its interval."""
+
+bouts_table = sa.Table(
+    "bouts",
+    metadata,
+    sa.Column("batch", sa.Integer, primary_key=True),
+    sa.Column("version", sa.String, primary_key=True),
+    sa.Column("line", sa.String, nullable=False),
+    sa.Column("way", sa.String, nullable=False),
+    sa.Column("served_way", sa.String, nullable=False),
+    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("loss", sa.Float, nullable=False),
+    sa.Column("difference", sa.Float, nullable=False),
+    sa.Column("error", sa.Float, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False, info=VOLATILE),
+    sa.Column("served_seconds", sa.Float, nullable=False, info=VOLATILE),
+    sa.Column("bytes", sa.Integer, nullable=False),
+)
+"""The retrain tournament: rivals against what served, on a batch that neither had learned."""

@@ -9,15 +9,33 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from common.errors import ConfigError, first_line
+from common.strict_yaml import read_yaml
+
+SECONDS = {"D": 86_400, "h": 3_600, "min": 60, "s": 1}
+LONGEST_GAP = 36_525 * SECONDS["D"]
+MESSAGES = {
+    "tuple_type": "it must be a list, such as [a, b]",
+    "model_type": "it must hold keys and values",
+    "dict_type": "it must hold keys and values",
+}
+"""What pydantic says in terms of Python, in ours."""
 
 
 class Section(BaseModel):
-    """A frozen group of keys; a key it does not know is refused."""
+    """A frozen group of keys; a key it does not know is refused, and so is true or false for a number."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_no_truth_value(cls, stated: Any, info: ValidationInfo) -> Any:
+        kind = cls.model_fields[str(info.field_name)].annotation
+        if isinstance(stated, bool) and kind in (int, float, int | None, float | None):
+            raise ValueError("it must be a number")
+        return stated
 
 
 class DemoConfig(Section):
@@ -152,6 +170,13 @@ class FeaturesConfig(Section):
     ratios: tuple[Ratio, ...] = ()
     differences: tuple[Difference, ...] = ()
 
+    @field_validator("durations", mode="before")
+    @classmethod
+    def _is_auto_or_a_list(cls, durations: Any) -> Any:
+        if durations != "auto" and not isinstance(durations, list | tuple):
+            raise ValueError("write auto, or a list such as [{start: HIRED, end: LEFT}]")
+        return durations
+
 
 class CostsConfig(Section):
     """What a wrong binary answer costs, in any unit; right answers cost nothing."""
@@ -260,7 +285,7 @@ def load_config(path: str | Path = "config.yaml", overrides: Sequence[str] = ())
     path = Path(path)
     known = known_keys(Config)
     try:
-        stated = OmegaConf.create(_read_yaml(path))
+        stated = OmegaConf.create(read_yaml(path))
         for override in overrides:
             key = override.partition("=")[0]
             if "=" not in override or not key:
@@ -269,7 +294,9 @@ def load_config(path: str | Path = "config.yaml", overrides: Sequence[str] = ())
         laid_over = OmegaConf.from_dotlist(list(overrides))
         merged = OmegaConf.to_container(OmegaConf.merge(stated, laid_over), resolve=True)
         _choose_batch_cut(merged, OmegaConf.to_container(laid_over))
-    except (OmegaConfBaseException, yaml.YAMLError) as error:
+    except yaml.YAMLError as error:
+        raise ConfigError(f"An override cannot be read: {' '.join(str(error).split())}.") from error
+    except OmegaConfBaseException as error:
         raise ConfigError(f"An override or '{path}' cannot be read: {first_line(error)}.") from error
     assert isinstance(merged, dict)
     for key in _dotted(merged):
@@ -277,7 +304,7 @@ def load_config(path: str | Path = "config.yaml", overrides: Sequence[str] = ())
     try:
         return Config.model_validate(merged)
     except ValidationError as error:
-        raise ConfigError(_describe(error, path)) from error
+        raise ConfigError(_describe(error, merged, path)) from error
 
 
 def known_keys(section: type[Section], prefix: str = "") -> dict[str, bool]:
@@ -294,22 +321,6 @@ def known_keys(section: type[Section], prefix: str = "") -> dict[str, bool]:
         if isinstance(kind, type) and issubclass(kind, Section):
             keys |= known_keys(kind, f"{key}.")
     return keys
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        stated = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"The configuration '{path}' does not exist; name another with --config PATH.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The configuration '{path}' cannot be read: {first_line(error)}.") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"The configuration '{path}' is not valid YAML: {' '.join(str(error).split())}.") from error
-    if stated is None:
-        return {}
-    if not isinstance(stated, dict):
-        raise ConfigError(f"The configuration '{path}' holds a {type(stated).__name__}; it must hold keys and values.")
-    return stated
 
 
 def _choose_batch_cut(merged: Any, overrides: Any) -> None:
@@ -341,11 +352,29 @@ def _check_known(key: str, known: dict[str, bool], where: str) -> None:
     raise ConfigError(f"Unknown key '{key}' in {where}; did you mean '{nearest}'?")
 
 
-def _describe(error: ValidationError, path: Path) -> str:
+def _describe(error: ValidationError, stated: Any, path: Path) -> str:
     first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"]) or "the configuration"
+    place = first["loc"]
+    parts = _find_stated(place, stated)
     if first["type"] == "missing":
-        return f"The key '{key}' is compulsory and missing from '{path}'; state it there or as {key}=... ."
-    message = first["msg"].removeprefix("Value error, ")
+        key = ".".join([*parts, str(place[-1])])
+        by_override = "" if any(isinstance(part, int) for part in place) else f" or as {key}=... "
+        return f"The key '{key}' is compulsory and missing from '{path}'; state it there{by_override}."
+    key = ".".join(parts) or "the configuration"
+    message = MESSAGES.get(first["type"], first["msg"].removeprefix("Value error, "))
     shown = "" if isinstance(first["input"], dict | Section) else f" (found {first['input']!r})"
     return f"The key '{key}' in '{path}' or its override is not usable: {message}{shown}."
+
+
+def _find_stated(place: Sequence[str | int], stated: Any) -> list[str]:
+    """Return the parts of a place that lead through what is stated; the others are types that pydantic tried there.
+
+    >>> _find_stated(("durations", "tuple[Duration, ...]", 0, "end"), {"durations": [{"end": 5}]})
+    ['durations', '0', 'end']
+    """
+    parts = []
+    for part in place:
+        if part in stated if isinstance(stated, dict) else isinstance(stated, list) and isinstance(part, int):
+            stated = stated[part]
+            parts.append(str(part))
+    return parts

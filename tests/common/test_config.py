@@ -42,6 +42,9 @@ class TestFiles:
             ("schema:\n\ttime: begin", "is not valid YAML: .*line 2, column 1"),
             ("!!python/object:os.system {}", "is not valid YAML: could not determine a constructor"),
             (b"schema: {time: begin, target: \xe9}", "cannot be read: 'utf-8' codec can't decode byte 0xe9"),
+            (MINIMAL + "seed: 1\nbatch: {rows: 5}\nseed: 2", "the key 'seed' stands in line 2 and in line 4; keep one"),
+            (MINIMAL + "search:\n  trials: 5\n  finalists: 2\n  trials: 6", "'trials' stands in line 3 and in line 5;"),
+            (MINIMAL + "quality: {ranges: [{column: a, min: 1, min: 2}]}", "key 'min' stands in line 2 and in line 2"),
             (MINIMAL + "2020-01-01: 5", "cannot be read: Incompatible key type 'date'"),
             (MINIMAL + "state_dir: ${nowhere}", "cannot be read: Interpolation key 'nowhere' not found"),
         ],
@@ -51,6 +54,16 @@ class TestFiles:
             load(text)
         assert "config.yaml'" in str(refusal.value)
         assert "\n" not in str(refusal.value)
+
+    def test_a_key_of_one_section_may_stand_in_another(self, load):
+        config = load(MINIMAL + "seed: 1\nsource: {demo: {seed: 2, rows: 100}}\nbatch: {rows: 9}")
+        assert (config.seed, config.source.demo.seed, config.source.demo.rows, config.batch.rows) == (1, 2, 100, 9)
+
+    def test_a_section_may_take_over_keys_and_state_some_of_them_anew(self, load):
+        ranges = "quality: {ranges: [&seats {column: seats, min: 1}, {<<: *seats, min: 2}, {<<: *seats, max: 9}]}"
+        rules = load(MINIMAL + ranges).quality.ranges
+        assert [(rule.column, rule.min, rule.max) for rule in rules] == [
+            ("seats", 1, None), ("seats", 2, None), ("seats", 1, 9)]  # fmt: skip
 
     def test_a_file_that_is_not_there_or_is_a_folder_is_named(self, tmp_path):
         with pytest.raises(ConfigError, match=r"absent\.yaml' does not exist; name another with --config"):
@@ -104,9 +117,20 @@ class TestCells:
             ("search.trials=2.5", r"'search\.trials'.*\(found 2\.5\)"),
             ("search.trials=", r"'search\.trials'.*\(found None\)"),
             ("search.trials=0", r"greater than or equal to 1 \(found 0\)"),
-            ("search=5", r"'search'.*valid dictionary.*\(found 5\)"),
-            ("batch=5", r"'batch'.*valid dictionary.*\(found 5\)"),
-            ("search.families=linear", r"'search\.families'.*\(found 'linear'\)"),
+            ("search.trials=true", r"'search\.trials'.*it must be a number \(found True\)"),
+            ("seed=no", r"'seed'.*it must be a number \(found False\)"),
+            ("batch.rows=true", r"'batch\.rows'.*it must be a number \(found True\)"),
+            ("search.seconds=true", r"'search\.seconds'.*it must be a number \(found True\)"),
+            ("training.costs.false_positive=true", r"false_positive'.*must be a number \(found True\)"),
+            ("quality.ranges=[{column: seats, min: true}]", r"'quality\.ranges\.0\.min'.*must be a number"),
+            ("search=5", r"'search'.*must hold keys and values \(found 5\)"),
+            ("batch=5", r"'batch'.*must hold keys and values \(found 5\)"),
+            ("search.families=linear", r"'search\.families'.*must be a list, such as \[a, b\] \(found 'linear'\)"),
+            ("features.durations=never", r"'features\.durations' in .*: write auto, or a list .*\(found 'never'\)"),
+            ("features.durations=null", r"'features\.durations' in .*: write auto, or a list such as .*\(found None\)"),
+            ("features.durations=[5]", r"'features\.durations\.0' in .*: it must hold keys and values \(found 5\)"),
+            ("features.durations=[{start: a}]", r"'features\.durations\.0\.end' is compulsory .*; state it there\.$"),
+            ("schema.positive=[1]", r"'schema\.positive' in .*\(found \[1\]\)"),
             ("quality.min_validity=1.5", r"less than or equal to 1 \(found 1\.5\)"),
             ("quality.min_validity=.nan", r"'quality\.min_validity'.*\(found nan\)"),
             ("selection.half_life=.nan", r"greater than 0 \(found nan\)"),
@@ -119,6 +143,7 @@ class TestCells:
             ("features.date_parts.begin=[fortnight]", r"'features\.date_parts\.begin\.0'.*\(found 'fortnight'\)"),
             ("source.kind=sql", r"source\.url and source\.query must both be set"),
             ("source.kind=files", r"source\.paths must name at least one path"),
+            ("quality.ranges=[{min: 1, min: 2}]", "An override cannot be read: .* found duplicate key min"),
             ("search.trials=[1", "cannot be read: while parsing a flow sequence"),
             ("search.trials", r"'search\.trials' is no override; write key=value"),
             ("=5", "'=5' is no override; write key=value"),

@@ -1,0 +1,44 @@
+"""YAML files of keys and values, in which no key may stand twice."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from common.errors import ConfigError, first_line
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the keys and values of a file; ConfigError says what is wrong with it and, where it can, in which line."""
+    try:
+        stated = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except FileNotFoundError:
+        raise ConfigError(f"The configuration '{path}' does not exist; name another with --config PATH.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The configuration '{path}' cannot be read: {first_line(error)}.") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"The configuration '{path}' is not valid YAML: {' '.join(str(error).split())}.") from error
+    if stated is None:
+        return {}
+    if not isinstance(stated, dict):
+        raise ConfigError(f"The configuration '{path}' holds a {type(stated).__name__}; it must hold keys and values.")
+    return stated
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML takes the last of two equal keys, so that a section stated twice would lose half of what was meant."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+                continue
+            line = key.start_mark.line + 1
+            if key.value in lines:
+                first = lines[key.value]
+                raise yaml.YAMLError(
+                    f"the key '{key.value}' stands in line {first} and in line {line}; keep one of them"
+                )
+            lines[key.value] = line
+        return node

@@ -1,0 +1,37 @@
+"""Versions as an update would register them, and a state to put them in."""
+
+from pathlib import Path
+
+from common.config import Config
+from common.database import Draft
+from common.state import State
+from registry.generations import Event, Generation, draft_generation
+from registry.versions import BLEND_FAMILY, Version, name_version
+
+
+def make_config(folder: Path) -> Config:
+    return Config.model_validate({"schema": {"time": "day", "target": "y"}, "state_dir": folder})
+
+
+def make_version(number: int, family: str = "linear", **changes) -> Version:
+    version_id = name_version(family, number)
+    made = {
+        "id": version_id, "number": number, "line": version_id, "parent": None, "generation": 1, "family": family,
+        "variant": "onehot", "params": {"penalty": 0.5}, "window": 3, "masked": True, "guarded": False,
+        "origin": "standing", "updates": 2, "first_batch": 1, "last_batch": 4, "rows": 900, "threshold": 0.25,
+        "manifest": "abc.json", "bytes": 1234, "fit_seconds": 0.5,
+    }  # fmt: skip
+    return Version(**made | changes)
+
+
+def make_blend(number: int) -> Version:
+    return make_version(number, BLEND_FAMILY, params={"linear-0001": 0.75, "knn-0002": 0.25}, masked=False, window=None)
+
+
+def commit(
+    state: State, generation: Generation, new: list[Version] | None = None, events: tuple[Event, ...] = ()
+) -> Generation:
+    draft = Draft()
+    draft_generation(draft, generation, 7, new, events)
+    draft.commit(state.engine)
+    return generation

@@ -1,0 +1,132 @@
+"""A version comes back from the catalogue as it was, and its model from the files, or nothing of it does."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import sqlalchemy as sa
+from made_versions import commit, make_blend, make_config, make_version
+
+from common.database import read_rows
+from common.errors import StateError
+from common.files import FileStore
+from common.state import open_state
+from common.task import Task
+from model_zoo.candidate import Candidate
+from model_zoo.model import PROTOCOL, fit_model
+from registry.generations import Generation
+from registry.tables import versions_table
+from registry.versions import Version, load_model, name_version, save_model, save_weights
+
+FEATURES = pd.DataFrame({"worth": np.arange(40.0), "make": pd.Series(["a", "b"] * 20, dtype="str")})
+TARGET = (np.arange(40) > 20).astype(float)
+
+
+@pytest.fixture(scope="module")
+def model():
+    candidate = Candidate("linear", "target", {"balance": 0.5}, window=3, masked=True, guarded=True)
+    return fit_model(candidate, FEATURES, TARGET, Task.BINARY, ("no", "yes"), seed=1).with_threshold(0.3)
+
+
+@pytest.fixture
+def files(tmp_path):
+    return FileStore(tmp_path / "files")
+
+
+@pytest.mark.parametrize(
+    "version",
+    [
+        make_version(1),
+        make_version(2, "knn", parent="knn-0001", window=None, masked=False, guarded=True),
+        make_version(3, params={"objective": "l2", "rounds": 50, "learning_rate": 0.1, "deep": None, "fast": True}),
+        make_version(4, params={}, threshold=1e-300, bytes=2**40),
+        make_blend(5),
+    ],
+    ids=["window", "continued", "params", "extremes", "blend"],
+)
+def test_a_version_comes_back_from_the_catalogue_with_every_field_of_its_type(tmp_path, version):
+    with open_state(make_config(tmp_path)) as state:
+        commit(state, Generation().succeed(), [version])
+        (row,) = read_rows(state.engine, sa.select(versions_table))
+    again = Version.from_row(row)
+    assert again == version
+    assert [type(cell) for cell in vars(again).values()] == [type(cell) for cell in vars(version).values()]
+    assert again.candidate == version.candidate
+
+
+@pytest.mark.parametrize("twin", [make_version(1, "knn"), make_version(2, id="linear-0001")], ids=["number", "id"])
+def test_a_number_or_an_id_is_given_once(tmp_path, twin):
+    with open_state(make_config(tmp_path)) as state:
+        with pytest.raises(sa.exc.IntegrityError, match="UNIQUE"):
+            commit(state, Generation().succeed(), [make_version(1), twin])
+        assert read_rows(state.engine, sa.select(versions_table)) == []
+
+
+def test_what_a_version_says_of_how_its_model_learns_is_its_candidate():
+    version = make_version(1, "knn", variant="target", params={"neighbours": 9}, window=2, masked=False, guarded=True)
+    assert version.candidate == Candidate("knn", "target", {"neighbours": 9}, window=2, masked=False, guarded=True)
+    assert not version.is_blend
+    assert make_blend(2).is_blend
+
+
+def test_ids_sort_by_number_and_grow_past_four_digits():
+    assert name_version("prior", 1) == "prior-0001"
+    assert name_version("prior", 12_345) == "prior-12345"
+
+
+class TestModels:
+    def test_a_model_comes_back_from_its_files(self, files, model):
+        manifest, size = save_model(files, model)
+        loaded = load_model(files, make_version(1, manifest=manifest))
+        parts = model.dump()
+        assert loaded.dump() == parts
+        assert size == sum(len(content) for content in parts.values())
+        assert loaded.threshold == 0.3
+        np.testing.assert_array_equal(loaded.predict(FEATURES), model.predict(FEATURES))
+
+    def test_every_part_is_a_file_named_by_its_content_with_its_own_ending(self, files, model):
+        listed = json.loads(files.load(save_model(files, model)[0]))
+        assert {name: files.load(stored) for name, stored in listed.items()} == model.dump()
+        assert {name.partition(".")[2] for name in listed} == {stored.partition(".")[2] for stored in listed.values()}
+        assert {"model.json", "normal.json", "encoder.skops", "estimator/estimator.json"} <= set(listed)
+
+    def test_saving_it_again_stores_nothing_new_and_a_change_stores_what_changed(self, files, model):
+        first = save_model(files, model)
+        stored = set(files.folder.rglob("*.*"))
+        assert save_model(files, model) == first
+        assert set(files.folder.rglob("*.*")) == stored
+        save_model(files, model.with_threshold(0.9))
+        assert len(set(files.folder.rglob("*.*")) - stored) == 2  # what describes it, and the manifest
+
+    @pytest.mark.parametrize("part", ["model.json", "encoder.skops", "estimator/estimator.json"])
+    def test_an_altered_or_missing_part_is_named_before_anything_is_made_of_it(self, files, model, part):
+        manifest, _ = save_model(files, model)
+        path = files.path(json.loads(files.load(manifest))[part])
+        path.write_bytes(path.read_bytes()[:-1] + b"?")
+        with pytest.raises(StateError, match=rf"{path.name}' was altered; restore it"):
+            load_model(files, make_version(1, manifest=manifest))
+        path.unlink()
+        with pytest.raises(StateError, match=rf"{path.name}' is missing; restore it"):
+            load_model(files, make_version(1, manifest=manifest))
+
+    def test_a_manifest_that_is_missing_is_named(self, files):
+        with pytest.raises(StateError, match=r"abc\.json' is missing"):
+            load_model(files, make_version(1))
+
+    def test_a_model_of_a_newer_switchyard_is_refused_by_the_name_of_its_version(self, files, model):
+        manifest, _ = save_model(files, model)
+        listed = json.loads(files.load(manifest))
+        newer = json.loads(files.load(listed["model.json"])) | {"protocol": PROTOCOL + 1}
+        listed["model.json"] = files.save(json.dumps(newer).encode(), ".json")
+        version = make_version(7, manifest=files.save(json.dumps(listed).encode(), ".json"))
+        with pytest.raises(StateError, match=r"'linear-0007' cannot be loaded: protocol 2 is newer.*update Switchyard"):
+            load_model(files, version)
+
+
+def test_weights_of_a_blend_are_one_file_whatever_their_order(files):
+    name, size = save_weights(files, {"linear-0001": 0.75, "knn-0002": 0.25})
+    assert save_weights(files, {"knn-0002": 0.25, "linear-0001": 0.75}) == (name, size)
+    assert json.loads(files.load(name)) == {"linear-0001": 0.75, "knn-0002": 0.25}
+    assert size == len(files.load(name))
+    assert save_weights(files, {"linear-0001": 0.25, "knn-0002": 0.75})[0] != name

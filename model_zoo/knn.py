@@ -1,18 +1,22 @@
-"""Nearest neighbours by brute force on dense float32 columns, the fastest exact search at these widths."""
+"""Nearest neighbours on dense float32 columns: the rows remembered vote, the nearer ones more."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
+from common.errors import ConfigError
 from model_zoo.arrays import dump_arrays, load_arrays
+from model_zoo.extras import has_extra
 from model_zoo.family import Estimator, Family, Sample
+from model_zoo.neighbour_search import LARGE, Search, build_search
 from model_zoo.scaling import Scaling, fit_scaling
 from model_zoo.search import Params, Space, read_params
 
 SOFTENING = 0.1
+MOST_ROWS = 1_000_000
+"""Rows that can be remembered: 200 MB at 50 columns, and as much again for the search."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,10 @@ class KnnParams:
     neighbours: int = 25
     weighting: str = "distance"
     max_rows: int = 10_000
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.max_rows <= MOST_ROWS:
+            raise ConfigError(f"The parameter max_rows of knn is {self.max_rows}; it can be 1 to {MOST_ROWS}.")
 
 
 @dataclass(frozen=True)
@@ -34,11 +42,9 @@ class Neighbourhood:
     weights: np.ndarray
 
     @cached_property
-    def index(self) -> Any:
+    def search(self) -> Search:
         """The search over ``rows``, built once a process."""
-        from sklearn.neighbors import NearestNeighbors
-
-        return NearestNeighbors(algorithm="brute").fit(self.rows)
+        return build_search(self.rows)
 
 
 class NearestNeighbours(Family):
@@ -53,14 +59,16 @@ class NearestNeighbours(Family):
         """Search votes and memory.
 
         Below 5 neighbours a probability has too few values to be worth a log-loss; above 200 (or a fifth of the rows)
-        the vote is close to the prior. Predicting costs a pass over all rows kept, so 20,000 is the most (about 10,000
-        rows a second on one core).
+        the vote is close to the prior. Predicting costs a pass over all rows kept, so 20,000 is the most; through the
+        cells of faiss 200,000 cost no more (docs/knn.md). The memory is a number and not one of a few, so that a search
+        that offers less can start from what one that offered more has found.
         """
         most = min(200, max(25, space.n_rows // 5))
+        longest = 200_000 if space.n_rows > LARGE and has_extra("faiss") else 20_000
         return {
             "neighbours": space.integer("neighbours", 5, most, log=True),
             "weighting": space.choice("weighting", ["distance", "uniform"]),
-            "max_rows": space.choice("max_rows", [5_000, 10_000, 20_000]),
+            "max_rows": space.integer("max_rows", 5_000, longest, log=True),
         }
 
     def find_classes(self, sample: Sample) -> tuple[int, ...]:
@@ -116,7 +124,7 @@ def _find_votes(learned: Neighbourhood, params: KnnParams, rows: np.ndarray) -> 
     distance 0 outvote the farthest one elevenfold and no more.
     """
     n_neighbours = min(params.neighbours, len(learned.rows))
-    distances, nearest = learned.index.kneighbors(rows, n_neighbours)
+    distances, nearest = learned.search(rows, n_neighbours)
     votes = learned.weights[nearest]
     if params.weighting == "distance":
         radius = np.maximum(distances[:, -1:], np.finfo(np.float32).tiny)

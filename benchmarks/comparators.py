@@ -23,7 +23,7 @@ ALL_ROWS, LAST_ROWS, BEST = "all", f"last {LAST}", "best on the last batch"
 def watch_refits(stream: Stream, warm_up: int, unit: str, fit: Fit) -> list[Observation]:
     """Refit on all rows before each batch and on the last five batches; the third takes who was better a batch ago.
 
-    The last batch of the warm-up is predicted too, so that the third has something to go by from the start.
+    The last batch of the warm-up is predicted besides, so that the third has something to go by from the start.
     """
     observations: list[Observation] = []
     better = ALL_ROWS
@@ -44,7 +44,7 @@ def watch_refits(stream: Stream, warm_up: int, unit: str, fit: Fit) -> list[Obse
 
 def watch_flaml(stream: Stream, warm_up: int, unit: str, seconds: float) -> list[Observation]:
     """Give FLAML a budget of seconds before each batch, on all rows before it."""
-    fit = make_flaml({Task.BINARY: "roc_auc", Task.REGRESSION: "rmse"}[stream.task], seconds)
+    fit = make_flaml(PRIMARY[stream.task], seconds)
     observations = []
     for place in range(warm_up, len(stream.batches)):
         predicted, spent = predict_next(stream, 0, place, fit)
@@ -67,11 +67,7 @@ def predict_next(stream: Stream, first: int, place: int, fit: Fit) -> tuple[np.n
 
 
 def find_better(metrics: dict[str, dict[str, float]], name: str) -> str | None:
-    """Return who has the better value of a metric, the first of equals; None where nobody has one.
-
-    >>> find_better({"all": {"rmse": 2.0}, "last 5": {"rmse": 1.0}}, "rmse")
-    'last 5'
-    """
+    """Return who has the better value of a metric, the first of equals; None where nobody has one."""
     losses = {who: METRICS[name].to_loss(seen[name]) for who, seen in metrics.items() if name in seen}
     return min(losses, key=losses.__getitem__) if losses else None
 

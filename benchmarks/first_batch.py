@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.comparators import find_flaml_obstacle, make_flaml, predict_next
+from benchmarks.comparators import make_flaml, predict_next
 from benchmarks.product import UNIT, read_answer
 from benchmarks.protocol import Observation, Stream, cut_stream
 from common.config import load_config
@@ -18,15 +18,16 @@ CONFIG = ROOT / "configs" / "hotel.yaml"
 NAME, ROWS, SECONDS = "first batch of hotel", 10_000, 60.0
 
 
-def watch_first_batch(data: Path, overrides: Sequence[str], rows: int = ROWS) -> list[Observation]:
-    """Return what the product and, where it is installed, FLAML answer to the rows after the first ``rows``."""
+def watch_first_batch(unit: str, data: Path, overrides: Sequence[str], rows: int = ROWS) -> list[Observation]:
+    """Return what a unit answers to the ``rows`` rows after the first ``rows``: the product, or FLAML once a metric."""
     stated = [f"data_dir={data}", *overrides]
     stream = cut_stream(NAME, load_config(CONFIG, stated), rows, 2)
-    observations = [ask_process(stream, [*stated, f"batch.rows={rows}"])]
-    if not find_flaml_obstacle(SECONDS):
-        for metric in ("log_loss", "roc_auc"):
-            predicted, seconds = predict_next(stream, 0, 1, make_flaml(metric, SECONDS))
-            observations.append(stream.observe(NAME, f"FLAML for {metric}", stream.batches[1], predicted, seconds))
+    if unit == UNIT:
+        return [ask_process(stream, [*stated, f"batch.rows={rows}"])]
+    observations = []
+    for metric in ("log_loss", "roc_auc"):
+        predicted, seconds = predict_next(stream, 0, 1, make_flaml(metric, SECONDS))
+        observations.append(stream.observe(unit, f"{unit} for {metric}", stream.batches[1], predicted, seconds))
     return observations
 
 
@@ -42,10 +43,10 @@ def ask_process(stream: Stream, stated: Sequence[str]) -> Observation:
         seconds = time.perf_counter() - started
         answered = Path(run("inference", "-file", str(request), *common))
         predicted = read_answer(answered, stream.schema)[batch.labelled]
-    return stream.observe(NAME, UNIT, batch, predicted, seconds)
+    return stream.observe(UNIT, UNIT, batch, predicted, seconds)
 
 
 def run(*arguments: str) -> str:
     """Return what a command prints; it must succeed."""
     command = [sys.executable, "run.py", *arguments]
-    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+    return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()

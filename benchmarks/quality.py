@@ -39,7 +39,8 @@ from common.errors import SwitchyardError  # noqa: E402
 from common.files import save_atomically  # noqa: E402
 
 STREAMS = ("elec2", "bank", "hotel", "pm25", "aus_motor")
-UNITS = (product.UNIT, "FLAML", "linear", "LightGBM")
+FLAML, LINEAR, LIGHTGBM = "FLAML", "linear", "LightGBM"
+UNITS = (product.UNIT, FLAML, LINEAR, LIGHTGBM)
 """Parts of a run over one stream, the longest first."""
 
 Protocol = Mapping[str, Any]
@@ -53,9 +54,9 @@ def watch(unit: str, path: Path, data: Path, protocol: Protocol) -> list[Observa
     stream = cut_stream(path.stem, config, count_rows(config) // batches, batches)
     watchers: dict[str, Callable[[Stream, int], list[Observation]]] = {
         product.UNIT: product.watch_product,
-        "FLAML": lambda *asked: watch_flaml(*asked, "FLAML", protocol["flaml_seconds"]),
-        "linear": lambda *asked: watch_refits(*asked, "linear", fit_linear),
-        "LightGBM": lambda *asked: watch_refits(*asked, "LightGBM", fit_lightgbm),
+        FLAML: lambda *asked: watch_flaml(*asked, FLAML, protocol["flaml_seconds"]),
+        LINEAR: lambda *asked: watch_refits(*asked, LINEAR, fit_linear),
+        LIGHTGBM: lambda *asked: watch_refits(*asked, LIGHTGBM, fit_lightgbm),
     }
     return watchers[unit](stream, warm_up)
 
@@ -96,10 +97,8 @@ def run_units(
 
 def sort_rows(observations: Iterable[Observation], streams: Sequence[str]) -> list[Observation]:
     """Return observations by stream as named, then unit and batch, however units ended; other streams are left out."""
-    named = [*streams, first_batch.NAME]
-    units = [*UNITS, first_batch.NAME]
-    kept = [one for one in observations if one.stream in named]
-    return sorted(kept, key=lambda one: (named.index(one.stream), units.index(one.unit), one.batch))
+    kept = [one for one in observations if one.stream in streams]
+    return sorted(kept, key=lambda one: (streams.index(one.stream), UNITS.index(one.unit), one.batch))
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -109,9 +108,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--streams", type=Path, nargs="*", default=[ROOT / f"configs/{name}.yaml" for name in STREAMS])
     parser.add_argument("--batches", type=int, default=20)
     parser.add_argument("--warm-up", type=int, default=5, help="batches that are learned and do not count")
-    parser.add_argument("--flaml-seconds", type=float, default=20, help="FLAML's budget before every batch; 0: without")
+    parser.add_argument(
+        "--flaml-seconds", type=float, default=20, help="FLAML's budget before every batch; 0: no FLAML"
+    )
     parser.add_argument("--first-batch", action="store_true", help="add the first update against a minute of FLAML")
-    parser.add_argument("--set", nargs="+", default=[], metavar="key=value", help="overrides of the configurations")
+    parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="key=value", help="overrides")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rows", type=Path, help="keep every observation as a line of JSON")
     parser.add_argument("--resume", action="store_true", help="go on from what --rows holds")
@@ -122,7 +123,7 @@ def build_parser() -> argparse.ArgumentParser:
 def state_command(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> str:
     """Return the command that brings the same numbers: without where data lie and what is kept of them."""
     words = ["python benchmarks/quality.py"]
-    for name in ("streams", "batches", "warm_up", "flaml_seconds", "first_batch", "set"):
+    for name in ("streams", "batches", "warm_up", "flaml_seconds", "first_batch", "set", "workers"):
         stated = getattr(arguments, name)
         if stated != parser.get_default(name):
             cells = [] if stated is True else stated if isinstance(stated, list) else [stated]
@@ -156,17 +157,18 @@ def main(words: Sequence[str] | None = None) -> int:
         if arguments.rows:
             save_rows(arguments.rows, protocol, observations)
 
-    done = {(one.stream, one.unit) for one in known}
     obstacle = find_flaml_obstacle(arguments.flaml_seconds)
-    tasks = [(unit, path) for unit in UNITS for path in arguments.streams
-             if (path.stem, unit) not in done and not (unit == "FLAML" and obstacle)]  # fmt: skip
+    done = {(one.stream, one.unit) for one in known}
+    units = [unit for unit in UNITS if not (unit == FLAML and obstacle)]
+    tasks = [(unit, path) for unit in units for path in arguments.streams if (path.stem, unit) not in done]
     data = arguments.data.resolve()
     failures = run_units(tasks, data, protocol, arguments.workers, keep)
-    if arguments.first_batch and (first_batch.NAME, first_batch.NAME) not in done:
-        keep(first_batch.watch_first_batch(data, arguments.set))
-    shown = sort_rows(observations, streams)
-    with_flaml = any(one.contestant.startswith("FLAML") for one in shown)
-    notes = [] if with_flaml else [f"FLAML was skipped: {obstacle}."]
+    for unit in (product.UNIT, FLAML) if arguments.first_batch else ():
+        if unit in units and (first_batch.NAME, unit) not in done:
+            keep(first_batch.watch_first_batch(unit, data, arguments.set))
+    shown = sort_rows(observations, [*streams, first_batch.NAME] if arguments.first_batch else streams)
+    skipped = obstacle and not any(one.unit == FLAML for one in shown)
+    notes = [f"FLAML was skipped: {obstacle}."] if skipped else []
     table = describe(shown, state_command(parser, arguments), arguments.batches, arguments.warm_up, notes)
     print(table)
     if arguments.write:

@@ -1,5 +1,6 @@
 """The tables of the quality benchmark, as Markdown."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -50,7 +51,7 @@ def describe(
 ) -> str:
     """Return every table that the observations support, with the command, the date and ``notes``."""
     streams = [name for name in dict.fromkeys(one.stream for one in observations) if name != FIRST_BATCH]
-    parts = ["# Quality", f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, one thread each."]
+    parts = ["# Quality", f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores."]
     parts += notes
     if streams:
         parts += _describe_streams(observations, streams, batches, warm_up)
@@ -82,11 +83,7 @@ def find_hindsight(observations: Sequence[Observation], stream: str, metric: str
 
 
 def judge(reached: float, bound: float, digits: int, metric: str) -> tuple[bool, bool]:
-    """Return whether a mean reaches a published one and whether it beats it, both at its number of digits.
-
-    >>> judge(0.84224, 0.8422, 4, "roc_auc"), judge(67.2, 67.36, 2, "rmse")
-    ((True, False), (True, True))
-    """
+    """Return whether a mean reaches a published one and whether it beats it, both at its number of digits."""
     own, other = (METRICS[metric].to_loss(round(number, digits)) for number in (reached, bound))
     return own <= other, own < other
 

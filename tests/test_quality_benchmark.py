@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 
 from benchmarks import quality
+from benchmarks.comparators import watch_refits
 from benchmarks.protocol import Observation, cut_stream
 from benchmarks.quality_table import average, describe, find_hindsight, judge
 from common.config import load_config
 
 ROWS, BATCHES, WARM_UP = 600, 6, 4
-SMALL = ["search.trials=2", "search.families=[linear,tree]", "search.variants=[onehot]"]
+SMALL = ["search.trials=2", "search.families=[linear,tree]", "search.variants=[onehot]", "selection.choosers=[decayed]"]
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +87,30 @@ def test_features_of_the_others(made_stream):
     assert set(second.target) == {0.0, 1.0}
 
 
+def test_best_on_the_last_batch_follows_the_batch_before(made_stream):
+    config = load_config(made_stream / "made.yaml", [f"data_dir={made_stream}"])
+    stream = cut_stream("made", config, ROWS // 10, 10)
+    rows_learned = []
+
+    def fit(_features, target, _task, _seed):
+        rows_learned.append(len(target))
+        first_batch_asked, on_all_rows = len(rows_learned) <= 2, len(rows_learned) % 2 == 1
+        sign = -1 if first_batch_asked == on_all_rows else 1  # all rows fail in batch 7, the last five from then on
+
+        def predict(asked):
+            positive = 1 / (1 + np.exp(-sign * asked["size"].to_numpy()))
+            return np.column_stack([1 - positive, positive])
+
+        return predict
+
+    seen = {(one.contestant, one.batch): one.metrics["roc_auc"] for one in watch_refits(stream, 7, "made", fit)}
+    assert rows_learned == [6 * 54, 5 * 54, 7 * 54, 5 * 54, 8 * 54, 5 * 54, 9 * 54, 5 * 54]
+    assert seen["made, all", 8] > 0.5 > seen["made, last 5", 8]
+    assert seen["made, best on the last batch", 8] == seen["made, last 5", 8]
+    assert seen["made, best on the last batch", 9] == seen["made, all", 9]
+    assert {batch for _, batch in seen} == {8, 9, 10}
+
+
 def test_hindsight_is_constant_and_always_there():
     observations = [
         *(observe("product", batch, roc_auc=0.7) for batch in (6, 7)),
@@ -106,6 +131,11 @@ def test_warm_up_has_no_part_in_the_mean():
 )
 def test_verdicts_compare_published_digits(reached, verdict):
     assert judge(reached, 0.8422, 4, "roc_auc") == verdict
+
+
+def test_a_lower_error_beats():
+    assert judge(67.2, 67.36, 2, "rmse") == (True, True)
+    assert judge(67.4, 67.36, 2, "rmse") == (False, False)
 
 
 def test_published_numbers_stand_for_the_published_cut_only():

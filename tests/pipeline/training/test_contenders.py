@@ -10,7 +10,16 @@ from common.task import Task
 from meta.records import make_rows
 from model_zoo.candidate import Candidate
 from model_zoo.reference import fit_input_reference
-from pipeline.training.contenders import BACKFILLED, MAX_UPDATES, Ground, RecordSheet, enter, predict_out_of_fold, train
+from pipeline.training.contenders import (
+    BACKFILLED,
+    MAX_UPDATES,
+    Ground,
+    Lesson,
+    RecordSheet,
+    enter,
+    predict_out_of_fold,
+    train,
+)
 from pipeline.training.rows import join_rows
 from registry.contender import Contender, Origin
 
@@ -78,13 +87,13 @@ def test_a_newcomer_has_a_record_of_the_newest_batches_on_its_first_day():
     assert newcomer.line == "linear-0009"
 
 
-def train_known(candidate, updates=0, newest=None):
+def train_known(candidate, updates=0, newest=None, way=Origin.UPDATE):
     batches = [make_batch(1), make_batch(2)]
     before = make_ground(batches[:1])
     model = before.fit(candidate, before.rows)
     version = SimpleNamespace(family=candidate.family, candidate=candidate, updates=updates, line="l", id="l")
     contender = Contender("l", Origin.KEPT, candidate, version, {})
-    return train(make_ground([batches[0], newest or batches[1]]), contender, model)
+    return train(make_ground([batches[0], newest or batches[1]]), Lesson(contender, model, way))
 
 
 @pytest.mark.parametrize(
@@ -102,6 +111,19 @@ def test_a_plain_line_is_continued_where_its_family_can_and_others_are_fitted_an
     trained = train_known(candidate, updates)
     assert trained.origin is origin
     assert trained.updates == (updates + 1 if origin is Origin.UPDATE else 0)
+
+
+def test_a_line_whose_way_is_a_refit_is_fitted_anew_though_it_could_be_updated():
+    assert train_known(KNN, way=Origin.REFIT).origin is Origin.REFIT
+
+
+def test_a_season_that_the_window_has_not_covered_is_not_learned():
+    batches = [make_batch(number) for number in (1, 2, 3)]
+    hours = [(number, features.assign(hour=times.dt.hour.astype(float), month=times.dt.month.astype(float)), target,
+              times) for number, features, target, times in batches]  # fmt: skip
+    rows = join_rows(hours, 10_000, {"hour": 1.0, "month": 365.25})
+    ground = Ground(rows, Task.BINARY, ("0", "1"), 1, 1, "0D")
+    assert ground.fit(LINEAR, rows).features == ("worth", "make", "hour")
 
 
 def test_a_new_feature_makes_a_line_start_anew():

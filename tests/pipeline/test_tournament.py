@@ -1,5 +1,6 @@
 """The tournament on a real state: rivals predict what nobody learned, and champions of long ago can come back."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -68,7 +69,7 @@ def test_every_rival_meets_the_next_batch_and_no_bout_is_about_a_batch_it_knew(l
     state, generations = learned
     bouts = load_bouts(state)
     versions = {row["id"]: row for row in read_rows(state.engine, sa.select(versions_table))}
-    for before, after in zip(generations, generations[1:], strict=False):
+    for before, after in itertools.pairwise(generations):
         met = {bout.version for bout in bouts if bout.batch == after.batch}
         assert met == {version.id for version in before.rivals}
     assert all(versions[bout.version]["last_batch"] < bout.batch for bout in bouts)

@@ -245,3 +245,17 @@ def test_weights_of_an_update_compare_with_those_of_the_fit() -> None:
 
     assert answer(0.5, 0.5) == pytest.approx(answer(1, 1))
     assert answer(1, 0.5)[1] > answer(1, 1)[1] + 0.01
+
+
+def test_extra_trees_learn_from_rows_spread_over_all_and_from_every_class():
+    generator = np.random.default_rng(5)
+    values = generator.normal(size=(3_000, 2)).astype(np.float32)
+    target = (np.arange(3_000) >= 1_500).astype(float)
+    target[1_501] = 2.0
+    table = EncodedTable(values, ("a", "b"))
+    family = get_family("extra_trees")
+    params = {"trees": 10, "max_rows": 300, "min_samples_leaf": 1}
+    fitted = family.fit(table, target, task=Task.MULTICLASS, n_classes=3, params=params, seed=1)
+    assert {int(tree.tree_.n_node_samples[0]) for tree in fitted.learned.estimators_} == {301}
+    assert fitted.classes == (0, 1, 2)
+    assert family.predict(fitted, table).shape == (3_000, 3)

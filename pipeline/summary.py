@@ -26,7 +26,7 @@ from pipeline.reporting.explanation.contributions import Explanation, explain_ch
 from pipeline.reporting.history import History, Marker
 from pipeline.reporting.page import save_report
 from pipeline.reporting.report import compute_report
-from pipeline.validation.tables import comparisons_table, scores_table
+from pipeline.validation.tables import bouts_table, comparisons_table, scores_table
 from registry.generations import Generation, load_generation
 from registry.tables import events_table, generations_table, members_table, versions_table
 from registry.versions import load_model
@@ -69,6 +69,7 @@ def read_history(config: Config, state: State, generation: Generation) -> Histor
         drift=read_table(state, drift_table),
         scores=read_table(state, scores_table),
         comparisons=read_table(state, comparisons_table),
+        bouts=read_table(state, bouts_table),
         trials=read_table(state, trials_table),
         grades=read_table(state, grades_table),
         decisions=read_table(state, decisions_table, newest=decisions_table.c.created_at),

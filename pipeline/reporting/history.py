@@ -45,6 +45,7 @@ class History:
     drift: pd.DataFrame
     scores: pd.DataFrame
     comparisons: pd.DataFrame
+    bouts: pd.DataFrame
     trials: pd.DataFrame
     grades: pd.DataFrame
     decisions: pd.DataFrame

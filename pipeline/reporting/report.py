@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.reporting.explanation.contributions import Explanation
 from pipeline.reporting.figures.batches import BatchFigures, QualityFigures, compute_batches, compute_quality
+from pipeline.reporting.figures.bouts import TournamentFigures, compute_tournament
 from pipeline.reporting.figures.choices import (
     ComparisonFigures,
     DecisionFigures,
@@ -69,6 +70,7 @@ class Report:
     champion_scores: tuple[ChampionScore, ...]
     scores: tuple[Score, ...]
     comparisons: tuple[ComparisonFigures, ...]
+    tournament: TournamentFigures
     events: tuple[EventFigures, ...]
     trials: tuple[Trial, ...]
     search: SearchFigures
@@ -118,6 +120,7 @@ def compute_report(history: History, explanation: Explanation, written_at: datet
         champion_scores=parts.champion_scores,
         scores=scores,
         comparisons=list_comparisons(history),
+        tournament=compute_tournament(history),
         events=parts.events,
         trials=trials,
         search=parts.search,

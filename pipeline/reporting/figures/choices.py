@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.reporting.history import History, list_rows
+from registry.generations import Role
 
 MOST_EVENTS = 40
 MOST_REQUESTS = 15
@@ -94,7 +95,8 @@ class DecisionFigures:
 def list_generations(history: History) -> tuple[GenerationFigures, ...]:
     """Return the generations that led to the live one, oldest first."""
     rows = {int(row["number"]): row for row in list_rows(history.generations)}
-    members = history.members.groupby("generation")["version"].agg(list).to_dict()
+    serving = history.members[history.members["role"] != Role.RIVAL.value]
+    members = serving.groupby("generation")["version"].agg(list).to_dict()
     listed = []
     for number in history.lineage():
         champion = history.champions.get(number)

@@ -8,6 +8,7 @@ import numpy as np
 
 from common.metrics import Metric
 from pipeline.reporting.history import FALLBACK_FAMILY, History, list_rows
+from registry.generations import Role
 
 METRIC_NAMES = {
     "log_loss": "log-loss", "brier": "Brier score", "roc_auc": "ROC-AUC", "average_precision": "average precision",
@@ -113,7 +114,7 @@ def list_versions(history: History, scores: tuple[Score, ...]) -> tuple[VersionF
     listed = []
     for member in history.generation.members:
         version = member.version
-        if version.is_blend:
+        if version.is_blend or member.role is Role.RIVAL:
             continue
         own, previous = folds.get(version.id), last.get(version.line)
         listed.append(

@@ -22,7 +22,7 @@ from model_zoo.model import fit_model
 from pipeline.analysis.tables import drift_table, profiles_table, quality_table, quarantine_table
 from pipeline.collection.tables import batches
 from pipeline.preparation.clean_store import save_clean_batch
-from pipeline.validation.tables import comparisons_table, scores_table
+from pipeline.validation.tables import bouts_table, comparisons_table, scores_table
 from registry.generations import Event, Generation, Member, Role, draft_generation
 from registry.versions import Version, save_model
 
@@ -212,6 +212,10 @@ class MadeState:
             "batch": number, "contender": "trial-0", "incumbent": new[0].id, "difference": 0.01, "lower": -1e300,
             "upper": 1e300, "rows": 50, "outcome": "undecided"}])  # fmt: skip
         if number > 1:
+            draft.add(bouts_table, [{
+                "batch": number, "version": f"rival-{number}", "line": new[0].line, "way": "update",
+                "served_way": "refit", "rows": 60, "loss": 0.5, "difference": -0.01 * number, "error": 0.002,
+                "seconds": 0.1, "served_seconds": 0.4, "bytes": 2_000}])  # fmt: skip
             for group, selected in (("clean", 0.51 if number == 3 else 0.48), ("damaged", 0.6)):
                 draft.add(grades_table, [{
                     "batch": number, "group": group, "requests": 1 if group == "clean" else 14, "selected": selected,

@@ -232,3 +232,17 @@ def test_influences_find_what_moves_the_loss_and_its_direction():
 def test_too_few_examples_have_no_influence():
     table = pd.DataFrame({"x": np.arange(10.0)})
     assert rank_influences(table, np.arange(10.0), seed=1) == ()
+
+
+def test_the_tournament_sums_up_ways_and_lists_the_newest_bouts(report):
+    (way,) = report.tournament.ways
+    assert (way.way, way.served_way, way.bouts, way.better) == (
+        "update",
+        "refit",
+        len(report.tournament.newest),
+        way.bouts,
+    )
+    assert way.difference == pytest.approx(np.mean([bout.difference / bout.loss for bout in report.tournament.newest]))
+    assert (way.seconds, way.served_seconds) == (pytest.approx(0.1), pytest.approx(0.4))
+    batches = [bout.batch for bout in report.tournament.newest]
+    assert batches == sorted(batches, reverse=True)

@@ -1,7 +1,7 @@
 """Enrolment: newcomers meet the active lines on the same records; who stays learns the newest rows."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,13 +24,16 @@ from pipeline.training.trials import Trial
 from pipeline.validation.promotion import Promotion, promote
 from registry.contender import Contender, Origin
 from registry.generations import Event, Generation, Member, Role
-from registry.tables import versions_table
+from registry.tables import events_table, versions_table
 from registry.versions import BLEND_FAMILY, Version, name_version, save_model, save_weights
 
 log = logging.getLogger(__name__)
 
 TUNING_BATCHES = 4
 """A threshold is tuned on the rows of this many newest batches."""
+
+RESTING = 5
+"""Generations for which a candidate that retired is not tried again."""
 
 EVENTS = {
     Origin.UPDATE: "updated",
@@ -73,17 +76,19 @@ def enter_newcomers(
     crew: Crew[Ground],
     standing: Sequence[Candidate],
     finalists: Sequence[Trial],
+    resting: Collection[str],
     sheets: Sequence[RecordSheet],
     first_number: int,
 ) -> list[Contender]:
     """Return standing candidates and finalists of the search that are no line yet, with their records out of fold.
 
-    The best finalist enters as a robust one, too: masked and guarded. A newcomer is named as the version it may become.
+    The best finalist enters as a robust one, too: masked and guarded. Candidates that retired a short while ago are
+    ``resting`` (by key). A newcomer is named as the version it may become.
     """
     wanted = [(Origin.STANDING, candidate) for candidate in standing]
     wanted += [(Origin.SEARCH, trial.candidate) for trial in finalists]
     wanted += [(Origin.SEARCH, make_robust(trial.candidate)) for trial in finalists[:1]]
-    known = {version.candidate.key for version in before.versions}
+    known = {version.candidate.key for version in before.versions} | set(resting)
     entries: list[Entry] = []
     for origin, candidate in wanted:
         if candidate.key not in known:
@@ -91,6 +96,16 @@ def enter_newcomers(
             name = name_version(candidate.family, first_number + len(entries))
             entries.append(Entry(candidate, name, origin, sheets))
     return [entered for entered in crew.map(try_to_enter, entries) if entered and entered.outputs]
+
+
+def load_resting(state: State, before: Generation) -> set[str]:
+    """Return the keys of candidates that retired in the newest generations: a record does not mend within a few."""
+    query = (
+        sa.select(versions_table)
+        .join(events_table, events_table.c.version == versions_table.c.id)
+        .where(events_table.c.event == "retired", events_table.c.generation > before.number - RESTING)
+    )
+    return {Version.from_row(row).candidate.key for row in read_rows(state.engine, query)}
 
 
 def count_from(first_number: int, newcomers: Sequence[Contender]) -> int:

@@ -88,10 +88,20 @@ def answer_sheet(before: Generation, models: Mapping[str, Model], sheet: RecordS
 
 
 def score_batch(before: Generation, models: Mapping[str, Model], record: Record, ground: Ground) -> list[Score]:
-    """Return the prequential scores of every active version on the whole newest batch."""
-    newest = ground.rows.last(1)
-    sound = {version.id: models[version.line] for version in before.versions if version.line in record.predicted}
-    return score_prequentially(sound, newest.features, newest.target, ground.task, ground.classes)
+    """Return the prequential scores of every active version on the whole newest batch.
+
+    Where the record holds every row of it, nothing is predicted twice.
+    """
+    newest, rows = ground.rows.last(1), record.rows
+    sound = [version for version in before.versions if version.line in record.predicted]
+    if rows.clean.sum() < len(newest):
+        by_id = {version.id: models[version.line] for version in sound}
+        return score_prequentially(by_id, newest.features, newest.target, ground.task, ground.classes)
+    return [
+        score_predictions(version.id, PREQUENTIAL, rows.task, rows.target[rows.clean],
+                          _as_predicted(rows, record.predicted[version.line][rows.clean]), version.threshold)
+        for version in sound
+    ]  # fmt: skip
 
 
 def score_newcomers(generation: Generation, before: Generation, record: Record, late: LateOutputs) -> list[Score]:

@@ -60,6 +60,7 @@ from pipeline.enrolment import (
     enter_newcomers,
     group_outputs,
     list_incumbents,
+    load_resting,
     save_rivals,
     train_active,
     train_otherwise,
@@ -179,7 +180,8 @@ def update_once(config: Config, state: State, reader: PartReader, file: Path | N
         standing = standing_candidates(config.search.families, config.search.variants, schema.task)
         sheets = [*rebuild_sheets(config, state, schema, window), sheet]
         first_number = count_versions(state) + 1
-        newcomers = enter_newcomers(before, crew, standing, finalists, sheets, first_number)
+        resting = load_resting(state, before)
+        newcomers = enter_newcomers(before, crew, standing, finalists, resting, sheets, first_number)
         back, recalled = recall(config, before, bouts, rival_outputs, count_from(first_number, newcomers))
         newcomers += back
         late = group_outputs(newcomers)

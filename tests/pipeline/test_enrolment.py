@@ -47,8 +47,10 @@ def test_a_candidate_that_cannot_be_fitted_is_left_out(monkeypatch):
     monkeypatch.setattr("pipeline.enrolment.enter", enter)
     standing = [Candidate("linear", "onehot"), Candidate("tree", "onehot"), Candidate("prior", "native")]
     crew = Workers().share(None)
-    newcomers = enter_newcomers(Generation(), crew, [*standing, standing[0]], [], [], first_number=4)
+    newcomers = enter_newcomers(Generation(), crew, [*standing, standing[0]], [], [], [], first_number=4)
     assert [one.name for one in newcomers] == ["linear-0004", "prior-0006"]
+    resting = [standing[0].key]
+    assert [one.name for one in enter_newcomers(Generation(), crew, standing, [], resting, [], 4)] == ["prior-0005"]
     assert count_from(4, newcomers) == 7
     assert count_from(4, []) == 4
     assert {one.origin for one in newcomers} == {Origin.STANDING}

@@ -11,7 +11,8 @@ class Candidate:
     """One way to learn.
 
     Beside its family's parameters, ``params`` may hold ``balance`` (0 to 1), the exponent of the class weights (1 is
-    fully balanced), and ``calibrate``, whether probabilities are corrected by what later rows showed.
+    fully balanced), ``resample``, "smote" or "under" where rare classes are resampled, and ``calibrate``, whether
+    probabilities are corrected by what later rows showed.
 
     window:  how many of the newest batches it learns from; None for as many as there are
     masked:  whether it also learns from copies of its rows with cells hidden at random

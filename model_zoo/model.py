@@ -18,23 +18,24 @@ from model_zoo.encoder import Encoder, fit_encoder
 from model_zoo.guard import guard
 from model_zoo.masking import add_masked_copies
 from model_zoo.reference import InputReference, fit_input_reference
+from model_zoo.resampling import join_factors, resample
 
 PROTOCOL = 1
 """Version of the files that ``dump`` writes; it rises when an older reader could not understand them."""
 
-
-TREATMENTS = ("balance", "calibrate")
-"""Parameters that are the candidate's own and not its family's."""
+TREATMENTS = ("balance", "calibrate", "resample")
+"""Parameters that are the candidate's own: no family sees them."""
 
 
 @dataclass(frozen=True)
 class Model:
     """A candidate fitted on past rows.
 
-    ``classes`` are the labels in code order it was fitted for; ``class_weights`` were given to the rows of each class
-    and are taken out of the probabilities again; ``threshold`` is the least probability of the positive class at which
-    a binary answer is positive; ``features`` are the columns it reads; ``normal`` is what a guarded model's training
-    rows looked like, None where it is not guarded; ``calibration`` corrects probabilities, None where it was not asked.
+    ``classes`` are the labels in code order it was fitted for; ``class_weights`` were given to the rows of each class,
+    by weighting or resampling them, and are taken out of the probabilities again; ``threshold`` is the least
+    probability of the positive class at which a binary answer is positive; ``features`` are the columns it reads;
+    ``normal`` is what a guarded model's training rows looked like, None where it is not guarded; ``calibration``
+    corrects probabilities, None where it was not asked for.
     """
 
     candidate: Candidate
@@ -174,18 +175,19 @@ def fit_encoded(
 def _fit_family(
     candidate: Candidate, table: EncodedTable, target: np.ndarray, task: Task, n_classes: int, seed: int, threads: int
 ) -> FittedCandidate:
-    weights = compute_class_weights(target, task, n_classes, float(candidate.params.get("balance", 0.0)))
+    rows = resample(candidate, table, target, task, n_classes, seed)
+    weights = compute_class_weights(rows.target, task, n_classes, float(candidate.params.get("balance", 0.0)))
     estimator = get_family(candidate.family).fit(
-        table,
-        target,
+        rows.table,
+        rows.target,
         task=task,
         n_classes=n_classes,
         params={name: setting for name, setting in candidate.params.items() if name not in TREATMENTS},
         seed=seed,
         threads=threads,
-        weights=np.asarray(weights)[target.astype(int)] if weights else None,
+        weights=np.asarray(weights)[rows.target.astype(int)] if weights else None,
     )
-    return FittedCandidate(candidate.family, estimator, weights)
+    return FittedCandidate(candidate.family, estimator, join_factors(weights, rows.factors))
 
 
 def correct(predicted: np.ndarray, class_weights: Sequence[float], calibration: Calibration | None) -> np.ndarray:
@@ -209,7 +211,8 @@ def treat_rows(
 def update_model(model: Model, features: pd.DataFrame, target: np.ndarray, seed: int, threads: int = 1) -> Model:
     """Return a model that has also learned from new rows; ``model`` itself stays as it is.
 
-    Only for families that can update; targets are coded by ``model.classes``.
+    Only for families that can update; targets are coded by ``model.classes``. New rows are not resampled: they weigh
+    as much as the resampled ones did.
     """
     features, target = treat_rows(model.candidate, model.normal, features, target, seed)
     weights = np.asarray(model.class_weights)[target.astype(int)] if model.class_weights else None

@@ -1,9 +1,11 @@
 """From an Optuna trial to a candidate, and back: how a candidate is written in the study's parameters."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from model_zoo import get_family
 from model_zoo.candidate import Candidate
+from model_zoo.variants import get_variant
 from pipeline.training.problem import SearchSpace
 
 if TYPE_CHECKING:
@@ -26,8 +28,9 @@ def suggest(trial: "optuna.trial.BaseTrial", space: SearchSpace) -> Candidate:
         if family.uses_weights:
             params["balance"] = trial.suggest_categorical(f"{name}.balance", BALANCES)
         params["calibrate"] = trial.suggest_categorical(f"{name}.calibrate", (False, True))
-        if space.resampling:
-            params["resample"] = trial.suggest_categorical(f"{name}.resample", ("", *space.resampling))
+        ways = list_ways(variant, space.resampling)
+        if len(ways) > 1:
+            params["resample"] = trial.suggest_categorical(f"{name}.{variant}.resample", ways)
     return Candidate(name, variant, params, window=window or None)
 
 
@@ -36,7 +39,15 @@ def describe(candidate: Candidate) -> dict[str, Any]:
     family = candidate.family
     own = {"balance": 0.0, "calibrate": False, "resample": "", **candidate.params}
     named = {f"{family}.{name}": setting for name, setting in own.items()}
+    named[f"{family}.{candidate.variant}.resample"] = own["resample"]
     return {"pipeline": f"{family}/{candidate.variant}", "window": candidate.window or 0, **named}
+
+
+def list_ways(variant: str, resampling: Sequence[str]) -> tuple[str, ...]:
+    """Return the ways of resampling that a variant's tables allow: none lies between two category codes."""
+    recipe = get_variant(variant)
+    dense = not (recipe.keeps_missing or recipe.category_codes)
+    return ("", *(way for way in resampling if dense or way != "smote"))
 
 
 def transfer(candidate: Candidate, relative: float, space: SearchSpace) -> "optuna.trial.FrozenTrial | None":

@@ -16,6 +16,7 @@ from meta.corruption import CORRUPTIONS
 from meta.flags import find_kinds, measure_quality
 from meta.profile import Profile, profile_request
 from model_zoo.cell_flags import flag_cells
+from model_zoo.encoded import EncodedTable
 from model_zoo.model import Model, align_classes
 from model_zoo.reference import InputReference
 
@@ -109,17 +110,18 @@ def make_rows(
     return rows, pd.concat(tables, ignore_index=True).astype(features.dtypes.to_dict())
 
 
-def predict_outputs(model: Model, features: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:
+def predict_outputs(model: Model, rows: pd.DataFrame | EncodedTable, classes: Sequence[str]) -> np.ndarray:
     """Return the model's predictions as (n_rows, n_outputs): one column a class of ``classes``, or one number.
 
-    Raises FloatingPointError where one is not finite.
+    ``rows`` are features, or what the model's own encoder made of them. Raises FloatingPointError where a prediction is
+    not finite.
     """
-    predicted = model.predict(features)
+    predicted = model.predict_encoded(rows) if isinstance(rows, EncodedTable) else model.predict(rows)
     if model.task.is_classification:
         predicted = align_classes(predicted, model.classes, classes)
     if not np.isfinite(predicted).all():
         raise FloatingPointError("it predicted a number that is not finite")
-    return predicted.reshape(len(features), -1)
+    return predicted.reshape(len(rows), -1)
 
 
 def _spread(available: int, wanted: int) -> np.ndarray:

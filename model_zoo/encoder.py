@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,6 +54,11 @@ class Encoder:
 
     def dump(self) -> dict[str, bytes]:
         """Return the encoder as files: readable JSON and, where there is a transformer, a skops archive."""
+        return dict(self._dumped)
+
+    @cached_property
+    def _dumped(self) -> dict[str, bytes]:
+        """The files, made once for all models that share the encoder."""
         from model_zoo.skops_bytes import dump_object
 
         described = {"variant": self.variant, "numeric": self.numeric, "categorical": self.categorical,

@@ -93,8 +93,11 @@ class Model:
         }
 
     @classmethod
-    def load(cls, parts: Mapping[str, bytes]) -> "Model":
-        """Return the model that ``dump`` described; ValueError for a newer protocol than this code knows."""
+    def load(cls, parts: Mapping[str, bytes], reader: "Model | None" = None) -> "Model":
+        """Return the model that ``dump`` described; ValueError for a newer protocol than this code knows.
+
+        A ``reader`` is a model with the same encoder and guard, which are shared then and need not be among the parts.
+        """
         described = json.loads(parts["model.json"])
         if described["protocol"] > PROTOCOL:
             raise ValueError(f"protocol {described['protocol']} is newer than {PROTOCOL}, which this Switchyard reads")
@@ -107,13 +110,42 @@ class Model:
             task=Task(described["task"]),
             classes=tuple(described["classes"]),
             features=tuple(described["features"]),
-            encoder=Encoder.load(parts),
+            encoder=reader.encoder if reader else Encoder.load(parts),
             estimator=get_family(described["family"]).load(files),
             class_weights=tuple(described["class_weights"]),
             threshold=described["threshold"],
-            normal=InputReference.from_json(parts["normal.json"]) if "normal.json" in parts else None,
+            normal=reader.normal if reader else _load_normal(parts),
             calibration=Calibration(**described["calibration"]) if described["calibration"] else None,
         )
+
+
+def _load_normal(parts: Mapping[str, bytes]) -> InputReference | None:
+    return InputReference.from_json(parts["normal.json"]) if "normal.json" in parts else None
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedRows:
+    """Rows as a candidate learns them: past its guard, with masked copies where it is masked, and encoded.
+
+    All candidates of one variant and treatment can share them.
+    """
+
+    features: tuple[str, ...]
+    encoder: Encoder
+    table: EncodedTable
+    target: np.ndarray
+    normal: InputReference | None
+
+
+def prepare_rows(
+    candidate: Candidate, features: pd.DataFrame, target: np.ndarray, task: Task, seed: int
+) -> PreparedRows:
+    """Fit the candidate's guard and variant on (n_rows, n_features) past rows with their targets (n_rows,)."""
+    normal = fit_input_reference(features) if candidate.guarded else None
+    treated, target = treat_rows(candidate, normal, features, target, seed)
+    copies = 2 if candidate.masked else 1
+    encoder, table = fit_encoder(candidate.variant, treated, target, task, seed, copies)
+    return PreparedRows(tuple(features.columns), encoder, table, target, normal)
 
 
 def fit_model(
@@ -124,20 +156,18 @@ def fit_model(
     classes: Sequence[str],
     seed: int,
     threads: int = 1,
-    encoded: tuple[Encoder, EncodedTable] | None = None,
 ) -> Model:
-    """Fit a candidate on (n_rows, n_features) past rows with their targets (class codes or numbers).
+    """Fit a candidate on (n_rows, n_features) past rows with their targets (class codes or numbers)."""
+    return fit_prepared(candidate, prepare_rows(candidate, features, target, task, seed), task, classes, seed, threads)
 
-    ``encoded`` takes the variant fitted on exactly these rows before, so that many candidates share one encoding; it
-    is of no use to a masked or guarded candidate, which sees the rows in another way.
-    """
-    normal = fit_input_reference(features) if candidate.guarded else None
-    features, target = treat_rows(candidate, normal, features, target, seed)
-    copies = 2 if candidate.masked else 1
-    encoder, table = encoded or fit_encoder(candidate.variant, features, target, task, seed, copies)
-    fitted = fit_encoded(candidate, table, target, task, len(classes), seed, threads)
-    return Model(candidate, task, tuple(classes), tuple(features.columns), encoder, fitted.estimator,
-                 fitted.class_weights, normal=normal, calibration=fitted.calibration)  # fmt: skip
+
+def fit_prepared(
+    candidate: Candidate, rows: PreparedRows, task: Task, classes: Sequence[str], seed: int, threads: int = 1
+) -> Model:
+    """Fit a candidate on rows that were prepared for its variant and treatment."""
+    fitted = fit_encoded(candidate, rows.table, rows.target, task, len(classes), seed, threads)
+    return Model(candidate, task, tuple(classes), rows.features, rows.encoder, fitted.estimator,
+                 fitted.class_weights, normal=rows.normal, calibration=fitted.calibration)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from pipeline.validation.promotion import Promotion, promote
 from registry.contender import Contender, Origin
 from registry.generations import Event, Generation, Member, Role
 from registry.tables import events_table, versions_table
-from registry.versions import BLEND_FAMILY, Version, name_version, save_model, save_weights
+from registry.versions import BLEND_FAMILY, Version, name_version, save_parts, save_weights
 
 log = logging.getLogger(__name__)
 
@@ -168,32 +168,44 @@ def decide_promotion(
     )
 
 
-def train_active(
-    crew: Crew[Ground], promotion: Promotion, models: Mapping[str, Model], ways: Mapping[str, Origin]
-) -> dict[str, Trained]:
-    """Let every active contender go on in its way, by line; those that stay as they are, or fail, are left out."""
-    lessons = [
-        Lesson(contender, models.get(contender.line), way)
-        for contender in promotion.active
-        if (way := ways.get(contender.line, Origin.REFIT)) is not Origin.KEPT and not contender.is_recalled
-    ]
+def plan_lessons(
+    config: Config,
+    promotion: Promotion,
+    models: Mapping[str, Model],
+    ways: Mapping[str, Origin],
+    records: Sequence[Record],
+) -> list[Lesson]:
+    """Return how every active contender goes on; those that stay as they are have no lesson."""
+    past = stack_records(records, [contender.line for contender in promotion.active])
+    lessons = []
+    for contender in promotion.active:
+        way = ways.get(contender.line, Origin.REFIT)
+        if way is not Origin.KEPT and not contender.is_recalled:
+            threshold = tune_line(config, past, contender.line)
+            lessons.append(Lesson(contender, models.get(contender.line), way, threshold))
+    # Neighbours that read rows alike share their encoding.
+    return sorted(lessons, key=lambda one: (one.contender.candidate.variant, one.contender.candidate.treatment))
+
+
+def plan_other_lessons(
+    ground: Ground, lessons: Sequence[Lesson], trained: Mapping[str, Trained], turn: Sequence[Contender]
+) -> list[Lesson]:
+    """Return the lessons of contenders whose ``turn`` it is, in the way that they did not take but could have."""
+    lines = {contender.line for contender in turn}
+    others = []
+    for lesson in lessons:
+        contender, done = lesson.contender, trained.get(lesson.contender.line)
+        parent, before = contender.parent, lesson.before
+        if contender.line in lines and done and before and parent and can_continue(ground, parent, before):
+            other = Origin.REFIT if done.origin is Origin.UPDATE else Origin.UPDATE
+            others.append(replace(lesson, way=other))
+    return others
+
+
+def give(crew: Crew[Ground], lessons: Sequence[Lesson]) -> dict[str, Trained]:
+    """Let contenders learn the newest rows, by line; one that fails to is left out."""
     trained = crew.map(try_to_train, lessons)
     return {lesson.contender.line: done for lesson, done in zip(lessons, trained, strict=True) if done}
-
-
-def train_otherwise(
-    crew: Crew[Ground], competing: Sequence[Contender], models: Mapping[str, Model], trained: Mapping[str, Trained]
-) -> dict[str, Trained]:
-    """Let competing contenders go on in the way that they did not take, by line, where they could have."""
-    ground = crew.shared
-    lessons = []
-    for contender in competing:
-        done, before = trained.get(contender.line), models.get(contender.line)
-        if done and before and contender.parent and can_continue(ground, contender.parent, before):
-            other = Origin.REFIT if done.origin is Origin.UPDATE else Origin.UPDATE
-            lessons.append(Lesson(contender, before, other))
-    rivals = crew.map(try_to_train, lessons)
-    return {lesson.contender.line: done for lesson, done in zip(lessons, rivals, strict=True) if done}
 
 
 def try_to_train(ground: Ground, lesson: Lesson) -> Trained | None:
@@ -228,7 +240,6 @@ def enrol(
     for contender in promotion.active:
         done = trained.get(contender.line)
         if done:
-            done = replace(done, model=done.model.with_threshold(tune_line(config, past, contender.line)))
             version = save_version(state, before, contender, done, ground, numbers)
             new.append(version)
             events.append(Event(version.id, EVENTS[done.origin], _describe(contender, past)))
@@ -335,7 +346,7 @@ def save_version(
     state: State, before: Generation, contender: Contender, done: Trained, ground: Ground, numbers: Iterator[int]
 ) -> Version:
     """Store a trained model and return its version; a newcomer keeps the name it entered with."""
-    manifest, size = save_model(state.files, done.model)
+    manifest, size = save_parts(state.files, done.parts)
     parent, candidate = contender.parent, contender.candidate
     number = next(numbers) if parent else int(contender.name.rpartition("-")[2])
     version_id = name_version(candidate.family, number)
@@ -358,7 +369,7 @@ def save_version(
         first_batch=continued.first_batch if continued else learned.first_batch,
         last_batch=learned.last_batch,
         rows=continued.rows + len(ground.rows.last(1)) if continued else len(learned),
-        threshold=done.model.threshold,
+        threshold=done.threshold,
         manifest=manifest,
         bytes=size,
         fit_seconds=done.fit_seconds,

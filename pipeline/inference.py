@@ -23,13 +23,12 @@ from meta.profile import Profile, profile_request
 from meta.store import StoredSelector, load_stored_selector
 from meta.tables import decisions_table
 from model_zoo.cell_flags import flag_cells
-from model_zoo.model import Model
 from pipeline.ledger import save_answered_rows
 from pipeline.preparation.cleaning import clean_inputs
 from pipeline.preparation.features import engineer_features
 from pipeline.serving.answer import Answer, add_answer, answer_request
 from registry.generations import Generation, load_generation
-from registry.versions import Version, load_model
+from registry.versions import ModelShelf
 
 log = logging.getLogger(__name__)
 
@@ -98,17 +97,9 @@ def answer_rows(
     """Predict every row by the plan; versions are loaded once, and only those that answer."""
     assert generation.schema is not None
     by_line = {version.line: version for version in generation.versions}
-    loaded: dict[str, Model] = {}
-
-    def load(version: Version) -> Model:
-        if version.id not in loaded:
-            loaded[version.id] = load_model(state.files, version)
-        return loaded[version.id]
-
     last_resorts = [plan.champion, *(line for line in by_line if line != plan.champion)]
-    return answer_request(
-        features, kinds, plan, by_line, last_resorts, load, generation.schema, stored.selector.threshold
-    )
+    load, threshold = ModelShelf(state.files).load, stored.selector.threshold
+    return answer_request(features, kinds, plan, by_line, last_resorts, load, generation.schema, threshold)
 
 
 def name_decision(config: Config, generation: Generation, file: Path) -> str:

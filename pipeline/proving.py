@@ -19,6 +19,7 @@ from meta.records import Record, RecordRows, make_rows, predict_outputs
 from meta.store import PLAN_LINE, load_stored_selector, record_row
 from meta.tables import record_rows_table
 from model_zoo.model import Model
+from model_zoo.readings import Readings
 from model_zoo.reference import InputReference, fit_input_reference
 from pipeline.preparation.features import engineer_features, find_seasons
 from pipeline.training.contenders import BACKFILLED, Ground, RecordSheet
@@ -71,9 +72,10 @@ def rebuild_sheets(config: Config, state: State, schema: Schema, window: Sequenc
 def answer_sheet(before: Generation, models: Mapping[str, Model], sheet: RecordSheet) -> Record:
     """Return what every active version and blend predicts for rows that none learned; one that fails is left out."""
     outputs: dict[str, np.ndarray] = {}
+    readings = Readings(sheet.features)
     for line, model in models.items():
         try:
-            outputs[line] = predict_outputs(model, sheet.features, sheet.rows.classes)
+            outputs[line] = predict_outputs(model, readings.of(model), sheet.rows.classes)
         except Exception as error:  # a version may fail in any library: it has no record of this batch then
             log.warning("the line %s could not predict batch %d: %s", line, sheet.rows.batch, error)
     lines = {version.id: version.line for version in before.versions}

@@ -20,6 +20,7 @@ from meta.decayed import compute_decayed_records, compute_part_losses
 from meta.past import stack_records
 from meta.records import Record, predict_outputs
 from model_zoo import get_family
+from model_zoo.readings import Readings
 from pipeline.training.contenders import RecordSheet
 from pipeline.training.ways import HALF_LIFE, Bout, choose_way
 from pipeline.validation.promotion import Promotion
@@ -27,7 +28,7 @@ from pipeline.validation.tables import bouts_table
 from registry.contender import FALLBACK_FAMILY, Contender, Origin
 from registry.generations import Generation, Member, Role
 from registry.tables import members_table, versions_table
-from registry.versions import Version, load_model, name_version
+from registry.versions import ModelShelf, Version, name_version
 
 log = logging.getLogger(__name__)
 
@@ -40,19 +41,21 @@ RECALLED_AGES = (5, 10, 20)
 
 
 def hold_bouts(
-    state: State, before: Generation, record: Record, sheet: RecordSheet
+    shelf: ModelShelf, before: Generation, record: Record, sheet: RecordSheet
 ) -> tuple[list[Bout], dict[str, np.ndarray]]:
     """Return how every rival compares with what served on the newest batch, and what it predicted, by version."""
     if before.champion is None:
         return [], {}
     serving = {version.line: version for version in before.versions}
     outputs, bouts = {}, []
+    readings = Readings(sheet.features)
     for rival in before.rivals:
         served = serving.get(rival.line) if _way(before, rival) is not Origin.RECALL else before.champion
         if served is None or served.line not in record.predicted:
             continue
         try:
-            outputs[rival.id] = predict_outputs(load_model(state.files, rival), sheet.features, sheet.rows.classes)
+            model = shelf.load(rival)
+            outputs[rival.id] = predict_outputs(model, readings.of(model), sheet.rows.classes)
         except Exception as error:  # a rival may fail in any library: it has lost then
             log.warning("the rival %s could not predict batch %d: %s", rival.id, sheet.rows.batch, error)
             continue

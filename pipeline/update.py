@@ -58,12 +58,13 @@ from pipeline.enrolment import (
     decide_promotion,
     enrol,
     enter_newcomers,
+    give,
     group_outputs,
     list_incumbents,
     load_resting,
+    plan_lessons,
+    plan_other_lessons,
     save_rivals,
-    train_active,
-    train_otherwise,
     tune,
 )
 from pipeline.ledger import settle_requests
@@ -104,7 +105,7 @@ from pipeline.validation.prequential import score_rows
 from pipeline.validation.tables import bouts_table, comparisons_table, scores_table
 from registry.contender import FALLBACK_FAMILY
 from registry.generations import Generation, draft_generation, load_generation
-from registry.versions import Version, load_model
+from registry.versions import ModelShelf, Version
 
 log = logging.getLogger(__name__)
 
@@ -161,14 +162,15 @@ def update_once(config: Config, state: State, reader: PartReader, file: Path | N
         window = gather_window(config, state, schema, judgement.batch)
         ground = prepare(config, schema, window, raw.number)
     with watch.stage("prequential"):
-        models = {version.line: load_model(state.files, version) for version in before.versions}
+        shelf = ModelShelf(state.files)
+        models = {version.line: shelf.load(version) for version in before.versions}
         sheet = make_sheet(config, state, before, schema, window)
         record = answer_sheet(before, models, sheet)
         scores = score_batch(before, models, record, ground)
         grades, plan_outputs = grade_plan(state, before, record)
         regrets = settle_requests(config, state, schema, judgement.batch)
         stored = load_records(state, schema)
-        bouts, rival_outputs = hold_bouts(state, before, record, sheet)
+        bouts, rival_outputs = hold_bouts(shelf, before, record, sheet)
     with watch.stage("search"):
         workers = hire(config, ground)
         budget = size_search(config.search.trials, config.search.calm_share,
@@ -192,10 +194,12 @@ def update_once(config: Config, state: State, reader: PartReader, file: Path | N
     with watch.stage("training"):
         numbers = itertools.count(count_from(first_number, newcomers))
         ways = choose_ways(config, before, [*load_bouts(state), *bouts])
-        trained = train_active(crew, promotion, models, ways)
+        lessons = plan_lessons(config, promotion, models, ways, records)
+        trained = give(crew, lessons)
         enrolled = enrol(config, state, before, ground, promotion, trained, records, numbers, ways, recalled)
         competing = list_competing(promotion, records)
-        otherwise = train_otherwise(crew, take_turns(competing, raw.number), models, trained)
+        turn = take_turns(competing, raw.number)
+        otherwise = give(crew, plan_other_lessons(ground, lessons, trained, turn))
         rivals = save_rivals(state, before, ground, competing, otherwise, numbers)
         competitors = list_rivals(state, before, enrolled.members, competing, rivals)
         enrolled = enrolled.with_rivals(competitors, rivals)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from model_zoo.model import Model
 
 BLEND_FAMILY = "blend"
+READING = ("encoder.json", "encoder.skops", "normal.json")
+"""Files of a model that say how it reads rows; two models with the same ones read them alike."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,8 @@ def name_version(family: str, number: int) -> str:
     return f"{family}-{number:04d}"
 
 
-def save_model(files: FileStore, model: "Model") -> tuple[str, int]:
-    """Store a model's artefacts and the manifest that lists them; return the manifest's name and the total bytes."""
-    parts = model.dump()
+def save_parts(files: FileStore, parts: Mapping[str, bytes]) -> tuple[str, int]:
+    """Store a dumped model and the manifest that lists its files; return the manifest's name and the total bytes."""
     stored = {name: files.save(content, _suffix(name)) for name, content in parts.items()}
     manifest = files.save(json.dumps(stored, sort_keys=True).encode(), ".json")
     return manifest, sum(map(len, parts.values()))
@@ -91,14 +92,37 @@ def save_weights(files: FileStore, weights: Mapping[str, float]) -> tuple[str, i
 
 def load_model(files: FileStore, version: Version) -> "Model":
     """Return a version's model; every artefact's hash is checked before anything is constructed from it."""
-    from model_zoo.model import Model
+    return ModelShelf(files).load(version)
 
-    manifest = json.loads(files.load(version.manifest))
-    parts = {name: files.load(stored) for name, stored in manifest.items()}
-    try:
-        return Model.load(parts)
-    except ValueError as error:
-        raise StateError(f"The version '{version.id}' cannot be loaded: {error}; update Switchyard.") from error
+
+class ModelShelf:
+    """Models of versions, each loaded once; those that read rows alike share one encoder and guard."""
+
+    def __init__(self, files: FileStore) -> None:
+        self.files = files
+        self._loaded: dict[str, Model] = {}
+        self._readers: dict[tuple[str | None, ...], Model] = {}
+
+    def load(self, version: Version) -> "Model":
+        """Return a version's model. Raises StateError where it cannot be loaded."""
+        if version.id not in self._loaded:
+            self._loaded[version.id] = self._load(version)
+        return self._loaded[version.id]
+
+    def _load(self, version: Version) -> "Model":
+        from model_zoo.model import Model
+
+        manifest: dict[str, str] = json.loads(self.files.load(version.manifest))
+        key = tuple(manifest.get(name) for name in READING)
+        reader = self._readers.get(key)
+        wanted = {name: stored for name, stored in manifest.items() if reader is None or name not in READING}
+        parts = {name: self.files.load(stored) for name, stored in wanted.items()}
+        try:
+            model = Model.load(parts, reader)
+        except ValueError as error:
+            raise StateError(f"The version '{version.id}' cannot be loaded: {error}; update Switchyard.") from error
+        self._readers.setdefault(key, model)
+        return model
 
 
 def _suffix(name: str) -> str:

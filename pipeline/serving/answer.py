@@ -15,6 +15,7 @@ from meta.flags import RowKind
 from meta.plan import Plan
 from meta.records import predict_outputs
 from model_zoo.model import Model
+from model_zoo.readings import Readings
 from registry.versions import Version
 
 log = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ def answer_request(
     versions, members = np.full(n_rows, "", dtype=object), np.zeros(n_rows, dtype=int)
     reasons = np.array(plan.reasons, dtype=object)[kinds]
     failures: dict[str, str] = {}
+    readings = Readings(features)
 
     def add(line: str, weights: np.ndarray) -> None:
         rows = np.flatnonzero(weights > 0)
@@ -72,7 +74,8 @@ def answer_request(
         version = by_line[line]
         try:
             model = load(version)
-            predicted = predict_outputs(model, features if len(rows) == n_rows else features.iloc[rows], schema.classes)
+            table = readings.of(model)
+            predicted = predict_outputs(model, table if len(rows) == n_rows else table.take(rows), schema.classes)
         except Exception as error:  # whatever a version dies of, the request is answered by the others
             failures[version.id] = f"{type(error).__name__}: {error}"
             log.warning("version %s failed on %d rows and drops out: %s", version.id, len(rows), error)

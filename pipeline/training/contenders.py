@@ -1,8 +1,10 @@
 """From candidates to records out of fold, and from those that stay active to models that have learned all rows."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,13 +13,15 @@ from common.task import Task
 from meta.records import RecordRows, predict_outputs
 from model_zoo import get_family
 from model_zoo.candidate import Candidate
-from model_zoo.model import Model, fit_model, update_model
+from model_zoo.model import Model, PreparedRows, fit_prepared, prepare_rows, update_model
 from pipeline.training.rows import TrainingRows
 from registry.contender import Contender, Origin
 from registry.versions import Version
 
 MAX_UPDATES = 4
 """After this many continuations a model is fitted from scratch again, so that old knowledge fades."""
+KEPT_PREPARED = 6
+"""Encodings of rows that are kept for more candidates."""
 BACKFILLED = 3
 """Batches of which a newcomer gets a record on the day it is registered."""
 
@@ -32,11 +36,26 @@ class Ground:
     seed: int
     threads: int
     gap: str
+    _prepared: "OrderedDict[Hashable, PreparedRows]" = field(default_factory=OrderedDict, repr=False, compare=False)
 
     def fit(self, candidate: Candidate, rows: TrainingRows) -> Model:
-        """Return the candidate fitted on its window of some rows."""
+        """Return the candidate fitted on its window of some of the rows, oldest first.
+
+        The rows as a variant and treatment make them are kept for the next candidates that learn them alike.
+        """
         learn = rows.last(candidate.window)
-        return fit_model(candidate, learn.covered, learn.target, self.task, self.classes, self.seed, self.threads)
+        treatment = (candidate.variant, candidate.masked, candidate.guarded)
+        key = (*treatment, len(learn), learn.first_batch, learn.last_batch)
+        if key not in self._prepared:
+            self._prepared[key] = prepare_rows(candidate, learn.covered, learn.target, self.task, self.seed)
+            if len(self._prepared) > KEPT_PREPARED:
+                self._prepared.popitem(last=False)
+        self._prepared.move_to_end(key)
+        return fit_prepared(candidate, self._prepared[key], self.task, self.classes, self.seed, self.threads)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the prepared rows out: another process makes its own."""
+        return {**self.__dict__, "_prepared": OrderedDict()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +96,10 @@ def enter(ground: Ground, candidate: Candidate, name: str, origin: Origin, sheet
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A model that has learned all rows, and how it came about."""
+    """A model that has learned all rows, as named files, and how it came about."""
 
-    model: Model
+    parts: Mapping[str, bytes]
+    threshold: float
     origin: Origin
     updates: int
     fit_seconds: float
@@ -87,11 +107,15 @@ class Trained:
 
 @dataclass(frozen=True, eq=False)
 class Lesson:
-    """A contender that is to learn the newest rows, the model of its parent and the way to go on from it."""
+    """A contender that is to learn the newest rows, the model of its parent and the way to go on from it.
+
+    threshold: for a positive answer; known already, since it rests on rows predicted before they were learned
+    """
 
     contender: Contender
     before: Model | None
     way: Origin = Origin.UPDATE
+    threshold: float = 0.5
 
 
 def train(ground: Ground, lesson: Lesson) -> Trained:
@@ -105,10 +129,12 @@ def train(ground: Ground, lesson: Lesson) -> Trained:
     if lesson.way is Origin.UPDATE and version and lesson.before and can_continue(ground, version, lesson.before):
         newest = ground.rows.last(1)
         model = update_model(lesson.before, newest.features, newest.target, ground.seed, ground.threads)
-        return Trained(model, Origin.UPDATE, version.updates + 1, time.perf_counter() - started)
-    model = ground.fit(contender.candidate, ground.rows)
-    origin = Origin.REFIT if version else contender.origin
-    return Trained(model, origin, 0, time.perf_counter() - started)
+        origin, updates = Origin.UPDATE, version.updates + 1
+    else:
+        model = ground.fit(contender.candidate, ground.rows)
+        origin, updates = Origin.REFIT if version else contender.origin, 0
+    seconds = time.perf_counter() - started
+    return Trained(model.with_threshold(lesson.threshold).dump(), lesson.threshold, origin, updates, seconds)
 
 
 def can_continue(ground: Ground, version: Version, model: Model) -> bool:

@@ -17,7 +17,7 @@ from model_zoo.candidate import Candidate
 from model_zoo.model import PROTOCOL, fit_model
 from registry.generations import Generation
 from registry.tables import versions_table
-from registry.versions import Version, load_model, name_version, save_model, save_weights
+from registry.versions import ModelShelf, Version, load_model, name_version, save_parts, save_weights
 
 FEATURES = pd.DataFrame({"worth": np.arange(40.0), "make": pd.Series(["a", "b"] * 20, dtype="str")})
 TARGET = (np.arange(40) > 20).astype(float)
@@ -77,7 +77,7 @@ def test_ids_sort_by_number_and_grow_past_four_digits():
 
 class TestModels:
     def test_a_model_comes_back_from_its_files(self, files, model):
-        manifest, size = save_model(files, model)
+        manifest, size = save_parts(files, model.dump())
         loaded = load_model(files, make_version(1, manifest=manifest))
         parts = model.dump()
         assert loaded.dump() == parts
@@ -86,22 +86,22 @@ class TestModels:
         np.testing.assert_array_equal(loaded.predict(FEATURES), model.predict(FEATURES))
 
     def test_every_part_is_a_file_named_by_its_content_with_its_own_ending(self, files, model):
-        listed = json.loads(files.load(save_model(files, model)[0]))
+        listed = json.loads(files.load(save_parts(files, model.dump())[0]))
         assert {name: files.load(stored) for name, stored in listed.items()} == model.dump()
         assert {name.partition(".")[2] for name in listed} == {stored.partition(".")[2] for stored in listed.values()}
         assert {"model.json", "normal.json", "encoder.skops", "estimator/estimator.json"} <= set(listed)
 
     def test_saving_it_again_stores_nothing_new_and_a_change_stores_what_changed(self, files, model):
-        first = save_model(files, model)
+        first = save_parts(files, model.dump())
         stored = set(files.folder.rglob("*.*"))
-        assert save_model(files, model) == first
+        assert save_parts(files, model.dump()) == first
         assert set(files.folder.rglob("*.*")) == stored
-        save_model(files, model.with_threshold(0.9))
+        save_parts(files, model.with_threshold(0.9).dump())
         assert len(set(files.folder.rglob("*.*")) - stored) == 2  # what describes it, and the manifest
 
     @pytest.mark.parametrize("part", ["model.json", "encoder.skops", "estimator/estimator.json"])
     def test_an_altered_or_missing_part_is_named_before_anything_is_made_of_it(self, files, model, part):
-        manifest, _ = save_model(files, model)
+        manifest, _ = save_parts(files, model.dump())
         path = files.path(json.loads(files.load(manifest))[part])
         path.write_bytes(path.read_bytes()[:-1] + b"?")
         with pytest.raises(StateError, match=rf"{path.name}' was altered; restore it"):
@@ -115,7 +115,7 @@ class TestModels:
             load_model(files, make_version(1))
 
     def test_a_model_of_a_newer_switchyard_is_refused_by_the_name_of_its_version(self, files, model):
-        manifest, _ = save_model(files, model)
+        manifest, _ = save_parts(files, model.dump())
         listed = json.loads(files.load(manifest))
         newer = json.loads(files.load(listed["model.json"])) | {"protocol": PROTOCOL + 1}
         listed["model.json"] = files.save(json.dumps(newer).encode(), ".json")
@@ -130,3 +130,17 @@ def test_weights_of_a_blend_are_one_file_whatever_their_order(files):
     assert json.loads(files.load(name)) == {"linear-0001": 0.75, "knn-0002": 0.25}
     assert size == len(files.load(name))
     assert save_weights(files, {"linear-0001": 0.25, "knn-0002": 0.75})[0] != name
+
+
+def test_models_that_read_rows_alike_share_one_encoder(files):
+    plain, twin = (Candidate("linear", "onehot", {"l2_penalty": penalty}) for penalty in (1.0, 9.0))
+    guarded = Candidate("linear", "onehot", {"l2_penalty": 9.0}, guarded=True)
+    shelf, loaded = ModelShelf(files), []
+    for number, candidate in enumerate((plain, twin, guarded)):
+        fitted = fit_model(candidate, FEATURES, TARGET, Task.BINARY, ("no", "yes"), seed=1)
+        manifest, _ = save_parts(files, fitted.dump())
+        loaded.append(shelf.load(make_version(number, manifest=manifest)))
+        np.testing.assert_array_equal(loaded[-1].predict(FEATURES), fitted.predict(FEATURES))
+    assert loaded[0].encoder is loaded[1].encoder
+    assert loaded[0].normal is None
+    assert loaded[2].normal is not None

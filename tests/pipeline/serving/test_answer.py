@@ -11,13 +11,19 @@ from common.schema import Schema
 from common.task import Task
 from meta.alarm import Alarm
 from meta.plan import Expectation, Plan
+from model_zoo.encoded import EncodedTable
 from pipeline.serving.answer import add_answer, answer_request
 
 SCHEMA = Schema(time="t", target="y", task=Task.BINARY, classes=("no", "yes"), numeric=("a",))
+ENCODER = object()
 FEATURES = pd.DataFrame({"a": [1.0, 2.0, 3.0, 4.0]})
 KINDS = np.array([0, 1, 0, 2])
 SHARES = {"good": 0.9, "sturdy": 0.2, "nan": np.nan}
 VERSIONS = {name: SimpleNamespace(id=f"{name}-0001", line=name) for name in (*SHARES, "broken")}
+
+
+def encode(features):
+    return EncodedTable.build(features.to_numpy(), ["a"])
 
 
 def load(version):
@@ -25,10 +31,13 @@ def load(version):
         raise ValueError("damaged file")
     share = SHARES[version.line]
 
-    def predict(features):
-        return np.tile([1 - share, share], (len(features), 1))
+    def predict(table):
+        return np.tile([1 - share, share], (len(table), 1))
 
-    return SimpleNamespace(predict=predict, classes=SCHEMA.classes, threshold=0.5, task=Task.BINARY)
+    return SimpleNamespace(
+        encode=encode, predict_encoded=predict, encoder=ENCODER, normal=None, classes=SCHEMA.classes, threshold=0.5,
+        task=Task.BINARY,
+    )  # fmt: skip
 
 
 def make_plan(*weights):
@@ -90,7 +99,10 @@ def test_a_regression_is_mixed_as_numbers():
 
     def load_number(version):
         number = {"good": 10.0, "sturdy": 20.0}[version.line]
-        return SimpleNamespace(predict=lambda table: np.full(len(table), number), task=Task.REGRESSION, threshold=0.5)
+        return SimpleNamespace(
+            encode=encode, predict_encoded=lambda table: np.full(len(table), number), encoder=ENCODER, normal=None,
+            task=Task.REGRESSION, threshold=0.5,
+        )  # fmt: skip
 
     plan = make_plan(*[{"good": 0.5, "sturdy": 0.5}] * 3)
     answered = answer_request(FEATURES, KINDS, plan, VERSIONS, [], load_number, schema, 0.5)

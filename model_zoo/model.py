@@ -241,8 +241,8 @@ def treat_rows(
 def update_model(model: Model, features: pd.DataFrame, target: np.ndarray, seed: int, threads: int = 1) -> Model:
     """Return a model that has also learned from new rows; ``model`` itself stays as it is.
 
-    Only for families that can update; targets are coded by ``model.classes``. New rows are not resampled: they weigh
-    as much as the resampled ones did.
+    Only for families that can update; targets are coded by ``model.classes``. New rows are not resampled: the
+    class weights, which hold the trace of resampling, stand for it.
     """
     features, target = treat_rows(model.candidate, model.normal, features, target, seed)
     weights = np.asarray(model.class_weights)[target.astype(int)] if model.class_weights else None

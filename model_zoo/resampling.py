@@ -3,6 +3,11 @@
 It is another way to what class weights do, and its trace is taken out of the probabilities in the same way: a class
 that has f times as many rows as before counts as one of weight f. What can be gained is another boundary between
 classes, and with undersampling time.
+
+On six seeded tables with 3 % positive rows linear, extra_trees and a small lightgbm stayed within 0.012 of their AUC,
+and their mean probability within 10 % of the base rate (a default lightgbm within 15 %, and 22 % without); their log-
+loss was hardly better for it. It does not suit every family: SMOTE cost catboost more than 0.02 of AUC on each table,
+and undersampling left the mean probability of knn 17 to 33 % below the base rate (12 to 29 % without).
 """
 
 from collections.abc import Sequence
@@ -22,11 +27,11 @@ WAYS = ("", "smote", "under")
 """What ``resample`` in a candidate's parameters can be: nothing, SMOTE, or undersampling."""
 
 SPREAD = 5.0
-"""Both ways end where the largest class has five times the rows of the smallest. Nearer to equal ranked rows worse, and
-gave probabilities that were further from the base rate once corrected, on seeded tables with 3 % positive rows."""
+"""Both ways end where the largest class has five times the rows of the smallest: with three times extra_trees lost
+more AUC to undersampling and fell further below the base rate; other families hardly differed."""
 
 MOST_GROWTH = 5.0
-"""SMOTE makes at most four rows for each there is: more between the same few rows mislead boosted trees."""
+"""SMOTE makes at most four rows for each there is: with nine lightgbm and catboost lost more AUC."""
 
 LEAST_LEFT = 200
 """Undersampling leaves every class this many rows, so that one that is very rare does not cost all others."""

@@ -56,6 +56,7 @@ def fit(family: str, way: str, seed: int = 3, **others: float) -> Model:
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("family", ["linear", "lightgbm", "extra_trees"])
 def test_probabilities_keep_to_the_base_rate_and_the_order_of_rows_is_as_good(family: str, way: str) -> None:
+    """Not so for knn, whose mean is too low with or without it, nor for catboost, which SMOTE harms."""
     plain, resampled = (fit(family, each).predict(LATER)[:, 1] for each in ("", way))
     assert 0.02 < TARGET.mean() < 0.04
     assert resampled.mean() == pytest.approx(TARGET.mean(), rel=0.2)

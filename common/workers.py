@@ -1,19 +1,21 @@
 """The one seam to several cores or machines: a map over independent tasks, run by joblib.
 
-A task is a pure function of what it shares with the others and of its own, so that how many workers there are, and
-where, changes no result.
+A task is a pure function of what it shares with the others and of its own, and runs on one thread, so that how many
+workers there are, and where, changes no result.
 """
 
+import hashlib
 import logging
 import os
 import pickle
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from common.errors import ConfigError
+from common.errors import ConfigError, first_line
 
 Shared = TypeVar("Shared")
 Task = TypeVar("Task")
@@ -21,12 +23,16 @@ Answer = TypeVar("Answer")
 
 log = logging.getLogger(__name__)
 
+ANSWER_SECONDS = 10
+"""How long a Dask scheduler, and then its first worker, may take to answer."""
+
 
 @dataclass(frozen=True)
 class Workers:
     """Where tasks run: in ``count`` processes of this machine or, with a ``scheduler``, on a Dask cluster.
 
-    scheduler: address of a Dask scheduler, such as tcp://10.0.0.5:8786, whose workers have Switchyard installed
+    scheduler: address of a Dask scheduler, such as tcp://10.0.0.5:8786, whose workers have Switchyard installed; each
+               worker process runs one task at a time, so give it one thread (dask worker --nworkers 4 --nthreads 1)
     """
 
     count: int = 1
@@ -43,34 +49,50 @@ class Crew(Generic[Shared]):
 
     workers: Workers
     shared: Shared
-    _packed: np.ndarray | None = field(default=None, repr=False)
+    _packed: np.ndarray | None = field(default=None, init=False, repr=False)
+    _digest: str = field(default="", init=False, repr=False)
 
     def map(self, function: Callable[[Shared, Task], Answer], tasks: Iterable[Task]) -> list[Answer]:
         """Return ``function(shared, task)`` of each task, in their order."""
         listed = list(tasks)
         workers = self.workers
         if workers.scheduler is None and (workers.count == 1 or len(listed) < 2):
-            return [function(self.shared, task) for task in listed]
+            return [_run(function, self.shared, task) for task in listed]
         import joblib
 
         if self._packed is None:
             # An array of bytes is what joblib maps into the memory of processes, and what Dask sends to a worker once.
             self._packed = np.frombuffer(pickle.dumps(self.shared), dtype=np.uint8)
-        token = f"{os.getpid()}-{id(self)}"
+            self._digest = hashlib.blake2b(self._packed.data).hexdigest()
         with joblib.parallel_config(**_describe_backend(workers)):
             run = joblib.Parallel(batch_size=1, pre_dispatch="all")
-            return list(run(joblib.delayed(_work)(self._packed, token, function, task) for task in listed))
+            return list(run(joblib.delayed(_work)(self._packed, self._digest, function, task) for task in listed))
 
 
 _known: dict[str, Any] = {}
+_working = threading.Lock()
 
 
-def _work(packed: np.ndarray, token: str, function: Callable[[Any, Any], Any], task: Any) -> Any:
-    """Run a task in a worker, which keeps what the tasks of one crew share."""
-    if token not in _known:
-        _known.clear()
-        _known[token] = pickle.loads(packed.tobytes())
-    return function(_known[token], task)
+def _work(packed: np.ndarray, digest: str, function: Callable[[Any, Any], Any], task: Any) -> Any:
+    """Run a task in a worker, which keeps what the tasks of one crew share.
+
+    It does one task at a time, also where Dask gave it more threads: what is shared, such as the bins of a table, is
+    not made for two at once.
+    """
+    with _working:
+        if digest not in _known:
+            _known.clear()
+            _known[digest] = pickle.loads(packed.data)
+        return _run(function, _known[digest], task)
+
+
+def _run(function: Callable[[Any, Any], Any], shared: Any, task: Any) -> Any:
+    """Run a task on one thread of each numeric library: last digits, and who wins a tie, depend on their number."""
+    import sklearn  # noqa: F401 - only what is loaded already can be held to one thread
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        return function(shared, task)
 
 
 def _describe_backend(workers: Workers) -> dict[str, Any]:
@@ -85,11 +107,12 @@ def _describe_backend(workers: Workers) -> dict[str, Any]:
             "run pip install -r requirements-extras.txt, or set the key to null."
         ) from None
     try:
-        client = distributed.get_client(workers.scheduler, timeout=10)
+        client = distributed.get_client(workers.scheduler, timeout=ANSWER_SECONDS)
+        client.wait_for_workers(1, timeout=ANSWER_SECONDS)
     except (OSError, ValueError) as error:
         raise ConfigError(
-            f"The key 'workers.scheduler' is '{workers.scheduler}', where no Dask scheduler answers ({error}); "
-            "start one with 'dask scheduler' or set the key to null."
+            f"The key 'workers.scheduler' is '{workers.scheduler}', where no Dask cluster answers "
+            f"({first_line(error)}); start one with 'dask scheduler' and 'dask worker', or set the key to null."
         ) from error
     return {"backend": "dask", "client": client}
 

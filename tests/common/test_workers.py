@@ -1,0 +1,133 @@
+"""The map over tasks gives the same answers wherever its workers are."""
+
+import os
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from common import workers as module
+from common.errors import ConfigError
+from common.workers import Workers
+
+TASKS = [3, 1, 2, 5, 4]
+EXPECTED = [f"{task}:10000" for task in TASKS]
+
+
+def describe(shared, task):
+    """Answer later the earlier a task comes, so that the order of answers is not that of their ends."""
+    time.sleep(0.02 * (5 - TASKS.index(task)))
+    return f"{task}:{len(shared)}"
+
+
+def report(shared, task):
+    return task, shared["text"], float(shared["rows"].sum()), os.getpid()
+
+
+def refuse(_, task):
+    raise LookupError(f"no {task}")
+
+
+def count_threads(*_):
+    import sklearn  # noqa: F401
+    from threadpoolctl import threadpool_info
+
+    return {library["num_threads"] for library in threadpool_info()}
+
+
+def answer(_, task):
+    return task
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=":0"
+        ) as local,
+        distributed.Client(local),
+    ):
+        yield local
+
+
+@pytest.fixture
+def everywhere(cluster):
+    """Return one worker, two processes and a cluster of two workers."""
+    return [Workers(1), Workers(2), Workers(1, cluster.scheduler_address)]
+
+
+def test_answers_are_the_same_in_the_same_order(everywhere):
+    for workers in everywhere:
+        assert workers.share("x" * 10_000).map(describe, TASKS) == EXPECTED
+
+
+def test_every_worker_knows_what_is_shared(everywhere):
+    shared = {"text": "abc", "rows": np.arange(300_000.0)}
+    expected = [(task, "abc", float(shared["rows"].sum())) for task in range(40)]
+    for workers in everywhere:
+        answers = workers.share(shared).map(report, range(40))
+        assert [answer[:3] for answer in answers] == expected
+        processes = {answer[3] for answer in answers}
+        assert (processes == {os.getpid()}) if workers == Workers(1) else os.getpid() not in processes
+
+
+def test_the_next_crew_is_not_mistaken_for_the_last(everywhere):
+    for workers in everywhere:
+        seen = []
+        for text in "abcdef":  # each crew is dropped, so that the next may get its address
+            seen += {answer[1] for answer in workers.share({"text": text, "rows": np.zeros(1)}).map(report, [1, 2])}
+        assert seen == list("abcdef")
+
+
+def test_a_task_runs_on_one_thread(everywhere):
+    for workers in everywhere:
+        assert workers.share(None).map(count_threads, [1, 2]) == [{1}, {1}]
+
+
+def test_an_error_of_a_task_reaches_the_caller(everywhere):
+    for workers in everywhere:
+        with pytest.raises(LookupError, match="no 1"):
+            workers.share(None).map(refuse, [1, 1])
+
+
+def test_one_worker_and_one_task_need_no_other_process():
+    def unpicklable():
+        """No other process could be told of it."""
+
+    assert Workers(1).share(unpicklable).map(answer, [1, 2]) == [1, 2]
+    assert Workers(2).share(unpicklable).map(answer, [1]) == [1]
+    assert Workers(2).share(None).map(refuse, []) == []
+
+
+def test_a_scheduler_that_does_not_answer_is_named_in_one_sentence(monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(module, "ANSWER_SECONDS", 0.2)
+    expected = (
+        r"^The key 'workers.scheduler' is 'tcp://127.0.0.1:1', where no Dask cluster answers \(.+\); "
+        r"start one with 'dask scheduler' and 'dask worker', or set the key to null\.$"
+    )
+    with pytest.raises(ConfigError, match=expected):
+        Workers(1, "tcp://127.0.0.1:1").share(None).map(report, [1])
+
+
+def test_a_scheduler_without_workers_is_refused_as_well(monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(module, "ANSWER_SECONDS", 0.5)
+    with (
+        distributed.LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=":0") as local,
+        distributed.Client(local),
+        pytest.raises(ConfigError, match="no Dask cluster answers"),
+    ):
+        Workers(1, local.scheduler_address).share(None).map(report, [1])
+
+
+def test_an_absent_dask_is_named_with_the_way_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    expected = (
+        r"^The key 'workers.scheduler' is 'tcp://10.0.0.5:8786', but Dask is not installed; "
+        r"run pip install -r requirements-extras.txt, or set the key to null\.$"
+    )
+    with pytest.raises(ConfigError, match=expected):
+        Workers(1, "tcp://10.0.0.5:8786").share(None).map(report, [1])

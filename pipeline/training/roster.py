@@ -58,6 +58,8 @@ def _vary(plain: Candidate, task: Task) -> list[Candidate]:
             return [plain, replace(short, guarded=True)]
         case "extra_trees":
             return [robust, middle, replace(robust, window=SHORT_WINDOW)]
+        case "catboost":
+            return [plain]
         case "knn":
             return [replace(plain, guarded=True)]
         case _ if plain.family == FALLBACK_FAMILY:

@@ -1,6 +1,6 @@
 """Who is active in the next generation, who its champions are, and why."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,9 @@ from meta.decayed import compute_decayed_records, compute_part_losses
 from meta.past import Past
 from registry.contender import FALLBACK_FAMILY, Contender
 from registry.generations import Event
+
+ALIKE = 0.003
+"""Mean difference of answers below which two lines are one: a registry of doubles leaves nothing to choose from."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ def promote(
 
     The champions have the lowest decayed loss on clean batches and on damaged copies of them. Lines whose candidate is
     ``standing`` (by key) stay, and so does the fallback; of the others those with the best records, as far as
-    ``max_active`` allows and as long as they are better than the fallback.
+    ``max_active`` allows, as long as they are better than the fallback and do not answer as a better one does.
     """
     parts = compute_part_losses(past)
     clean, damaged = (compute_decayed_records(parts, of_clean, half_life) for of_clean in (True, False))
@@ -58,13 +61,21 @@ def promote(
     }  # fmt: skip
     bar = min((loss for one, loss in zip(contenders, clean, strict=True) if one.candidate.family == FALLBACK_FAMILY),
               default=np.inf)  # fmt: skip
-    ranked = sorted(zip(clean.tolist(), range(len(contenders)), contenders, strict=True), key=lambda one: one[:2])
-    others = [one.line for loss, _, one in ranked if one.line not in always and loss < bar]
-    stays = always | set(others[: max(0, max_active - len(always))])
+    ranked = [position for position in np.argsort(clean, kind="stable") if contenders[position].line not in always]
+    better = [position for position in ranked if clean[position] < bar]
+    kept = [position for position, one in enumerate(contenders) if one.line in always]
+    doubles: dict[str, str] = {}
+    for position in better:
+        twin = find_twin(past, position, kept)
+        if twin is not None:
+            doubles[contenders[position].line] = contenders[twin].name
+        elif len(kept) < max_active:
+            kept.append(position)
+    stays = {contenders[position].line for position in kept}
     active = tuple(one for one in contenders if one.line in stays)
+    others = {contenders[position].line for position in better}
     retired = tuple(
-        Event(one.parent.id, "retired", f"its record ranked below the best {max_active} (promotion.max_active)"
-              if one.line in others else "its record was worse than the fallback's")
+        Event(one.parent.id, "retired", _say_why(one.line, doubles, others, max_active))
         for one in contenders if one.parent and one.line not in stays
     )  # fmt: skip
     incumbent = next((one for one in contenders if one.line == champion_line), champion)
@@ -74,6 +85,28 @@ def promote(
         reason += f", {lead:.4g} below that of {incumbent.name}"
     judged = compare_newest(contenders, past, incumbent, confidence)
     return Promotion(champion, damaged_champion, active, judged, retired, reason)
+
+
+def _say_why(line: str, doubles: Mapping[str, str], others: Collection[str], max_active: int) -> str:
+    if line in doubles:
+        return f"it answers as {doubles[line]} does, whose record is better"
+    if line in others:
+        return f"its record ranked below the best {max_active} (promotion.max_active)"
+    return "its record was worse than the fallback's"
+
+
+def find_twin(past: Past, line: int, others: Sequence[int]) -> int | None:
+    """Return the first of ``others`` (positions of lines) that answers the newest clean rows as ``line`` does.
+
+    Two lines are alike where their answers differ by less than ALIKE on average: in probability, or in standard
+    deviations of the target.
+    """
+    rows = past.clean & (past.age == 0)
+    outputs = past.outputs[rows] / np.sqrt(past.scale)
+    for other in others:
+        if len(outputs) and np.abs(outputs[:, line] - outputs[:, other]).mean() < ALIKE:
+            return other
+    return None
 
 
 def compare_newest(

@@ -15,7 +15,7 @@ ROWS, BATCHES = 120, 3
 
 
 def enter(name, line=None, family="linear"):
-    parent = SimpleNamespace(id=line, line=line) if line else None
+    parent = SimpleNamespace(id=line, line=line, origin="refit") if line else None
     return Contender(name, Origin.SEARCH, Candidate(family, "onehot", {"name": name}), parent, {})
 
 
@@ -88,3 +88,17 @@ def test_the_order_of_contenders_changes_nothing(order):
     names, losses = ("a", "b", "c"), (0.5, 0.6, 0.7)
     outcome = decide([enter(names[k]) for k in order], remember(*[losses[k] for k in order]))
     assert outcome.champion.name == "a"
+
+
+def test_a_double_of_a_better_line_retires_and_leaves_its_place_to_another():
+    past = remember(0.5, 0.6, 0.6004, 0.7, 1.0)
+    past.outputs[:, 2] = past.outputs[:, 1] * 1.0001
+    contenders = [enter(f"v{k}", f"v-{k}") for k in range(4)] + [enter("prior-1", "p-1", family="prior")]
+    outcome = decide(contenders, past, champion="v-0", max_active=4)
+    assert [one.name for one in outcome.active] == ["v0", "v1", "v3", "prior-1"]
+    assert [(event.version, event.reason) for event in outcome.retired] == [
+        ("v-2", "it answers as v1 does, whose record is better")
+    ]
+    standing = {contenders[2].candidate.key}
+    kept = decide(contenders, past, champion="v-0", standing=standing, max_active=5)
+    assert [one.name for one in kept.active] == ["v0", "v2", "v3", "prior-1"]

@@ -1,4 +1,4 @@
-"""Table of the experiments: every trial of every search, also the pruned and the failed ones."""
+"""Tables of the experiments: every trial of every search, also the pruned and the failed ones, and feature gains."""
 
 import sqlalchemy as sa
 
@@ -24,3 +24,18 @@ trials_table = sa.Table(
 )
 """``window``: newest batches learned from, null for all. ``baseline``: the prior's loss on the same folds. ``steps``:
 the loss at the cheap first rung, then the mean over the folds so far, newest fold first."""
+
+feature_gains_table = sa.Table(
+    "feature_gains",
+    metadata,
+    sa.Column("batch", sa.Integer, primary_key=True),
+    sa.Column("feature", sa.String, primary_key=True),
+    sa.Column("gain", sa.Float, nullable=False),
+    sa.Column("lower", sa.Float, nullable=False),
+    sa.Column("upper", sa.Float, nullable=False),
+    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("covered", sa.Boolean, nullable=False),
+    sa.Column("used", sa.Boolean, nullable=False),
+)
+"""``gain``: mean row loss without the feature less that with it, on the folds of a batch. ``covered``: whether history
+has been through its season; ``used``: whether models may learn it from this batch on."""

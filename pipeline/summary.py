@@ -15,7 +15,7 @@ from common.metrics import get_metric
 from common.performance import performance_table
 from common.seeding import random_generator
 from common.state import State, open_state
-from experiments.tables import trials_table
+from experiments.tables import feature_gains_table, trials_table
 from meta.tables import decisions_table, grades_table, record_rows_table, records_table, regrets_table
 from pipeline.analysis.tables import drift_table, profiles_table, quality_table, quarantine_table
 from pipeline.collection.demo_schedule import SCHEDULE
@@ -71,6 +71,7 @@ def read_history(config: Config, state: State, generation: Generation) -> Histor
         comparisons=read_table(state, comparisons_table),
         bouts=read_table(state, bouts_table),
         trials=read_table(state, trials_table),
+        feature_gains=read_table(state, feature_gains_table),
         grades=read_table(state, grades_table),
         decisions=read_table(state, decisions_table, newest=decisions_table.c.created_at),
         regrets=read_table(state, regrets_table, newest=regrets_table.c.batch),

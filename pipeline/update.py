@@ -20,7 +20,7 @@ from common.schema import Schema, read_inputs
 from common.seeding import derive_seed
 from common.state import State, lock_updates, open_state
 from common.workers import Workers, count_cores
-from experiments.tables import trials_table
+from experiments.tables import feature_gains_table, trials_table
 from meta.decayed import compute_part_losses
 from meta.grades import CLEAN_GROUP, DAMAGED_GROUP, Grade
 from meta.grading import answer_record
@@ -67,6 +67,7 @@ from pipeline.enrolment import (
     save_rivals,
     tune,
 )
+from pipeline.features import judge_features
 from pipeline.ledger import settle_requests
 from pipeline.preparation.clean_store import load_clean_batch, save_clean_batch
 from pipeline.preparation.cleaning import clean_inputs
@@ -175,6 +176,7 @@ def update_once(config: Config, state: State, reader: PartReader, file: Path | N
         workers = hire(config, ground)
         budget = size_search(config.search.trials, config.search.calm_share,
                              [list_losses(before, [*stored, record]), list_distances(state, drift)])  # fmt: skip
+        ground, feature_gains = judge_features(state, schema, ground, pose_problem(config, ground, raw.number))
         trials = run_search(config, state, pose_problem(config, ground, raw.number), budget, workers)
         finalists = choose_finalists(trials, config.search.finalists)
     with watch.stage("newcomers"):
@@ -210,6 +212,7 @@ def update_once(config: Config, state: State, reader: PartReader, file: Path | N
         # A part of a season that is new is no error: such features are never flagged.
         reference = fit_input_reference(ground.rows.features.drop(columns=list(ground.rows.seasons)))
         selector = learn_selector(config, generation, records, [*load_grades(state), *grades], plan_outputs)
+    draft.add(feature_gains_table, feature_gains)
     draft.add(trials_table, trial_rows(raw.number, trials, finalists))
     newest_scores = [*scores, *score_newcomers(generation, before, record, late)]
     draft.add(scores_table, score_rows(raw.number, newest_scores))

@@ -47,6 +47,7 @@ class History:
     comparisons: pd.DataFrame
     bouts: pd.DataFrame
     trials: pd.DataFrame
+    feature_gains: pd.DataFrame
     grades: pd.DataFrame
     decisions: pd.DataFrame
     regrets: pd.DataFrame

@@ -23,6 +23,7 @@ from pipeline.reporting.figures.choices import (
 )
 from pipeline.reporting.figures.cost import CostFigures, compute_costs
 from pipeline.reporting.figures.drift import DriftFigures, compute_drift_figures
+from pipeline.reporting.figures.features import FeatureFigures, list_features
 from pipeline.reporting.figures.grades import GradeFigures, list_grades
 from pipeline.reporting.figures.headline import Headline, HeadlineParts, compute_headline
 from pipeline.reporting.figures.influence import InfluenceFigures, compute_influences
@@ -74,6 +75,7 @@ class Report:
     events: tuple[EventFigures, ...]
     trials: tuple[Trial, ...]
     search: SearchFigures
+    features: tuple[FeatureFigures, ...]
     grades: tuple[GradeFigures, ...]
     decisions: DecisionFigures
     regrets: RegretFigures
@@ -124,6 +126,7 @@ def compute_report(history: History, explanation: Explanation, written_at: datet
         events=parts.events,
         trials=trials,
         search=parts.search,
+        features=list_features(history),
         grades=parts.grades,
         decisions=parts.decisions,
         regrets=compute_regrets(history),

@@ -44,10 +44,11 @@ class Ground:
         The rows as a variant and treatment make them are kept for the next candidates that learn them alike.
         """
         learn = rows.last(candidate.window)
-        treatment = (candidate.variant, candidate.masked, candidate.guarded)
+        features = learn.covered
+        treatment = (candidate.variant, candidate.masked, candidate.guarded, *features.columns)
         key = (*treatment, len(learn), learn.first_batch, learn.last_batch)
         if key not in self._prepared:
-            self._prepared[key] = prepare_rows(candidate, learn.covered, learn.target, self.task, self.seed)
+            self._prepared[key] = prepare_rows(candidate, features, learn.target, self.task, self.seed)
             if len(self._prepared) > KEPT_PREPARED:
                 self._prepared.popitem(last=False)
         self._prepared.move_to_end(key)

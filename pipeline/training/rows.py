@@ -15,6 +15,8 @@ class TrainingRows:
     """Features (n_rows, n_features), targets, times and batch numbers (n_rows,) of consecutive rows, oldest first.
 
     seasons: features that say where in a season a row lies, with the season's length in days
+    proven:  seasons that are learned though history has not covered them, since folds show that they help
+    barred:  features that no model learns, since folds show that they harm
     """
 
     features: pd.DataFrame
@@ -22,6 +24,8 @@ class TrainingRows:
     times: pd.Series
     batches: np.ndarray
     seasons: Mapping[str, float] = field(default_factory=dict)
+    proven: frozenset[str] = frozenset()
+    barred: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(self.target)
@@ -38,11 +42,11 @@ class TrainingRows:
 
     @property
     def covered(self) -> pd.DataFrame:
-        """The features whose season, where they have one, the rows have been through at least COVERED times."""
+        """What models learn from: no barred feature, and seasons once the rows were through them COVERED times."""
         days = (self.times.iloc[-1] - self.times.iloc[0]) / pd.Timedelta(days=1)
-        hidden = [name for name, season in self.seasons.items()
-                  if days < COVERED * season or self.features[name].nunique() < 2]  # fmt: skip
-        return self.features.drop(columns=hidden)
+        hidden = {name for name, season in self.seasons.items()
+                  if days < COVERED * season or self.features[name].nunique() < 2}  # fmt: skip
+        return self.features.drop(columns=sorted((hidden - self.proven) | self.barred))
 
     def take(self, rows: np.ndarray) -> "TrainingRows":
         """Return some of the rows, by position or by mask."""

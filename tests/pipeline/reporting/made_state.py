@@ -14,7 +14,7 @@ from common.records import LabelledBatch
 from common.schema import Schema
 from common.state import open_state
 from common.task import Task
-from experiments.tables import trials_table
+from experiments.tables import feature_gains_table, trials_table
 from meta.tables import decisions_table, grades_table, regrets_table
 from model_zoo import get_family
 from model_zoo.candidate import Candidate
@@ -24,7 +24,7 @@ from pipeline.collection.tables import batches
 from pipeline.preparation.clean_store import save_clean_batch
 from pipeline.validation.tables import bouts_table, comparisons_table, scores_table
 from registry.generations import Event, Generation, Member, Role, draft_generation
-from registry.versions import Version, save_model
+from registry.versions import Version, save_parts
 
 FIRST_DAY = datetime(2020, 1, 1)
 ROWS = 200
@@ -185,7 +185,7 @@ class MadeState:
                                "new_share": 0.0}}])  # fmt: skip
 
     def _version(self, state, family: str, number: int) -> Version:
-        manifest, size = save_model(state.files, self.models[family])
+        manifest, size = save_parts(state.files, self.models[family].dump())
         counted = 2 * number - (family != "prior")
         parent = self.versions.get(family)
         version_id = f"{family}-{counted:04d}"
@@ -208,6 +208,10 @@ class MadeState:
                 "window": None, "baseline": 0.6, "steps": [0.45],
                 "failure": f"ValueError: trial of batch {number}" if state == "failed" else "",
                 "finalist": place == 0, "seconds": 0.5}])  # fmt: skip
+        draft.add(feature_gains_table, [{
+            "batch": number, "feature": name, "gain": gain, "lower": gain - 0.01, "upper": gain + 0.01, "rows": 90,
+            "covered": True, "used": gain > 0}
+            for name, gain in (("day_hour", 0.005 * number), ("a_per_b", -0.02))])  # fmt: skip
         draft.add(comparisons_table, [{
             "batch": number, "contender": "trial-0", "incumbent": new[0].id, "difference": 0.01, "lower": -1e300,
             "upper": 1e300, "rows": 50, "outcome": "undecided"}])  # fmt: skip

@@ -246,3 +246,10 @@ def test_the_tournament_sums_up_ways_and_lists_the_newest_bouts(report):
     assert (way.seconds, way.served_seconds) == (pytest.approx(0.1), pytest.approx(0.4))
     batches = [bout.batch for bout in report.tournament.newest]
     assert batches == sorted(batches, reverse=True)
+
+
+def test_engineered_features_carry_their_newest_gain_and_how_often_they_helped(report):
+    hour, ratio = report.features
+    assert (hour.feature, hour.gain, hour.used) == ("day_hour", pytest.approx(0.005 * hour.batch), True)
+    assert (ratio.feature, ratio.harmed, ratio.helped, ratio.used) == ("a_per_b", ratio.measured, 0, False)
+    assert hour.helped == sum(0.005 * number > 0.01 for number in range(1, hour.measured + 1))

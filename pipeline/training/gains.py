@@ -1,0 +1,119 @@
+"""What each engineered feature is worth: the loss of a small model without it, against one that has it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+
+from common.comparison import compare_losses
+from common.metrics import compute_row_losses
+from common.seeding import derive_seed
+from model_zoo import get_family
+from model_zoo.candidate import Candidate
+from model_zoo.model import fit_model
+from pipeline.training.problem import Fold, SearchProblem
+from pipeline.training.rows import TrainingRows
+
+MOST_FEATURES = 4
+"""Features measured with one batch; others wait for the next."""
+REMEMBERED = 3
+"""Measurements of a feature, the newest ones, that decide whether models learn it."""
+MOST_ROWS = 10_000
+"""Newest rows that a measurement learns from."""
+SMALL = {"rounds": 60, "learning_rate": 0.1, "num_leaves": 15, "feature_fraction": 1.0, "bagging_fraction": 1.0}
+CONFIDENCE = 0.9
+
+
+class Verdict(StrEnum):
+    """What the folds say of a feature."""
+
+    HELPS = "helps"
+    HARMS = "harms"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True)
+class FeatureGain:
+    """The mean row loss without a feature less that with it, over all folds: above 0 it helps.
+
+    ``lower`` and ``upper`` are its interval; ``covered`` says whether history has been through the feature's season, if
+    it has one, often enough.
+    """
+
+    feature: str
+    gain: float
+    lower: float
+    upper: float
+    rows: int
+    covered: bool
+
+    @property
+    def verdict(self) -> Verdict:
+        """Helps or harms where the interval leaves 0 out."""
+        if self.lower > 0:
+            return Verdict.HELPS
+        return Verdict.HARMS if self.upper < 0 else Verdict.UNDECIDED
+
+
+def is_used(measured: Sequence[FeatureGain]) -> bool:
+    """Return whether models learn a feature, by its measurements, oldest first: a covered one until it harms, another
+    one once it helps.
+
+    >>> harms = FeatureGain("month", -0.2, -0.3, -0.1, 900, covered=True)
+    >>> is_used([harms]), is_used([replace(harms, gain=0.5, lower=0.4, upper=0.6), harms])
+    (False, True)
+    """
+    newest = list(measured)[-REMEMBERED:]
+    centre = float(np.mean([one.gain for one in newest]))
+    half = float(np.mean([(one.upper - one.lower) / 2 for one in newest]) / np.sqrt(len(newest)))
+    return centre + half >= 0 if newest[-1].covered else centre - half > 0
+
+
+def measure_gains(problem: SearchProblem, engineered: Sequence[str]) -> list[FeatureGain]:
+    """Return the gain of each engineered feature, given all others that history covers, on the problem's folds.
+
+    A season that history does not cover is measured as if it did. Both sides are the same seeded LightGBM, so the
+    difference is the feature's.
+    """
+    folds = [replace(fold, learn=fold.learn.newest(MOST_ROWS)) for fold in problem.folds]
+    if not folds:
+        return []
+    covered = set(problem.newest.learn.covered.columns)
+    plain = [sorted(set(fold.learn.features.columns) & covered) for fold in folds]
+    known = [_lose(problem, fold, names) for fold, names in zip(folds, plain, strict=True)]
+    gains = []
+    for feature in engineered:
+        changed = [[name for name in names if name != feature] if feature in covered else [*names, feature]
+                   for names in plain]  # fmt: skip
+        other = [_lose(problem, fold, names) for fold, names in zip(folds, changed, strict=True)]
+        without, having = (other, known) if feature in covered else (known, other)
+        compared = compare_losses(np.concatenate(without), np.concatenate(having), CONFIDENCE)
+        gains.append(
+            FeatureGain(feature, compared.difference, max(compared.lower, -1e300), min(compared.upper, 1e300),
+                        compared.rows, feature in covered)
+        )  # fmt: skip
+    return gains
+
+
+def choose_measured(engineered: Sequence[str], batches: dict[str, int]) -> list[str]:
+    """Return the features to measure now: those never measured first, then those measured longest ago.
+
+    ``batches`` tells, by feature, the batch with which it was measured last.
+
+    >>> choose_measured(["a", "b", "c"], {"a": 4, "c": 3})
+    ['b', 'c', 'a']
+    """
+    return sorted(engineered, key=lambda feature: batches.get(feature, 0))[:MOST_FEATURES]
+
+
+def _lose(problem: SearchProblem, fold: Fold, names: Sequence[str]) -> np.ndarray:
+    """Return the row losses (n_rows,) of the small model on the fold's later rows."""
+    family = get_family("lightgbm")
+    candidate = Candidate("lightgbm", "native", {**family.default_params(problem.task), **SMALL})
+    seed = derive_seed(problem.seed, "gains")
+    learn: TrainingRows = fold.learn
+    model = fit_model(
+        candidate, learn.features[list(names)], learn.target, problem.task, problem.classes, seed, problem.threads
+    )
+    return compute_row_losses(problem.task, fold.validate.target, model.predict(fold.validate.features))

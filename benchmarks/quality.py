@@ -16,8 +16,9 @@ import json
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from dataclasses import asdict
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -77,14 +78,20 @@ def load_rows(path: Path, protocol: Protocol) -> list[Observation]:
     return [Observation(**row) for row in rows]
 
 
+def watch_apart(*task: Any) -> list[Observation]:
+    """Run ``watch`` in a process of its own, so that one that dies takes no other along."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(watch, *task).result()
+
+
 def run_units(
     tasks: Sequence[tuple[str, Path]], data: Path, protocol: Protocol, workers: int,
     keep: Callable[[list[Observation]], None],
 ) -> int:  # fmt: skip
-    """Run units in processes, hand each one's observations to ``keep`` as it ends and return how many failed."""
+    """Run units, ``workers`` at a time, hand each one's observations to ``keep`` as it ends, return how many failed."""
     failures = 0
-    with ProcessPoolExecutor(workers) as pool:
-        running = {pool.submit(watch, unit, path, data, protocol): (unit, path) for unit, path in tasks}
+    with ThreadPoolExecutor(workers) as pool:
+        running = {pool.submit(watch_apart, unit, path, data, protocol): (unit, path) for unit, path in tasks}
         for one in as_completed(running):
             unit, path = running[one]
             try:

@@ -36,7 +36,8 @@ class EncodedFold:
 class Encodings:
     """A cache that drops what was used longest ago when it holds more than ``max_bytes``.
 
-    folder: where processes that search together lay their encodings down for each other; None for one process
+    folder: where processes that search together lay their encodings down for each other; None for one process. One on
+            another machine has no such folder and encodes for itself.
     """
 
     folds: Sequence[Fold]
@@ -65,7 +66,7 @@ class Encodings:
         rows = self.rows(fold, window)
         encoder, learned = fit_encoder(variant, rows.covered, rows.target, self.task, self.seed)
         encoded = EncodedFold(learned, rows.target, encoder.encode(self.folds[fold].validate.features))
-        if self.folder is not None:
+        if self.folder is not None and self.folder.is_dir():
             self._save(key, encoded)
         return encoded
 
@@ -76,7 +77,6 @@ class Encodings:
 
     def _save(self, key: tuple[str, int, int | None], encoded: EncodedFold) -> None:
         path = self._path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
         half_done = path.with_suffix(f".{os.getpid()}.tmp")
         with half_done.open("wb") as file:
             np.savez(

@@ -1,5 +1,6 @@
 """From an Optuna trial to a candidate, and back: how a candidate is written in the study's parameters."""
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +60,10 @@ def transfer(candidate: Candidate, relative: float, space: SearchSpace) -> "optu
 
     fixed = optuna.trial.FixedTrial(describe(candidate))
     try:
-        suggest(fixed, space)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a fixed trial warns of a value out of range, create_trial refuses it
+            proposed = suggest(fixed, space)
+        known = optuna.trial.create_trial(params=fixed.params, distributions=fixed.distributions, value=relative)
     except ValueError:
         return None
-    return optuna.trial.create_trial(params=fixed.params, distributions=fixed.distributions, value=relative)
+    return known if describe(proposed) == describe(candidate) else None

@@ -100,8 +100,7 @@ def choose_first(known: Sequence[Trial], space: SearchSpace) -> list[Candidate]:
     best: dict[tuple[str, str, int | None], Candidate] = {}
     for trial in sorted((one for one in known if one.relative is not None), key=lambda one: one.relative or 0.0):
         candidate = trial.candidate
-        pipeline = f"{candidate.family}/{candidate.variant}"
-        if pipeline in space.pipelines and (candidate.window or 0) in space.windows:
+        if transfer(candidate, 0.0, space) is not None:
             best.setdefault((candidate.family, candidate.variant, candidate.window), candidate)
     return list(best.values())[:FIRST] or default_candidates(space)
 

@@ -60,7 +60,7 @@ class Boosting(Family):
 
     name = "lightgbm"
     settings = BoostingParams
-    variants = ("native", "target")
+    variants = ("native", "target", "lookback")
     handles_missing = True
     can_update = True
 

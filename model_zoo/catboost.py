@@ -70,7 +70,7 @@ class CatBoost(Family):
     name = "catboost"
     library = "catboost"
     settings = CatBoostParams
-    variants = ("native", "target")
+    variants = ("native", "target", "lookback")
     handles_missing = True
 
     def draw(self, space: Space) -> Params:

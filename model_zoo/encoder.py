@@ -11,7 +11,7 @@ import pandas as pd
 
 from common.task import Task
 from model_zoo.encoded import LARGEST, EncodedTable
-from model_zoo.variants import MAX_ONEHOT_LEVELS, Recipe, forget_folds, get_variant
+from model_zoo.variants import MAX_ONEHOT_LEVELS, Recipe, count_codes, forget_folds, get_variant
 
 if TYPE_CHECKING:
     from sklearn.compose import ColumnTransformer
@@ -20,6 +20,7 @@ CLIP = 10.0
 """Scaled values are held within this many standard deviations, so that one absurd cell cannot blow up a product."""
 
 TRUSTED_TYPES = (
+    "model_zoo.lookback.LookBackEncoder",
     "model_zoo.spelling.SpellingEncoder",
     "numpy.dtype",
     "pandas.Index",
@@ -90,8 +91,10 @@ class Encoder:
     def _wrap(self, values: np.ndarray) -> EncodedTable:
         variant = get_variant(self.variant)
         bounded = values if variant.keeps_missing else np.clip(values, -CLIP, CLIP)
-        coded = range(len(self.numeric), len(self.names)) if variant.category_codes else ()
-        return EncodedTable.build(np.asarray(bounded, dtype=np.float64), self.names, tuple(coded))
+        start = len(self.numeric)
+        n_codes = count_codes(self.transformer) if variant.category_codes and self.transformer else 0
+        coded = tuple(range(start, start + n_codes))
+        return EncodedTable.build(np.asarray(bounded, dtype=np.float64), self.names, coded)
 
 
 def fit_encoder(
@@ -127,6 +130,6 @@ def fit_encoder(
 
 
 def has_many_levels(features: pd.DataFrame) -> bool:
-    """Return whether a text column has more levels than one-hot keeps, so that 'spelling' differs from 'onehot'."""
+    """Return whether a text column has more levels than one-hot keeps, so that every variant is one of its own."""
     text: list[Any] = [name for name in features if not pd.api.types.is_numeric_dtype(features[name])]
     return any(features[name].nunique() > MAX_ONEHOT_LEVELS for name in text)

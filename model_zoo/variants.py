@@ -63,7 +63,12 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Variant:
-    """A named recipe. ``keeps_missing`` variants leave NaN in; ``category_codes`` mark their levels as codes."""
+    """A named recipe.
+
+    keeps_missing:     whether it leaves NaN in
+    category_codes:    whether what it makes of ``levels`` are codes, one column each
+    needs_many_levels: whether it is another variant over again where no column has more levels than one-hot keeps
+    """
 
     name: str
     build: Callable[[Recipe], "ColumnTransformer"]
@@ -98,16 +103,24 @@ def forget_folds(fitted: "ColumnTransformer") -> None:
 
 def build_native(recipe: Recipe) -> "ColumnTransformer":
     """Numbers as they are, missing ones too; levels as codes, rare ones pooled, unseen ones missing."""
-    from sklearn.preprocessing import OrdinalEncoder
-
-    levels = OrdinalEncoder(
-        handle_unknown="use_encoded_value",
-        unknown_value=np.nan,
-        encoded_missing_value=np.nan,
-        min_frequency=_min_count(recipe.n_rows),
-        max_categories=MAX_NATIVE_LEVELS,
-    )
+    levels = _level_codes(recipe.n_rows)
     return _columns(("numeric", "passthrough", recipe.numeric), ("levels", levels, recipe.categorical))
+
+
+def build_lookback(recipe: Recipe) -> "ColumnTransformer":
+    """As native, but a column with many levels tells what earlier rows of a level were like, and how many they were."""
+    from model_zoo.lookback import LookBackEncoder
+
+    return _columns(
+        ("numeric", "passthrough", recipe.numeric),
+        ("levels", _level_codes(recipe.n_rows), recipe.few_levels),
+        ("lookback", LookBackEncoder(recipe.task.is_classification, recipe.copies), recipe.many_levels),
+    )
+
+
+def count_codes(fitted: "ColumnTransformer") -> int:
+    """Return how many columns of a fitted variant with category codes are such; they come right after the numbers."""
+    return sum(len(columns) for name, _, columns in fitted.transformers_ if name == "levels")
 
 
 def build_spelling(recipe: Recipe) -> "ColumnTransformer":
@@ -132,6 +145,7 @@ VARIANTS = {
         Variant("target", build_target),
         Variant("native", build_native, keeps_missing=True, category_codes=True),
         Variant("spelling", build_spelling, needs_many_levels=True),
+        Variant("lookback", build_lookback, keeps_missing=True, category_codes=True, needs_many_levels=True),
     )
 }
 
@@ -169,6 +183,18 @@ def _onehot(n_rows: int) -> Any:
         max_categories=MAX_ONEHOT_LEVELS,
         sparse_output=False,
         dtype=np.float32,
+    )
+
+
+def _level_codes(n_rows: int) -> Any:
+    from sklearn.preprocessing import OrdinalEncoder
+
+    return OrdinalEncoder(
+        handle_unknown="use_encoded_value",
+        unknown_value=np.nan,
+        encoded_missing_value=np.nan,
+        min_frequency=_min_count(n_rows),
+        max_categories=MAX_NATIVE_LEVELS,
     )
 
 

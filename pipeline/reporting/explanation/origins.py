@@ -67,6 +67,8 @@ def _follow(step: Any, columns: list[str]) -> list[str]:
         return [column for column, width in zip(columns, widths, strict=True) for _ in range(width)]
     if hasattr(step, "encodings_"):  # one number a feature, or one a feature and class
         return [column for column in columns for _ in range(len(step.encodings_) // len(columns))]
+    if hasattr(step, "tables_"):  # the means of one feature and its count
+        return [column for column in columns for _ in range(step.n_means_ + 1)]
     if hasattr(step, "projection_"):  # the spelling of one feature
         return columns * step.components
     return columns

@@ -26,7 +26,7 @@ class LookBackEncoder(TransformerMixin, BaseEstimator):
     copies:   how often the rows are given while fitting, one time after another: a copy sees what its original sees,
               and teaches nothing
 
-    Rows are in time order. While fitting, a row sees the rows before it; later on, every row sees all of them. A missing
+    Rows are in time order. While fitting, a row sees the rows before it; later on, every row sees all. A missing
     cell is a level of its own, and a level never met is the mean of everything, seen 0 times.
 
     >>> towns = pd.DataFrame({"town": ["x", "x", "y", "x"]}, dtype="str")

@@ -1,0 +1,90 @@
+"""Engineered features are barred once they harm and let in once they help, by what the catalogue remembers."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from common.config import Config
+from common.database import Draft
+from common.metrics import get_metric
+from common.schema import Schema
+from common.state import open_state
+from common.task import Task
+from experiments.tables import feature_gains_table
+from pipeline.features import judge_features, load_measured
+from pipeline.training.contenders import Ground
+from pipeline.training.problem import Fold, SearchProblem
+from pipeline.training.rows import join_rows
+
+ROWS = 900
+SCHEMA = Schema(time="t", target="y", task=Task.REGRESSION, numeric=("worth",), dates=("t",))
+
+
+@pytest.fixture
+def state(tmp_path):
+    config = Config.model_validate({"schema": {"time": "t", "target": "y"}, "state_dir": tmp_path / "state"})
+    with open_state(config) as opened:
+        yield opened
+
+
+def make_ground(season):
+    generator = np.random.default_rng(2)
+    worth, ratio = generator.normal(size=ROWS), generator.normal(size=ROWS)
+    times = pd.Series(pd.date_range("2020-01-01", periods=ROWS, freq="h"))
+    features = pd.DataFrame({"worth": worth, "ratio": ratio, "t_hour": times.dt.hour.astype(float)})
+    target = worth + np.where(features["t_hour"] < 12, 3.0, 0.0) + generator.normal(0, 0.3, ROWS)
+    return Ground(join_rows([(5, features, target, times)], ROWS, {"t_hour": season}), Task.REGRESSION, (), 1, 1, "0D")
+
+
+def pose(ground, batch=5):
+    rows = ground.rows
+    folds = [Fold(rows.take(np.arange(end)), rows.take(np.arange(end, end + 200))) for end in (500, 700)]
+    return SearchProblem(folds, Task.REGRESSION, (), get_metric("rmse", Task.REGRESSION), batch, 7, 1)
+
+
+def remember(state, feature, gain, covered, batches=(2, 3, 4)):
+    draft = Draft()
+    draft.add(feature_gains_table, [
+        {"batch": batch, "feature": feature, "gain": gain, "lower": gain - 0.01, "upper": gain + 0.01, "rows": 90,
+         "covered": covered, "used": gain > 0} for batch in batches])  # fmt: skip
+    draft.commit(state.engine)
+
+
+def test_a_season_that_history_has_not_covered_enters_once_it_surely_helps(state):
+    ground = make_ground(season=365.0)
+    assert list(ground.rows.covered) == ["worth", "ratio"]
+    judged, rows = judge_features(state, SCHEMA, ground, pose(ground))
+    assert judged.rows.proven == {"t_hour"}
+    assert list(judged.rows.covered) == ["worth", "ratio", "t_hour"]
+    assert [(row["feature"], row["covered"]) for row in rows] == [("ratio", True), ("t_hour", False)]
+    assert {row["batch"] for row in rows} == {5}
+
+
+def test_what_harmed_again_and_again_is_barred(state):
+    remember(state, "ratio", -5.0, covered=True)
+    ground = make_ground(season=1.0)
+    judged, rows = judge_features(state, SCHEMA, ground, pose(ground))
+    assert judged.rows.barred == {"ratio"}
+    assert "ratio" not in judged.rows.covered
+    assert next(row for row in rows if row["feature"] == "ratio")["used"] is False
+
+
+def test_what_harmed_long_ago_comes_back(state):
+    remember(state, "ratio", -5.0, covered=True, batches=(1,))
+    remember(state, "ratio", 0.5, covered=True)
+    ground = make_ground(season=1.0)
+    judged, _ = judge_features(state, SCHEMA, ground, pose(ground))
+    assert judged.rows.barred == frozenset()
+
+
+def test_what_was_measured_is_stored_and_read_again(state):
+    ground = make_ground(season=1.0)
+    _, rows = judge_features(state, SCHEMA, ground, pose(ground))
+    draft = Draft()
+    draft.add(feature_gains_table, rows)
+    draft.commit(state.engine)
+    measured, last = load_measured(state)
+    assert last == {"ratio": 5, "t_hour": 5}
+    assert {name: of_feature[-1].gain for name, of_feature in measured.items()} == {
+        row["feature"]: row["gain"] for row in rows
+    }

@@ -4,7 +4,7 @@ python benchmarks/update_cost.py [--data ../shared/data] [--parts a b c d] [--se
                                  [--write docs/update_cost.md]
 
 a: the score that a naive search (the pipeline refitted in each fold of each trial, nothing pruned) reaches after 60
-   trials is reached in what share of its time; the same 60 trials with encodings and bins made once give the same losses
+   trials is reached in what share of its time; the same 60 trials, encoded once, give the same losses
    in what share of it.
 b: seconds and memory of a late update against an early one, on a stream of 400,000 rows (elec2, tiled) in batches of
    10,000.

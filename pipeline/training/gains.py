@@ -17,12 +17,14 @@ from pipeline.training.rows import TrainingRows
 
 MOST_FEATURES = 4
 """Features measured with one batch; others wait for the next."""
-REMEMBERED = 3
+REMEMBERED = 4
 """Measurements of a feature, the newest ones, that decide whether models learn it."""
+LEAST_MEASURED = 3
+"""Measurements before a verdict has consequences: one in twenty harms or helps by chance alone."""
 MOST_ROWS = 10_000
 """Newest rows that a measurement learns from."""
 SMALL = {"rounds": 60, "learning_rate": 0.1, "num_leaves": 15, "feature_fraction": 1.0, "bagging_fraction": 1.0}
-CONFIDENCE = 0.9
+CONFIDENCE = 0.95
 
 
 class Verdict(StrEnum):
@@ -61,13 +63,16 @@ def is_used(measured: Sequence[FeatureGain]) -> bool:
     one once it helps.
 
     >>> harms = FeatureGain("month", -0.2, -0.3, -0.1, 900, covered=True)
-    >>> is_used([harms]), is_used([replace(harms, gain=0.5, lower=0.4, upper=0.6), harms])
-    (False, True)
+    >>> is_used([harms]), is_used([harms] * 3)
+    (True, False)
     """
     newest = list(measured)[-REMEMBERED:]
+    covered = newest[-1].covered
+    if len(newest) < LEAST_MEASURED:
+        return covered
     centre = float(np.mean([one.gain for one in newest]))
     half = float(np.mean([(one.upper - one.lower) / 2 for one in newest]) / np.sqrt(len(newest)))
-    return centre + half >= 0 if newest[-1].covered else centre - half > 0
+    return centre + half >= 0 if covered else centre - half > 0
 
 
 def measure_gains(problem: SearchProblem, engineered: Sequence[str]) -> list[FeatureGain]:

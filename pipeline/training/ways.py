@@ -10,6 +10,8 @@ from registry.contender import Origin
 
 HALF_LIFE = 8.0
 """Batches after which a bout counts half: how a model is best kept up changes slowly."""
+LEAST_BOUTS = 3
+"""Bouts before a line changes its way: batches differ by more than their rows do."""
 TOLERANCE = 0.002
 """Share of its loss that a line gives up, at most, for a cheaper way to go on."""
 
@@ -65,18 +67,23 @@ def choose_way(bouts: Sequence[Bout], line: str, current: Origin, confidence: fl
 
 def _weigh(bouts: Sequence[Bout], challenger: Origin, current: Origin) -> tuple[float, float, float, bool] | None:
     """Return the challenger's loss less the current way's, its error, the loss it is part of, and whether it is
-    cheaper; None where they never met.
+    cheaper; None where they have met too seldom.
+
+    The error is the larger of what rows within batches and what differences between batches let expect.
     """
     met = [bout for bout in bouts if {bout.way, bout.served_way} == {challenger, current}]
-    if not met:
+    if len(met) < LEAST_BOUTS:
         return None
     signs = np.array([1.0 if bout.way is challenger else -1.0 for bout in met])
     weights = 0.5 ** ((met[-1].batch - np.array([bout.batch for bout in met])) / HALF_LIFE)
     weights = weights / weights.sum()
-    difference = float((weights * signs * [bout.difference for bout in met]).sum())
-    error = float(np.sqrt(np.square(weights * [bout.error for bout in met]).sum()))
-    gained = (weights * signs * [bout.served_seconds - bout.seconds for bout in met]).sum()
-    return difference, error, float((weights * [bout.loss for bout in met]).sum()), bool(gained > 0)
+    differences = signs * np.array([bout.difference for bout in met])
+    difference = float(weights @ differences)
+    within = float(np.sqrt(np.square(weights * [bout.error for bout in met]).sum()))
+    spread = float(weights @ np.square(differences - difference)) * len(met) / (len(met) - 1)
+    between = float(np.sqrt(spread * np.square(weights).sum()))
+    gained = weights @ (signs * np.array([bout.served_seconds - bout.seconds for bout in met]))
+    return difference, max(within, between), float(weights @ np.array([bout.loss for bout in met])), bool(gained > 0)
 
 
 def _learning_harms(kept: Sequence[Bout], confidence: float) -> bool:

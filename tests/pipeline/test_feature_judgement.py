@@ -51,6 +51,7 @@ def remember(state, feature, gain, covered, batches=(2, 3, 4)):
 
 
 def test_a_season_that_history_has_not_covered_enters_once_it_surely_helps(state):
+    remember(state, "t_hour", 0.5, covered=False, batches=(3, 4))
     ground = make_ground(season=365.0)
     assert list(ground.rows.covered) == ["worth", "ratio"]
     judged, rows = judge_features(state, SCHEMA, ground, pose(ground))

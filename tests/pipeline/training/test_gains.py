@@ -40,7 +40,8 @@ def test_a_season_that_is_not_covered_is_measured_as_if_it_were():
     (hour,) = measure_gains(make_problem(season=365.0), ["hour"])
     assert not hour.covered
     assert hour.verdict is Verdict.HELPS
-    assert is_used([hour])
+    assert not is_used([hour])
+    assert is_used([hour, hour, hour])
 
 
 def test_the_same_problem_gives_the_same_gains():
@@ -67,11 +68,13 @@ def gain_of(centre, covered=True, half=0.1):
     ("centres", "covered", "used"),
     [
         ([0.0], True, True),
-        ([-0.2], True, False),
+        ([-0.2], True, True),
+        ([-0.2, -0.2, -0.2], True, False),
         ([0.0], False, False),
-        ([0.2], False, True),
+        ([0.2], False, False),
+        ([0.2, 0.2, 0.2], False, True),
         ([-0.2, 0.3, 0.3], True, True),
-        ([0.3, -0.2, -0.2, -0.2], True, False),
+        ([0.3, -0.2, -0.2, -0.2, -0.2], True, False),
     ],
 )
 def test_the_newest_measurements_decide_together(centres, covered, used):

@@ -1,8 +1,10 @@
 """How a line goes on follows from its own bouts."""
 
+from dataclasses import replace
+
 import pytest
 
-from pipeline.training.ways import TOLERANCE, Bout, choose_way
+from pipeline.training.ways import LEAST_BOUTS, TOLERANCE, Bout, choose_way
 from registry.contender import Origin
 
 UPDATE, REFIT, KEPT, RECALL = Origin.UPDATE, Origin.REFIT, Origin.KEPT, Origin.RECALL
@@ -16,6 +18,10 @@ def choose(bouts, current=REFIT):
     return choose_way(bouts, "l", current, confidence=0.9)
 
 
+def thrice(bout):
+    return [replace(bout, batch=bout.batch + later) for later in range(LEAST_BOUTS)]
+
+
 @pytest.mark.parametrize("current", [UPDATE, REFIT])
 def test_a_line_goes_on_as_before_where_nothing_speaks_against_it(current):
     assert choose([], current) is current
@@ -23,29 +29,37 @@ def test_a_line_goes_on_as_before_where_nothing_speaks_against_it(current):
 
 
 def test_a_surely_better_way_is_taken_whichever_of_the_two_served():
-    assert choose([make_bout(1, UPDATE, REFIT, -0.01)], REFIT) is UPDATE
-    assert choose([make_bout(1, REFIT, UPDATE, 0.01)], REFIT) is UPDATE
-    assert choose([make_bout(1, REFIT, UPDATE, -0.01)], UPDATE) is REFIT
+    assert choose(thrice(make_bout(1, UPDATE, REFIT, -0.01)), REFIT) is UPDATE
+    assert choose(thrice(make_bout(1, REFIT, UPDATE, 0.01)), REFIT) is UPDATE
+    assert choose(thrice(make_bout(1, REFIT, UPDATE, -0.01)), UPDATE) is REFIT
+
+
+def test_few_bouts_or_bouts_that_disagree_change_nothing():
+    better = make_bout(1, UPDATE, REFIT, -0.01)
+    assert choose(thrice(better)[: LEAST_BOUTS - 1], REFIT) is REFIT
+    assert choose([*thrice(better), make_bout(5, UPDATE, REFIT, 0.03)], REFIT) is REFIT
 
 
 def test_a_cheaper_way_needs_to_be_no_worse_and_a_dearer_one_better():
     alike = 0.3 * TOLERANCE * 0.5
     cheap = make_bout(1, UPDATE, REFIT, alike, error=alike / 2, seconds=0.1, served_seconds=5.0)
-    assert choose([cheap], REFIT) is UPDATE
+    assert choose(thrice(cheap), REFIT) is UPDATE
     dear = make_bout(1, REFIT, UPDATE, alike, error=alike / 2, seconds=5.0, served_seconds=0.1)
-    assert choose([dear], UPDATE) is UPDATE
+    assert choose(thrice(dear), UPDATE) is UPDATE
     worse = make_bout(1, UPDATE, REFIT, 0.01, seconds=0.1, served_seconds=5.0)
-    assert choose([worse], REFIT) is REFIT
+    assert choose(thrice(worse), REFIT) is REFIT
 
 
 def test_newer_bouts_count_more():
-    old, new = make_bout(1, UPDATE, REFIT, -0.01), make_bout(60, UPDATE, REFIT, 0.01)
-    assert choose([old, new], REFIT) is REFIT
-    assert choose([make_bout(1, UPDATE, REFIT, 0.01), make_bout(60, UPDATE, REFIT, -0.01)], REFIT) is UPDATE
+    def change(first, then):
+        return [*thrice(make_bout(1, UPDATE, REFIT, first)), *thrice(make_bout(80, UPDATE, REFIT, then))]
+
+    assert choose(change(-0.01, 0.01), REFIT) is REFIT
+    assert choose(change(0.01, -0.01), REFIT) is UPDATE
 
 
 def test_other_lines_and_recalled_versions_say_nothing_about_a_line():
-    assert choose([make_bout(1, UPDATE, REFIT, -0.1, line="other")], REFIT) is REFIT
+    assert choose(thrice(make_bout(1, UPDATE, REFIT, -0.1, line="other")), REFIT) is REFIT
     assert choose([make_bout(1, RECALL, REFIT, -0.1), make_bout(2, RECALL, REFIT, -0.1)], REFIT) is REFIT
 
 

@@ -70,7 +70,7 @@ class CatBoost(Family):
     name = "catboost"
     library = "catboost"
     settings = CatBoostParams
-    variants = ("native", "target", "lookback")
+    variants = ("native", "target")
     handles_missing = True
 
     def draw(self, space: Space) -> Params:

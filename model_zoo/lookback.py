@@ -26,8 +26,8 @@ class LookBackEncoder(TransformerMixin, BaseEstimator):
     copies:   how often the rows are given while fitting, one time after another: a copy sees what its original sees,
               and teaches nothing
 
-    Rows are in time order. While fitting, a row sees the rows before it; later on, every row sees all. A missing
-    cell is a level of its own, and a level never met is the mean of everything, seen 0 times.
+    Rows are in time order. While fitting, a row sees the rows before it; later on, every row sees all of them. A
+    missing cell is a level of its own, and a level never met is the mean of everything, seen 0 times.
 
     >>> towns = pd.DataFrame({"town": ["x", "x", "y", "x"]}, dtype="str")
     >>> encoder = LookBackEncoder(by_class=True, smoothing=1.0)
@@ -51,7 +51,7 @@ class LookBackEncoder(TransformerMixin, BaseEstimator):
         """Learn from the rows and return each as encoded by those before it: (n_rows, n_encoded) float64."""
         n_rows = len(X) // self.copies
         told = _split_target(np.asarray(y[:n_rows], dtype=np.float64), self.by_class)
-        so_far = np.vstack([np.zeros_like(told[:1]), told.cumsum(axis=0)])  # the last line is what all rows say
+        so_far = np.vstack([np.zeros((1, told.shape[1])), told.cumsum(axis=0)])  # the last line is what all rows say
         squares = np.append(0.0, np.square(told[:, -1]).cumsum())
         self.n_means_ = told.shape[1] - 1
         self.levels_: list[str] = []

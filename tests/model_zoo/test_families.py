@@ -41,7 +41,7 @@ def test_unknown_families_are_refused_with_the_nearest_name() -> None:
 
 
 def test_every_family_states_what_it_is() -> None:
-    variants = {"native", "onehot", "target", "spelling"}
+    variants = {"native", "onehot", "target", "spelling", "lookback"}
     for name, family in FAMILIES.items():
         assert family.name == name
         assert set(family.variants) <= variants

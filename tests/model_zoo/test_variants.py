@@ -96,6 +96,21 @@ def test_spelling_spells_only_columns_of_many_levels():
     assert fit("spelling", few=few)[1].names == fit("onehot", few=few)[1].names
 
 
+def test_lookback_looks_back_only_in_columns_of_many_levels_and_leaves_the_rest_as_native_does():
+    few, many = texts(["a", "b", None, "a"] * 30), texts(f"town {number % 40}" for number in range(120))
+    worth = np.where(np.arange(120) % 7, np.arange(120.0), np.nan)
+    encoder, table = fit("lookback", worth=worth, few=few, many=many)
+    native = fit("native", worth=worth, few=few, many=many)[1]
+    assert table.names == ("worth", "few", "many: mean", "many: seen")
+    assert table.categorical == (1,)
+    assert np.array_equal(table.values[:, :2], native.values[:, :2], equal_nan=True)
+    assert np.exp(table.values[:, 3]) - 1 == pytest.approx(np.arange(120) // 40)
+    assert ask(encoder, worth=[1.0], few=texts([None]), many=texts(["town 7"]))[0][3] == pytest.approx(np.log(4))
+    bare, native = (fit(variant, worth=worth, few=few)[1] for variant in ("lookback", "native"))
+    assert (bare.names, bare.categorical) == (native.names, native.categorical) == (("worth", "few"), (1,))
+    assert np.array_equal(bare.values, native.values, equal_nan=True)
+
+
 class TestTargetMeans:
     def test_levels_are_ordered_by_their_targets_and_an_unseen_one_is_the_mean(self):
         make = texts(np.repeat(["low", "high"], ROWS // 2))

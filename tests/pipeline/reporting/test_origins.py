@@ -13,10 +13,10 @@ from pipeline.reporting.explanation.origins import find_origins, sum_by_origin
 
 
 @pytest.mark.parametrize("task", [Task.BINARY, Task.MULTICLASS, Task.REGRESSION])
-@pytest.mark.parametrize("variant", ["onehot", "target", "native", "spelling"])
+@pytest.mark.parametrize("variant", ["onehot", "target", "native", "spelling", "lookback"])
 def test_a_column_changes_only_with_its_origin(variant, task):
     """Damage one feature at a time: the columns that change are exactly those of that origin (or some of them)."""
-    family = "lightgbm" if variant == "native" else "linear"
+    family = "lightgbm" if variant in ("native", "lookback") else "linear"
     encoder = make_model(family, variant, task).encoder
     features, _ = make_rows(5)
     origins = np.array(find_origins(encoder))

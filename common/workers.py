@@ -87,11 +87,15 @@ def _work(packed: np.ndarray, digest: str, function: Callable[[Any, Any], Any], 
 
 
 def _run(function: Callable[[Any, Any], Any], shared: Any, task: Any) -> Any:
-    """Run a task on one thread of each numeric library: last digits, and who wins a tie, depend on their number."""
+    """Run a task on one thread of each numeric library: last digits, and who wins a tie, depend on their number.
+
+    What it runs in parallel itself, as scikit-learn does, stays in its process and does not go back to the cluster.
+    """
+    import joblib
     import sklearn  # noqa: F401 - only what is loaded already can be held to one thread
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1):
+    with threadpool_limits(1), joblib.parallel_config(backend="threading", n_jobs=1):
         return function(shared, task)
 
 

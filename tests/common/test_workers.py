@@ -36,6 +36,12 @@ def count_threads(*_):
     return {library["num_threads"] for library in threadpool_info()}
 
 
+def nest(*_):
+    import joblib
+
+    return joblib.Parallel()(joblib.delayed(os.getpid)() for _ in range(3)), os.getpid()
+
+
 def answer(_, task):
     return task
 
@@ -84,6 +90,12 @@ def test_the_next_crew_is_not_mistaken_for_the_last(everywhere):
 def test_a_task_runs_on_one_thread(everywhere):
     for workers in everywhere:
         assert workers.share(None).map(count_threads, [1, 2]) == [{1}, {1}]
+
+
+def test_what_a_task_runs_in_parallel_stays_in_its_process(everywhere):
+    for workers in everywhere:
+        for inner, own in workers.share(None).map(nest, range(4)):
+            assert inner == [own] * 3
 
 
 def test_an_error_of_a_task_reaches_the_caller(everywhere):

@@ -13,6 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from common.config import SearchConfig
 from common.seeding import derive_seed
 from common.workers import Crew, Workers
@@ -30,8 +32,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ROUND = 6
-"""Trials that are proposed before any of them is known."""
+ROUND = 10
+"""Trials that are proposed before any of them is known. Fewer leave workers idle: of a round on two of them, one trial
+of extra trees takes longer than all the others together."""
 LEAST_SEEN = 4
 """Trials at a step before it has a bar."""
 KEPT_SHARE = 0.5
@@ -68,8 +71,9 @@ def search(
             while proposed < trials and not progress.is_late(config.seconds):
                 asked = [study.ask() for _ in range(min(ROUND, trials - proposed))]
                 candidates = [suggest(one, space) for one in asked]
-                assignments = _assign(candidates, done, proposed)
-                done |= {trial.candidate.key: trial for trial in crew.map(evaluate, assignments)}
+                assignments = _put_long_first(_assign(candidates, done, proposed), [*known, *done.values()])
+                evaluated = sorted(crew.map(evaluate, assignments), key=lambda trial: trial.number)
+                done |= {trial.candidate.key: trial for trial in evaluated}
                 for one, candidate in zip(asked, candidates, strict=True):
                     _tell(study, one, done[candidate.key])
                 proposed += len(asked)
@@ -111,6 +115,18 @@ def _assign(candidates: Sequence[Candidate], done: Mapping[str, Trial], number: 
     new = {candidate.key: position for position, candidate in reversed(list(enumerate(candidates)))
            if candidate.key not in done}  # fmt: skip
     return [Assignment(number + position, candidates[position], bars) for position in sorted(new.values())]
+
+
+def _put_long_first(assignments: Sequence[Assignment], timed: Sequence[Trial]) -> list[Assignment]:
+    """Return assignments by how long trials of their family took, the longest first: no worker is left with one last.
+
+    A family that was never timed comes before all others.
+    """
+    seconds: dict[str, list[float]] = {}
+    for trial in timed:
+        seconds.setdefault(trial.candidate.family, []).append(trial.seconds)
+    means = {family: float(np.mean(known)) for family, known in seconds.items()}
+    return sorted(assignments, key=lambda one: -means.get(one.candidate.family, np.inf))
 
 
 def _tell(study: "optuna.Study", asked: "optuna.Trial", trial: Trial) -> None:

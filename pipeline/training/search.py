@@ -33,8 +33,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ROUND = 10
-"""Trials that are proposed before any of them is known. Fewer leave workers idle: of a round on two of them, one trial
-of extra trees takes longer than all the others together."""
+"""Trials, at most, that are proposed before any of them is known: a small budget is spent in two rounds, so that the
+first can teach the second. Fewer leave workers idle: of a round on two of them, one trial of extra trees takes longer
+than all the others together."""
+LEAST_ROUND = 4
 LEAST_SEEN = 4
 """Trials at a step before it has a bar."""
 KEPT_SHARE = 0.5
@@ -65,11 +67,11 @@ def search(
     seed = derive_seed(problem.seed, "search", problem.batch)
     study = _open_study(space, known, seed)
     done: dict[str, Trial] = {}
-    proposed = 0
+    proposed, size = 0, min(ROUND, max(LEAST_ROUND, -(-trials // 2)))
     with _share(problem, seed, workers or Workers()) as crew, _Progress(trials) as progress:
         try:
             while proposed < trials and not progress.is_late(config.seconds):
-                asked = [study.ask() for _ in range(min(ROUND, trials - proposed))]
+                asked = [study.ask() for _ in range(min(size, trials - proposed))]
                 candidates = [suggest(one, space) for one in asked]
                 assignments = _put_long_first(_assign(candidates, done, proposed), [*known, *done.values()])
                 evaluated = sorted(crew.map(evaluate, assignments), key=lambda trial: trial.number)

@@ -26,9 +26,9 @@ NEWTON_LIMIT = 600
 It is exact in some ten steps, but each solves a dense system, and the matrix of 600 takes 0.7 MB of a version.
 """
 
-HALF_LIFE = 5.0
-"""Updates after which an old row counts half. The newest 7.7 batches' worth of rows are then what a version rests on,
-close to the windows of five to ten batches at which drift and noise balance."""
+HALF_LIFE = 2.5
+"""Updates after which an old row counts half. A version then rests on the newest 4.1 batches' worth of rows, whose mean
+age is that of a window of some eight: with slow drift it lags no further behind than a refit on ten batches does."""
 
 FADE = 0.5 ** (1 / HALF_LIFE)
 

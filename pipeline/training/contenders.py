@@ -18,7 +18,7 @@ from pipeline.training.rows import TrainingRows
 from registry.contender import Contender, Origin
 from registry.versions import Version
 
-MAX_UPDATES = 4
+MAX_UPDATES = 3
 """After this many continuations a model is fitted from scratch again, so that old knowledge fades."""
 KEPT_PREPARED = 6
 """Encodings of rows that are kept for more candidates."""

@@ -49,7 +49,8 @@ def choose_way(bouts: Sequence[Bout], line: str, current: Origin, confidence: fl
     """Return how a line goes on: updated with the newest rows, refitted on its window, or kept as it is.
 
     All bouts between two ways make one difference of their losses, newer ones counting more. The cheaper way is taken
-    where it is surely no worse than TOLERANCE, the other where that is surely better; else a line goes on as before.
+    where it is surely no worse than TOLERANCE, the other where that is surely better; else a line goes on as before. ``bouts`` are those of
+    all lines, oldest first.
     """
     own = [bout for bout in bouts if bout.line == line and bout.way is not Origin.RECALL]
     challenger = Origin.REFIT if current is Origin.UPDATE else Origin.UPDATE
@@ -60,8 +61,9 @@ def choose_way(bouts: Sequence[Bout], line: str, current: Origin, confidence: fl
         if difference + float(norm.ppf(confidence)) * error < allowed:
             current = challenger
     kept = [bout for bout in own if bout.way is Origin.KEPT]
-    if kept and kept[-1].batch == max(bout.batch for bout in own) and _learning_harms(kept, confidence):
-        return Origin.KEPT
+    newest = max((bout.batch for bout in bouts), default=0)
+    if kept and kept[-1].batch == newest and _learning_harms(kept, confidence):
+        return Origin.KEPT  # for one update: a line that is kept has no older self to compete with
     return current
 
 

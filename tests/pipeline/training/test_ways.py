@@ -68,4 +68,5 @@ def test_a_line_is_kept_after_learning_did_harm_twice_in_a_row():
     assert choose(harmed[:1]) is REFIT
     assert choose(harmed) is KEPT
     assert choose([*harmed, make_bout(3, KEPT, REFIT, 0.05)]) is REFIT
+    assert choose([*harmed, make_bout(3, KEPT, REFIT, 0.0, line="other")]) is REFIT, "it is kept for one update"
     assert choose([harmed[0], make_bout(2, KEPT, REFIT, -0.0001)]) is REFIT

@@ -31,6 +31,7 @@ from meta.selector import Selector, fit_selector
 from meta.store import PLAN_LINE, grade_rows, load_grades, load_records, record_rows_row, save_selector
 from meta.tables import grades_table, record_rows_table, records_table, regrets_table
 from meta.trust import judge_grades
+from model_zoo.candidate import Candidate
 from model_zoo.reference import fit_input_reference
 from pipeline.analysis.drift import ColumnDrift, compute_drift
 from pipeline.analysis.judge import extend_classes, judge
@@ -181,7 +182,7 @@ def update_once(config: Config, state: State, reader: PartReader, file: Path | N
         finalists = choose_finalists(trials, config.search.finalists)
     with watch.stage("newcomers"):
         crew = workers.share(ground)
-        standing = standing_candidates(config.search.families, config.search.variants, schema.task)
+        standing = list_standing(config, ground)
         sheets = [*rebuild_sheets(config, state, schema, window), sheet]
         first_number = count_versions(state) + 1
         resting = load_resting(state, before)
@@ -358,6 +359,12 @@ def hire(config: Config, ground: Ground) -> Workers:
     """Return who searches and fits: by default every core, unless there are too few rows to be worth the start."""
     count = config.workers.count or (count_cores() if len(ground.rows) >= ROWS_TO_SHARE else 1)
     return Workers(count, config.workers.scheduler)
+
+
+def list_standing(config: Config, ground: Ground) -> list[Candidate]:
+    """Return the candidates that always stand, as far as the batches to learn from tell them apart."""
+    batches = len(np.unique(ground.rows.batches))
+    return standing_candidates(config.search.families, config.search.variants, ground.task, batches)
 
 
 def list_losses(before: Generation, records: Sequence[Record]) -> list[float]:

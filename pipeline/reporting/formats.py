@@ -121,13 +121,12 @@ def format_bytes(size: float | None) -> str:
 def format_params(params: Mapping[str, Any]) -> str:
     """Return settings in one line, in the order of their names.
 
-    >>> format_params({"rounds": 150, "learning_rate": 0.0437829, "balance": 0.5})
-    'balance 0.5, learning_rate 0.04378, rounds 150'
+    >>> format_params({"max_rows": 20000, "learning_rate": 0.0437829, "balance": 0.5})
+    'balance 0.5, learning_rate 0.04378, max_rows 20000'
     """
     shown = []
     for name, setting in sorted(params.items()):
-        is_number = isinstance(setting, int | float) and not isinstance(setting, bool)
-        shown.append(f"{name} {f'{setting:.4g}' if is_number else setting}")
+        shown.append(f"{name} {f'{setting:.4g}' if isinstance(setting, float) else setting}")
     return ", ".join(shown) or "none to set"
 
 

@@ -20,10 +20,11 @@ SLOW_TREES = {"rounds": 400, "learning_rate": 0.03, "feature_fraction": 0.5}
 """Four hundred small steps on half of the columns each: the best single line where knowledge keeps."""
 
 
-def standing_candidates(families: Sequence[str], variants: Sequence[str], task: Task) -> list[Candidate]:
+def standing_candidates(families: Sequence[str], variants: Sequence[str], task: Task, batches: int) -> list[Candidate]:
     """Return the candidates of the standing lines among the families and variants that are searched.
 
-    The prior is always there. A family whose own variants are not searched takes the first it can use.
+    The prior is always there. A family whose own variants are not searched takes the first it can use. A window enters
+    once there are more ``batches`` to learn from than it holds: before, it would be a line twice.
     """
     allowed = [*families, FALLBACK_FAMILY]
     roster: list[Candidate] = []
@@ -32,7 +33,7 @@ def standing_candidates(families: Sequence[str], variants: Sequence[str], task: 
         if task in known.tasks:
             variant = next((name for name in known.variants if name in variants), known.variants[0])
             roster += _vary(Candidate(family, variant, known.default_params(task)), task)
-    return roster
+    return [candidate for candidate in roster if candidate.window is None or candidate.window < batches]
 
 
 def _vary(plain: Candidate, task: Task) -> list[Candidate]:

@@ -49,8 +49,8 @@ def choose_way(bouts: Sequence[Bout], line: str, current: Origin, confidence: fl
     """Return how a line goes on: updated with the newest rows, refitted on its window, or kept as it is.
 
     All bouts between two ways make one difference of their losses, newer ones counting more. The cheaper way is taken
-    where it is surely no worse than TOLERANCE, the other where that is surely better; else a line goes on as before. ``bouts`` are those of
-    all lines, oldest first.
+    where it is surely no worse than TOLERANCE, the other where that is surely better; else a line goes on as before.
+    ``bouts`` are those of all lines, oldest first.
     """
     own = [bout for bout in bouts if bout.line == line and bout.way is not Origin.RECALL]
     challenger = Origin.REFIT if current is Origin.UPDATE else Origin.UPDATE

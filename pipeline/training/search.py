@@ -39,7 +39,7 @@ than all the others together."""
 LEAST_ROUND = 4
 LEAST_SEEN = 4
 """Trials at a step before it has a bar."""
-KEPT_SHARE = 0.5
+KEPT_SHARE = 0.33
 """Share of the trials at a step that go on to the next."""
 FIRST = 6
 """Candidates of earlier searches that are tried again before anything new."""

@@ -64,10 +64,11 @@ def hold_bouts(
 
 
 def _way(before: Generation, rival: Version) -> Origin:
-    """Return as what a rival competes: only what was made by the newest update has a way of its own."""
-    if all(version.line != rival.line for version in before.versions) or rival.generation < before.number - 1:
-        return Origin.RECALL
-    return Origin(rival.origin) if rival.generation == before.number else Origin.KEPT
+    """Return as what a rival competes: made by the newest update, its line as it was before it, or of long ago."""
+    if rival.generation == before.number:
+        return Origin(rival.origin)
+    parents = {version.parent for version in before.versions if version.line == rival.line}
+    return Origin.KEPT if rival.id in parents else Origin.RECALL
 
 
 def _compare(before: Generation, rival: Version, served: Version, record: Record, outputs: np.ndarray) -> Bout:

@@ -66,7 +66,7 @@ def compare_searches(stream: str, data: Path, rows: int, seed: int, trials: int)
 
     def timed(evaluator: Evaluator, assignment):
         trial = evaluate(evaluator, assignment)
-        if trial.loss is not None and assignment.number >= 0:
+        if trial.loss is not None and trial.number >= 0:
             ended.append((time.process_time() - started, trial.loss))
         return trial
 

@@ -1,4 +1,4 @@
-"""Evaluation of one candidate: a cheap rung first, then fold after fold, newest first, until it falls behind."""
+"""Evaluation of a candidate step by step: a cheap rung first, then fold after fold, newest first."""
 
 import time
 from collections.abc import Sequence
@@ -24,12 +24,11 @@ CHEAP_SHARE = 1 / 3
 
 @dataclass(frozen=True)
 class Evaluator:
-    """The folds as every trial of a search sees them. ``prior_loss`` is that of the prior, the mean over all folds."""
+    """The folds as every trial of a search sees them."""
 
     problem: SearchProblem
     encodings: Encodings
     seed: int
-    prior_loss: float = 1.0
 
     @property
     def has_cheap_rung(self) -> bool:
@@ -57,40 +56,44 @@ class Evaluator:
 
 @dataclass(frozen=True)
 class Assignment:
-    """A candidate to evaluate; at each step it must not be worse than the bar, where there is one."""
+    """A trial to take further, by at most ``most`` steps, as long as it does not fall behind the bars."""
 
-    number: int
-    candidate: Candidate
-    bars: tuple[float, ...]
+    trial: Trial
+    bars: tuple[float, ...] = ()
+    most: int | None = None
 
 
 def evaluate(evaluator: Evaluator, assignment: Assignment) -> Trial:
-    """Return the trial of a candidate; a failure in any library is recorded and never fatal."""
-    candidate, bars = assignment.candidate, assignment.bars
+    """Return the trial after the steps it was assigned; a failure in any library is recorded and never fatal.
+
+    One that has not seen every fold is pruned, unless it is taken further later on.
+    """
+    trial, bars = assignment.trial, assignment.bars
     started = time.perf_counter()
-    steps: list[float] = []
-    losses: list[float] = []
-    state, failure = TrialState.COMPLETE, ""
-
-    def falls_behind() -> bool:
-        step = len(steps) - 1
-        return step < len(bars) and steps[step] > bars[step]
-
+    n_folds = len(evaluator.problem.folds)
+    last = n_folds + evaluator.has_cheap_rung
+    end = last if assignment.most is None else min(last, len(trial.steps) + assignment.most)
+    failure = ""
     try:
-        newest = len(evaluator.problem.folds) - 1
-        if evaluator.has_cheap_rung:
-            steps.append(evaluator.measure(candidate, newest, cheap=True))
-        for fold in range(newest, -1, -1):
-            if steps and falls_behind():
-                state = TrialState.PRUNED
-                break
-            losses.append(evaluator.measure(candidate, fold))
-            steps.append(float(np.mean(losses)))
+        while len(trial.steps) < end and not falls_behind(trial, bars):
+            if evaluator.has_cheap_rung and not trial.steps:
+                trial = replace(trial, steps=(evaluator.measure(trial.candidate, n_folds - 1, cheap=True),))
+            else:
+                loss = evaluator.measure(trial.candidate, n_folds - 1 - len(trial.fold_losses))
+                losses = (*trial.fold_losses, loss)
+                trial = replace(trial, fold_losses=losses, steps=(*trial.steps, float(np.mean(losses))))
     except Exception as error:  # a candidate may fail in any library; the trial records why and the search goes on
-        state, failure = TrialState.FAILED, f"{type(error).__name__}: {error}"
-    loss = steps[-1] if state is TrialState.COMPLETE else None
-    return Trial(assignment.number, candidate, state, loss, evaluator.prior_loss, tuple(losses), tuple(steps), failure,
-                 time.perf_counter() - started)  # fmt: skip
+        failure = f"{type(error).__name__}: {error}"
+    seconds = trial.seconds + time.perf_counter() - started
+    complete = len(trial.steps) == last
+    state = TrialState.FAILED if failure else TrialState.COMPLETE if complete else TrialState.PRUNED
+    return replace(trial, state=state, loss=trial.steps[-1] if complete else None, failure=failure, seconds=seconds)
+
+
+def falls_behind(trial: Trial, bars: Sequence[float]) -> bool:
+    """Return whether a trial is worse than the bar at its newest step."""
+    step = len(trial.steps) - 1
+    return 0 <= step < len(bars) and trial.steps[step] > bars[step]
 
 
 def set_bars(trials: Sequence[Trial], least: int, share: float) -> tuple[float, ...]:

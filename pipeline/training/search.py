@@ -9,11 +9,8 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from common.config import SearchConfig
 from common.seeding import derive_seed
@@ -21,7 +18,7 @@ from common.workers import Crew, Workers
 from model_zoo import get_family
 from model_zoo.candidate import Candidate
 from pipeline.training.encodings import Encodings
-from pipeline.training.evaluation import Assignment, Evaluator, evaluate, set_bars
+from pipeline.training.evaluation import Assignment, Evaluator, evaluate, falls_behind, set_bars
 from pipeline.training.problem import SearchProblem, SearchSpace, default_candidates, describe_space
 from pipeline.training.proposal import describe, suggest, transfer
 from pipeline.training.trials import Trial, TrialState
@@ -34,8 +31,7 @@ log = logging.getLogger(__name__)
 
 ROUND = 10
 """Trials, at most, that are proposed before any of them is known: a small budget is spent in two rounds, so that the
-first can teach the second. Fewer leave workers idle: of a round on two of them, one trial of extra trees takes longer
-than all the others together."""
+first can teach the second. With fewer, workers often wait for one slow trial."""
 LEAST_ROUND = 4
 LEAST_SEEN = 4
 """Trials at a step before it has a bar."""
@@ -70,12 +66,12 @@ def search(
     proposed, size = 0, min(ROUND, max(LEAST_ROUND, -(-trials // 2)))
     with _share(problem, seed, workers or Workers()) as crew, _Progress(trials) as progress:
         try:
+            baseline = _judge_prior(crew.shared)
             while proposed < trials and not progress.is_late(config.seconds):
                 asked = [study.ask() for _ in range(min(size, trials - proposed))]
                 candidates = [suggest(one, space) for one in asked]
-                assignments = _put_long_first(_assign(candidates, done, proposed), [*known, *done.values()])
-                evaluated = sorted(crew.map(evaluate, assignments), key=lambda trial: trial.number)
-                done |= {trial.candidate.key: trial for trial in evaluated}
+                new = _list_new(candidates, done, proposed, baseline)
+                done |= _evaluate(crew, new, done)
                 for one, candidate in zip(asked, candidates, strict=True):
                     _tell(study, one, done[candidate.key])
                 proposed += len(asked)
@@ -111,24 +107,27 @@ def choose_first(known: Sequence[Trial], space: SearchSpace) -> list[Candidate]:
     return list(best.values())[:FIRST] or default_candidates(space)
 
 
-def _assign(candidates: Sequence[Candidate], done: Mapping[str, Trial], number: int) -> list[Assignment]:
-    """Return the candidates that were not evaluated before, with the bars that those before them have set."""
-    bars = set_bars(list(done.values()), LEAST_SEEN, KEPT_SHARE)
-    new = {candidate.key: position for position, candidate in reversed(list(enumerate(candidates)))
-           if candidate.key not in done}  # fmt: skip
-    return [Assignment(number + position, candidates[position], bars) for position in sorted(new.values())]
+def _list_new(candidates: Sequence[Candidate], done: Mapping[str, Trial], number: int, baseline: float) -> list[Trial]:
+    """Return a trial of each candidate that was not evaluated before, numbered from ``number`` on."""
+    new: dict[str, Trial] = {}
+    for position, candidate in enumerate(candidates):
+        if candidate.key not in done:
+            new.setdefault(candidate.key, Trial(number + position, candidate, baseline=baseline))
+    return list(new.values())
 
 
-def _put_long_first(assignments: Sequence[Assignment], timed: Sequence[Trial]) -> list[Assignment]:
-    """Return assignments by how long trials of their family took, the longest first: no worker is left with one last.
+def _evaluate(crew: Crew[Evaluator], new: Sequence[Trial], done: Mapping[str, Trial]) -> dict[str, Trial]:
+    """Return the trials of a round by their candidate's key.
 
-    A family that was never timed comes before all others.
+    Each takes the first step, so that they can be told apart before any of them gets expensive; who keeps up goes on.
+    The one whose first step took longest starts first, so that no worker is left alone with it at the end.
     """
-    seconds: dict[str, list[float]] = {}
-    for trial in timed:
-        seconds.setdefault(trial.candidate.family, []).append(trial.seconds)
-    means = {family: float(np.mean(known)) for family, known in seconds.items()}
-    return sorted(assignments, key=lambda one: -means.get(one.candidate.family, np.inf))
+    begun = {trial.number: trial for trial in crew.map(evaluate, [Assignment(trial, most=1) for trial in new])}
+    bars = set_bars([*done.values(), *begun.values()], LEAST_SEEN, KEPT_SHARE)
+    going = [one for one in begun.values() if one.state is TrialState.PRUNED and not falls_behind(one, bars)]
+    going.sort(key=lambda trial: -trial.seconds)
+    begun |= {trial.number: trial for trial in crew.map(evaluate, [Assignment(trial, bars) for trial in going])}
+    return {trial.candidate.key: trial for trial in begun.values()}
 
 
 def _tell(study: "optuna.Study", asked: "optuna.Trial", trial: Trial) -> None:
@@ -159,10 +158,14 @@ def _share(problem: SearchProblem, seed: int, workers: Workers) -> Iterator[Crew
     with tempfile.TemporaryDirectory(prefix="switchyard-search-") as folder:
         alone = workers.count == 1 and workers.scheduler is None
         encodings = Encodings(problem.folds, problem.task, seed, folder=None if alone else Path(folder))
-        evaluator = Evaluator(problem, encodings, seed)
-        prior = Candidate(FALLBACK_FAMILY, get_family(FALLBACK_FAMILY).variants[0])
-        of_prior = evaluate(evaluator, Assignment(-1, prior, ()))
-        yield workers.share(evaluator if of_prior.loss is None else replace(evaluator, prior_loss=of_prior.loss))
+        yield workers.share(Evaluator(problem, encodings, seed))
+
+
+def _judge_prior(evaluator: Evaluator) -> float:
+    """Return the prior's mean loss over all folds; 1 where the metric leaves it undefined."""
+    prior = Candidate(FALLBACK_FAMILY, get_family(FALLBACK_FAMILY).variants[0])
+    loss = evaluate(evaluator, Assignment(Trial(-1, prior))).loss
+    return 1.0 if loss is None else loss
 
 
 class _Progress:

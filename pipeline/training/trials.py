@@ -28,13 +28,13 @@ class Trial:
 
     number: int
     candidate: Candidate
-    state: TrialState
-    loss: float | None
-    baseline: float
-    fold_losses: tuple[float, ...]
-    steps: tuple[float, ...]
-    failure: str
-    seconds: float
+    state: TrialState = TrialState.PRUNED
+    loss: float | None = None
+    baseline: float = 1.0
+    fold_losses: tuple[float, ...] = ()
+    steps: tuple[float, ...] = ()
+    failure: str = ""
+    seconds: float = 0.0
 
     @property
     def relative(self) -> float | None:

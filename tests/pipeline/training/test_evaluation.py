@@ -22,11 +22,11 @@ FOREST = Candidate("extra_trees", "onehot", {"trees": 30, "max_depth": 6, "min_s
 
 def make_evaluator(problem=None, **options):
     problem = problem or make_problem(**options)
-    return Evaluator(problem, Encodings(problem.folds, problem.task, problem.seed), problem.seed, prior_loss=0.7)
+    return Evaluator(problem, Encodings(problem.folds, problem.task, problem.seed), problem.seed)
 
 
 def run(evaluator, candidate=LINEAR, bars=()):
-    return evaluate(evaluator, Assignment(5, candidate, bars))
+    return evaluate(evaluator, Assignment(Trial(5, candidate, baseline=0.7), bars))
 
 
 @pytest.mark.parametrize("task", list(Task))
@@ -69,6 +69,24 @@ def test_a_trial_ends_where_it_is_worse_than_the_bar(distance, state, folds):
 def test_the_last_fold_needs_no_bar():
     evaluator = make_evaluator()
     assert run(evaluator, bars=(1e9, -1e9)).state is TrialState.COMPLETE
+
+
+def test_a_trial_that_went_on_later_is_as_if_it_had_not_stopped(monkeypatch):
+    monkeypatch.setattr(module, "CHEAP_ROWS", 50)
+    evaluator = make_evaluator()
+    at_once, trial = run(evaluator), Trial(5, LINEAR, baseline=0.7)
+    for step in (1, 2, 3):
+        trial = evaluate(evaluator, Assignment(trial, most=1))
+        assert trial.steps == at_once.steps[:step]
+        assert (trial.state, trial.loss) == ((TrialState.COMPLETE, at_once.loss) if step == 3 else ("pruned", None))
+    assert replace(trial, seconds=0.0) == replace(at_once, seconds=0.0)
+    assert evaluate(evaluator, Assignment(trial, bars=(-1.0, -1.0, -1.0))).state is TrialState.COMPLETE
+
+
+def test_time_is_counted_over_all_steps():
+    evaluator = make_evaluator()
+    begun = evaluate(evaluator, Assignment(Trial(5, LINEAR, seconds=100.0), most=1))
+    assert 100.0 < begun.seconds < evaluate(evaluator, Assignment(begun)).seconds
 
 
 def test_the_cheap_rung_learns_few_rows_with_little_effort(monkeypatch):
@@ -163,7 +181,7 @@ def test_other_metrics_judge_every_row(metric):
 
 
 def make_seen(*steps):
-    return Trial(1, LINEAR, TrialState.PRUNED, None, 1.0, (), steps, "", 0.0)
+    return Trial(1, LINEAR, steps=steps)
 
 
 def test_bars_are_what_the_better_share_of_the_trials_reached():

@@ -88,9 +88,14 @@ def mix_outputs(outputs: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.einsum("rlo,rl->ro", outputs, weights)
 
 
+def keep_newest(records: Sequence[Record]) -> list[Record]:
+    """Return the records of the newest MAX_BATCHES batches, oldest first."""
+    return sorted(records, key=lambda record: record.rows.batch)[-MAX_BATCHES:]
+
+
 def stack_records(records: Sequence[Record], lines: Sequence[str]) -> Past:
     """Return the newest records as one past of ``lines``. There must be a record, and each must know a line."""
-    newest = sorted(records, key=lambda record: record.rows.batch)[-MAX_BATCHES:]
+    newest = keep_newest(records)
     rows = [record.rows for record in newest]
     target = np.concatenate([one.target for one in rows])
     clean = np.concatenate([one.clean for one in rows])

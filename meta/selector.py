@@ -21,7 +21,7 @@ from meta.flags import RowKind
 from meta.greedy import blend_by_kind, blend_greedily
 from meta.hard_choice import NEVER, HardChooser, Margins, fit_hard_chooser
 from meta.kind_forest import fit_kind_forest, weigh_arms
-from meta.past import Past, stack_records
+from meta.past import Past, keep_newest, stack_records
 from meta.plan import Plan, Weights, find_leading, name_kind
 from meta.profile import Profile
 from meta.records import Record
@@ -238,6 +238,7 @@ def fit_selector(
     blends:  by line of the registered blend, its weights (n_lines,)
     guarded: lines that take impossible cells as missing, or read no cells at all
     """
+    records = keep_newest(records)
     past = stack_records(records, [*lines, *blends])
     batch = int(past.batch.max())
     single = past.only(lines)

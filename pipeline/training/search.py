@@ -35,7 +35,7 @@ first can teach the second. With fewer, workers often wait for one slow trial.""
 LEAST_ROUND = 4
 LEAST_SEEN = 4
 """Trials at a step before it has a bar."""
-KEPT_SHARE = 0.33
+KEPT_SHARE = 0.5
 """Share of the trials at a step that go on to the next."""
 FIRST = 6
 """Candidates of earlier searches that are tried again before anything new."""

@@ -9,7 +9,7 @@ from common.config import SelectionConfig
 from common.task import Task
 from meta.grades import CLEAN_GROUP, DAMAGED_GROUP
 from meta.grading import answer_record, grade_selector
-from meta.past import stack_records
+from meta.past import MAX_BATCHES, stack_records
 from meta.selector import Selector, fit_blends, fit_selector
 from meta.trust import Trust, judge_grades
 from tests.meta.made_records import LINES, make_profile, make_record, make_records
@@ -100,6 +100,12 @@ def test_what_is_stored_plans_the_same(task):
 
 def test_the_same_records_give_the_same_selector():
     assert fit().dump() == fit().dump()
+
+
+def test_a_stream_longer_than_what_is_remembered_gives_the_selector_of_what_is():
+    long = [make_record(number) for number in range(1, MAX_BATCHES + 3)]
+    selectors = [fit_selector(records, LINES, {}, SelectionConfig(), 1) for records in (long, long[2:])]
+    assert selectors[0].dump() == selectors[1].dump()
 
 
 def test_later_records_do_not_reach_back():

@@ -4,12 +4,16 @@ import argparse
 import logging
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from common.errors import ConfigError, SwitchyardError
 
+if TYPE_CHECKING:
+    from common.config import Config
+
 MODES = ("update", "inference", "summary")
-COMMANDS = (*MODES, "explain")
 EXAMPLES = """examples:
   python run.py update                        the next batch of the source through every stage
   python run.py update --batches 5            the next five; 'all' takes every one there is
@@ -55,47 +59,69 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def read_command(parsed: argparse.Namespace) -> tuple[str, str, list[str]]:
-    """Return the command, what it is about ('' but for explain) and overrides; ConfigError for anything else."""
+def read_command(parsed: argparse.Namespace) -> tuple[str, list[str], list[str]]:
+    """Return the command, the words that say what it is about, and overrides; ConfigError for anything else."""
     words = list(parsed.words)
     command = parsed.mode or (words.pop(0) if words and "=" not in words[0] else "")
     if command not in COMMANDS:
         raise ConfigError(f"'{command}' is no command; use one of {', '.join(COMMANDS)} (python run.py --help).")
-    subject = words.pop(0) if command == "explain" and words and "=" not in words[0] else ""
-    if command == "explain" and not subject:
-        raise ConfigError("explain needs the id of a decision, which stands in the name of the answered file.")
-    for word in words:
-        if "=" not in word:
-            raise ConfigError(f"'{word}' is neither a command nor an override; write key=value.")
-    if command == "inference" and parsed.file is None:
-        raise ConfigError("inference needs the file to predict; add -file X.csv.")
-    return command, subject, words
+    subject = [word for word in words if "=" not in word]
+    if subject and command in MODES:
+        raise ConfigError(f"'{subject[0]}' is neither a command nor an override; write key=value.")
+    return command, subject, [word for word in words if "=" in word]
 
 
-def run(command: str, parsed: argparse.Namespace, subject: str, overrides: list[str]) -> object:
+def run(command: str, parsed: argparse.Namespace, subject: list[str], overrides: list[str]) -> object:
     """Call the flow of a command and return what it answers."""
     from common.config import load_config
 
     config = load_config(parsed.config, overrides)
     set_up_logging(config.state_dir)
-    if command == "update":
-        from model_zoo import get_family
-        from pipeline.update import update
+    return COMMANDS[command](config, parsed, subject)
 
-        for family in config.search.families:  # one that is unknown or not installed is refused before a batch is read
-            get_family(family)
-        return update(config, read_batches(parsed.batches, parsed.file), parsed.file)
-    if command == "inference":
-        from pipeline.inference import infer
 
-        return infer(config, parsed.file)
-    if command == "explain":
-        from pipeline.explain import explain
+def run_update(config: "Config", parsed: argparse.Namespace, _subject: list[str]) -> bool:
+    """Take the next batch, or several."""
+    from model_zoo import get_family
+    from pipeline.update import update
 
-        return explain(config, subject)
+    for family in config.search.families:  # one that is unknown or not installed is refused before a batch is read
+        get_family(family)
+    return update(config, read_batches(parsed.batches, parsed.file), parsed.file)
+
+
+def run_inference(config: "Config", parsed: argparse.Namespace, _subject: list[str]) -> Path:
+    """Answer a file."""
+    if parsed.file is None:
+        raise ConfigError("inference needs the file to predict; add -file X.csv.")
+    from pipeline.inference import infer
+
+    return infer(config, parsed.file)
+
+
+def run_summary(config: "Config", _parsed: argparse.Namespace, _subject: list[str]) -> Path:
+    """Write the report."""
     from pipeline.summary import summarise
 
     return summarise(config)
+
+
+def run_explain(config: "Config", _parsed: argparse.Namespace, subject: list[str]) -> str:
+    """Say what served a request, and why."""
+    if len(subject) != 1:
+        raise ConfigError("explain needs the id of a decision, which stands in the name of the answered file.")
+    from pipeline.explain import explain
+
+    return explain(config, subject[0])
+
+
+COMMANDS: dict[str, Callable[["Config", argparse.Namespace, list[str]], object]] = {
+    "update": run_update,
+    "inference": run_inference,
+    "summary": run_summary,
+    "explain": run_explain,
+}
+"""What each command calls: with the configuration, the options, and the words that say what it is about."""
 
 
 def read_batches(text: str, file: Path | None) -> int | None:

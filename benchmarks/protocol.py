@@ -14,7 +14,7 @@ from common.records import RawBatch
 from common.schema import Schema, encode_target, read_inputs, read_labels
 from common.tables import read_table
 from common.task import Task
-from pipeline.analysis.judge import extend_classes
+from pipeline.analysis.quality.judge import extend_classes
 from pipeline.collection.batching import take_batch
 from pipeline.collection.ordering import PartReader
 from pipeline.collection.roles import infer_schema

@@ -33,9 +33,9 @@ from meta.tables import grades_table, record_rows_table, records_table, regrets_
 from meta.trust import judge_grades
 from model_zoo.candidate import Candidate
 from model_zoo.reference import fit_input_reference
-from pipeline.analysis.drift import ColumnDrift, compute_drift
-from pipeline.analysis.judge import extend_classes, judge
-from pipeline.analysis.reference import Reference, fit_reference
+from pipeline.analysis.drift.distance import ColumnDrift, compute_drift
+from pipeline.analysis.drift.reference import Reference, fit_reference
+from pipeline.analysis.quality.judge import extend_classes, judge
 from pipeline.analysis.tables import (
     drift_rows,
     drift_table,

@@ -7,7 +7,7 @@ from common.config import Config
 from common.records import RawBatch
 from common.schema import Schema, read_dates, read_inputs
 from common.task import Task
-from pipeline.analysis.judge import judge
+from pipeline.analysis.quality.judge import judge
 from pipeline.preparation.cleaning import clean_inputs
 
 SCHEMA = Schema(

@@ -3,7 +3,7 @@
 import numpy as np
 
 from common.records import QuarantinedRow
-from pipeline.analysis.evidence import Evidence
+from pipeline.analysis.quality.evidence import Evidence
 
 TIME_UNREADABLE = "time unreadable"
 TARGET_MISSING = "target missing"

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from pipeline.analysis.check import Finding, measure_share, skip
-from pipeline.analysis.evidence import Evidence
+from pipeline.analysis.quality.check import Finding, measure_share, skip
+from pipeline.analysis.quality.evidence import Evidence
 
 
 def measure_completeness(evidence: Evidence) -> Iterator[Finding]:

@@ -1,14 +1,19 @@
 """The quality checks. A new one is a function from evidence to findings and a line here; codes are never used twice."""
 
 from common.records import CheckResult, Severity
-from pipeline.analysis.check import Check, Dimension
-from pipeline.analysis.completeness import find_absent_columns, measure_completeness, measure_labels
-from pipeline.analysis.consistency import measure_orders
-from pipeline.analysis.evidence import Evidence
-from pipeline.analysis.sufficiency import find_constant_columns, measure_classes, measure_kept_rows, measure_volume
-from pipeline.analysis.timeliness import measure_punctuality, measure_times
-from pipeline.analysis.uniqueness import measure_key_uniqueness, measure_row_uniqueness
-from pipeline.analysis.validity import (
+from pipeline.analysis.quality.check import Check, Dimension
+from pipeline.analysis.quality.completeness import find_absent_columns, measure_completeness, measure_labels
+from pipeline.analysis.quality.consistency import measure_orders
+from pipeline.analysis.quality.evidence import Evidence
+from pipeline.analysis.quality.sufficiency import (
+    find_constant_columns,
+    measure_classes,
+    measure_kept_rows,
+    measure_volume,
+)
+from pipeline.analysis.quality.timeliness import measure_punctuality, measure_times
+from pipeline.analysis.quality.uniqueness import measure_key_uniqueness, measure_row_uniqueness
+from pipeline.analysis.quality.validity import (
     measure_allowed,
     measure_dates,
     measure_kept_types,

@@ -6,8 +6,8 @@ import numpy as np
 
 from common.config import AllowedRule, RangeRule
 from common.rules import find_forbidden, find_outside
-from pipeline.analysis.check import Finding, find_example, measure_share, skip
-from pipeline.analysis.evidence import Evidence
+from pipeline.analysis.quality.check import Finding, find_example, measure_share, skip
+from pipeline.analysis.quality.evidence import Evidence
 
 NEARLY_EMPTY = 0.05
 """A column known in a smaller share of the rows cannot get its batch rejected, whatever its few cells hold."""

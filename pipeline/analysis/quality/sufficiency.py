@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pipeline.analysis.check import Finding, measure_share, skip
-from pipeline.analysis.evidence import Evidence
-from pipeline.analysis.quarantine import count_reasons, find_reasons
+from pipeline.analysis.quality.check import Finding, measure_share, skip
+from pipeline.analysis.quality.evidence import Evidence
+from pipeline.analysis.quality.quarantine import count_reasons, find_reasons
 
 
 def measure_kept_rows(evidence: Evidence) -> Iterator[Finding]:

@@ -10,8 +10,8 @@ from scipy.special import rel_entr
 
 from common.errors import DataError
 from common.records import ColumnDrift
-from pipeline.analysis.bins import LevelBins
-from pipeline.analysis.reference import ColumnReference, Reference, compute_mean, read_column
+from pipeline.analysis.drift.bins import LevelBins
+from pipeline.analysis.drift.reference import ColumnReference, Reference, compute_mean, read_column
 
 NEW_LEVELS = 5
 """Unseen levels that are listed by name."""

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from pipeline.analysis.check import Finding, find_example, measure_share, skip
-from pipeline.analysis.evidence import Evidence
+from pipeline.analysis.quality.check import Finding, find_example, measure_share, skip
+from pipeline.analysis.quality.evidence import Evidence
 
 
 def measure_row_uniqueness(evidence: Evidence) -> Iterator[Finding]:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from pipeline.analysis.check import Finding, find_example, measure_share
-from pipeline.analysis.evidence import Evidence
+from pipeline.analysis.quality.check import Finding, find_example, measure_share
+from pipeline.analysis.quality.evidence import Evidence
 
 
 def measure_times(evidence: Evidence) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from common.records import CheckResult, Severity
-from pipeline.analysis.evidence import Evidence
+from pipeline.analysis.quality.evidence import Evidence
 
 LONGEST_EXAMPLE = 60
 """Characters of a bad cell that a message shows."""

@@ -9,7 +9,7 @@ import pandas as pd
 
 from common.errors import DataError
 from common.schema import Schema
-from pipeline.analysis.bins import LevelBins, NumericBins, fit_level_bins, fit_numeric_bins
+from pipeline.analysis.drift.bins import LevelBins, NumericBins, fit_level_bins, fit_numeric_bins
 from pipeline.analysis.profile import compute_finite, sort_known
 
 PROTOCOL = 1

@@ -9,10 +9,10 @@ from common.config import Config
 from common.records import Judgement, LabelledBatch, RawBatch
 from common.schema import Schema, read_labels
 from common.task import Task
-from pipeline.analysis.checks import find_rejection, run_checks
-from pipeline.analysis.evidence import Evidence
 from pipeline.analysis.profile import compute_profile
-from pipeline.analysis.quarantine import find_reasons, list_quarantined
+from pipeline.analysis.quality.checks import find_rejection, run_checks
+from pipeline.analysis.quality.evidence import Evidence
+from pipeline.analysis.quality.quarantine import find_reasons, list_quarantined
 
 
 def judge(raw: RawBatch, inputs: pd.DataFrame, cleaned: pd.DataFrame, schema: Schema, config: Config) -> Judgement:

@@ -15,9 +15,9 @@ from scipy.spatial.distance import jensenshannon
 
 from common.errors import DataError
 from common.schema import read_inputs
-from pipeline.analysis.bins import fit_level_bins, fit_numeric_bins
-from pipeline.analysis.drift import compute_distance, compute_drift
-from pipeline.analysis.reference import PROTOCOL, Reference, fit_reference
+from pipeline.analysis.drift.bins import fit_level_bins, fit_numeric_bins
+from pipeline.analysis.drift.distance import compute_distance, compute_drift
+from pipeline.analysis.drift.reference import PROTOCOL, Reference, fit_reference
 
 
 def make_inputs(rows=2_000, seed=0):

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from common.config import OrderRule
-from pipeline.analysis.check import Finding, find_example, measure_share, skip
-from pipeline.analysis.evidence import Evidence
+from pipeline.analysis.quality.check import Finding, find_example, measure_share, skip
+from pipeline.analysis.quality.evidence import Evidence
 
 
 def measure_orders(evidence: Evidence) -> Iterator[Finding]:

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from common.records import RawBatch, Severity
 from common.schema import Schema, read_dates, read_inputs
 from common.task import Task
-from pipeline.analysis.checks import CHECKS
-from pipeline.analysis.judge import extend_classes, judge
-from pipeline.analysis.quarantine import REPEATED, TARGET_MISSING, TARGET_UNKNOWN, TIME_UNREADABLE
+from pipeline.analysis.quality.checks import CHECKS
+from pipeline.analysis.quality.judge import extend_classes, judge
+from pipeline.analysis.quality.quarantine import REPEATED, TARGET_MISSING, TARGET_UNKNOWN, TIME_UNREADABLE
 from pipeline.preparation.cleaning import clean_inputs
 
 END_AFTER_BEGIN = {"earlier": "begin", "later": "end"}

@@ -41,6 +41,13 @@ class NumericBins:
         """Positions of the bins in which the reference has no cell."""
         return (0, len(self.edges)) if self.edges else (0,)
 
+    @property
+    def order(self) -> np.ndarray:
+        """Positions of the bins of numbers from low to high; the missing cells are left out."""
+        middles = [-np.inf, *((low + high) / 2 for low, high in pairwise(self.edges)), np.inf][: len(self.labels) - 1]
+        places = np.array([*middles[: len(self.labels) - 1 - len(self.points)], *self.points])
+        return np.argsort(places, kind="stable")
+
     def count(self, cells: pd.Series) -> np.ndarray:
         """Return how many of the float64 cells (n_rows,) fall into each bin, shape (n_bins,)."""
         numbers = cells.to_numpy(dtype="float64")

@@ -1,7 +1,7 @@
 """The drift reference: how the rows that models were trained on are spread, against which later rows are held."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -66,15 +66,22 @@ def fit_reference(inputs: pd.DataFrame, schema: Schema) -> Reference:
     """
     if inputs.empty:
         raise DataError("A drift reference needs rows and columns and was given none; train on a batch first.")
-    columns: dict[str, ColumnReference] = {}
+    columns = {
+        name: _fit_levels(cells) if role == "categorical" else _fit_numbers(role, cells)
+        for name, role, cells in list_compared(inputs, schema)
+    }
+    return Reference(len(inputs), schema.time, columns)
+
+
+def list_compared(inputs: pd.DataFrame, schema: Schema) -> Iterator[tuple[str, str, pd.Series]]:
+    """Yield name, role and cells of every column that is compared."""
     for name in schema.numeric:
-        columns[name] = _fit_numbers("numeric", inputs[name])
+        yield name, "numeric", inputs[name]
     for name in schema.categorical:
-        columns[name] = _fit_levels(inputs[name])
+        yield name, "categorical", inputs[name]
     for name in schema.dates if schema.time in schema.dates else ():
         if name != schema.time:
-            columns[name] = _fit_numbers("date", compute_days_after(inputs, name, schema.time))
-    return Reference(len(inputs), schema.time, columns)
+            yield name, "date", compute_days_after(inputs, name, schema.time)
 
 
 def read_column(inputs: pd.DataFrame, name: str, reference: Reference) -> pd.Series:

@@ -48,19 +48,20 @@ class NumericBins:
         places = np.array([*middles[: len(self.labels) - 1 - len(self.points)], *self.points])
         return np.argsort(places, kind="stable")
 
+    def find(self, cells: pd.Series) -> np.ndarray:
+        """Return the position of the bin of each of the float64 cells (n_rows,)."""
+        numbers = cells.to_numpy(dtype="float64")
+        codes = np.searchsorted(self.edges, numbers, side="left")
+        codes[np.isin(numbers, self.edges[:1])] = 1
+        if self.points:
+            nearest = np.searchsorted(self.points, numbers, side="left").clip(max=len(self.points) - 1)
+            is_point = np.asarray(self.points)[nearest] == numbers
+            codes = np.where(is_point, len(self.edges) + 1 + nearest, codes)
+        return np.where(np.isnan(numbers), len(self.labels) - 1, codes)
+
     def count(self, cells: pd.Series) -> np.ndarray:
         """Return how many of the float64 cells (n_rows,) fall into each bin, shape (n_bins,)."""
-        numbers = cells.to_numpy(dtype="float64")
-        known = numbers[~np.isnan(numbers)]
-        codes = np.searchsorted(self.edges, known, side="left")
-        codes[np.isin(known, self.edges[:1])] = 1
-        if self.points:
-            nearest = np.searchsorted(self.points, known, side="left").clip(max=len(self.points) - 1)
-            is_point = np.asarray(self.points)[nearest] == known
-            codes = np.where(is_point, len(self.edges) + 1 + nearest, codes)
-        counts = np.bincount(codes, minlength=len(self.labels))
-        counts[-1] = len(numbers) - len(known)
-        return counts
+        return np.bincount(self.find(cells), minlength=len(self.labels))
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,12 @@ class LevelBins:
     def unseen(self) -> tuple[int, ...]:
         """Positions of the bins in which the reference has no cell."""
         return (len(self.frequent) + 1,)
+
+    def find(self, cells: pd.Series) -> np.ndarray:
+        """Return the position of the bin of each of the ``str`` cells (n_rows,)."""
+        places = dict.fromkeys(self.rare, len(self.frequent)) | {level: n for n, level in enumerate(self.frequent)}
+        codes = cells.map(places).fillna(len(self.frequent) + 1).to_numpy(dtype="int64")
+        return np.where(cells.isna().to_numpy(), len(self.labels) - 1, codes)
 
     def count(self, cells: pd.Series) -> np.ndarray:
         """Return how many of the ``str`` cells (n_rows,) fall into each bin, shape (n_bins,)."""

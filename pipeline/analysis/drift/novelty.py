@@ -38,11 +38,12 @@ EXPECTED = 1.0
 
 
 class Aspect(StrEnum):
-    """What of a column is new: anything about its spread, where its numbers lie, or how many levels are unseen."""
+    """What is new: anything about a column's spread, where its numbers lie, how many levels are unseen; or the rows."""
 
     SPREAD = "spread"
     LOCATION = "location"
     UNSEEN = "unseen levels"
+    JOINT = "all columns together"
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def compute_scores(reference: Reference, sketches: Sequence[Sketch]) -> dict[Tes
                 newest = np.sum(counts[-span:], axis=0)
                 for aspect, novelty in _compare(column, reference.rows, before, newest):
                     scores[Test(name, aspect, span)] = novelty
-                levels = [one.columns[name] for one in known if isinstance(one.columns[name], LevelSketch)]
+                levels = [cells for one in known if isinstance(cells := one.columns[name], LevelSketch)]
                 if levels:
                     scores[Test(name, Aspect.UNSEEN, span)] = _count_unseen(levels[:-span], levels[-span:])
     return scores

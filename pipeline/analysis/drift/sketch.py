@@ -1,6 +1,7 @@
 """Sketches: how the inputs of one batch are spread, small enough to be kept for good and counted in any bins later."""
 
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -43,18 +44,19 @@ class Sketch:
     rows: int
     columns: Mapping[str, NumberSketch | LevelSketch]
 
-    def to_json(self) -> bytes:
-        """Return the sketch as canonical JSON."""
+    def to_bytes(self) -> bytes:
+        """Return the sketch as canonical JSON, compressed."""
         columns = {
             name: [one.known, list(one.numbers)] if isinstance(one, NumberSketch) else [one.others, dict(one.levels)]
             for name, one in self.columns.items()
         }
-        return json.dumps({"protocol": PROTOCOL, "rows": self.rows, "columns": columns}, allow_nan=False).encode()
+        described = {"protocol": PROTOCOL, "rows": self.rows, "columns": columns}
+        return zlib.compress(json.dumps(described, allow_nan=False).encode())
 
     @classmethod
-    def from_json(cls, content: bytes) -> "Sketch":
-        """Return the sketch that ``to_json`` described; DataError for a protocol that is not known."""
-        stored = json.loads(content)
+    def from_bytes(cls, content: bytes) -> "Sketch":
+        """Return the sketch that ``to_bytes`` described; DataError for a protocol that is not known."""
+        stored = json.loads(zlib.decompress(content))
         if stored["protocol"] != PROTOCOL:
             raise DataError(
                 f"The sketch of a batch has protocol {stored['protocol']} and this release reads {PROTOCOL}; open the "

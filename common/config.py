@@ -135,6 +135,22 @@ class QualityConfig(Section):
     orders: tuple[OrderRule, ...] = ()
 
 
+class DriftConfig(Section):
+    """When a batch counts as drifted."""
+
+    false_alarms: float = Field(0.01, gt=0, lt=0.5)
+
+
+Action = Literal["warn", "search", "shorten", "retire", "revive"]
+
+
+class ResponseConfig(Section):
+    """What an alarm sets off."""
+
+    data: tuple[Action, ...] = ("warn", "search")
+    concept: tuple[Action, ...] = ("warn", "search", "shorten", "revive")
+
+
 class Ratio(Section):
     """``numerator`` divided by ``denominator``; missing where the denominator is 0 or the quotient no finite number."""
 
@@ -264,6 +280,8 @@ class Config(Section):
     schema_: SchemaConfig = Field(alias="schema")
     batch: BatchConfig = BatchConfig(rows=5_000)
     quality: QualityConfig = QualityConfig()
+    drift: DriftConfig = DriftConfig()
+    response: ResponseConfig = ResponseConfig()
     features: FeaturesConfig = FeaturesConfig()
     training: TrainingConfig = TrainingConfig()
     search: SearchConfig = SearchConfig()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from common.sampling import spread_rows
 from common.seeding import random_generator
 from common.task import Task
 from meta.corruption import CORRUPTIONS
@@ -83,11 +84,11 @@ def make_rows(
     ``reference`` is what was normal before the batch, since that is what a request is compared with.
     """
     tables, targets, names = [], [], []
-    sample = _spread(len(target), CLEAN_ROWS)
+    sample = spread_rows(len(target), CLEAN_ROWS)
     tables.append(features.iloc[sample])
     targets.append(target[sample])
     names.append(CLEAN)
-    few = _spread(len(target), DAMAGED_ROWS)
+    few = spread_rows(len(target), DAMAGED_ROWS)
     for corruption in CORRUPTIONS:
         if corruption.applies_to(features):
             generator = random_generator(seed, "corruption", corruption.name, batch)
@@ -122,7 +123,3 @@ def predict_outputs(model: Model, rows: pd.DataFrame | EncodedTable, classes: Se
     if not np.isfinite(predicted).all():
         raise FloatingPointError("it predicted a number that is not finite")
     return predicted.reshape(len(rows), -1)
-
-
-def _spread(available: int, wanted: int) -> np.ndarray:
-    return np.linspace(0, available - 1, min(wanted, available)).astype(int)

@@ -16,6 +16,7 @@ from common.config import Config
 from common.database import read_rows
 from common.metrics import compute_row_losses
 from common.records import LabelledBatch
+from common.sampling import spread_rows
 from common.schema import Schema
 from common.state import State
 from common.task import Task
@@ -49,7 +50,7 @@ def save_answered_rows(
     """Store digests and answers of at most ``most`` rows, evenly spread, and return the file's name."""
     if not most or not columns:
         return None
-    rows = np.linspace(0, len(inputs) - 1, min(most, len(inputs))).astype(int)
+    rows = spread_rows(len(inputs), most)
     arrays = {"keys": compute_keys(inputs.iloc[rows], columns), "outputs": outputs[rows].astype(np.float32)}
     return state.files.save(dump_arrays(**arrays), ".npz")
 

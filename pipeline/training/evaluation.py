@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from common.metrics import Metric
+from common.sampling import spread_rows
 from model_zoo import get_family
 from model_zoo.candidate import Candidate
 from model_zoo.encoded import EncodedTable
@@ -126,5 +127,5 @@ def compute_fold_loss(metric: Metric, target: np.ndarray, predicted: np.ndarray)
 def _thin(table: EncodedTable, target: np.ndarray) -> tuple[EncodedTable, np.ndarray]:
     if len(table) <= CHEAP_ROWS:
         return table, target
-    kept = np.linspace(0, len(table) - 1, CHEAP_ROWS).astype(int)
+    kept = spread_rows(len(table), CHEAP_ROWS)
     return table.take(kept), target[kept]

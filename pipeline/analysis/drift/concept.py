@@ -1,10 +1,10 @@
 """Concept drift: whether outcomes still follow a model's predictions as they did before, whatever the inputs are like.
 
-A loss rises when rows become harder to tell apart, too; that is data drift. So what is tested is calibration, which does
-not depend on how rows are spread: the level and the slope at which outcomes follow what was predicted (Cox 1958), by
-one Newton step from perfect calibration, and for numbers the size of the error, too. A deviation is held against those
-of the stream's earlier batches by a random-effects interval (DerSimonian & Laird 1986): what differs a little between
-any two batches, or with the season, raises no alarm.
+A loss rises when rows become harder to tell apart, too; that is data drift. So what is tested is calibration, which
+does not depend on how rows are spread: the level and the slope at which outcomes follow what was predicted (Cox 1958),
+by one Newton step from perfect calibration, and for numbers the size of the error, too. A deviation is held against
+those of the stream's earlier batches by a random-effects interval (DerSimonian & Laird 1986): what differs a little
+between any two batches, or with the season, raises no alarm.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

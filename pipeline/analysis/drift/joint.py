@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from common.sampling import spread_rows
 from common.seeding import random_generator
 from common.task import Task
 from model_zoo import get_family
@@ -26,7 +27,7 @@ def measure_joint_drift(learned: pd.DataFrame, newest: pd.DataFrame, seed: int) 
     """Return how well (n_rows, n_features) rows of two tables are told apart; None where either has too few."""
     from sklearn.metrics import roc_auc_score
 
-    before, after = _spread(learned), _spread(newest)
+    before, after = (table.iloc[spread_rows(len(table), MOST_ROWS)] for table in (learned, newest))
     if min(len(before), len(after)) < LEAST_ROWS:
         return None
     rows = pd.concat([before, after], ignore_index=True)
@@ -45,9 +46,3 @@ def measure_joint_drift(learned: pd.DataFrame, newest: pd.DataFrame, seed: int) 
     standard_error = np.sqrt((len(rows) + 1) / (12 * len(before) * len(after)))
     score = max(0.0, float((roc_auc_score(is_new, chances) - 0.5) / standard_error))
     return Novelty(score, float(stats.norm.sf(score)))
-
-
-def _spread(table: pd.DataFrame) -> pd.DataFrame:
-    if len(table) <= MOST_ROWS:
-        return table
-    return table.iloc[np.linspace(0, len(table) - 1, MOST_ROWS).astype(int)]

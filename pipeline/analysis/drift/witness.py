@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from common.sampling import spread_rows
 from common.task import Task
 from model_zoo import get_family
 from model_zoo.candidate import Candidate
@@ -42,13 +43,13 @@ def compare_relations(
     numbers = np.unique(batches)
     found = []
     for witness, learned in enumerate(split_history(numbers)):
-        rows = _spread(np.flatnonzero(np.isin(batches, learned)), MOST_LEARNED)
+        rows = _take(np.isin(batches, learned), MOST_LEARNED)
         if task.is_classification and len(np.unique(target[rows])) < 2:
             continue
         model = fit_model(_describe_witness(task), features.iloc[rows], target[rows], task, classes, seed)
         judged = []
         for number in numbers[-RECENT - 1 :]:
-            rows = _spread(np.flatnonzero(batches == number), MOST_JUDGED)
+            rows = _take(batches == number, MOST_JUDGED)
             outputs = model.predict(features.iloc[rows])
             known = align_classes(outputs, model.classes, classes) if task.is_classification else outputs[:, None]
             judged.append(compute_deviations(task, classes, target[rows], known))
@@ -86,5 +87,6 @@ def _describe_witness(task: Task) -> Candidate:
     return Candidate("lightgbm", "native", {**get_family("lightgbm").default_params(task), **SMALL})
 
 
-def _spread(rows: np.ndarray, most: int) -> np.ndarray:
-    return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(int)]
+def _take(mask: np.ndarray, most: int) -> np.ndarray:
+    rows = np.flatnonzero(mask)
+    return rows[spread_rows(len(rows), most)]

@@ -1,0 +1,196 @@
+"""Drift of the newest batch: what has changed since models learned, whether that is unusual, and what it costs."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+
+from common.config import Config
+from common.database import Draft, read_rows
+from common.metrics import compute_row_losses
+from common.records import ColumnDrift, LabelledBatch
+from common.sampling import spread_rows
+from common.schema import Schema
+from common.state import State
+from meta.records import Record
+from pipeline.analysis.drift.concept import find_changes
+from pipeline.analysis.drift.damage import explain_loss
+from pipeline.analysis.drift.distance import compute_drift
+from pipeline.analysis.drift.joint import measure_joint_drift
+from pipeline.analysis.drift.novelty import Aspect, Test, compute_scores
+from pipeline.analysis.drift.reference import Reference
+from pipeline.analysis.drift.sketch import Sketch, sketch_inputs
+from pipeline.analysis.drift.tables import (
+    DriftAlarm,
+    alarm_rows,
+    alarms_table,
+    drift_test_rows,
+    drift_tests_table,
+    sketches_table,
+)
+from pipeline.analysis.drift.verdict import Drift, DriftTest, judge_novelty, judge_relation
+from pipeline.analysis.drift.witness import RECENT, compare_relations
+from pipeline.analysis.tables import drift_rows, drift_table
+from pipeline.training.contenders import Ground, RecordSheet
+from registry.generations import Generation
+
+log = logging.getLogger(__name__)
+
+MOST_PAST = 60
+"""Earlier batches that a newest one is held against at most."""
+
+
+PastTest = tuple[int, DriftTest]
+"""A test and the number of its batch."""
+
+
+@dataclass(frozen=True)
+class DriftFound:
+    """What was looked at in a batch and what it means; ``alarms`` come in order of damage."""
+
+    batch: int
+    sketch: Sketch
+    columns: tuple[ColumnDrift, ...]
+    tests: tuple[DriftTest, ...]
+    alarms: tuple[DriftAlarm, ...]
+
+    def has(self, drift: Drift) -> bool:
+        """Return whether there is an alarm of that kind."""
+        return any(alarm.drift is drift for alarm in self.alarms)
+
+
+def look_for_drift(
+    config: Config, state: State, before: Generation, schema: Schema, newest: LabelledBatch, ground: Ground,
+    sheet: RecordSheet, record: Record, stored: Sequence[Record],
+) -> DriftFound:  # fmt: skip
+    """Judge the newest batch: data drift of its columns and rows, concept drift, and what either costs."""
+    sketch = sketch_inputs(newest.inputs, schema)
+    if before.reference is None:
+        return DriftFound(newest.number, sketch, (), (), ())
+    reference = Reference.from_json(state.files.load(before.reference))
+    past = load_tests(state)
+    tests = judge_data(config, state, ground, schema, reference, sketch, past)
+    tests += judge_concept(config, ground, schema, past, tests)
+    losses, earlier = compute_serving_losses(before, record, stored)
+    judged = sheet.first_row + spread_rows(sheet.covered, len(losses))
+    alarms = rank_alarms(tests, reference, newest.inputs.iloc[judged], losses, earlier)
+    if any(alarm.drift is Drift.CONCEPT for alarm in alarms):
+        changes = find_changes(np.concatenate([earlier, losses]), len(losses))
+        since = {name: str(newest.times.iloc[judged[row]]) for name, row in changes.items()}
+        alarms = [replace(alarm, since=since) if alarm.drift is Drift.CONCEPT else alarm for alarm in alarms]
+    columns = compute_drift(reference, newest.inputs)
+    return DriftFound(newest.number, sketch, columns, tuple(tests), tuple(alarms))
+
+
+def judge_data(
+    config: Config, state: State, ground: Ground, schema: Schema, reference: Reference, sketch: Sketch,
+    past: Sequence[PastTest],
+) -> list[DriftTest]:  # fmt: skip
+    """Return the tests of data drift of the newest batch."""
+    scores = compute_scores(reference, [*load_sketches(state, config.training.window_batches), sketch])
+    joint = measure_joint_drift(*_split_newest(ground, schema), ground.seed)
+    if joint:
+        scores[Test("", Aspect.JOINT)] = joint
+    kept: dict[Test, list[float]] = {}
+    for _, test in past:
+        if test.drift is Drift.DATA and test.kept is not None:
+            kept.setdefault(Test(test.column, Aspect(test.aspect), test.part), []).append(test.kept)
+    return judge_novelty(scores, kept, config.drift.false_alarms)
+
+
+def judge_concept(
+    config: Config, ground: Ground, schema: Schema, past: Sequence[PastTest], tests: Sequence[DriftTest]
+) -> list[DriftTest]:
+    """Return the tests of concept drift of the newest batch, by witnesses that read no column that drifted of late."""
+    rows = ground.rows
+    of_late = [test for batch, test in past if batch >= rows.first_batch]
+    moved = {test.column for test in [*of_late, *tests] if test.alarm and test.drift is Drift.DATA}
+    read = [name for name in (*schema.numeric, *schema.categorical) if name not in moved]
+    if not read:
+        return []
+    deviations = compare_relations(
+        rows.features[read], rows.target, rows.batches, ground.task, ground.classes, ground.seed
+    )
+    own = [(batch, test) for batch, test in past if test.drift is Drift.CONCEPT]
+    compared_with = np.unique(rows.batches)[-RECENT - 1 : -1]
+    settled = not any(test.alarm and batch in compared_with for batch, test in own)
+    kept: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for _, test in own:
+        if test.kept is not None:
+            kept.setdefault((test.aspect, test.column), []).append((test.kept, test.error))
+    return judge_relation(deviations, kept, config.drift.false_alarms, settled)
+
+
+def compute_serving_losses(
+    before: Generation, record: Record, stored: Sequence[Record]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the champion's row losses on the newest batch and those on earlier ones; none where it has no record."""
+    if before.champion is None or before.champion.line not in record.predicted:
+        return np.empty(0), np.empty(0)
+    line = before.champion.line
+    earlier = [_compute_row_losses(one, line) for one in stored if line in one.predicted]
+    return _compute_row_losses(record, line), np.concatenate([np.empty(0), *earlier])
+
+
+def rank_alarms(
+    tests: Sequence[DriftTest], reference: Reference, inputs: pd.DataFrame, losses: np.ndarray, earlier: np.ndarray
+) -> list[DriftAlarm]:
+    """Return an alarm for each column, and each class for concept drift, the most damaging first.
+
+    ``losses`` (n_rows,) are those of the serving model on the rows of ``inputs``, ``earlier`` those on earlier batches.
+    """
+    raised: dict[tuple[Drift, str], list[DriftTest]] = {}
+    for test in sorted(tests, key=_chance):
+        if test.alarm:
+            raised.setdefault((test.drift, test.column), []).append(test)
+    alarms = []
+    for (drift, column), own in raised.items():
+        damage = None
+        if len(losses) and len(earlier):
+            usual = float(earlier.mean())
+            rise = float(losses.mean()) - usual
+            damage = explain_loss(reference, inputs, losses, column, usual) if column in reference.columns else rise
+        aspects = tuple(dict.fromkeys(test.aspect for test in own))
+        alarms.append(DriftAlarm(drift, column, aspects, _chance(own[0]), damage, {}))
+    return sorted(alarms, key=lambda one: (-(one.damage or 0.0), one.p_value, one.column))
+
+
+def load_sketches(state: State, most: int) -> list[Sketch]:
+    """Return the sketches of the newest stored batches, oldest first."""
+    query = sa.select(sketches_table).order_by(sketches_table.c.batch.desc()).limit(most)
+    return [Sketch.from_bytes(state.files.load(row["file"])) for row in read_rows(state.engine, query)][::-1]
+
+
+def load_tests(state: State) -> list[PastTest]:
+    """Return the tests of the newest batches, oldest batch first."""
+    newest = read_rows(state.engine, sa.select(sa.func.max(drift_tests_table.c.batch).label("batch")))[0]["batch"]
+    query = sa.select(drift_tests_table).where(drift_tests_table.c.batch > (newest or 0) - MOST_PAST)
+    rows = read_rows(state.engine, query.order_by(*drift_tests_table.primary_key.columns))
+    return [(row.pop("batch"), DriftTest(**{**row, "drift": Drift(row["drift"])})) for row in map(dict, rows)]
+
+
+def draft_drift(draft: Draft, state: State, found: DriftFound) -> None:
+    """Lay what was found into the draft of the update."""
+    draft.add(sketches_table, [{"batch": found.batch, "file": state.files.save(found.sketch.to_bytes(), ".sketch")}])
+    draft.add(drift_table, drift_rows(found.batch, found.columns))
+    draft.add(drift_tests_table, drift_test_rows(found.batch, found.tests))
+    draft.add(alarms_table, alarm_rows(found.batch, found.alarms))
+
+
+def _compute_row_losses(record: Record, line: str) -> np.ndarray:
+    rows, clean = record.rows, record.rows.clean
+    outputs = record.predicted[line][clean]
+    return compute_row_losses(rows.task, rows.target[clean], outputs if rows.task.is_classification else outputs[:, 0])
+
+
+def _split_newest(ground: Ground, schema: Schema) -> tuple[pd.DataFrame, pd.DataFrame]:
+    features = ground.rows.features[[*schema.numeric, *schema.categorical]]
+    is_new = ground.rows.batches == ground.rows.last_batch
+    return features[~is_new], features[is_new]
+
+
+def _chance(test: DriftTest) -> float:
+    return 1.0 if test.p_value is None else test.p_value

@@ -1,0 +1,127 @@
+"""What is done about drift: alarms set off the actions that the configuration names for them, and all are recorded."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from common.config import Action, ResponseConfig
+from common.database import read_rows
+from common.sampling import spread_rows
+from common.state import State
+from model_zoo.candidate import Candidate
+from pipeline.analysis.drift.tables import DriftAlarm, alarms_table
+from pipeline.analysis.drift.verdict import Drift
+from pipeline.analysis.drift.witness import RECENT
+from pipeline.drift import DriftFound
+from registry.contender import Contender, Origin
+from registry.generations import Generation, Role
+from registry.tables import generations_table, members_table, versions_table
+from registry.versions import Version
+
+log = logging.getLogger(__name__)
+
+MOST_REVIVED = 5
+"""Champions of earlier regimes that are tried, evenly spread over what lies behind."""
+MOST_NAMED = 3
+"""Columns that a sentence names."""
+
+
+@dataclass(frozen=True)
+class Response:
+    """An action, the kind of drift and the alarm in words that caused it, and what came of it."""
+
+    drift: Drift
+    action: Action
+    cause: str
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The actions that the alarms of a batch call for, by action with the drift that did."""
+
+    batch: int
+    causes: Mapping[Action, tuple[Drift, str]]
+
+    def calls_for(self, action: Action) -> bool:
+        """Return whether an alarm set off that action."""
+        return action in self.causes
+
+    def record(self, outcomes: Mapping[Action, str]) -> list[Response]:
+        """Return what was done, with its cause; an action without an outcome was not needed."""
+        return [Response(*self.causes[action][:1], action, self.causes[action][1], outcomes[action])
+                for action in self.causes if action in outcomes]  # fmt: skip
+
+
+def answer_alarms(config: ResponseConfig, found: DriftFound) -> Answers:
+    """Return what the alarms of a batch call for, and warn of them where that is asked for."""
+    causes: dict[Action, tuple[Drift, str]] = {}
+    for drift, actions in ((Drift.CONCEPT, config.concept), (Drift.DATA, config.data)):
+        alarms = [alarm for alarm in found.alarms if alarm.drift is drift]
+        if alarms:
+            sentence = describe_alarms(found.batch, alarms)
+            for action in actions:
+                causes.setdefault(action, (drift, sentence))
+            if "warn" in actions:
+                log.warning("%s", sentence)
+    return Answers(found.batch, causes)
+
+
+def describe_alarms(batch: int, alarms: Sequence[DriftAlarm]) -> str:
+    """Return one sentence on alarms of one kind, the most damaging first."""
+    if alarms[0].drift is Drift.CONCEPT:
+        classes = [f"'{alarm.column}'" for alarm in alarms if alarm.column]
+        of = f" of {', '.join(classes[:MOST_NAMED])}" if classes else ""
+        since = sorted(alarms[0].since.values())
+        when = f"; the champion's losses changed from {since[0]} on" if since else ""
+        aspects = " and ".join(dict.fromkeys(aspect for alarm in alarms for aspect in alarm.aspects))
+        return f"concept drift in batch {batch}: outcomes{of} no longer follow the inputs as before ({aspects}){when}"
+    named = [f"'{alarm.column}' ({', '.join(alarm.aspects)})" if alarm.column else "all columns together"
+             for alarm in alarms]  # fmt: skip
+    more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
+    return f"data drift in batch {batch}: {', '.join(named[:MOST_NAMED])}{more} lie unlike anything that was learned"
+
+
+def shorten_window(state: State, before: Generation, answers: Answers) -> list[Candidate]:
+    """Return the champion's way to learn on the newest batch alone, while a change of the concept is young."""
+    query = sa.select(alarms_table.c.batch).where(
+        alarms_table.c.drift == Drift.CONCEPT.value, alarms_table.c.batch > answers.batch - RECENT
+    )
+    young = answers.calls_for("shorten") or bool(read_rows(state.engine, query))
+    if not young or before.champion is None:
+        return []
+    return [replace(before.champion.candidate, window=1)]
+
+
+def load_earlier_champions(state: State, before: Generation) -> list[Version]:
+    """Return champions of earlier generations, evenly spread, that do not compete already."""
+    query = (
+        sa.select(versions_table)
+        .join(members_table, members_table.c.version == versions_table.c.id)
+        .join(generations_table, generations_table.c.number == members_table.c.generation)
+        .where(members_table.c.role == Role.CHAMPION.value, generations_table.c.number < before.number)
+        .order_by(generations_table.c.number)
+    )
+    present = {version.id for version in (*before.versions, *before.rivals)}
+    former = {row["id"]: Version.from_row(row) for row in read_rows(state.engine, query) if row["id"] not in present}
+    versions = list(former.values())
+    return [versions[place] for place in spread_rows(len(versions), MOST_REVIVED)]
+
+
+def drop_unlearned(
+    contenders: Sequence[Contender], ways: Mapping[str, Origin]
+) -> tuple[list[Contender], dict[str, Origin]]:
+    """Return who is left when nothing that did not learn the change may stay, and ways in which every line learns."""
+    kept = [one for one in contenders if not one.is_recalled or one.parent is None]
+    return kept, {line: Origin.REFIT if way is Origin.KEPT else way for line, way in ways.items()}
+
+
+def response_rows(batch: int, responses: Sequence[Response]) -> list[dict[str, Any]]:
+    """Return the rows of the responses table."""
+    return [
+        {"batch": batch, "position": position, **asdict(response), "drift": response.drift.value}
+        for position, response in enumerate(responses)
+    ]

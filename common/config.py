@@ -22,6 +22,8 @@ MESSAGES = {
     "dict_type": "it must hold keys and values",
 }
 """What pydantic says in terms of Python, in ours."""
+FREE = ("features.date_parts", "quality.severity")
+"""Keys whose own keys are the user's."""
 
 
 class Section(BaseModel):
@@ -120,19 +122,74 @@ class OrderRule(Section):
     later: str
 
 
-class QualityConfig(Section):
-    """Thresholds of the quality checks, and what cleaning does about a breach."""
+class PatternRule(Section):
+    """A column's cells match ``pattern``, a regular expression, from their first character to their last."""
 
-    min_completeness: float = Field(0.5, ge=0, le=1)
-    min_validity: float = Field(0.95, ge=0, le=1)
-    min_uniqueness: float = Field(0.5, ge=0, le=1)
-    min_consistency: float = Field(0.95, ge=0, le=1)
+    column: str
+    pattern: str
+
+    @field_validator("pattern")
+    @classmethod
+    def _is_a_regular_expression(cls, pattern: str) -> str:
+        import re
+
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(
+                f"'{pattern}' is no regular expression ({error}); write one such as [A-Z]{{2}}[0-9]+"
+            ) from None
+        return pattern
+
+
+class AssociationConfig(Section):
+    """What becomes an association rule; ``most`` of them, none with 0."""
+
+    most: int = Field(20, ge=0, le=200)
+    min_support: float = Field(0.05, gt=0, le=1)
+    min_confidence: float = Field(0.9, gt=0, le=1)
+    min_lift: float = Field(1.2, ge=1)
+
+
+SeverityName = Literal["off", "info", "warning", "quarantine", "error"]
+
+
+class QualityConfig(Section):
+    """Thresholds of the quality checks, and what is done about a breach.
+
+    None stands for a bound learned from the stream's own past; until enough batches are known, a fixed one stands in.
+    """
+
+    min_completeness: float | None = Field(None, ge=0, le=1)
+    min_validity: float | None = Field(None, ge=0, le=1)
+    min_uniqueness: float | None = Field(None, ge=0, le=1)
+    min_consistency: float | None = Field(None, ge=0, le=1)
+    max_unseen: float | None = Field(None, ge=0, le=1)
+    max_outliers: float | None = Field(None, ge=0, le=1)
+    max_repeated: float | None = Field(None, ge=0, le=1)
+    max_levels: int | None = Field(None, ge=1)
+    max_volume_change: float | None = Field(None, gt=1)
+    max_gap: float | None = Field(None, gt=0)
+    max_leakage: float = Field(0.95, gt=0, le=1)
+    confidence: float = Field(0.999, gt=0.5, lt=1)
+    tolerance: float = Field(0.01, ge=0, le=1)
     reject_validity: float = Field(0.2, ge=0, le=1)
     max_quarantined: float = Field(0.5, ge=0, le=1)
     duplicates: Literal["keep", "quarantine"] = "keep"
     ranges: tuple[RangeRule, ...] = ()
     allowed: tuple[AllowedRule, ...] = ()
+    patterns: tuple[PatternRule, ...] = ()
     orders: tuple[OrderRule, ...] = ()
+    associations: AssociationConfig = AssociationConfig()
+    severity: dict[str, SeverityName] = {}
+
+    @field_validator("severity", mode="before")
+    @classmethod
+    def _reads_off(cls, severity: Any) -> Any:
+        """YAML takes a bare off for false."""
+        if not isinstance(severity, dict):
+            return severity
+        return {code: "off" if named is False else named for code, named in severity.items()}
 
 
 class DriftConfig(Section):
@@ -355,16 +412,15 @@ def _choose_batch_cut(merged: Any, overrides: Any) -> None:
 
 
 def _dotted(tree: Mapping[Any, Any], prefix: str = "") -> list[str]:
-    free = ("features.date_parts",)
     keys = []
     for name, value in tree.items():
         key = f"{prefix}{name}"
-        keys += _dotted(value, f"{key}.") if isinstance(value, dict) and key not in free else [key]
+        keys += _dotted(value, f"{key}.") if isinstance(value, dict) and key not in FREE else [key]
     return keys
 
 
 def _check_known(key: str, known: dict[str, bool], where: str) -> None:
-    if key in known or key.startswith("features.date_parts."):
+    if key in known or key.startswith(tuple(f"{free}." for free in FREE)):
         return
     nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]
     raise ConfigError(f"Unknown key '{key}' in {where}; did you mean '{nearest}'?")

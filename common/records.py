@@ -1,5 +1,6 @@
 """Frozen records that stages hand to each other. A stage never hands on a dictionary with magic keys."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -14,6 +15,7 @@ class RawBatch:
 
     ``times`` has one datetime a row, aligned with ``frame``; NaT where the time cell cannot be read. ``cursor`` is the
     JSON the next update continues from once this batch is committed. ``origin`` names the source in messages.
+    ``retakes`` is the number of a rejected batch whose rows these are, released from quarantine.
     """
 
     number: int
@@ -22,6 +24,7 @@ class RawBatch:
     times: pd.Series
     cursor: dict[str, Any]
     late_rows: int = 0
+    retakes: int | None = None
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -44,10 +47,11 @@ class LabelledBatch:
 
 
 class Severity(StrEnum):
-    """What a breached check means. An error rejects the batch."""
+    """What a breached check means: an error rejects the batch, 'quarantine' puts the rows at fault aside."""
 
     INFO = "info"
     WARNING = "warning"
+    QUARANTINE = "quarantine"
     ERROR = "error"
 
 
@@ -79,13 +83,25 @@ class QuarantinedRow:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What analysis makes of a raw batch. ``rejected`` holds the reason, or is empty for an accepted batch."""
+    """What analysis makes of a raw batch. ``rejected`` holds the reason, or is empty for an accepted batch.
+
+    ``fingerprint`` is what later batches are compared with.
+    """
 
     batch: LabelledBatch
     checks: tuple[CheckResult, ...]
     quarantined: tuple[QuarantinedRow, ...]
     profile: tuple["ColumnProfile", ...]
     rejected: str = ""
+    fingerprint: "Fingerprint | None" = None
+
+
+@dataclass(frozen=True, eq=False)
+class Fingerprint:
+    """A batch in digests: ``rows`` (n_kept,) uint64, one a row that was kept, and the levels of each column, sorted."""
+
+    rows: np.ndarray
+    levels: Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)

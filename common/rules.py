@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from common.config import AllowedRule, OrderRule, QualityConfig, RangeRule
+from common.config import AllowedRule, OrderRule, PatternRule, QualityConfig, RangeRule
 from common.errors import ConfigError
 from common.schema import Schema, canonical_level, read_numbers
 
@@ -30,6 +30,18 @@ def find_forbidden(cells: pd.Series, rule: AllowedRule) -> pd.Series:
     if pd.api.types.is_numeric_dtype(cells):
         return cells.notna() & ~cells.isin(_read_allowed(rule))
     return cells.notna() & ~cells.isin([canonical_level(level) for level in rule.allowed])
+
+
+def find_unmatched(cells: pd.Series, rule: PatternRule) -> pd.Series:
+    """Return True where a known cell, trimmed, does not match the rule's pattern as a whole.
+
+    >>> plates = PatternRule(column="plate", pattern="[A-Z]+[0-9]")
+    >>> find_unmatched(pd.Series(["AB7", " AB8 ", "7", None]), plates).tolist()
+    [False, False, True, False]
+    """
+    distinct = pd.Series(cells.dropna().unique())
+    broken = distinct[~distinct.astype("str").str.strip().str.fullmatch(rule.pattern)]
+    return cells.isin(broken.tolist())
 
 
 def check_rules(quality: QualityConfig, schema: Schema) -> None:

@@ -36,6 +36,7 @@ from model_zoo.reference import fit_input_reference
 from pipeline.analysis.drift.distance import ColumnDrift, compute_drift
 from pipeline.analysis.drift.reference import Reference, fit_reference
 from pipeline.analysis.quality.judge import extend_classes, judge
+from pipeline.analysis.quality.tables import retaken_table
 from pipeline.analysis.tables import (
     drift_rows,
     drift_table,
@@ -46,7 +47,7 @@ from pipeline.analysis.tables import (
     quarantine_rows,
     quarantine_table,
 )
-from pipeline.collection.batching import take_batch, take_file
+from pipeline.collection.batching import take_again, take_batch, take_file
 from pipeline.collection.metaparameters import compute_metaparameters
 from pipeline.collection.ordering import PartReader
 from pipeline.collection.roles import describe_roles, infer_schema
@@ -84,6 +85,8 @@ from pipeline.proving import (
     score_batch,
     score_newcomers,
 )
+from pipeline.quality_past import draft_fingerprint, draft_rules, load_quality_past
+from pipeline.release import find_released_batch, load_released
 from pipeline.tournament import (
     bout_rows,
     choose_ways,
@@ -152,17 +155,18 @@ def update_once(config: Config, state: State, reader: PartReader, file: Path | N
         if file is not None:
             check_new(state, file, raw_file)
     with watch.stage("analysis"):
-        judgement = analyse(config, raw, schema)
+        judgement = analyse(config, state, raw, schema)
         drift = measure_drift(state, before, judgement.batch)
-    draft_analysis(draft, raw, judgement, drift)
-    draft_batch(draft, state, raw, raw_file, judgement, schema, by_hand=file is not None)
+    draft_analysis(draft, state, raw, judgement, drift)
+    by_hand = file is not None or raw.retakes is not None
+    draft_batch(draft, state, raw, raw_file, judgement, schema, by_hand)
     if judgement.rejected:
         rejected = before.succeed(cause="rejected", batch=raw.number, cursor=raw.cursor)
         commit(config, state, draft, watch, rejected, raw)
         raise BatchRejected(f"Batch {raw.number} was rejected and kept aside: {judgement.rejected}")
     with watch.stage("preparation"):
         window = gather_window(config, state, schema, judgement.batch)
-        ground = prepare(config, schema, window, raw.number)
+        ground = prepare(config, schema, window, load_released(config, state, schema, window), raw.number)
     with watch.stage("prequential"):
         shelf = ModelShelf(state.files)
         models = {version.line: shelf.load(version) for version in before.versions}
@@ -213,6 +217,8 @@ def update_once(config: Config, state: State, reader: PartReader, file: Path | N
         # A part of a season that is new is no error: such features are never flagged.
         reference = fit_input_reference(ground.rows.features.drop(columns=list(ground.rows.seasons)))
         selector = learn_selector(config, generation, records, [*load_grades(state), *grades], plan_outputs)
+    with watch.stage("associations"):
+        draft_rules(draft, config, schema, window, raw.number)
     draft.add(feature_gains_table, feature_gains)
     draft.add(trials_table, trial_rows(raw.number, trials, finalists))
     newest_scores = [*scores, *score_newcomers(generation, before, record, late)]
@@ -234,11 +240,16 @@ def update_once(config: Config, state: State, reader: PartReader, file: Path | N
 
 
 def collect(config: Config, state: State, before: Generation, reader: PartReader, file: Path | None) -> RawBatch:
-    """Cut the next batch of the source, or take the one file the user names."""
+    """Take the one file the user names, a rejected batch that was released, or cut the next batch of the source."""
     number = read_rows(state.engine, sa.select(sa.func.max(batches.c.number).label("last")))[0]["last"]
     number = (number or 0) + 1
     if file is not None:
         return take_file(config, file, before.cursor, number)
+    if released := find_released_batch(state):
+        rejected, rejected_file = released
+        time_format = before.schema.time_format if before.schema else None
+        frame = state.files.load_table(rejected_file)
+        return take_again(config, frame, time_format, before.cursor, number, rejected)
 
     def stored_rows() -> Iterator[pd.DataFrame]:
         query = sa.select(batches.c.file).where(sa.not_(batches.c.by_hand)).order_by(batches.c.number)
@@ -265,10 +276,11 @@ def decide_schema(config: Config, before: Generation, raw: RawBatch) -> Schema:
     return extend_classes(raw, before.schema)
 
 
-def analyse(config: Config, raw: RawBatch, schema: Schema) -> Judgement:
-    """Type the cells, clean them by the rules and judge the batch."""
+def analyse(config: Config, state: State, raw: RawBatch, schema: Schema) -> Judgement:
+    """Type the cells, clean them by the rules and judge the batch by the past; one that was released stays."""
     inputs = read_inputs(raw.frame, schema)
-    return judge(raw, inputs, clean_inputs(inputs, config.quality, schema), schema, config)
+    cleaned = clean_inputs(inputs, config.quality, schema)
+    return judge(raw, inputs, cleaned, schema, config, load_quality_past(state), lifted=raw.retakes is not None)
 
 
 def measure_drift(state: State, before: Generation, batch: LabelledBatch) -> tuple[ColumnDrift, ...]:
@@ -278,8 +290,14 @@ def measure_drift(state: State, before: Generation, batch: LabelledBatch) -> tup
     return compute_drift(Reference.from_json(state.files.load(before.reference)), batch.inputs)
 
 
-def draft_analysis(draft: Draft, raw: RawBatch, judgement: Judgement, drift: Sequence[ColumnDrift]) -> None:
-    """Lay the analysis of a batch into the draft."""
+def draft_analysis(
+    draft: Draft, state: State, raw: RawBatch, judgement: Judgement, drift: Sequence[ColumnDrift]
+) -> None:
+    """Lay the analysis of a batch into the draft; one that is rejected leaves no mark on what is usual."""
+    if judgement.fingerprint and not judgement.rejected:
+        draft_fingerprint(draft, state, raw.number, judgement.fingerprint)
+    if raw.retakes:
+        draft.add(retaken_table, [{"batch": raw.number, "rejected": raw.retakes}])
     draft.add(quality_table, quality_rows(raw.number, judgement.checks))
     draft.add(profiles_table, profile_rows(raw.number, judgement.profile))
     draft.add(quarantine_table, quarantine_rows(raw.number, judgement.quarantined))
@@ -336,10 +354,17 @@ def describe_window(schema: Schema, window: Sequence[LabelledBatch]) -> Referenc
     return fit_reference(pd.concat([one.inputs for one in window], ignore_index=True).astype(types), schema)
 
 
-def prepare(config: Config, schema: Schema, window: Sequence[LabelledBatch], number: int) -> Ground:
-    """Return the newest rows of the window with their features: what models are fitted on."""
+def prepare(
+    config: Config, schema: Schema, window: Sequence[LabelledBatch], released: Sequence[LabelledBatch], number: int
+) -> Ground:
+    """Return the newest rows of the window with their features: what models are fitted on.
+
+    Rows released from quarantine come before the others of their batch, so that the last rows of a batch stay those
+    that its record covers.
+    """
+    in_order = sorted([*released, *window], key=lambda one: one.number)
     parts = [(one.number, engineer_features(one.inputs, schema, config.features), one.target, one.times)
-             for one in window]  # fmt: skip
+             for one in in_order]  # fmt: skip
     rows = join_rows(parts, config.training.max_rows, find_seasons(schema, config.features))
     seed = derive_seed(config.seed, "update", number)
     return Ground(rows, schema.task, schema.classes, seed, config.training.threads, config.training.gap)

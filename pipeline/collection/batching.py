@@ -16,7 +16,7 @@ from common.tables import read_table
 from pipeline.collection.cursor import Cursor, PartState, match_parts
 from pipeline.collection.cuts import count_rows
 from pipeline.collection.naming import list_names
-from pipeline.collection.ordering import OrderedPart, PartReader, read_part
+from pipeline.collection.ordering import OrderedPart, PartReader, read_part, read_times
 from pipeline.collection.part import Part
 from pipeline.collection.pending import Pending, find_pending
 from pipeline.collection.sources import open_source
@@ -71,6 +71,32 @@ def take_file(config: Config, path: str | Path, cursor: Mapping[str, Any] | None
         times=pd.Series(ordered.times, name=config.schema_.time),
         cursor=dict(cursor or {}),
         late_rows=_count_late(ordered.order, Cursor.from_json(cursor).newest),
+    )
+
+
+def take_again(
+    config: Config,
+    frame: pd.DataFrame,
+    time_format: str | None,
+    cursor: Mapping[str, Any] | None,
+    number: int,
+    rejected: int,
+) -> RawBatch:
+    """Return the stored rows of a rejected batch, which was released, as the next one; the cursor stays where it is.
+
+    ``time_format`` is the notation of the stream's times, where it is known.
+    """
+    origin = f"batch {rejected}, released from quarantine"
+    stated = config.schema_.model_copy(update={"time_format": config.schema_.time_format or time_format})
+    times = read_times(frame[config.schema_.time], origin, stated)
+    return RawBatch(
+        number=number,
+        origin=origin,
+        frame=frame,
+        times=times,
+        cursor=dict(cursor or {}),
+        late_rows=_count_late(times.ffill().bfill().to_numpy(), Cursor.from_json(cursor).newest),
+        retakes=rejected,
     )
 
 

@@ -25,8 +25,9 @@ batches = sa.Table(
     sa.Column("metaparameters", sa.JSON, nullable=False, default=dict),
     created_at(),
 )
-"""One row a batch. ``status`` is 'accepted' or 'rejected'; ``by_hand`` marks a file given with ``update -file``, which
-the cursor knows nothing of; ``file`` names the raw Parquet file and ``clean_file`` the cleaned one."""
+"""One row a batch. ``status`` is 'accepted' or 'rejected'; ``by_hand`` marks a file given with ``update -file`` and a
+rejected batch taken again, which the cursor knows nothing of; ``file`` names the raw Parquet file and ``clean_file``
+the cleaned one."""
 
 
 def storable(table: pd.DataFrame) -> pd.DataFrame:

@@ -80,6 +80,8 @@ def predict_out_of_fold(ground: Ground, candidate: Candidate, sheet: RecordSheet
         return None
     start = max(0, of_batch[-1] + 1 - sheet.covered)
     before = np.arange(len(rows)) < start
+    # Rows released from quarantine precede the others of their batch, whatever their time.
+    before &= (rows.batches != sheet.rows.batch) | (rows.times <= rows.times.iloc[start]).to_numpy()
     delay = pd.Timedelta(ground.gap)
     if delay > pd.Timedelta(0):
         before &= (rows.times < rows.times.iloc[start] - delay).to_numpy()

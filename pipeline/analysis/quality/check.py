@@ -1,5 +1,6 @@
 """What a quality check is: a code, a dimension, what a breach means, and a pure function from evidence to findings."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,6 +10,7 @@ import pandas as pd
 
 from common.records import CheckResult, Severity
 from pipeline.analysis.quality.evidence import Evidence
+from pipeline.analysis.quality.learned import Learned
 
 LONGEST_EXAMPLE = 60
 """Characters of a bad cell that a message shows."""
@@ -23,6 +25,7 @@ class Dimension(StrEnum):
     CONSISTENCY = "consistency"
     TIMELINESS = "timeliness"
     SUFFICIENCY = "sufficiency"
+    LEAKAGE = "leakage"
 
 
 @dataclass(frozen=True)
@@ -31,47 +34,83 @@ class Finding:
 
     ``share`` passes where it reaches ``threshold``; None means that the check does not apply. ``explain`` gives the
     sentence for a breach, or the reason why the check does not apply; it is called for these two outcomes only.
+    ``total`` is of how many cells or rows it is a share, for thresholds that are learned. ``find_rows`` gives (n_rows,)
+    which rows are at fault, where the check looks at rows.
     """
 
     column: str
     share: float | None
-    threshold: float
+    threshold: float | Learned
     explain: Callable[[], str]
+    total: int = 0
+    find_rows: Callable[[], np.ndarray] | None = None
 
 
 @dataclass(frozen=True)
 class Check:
-    """A coded check. A breach of severity ERROR rejects the batch."""
+    """A coded check. ``severity`` is what a breach means; ``reason`` is that of rows which it puts into quarantine.
+
+    A check without a ``reason`` looks at columns or at the batch as a whole and cannot put rows aside.
+    """
 
     code: str
     dimension: Dimension
     severity: Severity
     examine: Callable[[Evidence], Iterator[Finding]]
+    reason: str = ""
 
-    def run(self, evidence: Evidence) -> Iterator[CheckResult]:
-        """Yield one result for each finding."""
+    def run(self, evidence: Evidence) -> Iterator[tuple[CheckResult, Finding]]:
+        """Yield one result for each finding, with the finding."""
+        places: Counter[str] = Counter()
         for finding in self.examine(evidence):
-            passed = finding.share is None or finding.share >= finding.threshold
-            yield CheckResult(
+            threshold, batches = self._decide(evidence, finding, places[finding.column])
+            places[finding.column] += 1
+            passed = finding.share is None or finding.share >= threshold
+            message = finding.explain() if finding.share is None or not passed else ""
+            if message and not passed and batches:
+                message = (
+                    f"{message.removesuffix('.')} ({threshold:.1%} is the least that {batches} batches before suggest)."
+                )
+            result = CheckResult(
                 code=self.code,
                 dimension=self.dimension,
                 column=finding.column,
                 share=finding.share,
-                threshold=finding.threshold,
+                threshold=threshold,
                 passed=passed,
                 severity=self.severity,
-                message=finding.explain() if finding.share is None or not passed else "",
+                message=message,
             )
+            yield result, finding
+
+    def _decide(self, evidence: Evidence, finding: Finding, place: int) -> tuple[float, int]:
+        """Return the threshold, and how many batches it is learned from: none where it is fixed."""
+        threshold, quality = finding.threshold, evidence.config.quality
+        if not isinstance(threshold, Learned):
+            return threshold, 0
+        key = (self.code, finding.column, place)
+        learned = evidence.past.learn(key, finding.total, quality.confidence, quality.tolerance)
+        if learned is None:
+            return threshold.fallback, 0
+        bound, batches = learned
+        return min(bound, threshold.most), batches
 
 
-def measure_share(column: str, bad: int, total: int, threshold: float, explain: Callable[[], str]) -> Finding:
+def measure_share(
+    column: str,
+    bad: int,
+    total: int,
+    threshold: float | Learned,
+    explain: Callable[[], str],
+    find_rows: Callable[[], np.ndarray] | None = None,
+) -> Finding:
     """Return the finding that ``bad`` of ``total`` cells or rows fail; it does not apply where the total is 0."""
     if not total:
         return skip(column, threshold, f"there is no known cell of '{column}'" if column else "there is no row")
-    return Finding(column, (total - bad) / total, threshold, explain)
+    return Finding(column, (total - bad) / total, threshold, explain, total, find_rows)
 
 
-def skip(column: str, threshold: float, reason: str) -> Finding:
+def skip(column: str, threshold: float | Learned, reason: str) -> Finding:
     """Return the finding that a check does not apply because of ``reason``."""
     return Finding(column, None, threshold, lambda: f"This check does not apply: {reason}.")
 

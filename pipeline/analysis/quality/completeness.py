@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from pipeline.analysis.quality.check import Finding, measure_share, skip
 from pipeline.analysis.quality.evidence import Evidence
+from pipeline.analysis.quality.learned import Learned
 
 
 def measure_completeness(evidence: Evidence) -> Iterator[Finding]:
@@ -18,6 +19,12 @@ def find_absent_columns(evidence: Evidence) -> Iterator[Finding]:
         yield _find_absence(evidence, name)
 
 
+def find_empty_columns(evidence: Evidence) -> Iterator[Finding]:
+    """Yield, for every input that the batch has, 1 where any of its cells is known and 0 where none is."""
+    for name in evidence.schema.inputs:
+        yield _find_emptiness(evidence, name)
+
+
 def measure_labels(evidence: Evidence) -> Iterator[Finding]:
     """Yield the share of rows that have a label."""
     name, missing = evidence.schema.target, int(evidence.target_missing.sum())
@@ -25,7 +32,7 @@ def measure_labels(evidence: Evidence) -> Iterator[Finding]:
         name,
         missing,
         evidence.rows,
-        evidence.config.quality.min_completeness,
+        evidence.threshold("min_completeness"),
         lambda: (
             f"The label '{name}' is missing from {missing} of {evidence.rows} rows of {evidence.name}, more than "
             "quality.min_completeness permits; take the batch when its labels have arrived, or set "
@@ -38,19 +45,37 @@ def _find_absence(evidence: Evidence, name: str) -> Finding:
     return Finding(
         name,
         float(name in evidence.raw.frame),
-        1.0,
+        Learned(1.0),
         lambda: (
             f"The column '{name}' is absent from {evidence.name} ({evidence.raw.origin}) and counts as missing in all "
             "of its rows; add it to the source again, or list it under schema.drop."
         ),
+        evidence.rows,
+    )
+
+
+def _find_emptiness(evidence: Evidence, name: str) -> Finding:
+    if name not in evidence.missing:
+        return skip(name, 1.0, f"the column '{name}' is absent")
+    return Finding(
+        name,
+        float(evidence.count_known(name) > 0),
+        Learned(1.0),
+        lambda: (
+            f"The column '{name}' holds nothing in any of the {evidence.rows} rows of {evidence.name} "
+            f"({evidence.raw.origin}); repair its feed, or list it under schema.drop where it is gone for good."
+        ),
+        evidence.rows,
     )
 
 
 def _measure_column(evidence: Evidence, name: str) -> Finding:
-    threshold = evidence.config.quality.min_completeness
+    threshold = evidence.threshold("min_completeness")
     if name not in evidence.missing:
         return skip(name, threshold, f"the column '{name}' is absent")
     missing = int(evidence.missing[name].sum())
+    if missing == evidence.rows:
+        return skip(name, threshold, f"'{name}' holds nothing at all")
     return measure_share(
         name,
         missing,

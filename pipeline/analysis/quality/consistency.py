@@ -3,8 +3,16 @@
 from collections.abc import Iterator
 
 from common.config import OrderRule
+from pipeline.analysis.quality.associations import AssociationRule
 from pipeline.analysis.quality.check import Finding, find_example, measure_share, skip
 from pipeline.analysis.quality.evidence import Evidence
+from pipeline.analysis.quality.learned import learn_bound
+
+FEWEST_ROWS = 10
+"""A rule that applies to fewer rows of a batch is not judged on it."""
+
+UNPROVEN = 0.2
+"""What the confidence of a rule may fall by while it is not known from enough batches how much it varies."""
 
 
 def measure_orders(evidence: Evidence) -> Iterator[Finding]:
@@ -16,7 +24,7 @@ def measure_orders(evidence: Evidence) -> Iterator[Finding]:
 def _measure_order(evidence: Evidence, rule: OrderRule) -> Finding:
     both = evidence.operand(rule.earlier).notna() & evidence.operand(rule.later).notna()
     disordered, known = evidence.find_disordered(rule), int(both.sum())
-    threshold = evidence.config.quality.min_consistency
+    threshold = evidence.threshold("min_consistency")
     if not known:
         return skip(rule.later, threshold, f"no row has both '{rule.earlier}' and '{rule.later}'")
     return measure_share(
@@ -29,4 +37,34 @@ def _measure_order(evidence: Evidence, rule: OrderRule) -> Finding:
             f"such as {find_example(evidence.raw.frame[rule.later], disordered)}; correct them, or remove the rule "
             "from quality.orders."
         ),
+    )
+
+
+def measure_associations(evidence: Evidence) -> Iterator[Finding]:
+    """Yield, for every association rule mined before, the share of the rows it applies to that keep it."""
+    if not evidence.past.rules:
+        yield skip("", evidence.threshold("min_consistency"), "no association rule was mined before")
+    for rule in evidence.past.rules:
+        yield _measure_association(evidence, rule)
+
+
+def _measure_association(evidence: Evidence, rule: AssociationRule) -> Finding:
+    applies, broken = evidence.items.measure(rule)
+    rows, quality, column = int(applies.sum()), evidence.config.quality, rule.consequents[0].column
+    learned = learn_bound(rule.past, rows, quality.confidence, quality.tolerance)
+    threshold = quality.min_consistency or (max(0.0, rule.confidence - UNPROVEN) if learned is None else learned)
+    if rows < FEWEST_ROWS:
+        return skip(column, threshold, f"hardly any row is one in which {' and '.join(map(str, rule.antecedents))}")
+    return measure_share(
+        column,
+        int(broken.sum()),
+        rows,
+        threshold,
+        lambda: (
+            f"Of {rows} rows of {evidence.name} in which {' and '.join(map(str, rule.antecedents))}, "
+            f"{1 - broken.sum() / rows:.1%} have {' and '.join(map(str, rule.consequents))}, which "
+            f"{rule.confidence:.1%} had before ({threshold:.1%} is the least that is likely); look for a change in how "
+            "these columns are filled."
+        ),
+        lambda: broken,
     )

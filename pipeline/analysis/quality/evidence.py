@@ -1,6 +1,7 @@
-"""What the checks look at: a batch as it came, as it was read and as it was cleaned, and facts derived from these."""
+"""What the checks look at: a batch as it came, as it was read and as it was cleaned, the past, and what follows."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -9,17 +10,29 @@ import pandas as pd
 from common.config import Config, OrderRule
 from common.records import RawBatch
 from common.schema import Schema, encode_target, find_missing, read_labels
+from pipeline.analysis.quality.associations import ItemTable
+from pipeline.analysis.quality.fingerprints import ColumnLevels, digest_rows, list_levels
+from pipeline.analysis.quality.learned import Learned, choose_threshold
+from pipeline.analysis.quality.past import QualityPast
+
+SAMPLED_ROWS = 5_000
+"""Enough to know a rank statistic to within 0.02."""
 
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """A batch under examination. Every mask is (n_rows,) bool by row position in the raw batch."""
+    """A batch under examination. Every mask is (n_rows,) bool by row position in the raw batch.
+
+    ``put_aside`` are rows that checks of severity 'quarantine' found at fault, by their reason.
+    """
 
     raw: RawBatch
     inputs: pd.DataFrame
     cleaned: pd.DataFrame
     schema: Schema
     config: Config
+    past: QualityPast = field(default_factory=QualityPast)
+    put_aside: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -30,6 +43,10 @@ class Evidence:
     def name(self) -> str:
         """The batch in messages."""
         return f"batch {self.raw.number}"
+
+    def threshold(self, key: str) -> float | Learned:
+        """Return the share that has to pass by a key of the quality section."""
+        return choose_threshold(self.config.quality, key)
 
     def present(self, columns: tuple[str, ...]) -> list[str]:
         """Return those of ``columns`` that the raw batch has."""
@@ -75,6 +92,12 @@ class Evidence:
         return np.isnan(self.target) & ~self.target_missing
 
     @cached_property
+    def labelled_sample(self) -> np.ndarray:
+        """Positions of rows with a usable label, evenly spread, at most SAMPLED_ROWS of them."""
+        rows = np.flatnonzero(~np.isnan(self.target))
+        return rows[np.linspace(0, len(rows) - 1, min(len(rows), SAMPLED_ROWS)).astype(int)]
+
+    @cached_property
     def time_unreadable(self) -> np.ndarray:
         """Rows that happened at no known time."""
         return self.raw.times.isna().to_numpy()
@@ -83,6 +106,22 @@ class Evidence:
     def copies(self) -> np.ndarray:
         """Rows that repeat an earlier one cell by cell."""
         return self.raw.frame.duplicated().to_numpy()
+
+    @cached_property
+    def digests(self) -> np.ndarray:
+        """A digest (n_rows,) uint64 of each row: its id, inputs as read, time and target."""
+        ids = self.raw.frame.get(self.schema.id) if self.schema.id else None
+        return digest_rows(self.inputs, self.raw.times, self.target, ids)
+
+    @cached_property
+    def levels(self) -> dict[str, ColumnLevels]:
+        """The levels of every categorical input that the batch has."""
+        return {name: list_levels(self.inputs[name]) for name in self.present(self.schema.categorical)}
+
+    @cached_property
+    def items(self) -> ItemTable:
+        """What association rules look at: the cleaned cells."""
+        return ItemTable(self.cleaned)
 
     def operand(self, column: str) -> pd.Series:
         """Return the cells of a column that an order rule names, after cleaning: dates or numbers."""

@@ -1,36 +1,55 @@
 """The gate: a raw batch is measured, its hopeless rows are put aside, and it is accepted or rejected."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from common.config import Config
-from common.records import Judgement, LabelledBatch, RawBatch
+from common.records import Fingerprint, Judgement, LabelledBatch, RawBatch
 from common.schema import Schema, read_labels
 from common.task import Task
 from pipeline.analysis.profile import compute_profile
-from pipeline.analysis.quality.checks import find_rejection, run_checks
+from pipeline.analysis.quality.checks import find_faulty_rows, find_rejection, list_checks, run_checks
 from pipeline.analysis.quality.evidence import Evidence
+from pipeline.analysis.quality.past import QualityPast
 from pipeline.analysis.quality.quarantine import find_reasons, list_quarantined
 
 
-def judge(raw: RawBatch, inputs: pd.DataFrame, cleaned: pd.DataFrame, schema: Schema, config: Config) -> Judgement:
+def judge(
+    raw: RawBatch,
+    inputs: pd.DataFrame,
+    cleaned: pd.DataFrame,
+    schema: Schema,
+    config: Config,
+    past: QualityPast | None = None,
+    lifted: bool = False,
+) -> Judgement:
     """Return what is to be made of a batch: its checks, the rows to put aside, its profile and the verdict.
 
     ``inputs`` is ``read_inputs(raw.frame, schema)`` and ``cleaned`` is made of it by ``clean_inputs``, which also holds
     the rules of ``config.quality`` against the schema. ``schema`` knows the batch's new classes (``extend_classes``); a
-    row with a label that it does not know is quarantined. The judgement depends on this batch alone.
+    row with a label that it does not know is quarantined. ``past`` is what the batch is held against: earlier batches
+    alone. With ``lifted`` a breach rejects nothing, as long as a row can be learned from. Raises ConfigError for a
+    severity in the configuration that no check has.
     """
-    evidence = Evidence(raw, inputs, cleaned, schema, config)
+    checks = list_checks(config.quality)
+    evidence = Evidence(raw, inputs, cleaned, schema, config, past or QualityPast())
+    if put_aside := find_faulty_rows(checks, evidence):
+        evidence = replace(evidence, put_aside=put_aside)
     reasons = find_reasons(evidence)
-    checks = run_checks(evidence)
+    results = run_checks(checks, evidence)
+    kept = np.flatnonzero(reasons == "")
     return Judgement(
-        batch=_keep(evidence, np.flatnonzero(reasons == "")),
-        checks=checks,
+        batch=_keep(evidence, kept),
+        checks=results,
         quarantined=list_quarantined(reasons),
         profile=compute_profile(inputs, schema),
-        rejected=find_rejection(checks),
+        rejected="" if lifted and len(kept) else find_rejection(results),
+        fingerprint=Fingerprint(
+            evidence.digests[kept], {name: np.sort(levels.digests) for name, levels in evidence.levels.items()}
+        ),
     )
 
 

@@ -10,12 +10,16 @@ TARGET_MISSING = "target missing"
 TARGET_UNKNOWN = "target unknown"
 REPEATED = "copy of an earlier row"
 
+UNUSABLE = (TIME_UNREADABLE, TARGET_MISSING, TARGET_UNKNOWN)
+"""Reasons that bar a row from being learned, whatever anyone decides: it has no time or no label."""
+
 
 def find_reasons(evidence: Evidence) -> np.ndarray:
     """Return (n_rows,) objects: why a row is quarantined, '' for a row that is kept.
 
     In order: its time cannot be read, its label is missing, its label is no known class or no number, an order rule is
-    broken, and (with quality.duplicates 'quarantine') it repeats an earlier row cell by cell.
+    broken, (with quality.duplicates 'quarantine') it repeats an earlier row cell by cell, and what checks of severity
+    'quarantine' found.
     """
     quality = evidence.config.quality
     masks = {
@@ -27,6 +31,7 @@ def find_reasons(evidence: Evidence) -> np.ndarray:
         masks[f"{rule.later} before {rule.earlier}"] = evidence.find_disordered(rule)
     if quality.duplicates == "quarantine":
         masks[REPEATED] = evidence.copies
+    masks |= evidence.put_aside
     reasons = np.full(evidence.rows, "", dtype=object)
     for reason, mask in reversed(masks.items()):
         reasons[mask] = reason

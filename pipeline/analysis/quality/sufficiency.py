@@ -6,7 +6,14 @@ import numpy as np
 
 from pipeline.analysis.quality.check import Finding, measure_share, skip
 from pipeline.analysis.quality.evidence import Evidence
+from pipeline.analysis.quality.learned import Learned, learn_factor
 from pipeline.analysis.quality.quarantine import count_reasons, find_reasons
+
+LEAST_VOLUME_CHANGE = 2.0
+"""However steady a stream is, half or twice as many rows are no finding ..."""
+
+FALLBACK_VOLUME_CHANGE = 10.0
+"""... and while too few batches are known to tell, neither are a tenth or ten times as many."""
 
 
 def measure_kept_rows(evidence: Evidence) -> Iterator[Finding]:
@@ -36,6 +43,30 @@ def measure_volume(evidence: Evidence) -> Iterator[Finding]:
         lambda: (
             f"{kept} of {evidence.rows} rows of {evidence.name} can be learned from, fewer than batch.min_rows "
             f"({needed}); add rows to the source, or lower batch.min_rows."
+        ),
+    )
+
+
+def measure_usual_volume(evidence: Evidence) -> Iterator[Finding]:
+    """Yield how the rows compare with as many as a batch usually has: 1 within what is usual, else less."""
+    stated, past = evidence.config.quality.max_volume_change, [batch.rows for batch in evidence.past.batches]
+    if evidence.config.batch.rows or not past:
+        reason = "batch.rows fixes the size of a batch" if evidence.config.batch.rows else "no earlier batch is known"
+        yield skip("", 1.0, reason)
+        return
+    confidence = evidence.config.quality.confidence
+    usual, learned = learn_factor(past, confidence, LEAST_VOLUME_CHANGE, FALLBACK_VOLUME_CHANGE)
+    factor = stated or learned
+    low, high = usual / factor, usual * factor
+    few = evidence.rows < low
+    yield Finding(
+        "",
+        min(1.0, evidence.rows / low, high / max(1, evidence.rows)),
+        1.0,
+        lambda: (
+            f"{evidence.name.capitalize()} has {evidence.rows} rows, {'fewer than the' if few else 'more than the'} "
+            f"{low if few else high:.0f} that are likely after the {len(past)} batches before; look for rows that were "
+            f"{'lost' if few else 'delivered twice'}, or set quality.max_volume_change."
         ),
     )
 
@@ -72,9 +103,10 @@ def _measure_variation(evidence: Evidence, name: str) -> Finding:
     return Finding(
         name,
         float(len(distinct) > 1),
-        1.0,
+        Learned(1.0),
         lambda: (
             f"Every known cell of '{name}' in {evidence.name} is '{distinct[0]}', so that nothing can be learned from "
             "it there; list it under schema.drop where that stays so."
         ),
+        evidence.rows,
     )

@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 
-from common.config import AllowedRule, RangeRule
-from common.rules import find_forbidden, find_outside
+from common.config import AllowedRule, PatternRule, RangeRule
+from common.rules import find_forbidden, find_outside, find_unmatched
+from common.schema import find_missing
 from pipeline.analysis.quality.check import Finding, find_example, measure_share, skip
 from pipeline.analysis.quality.evidence import Evidence
+from pipeline.analysis.quality.learned import Learned
 
 NEARLY_EMPTY = 0.05
 """A column known in a smaller share of the rows cannot get its batch rejected, whatever its few cells hold."""
@@ -56,12 +59,64 @@ def measure_known_labels(evidence: Evidence) -> Iterator[Finding]:
         schema.target,
         unknown,
         given,
-        evidence.config.quality.min_validity,
+        evidence.threshold("min_validity"),
         lambda: (
             f"{unknown} of {given} labels of the target '{schema.target}' in {evidence.name} are {kind}, such as "
             f"{find_example(evidence.raw.frame[schema.target], evidence.target_unknown)}; correct them, or set "
             "schema.missing_values or schema.positive to what they mean."
         ),
+    )
+
+
+def measure_patterns(evidence: Evidence) -> Iterator[Finding]:
+    """Yield, for every rule in quality.patterns, the share of known cells, as they came, that match it."""
+    for rule in evidence.config.quality.patterns:
+        yield _measure_pattern(evidence, rule)
+
+
+def measure_infinities(evidence: Evidence) -> Iterator[Finding]:
+    """Yield, for every numeric input, the share of known cells that are not infinite."""
+    for name in evidence.present(evidence.schema.numeric):
+        yield _measure_infinities(evidence, name)
+
+
+def _measure_pattern(evidence: Evidence, rule: PatternRule) -> Finding:
+    name, frame, threshold = rule.column, evidence.raw.frame, evidence.threshold("min_validity")
+    if name not in frame:
+        return skip(name, threshold, f"the column '{name}' is absent")
+    known = ~find_missing(frame[name], evidence.schema.missing_values)
+    broken = find_unmatched(frame[name].where(known), rule).to_numpy(dtype=bool)
+    return measure_share(
+        name,
+        int(broken.sum()),
+        int(known.sum()),
+        threshold,
+        lambda: (
+            f"{int(broken.sum())} of {int(known.sum())} known cells of '{name}' in {evidence.name} do not match the "
+            f"pattern {rule.pattern}, such as {find_example(frame[name], broken)}; correct them, or the rule in "
+            "quality.patterns."
+        ),
+        lambda: broken,
+    )
+
+
+def _measure_infinities(evidence: Evidence, name: str) -> Finding:
+    infinite = evidence.unreadable[name].copy()
+    if infinite.any():
+        cells = pd.to_numeric(evidence.raw.frame[name][infinite], errors="coerce")
+        infinite[infinite] = np.isinf(cells.to_numpy(dtype="float64", na_value=np.nan))
+    count, known = int(infinite.sum()), evidence.count_known(name)
+    return measure_share(
+        name,
+        count,
+        known,
+        Learned(1.0),
+        lambda: (
+            f"{count} of {known} known cells of '{name}' in {evidence.name} are infinite, such as "
+            f"{find_example(evidence.raw.frame[name], infinite)}, and count as missing; look for a division by zero "
+            "where they are made."
+        ),
+        lambda: infinite,
     )
 
 
@@ -71,12 +126,13 @@ def _measure_readable(evidence: Evidence, name: str, kind: str) -> Finding:
         name,
         unreadable,
         known,
-        evidence.config.quality.min_validity,
+        evidence.threshold("min_validity"),
         lambda: (
             f"{unreadable} of {known} known cells of '{name}' in {evidence.name} are no {kind}, such as "
             f"{find_example(evidence.raw.frame[name], evidence.unreadable[name])}; clean them, or add the text to "
             "schema.missing_values where it means missing."
         ),
+        lambda: evidence.unreadable[name],
     )
 
 
@@ -104,12 +160,13 @@ def _measure_rule(evidence: Evidence, rule: RangeRule | AllowedRule, broken: np.
         rule.column,
         breaches,
         known,
-        evidence.config.quality.min_validity,
+        evidence.threshold("min_validity"),
         lambda: (
             f"{breaches} of {known} known cells of '{rule.column}' in {evidence.name} are {how}, such as "
             f"{find_example(evidence.raw.frame[rule.column], broken)}, and count as missing; clean them, or correct "
             f"the rule in {key}."
         ),
+        lambda: broken,
     )
 
 

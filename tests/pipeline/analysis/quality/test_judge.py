@@ -37,6 +37,7 @@ def test_every_check_has_a_code_of_its_own_and_reports_at_least_once():
     codes = [check.code for check in CHECKS]
     assert len(set(codes)) == len(codes)
     rules = {"ranges": [{"column": "seats", "min": 0}], "allowed": [{"column": "make", "allowed": ["ISUZU"]}]}
+    rules["patterns"] = [{"column": "make", "pattern": "[A-Z]+"}]
     reported = {check.code for check in judge_frame(make_frame(), orders=[END_AFTER_BEGIN], **rules).checks}
     assert reported == set(codes)
 
@@ -113,7 +114,7 @@ def test_an_empty_or_absent_column_is_a_warning_and_no_rejection(frame):
     judgement = judge_frame(frame)
     assert not judgement.rejected
     assert {check.severity for check in judgement.checks if not check.passed} == {Severity.WARNING}
-    assert breaches(judgement) == {("DQ001" if "premium" in frame else "DQ002", "premium")}
+    assert breaches(judgement) == {("DQ020" if "premium" in frame else "DQ002", "premium")}
     assert judgement.batch.inputs["premium"].isna().all()
 
 

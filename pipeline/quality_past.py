@@ -1,0 +1,123 @@
+"""The past that a batch's quality is held against: read before the batch is judged, added to afterwards."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+
+from common.config import Config
+from common.database import Draft, read_rows
+from common.records import ColumnProfile, Fingerprint, LabelledBatch
+from common.schema import Schema
+from common.seeding import random_generator
+from common.state import State
+from model_zoo.arrays import dump_arrays, load_arrays
+from pipeline.analysis.quality.associations import AssociationRule
+from pipeline.analysis.quality.fingerprints import add_levels
+from pipeline.analysis.quality.learned import PastShare
+from pipeline.analysis.quality.mining import mine_rules
+from pipeline.analysis.quality.past import PAST_BATCHES, CheckKey, PastBatch, QualityPast
+from pipeline.analysis.quality.tables import association_rows, associations_table, fingerprints_table
+from pipeline.analysis.tables import profiles_table, quality_table
+from pipeline.collection.tables import batches
+
+
+def load_quality_past(state: State) -> QualityPast:
+    """Return what is known of the newest accepted batches."""
+    query = (
+        sa.select(batches.c.number, batches.c.rows, batches.c.end)
+        .where(batches.c.status == "accepted")
+        .order_by(batches.c.number.desc())
+        .limit(PAST_BATCHES)
+    )
+    stored = read_rows(state.engine, query)[::-1]
+    if not stored:
+        return QualityPast()
+    rows = {row["number"]: row["rows"] for row in stored}
+    return QualityPast(
+        batches=tuple(PastBatch(row["number"], row["rows"], pd.Timestamp(row["end"])) for row in stored),
+        shares=_load_shares(state, rows),
+        profiles=_load_profiles(state, rows),
+        levels=_load_levels(state),
+        digests=_load_digests(state, list(rows)),
+        rules=load_rules(state),
+    )
+
+
+def draft_fingerprint(draft: Draft, state: State, number: int, fingerprint: Fingerprint) -> None:
+    """Lay the digests of an accepted batch into the draft, its levels together with those of all batches before."""
+    levels = add_levels(_load_levels(state), fingerprint.levels)
+    described = {
+        "batch": number,
+        "rows_file": state.files.save(dump_arrays(rows=fingerprint.rows), ".npz"),
+        "levels_file": state.files.save(dump_arrays(names=np.array(list(levels), dtype=str),
+                                                    sizes=np.array([len(one) for one in levels.values()], dtype=int),
+                                                    levels=_join(list(levels.values()))), ".npz"),
+    }  # fmt: skip
+    draft.add(fingerprints_table, [described])
+
+
+def draft_rules(draft: Draft, config: Config, schema: Schema, window: Sequence[LabelledBatch], number: int) -> None:
+    """Mine association rules on the window that ends with batch ``number``, for the batches after it."""
+    random = random_generator(config.seed, "associations", number)
+    rules = mine_rules(window, schema, config.quality.associations, random)
+    draft.add(associations_table, association_rows(number, rules))
+
+
+def load_rules(state: State) -> tuple[AssociationRule, ...]:
+    """Return the rules that were mined last."""
+    newest = sa.select(sa.func.max(associations_table.c.batch)).scalar_subquery()
+    query = sa.select(associations_table).where(associations_table.c.batch == newest)
+    stored = read_rows(state.engine, query.order_by(associations_table.c.position))
+    return tuple(AssociationRule.from_json(row) for row in stored)
+
+
+def _load_shares(state: State, rows: dict[int, int]) -> dict[CheckKey, tuple[PastShare, ...]]:
+    table = quality_table.c
+    query = (
+        sa.select(table.batch, table.code, table.column, table.share, table.passed)
+        .where(table.batch.in_(rows))
+        .order_by(table.batch, table.position)
+    )
+    shares: dict[CheckKey, list[PastShare]] = {}
+    places: dict[tuple[int, str, str], int] = {}
+    for row in read_rows(state.engine, query):
+        of_check = (row["batch"], row["code"], row["column"])
+        place = places[of_check] = places.get(of_check, -1) + 1
+        if row["share"] is not None:
+            past = PastShare(rows[row["batch"]], row["share"], row["passed"])
+            shares.setdefault((row["code"], row["column"], place), []).append(past)
+    return {key: tuple(known) for key, known in shares.items()}
+
+
+def _load_profiles(state: State, rows: dict[int, int]) -> dict[str, tuple[tuple[int, ColumnProfile], ...]]:
+    query = sa.select(profiles_table).where(profiles_table.c.batch.in_(rows)).order_by(profiles_table.c.batch)
+    names = {one.name for one in fields(ColumnProfile)}
+    profiles: dict[str, list[tuple[int, ColumnProfile]]] = {}
+    for row in read_rows(state.engine, query):
+        described = {name: cell for name, cell in {**row, **row["stats"]}.items() if name in names}
+        described["quantiles"] = tuple(described["quantiles"])
+        profiles.setdefault(row["column"], []).append((rows[row["batch"]], ColumnProfile(**described)))
+    return {name: tuple(known) for name, known in profiles.items()}
+
+
+def _load_levels(state: State) -> dict[str, np.ndarray]:
+    query = sa.select(fingerprints_table.c.levels_file).order_by(fingerprints_table.c.batch.desc()).limit(1)
+    stored = read_rows(state.engine, query)
+    if not stored:
+        return {}
+    arrays = load_arrays(state.files.load(stored[0]["levels_file"]))
+    parts = np.split(arrays["levels"], np.cumsum(arrays["sizes"])[:-1]) if len(arrays["sizes"]) else []
+    return dict(zip(arrays["names"].tolist(), parts, strict=True))
+
+
+def _load_digests(state: State, numbers: list[int]) -> dict[int, np.ndarray]:
+    query = sa.select(fingerprints_table).where(fingerprints_table.c.batch.in_(numbers))
+    stored = read_rows(state.engine, query.order_by(fingerprints_table.c.batch))
+    return {row["batch"]: load_arrays(state.files.load(row["rows_file"]))["rows"] for row in stored}
+
+
+def _join(parts: Sequence[np.ndarray]) -> np.ndarray:
+    return np.concatenate([np.empty(0, dtype=np.uint64), *parts])

@@ -1,0 +1,62 @@
+"""What an update makes of the quarantine: released rows join those to learn from, a rejected batch returns."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import sqlalchemy as sa
+
+from common.config import Config
+from common.database import read_rows
+from common.records import LabelledBatch
+from common.schema import Schema, encode_target, read_dates, read_inputs, read_labels
+from common.state import State
+from pipeline.analysis.quality.tables import RELEASED, quarantine_decisions_table, retaken_table
+from pipeline.analysis.tables import quarantine_table
+from pipeline.collection.tables import batches
+from pipeline.preparation.cleaning import clean_inputs
+
+
+def find_released_batch(state: State) -> tuple[int, str] | None:
+    """Return number and raw file of the oldest rejected batch that was released and not taken again yet."""
+    decided = quarantine_decisions_table.c
+    newest = sa.select(sa.func.max(decided.number)).where(decided.row.is_(None)).group_by(decided.batch)
+    query = (
+        sa.select(batches.c.number, batches.c.file)
+        .join(quarantine_decisions_table, decided.batch == batches.c.number)
+        .where(decided.number.in_(newest), decided.action == RELEASED)
+        .where(batches.c.number.not_in(sa.select(retaken_table.c.rejected)))
+        .order_by(batches.c.number)
+        .limit(1)
+    )
+    found = read_rows(state.engine, query)
+    return (found[0]["number"], found[0]["file"]) if found else None
+
+
+def load_released(config: Config, state: State, schema: Schema, window: Sequence[LabelledBatch]) -> list[LabelledBatch]:
+    """Return the released rows of the batches in the window, one part a batch, read and cleaned like all others."""
+    table = quarantine_table.c
+    query = (
+        sa.select(table.batch, table.row, batches.c.file)
+        .join(batches, batches.c.number == table.batch)
+        .where(table.status == RELEASED, table.batch.in_([one.number for one in window]))
+        .order_by(table.batch, table.row)
+    )
+    rows_of: dict[tuple[int, str], list[int]] = {}
+    for stored in read_rows(state.engine, query):
+        rows_of.setdefault((stored["batch"], stored["file"]), []).append(stored["row"])
+    return [_read(config, state, schema, number, file, rows) for (number, file), rows in rows_of.items()]
+
+
+def _read(config: Config, state: State, schema: Schema, number: int, file: str, rows: list[int]) -> LabelledBatch:
+    """Return rows of a raw batch that have a label and a time; what a change of the schema made unreadable is left."""
+    frame = state.files.load_table(file).iloc[rows].reset_index(drop=True)
+    inputs = clean_inputs(read_inputs(frame, schema), config.quality, schema)
+    times = read_dates(frame[schema.time], schema.time_format)
+    target = encode_target(read_labels(frame[schema.target], schema), schema)
+    usable = np.flatnonzero(~np.isnan(target) & times.notna().to_numpy())
+    return LabelledBatch(
+        number=number,
+        inputs=inputs.iloc[usable].reset_index(drop=True),
+        times=times.iloc[usable].reset_index(drop=True),
+        target=target[usable],
+    )

@@ -21,6 +21,9 @@ EXAMPLES = """examples:
   python run.py inference -file new.csv       writes new.csv with predictions and prints where
   python run.py summary                       writes the report and prints where
   python run.py explain 3f2a                  what served the request of that decision, and why
+  python run.py quarantine                    what was refused, and why; then release or discard it:
+  python run.py quarantine release 7 --why "..."             batch 7, or its rows: 7:12,7:15
+  python run.py quarantine discard 7 --reason "target missing" --why "..."
   python run.py update search.trials=40       any key of the configuration can be overridden
 """
 
@@ -37,6 +40,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("words", nargs="*", metavar="COMMAND | key=value", help=f"{', '.join(COMMANDS)}; overrides")
     parser.add_argument("-file", "--file", type=Path, help="the file to predict, or a labelled batch for update")
     parser.add_argument("--batches", default="1", help="how many batches update takes: a number or 'all'")
+    parser.add_argument("--why", default="", help="why quarantine releases or discards, for the record")
+    parser.add_argument("--reason", default="", help="release or discard only the rows kept out for this reason")
     parser.add_argument("--config", default="config.yaml", help="the configuration (default: config.yaml)")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
@@ -115,11 +120,19 @@ def run_explain(config: "Config", _parsed: argparse.Namespace, subject: list[str
     return explain(config, subject[0])
 
 
+def run_quarantine(config: "Config", parsed: argparse.Namespace, subject: list[str]) -> str:
+    """List what is in quarantine, or release or discard some of it."""
+    from pipeline.quarantine import quarantine
+
+    return quarantine(config, subject, parsed.why, parsed.reason)
+
+
 COMMANDS: dict[str, Callable[["Config", argparse.Namespace, list[str]], object]] = {
     "update": run_update,
     "inference": run_inference,
     "summary": run_summary,
     "explain": run_explain,
+    "quarantine": run_quarantine,
 }
 """What each command calls: with the configuration, the options, and the words that say what it is about."""
 

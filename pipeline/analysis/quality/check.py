@@ -89,7 +89,7 @@ class Check:
         if not isinstance(threshold, Learned):
             return threshold, 0
         key = (self.code, finding.column, place)
-        learned = evidence.past.learn(key, finding.total, quality.confidence, quality.tolerance)
+        learned = evidence.past.learn(key, finding.total, threshold.recurs, quality.confidence, quality.tolerance)
         if learned is None:
             return threshold.fallback, 0
         bound, batches = learned

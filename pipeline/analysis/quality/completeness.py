@@ -45,7 +45,7 @@ def _find_absence(evidence: Evidence, name: str) -> Finding:
     return Finding(
         name,
         float(name in evidence.raw.frame),
-        Learned(1.0),
+        Learned(1.0, recurs=True),
         lambda: (
             f"The column '{name}' is absent from {evidence.name} ({evidence.raw.origin}) and counts as missing in all "
             "of its rows; add it to the source again, or list it under schema.drop."
@@ -60,7 +60,7 @@ def _find_emptiness(evidence: Evidence, name: str) -> Finding:
     return Finding(
         name,
         float(evidence.count_known(name) > 0),
-        Learned(1.0),
+        Learned(1.0, recurs=True),
         lambda: (
             f"The column '{name}' holds nothing in any of the {evidence.rows} rows of {evidence.name} "
             f"({evidence.raw.origin}); repair its feed, or list it under schema.drop where it is gone for good."

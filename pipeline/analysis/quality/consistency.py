@@ -6,13 +6,10 @@ from common.config import OrderRule
 from pipeline.analysis.quality.associations import AssociationRule
 from pipeline.analysis.quality.check import Finding, find_example, measure_share, skip
 from pipeline.analysis.quality.evidence import Evidence
-from pipeline.analysis.quality.learned import learn_bound
+from pipeline.analysis.quality.learned import LEAST_BATCHES, learn_bound
 
 FEWEST_ROWS = 10
 """A rule that applies to fewer rows of a batch is not judged on it."""
-
-UNPROVEN = 0.2
-"""What the confidence of a rule may fall by while it is not known from enough batches how much it varies."""
 
 
 def measure_orders(evidence: Evidence) -> Iterator[Finding]:
@@ -52,9 +49,12 @@ def _measure_association(evidence: Evidence, rule: AssociationRule) -> Finding:
     applies, broken = evidence.items.measure(rule)
     rows, quality, column = int(applies.sum()), evidence.config.quality, rule.consequents[0].column
     learned = learn_bound(rule.past, rows, quality.confidence, quality.tolerance)
-    threshold = quality.min_consistency or (max(0.0, rule.confidence - UNPROVEN) if learned is None else learned)
+    threshold = quality.min_consistency or learned or 0.0
     if rows < FEWEST_ROWS:
         return skip(column, threshold, f"hardly any row is one in which {' and '.join(map(str, rule.antecedents))}")
+    if learned is None:
+        known = f"{LEAST_BATCHES} batches"
+        return skip(column, threshold, f"the rule that where {rule} is not known from {known} yet")
     return measure_share(
         column,
         int(broken.sum()),

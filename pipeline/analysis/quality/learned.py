@@ -25,10 +25,14 @@ class PastShare:
 
 @dataclass(frozen=True)
 class Learned:
-    """A threshold to learn. ``fallback`` stands until enough batches are known; the bound is at most ``most``."""
+    """A threshold to learn. ``fallback`` stands until enough batches are known; the bound is at most ``most``.
+
+    ``recurs`` says that breaches count among what is usual: what comes and goes is no finding every time it comes.
+    """
 
     fallback: float
     most: float = 1.0
+    recurs: bool = False
 
 
 FALLBACKS = {
@@ -42,7 +46,7 @@ def choose_threshold(quality: QualityConfig, key: str) -> float | Learned:
     """Return the share that has to pass: what the configuration states under ``key``, or one to learn.
 
     >>> choose_threshold(QualityConfig(max_unseen=0.25), "max_unseen"), choose_threshold(QualityConfig(), "max_unseen")
-    (0.75, Learned(fallback=0.8, most=1.0))
+    (0.75, Learned(fallback=0.8, most=1.0, recurs=False))
     """
     stated = getattr(quality, key)
     share = FALLBACKS[key] if stated is None else stated
@@ -50,16 +54,16 @@ def choose_threshold(quality: QualityConfig, key: str) -> float | Learned:
     return Learned(passing) if stated is None else passing
 
 
-def list_usual(past: Sequence[PastShare]) -> list[PastShare]:
-    """Return the past without its breaches, unless these are how things are by now.
+def list_usual(past: Sequence[PastShare], recurs: bool = False) -> list[PastShare]:
+    """Return the past without its breaches, unless they recur, are how things are by now, or leave too little.
 
-    >>> [one.share for one in list_usual([PastShare(9, 1.0), PastShare(9, 0.2, passed=False), PastShare(9, 0.9)])]
-    [1.0, 0.9]
+    >>> usual, broken = PastShare(9, 1.0), PastShare(9, 0.2, passed=False)
+    >>> len(list_usual([usual] * 5 + [broken])), len(list_usual([usual] * 5 + [broken] * 3)), len(list_usual([broken]))
+    (5, 8, 1)
     """
-    newest = past[-NEW_NORMAL:]
-    if len(newest) == NEW_NORMAL and not any(one.passed for one in newest):
-        return list(past)
-    return [one for one in past if one.passed]
+    newest, passed = past[-NEW_NORMAL:], [one for one in past if one.passed]
+    is_new_normal = len(newest) == NEW_NORMAL and not any(one.passed for one in newest)
+    return list(past) if recurs or is_new_normal or len(passed) < LEAST_BATCHES else passed
 
 
 def learn_bound(past: Sequence[PastShare], cells: int, confidence: float, tolerance: float) -> float | None:

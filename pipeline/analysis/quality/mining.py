@@ -39,8 +39,9 @@ def mine_rules(
         return ()
     inputs = pd.concat([batch.inputs for batch in batches], ignore_index=True)
     inputs = inputs.astype(dict.fromkeys(schema.categorical, "str"))
+    origins = np.repeat(np.arange(len(batches)), [len(batch) for batch in batches])
     drawn = np.sort(random.permutation(len(inputs))[:MOST_ROWS])
-    mined = _find_rules(inputs.iloc[drawn].reset_index(drop=True), schema, config)
+    mined = _find_rules(inputs.iloc[drawn].reset_index(drop=True), origins[drawn], schema, config)
     tables = [ItemTable(batch.inputs) for batch in batches]
     return tuple(replace(rule, past=tuple(_measure(rule, tables))) for rule in mined)
 
@@ -72,7 +73,23 @@ def _list_levels(name: str, levels: pd.Series) -> list[Item]:
     return [Item(name, str(level)) for level in counts.index[:MOST_ITEMS]]
 
 
-def _find_rules(sample: pd.DataFrame, schema: Schema, config: AssociationConfig) -> list[AssociationRule]:
+def compute_lift_within(antecedents: np.ndarray, consequents: np.ndarray, origins: np.ndarray) -> float:
+    """Return how many times as often the consequents hold with the antecedents as in all rows of the same batches.
+
+    What batches have in common, such as a rate of that month, goes with everything and is no rule of single rows: there
+    the lift is 1. Masks and ``origins``, the batch, are (n_rows,).
+
+    >>> compute_lift_within(np.array([1, 1, 0, 0], bool), np.array([1, 1, 0, 0], bool), np.array([0, 0, 1, 1]))
+    1.0
+    """
+    means = np.bincount(origins, consequents) / np.maximum(1, np.bincount(origins))
+    expected = float(means[origins][antecedents].sum())
+    return float((antecedents & consequents).sum()) / expected if expected else 0.0
+
+
+def _find_rules(
+    sample: pd.DataFrame, origins: np.ndarray, schema: Schema, config: AssociationConfig
+) -> list[AssociationRule]:
     from mlxtend.frequent_patterns import association_rules, fpgrowth
 
     items = list_items(sample, schema, config.min_support)
@@ -94,7 +111,13 @@ def _find_rules(sample: pd.DataFrame, schema: Schema, config: AssociationConfig)
         )
         for row in mined[mined["lift"] >= config.min_lift].itertuples()
     ]
-    return _choose(rules, config.most)
+    table_of = ItemTable(sample)
+
+    def lasts(rule: AssociationRule) -> bool:
+        sides = table_of.holds(rule.antecedents), table_of.holds(rule.consequents)
+        return compute_lift_within(*sides, origins) >= config.min_lift
+
+    return _choose([rule for rule in rules if len(rule.consequents) == 1 and lasts(rule)], config.most)
 
 
 def _choose(rules: list[AssociationRule], most: int) -> list[AssociationRule]:
@@ -102,8 +125,7 @@ def _choose(rules: list[AssociationRule], most: int) -> list[AssociationRule]:
     spoken_of: Counter[frozenset[str]] = Counter()
     ended_in: Counter[tuple[Item, ...]] = Counter()
     ranked = sorted(rules, key=lambda rule: (len(rule.antecedents), -rule.lift * rule.confidence, str(rule)))
-    simple = [rule for rule in ranked if len(rule.consequents) == 1 and _spans_columns(rule)]
-    for rule in simple:
+    for rule in filter(_spans_columns, ranked):
         columns = frozenset(item.column for item in (*rule.antecedents, *rule.consequents))
         implied = any(
             set(known.antecedents) <= set(rule.antecedents) and known.consequents == rule.consequents

@@ -21,6 +21,9 @@ FENCE = 3.0
 
 LOW_DECILE, HIGH_DECILE = 1, 9
 
+MOST_ODD = 4
+"""Of more batches, the one furthest to either side is left out: it may have been broken itself."""
+
 
 def measure_unseen(evidence: Evidence) -> Iterator[Finding]:
     """Yield, for every categorical input, the share of known cells whose level an earlier batch had."""
@@ -42,11 +45,12 @@ def measure_outliers(evidence: Evidence) -> Iterator[Finding]:
 
 def find_fences(evidence: Evidence, name: str) -> tuple[float, float] | None:
     """Return the bounds outside which a number is an outlier; None where the past has no number or no spread."""
-    quantiles = [profile.quantiles for _, profile in evidence.past.profiles.get(name, ()) if profile.quantiles]
-    if not quantiles:
+    deciles = [profile.quantiles for _, profile in evidence.past.profiles.get(name, ()) if profile.quantiles]
+    if not deciles:
         return None
-    middle = np.median(np.array(quantiles), axis=0)
-    low, high = middle[LOW_DECILE], middle[HIGH_DECILE]
+    lows, highs = np.sort([one[LOW_DECILE] for one in deciles]), np.sort([one[HIGH_DECILE] for one in deciles])
+    odd = int(len(deciles) > MOST_ODD)
+    low, high = lows[odd], highs[-1 - odd]
     if not high > low:
         return None
     return float(low - FENCE * (high - low)), float(high + FENCE * (high - low))

@@ -49,8 +49,10 @@ class QualityPast:
         """The time of the newest row stored so far."""
         return max((batch.end for batch in self.batches if not pd.isna(batch.end)), default=None)
 
-    def learn(self, key: CheckKey, cells: int, confidence: float, tolerance: float) -> tuple[float, int] | None:
+    def learn(
+        self, key: CheckKey, cells: int, recurs: bool, confidence: float, tolerance: float
+    ) -> tuple[float, int] | None:
         """Return the bound that the past sets on a share of ``cells``, and how many batches it is learned from."""
-        usual = list_usual(self.shares.get(key, ()))
+        usual = list_usual(self.shares.get(key, ()), recurs)
         bound = learn_bound(usual, cells, confidence, tolerance)
         return None if bound is None else (bound, len(usual))

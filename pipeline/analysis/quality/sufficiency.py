@@ -103,7 +103,7 @@ def _measure_variation(evidence: Evidence, name: str) -> Finding:
     return Finding(
         name,
         float(len(distinct) > 1),
-        Learned(1.0),
+        Learned(1.0, recurs=True),
         lambda: (
             f"Every known cell of '{name}' in {evidence.name} is '{distinct[0]}', so that nothing can be learned from "
             "it there; list it under schema.drop where that stays so."

@@ -89,11 +89,7 @@ class Check:
         if not isinstance(threshold, Learned):
             return threshold, 0
         key = (self.code, finding.column, place)
-        learned = evidence.past.learn(key, finding.total, threshold.recurs, quality.confidence, quality.tolerance)
-        if learned is None:
-            return threshold.fallback, 0
-        bound, batches = learned
-        return min(bound, threshold.most), batches
+        return evidence.past.learn(key, finding.total, threshold, quality.confidence, quality.tolerance)
 
 
 def measure_share(

@@ -28,11 +28,13 @@ class Learned:
     """A threshold to learn. ``fallback`` stands until enough batches are known; the bound is at most ``most``.
 
     ``recurs`` says that breaches count among what is usual: what comes and goes is no finding every time it comes.
+    With ``strict`` a share that was always 1 has to stay 1.
     """
 
     fallback: float
     most: float = 1.0
     recurs: bool = False
+    strict: bool = False
 
 
 FALLBACKS = {
@@ -46,7 +48,7 @@ def choose_threshold(quality: QualityConfig, key: str) -> float | Learned:
     """Return the share that has to pass: what the configuration states under ``key``, or one to learn.
 
     >>> choose_threshold(QualityConfig(max_unseen=0.25), "max_unseen"), choose_threshold(QualityConfig(), "max_unseen")
-    (0.75, Learned(fallback=0.8, most=1.0, recurs=False))
+    (0.75, Learned(fallback=0.8, most=1.0, recurs=False, strict=False))
     """
     stated = getattr(quality, key)
     share = FALLBACKS[key] if stated is None else stated

@@ -20,7 +20,7 @@ MOST_ITEMS = 60
 LONGEST = 3
 """Items of a rule, both sides together."""
 
-ALIKE, SAME_CONSEQUENTS = 2, 3
+ALIKE, SAME_CONSEQUENTS = 6, 3
 """So many rules may speak of the same columns, or end in the same, so that a few columns do not take all places."""
 
 FEWEST_ROWS = 10

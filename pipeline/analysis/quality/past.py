@@ -8,7 +8,7 @@ import pandas as pd
 
 from common.records import ColumnProfile
 from pipeline.analysis.quality.associations import AssociationRule
-from pipeline.analysis.quality.learned import PastShare, learn_bound, list_usual
+from pipeline.analysis.quality.learned import Learned, PastShare, learn_bound, list_usual
 
 PAST_BATCHES = 24
 """So many of the newest accepted batches are what is usual."""
@@ -50,9 +50,11 @@ class QualityPast:
         return max((batch.end for batch in self.batches if not pd.isna(batch.end)), default=None)
 
     def learn(
-        self, key: CheckKey, cells: int, recurs: bool, confidence: float, tolerance: float
-    ) -> tuple[float, int] | None:
+        self, key: CheckKey, cells: int, threshold: Learned, confidence: float, tolerance: float
+    ) -> tuple[float, int]:
         """Return the bound that the past sets on a share of ``cells``, and how many batches it is learned from."""
-        usual = list_usual(self.shares.get(key, ()), recurs)
+        usual = list_usual(self.shares.get(key, ()), threshold.recurs)
+        if threshold.strict and all(one.share == 1 for one in usual):
+            return threshold.fallback, 0
         bound = learn_bound(usual, cells, confidence, tolerance)
-        return None if bound is None else (bound, len(usual))
+        return (threshold.fallback, 0) if bound is None else (min(bound, threshold.most), len(usual))

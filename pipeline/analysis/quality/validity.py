@@ -110,7 +110,7 @@ def _measure_infinities(evidence: Evidence, name: str) -> Finding:
         name,
         count,
         known,
-        Learned(1.0),
+        Learned(1.0, recurs=True, strict=True),
         lambda: (
             f"{count} of {known} known cells of '{name}' in {evidence.name} are infinite, such as "
             f"{find_example(evidence.raw.frame[name], infinite)}, and count as missing; look for a division by zero "

@@ -1,5 +1,7 @@
 """A small stream of policies to break in one place at a time."""
 
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 
@@ -7,7 +9,10 @@ from common.config import Config
 from common.records import RawBatch
 from common.schema import Schema, read_dates, read_inputs
 from common.task import Task
+from pipeline.analysis.quality.fingerprints import add_levels
 from pipeline.analysis.quality.judge import judge
+from pipeline.analysis.quality.learned import PastShare
+from pipeline.analysis.quality.past import PastBatch, QualityPast
 from pipeline.preparation.cleaning import clean_inputs
 
 SCHEMA = Schema(
@@ -38,17 +43,16 @@ def make_batch(frame, late_rows=0):
     return RawBatch(7, "policies.csv", frame, read_dates(frame["begin"]), {}, late_rows)
 
 
-def make_config(min_rows=20, **quality):
-    return Config.model_validate(
-        {"schema": {"time": "begin", "target": "claim"}, "batch": {"min_rows": min_rows}, "quality": quality}
-    )
+def make_config(min_rows=20, period=None, **quality):
+    batch = {"min_rows": min_rows, "period": period, "rows": None if period else 5000}
+    return Config.model_validate({"schema": {"time": "begin", "target": "claim"}, "batch": batch, "quality": quality})
 
 
-def judge_frame(frame, schema=SCHEMA, late_rows=0, min_rows=20, **quality):
-    config = make_config(min_rows, **quality)
+def judge_frame(frame, schema=SCHEMA, late_rows=0, min_rows=20, past=None, period=None, **quality):
+    config = make_config(min_rows, period, **quality)
     raw = make_batch(frame, late_rows)
     inputs = read_inputs(raw.frame, schema)
-    return judge(raw, inputs, clean_inputs(inputs, config.quality, schema), schema, config)
+    return judge(raw, inputs, clean_inputs(inputs, config.quality, schema), schema, config, past)
 
 
 def breaches(judgement):
@@ -59,3 +63,41 @@ def breaches(judgement):
 def find_check(judgement, code, column):
     (check,) = [check for check in judgement.checks if (check.code, check.column) == (code, column)]
     return check
+
+
+def make_past(frames, rules=(), schema=SCHEMA, **quality):
+    """What judging ``frames`` one after the other leaves for the next batch, as the catalogue would hand it on."""
+    past = QualityPast(rules=rules)
+    for number, frame in enumerate(frames, 1):
+        judgement = judge_frame(frame, schema, past=past, **quality)
+        shares, places = {key: list(known) for key, known in past.shares.items()}, Counter()
+        for check in judgement.checks:
+            place = places[check.code, check.column]
+            places[check.code, check.column] += 1
+            if check.share is not None:
+                one = PastShare(len(frame), check.share, check.passed)
+                shares.setdefault((check.code, check.column, place), []).append(one)
+        profiles = {one.column: (*past.profiles.get(one.column, ()), (len(frame), one)) for one in judgement.profile}
+        past = QualityPast(
+            batches=(*past.batches, PastBatch(number, len(frame), read_dates(frame["begin"]).max())),
+            shares={key: tuple(known) for key, known in shares.items()},
+            profiles=profiles,
+            levels=add_levels(past.levels, judgement.fingerprint.levels),
+            digests={**past.digests, number: judgement.fingerprint.rows},
+            rules=rules,
+        )
+    return past
+
+
+def make_stream(batches=6, rows=200, seed=0):
+    """Batches of 30 days each, one after the other."""
+    return [shift(make_frame(rows, seed + number), 30 * number) for number in range(batches)]
+
+
+def shift(frame, days):
+    """The same policies ``days`` later."""
+    later = {
+        name: (pd.to_datetime(frame[name]) + pd.Timedelta(days=days)).dt.strftime("%Y-%m-%d")
+        for name in ("begin", "end")
+    }
+    return frame.assign(**later, vehicle=[f"{cell}-{days}" for cell in frame["vehicle"]])

@@ -1,0 +1,79 @@
+"""A small cut of the demo stream that learns in seconds, to be given bad files and decisions."""
+
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+import sqlalchemy as sa
+
+from common.config import load_config
+from common.database import read_rows
+from common.errors import BatchRejected
+from common.state import open_state
+from pipeline.analysis.tables import quality_table
+from pipeline.collection.ordering import PartReader
+from pipeline.collection.simulator import simulate
+from pipeline.collection.tables import batches
+from pipeline.update import update_once
+
+ROOT = Path(__file__).resolve().parents[2]
+ROWS = 120
+QUICK = (
+    "source.kind=files", "source.paths=[stream.csv]", f"batch.rows={ROWS}", "search.trials=1", "training.folds=1",
+    "search.families=[tree]", "search.variants=[onehot]", "features.date_parts={}", "features.durations=[]",
+    "selection.choosers=[blends]", "promotion.max_active=2",
+)  # fmt: skip
+
+
+def make_rows(batches=8):
+    """Rows of a stream in which nothing happens."""
+    return simulate(20 * ROWS, 3, schedule=()).head(batches * ROWS)
+
+
+def configure(folder, *overrides):
+    """The configuration of the demo stream, quick."""
+    return load_config(
+        ROOT / "config.yaml", [*QUICK, f"data_dir={folder}", f"state_dir={folder / 'state'}", *overrides]
+    )
+
+
+def learn(folder, batches_wanted):
+    """Write the stream and learn its first batches."""
+    folder.mkdir(exist_ok=True)
+    make_rows().to_csv(folder / "stream.csv", index=False)
+    with open_state(configure(folder)) as state:
+        reader = PartReader(configure(folder).schema_)
+        for _ in range(batches_wanted):
+            update_once(configure(folder), state, reader)
+    return folder
+
+
+def copy(folder, to):
+    """A state to break, beside the one that others go on with."""
+    shutil.copytree(folder, to, dirs_exist_ok=True)
+    return to
+
+
+@contextmanager
+def opened(folder, *overrides):
+    """Open the state of a folder with its configuration."""
+    config = configure(folder, *overrides)
+    with open_state(config) as state:
+        yield config, state
+
+
+def take(folder, frame=None, *overrides):
+    """Update with a file made of ``frame``, or with the next batch; return what became of it, and every breach."""
+    if frame is not None:
+        frame.to_csv(folder / "given.csv", index=False)
+    with opened(folder, *overrides) as (config, state):
+        try:
+            update_once(config, state, PartReader(config.schema_), folder / "given.csv" if frame is not None else None)
+            refused = ""
+        except BatchRejected as rejection:
+            refused = str(rejection)
+        newest = sa.select(batches).order_by(batches.c.number.desc()).limit(1)
+        (batch,) = read_rows(state.engine, newest)
+        found = sa.select(quality_table).where(quality_table.c.batch == batch["number"], ~quality_table.c.passed)
+        return batch, pd.DataFrame(read_rows(state.engine, found), columns=list(quality_table.c.keys())), refused

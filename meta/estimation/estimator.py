@@ -1,0 +1,168 @@
+"""Estimates for unlabelled rows: what an answerer's outputs are expected to be worth, with an interval."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from common.task import Task
+from meta.estimation.beliefs import Beliefs, load_beliefs
+from meta.estimation.expectation import LOSSES, expect
+from meta.estimation.forecast import Forecast
+
+MOST_ROWS = 10_000
+"""Rows of a request that are looked at, evenly spread: more of them change no digit that matters."""
+FLOOR = 1e-6
+REACH = 7.0
+"""Logarithms of losses are compared no further apart than this: a factor of about 1,000."""
+CLEAN, DAMAGED = "clean", "damaged"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The estimate of one measure; the interval holds nine requests of ten. NaN is never among its numbers."""
+
+    estimated: float
+    lower: float
+    upper: float
+
+    def covers(self, realised: float) -> bool:
+        """Return whether what labels showed lies in the interval."""
+        return self.lower <= realised <= self.upper
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What rows without labels are expected to show.
+
+    answerer: whose past it rests on
+    measures: by name, the loss first and, where it is another, the metric of the configuration; those that are known
+    reason:   why a measure is missing; '' where none is
+    """
+
+    answerer: str
+    rows: int
+    measures: Mapping[str, Measured]
+    reason: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Estimate":
+        """Return the estimate that ``to_json`` described."""
+        measures = {name: Measured(**known) for name, known in stored["measures"].items()}
+        return cls(stored["answerer"], stored["rows"], measures, stored["reason"])
+
+
+@dataclass(frozen=True)
+class Condition:
+    """How outputs for one condition of input, clean or damaged, are judged: beliefs and, by measure, the forecast."""
+
+    beliefs: tuple[Beliefs, ...]
+    forecasts: Mapping[str, Forecast]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        forecasts = {name: forecast.to_json() for name, forecast in self.forecasts.items()}
+        return {"beliefs": [one.to_json() for one in self.beliefs], "forecasts": forecasts}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Condition":
+        """Return the condition that ``to_json`` described."""
+        forecasts = {name: Forecast.from_json(one) for name, one in stored["forecasts"].items()}
+        return cls(tuple(load_beliefs(one) for one in stored["beliefs"]), forecasts)
+
+
+@dataclass(frozen=True)
+class Estimator:
+    """What an answerer's past says of its next outputs.
+
+    measures:   names, the loss first
+    threshold:  least probability of a positive answer
+    usual:      share of flagged rows in batches as they come
+    conditions: by CLEAN and DAMAGED; without CLEAN nothing is estimated, and ``reason`` says why
+    """
+
+    answerer: str
+    task: Task
+    classes: tuple[str, ...]
+    measures: tuple[str, ...]
+    threshold: float
+    usual: float
+    conditions: Mapping[str, Condition]
+    reason: str = ""
+
+    def choose(self, flagged: np.ndarray) -> str:
+        """Return the condition that a request with flagged rows (n_rows,) is most like."""
+        if DAMAGED not in self.conditions:
+            return CLEAN
+        return DAMAGED if flagged.mean() > (1 + self.usual) / 2 else CLEAN
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        plain = {name: getattr(self, name) for name in ("answerer", "threshold", "usual", "reason")}
+        conditions = {name: one.to_json() for name, one in self.conditions.items()}
+        return plain | {"task": self.task.value, "classes": list(self.classes), "measures": list(self.measures),
+                        "conditions": conditions}  # fmt: skip
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Estimator":
+        """Return the estimator that ``to_json`` described."""
+        conditions = {name: Condition.from_json(one) for name, one in stored["conditions"].items()}
+        rebuilt = {"task": Task(stored["task"]), "classes": tuple(stored["classes"]),
+                   "measures": tuple(stored["measures"]), "conditions": conditions}  # fmt: skip
+        return cls(**{**stored, **rebuilt})
+
+
+def estimate(estimator: Estimator, outputs: np.ndarray, kinds: np.ndarray, classes: Sequence[str] = ()) -> Estimate:
+    """Return what outputs (n_rows, n_outputs) for rows of each RowKind (n_rows,) are expected to show.
+
+    ``classes`` are those of the outputs' columns, where there may be more of them than the estimator has met.
+    """
+    rows = len(outputs)
+    if CLEAN not in estimator.conditions:
+        return Estimate(estimator.answerer, rows, {}, estimator.reason)
+    seen = np.linspace(0, rows - 1, min(rows, MOST_ROWS)).astype(int)
+    flagged = kinds[seen] > 0
+    condition = estimator.conditions[estimator.choose(flagged)]
+    asked = _keep_classes(outputs[seen], classes, estimator.classes)
+    believed = [beliefs.believe(asked, flagged) for beliefs in condition.beliefs]
+    measures, absent = {}, []
+    for name in estimator.measures:
+        expected = [expect(name, estimator.task, asked, one, estimator.threshold) for one in believed]
+        forecast = condition.forecasts.get(name)
+        if forecast is None or not np.isfinite(expected).all():
+            absent.append(name)
+            continue
+        measures[name] = measure(name, forecast, to_scale(name, np.array(expected)), rows)
+    reason = f"{' and '.join(absent)} cannot be told of these {rows} rows" if absent else ""
+    return Estimate(estimator.answerer, rows, measures, reason)
+
+
+def measure(name: str, forecast: Forecast, expected: np.ndarray, rows: int) -> Measured:
+    """Return the estimate of a measure from the expectations (n_beliefs,) of ``rows`` rows."""
+    centre = forecast.foresee(expected)
+    below, above = forecast.bound(rows)
+    ends = [from_scale(name, at) for at in (centre, min(centre, centre + below), max(centre, centre + above))]
+    return Measured(*ends)
+
+
+def to_scale(name: str, observed: np.ndarray) -> np.ndarray:
+    """Return measures on the scale on which errors are compared: losses as logarithms, the others as they are."""
+    return np.log(np.maximum(observed, FLOOR)) if name in LOSSES else observed
+
+
+def from_scale(name: str, number: float) -> float:
+    """Return a number of that scale as a measure, within its bounds."""
+    if name in LOSSES:
+        return float(np.exp(number))
+    return float(min(1.0, number if name == "r2" else max(0.0, number)))
+
+
+def _keep_classes(outputs: np.ndarray, classes: Sequence[str], known: Sequence[str]) -> np.ndarray:
+    if not classes or tuple(classes) == tuple(known):
+        return outputs
+    return outputs[:, [list(classes).index(label) for label in known]]

@@ -1,0 +1,110 @@
+"""The expected metric of rows whose truth is only believed: losses and the confusion are expectations, row by row.
+
+Source of the method: confidence-based performance estimation, as for instance in Bialek et al. (2024), "Estimating
+Model Performance Under Covariate Shift Without Labels".
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from common.metrics import EPSILON, METRICS, decide_classes
+from common.task import Task
+
+LOSSES = frozenset({"log_loss", "brier", "rmse", "mae"})
+"""Metrics that are positive and best at 0; their errors are taken as ratios."""
+RANKED = frozenset({"roc_auc", "average_precision"})
+
+
+def expect(measure: str, task: Task, outputs: np.ndarray, believed: np.ndarray, threshold: float) -> float:
+    """Return a metric's expectation for rows; NaN where it is undefined for them.
+
+    ``outputs`` and ``believed`` are (n_rows, n_classes) probabilities, given and corrected; of a regression,
+    ``outputs`` (n_rows, 1) are numbers and ``believed`` (n_rows, 2) the expected squared and absolute errors.
+    """
+    if not len(outputs):
+        return np.nan
+    if not task.is_classification:
+        return _of_errors(measure, outputs[:, 0], believed)
+    if measure == "log_loss":
+        return float(-(believed * np.log(np.clip(outputs, EPSILON, 1.0))).sum(axis=1).mean())
+    if measure == "macro_f1":
+        decided = outputs.argmax(axis=1)
+        shares = [_f1(believed[:, code], decided == code) for code in range(believed.shape[1])
+                  if believed[:, code].sum() >= 0.5]  # fmt: skip
+        return float(np.mean(shares)) if shares else np.nan
+    decided = decide_classes(task, outputs, threshold)
+    if measure == "accuracy":
+        return float(believed[np.arange(len(decided)), decided].mean())
+    return float(_OF_TWO[measure](outputs[:, -1], believed[:, -1], decided == 1))
+
+
+def realise(measure: str, task: Task, target: np.ndarray, outputs: np.ndarray, threshold: float) -> float:
+    """Return the metric that labels (n_rows,) show; NaN where it is undefined for them.
+
+    Ranks are compared as for ``expect``, with certainty for belief: the same number as the metric's own, sooner.
+    """
+    if measure in RANKED:
+        if not 0 < target.sum() < len(target):
+            return np.nan
+        return expect(measure, task, outputs, np.column_stack([1 - target, target]), threshold)
+    predicted = outputs if task.is_classification else outputs[:, 0]
+    return float(METRICS[measure].compute(target, predicted, threshold))
+
+
+def _of_errors(measure: str, predicted: np.ndarray, believed: np.ndarray) -> float:
+    square, size = believed.mean(axis=0)
+    if measure == "mae":
+        return float(size)
+    if measure == "rmse":
+        return float(np.sqrt(square))
+    spread = predicted.var() + square
+    return float(1 - square / spread) if spread > 0 and len(predicted) > 1 else np.nan
+
+
+def _brier(positive: np.ndarray, truth: np.ndarray, _decided: np.ndarray) -> float:
+    return float((truth * (1 - positive) ** 2 + (1 - truth) * positive**2).mean())
+
+
+def _roc_auc(positive: np.ndarray, truth: np.ndarray, _decided: np.ndarray) -> float:
+    """Return the chance that of two rows, one believed positive and one negative, the first has the higher output."""
+    hits, misses = _count_by_output(positive, truth)
+    before = np.cumsum(misses) - misses / 2
+    paired_with_itself = (truth * (1 - truth)).sum()
+    pairs = truth.sum() * (1 - truth).sum() - paired_with_itself
+    return float((hits * before).sum() - paired_with_itself / 2) / float(pairs) if pairs > 1e-9 else np.nan
+
+
+def _average_precision(positive: np.ndarray, truth: np.ndarray, _decided: np.ndarray) -> float:
+    hits, misses = (counts[::-1] for counts in _count_by_output(positive, truth))
+    found, seen = np.cumsum(hits), np.cumsum(hits + misses)
+    return float((hits * found / seen).sum() / hits.sum()) if hits.sum() > 0 else np.nan
+
+
+def _count_by_output(positive: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the positives and negatives believed of each distinct output, lowest first."""
+    _, place = np.unique(positive, return_inverse=True)
+    return np.bincount(place, weights=truth), np.bincount(place, weights=1 - truth)
+
+
+def _precision(_positive: np.ndarray, truth: np.ndarray, decided: np.ndarray) -> float:
+    return float(truth[decided].mean()) if decided.any() else np.nan
+
+
+def _recall(_positive: np.ndarray, truth: np.ndarray, decided: np.ndarray) -> float:
+    return float(truth[decided].sum() / truth.sum()) if truth.sum() > 0 else np.nan
+
+
+def _f1(truth: np.ndarray, decided: np.ndarray) -> float:
+    counted = truth.sum() + decided.sum()
+    return float(2 * truth[decided].sum() / counted) if counted > 0 else np.nan
+
+
+_OF_TWO: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], float]] = {
+    "brier": _brier,
+    "roc_auc": _roc_auc,
+    "average_precision": _average_precision,
+    "precision": _precision,
+    "recall": _recall,
+    "f1": lambda _positive, truth, decided: _f1(truth, decided),
+}

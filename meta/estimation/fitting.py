@@ -1,0 +1,194 @@
+"""Fitting an estimator: every past batch is estimated in turn from those before it, and the errors teach the next."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from common.task import Task
+from meta.estimation.beliefs import ClassCells, ErrorCells, count_classes, count_errors
+from meta.estimation.estimator import CLEAN, DAMAGED, REACH, Condition, Estimator, to_scale
+from meta.estimation.expectation import expect, realise
+from meta.estimation.forecast import (
+    BELIEF_HALF_LIVES,
+    EXPERTS,
+    Forecast,
+    decay,
+    learn_levels,
+    list_experts,
+    weigh_experts,
+)
+from meta.estimation.spread import MIN_ERRORS, WHOLE, BatchErrors, fit_spread
+from meta.records import Record
+
+PART_SIZES = (1, 4, 16, 64, 256, 1024)
+MOST_PARTS = 12
+"""Parts of one size that a batch is asked for."""
+MIN_BATCHES = MIN_ERRORS + 2
+"""The first has no past, the second no level to be debiased by."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """An answerer's outputs for some labelled rows of one batch, of one condition; ``starts`` are those of copies."""
+
+    outputs: np.ndarray
+    target: np.ndarray
+    flagged: np.ndarray
+    starts: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Replayed:
+    """A batch on the scale of errors: what was expected of it (n_beliefs,) and what it showed.
+
+    The same of its parts, (n_parts, n_beliefs) and (n_parts,), whose ``kinds`` and ``rows`` are as in ``BatchErrors``.
+    """
+
+    expected: np.ndarray
+    shown: float
+    kinds: np.ndarray
+    rows: np.ndarray
+    part_expected: np.ndarray
+    part_shown: np.ndarray
+
+
+def fit_estimator(
+    records: Sequence[Record], line: str, measures: Sequence[str], threshold: float = 0.5, answerer: str | None = None
+) -> Estimator:
+    """Return the estimator of a line from the records that have it, the oldest first.
+
+    ``measures`` are names of metrics, the loss first. With too few records it estimates nothing and says so.
+    """
+    known = [record for record in records if line in record.predicted]
+    if not records:
+        raise ValueError("an estimator needs a record, if only to know the task; there is none")
+    rows = records[-1].rows
+    usual = np.mean([(record.rows.kinds[record.rows.clean] > 0).mean() for record in known]) if known else 0.0
+    conditions = {}
+    for name in (CLEAN, DAMAGED):
+        samples = [sample for record in known if (sample := _take(record, line, name)) is not None]
+        if len(samples) >= MIN_BATCHES:
+            condition = _fit_condition(samples, rows.task, measures, threshold, name)
+            if condition.forecasts:
+                conditions[name] = condition
+    reason = ""
+    if CLEAN not in conditions:
+        reason = f"not estimated before {MIN_BATCHES} batches have shown what answers are worth; there are {len(known)}"
+    return Estimator(
+        answerer=answerer or line,
+        task=rows.task,
+        classes=rows.classes,
+        measures=tuple(dict.fromkeys(measures)),
+        threshold=threshold,
+        usual=float(usual),
+        conditions=conditions if CLEAN in conditions else {},
+        reason=reason,
+    )
+
+
+def _take(record: Record, line: str, condition: str) -> Sample | None:
+    rows = record.rows
+    chosen = np.flatnonzero(rows.clean == (condition == CLEAN))
+    if not len(chosen):
+        return None
+    starts = np.flatnonzero(np.diff(rows.part[chosen], prepend=-1))
+    return Sample(record.predicted[line][chosen], rows.target[chosen], rows.kinds[chosen] > 0, tuple(starts.tolist()))
+
+
+def _fit_condition(
+    samples: Sequence[Sample], task: Task, measures: Sequence[str], threshold: float, condition: str
+) -> Condition:
+    count = count_classes if task.is_classification else count_errors
+    cells = count([one.outputs for one in samples], [one.flagged for one in samples], [one.target for one in samples])
+    replayed: dict[str, list[Replayed]] = {name: [] for name in measures}
+    for place in range(1, len(samples)):
+        beliefs = _fit_beliefs(cells, place)
+        believed = [one.believe(samples[place].outputs, samples[place].flagged) for one in beliefs]
+        parts = _cut(samples[place], condition)
+        for name, done in replayed.items():
+            one = _replay(samples[place], believed, parts, task, name, threshold)
+            if one is not None:
+                done.append(one)
+    forecasts = {name: fit_forecast(done, condition == CLEAN) for name, done in replayed.items()}
+    found = {name: forecast for name, forecast in forecasts.items() if forecast is not None}
+    return Condition(_fit_beliefs(cells, len(samples)), found)
+
+
+def _fit_beliefs(cells: ClassCells | ErrorCells, batches: int) -> tuple:
+    return tuple(cells.fit(decay(batches, half_life)) for half_life in BELIEF_HALF_LIVES)
+
+
+def _cut(sample: Sample, condition: str) -> list[tuple[int, slice]]:
+    """Return parts of a sample, with the size they were cut to: runs of rows, evenly spread; damaged copies besides."""
+    n_rows = len(sample.target)
+    copies = [*sample.starts, n_rows]
+    parts = []
+    if condition == DAMAGED:
+        sizes = [copies[place + 1] - copies[place] for place in range(len(sample.starts))]
+        parts += [(max(sizes), slice(first, first + size)) for first, size in zip(sample.starts, sizes, strict=True)]
+        most = max(sizes)
+    else:
+        most = n_rows
+    for size in PART_SIZES:
+        if 2 * size <= most:
+            starts = np.linspace(0, n_rows - size, min(MOST_PARTS, n_rows // size)).astype(int)
+            parts += [(size, slice(start, start + size)) for start in starts.tolist()]
+    return parts
+
+
+def _replay(
+    sample: Sample,
+    believed: Sequence[np.ndarray],
+    parts: Sequence[tuple[int, slice]],
+    task: Task,
+    name: str,
+    threshold: float,
+) -> Replayed | None:
+    """Return what was expected of a batch and what it showed; None where the measure is undefined for it."""
+
+    def look(rows: slice) -> list[float]:
+        outputs = sample.outputs[rows]
+        expected = [expect(name, task, outputs, one[rows], threshold) for one in believed]
+        return [*expected, realise(name, task, sample.target[rows], outputs, threshold)]
+
+    seen = to_scale(name, np.array([look(rows) for rows in (slice(None), *(rows for _, rows in parts))]))
+    if not np.isfinite(seen[0]).all():
+        return None
+    sound = np.isfinite(seen[1:]).all(axis=1)
+    kinds, rows = (np.array(numbers, dtype=float)[sound] for numbers in (
+        [kind for kind, _ in parts], [rows.stop - rows.start for _, rows in parts],
+    ))  # fmt: skip
+    whole, cut = seen[0], seen[1:][sound]
+    return Replayed(whole[:-1], float(whole[-1]), np.append(kinds, WHOLE), np.append(rows, len(sample.target)),
+                    np.vstack([cut[:, :-1], whole[:-1]]), np.append(cut[:, -1], whole[-1]))  # fmt: skip
+
+
+def fit_forecast(replayed: Sequence[Replayed], whole: bool = True) -> Forecast | None:
+    """Return the forecast after batches, the oldest first; None where there are too few of them.
+
+    ``whole`` says whether a batch as a whole is like a request: the copies of a damaged one, put together, are not.
+    """
+    if len(replayed) <= MIN_ERRORS:
+        return None
+    shown = np.array([one.shown for one in replayed])
+    expected = np.stack([one.expected for one in replayed])
+    errors = np.zeros((0, EXPERTS))
+    history = []
+    for place, one in enumerate(replayed[1:], start=1):
+        levels, biases = learn_levels(shown[:place], expected[:place])
+        foreseen = list_experts(one.part_expected, levels, biases) @ weigh_experts(errors)
+        kept = slice(None) if whole else one.kinds != WHOLE
+        missed = np.clip(one.part_shown - foreseen, -REACH, REACH)
+        history.append(BatchErrors(one.kinds[kept], one.rows[kept], missed[kept]))
+        errors = np.vstack([errors, one.shown - list_experts(one.expected[None, :], levels, biases)])
+    spread = fit_spread(history)
+    if spread is None:
+        return None
+    levels, biases = learn_levels(shown, expected)
+    return Forecast(
+        levels=tuple(levels.tolist()),
+        biases=tuple(map(tuple, biases.tolist())),
+        weights=tuple(weigh_experts(errors).tolist()),
+        **asdict(spread),
+    )

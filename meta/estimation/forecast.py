@@ -1,0 +1,108 @@
+"""From what rows are believed to cost to a number and its interval: experts that past batches have weighed.
+
+An expectation from confidence alone errs when the relation of inputs and target changes; the level of past batches errs
+when the inputs change. Experts of both kinds, and of both at once, forecast every past batch in turn, each from what
+lay before it, and the one that erred less weighs more.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+BELIEF_HALF_LIVES = (3.0, 12.0)
+"""Batches after which a batch counts half for the two corrections of outputs."""
+BIAS_HALF_LIVES = (2.0, 8.0)
+LEVEL_HALF_LIVES = (0.3, 2.0, 8.0, 50.0)
+"""The first level is nearly the newest batch alone, the last nearly the mean of all."""
+EXPERTS = len(BELIEF_HALF_LIVES) * (1 + len(BIAS_HALF_LIVES)) + len(LEVEL_HALF_LIVES)
+"""How many: each correction, each with each bias taken off, each level."""
+WEIGHT_HALF_LIFE = 8.0
+POWER = 4
+"""An expert weighs as its mean squared error to this negative power: the best ones share, the others hardly count."""
+TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """How a measure is forecast. Numbers are on the measure's scale of errors: a logarithm for losses.
+
+    levels:  by LEVEL_HALF_LIVES, the decayed mean of what past batches showed
+    biases:  by belief and BIAS_HALF_LIVES, what they showed less what was expected of them
+    weights: of the experts, in the order of ``list_experts``
+    sizes:   rows, rising, for which ``low`` and ``high`` bound nine of ten standardised errors
+    between, within: an error's variance is ``between + within / rows``
+    """
+
+    levels: tuple[float, ...]
+    biases: tuple[tuple[float, ...], ...]
+    weights: tuple[float, ...]
+    sizes: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    between: float
+    within: float
+
+    def foresee(self, expected: np.ndarray) -> float:
+        """Return the forecast for expectations (n_beliefs,) of some rows."""
+        experts = list_experts(expected[None, :], np.array(self.levels), np.array(self.biases))
+        return float(experts[0] @ np.array(self.weights))
+
+    def bound(self, rows: int) -> tuple[float, float]:
+        """Return how far what ``rows`` rows will show lies below and above the forecast, nine times of ten."""
+        spread = measure_spread(self.between, self.within, rows)
+        at = np.log(rows)
+        sizes = np.log(self.sizes)
+        return float(np.interp(at, sizes, self.low) * spread), float(np.interp(at, sizes, self.high) * spread)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Forecast":
+        """Return the forecast that ``to_json`` described."""
+        plain = {name: tuple(numbers) if isinstance(numbers, list) else numbers for name, numbers in stored.items()}
+        return cls(**plain | {"biases": tuple(map(tuple, stored["biases"]))})
+
+
+def measure_spread(between: float, within: float, rows: float | np.ndarray) -> Any:
+    """Return the standard deviation of an error over ``rows`` rows: batches differ, and rows of a batch do."""
+    return np.sqrt(between + within / rows + TINY)
+
+
+def list_experts(expected: np.ndarray, levels: np.ndarray, biases: np.ndarray) -> np.ndarray:
+    """Return what each expert forecasts (n_parts, n_experts) for expectations (n_parts, n_beliefs)."""
+    debiased = [expected[:, place, None] + of_belief for place, of_belief in enumerate(biases)]
+    return np.hstack([expected, *debiased, np.tile(levels, (len(expected), 1))])
+
+
+def learn_levels(shown: np.ndarray, expected: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return levels and biases from what past batches showed (n,) and expectations (n, n_beliefs), the oldest first."""
+    levels = np.array([_decayed_mean(shown, half_life) for half_life in LEVEL_HALF_LIVES])
+    biases = [[_decayed_mean(shown - of_belief, half_life) for half_life in BIAS_HALF_LIVES]
+              for of_belief in expected.T]  # fmt: skip
+    return levels, np.array(biases)
+
+
+def weigh_experts(errors: np.ndarray) -> np.ndarray:
+    """Return the weights of experts by their errors (n_batches, n_experts), the oldest first; even without any."""
+    if not len(errors):
+        return np.full(errors.shape[1], 1 / errors.shape[1])
+    squares = np.average(errors**2, axis=0, weights=decay(len(errors), WEIGHT_HALF_LIFE)) + TINY
+    weights = (squares / squares.min()) ** -POWER
+    return weights / weights.sum()
+
+
+def decay(batches: int, half_life: float) -> np.ndarray:
+    """Return weights (batches,), the oldest first, that halve every ``half_life`` batches.
+
+    >>> decay(3, 1.0).tolist()
+    [0.25, 0.5, 1.0]
+    """
+    return 0.5 ** (np.arange(batches)[::-1] / half_life)
+
+
+def _decayed_mean(numbers: Sequence[float] | np.ndarray, half_life: float) -> float:
+    return float(np.average(numbers, weights=decay(len(numbers), half_life)))

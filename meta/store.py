@@ -12,6 +12,7 @@ from common.database import read_rows
 from common.files import FileStore
 from common.schema import Schema
 from common.state import State
+from meta.estimation.estimator import Estimator
 from meta.grades import Grade
 from meta.past import MAX_BATCHES
 from meta.profile import Profile
@@ -23,7 +24,7 @@ from model_zoo.model import align_classes
 from model_zoo.reference import InputReference
 from registry.generations import Generation
 
-REFERENCE = "reference.json"
+REFERENCE, ESTIMATORS = "reference.json", "estimators.json"
 ROW_ARRAYS = ("part", "target", "kinds", "quality")
 PLAN_LINE = "plan"
 """The line under which the plan's own answers to record rows are kept."""
@@ -31,10 +32,11 @@ PLAN_LINE = "plan"
 
 @dataclass(frozen=True)
 class StoredSelector:
-    """A generation's selector and what it holds for normal input."""
+    """A generation's selector, what it holds for normal input, and the estimators of what serves, by line."""
 
     selector: Selector
     reference: InputReference
+    estimators: Mapping[str, Estimator]
 
 
 def record_rows_row(files: FileStore, rows: RecordRows, first_row: int) -> dict[str, Any]:
@@ -103,9 +105,12 @@ def grade_rows(grades: Sequence[Grade]) -> list[dict[str, Any]]:
     return [asdict(grade) for grade in grades]
 
 
-def save_selector(state: State, selector: Selector, reference: InputReference) -> str:
-    """Store the selector with its reference and return the name of the manifest."""
-    parts = selector.dump() | {REFERENCE: reference.to_json()}
+def save_selector(
+    state: State, selector: Selector, reference: InputReference, estimators: Mapping[str, Estimator]
+) -> str:
+    """Store the selector with its reference and estimators and return the name of the manifest."""
+    learned = json.dumps({line: estimator.to_json() for line, estimator in estimators.items()}, allow_nan=False)
+    parts = selector.dump() | {REFERENCE: reference.to_json(), ESTIMATORS: learned.encode()}
     stored = {name: state.files.save(content, "." + name.partition(".")[2]) for name, content in parts.items()}
     return state.files.save(json.dumps(stored, sort_keys=True).encode(), ".json")
 
@@ -115,4 +120,6 @@ def load_stored_selector(state: State, generation: Generation) -> StoredSelector
     assert generation.selector is not None
     manifest = json.loads(state.files.load(generation.selector))
     parts = {name: state.files.load(stored) for name, stored in manifest.items()}
-    return StoredSelector(Selector.load(parts), InputReference.from_json(parts[REFERENCE]))
+    learned = json.loads(parts.get(ESTIMATORS, b"{}"))
+    estimators = {line: Estimator.from_json(one) for line, one in learned.items()}
+    return StoredSelector(Selector.load(parts), InputReference.from_json(parts[REFERENCE]), estimators)

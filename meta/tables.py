@@ -1,4 +1,4 @@
-"""Tables of the meta layer: records to learn from, grades of the selector, decisions and their regret."""
+"""Tables of the meta layer: records to learn from, grades of the selector, decisions, their regret, and estimates."""
 
 import sqlalchemy as sa
 
@@ -62,6 +62,7 @@ decisions_table = sa.Table(
     sa.Column("profile", sa.JSON, nullable=False),
     sa.Column("weights", sa.JSON, nullable=False),
     sa.Column("expected", sa.JSON, nullable=False),
+    sa.Column("estimate", sa.JSON, nullable=True),
     sa.Column("failures", sa.JSON, nullable=False),
     sa.Column("served", sa.JSON, nullable=False),
     sa.Column("output", sa.String, nullable=False),
@@ -70,8 +71,9 @@ decisions_table = sa.Table(
     created_at(),
 )
 """``profile`` is all that the choice rests on. ``weights`` are by kind of row and version; ``expected`` is the loss and
-its interval; ``failures`` maps versions that failed to their error; ``served`` maps 'version/reason' to the rows
-it led. ``rows_file`` holds a digest and the answer of rows, by which late labels find them."""
+its interval by the kinds of rows, ``estimate`` what the answers themselves let expect (``meta.estimation.estimator``).
+``failures`` maps versions that failed to their error; ``served`` maps 'version/reason' to the rows it led.
+``rows_file`` holds a digest and the answer of rows, by which late labels find them."""
 
 regrets_table = sa.Table(
     "regrets",
@@ -88,3 +90,17 @@ regrets_table = sa.Table(
 """The regret ledger: once a batch brings the labels of a served request, the loss of what served, of the champion, of
 the line that was best over all labelled requests so far, and of the line that was best on this very one. ``losses`` are
 by line. Losses are means over the rows whose labels came: log-loss, or squared errors."""
+
+estimates_table = sa.Table(
+    "estimates",
+    metadata,
+    sa.Column("batch", sa.Integer, primary_key=True),
+    sa.Column("answerer", sa.String, primary_key=True),
+    sa.Column("request", sa.String, primary_key=True),
+    sa.Column("measure", sa.String, primary_key=True),
+    sa.Column("rows", sa.Integer, nullable=False),
+    *(sa.Column(name, sa.Float, nullable=False) for name in ("estimated", "lower", "upper", "realised")),
+    sa.Column("covered", sa.Boolean, nullable=False),
+)
+"""Estimates made without labels and what labels showed. ``answerer`` is 'plan' or a line; ``request`` is the decision
+whose labels the batch brought, or '' where the batch itself was estimated before it was learned."""

@@ -10,11 +10,12 @@ from common.config import Config
 from common.database import read_rows
 from common.errors import StateError
 from common.state import State, open_state
+from meta.estimation.estimator import Estimate
 from meta.flags import RowKind
 from meta.plan import Plan, name_kind
 from meta.profile import Profile
 from meta.store import load_stored_selector
-from meta.tables import decisions_table, regrets_table
+from meta.tables import decisions_table, estimates_table, regrets_table
 from pipeline.inference import name_weights
 from registry.generations import Generation, load_generation
 
@@ -35,7 +36,8 @@ def explain(config: Config, decision_id: str) -> str:
         plan = selector.plan(Profile.from_json(decision["profile"]), decision["mode"])
         check_same(decision, generation, plan)
         query = sa.select(regrets_table).where(regrets_table.c.decision == decision["id"])
-        return describe(decision, generation, plan, read_rows(state.engine, query))
+        graded = sa.select(estimates_table).where(estimates_table.c.request == decision["id"])
+        return describe(decision, generation, plan, read_rows(state.engine, query), read_rows(state.engine, graded))
 
 
 def find_decision(state: State, decision_id: str) -> dict[str, Any]:
@@ -64,7 +66,13 @@ def check_same(decision: Mapping[str, Any], generation: Generation, plan: Plan) 
         raise StateError(f"Decision '{decision['id']}' expected another loss than comes out now; restore the state.")
 
 
-def describe(decision: Mapping[str, Any], generation: Generation, plan: Plan, regrets: list[dict[str, Any]]) -> str:
+def describe(
+    decision: Mapping[str, Any],
+    generation: Generation,
+    plan: Plan,
+    regrets: Sequence[Mapping[str, Any]],
+    graded: Sequence[Mapping[str, Any]],
+) -> str:
     """Return the sentence and the tables."""
     counts = dict(zip(map(name_kind, RowKind), decision["profile"]["counts"], strict=True))
     rows = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
@@ -79,6 +87,7 @@ def describe(decision: Mapping[str, Any], generation: Generation, plan: Plan, re
         "",
         f"{'champion':<19} {decision['champion']}",
         f"{'expected loss':<19} {_describe_expected(decision['expected'])}",
+        f"{'estimated':<19} {_describe_estimate(decision['estimate'])}",
         *(f"{name.replace('_', ' '):<19} {decision['profile']['metafeatures'][name]:.4g}"
           for name in SHOWN_METAFEATURES),
         *(f"{'failed':<19} {version}: {error}" for version, error in decision["failures"].items()),
@@ -89,6 +98,10 @@ def describe(decision: Mapping[str, Any], generation: Generation, plan: Plan, re
             f"{'labels':<19} batch {regret['batch']} brought {regret['rows']}: loss {regret['served']:.4g}, champion "
             f"{regret['champion']:.4g}, single best so far {best}, oracle {regret['oracle']:.4g}"
         )
+    for one in graded:
+        held = "inside" if one["covered"] else "outside"
+        shown = f"{one['measure']} {one['realised']:.4g} of {one['rows']} labelled rows"
+        lines.append(f"{'estimate graded':<19} {shown} lies {held} the interval")
     return "\n".join([*lines, f"{'recomputed':<19} the same numbers"])
 
 
@@ -111,6 +124,13 @@ def _describe_expected(expected: Mapping[str, float | None]) -> str:
     if expected["lower"] is None or expected["upper"] is None:
         return f"{expected['loss']:.4g} (too few graded batches for an interval)"
     return f"{expected['loss']:.4g}, nine times of ten between {expected['lower']:.4g} and {expected['upper']:.4g}"
+
+
+def _describe_estimate(stored: Mapping[str, Any] | None) -> str:
+    if not stored:
+        return "not when it was answered"
+    estimate = Estimate.from_json(stored)
+    return f"{estimate.describe()}, from the past of {estimate.answerer}" if estimate.measures else estimate.describe()
 
 
 def _table(header: list[str], rows: list[list[str]]) -> list[str]:

@@ -23,6 +23,7 @@ from meta.profile import Profile, profile_request
 from meta.store import StoredSelector, load_stored_selector
 from meta.tables import decisions_table
 from model_zoo.cell_flags import flag_cells
+from pipeline.estimates import estimate_request
 from pipeline.ledger import save_answered_rows
 from pipeline.preparation.cleaning import clean_inputs
 from pipeline.preparation.features import engineer_features
@@ -53,6 +54,9 @@ def infer(config: Config, file: Path) -> Path:
             plan = stored.selector.plan(profile, config.selection.mode)
         with watch.stage("prediction"):
             answer = answer_rows(state, generation, stored, plan, features, kinds)
+        with watch.stage("estimation"):
+            estimate = estimate_request(stored.estimators, plan, answer.outputs, kinds, generation.schema.classes)
+            log.info("estimated without labels: %s", estimate.describe())
         with watch.stage("writing"):
             decision = name_decision(config, generation, file)
             output = write_answer(state, file, decision, add_answer(request, answer, generation.schema))
@@ -60,7 +64,7 @@ def infer(config: Config, file: Path) -> Path:
             rows_file = save_answered_rows(state, inputs, columns, answer.outputs, config.selection.matched_rows)
         described = describe_decision(config, generation, plan, profile, answer)
         described |= {"id": decision, "request": file.name, "output": output.name, "key_columns": columns}
-        record(state, watch, described | {"rows_file": rows_file})
+        record(state, watch, described | {"rows_file": rows_file, "estimate": estimate.to_json()})
     return output
 
 

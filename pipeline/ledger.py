@@ -20,10 +20,12 @@ from common.sampling import spread_rows
 from common.schema import Schema
 from common.state import State
 from common.task import Task
+from meta.estimation.estimator import Estimate
 from meta.records import predict_outputs
 from meta.tables import decisions_table, regrets_table
 from model_zoo.arrays import dump_arrays, load_arrays
 from model_zoo.model import align_classes
+from pipeline.estimates import grade
 from pipeline.preparation.features import engineer_features
 from registry.generations import load_generation
 from registry.versions import load_model
@@ -32,6 +34,8 @@ log = logging.getLogger(__name__)
 
 NEWEST_DECISIONS = 200
 """Requests whose labels an update still looks for."""
+LABELLED_SHARE = 0.5
+"""An estimate speaks of all rows of its request: with fewer labels than this share it is not graded."""
 
 
 def compute_keys(inputs: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
@@ -55,8 +59,10 @@ def save_answered_rows(
     return state.files.save(dump_arrays(**arrays), ".npz")
 
 
-def settle_requests(config: Config, state: State, schema: Schema, batch: LabelledBatch) -> list[dict[str, Any]]:
-    """Return the rows of the regrets table for every served request that this batch brings labels of."""
+def settle_requests(
+    config: Config, state: State, schema: Schema, batch: LabelledBatch
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the rows of the regrets and estimates tables for every served request that this batch brings labels of."""
     newest = (
         sa.select(decisions_table)
         .where(decisions_table.c.rows_file.is_not(None))
@@ -67,6 +73,7 @@ def settle_requests(config: Config, state: State, schema: Schema, batch: Labelle
     ledger = read_rows(state.engine, sa.select(regrets_table)) if decisions else []
     keys_of: dict[tuple[str, ...], np.ndarray] = {}
     settled: list[dict[str, Any]] = []
+    graded: list[dict[str, Any]] = []
     for decision in reversed(decisions):
         columns = tuple(decision["key_columns"])
         if columns not in keys_of:
@@ -74,11 +81,33 @@ def settle_requests(config: Config, state: State, schema: Schema, batch: Labelle
         answered = load_arrays(state.files.load(decision["rows_file"]))
         in_batch, in_request = match_unique(keys_of[columns], answered["keys"])
         if len(in_batch):
-            regret = compute_regret(config, state, schema, decision, batch, in_batch, answered["outputs"][in_request])
+            served = answered["outputs"][in_request]
+            regret = compute_regret(config, state, schema, decision, batch, in_batch, served)
+            if len(in_batch) >= LABELLED_SHARE * len(answered["keys"]):
+                graded += grade_decision(state, schema, decision, batch, in_batch, served)
             settled.append(regret | {"single_best": find_single_best([*ledger, *settled], regret)})
     if settled:
         log.info("batch %d brought labels of %d served requests", batch.number, len(settled))
-    return settled
+    return settled, graded
+
+
+def grade_decision(
+    state: State,
+    schema: Schema,
+    decision: Mapping[str, Any],
+    batch: LabelledBatch,
+    rows: np.ndarray,
+    served: np.ndarray,
+) -> list[dict[str, Any]]:
+    """Return the grades of a decision's estimate by its labelled rows."""
+    if not decision["estimate"]:
+        return []
+    if schema.task.is_classification:
+        known = load_generation(state, decision["generation"]).schema
+        assert known is not None
+        served = align_classes(served, known.classes, schema.classes)
+    made = Estimate.from_json(decision["estimate"])
+    return grade(made, batch.number, decision["id"], schema.task, batch.target[rows], served)
 
 
 def match_unique(left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

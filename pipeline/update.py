@@ -29,7 +29,7 @@ from meta.past import stack_records
 from meta.records import Record
 from meta.selector import Selector, fit_selector
 from meta.store import PLAN_LINE, grade_rows, load_grades, load_records, record_rows_row, save_selector
-from meta.tables import grades_table, record_rows_table, records_table, regrets_table
+from meta.tables import estimates_table, grades_table, record_rows_table, records_table, regrets_table
 from meta.trust import judge_grades
 from model_zoo.candidate import Candidate
 from model_zoo.reference import fit_input_reference
@@ -69,6 +69,7 @@ from pipeline.enrolment import (
     save_rivals,
     tune,
 )
+from pipeline.estimates import grade_estimates, learn_estimators
 from pipeline.features import judge_features
 from pipeline.ledger import settle_requests
 from pipeline.preparation.clean_store import load_clean_batch, save_clean_batch
@@ -174,7 +175,8 @@ def update_once(config: Config, state: State, reader: PartReader, file: Path | N
         record = answer_sheet(before, models, sheet)
         scores = score_batch(before, models, record, ground)
         grades, plan_outputs = grade_plan(state, before, record)
-        regrets = settle_requests(config, state, schema, judgement.batch)
+        estimates = grade_estimates(state, before, record, plan_outputs)
+        regrets, settled_estimates = settle_requests(config, state, schema, judgement.batch)
         stored = load_records(state, schema)
         bouts, rival_outputs = hold_bouts(shelf, before, record, sheet)
     with watch.stage("search"):
@@ -217,6 +219,7 @@ def update_once(config: Config, state: State, reader: PartReader, file: Path | N
         # A part of a season that is new is no error: such features are never flagged.
         reference = fit_input_reference(ground.rows.features.drop(columns=list(ground.rows.seasons)))
         selector = learn_selector(config, generation, records, [*load_grades(state), *grades], plan_outputs)
+        estimators = learn_estimators(config, generation, selector, records, plan_outputs)
     with watch.stage("associations"):
         draft_rules(draft, config, schema, window, raw.number)
     draft.add(feature_gains_table, feature_gains)
@@ -229,9 +232,10 @@ def update_once(config: Config, state: State, reader: PartReader, file: Path | N
     draft.add(records_table, list_records(state, generation, before, record, records, late, plan_outputs))
     draft.add(grades_table, grade_rows(grades))
     draft.add(regrets_table, regrets)
+    draft.add(estimates_table, [*estimates, *settled_estimates])
     generation = replace(
         generation,
-        selector=save_selector(state, selector, reference),
+        selector=save_selector(state, selector, reference, estimators),
         reference=state.files.save(describe_window(schema, window).to_json(), ".json"),
     )
     commit(config, state, draft, watch, generation, raw, enrolled)

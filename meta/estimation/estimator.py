@@ -39,12 +39,20 @@ class Estimate:
     answerer: whose past it rests on
     measures: by name, the loss first and, where it is another, the metric of the configuration; those that are known
     reason:   why a measure is missing; '' where none is
+    threshold: least probability of a positive answer, with which measures of decisions are told
     """
 
     answerer: str
     rows: int
     measures: Mapping[str, Measured]
     reason: str = ""
+    threshold: float = 0.5
+
+    def describe(self) -> str:
+        """Return the estimate in words."""
+        known = [f"{name} {one.estimated:.4g} ({one.lower:.4g} to {one.upper:.4g} nine times of ten)"
+                 for name, one in self.measures.items()]  # fmt: skip
+        return "; ".join([*known, *([self.reason] if self.reason else [])])
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON types."""
@@ -54,7 +62,7 @@ class Estimate:
     def from_json(cls, stored: Mapping[str, Any]) -> "Estimate":
         """Return the estimate that ``to_json`` described."""
         measures = {name: Measured(**known) for name, known in stored["measures"].items()}
-        return cls(stored["answerer"], stored["rows"], measures, stored["reason"])
+        return cls(**{**stored, "measures": measures})
 
 
 @dataclass(frozen=True)
@@ -139,7 +147,7 @@ def estimate(estimator: Estimator, outputs: np.ndarray, kinds: np.ndarray, class
             continue
         measures[name] = measure(name, forecast, to_scale(name, np.array(expected)), rows)
     reason = f"{' and '.join(absent)} cannot be told of these {rows} rows" if absent else ""
-    return Estimate(estimator.answerer, rows, measures, reason)
+    return Estimate(estimator.answerer, rows, measures, reason, estimator.threshold)
 
 
 def measure(name: str, forecast: Forecast, expected: np.ndarray, rows: int) -> Measured:

@@ -53,9 +53,7 @@ class Replayed:
     part_shown: np.ndarray
 
 
-def fit_estimator(
-    records: Sequence[Record], line: str, measures: Sequence[str], threshold: float = 0.5, answerer: str | None = None
-) -> Estimator:
+def fit_estimator(records: Sequence[Record], line: str, measures: Sequence[str], threshold: float = 0.5) -> Estimator:
     """Return the estimator of a line from the records that have it, the oldest first.
 
     ``measures`` are names of metrics, the loss first. With too few records it estimates nothing and says so.
@@ -76,7 +74,7 @@ def fit_estimator(
     if CLEAN not in conditions:
         reason = f"not estimated before {MIN_BATCHES} batches have shown what answers are worth; there are {len(known)}"
     return Estimator(
-        answerer=answerer or line,
+        answerer=line,
         task=rows.task,
         classes=rows.classes,
         measures=tuple(dict.fromkeys(measures)),

@@ -24,6 +24,7 @@ EXAMPLES = """examples:
   python run.py quarantine                    what was refused, and why; then release or discard it:
   python run.py quarantine release 7 --why "..."             batch 7, or its rows: 7:12,7:15
   python run.py quarantine discard 7 --reason "target missing" --why "..."
+  python run.py eda 7                         explores stored batch 7; without a number all, with -file X.csv a file
   python run.py update search.trials=40       any key of the configuration can be overridden
 """
 
@@ -38,7 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("-mode", "--mode", choices=MODES, help="the command, in another form: -mode update")
     parser.add_argument("words", nargs="*", metavar="COMMAND | key=value", help=f"{', '.join(COMMANDS)}; overrides")
-    parser.add_argument("-file", "--file", type=Path, help="the file to predict, or a labelled batch for update")
+    parser.add_argument("-file", "--file", type=Path, help="the file to predict or explore, or a batch for update")
     parser.add_argument("--batches", default="1", help="how many batches update takes: a number or 'all'")
     parser.add_argument("--why", default="", help="why quarantine releases or discards, for the record")
     parser.add_argument("--reason", default="", help="release or discard only the rows kept out for this reason")
@@ -127,12 +128,20 @@ def run_quarantine(config: "Config", parsed: argparse.Namespace, subject: list[s
     return quarantine(config, subject, parsed.why, parsed.reason)
 
 
+def run_eda(config: "Config", parsed: argparse.Namespace, subject: list[str]) -> Path:
+    """Write the page that explores a batch, the whole store or a file."""
+    from pipeline.eda import explore
+
+    return explore(config, subject, parsed.file)
+
+
 COMMANDS: dict[str, Callable[["Config", argparse.Namespace, list[str]], object]] = {
     "update": run_update,
     "inference": run_inference,
     "summary": run_summary,
     "explain": run_explain,
     "quarantine": run_quarantine,
+    "eda": run_eda,
 }
 """What each command calls: with the configuration, the options, and the words that say what it is about."""
 

@@ -25,6 +25,7 @@ EXAMPLES = """examples:
   python run.py quarantine release 7 --why "..."             batch 7, or its rows: 7:12,7:15
   python run.py quarantine discard 7 --reason "target missing" --why "..."
   python run.py eda 7                         explores stored batch 7; without a number all, with -file X.csv a file
+  python run.py backtest --apply              replays the stream under policies of retraining, configures the best
   python run.py update search.trials=40       any key of the configuration can be overridden
 """
 
@@ -43,6 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--batches", default="1", help="how many batches update takes: a number or 'all'")
     parser.add_argument("--why", default="", help="why quarantine releases or discards, for the record")
     parser.add_argument("--reason", default="", help="release or discard only the rows kept out for this reason")
+    parser.add_argument("--apply", action="store_true", help="write what backtest recommends into the configuration")
     parser.add_argument("--config", default="config.yaml", help="the configuration (default: config.yaml)")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
@@ -135,6 +137,15 @@ def run_eda(config: "Config", parsed: argparse.Namespace, subject: list[str]) ->
     return explore(config, subject, parsed.file)
 
 
+def run_backtest(config: "Config", parsed: argparse.Namespace, subject: list[str]) -> str:
+    """Hold policies of retraining against each other on the stored stream."""
+    if subject not in ([], ["apply"]):
+        raise ConfigError(f"backtest knows no '{subject[0]}'; leave it out, or write --apply to configure the winner.")
+    from pipeline.backtest import backtest
+
+    return backtest(config, Path(parsed.config) if subject or parsed.apply else None)
+
+
 COMMANDS: dict[str, Callable[["Config", argparse.Namespace, list[str]], object]] = {
     "update": run_update,
     "inference": run_inference,
@@ -142,6 +153,7 @@ COMMANDS: dict[str, Callable[["Config", argparse.Namespace, list[str]], object]]
     "explain": run_explain,
     "quarantine": run_quarantine,
     "eda": run_eda,
+    "backtest": run_backtest,
 }
 """What each command calls: with the configuration, the options, and the words that say what it is about."""
 

@@ -317,6 +317,14 @@ class SelectionConfig(Section):
     matched_rows: int = Field(10_000, ge=0)
 
 
+class ResponseConfig(Section):
+    """What is done about drift."""
+
+    retrain: Literal["always", "never", "every", "drift", "loss"] = "always"
+    every: int = Field(3, ge=1)
+    worse_by: float = Field(0.05, gt=0)
+
+
 class ReportConfig(Section):
     """The summary."""
 
@@ -345,6 +353,7 @@ class Config(Section):
     workers: WorkersConfig = WorkersConfig()
     promotion: PromotionConfig = PromotionConfig()
     selection: SelectionConfig = SelectionConfig()
+    response: ResponseConfig = ResponseConfig()
     report: ReportConfig = ReportConfig()
 
 

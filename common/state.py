@@ -44,12 +44,21 @@ def lock_updates(folder: Path) -> Iterator[None]:
 
     The operating system frees the lock when its holder dies, so a killed update never blocks the next one.
     """
-    path = folder / "update.lock"
+    with hold_lock(folder, "update"):
+        yield
+
+
+@contextmanager
+def hold_lock(folder: Path, command: str) -> Iterator[None]:
+    """Hold the lock that keeps two runs of a command on one state apart, as ``lock_updates`` does for updates."""
+    path = folder / f"{command}.lock"
     with path.open("a+") as file:
         if not _try_lock(file.fileno()):
             file.seek(0)
             holder = file.read().strip() or "unknown"
-            raise StateError(f"Another update (process {holder}) holds '{path}'; run this one again when it is done.")
+            raise StateError(
+                f"Another {command} (process {holder}) holds '{path}'; run this one again when it is done."
+            )
         file.seek(0)
         file.truncate()
         file.write(str(os.getpid()))

@@ -1,0 +1,72 @@
+"""Tables of the policy backtest: what was replayed, every finished step of it, and what came out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import sqlalchemy as sa
+
+from common.database import VOLATILE, Draft, created_at, metadata, read_rows
+from common.state import State
+from pipeline.training.replay import Ledger, Meeting
+
+backtests_table = sa.Table(
+    "backtests",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("replayed", sa.JSON, nullable=False),
+    sa.Column("outcomes", sa.JSON, nullable=False, info=VOLATILE),
+    sa.Column("recommended", sa.JSON, nullable=False),
+    sa.Column("advice", sa.JSON, nullable=True),
+    created_at(),
+)
+"""One row a finished backtest. ``id`` is a digest of everything it depends on; seconds in ``outcomes`` are measured."""
+
+backtest_fits_table = sa.Table(
+    "backtest_fits",
+    metadata,
+    sa.Column("backtest", sa.String, primary_key=True),
+    sa.Column("trained", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("seconds", sa.Float, nullable=False, info=VOLATILE),
+)
+
+backtest_meetings_table = sa.Table(
+    "backtest_meetings",
+    metadata,
+    sa.Column("backtest", sa.String, primary_key=True),
+    sa.Column("trained", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("batch", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("losses", sa.JSON, nullable=False),
+    sa.Column("drifted", sa.Boolean, nullable=False),
+    sa.Column("expected", sa.Float, nullable=True),
+)
+"""The fields of a Meeting. A step, one fit and whom it met, is committed as a whole."""
+
+
+class StoredLedger(Ledger):
+    """The finished steps of one backtest, each committed to the catalogue as it is added."""
+
+    def __init__(self, state: State, backtest: str) -> None:
+        self.state, self.backtest = state, backtest
+        fits = sa.select(backtest_fits_table).where(backtest_fits_table.c.backtest == backtest)
+        meetings = sa.select(backtest_meetings_table).where(backtest_meetings_table.c.backtest == backtest)
+        super().__init__(
+            seconds={row["trained"]: row["seconds"] for row in read_rows(state.engine, fits)},
+            met={(row["trained"], row["batch"]): read_meeting(row) for row in read_rows(state.engine, meetings)},
+        )
+
+    def add(self, trained: int, seconds: float, meetings: Sequence[Meeting]) -> None:
+        """Commit a finished step."""
+        draft = Draft()
+        draft.add(backtest_fits_table, [{"backtest": self.backtest, "trained": trained, "seconds": seconds}])
+        rows = [{"backtest": self.backtest, **asdict(meeting)} for meeting in meetings]
+        draft.add(backtest_meetings_table, rows)
+        draft.commit(self.state.engine)
+        super().add(trained, seconds, meetings)
+
+
+def read_meeting(row: Mapping[str, Any]) -> Meeting:
+    """Return the meeting that a row of the table describes."""
+    fields = ("trained", "batch", "rows", "drifted", "expected")
+    return Meeting(losses=tuple(row["losses"]), **{name: row[name] for name in fields})

@@ -1,0 +1,247 @@
+"""The policy backtest on a stored stream: what it prints, keeps, goes on with, writes, and never touches."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import run
+from common.config import Config, load_config
+from common.database import Draft, compute_catalogue_digests
+from common.errors import ConfigError, StateError
+from common.records import LabelledBatch
+from common.schema import Schema
+from common.state import hold_lock, open_state
+from common.task import Task
+from model_zoo import get_family
+from model_zoo.candidate import Candidate
+from pipeline import backtest as flow
+from pipeline.backtest import WARM_UP, Fitting, Replayed, backtest, replay_policies
+from pipeline.collection.ordering import PartReader
+from pipeline.training.replay import Ledger
+from pipeline.training.retraining import Policy
+from pipeline.update import analyse, collect, draft_batch, infer_schema
+from registry.generations import Generation, Member, Role, draft_generation
+from registry.versions import Version
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+QUICK = ("source.demo.rows=3000",)
+BATCHES = 11
+
+
+def store(config: Config, batches: int) -> None:
+    """Store batches of the demo stream as updates do, and a generation whose champion is a plain linear model."""
+    reader, generation = PartReader(config.schema_), Generation()
+    with open_state(config) as state:
+        for number in range(1, batches + 1):
+            draft = Draft()
+            raw = collect(config, state, generation, reader, None)
+            schema = generation.schema or infer_schema(raw.frame, config, raw.origin)
+            judgement = analyse(config, raw, schema)
+            draft_batch(draft, state, raw, state.files.save_table(raw.frame), judgement, schema, by_hand=False)
+            version = make_champion(number)
+            generation = generation.succeed(cause="update", batch=number, cursor=raw.cursor, schema=schema,
+                                            members=(Member(version, Role.CHAMPION),))  # fmt: skip
+            draft_generation(draft, generation, config.seed, [version])
+            draft.commit(state.engine)
+
+
+def make_champion(number: int) -> Version:
+    params = get_family("linear").default_params(Task.BINARY)
+    return Version(
+        id=f"linear-{number:04d}", number=number, line="linear-0001", parent=None, generation=number, family="linear",
+        variant="onehot", params=params, window=None, masked=False, guarded=False, origin="search", updates=0,
+        first_batch=1, last_batch=number, rows=100, threshold=0.5, manifest="none.json", bytes=1, fit_seconds=0.1,
+    )  # fmt: skip
+
+
+def copy(config: Path, folder: Path) -> Path:
+    shutil.copytree(config.parent / "state", folder / "state")
+    path = folder / "config.yaml"
+    path.write_text(config.read_text().replace(str(config.parent), str(folder)))
+    return path
+
+
+def read_digests(config: Config) -> dict[str, str]:
+    with open_state(config) as state:
+        digests = compute_catalogue_digests(state.engine)
+    return {name: digest for name, digest in digests.items() if not name.startswith("backtest")}
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory) -> Path:
+    """A configuration file whose state holds BATCHES batches."""
+    path = tmp_path_factory.mktemp("original") / "config.yaml"
+    path.write_text((ROOT / "config.yaml").read_text().replace("state_dir: state ", f"state_dir: {path.parent}/state "))
+    store(load_config(path, QUICK), BATCHES)
+    return path
+
+
+@pytest.fixture(scope="module")
+def finished(original, tmp_path_factory) -> tuple[Path, str]:
+    """A copy of it with a finished backtest, and the table that this one printed."""
+    path = copy(original, tmp_path_factory.mktemp("finished"))
+    return path, backtest(load_config(path, QUICK))
+
+
+@pytest.fixture
+def stored(original, tmp_path) -> Path:
+    """A copy of it, to be changed."""
+    return copy(original, tmp_path)
+
+
+@pytest.fixture
+def done(finished, tmp_path) -> Path:
+    """A copy with a finished backtest, to be changed."""
+    return copy(finished[0], tmp_path)
+
+
+def count_fits(monkeypatch, stop_at: int | None = None) -> list[int]:
+    """Count fits from now on; one is interrupted if it is that of ``stop_at``."""
+    fits: list[int] = []
+    fit = Fitting.fit
+
+    def counted(self: Fitting, trained: int):
+        if trained == stop_at:
+            raise KeyboardInterrupt
+        fits.append(trained)
+        return fit(self, trained)
+
+    monkeypatch.setattr(Fitting, "fit", counted)
+    return fits
+
+
+def test_the_command_prints_a_table_and_goes_on_where_a_killed_one_stopped(stored, finished, capsys, monkeypatch):
+    arguments = ["backtest", "--config", str(stored), *QUICK]
+    before = read_digests(load_config(stored, QUICK))
+    files = sorted((stored.parent / "state" / "files").rglob("*.*"))
+    first = count_fits(monkeypatch, stop_at=7)
+    assert run.main(arguments) == 1
+    assert "Interrupted; what was committed before stays" in capsys.readouterr().err
+    monkeypatch.undo()
+    rest = count_fits(monkeypatch)
+    assert run.main(arguments) == 0
+    printed, progress = capsys.readouterr()
+    assert (first, rest) == ([3, 4, 5, 6], [7, 8, 9, 10])
+    assert strip_seconds(printed) == strip_seconds(finished[1]), "as if it had never been killed"
+    assert "backtest: 100%" in progress
+    for policy in ("always", "every 2 batches", "every 3 batches", "every 5 batches", "on drift", "never",
+                   "on estimated loss + 5 %"):  # fmt: skip
+        assert sum(line[3:].startswith(f"{policy} ") for line in printed.splitlines()) == 1
+    assert sum(line.startswith("*  ") for line in printed.splitlines()) == 1
+    assert "Asked after batch 7, it would have recommended" in printed
+    assert read_digests(load_config(stored, QUICK)) == before, "generations and versions are left alone"
+    assert sorted((stored.parent / "state" / "files").rglob("*.*")) == files
+
+
+def strip_seconds(table: str) -> list[list[str]]:
+    return [line.split() if line.endswith(".") else line.split()[:-1] for line in table.splitlines()]
+
+
+def test_a_finished_one_answers_at_once_with_the_same(done, finished, monkeypatch):
+    fits = count_fits(monkeypatch)
+    assert backtest(load_config(done, QUICK)) == finished[1]
+    assert fits == []
+
+
+def test_another_configuration_starts_anew(done, monkeypatch):
+    count_fits(monkeypatch, stop_at=WARM_UP)
+    with pytest.raises(KeyboardInterrupt):
+        backtest(load_config(done, [*QUICK, "response.every=4"]))
+
+
+@pytest.mark.parametrize("words", [["--apply"], ["apply"]])
+def test_apply_configures_the_winner_and_keeps_the_comments(done, capsys, monkeypatch, words):
+    found = flow.load_backtest
+    winner = Policy("every", every=5)
+    monkeypatch.setattr(flow, "load_backtest", lambda *asked: replace(found(*asked), recommended=winner))
+    before = done.read_text()
+    assert run.main(["backtest", *words, "--config", str(done), *QUICK]) == 0
+    assert f"Written to '{done}': response.retrain: every, response.every: 5." in capsys.readouterr().out
+    response = load_config(done).response
+    assert (response.retrain, response.every) == ("every", 5)
+    lines = zip(before.splitlines(), done.read_text().splitlines(), strict=True)
+    changed = [(old, new) for old, new in lines if old != new]
+    assert len(changed) == 2
+    assert all(old.partition("#")[2] == new.partition("#")[2] for old, new in changed)
+
+
+def test_too_few_batches_are_answered_in_a_sentence(tmp_path):
+    config = load_config(ROOT / "config.yaml", [f"state_dir={tmp_path / 'none'}"])
+    with pytest.raises(StateError, match=r"at least 8 accepted batches and '.*none' has 0; run 'python"):
+        backtest(config)
+
+
+def test_two_backtests_of_one_state_do_not_meet(stored):
+    with hold_lock(stored.parent / "state", "backtest"), pytest.raises(StateError, match="Another backtest"):
+        backtest(load_config(stored, QUICK))
+
+
+def test_a_word_that_it_does_not_know_is_refused(stored, capsys):
+    assert run.main(["backtest", "aply", "--config", str(stored), *QUICK]) == 2
+    assert "backtest knows no 'aply'" in capsys.readouterr().err
+
+
+class TestHonesty:
+    def make_stream(self, task: Task, batches: int = 9, changed_from: int | None = None) -> Replayed:
+        """Batches whose target follows a number; from ``changed_from`` on both are others."""
+        schema = Schema(time="day", target="y", task=task, numeric=("size",), categorical=("make",),
+                        classes={Task.BINARY: ("n", "y"), Task.MULTICLASS: ("a", "b", "c")}.get(task, ()))  # fmt: skip
+        made = []
+        for number in range(1, batches + 1):
+            generator = np.random.default_rng(number)
+            size, make = generator.normal(size=120), generator.choice(["ford", "lada"], 120)
+            target = size + (make == "lada")
+            if task is not Task.REGRESSION:
+                edges = [0.5] if task is Task.BINARY else [0.0, 1.0]
+                target = np.digitize(target, edges[:number] if task is Task.MULTICLASS else edges).astype(float)
+            if changed_from is not None and number >= changed_from:
+                target, size = target[::-1].copy(), size + 4
+            inputs = pd.DataFrame({"size": size, "make": pd.Series(make, dtype="str")})
+            times = pd.Series(pd.date_range("2020-01-01", periods=120) + pd.Timedelta(days=120 * number))
+            made.append(LabelledBatch(number, inputs, times, target))
+        config = Config.model_validate({"schema": {"time": "day", "target": "y"}})
+        candidate = Candidate("linear", "onehot", get_family("linear").default_params(task))
+        return Replayed(config, schema, candidate, tuple(map(str, range(batches))), lambda place: made[place - 1])
+
+    @pytest.mark.parametrize("task", [Task.BINARY, Task.MULTICLASS, Task.REGRESSION])
+    def test_a_later_batch_changes_no_earlier_prediction_and_no_decision(self, task):
+        ledgers = Ledger(), Ledger()
+        replay_policies(self.make_stream(task), ledgers[0])
+        replay_policies(self.make_stream(task, changed_from=7), ledgers[1])
+        for key in ledgers[0].met.keys() | ledgers[1].met.keys():
+            if key[1] < 7:
+                assert ledgers[0].met[key] == ledgers[1].met[key]
+        assert any(ledgers[0].met[key] != ledgers[1].met.get(key) for key in ledgers[0].met if key[1] >= 7)
+
+    def test_a_change_is_seen_by_the_policies_that_look(self):
+        ledger = Ledger()
+        done = replay_policies(self.make_stream(Task.BINARY, changed_from=7), ledger)
+        by_kind = {one.policy.retrain: one for one in done.outcomes}
+        assert by_kind["drift"].trainings >= 1
+        assert by_kind["drift"].loss < by_kind["never"].loss
+        assert any(meeting.drifted for (_trained, batch), meeting in ledger.met.items() if batch >= 7)
+        assert not any(meeting.drifted for (_trained, batch), meeting in ledger.met.items() if batch < 7)
+
+    def test_numbers_are_compared_by_their_root(self):
+        done = replay_policies(self.make_stream(Task.REGRESSION), Ledger())
+        assert done.replayed["loss"] == "root mean squared error"
+        assert "on estimated loss + 5 %" in {one.policy.name for one in done.outcomes}
+
+
+def test_a_prior_is_not_what_is_replayed():
+    champion = replace(make_champion(2), family="prior")
+    members = (Member(champion, Role.CHAMPION), Member(make_champion(1), Role.ACTIVE))
+    assert flow.choose_candidate(Generation(members=members)).family == "linear"
+    assert flow.choose_candidate(Generation(members=members[:1])).family == "prior"
+
+
+def test_settings_in_doubt_are_not_written(done, monkeypatch):
+    monkeypatch.setattr("common.config_edit.edit_settings", lambda text, *_: text.replace("seed: 7", "seed: 8"))
+    before = done.read_bytes()
+    with pytest.raises(ConfigError, match="left as it is"):
+        backtest(load_config(done, QUICK), done)
+    assert done.read_bytes() == before

@@ -202,10 +202,13 @@ Action = Literal["warn", "search", "shorten", "retire", "revive"]
 
 
 class ResponseConfig(Section):
-    """What an alarm sets off."""
+    """What an alarm sets off, and when models learn at all."""
 
     data: tuple[Action, ...] = ("warn", "search")
     concept: tuple[Action, ...] = ("warn", "search", "shorten", "revive")
+    retrain: Literal["always", "never", "every", "drift", "loss"] = "always"
+    every: int = Field(3, ge=1)
+    worse_by: float = Field(0.05, gt=0)
 
 
 class Ratio(Section):
@@ -317,14 +320,6 @@ class SelectionConfig(Section):
     matched_rows: int = Field(10_000, ge=0)
 
 
-class ResponseConfig(Section):
-    """What is done about drift."""
-
-    retrain: Literal["always", "never", "every", "drift", "loss"] = "always"
-    every: int = Field(3, ge=1)
-    worse_by: float = Field(0.05, gt=0)
-
-
 class ReportConfig(Section):
     """The summary."""
 
@@ -353,7 +348,6 @@ class Config(Section):
     workers: WorkersConfig = WorkersConfig()
     promotion: PromotionConfig = PromotionConfig()
     selection: SelectionConfig = SelectionConfig()
-    response: ResponseConfig = ResponseConfig()
     report: ReportConfig = ReportConfig()
 
 

@@ -34,7 +34,8 @@ from pipeline.analysis.drift.tables import (
 from pipeline.analysis.drift.verdict import Drift, DriftTest, judge_novelty, judge_relation
 from pipeline.analysis.drift.witness import RECENT, compare_relations
 from pipeline.analysis.tables import drift_rows, drift_table
-from pipeline.training.contenders import Ground, RecordSheet
+from pipeline.proving import Proof
+from pipeline.training.contenders import Ground
 from registry.generations import Generation
 
 log = logging.getLogger(__name__)
@@ -63,9 +64,14 @@ class DriftFound:
 
 
 def look_for_drift(
-    config: Config, state: State, before: Generation, schema: Schema, newest: LabelledBatch, ground: Ground,
-    sheet: RecordSheet, record: Record, stored: Sequence[Record],
-) -> DriftFound:  # fmt: skip
+    config: Config,
+    state: State,
+    before: Generation,
+    schema: Schema,
+    newest: LabelledBatch,
+    ground: Ground,
+    proof: Proof,
+) -> DriftFound:
     """Judge the newest batch: data drift of its columns and rows, concept drift, and what either costs."""
     sketch = sketch_inputs(newest.inputs, schema)
     if before.reference is None:
@@ -74,8 +80,8 @@ def look_for_drift(
     past = load_tests(state)
     tests = judge_data(config, state, ground, schema, reference, sketch, past)
     tests += judge_concept(config, ground, schema, past, tests)
-    losses, earlier = compute_serving_losses(before, record, stored)
-    judged = sheet.first_row + spread_rows(sheet.covered, len(losses))
+    losses, earlier = compute_serving_losses(before, proof)
+    judged = proof.sheet.first_row + spread_rows(proof.sheet.covered, len(losses))
     alarms = rank_alarms(tests, reference, newest.inputs.iloc[judged], losses, earlier)
     if any(alarm.drift is Drift.CONCEPT for alarm in alarms):
         changes = find_changes(np.concatenate([earlier, losses]), len(losses))
@@ -124,15 +130,13 @@ def judge_concept(
     return judge_relation(deviations, kept, config.drift.false_alarms, settled)
 
 
-def compute_serving_losses(
-    before: Generation, record: Record, stored: Sequence[Record]
-) -> tuple[np.ndarray, np.ndarray]:
+def compute_serving_losses(before: Generation, proof: Proof) -> tuple[np.ndarray, np.ndarray]:
     """Return the champion's row losses on the newest batch and those on earlier ones; none where it has no record."""
-    if before.champion is None or before.champion.line not in record.predicted:
+    if before.champion is None or before.champion.line not in proof.record.predicted:
         return np.empty(0), np.empty(0)
     line = before.champion.line
-    earlier = [_compute_row_losses(one, line) for one in stored if line in one.predicted]
-    return _compute_row_losses(record, line), np.concatenate([np.empty(0), *earlier])
+    earlier = [_compute_row_losses(one, line) for one in proof.stored if line in one.predicted]
+    return _compute_row_losses(proof.record, line), np.concatenate([np.empty(0), *earlier])
 
 
 def rank_alarms(

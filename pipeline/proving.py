@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from meta.grades import Grade
 from meta.grading import answer_record, grade_selector
 from meta.past import Past, stack_records
 from meta.records import Record, RecordRows, make_rows, predict_outputs
-from meta.store import PLAN_LINE, load_stored_selector, record_row
+from meta.store import PLAN_LINE, load_records, load_stored_selector, record_row
 from meta.tables import record_rows_table
 from model_zoo.model import Model
 from model_zoo.readings import Readings
@@ -25,6 +26,7 @@ from pipeline.preparation.features import engineer_features, find_seasons
 from pipeline.training.contenders import BACKFILLED, Ground, RecordSheet
 from pipeline.validation.prequential import Score, score_predictions, score_prequentially
 from registry.generations import Generation
+from registry.versions import ModelShelf
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +34,28 @@ LateOutputs = Mapping[int, Mapping[str, np.ndarray]]
 """What newcomers predicted out of fold: by batch and line."""
 
 PREQUENTIAL, OUT_OF_FOLD = "prequential", "out-of-fold"
+
+
+@dataclass(frozen=True, eq=False)
+class Proof:
+    """What a batch shows before anyone learns it: the active models by line, and the record of what they predict.
+
+    stored: records of earlier batches, oldest first
+    """
+
+    shelf: ModelShelf
+    models: Mapping[str, Model]
+    sheet: RecordSheet
+    record: Record
+    stored: list[Record]
+
+
+def prove(config: Config, state: State, before: Generation, schema: Schema, window: Sequence[LabelledBatch]) -> Proof:
+    """Let every active version and blend predict the newest batch of the window."""
+    shelf = ModelShelf(state.files)
+    models = {version.line: shelf.load(version) for version in before.versions}
+    sheet = make_sheet(config, state, before, schema, window)
+    return Proof(shelf, models, sheet, answer_sheet(before, models, sheet), load_records(state, schema))
 
 
 def make_sheet(

@@ -111,6 +111,14 @@ def load_earlier_champions(state: State, before: Generation) -> list[Version]:
     return [versions[place] for place in spread_rows(len(versions), MOST_REVIVED)]
 
 
+def describe_revival(revived: Sequence[Version], recalled: Sequence[Version]) -> str:
+    """Return what came of trying champions of earlier regimes."""
+    if not revived:
+        return "there is no champion of an earlier regime yet"
+    back = f"back is {', '.join(version.id for version in recalled)}" if recalled else "none beat today's"
+    return f"{len(revived)} champions of earlier regimes competed; {back}"
+
+
 def drop_unlearned(
     contenders: Sequence[Contender], ways: Mapping[str, Origin]
 ) -> tuple[list[Contender], dict[str, Origin]]:

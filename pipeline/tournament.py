@@ -41,15 +41,18 @@ RECALLED_AGES = (5, 10, 20)
 
 
 def hold_bouts(
-    shelf: ModelShelf, before: Generation, record: Record, sheet: RecordSheet
+    shelf: ModelShelf, before: Generation, record: Record, sheet: RecordSheet, revived: Sequence[Version] = ()
 ) -> tuple[list[Bout], dict[str, np.ndarray]]:
-    """Return how every rival compares with what served on the newest batch, and what it predicted, by version."""
+    """Return how every rival compares with what served on the newest batch, and what it predicted, by version.
+
+    Champions of earlier regimes that are ``revived`` compete as rivals do.
+    """
     if before.champion is None:
         return [], {}
     serving = {version.line: version for version in before.versions}
     outputs, bouts = {}, []
     readings = Readings(sheet.features)
-    for rival in before.rivals:
+    for rival in (*before.rivals, *revived):
         served = serving.get(rival.line) if _way(before, rival) is not Origin.RECALL else before.champion
         if served is None or served.line not in record.predicted:
             continue
@@ -118,13 +121,17 @@ def choose_ways(config: Config, before: Generation, bouts: Sequence[Bout]) -> di
 
 
 def recall(
-    config: Config, before: Generation, bouts: Sequence[Bout], outputs: Mapping[str, np.ndarray], first_number: int
+    config: Config,
+    rivals: Sequence[Version],
+    bouts: Sequence[Bout],
+    outputs: Mapping[str, np.ndarray],
+    first_number: int,
 ) -> tuple[list[Contender], dict[str, Version]]:
     """Return the champions of long ago that beat the champion on the newest batch, and by name the versions they were.
 
-    A contender's record is what its version predicted for that batch.
+    They are among the ``rivals``; a contender's record is what its version predicted for that batch.
     """
-    by_id = {version.id: version for version in before.rivals}
+    by_id = {version.id: version for version in rivals}
     contenders: list[Contender] = []
     versions: dict[str, Version] = {}
     for bout in bouts:

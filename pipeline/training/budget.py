@@ -23,11 +23,10 @@ def stands_out(history: Sequence[float]) -> bool:
     return bool(history[-1] > known.mean() + DEVIATIONS * known.std(ddof=1))
 
 
-def size_search(trials: int, calm_share: float, histories: Sequence[Sequence[float]]) -> int:
-    """Return how many trials a batch gets: all where a history says that it stands out, else ``calm_share`` of them.
+def size_search(trials: int, calm_share: float, losses: Sequence[float], alarmed: bool) -> int:
+    """Return how many trials a batch gets: all after an alarm, or where its loss stands out; else ``calm_share``.
 
-    >>> size_search(20, 0.5, [[0.5, 0.52, 0.51, 0.51], [0.1, 0.11, 0.1, 0.1]])
+    >>> size_search(20, 0.5, [0.5, 0.52, 0.51, 0.51], alarmed=False)
     10
     """
-    share = 1.0 if any(stands_out(history) for history in histories) else calm_share
-    return max(1, round(trials * share))
+    return max(1, round(trials * (1.0 if alarmed or stands_out(losses) else calm_share)))

@@ -127,10 +127,10 @@ def test_only_what_surely_beats_the_champion_is_recalled(config, learned):
     before = next(one for one in generations if any(rival.id == bout.version for rival in one.rivals))
     outputs = {bout.version: np.zeros((3, 2))}
     better = replace(bout, difference=-1.0, error=0.1)
-    contenders, versions = recall(config, before, [better], outputs, first_number=500)
+    contenders, versions = recall(config, before.rivals, [better], outputs, first_number=500)
     assert [one.origin for one in contenders] == [Origin.RECALL]
     assert versions[contenders[0].name].id == bout.version
-    assert recall(config, before, [replace(bout, difference=-1.0, error=5.0)], outputs, 500) == ([], {})
+    assert recall(config, before.rivals, [replace(bout, difference=-1.0, error=5.0)], outputs, 500) == ([], {})
 
 
 def test_bouts_are_stored_once_and_role_rival_is_stored(learned):

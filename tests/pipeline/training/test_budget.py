@@ -31,12 +31,12 @@ def test_unknown_batches_in_between_do_not_hide_that_one_stands_out():
 
 
 @pytest.mark.parametrize(
-    ("histories", "expected"),
-    [([CALM, CALM], 6), ([CALM, LOUD], 20), ([LOUD, CALM], 20), ([CALM, [0.1]], 20), ([], 6)],
+    ("losses", "alarmed", "expected"),
+    [(CALM, False, 6), (CALM, True, 20), (LOUD, False, 20), (LOUD, True, 20), ([0.1], False, 20)],
 )
-def test_any_history_that_stands_out_gives_all_trials(histories, expected):
-    assert size_search(20, 0.3, histories) == expected
+def test_an_alarm_or_a_loss_that_stands_out_gives_all_trials(losses, alarmed, expected):
+    assert size_search(20, 0.3, losses, alarmed) == expected
 
 
 def test_there_is_always_a_trial():
-    assert size_search(1, 0.01, [CALM]) == 1
+    assert size_search(1, 0.01, CALM, alarmed=False) == 1

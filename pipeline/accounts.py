@@ -38,6 +38,13 @@ class Account:
         """Rows whose place is known: all of them."""
         return self.learned + self.released + self.held + self.discarded + self.rejected + self.moved
 
+    @property
+    def status(self) -> str:
+        """What became of a rejected batch, '' for an accepted one."""
+        if not self.is_rejected:
+            return ""
+        return f"taken again as batch {self.retaken_as}" if self.retaken_as else self.decision or HELD
+
 
 def load_accounts(state: State) -> dict[int, Account]:
     """Return the account of every batch, by number, oldest first."""

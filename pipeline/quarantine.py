@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from common.config import Config
-from common.database import read_rows
+from common.database import read_rows, utc_now
 from common.errors import ConfigError, StateError
 from common.state import State, lock_updates, open_state
 from pipeline.accounts import Account, load_accounts
@@ -143,9 +143,9 @@ def describe_rows(batch: int, count: int, left: Counter[str], action: str) -> st
 
 def store(state: State, action: str, rows: Sequence[dict[str, Any]], why: str) -> None:
     """Write decisions and the status of rows in one transaction."""
-    table, who = quarantine_table, find_user()
+    table, who, now = quarantine_table, find_user(), utc_now()
     with state.engine.begin() as connection:
-        decided = [{**row, "action": action, "who": who, "why": why} for row in rows]
+        decided = [{**row, "action": action, "who": who, "why": why, "created_at": now} for row in rows]
         connection.execute(quarantine_decisions_table.insert(), decided)
         for batch in sorted({row["batch"] for row in rows}):
             numbers = [row["row"] for row in rows if row["batch"] == batch and row["row"] is not None]

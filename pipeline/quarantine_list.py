@@ -64,8 +64,7 @@ def _list_rejected(state: State, accounts: dict[int, Account]) -> list[tuple[Any
     query = sa.select(batches.c.number, batches.c.rows, batches.c.reason).where(batches.c.status == "rejected")
     lines = []
     for row in read_rows(state.engine, query):
-        account = accounts[row["number"]]
-        status = f"taken again as batch {account.retaken_as}" if account.retaken_as else account.decision or "held"
+        status = accounts[row["number"]].status
         lines.append((row["number"], str(row["rows"]), "the batch was rejected", status, _shorten(row["reason"], 160)))
     return lines
 

@@ -1,6 +1,7 @@
 """The summary: everything the state knows, read once and written as a report."""
 
 import logging
+from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from common.seeding import random_generator
 from common.state import State, open_state
 from experiments.tables import feature_gains_table, trials_table
 from meta.tables import decisions_table, grades_table, record_rows_table, records_table, regrets_table
+from pipeline.accounts import Account, load_accounts
+from pipeline.analysis.quality.tables import associations_table, quarantine_decisions_table
 from pipeline.analysis.tables import drift_table, profiles_table, quality_table, quarantine_table
 from pipeline.collection.demo_schedule import SCHEDULE
 from pipeline.collection.tables import batches
@@ -66,6 +69,9 @@ def read_history(config: Config, state: State, generation: Generation) -> Histor
         quality=read_table(state, quality_table),
         profiles=read_table(state, profiles_table),
         quarantined=count_quarantined(state),
+        quarantine_decisions=read_table(state, quarantine_decisions_table, newest=quarantine_decisions_table.c.number),
+        accounts=list_accounts(state),
+        associations=list_associations(state),
         drift=read_table(state, drift_table),
         scores=read_table(state, scores_table),
         comparisons=read_table(state, comparisons_table),
@@ -96,6 +102,20 @@ def count_quarantined(state: State) -> pd.DataFrame:
     keys = [quarantine_table.c[name] for name in ("batch", "reason", "status")]
     query = sa.select(*keys, sa.func.count().label("rows")).group_by(*keys)
     return pd.DataFrame(read_rows(state.engine, query), columns=["batch", "reason", "status", "rows"])
+
+
+def list_accounts(state: State) -> pd.DataFrame:
+    """Return where the rows of every batch are, with the status of those that were rejected."""
+    names = [*(field.name for field in fields(Account)), "status"]
+    return pd.DataFrame([vars(one) | {"status": one.status} for one in load_accounts(state).values()], columns=names)
+
+
+def list_associations(state: State) -> pd.DataFrame:
+    """Return the association rules that were mined last."""
+    newest = sa.select(sa.func.max(associations_table.c.batch)).scalar_subquery()
+    query = sa.select(associations_table).where(associations_table.c.batch == newest)
+    columns = [column.name for column in associations_table.columns]
+    return pd.DataFrame(read_rows(state.engine, query), columns=columns)
 
 
 def list_markers(config: Config) -> tuple[Marker, ...]:

@@ -21,6 +21,7 @@ from meta.tables import estimates_table, grades_table, record_rows_table, record
 from model_zoo.reference import fit_input_reference
 from pipeline.analysis.drift.reference import Reference, fit_reference
 from pipeline.analysis.quality.judge import extend_classes, judge
+from pipeline.analysis.quality.past import QualityPast
 from pipeline.analysis.quality.tables import retaken_table
 from pipeline.analysis.tables import (
     profile_rows,
@@ -102,7 +103,7 @@ def update_once(config: Config, state: State, reader: PartReader, file: Path | N
         if file is not None:
             check_new(state, file, raw_file)
     with watch.stage("analysis"):
-        judgement = analyse(config, state, raw, schema)
+        judgement = analyse(config, raw, schema, load_quality_past(state))
     draft_analysis(draft, state, raw, judgement)
     draft_batch(draft, state, raw, raw_file, judgement, schema, by_hand=file is not None or raw.retakes is not None)
     if judgement.rejected:
@@ -192,11 +193,11 @@ def decide_schema(config: Config, before: Generation, raw: RawBatch) -> Schema:
     return extend_classes(raw, before.schema)
 
 
-def analyse(config: Config, state: State, raw: RawBatch, schema: Schema) -> Judgement:
+def analyse(config: Config, raw: RawBatch, schema: Schema, past: QualityPast | None = None) -> Judgement:
     """Type the cells, clean them by the rules and judge the batch by the past; one that was released stays."""
     inputs = read_inputs(raw.frame, schema)
     cleaned = clean_inputs(inputs, config.quality, schema)
-    return judge(raw, inputs, cleaned, schema, config, load_quality_past(state), lifted=raw.retakes is not None)
+    return judge(raw, inputs, cleaned, schema, config, past, lifted=raw.retakes is not None)
 
 
 def draft_analysis(draft: Draft, state: State, raw: RawBatch, judgement: Judgement) -> None:

@@ -29,7 +29,8 @@ class Marker:
 class History:
     """The rows of each table, named and ordered as the catalogue has them; ``metric`` is None before any schema.
 
-    ``quarantined`` counts rows by batch, reason and status.
+    ``quarantined`` counts rows by batch, reason and status; ``accounts`` has where the rows of each batch are, and
+    ``associations`` the rules that were mined last.
     """
 
     generation: Generation
@@ -42,6 +43,9 @@ class History:
     quality: pd.DataFrame
     profiles: pd.DataFrame
     quarantined: pd.DataFrame
+    quarantine_decisions: pd.DataFrame
+    accounts: pd.DataFrame
+    associations: pd.DataFrame
     drift: pd.DataFrame
     scores: pd.DataFrame
     comparisons: pd.DataFrame

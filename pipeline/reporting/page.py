@@ -82,6 +82,8 @@ def draw_charts(report: Report, timeline: Timeline, explanation: Explanation) ->
         yield quality.draw_rows(report, timeline)
     if any(batch.mean_shares for batch in report.batches):
         yield quality.draw_dimensions(report, timeline)
+    if report.quality.codes:
+        yield quality.draw_codes(report, timeline)
     if report.quality.missing:
         yield quality.draw_missing(report, timeline)
     if report.drift.cells:

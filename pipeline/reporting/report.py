@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.reporting.explanation.contributions import Explanation
+from pipeline.reporting.figures.associations import RuleFigures, list_rules
 from pipeline.reporting.figures.batches import BatchFigures, QualityFigures, compute_batches, compute_quality
 from pipeline.reporting.figures.bouts import TournamentFigures, compute_tournament
 from pipeline.reporting.figures.choices import (
@@ -27,6 +28,7 @@ from pipeline.reporting.figures.features import FeatureFigures, list_features
 from pipeline.reporting.figures.grades import GradeFigures, list_grades
 from pipeline.reporting.figures.headline import Headline, HeadlineParts, compute_headline
 from pipeline.reporting.figures.influence import InfluenceFigures, compute_influences
+from pipeline.reporting.figures.quarantine import QuarantineFigures, compute_quarantine
 from pipeline.reporting.figures.regret import RegretFigures, compute_regrets
 from pipeline.reporting.figures.scores import (
     BlendFigures,
@@ -64,6 +66,8 @@ class Report:
     markers: tuple[Marker, ...]
     batches: tuple[BatchFigures, ...]
     quality: QualityFigures
+    quarantine: QuarantineFigures
+    associations: tuple[RuleFigures, ...]
     drift: DriftFigures
     champion: VersionFigures | None
     versions: tuple[VersionFigures, ...]
@@ -115,6 +119,8 @@ def compute_report(history: History, explanation: Explanation, written_at: datet
         markers=history.markers,
         batches=parts.batches,
         quality=parts.quality,
+        quarantine=compute_quarantine(history),
+        associations=list_rules(history),
         drift=parts.drift,
         champion=parts.champion,
         versions=parts.versions,

@@ -1,5 +1,6 @@
 """Quarantine end to end: what was refused is listed, released, learned or discarded, and every row is accounted for."""
 
+import json
 from contextlib import suppress
 
 import numpy as np
@@ -16,6 +17,7 @@ from common.errors import ConfigError, StateError
 from common.files import FileStore
 from common.state import State
 from pipeline.accounts import load_accounts
+from pipeline.analysis.quality.checks import CHECKS
 from pipeline.analysis.quality.quarantine import TARGET_MISSING, TIME_UNREADABLE, UNUSABLE
 from pipeline.analysis.quality.tables import quarantine_decisions_table
 from pipeline.analysis.tables import quarantine_table
@@ -23,6 +25,8 @@ from pipeline.collection.tables import batches
 from pipeline.preparation.clean_store import load_clean_batch
 from pipeline.quarantine import Choice, decide, quarantine
 from pipeline.release import load_released
+from pipeline.reporting.figures.batches import CODE_NAMES
+from pipeline.summary import summarise
 from pipeline.update import gather_window, prepare
 from registry.generations import load_generation
 from run import main
@@ -142,6 +146,26 @@ def test_a_rejected_batch_is_taken_again_once_it_is_released(folder):
     with pytest.raises(StateError, match="Batch 4 was released before and is batch 5 now"):
         run(folder, "discard", "4")
     assert take(folder)[0]["origin"].endswith("stream.csv")
+
+
+def test_the_report_shows_where_all_rows_are_and_who_decided_what(folder):
+    run(folder, "discard", "3")
+    run(folder, "release", "4", why="the type is right")
+    page = summarise(small_stream.configure(folder)).read_text(encoding="utf-8")
+    figures = json.loads((folder / "state" / "report" / "report.json").read_text(encoding="utf-8"))
+    quarantine_figures = figures["quarantine"]
+    assert quarantine_figures["adds_up"]
+    assert quarantine_figures["places"] == {"learned": 3 * ROWS - 5, "discarded": 5, "rejected": ROWS}
+    assert [(one["batch"], one["rows"], one["action"]) for one in quarantine_figures["decisions"]] == [
+        (4, None, "released"), (3, 5, "discarded")]  # fmt: skip
+    assert [(one["batch"], one["status"]) for one in quarantine_figures["rejected"]] == [(4, "released")]
+    assert len(figures["associations"]) >= 5
+    assert "the type is right" in page
+    assert "DQ011 another type" in page
+
+
+def test_every_check_has_a_name_in_charts():
+    assert list(CODE_NAMES) == [check.code for check in CHECKS]
 
 
 def test_a_discarded_batch_is_not_taken(folder):

@@ -19,7 +19,8 @@ from pipeline.reporting.charts.svg import (
 from pipeline.reporting.charts.timeline import Timeline
 from pipeline.reporting.report import Report
 
-DIMENSIONS = ("completeness", "validity", "uniqueness", "consistency", "timeliness", "sufficiency")
+DIMENSIONS = ("completeness", "validity", "uniqueness", "consistency", "timeliness", "sufficiency",
+              "leakage")  # fmt: skip
 
 
 def draw_rows(report: Report, timeline: Timeline) -> Chart:
@@ -79,6 +80,15 @@ def draw_dimensions(report: Report, timeline: Timeline) -> Chart:
             axes.set_visible(False)
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
         return export(figure, "dimensions", "Share of cells and rows that pass the checks, by quality dimension")
+
+
+def draw_codes(report: Report, timeline: Timeline) -> Chart:
+    """Draw how many columns or rules breached each check, check by batch; what was never breached is left out."""
+    return draw_heatmap(
+        "codes", "Breached checks by code and batch: columns or rules that did not pass", report.quality.codes,
+        timeline, VERMILLION, 0.0, 5.0, "columns or rules", lambda count: f"{count:.0f}" if count else "",
+        timeline.note,
+    )  # fmt: skip
 
 
 def draw_missing(report: Report, timeline: Timeline) -> Chart:

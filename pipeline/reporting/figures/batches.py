@@ -12,6 +12,17 @@ from pipeline.reporting.history import History, list_rows
 MOST_BREACHES = 40
 MOST_REASONS = 30
 MOST_COLUMNS = 25
+CODE_NAMES = {
+    "DQ001": "missing cells", "DQ002": "column absent", "DQ003": "missing labels", "DQ004": "repeated rows",
+    "DQ005": "repeated ids", "DQ006": "no numbers", "DQ007": "no dates", "DQ008": "out of range",
+    "DQ009": "not allowed", "DQ010": "unknown labels", "DQ011": "another type", "DQ012": "wrong order",
+    "DQ013": "unreadable times", "DQ014": "late rows", "DQ015": "quarantined rows", "DQ016": "too few rows",
+    "DQ017": "one class", "DQ018": "constant", "DQ019": "pattern", "DQ020": "column empty", "DQ021": "infinite",
+    "DQ022": "unseen levels", "DQ023": "outliers", "DQ024": "too many levels", "DQ025": "stored rows again",
+    "DQ026": "hole in time", "DQ027": "old batch", "DQ028": "unusual volume", "DQ029": "tells the target",
+    "DQ030": "gaps tell target", "DQ031": "after the label", "DQ032": "rule broken",
+}  # fmt: skip
+"""Checks in two or three words, for charts."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +83,13 @@ class ColumnShares:
 
 @dataclass(frozen=True)
 class QualityFigures:
-    """What was wrong with batches. Lists are the newest first and bounded; ``breaches_in_all`` counts every breach."""
+    """What was wrong with batches. Lists are the newest first and bounded; ``breaches_in_all`` counts every breach.
+
+    ``codes`` counts, by batch, in how many columns each check was breached.
+    """
 
     breaches: tuple[Breach, ...]
+    codes: tuple[ColumnShares, ...]
     breaches_left_out: int
     breaches_in_all: int
     quarantined: tuple[Quarantined, ...]
@@ -120,6 +135,7 @@ def compute_quality(history: History) -> QualityFigures:
     columns, never, left_out = _list_missing(history.profiles)
     return QualityFigures(
         breaches=tuple(breaches[:MOST_BREACHES]),
+        codes=_count_codes(history.quality),
         breaches_left_out=len(breaches[MOST_BREACHES:]),
         breaches_in_all=len(breached),
         quarantined=tuple(
@@ -130,6 +146,19 @@ def compute_quality(history: History) -> QualityFigures:
         missing=columns,
         columns_never_missing=never,
         columns_left_out=left_out,
+    )
+
+
+def _count_codes(quality: pd.DataFrame) -> tuple[ColumnShares, ...]:
+    """Return, for every check that was ever breached, in how many columns it was, by batch."""
+    breached = (~quality["passed"].astype(bool)).groupby([quality["code"], quality["batch"]]).sum()
+    table = breached.unstack("batch")
+    return tuple(
+        ColumnShares(
+            f"{code} {CODE_NAMES.get(str(code), '')}".strip(), {int(b): float(n) for b, n in row.dropna().items()}
+        )
+        for code, row in table.iterrows()
+        if row.sum() > 0
     )
 
 

@@ -17,7 +17,14 @@ from common.performance import performance_table
 from common.seeding import random_generator
 from common.state import State, open_state
 from experiments.tables import feature_gains_table, trials_table
-from meta.tables import decisions_table, grades_table, record_rows_table, records_table, regrets_table
+from meta.tables import (
+    decisions_table,
+    estimates_table,
+    grades_table,
+    record_rows_table,
+    records_table,
+    regrets_table,
+)
 from pipeline.accounts import Account, load_accounts
 from pipeline.analysis.quality.tables import associations_table, quarantine_decisions_table
 from pipeline.analysis.tables import drift_table, profiles_table, quality_table, quarantine_table
@@ -81,6 +88,7 @@ def read_history(config: Config, state: State, generation: Generation) -> Histor
         grades=read_table(state, grades_table),
         decisions=read_table(state, decisions_table, newest=decisions_table.c.created_at),
         regrets=read_table(state, regrets_table, newest=regrets_table.c.batch),
+        estimates=read_table(state, estimates_table, newest=estimates_table.c.batch),
         record_rows=read_table(state, record_rows_table),
         records=read_table(state, records_table),
         performance=read_table(state, performance_table, newest=performance_table.c.id),

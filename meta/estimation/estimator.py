@@ -159,15 +159,23 @@ def measure(name: str, forecast: Forecast, expected: np.ndarray, rows: int) -> M
 
 
 def to_scale(name: str, observed: np.ndarray) -> np.ndarray:
-    """Return measures on the scale on which errors are compared: losses as logarithms, the others as they are."""
-    return np.log(np.maximum(observed, FLOOR)) if name in LOSSES else observed
+    """Return measures on the scale on which errors are compared, so that their size depends little on the level.
+
+    Losses are compared as logarithms, shares by the arcsine of their root (which gives a proportion the same variance
+    at any level), r2 as it is.
+    """
+    if name in LOSSES:
+        return np.log(np.maximum(observed, FLOOR))
+    return observed if name == "r2" else np.arcsin(np.sqrt(np.clip(observed, 0.0, 1.0)))
 
 
 def from_scale(name: str, number: float) -> float:
     """Return a number of that scale as a measure, within its bounds."""
     if name in LOSSES:
         return float(np.exp(number))
-    return float(min(1.0, number if name == "r2" else max(0.0, number)))
+    if name == "r2":
+        return float(min(1.0, number))
+    return float(np.sin(np.clip(number, 0.0, np.pi / 2)) ** 2)
 
 
 def _keep_classes(outputs: np.ndarray, classes: Sequence[str], known: Sequence[str]) -> np.ndarray:

@@ -45,8 +45,6 @@ def realise(measure: str, task: Task, target: np.ndarray, outputs: np.ndarray, t
     Ranks are compared as for ``expect``, with certainty for belief: the same number as the metric's own, sooner.
     """
     if measure in RANKED:
-        if not 0 < target.sum() < len(target):
-            return np.nan
         return expect(measure, task, outputs, np.column_stack([1 - target, target]), threshold)
     predicted = outputs if task.is_classification else outputs[:, 0]
     return float(METRICS[measure].compute(target, predicted, threshold))

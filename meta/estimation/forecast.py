@@ -26,7 +26,7 @@ TINY = 1e-12
 
 @dataclass(frozen=True)
 class Forecast:
-    """How a measure is forecast. Numbers are on the measure's scale of errors: a logarithm for losses.
+    """How a measure is forecast. Numbers are on the measure's scale of errors: see ``estimator.to_scale``.
 
     levels:  by LEVEL_HALF_LIVES, the decayed mean of what past batches showed
     biases:  by belief and BIAS_HALF_LIVES, what they showed less what was expected of them

@@ -55,6 +55,7 @@ class History:
     grades: pd.DataFrame
     decisions: pd.DataFrame
     regrets: pd.DataFrame
+    estimates: pd.DataFrame
     record_rows: pd.DataFrame
     records: pd.DataFrame
     performance: pd.DataFrame

@@ -76,7 +76,7 @@ def render_page(report: Report, explanation: Explanation) -> str:
 
 def draw_charts(report: Report, timeline: Timeline, explanation: Explanation) -> Iterator[Chart]:
     """Yield every chart that the report has figures for."""
-    from pipeline.reporting.charts import choices, cost, drift, models, quality, search, selection
+    from pipeline.reporting.charts import choices, cost, drift, estimates, models, quality, search, selection
 
     if report.batches:
         yield quality.draw_rows(report, timeline)
@@ -102,6 +102,8 @@ def draw_charts(report: Report, timeline: Timeline, explanation: Explanation) ->
         yield choices.draw_comparisons(report)
     if report.grades:
         yield selection.draw_grades(report, timeline)
+    if report.estimates.batches:
+        yield estimates.draw_estimates(report, timeline)
     if report.influences.hyperparameters:
         label = "Influence of family, encoding and hyperparameters on the loss of trials"
         yield selection.draw_influences("hyperparameters", label, report.influences.hyperparameters)

@@ -24,6 +24,7 @@ from pipeline.reporting.figures.choices import (
 )
 from pipeline.reporting.figures.cost import CostFigures, compute_costs
 from pipeline.reporting.figures.drift import DriftFigures, compute_drift_figures
+from pipeline.reporting.figures.estimates import UnlabelledFigures, compute_estimates
 from pipeline.reporting.figures.features import FeatureFigures, list_features
 from pipeline.reporting.figures.grades import GradeFigures, list_grades
 from pipeline.reporting.figures.headline import Headline, HeadlineParts, compute_headline
@@ -83,6 +84,7 @@ class Report:
     grades: tuple[GradeFigures, ...]
     decisions: DecisionFigures
     regrets: RegretFigures
+    estimates: UnlabelledFigures
     influences: InfluenceFigures
     performance: CostFigures
     shap: ShapFigures
@@ -136,6 +138,7 @@ def compute_report(history: History, explanation: Explanation, written_at: datet
         grades=parts.grades,
         decisions=parts.decisions,
         regrets=compute_regrets(history),
+        estimates=compute_estimates(history),
         influences=compute_influences(history, history.seed),
         performance=compute_costs(history),
         shap=compute_shap(explanation),

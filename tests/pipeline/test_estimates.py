@@ -1,0 +1,147 @@
+"""Estimates through the flows: an answer has one, explain shows it, and the batch with the labels grades it."""
+
+import json
+import sqlite3
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from common.config import load_config
+from common.database import read_rows
+from common.state import open_state
+from common.task import Task
+from meta.estimation.estimator import Estimate, Estimator, Measured
+from meta.estimation.fitting import MIN_BATCHES
+from meta.flags import RowKind
+from meta.plan import Expectation, Plan
+from meta.store import PLAN_LINE
+from meta.tables import decisions_table
+from pipeline.estimates import choose_estimator, estimate_request, grade
+from pipeline.explain import explain
+from pipeline.inference import infer
+from pipeline.summary import summarise
+from pipeline.update import update
+
+ROWS, BATCHES = 60, MIN_BATCHES + 2
+SMALL = ["search.trials=1", "search.families=[linear]", "search.variants=[onehot]", "selection.choosers=[decayed]",
+         "training.folds=1", "search.finalists=1", "metric=roc_auc", "report.shap_rows=10"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory):
+    """A state that has learned all batches but the last, was asked for the last one, and then learned it."""
+    folder = tmp_path_factory.mktemp("estimated")
+    generator = np.random.default_rng(3)
+    rows = ROWS * BATCHES
+    number = generator.normal(size=rows)
+    table = pd.DataFrame({
+        "day": pd.date_range("2020-01-01", periods=rows, freq="h"),
+        "number": number,
+        "claimed": (number + generator.logistic(size=rows) > 0).astype(int),
+    })  # fmt: skip
+    table.to_csv(folder / "stream.csv", index=False)
+    (folder / "config.yaml").write_text(
+        "source: {kind: files, paths: [stream.csv]}\nschema: {time: day, target: claimed}\n"
+    )
+    stated = [f"data_dir={folder}", f"state_dir={folder / 'state'}", f"batch.rows={ROWS}", *SMALL]
+    config = load_config(folder / "config.yaml", stated)
+    update(config, 1)
+    early = table.tail(ROWS).drop(columns="claimed")
+    early.to_csv(folder / "early.csv", index=False)
+    infer(config, folder / "early.csv")
+    update(config, BATCHES - 2)
+    early.to_csv(folder / "late.csv", index=False)
+    infer(config, folder / "late.csv")
+    update(config, 1)
+    return config
+
+
+def read(config, table):
+    with sqlite3.connect(config.state_dir / "catalogue.db") as catalogue:
+        return pd.read_sql_query(f"select * from {table}", catalogue)
+
+
+def load_decisions(config):
+    with open_state(config) as state:
+        return {row["request"]: row for row in read_rows(state.engine, decisions_table.select())}
+
+
+def test_every_answer_carries_an_estimate_or_the_reason_why_not(learned):
+    decisions = load_decisions(learned)
+    early, late = (Estimate.from_json(decisions[name]["estimate"]) for name in ("early.csv", "late.csv"))
+    assert early.measures == {}
+    assert early.reason.startswith("not estimated before 5 batches")
+    assert list(late.measures) == ["log_loss", "roc_auc"]
+    assert late.rows == ROWS
+    loss, area = late.measures["log_loss"], late.measures["roc_auc"]
+    assert 0.1 < loss.lower < loss.estimated < loss.upper < 2
+    assert 0.4 < area.lower < area.estimated < area.upper <= 1
+
+
+def test_batches_are_estimated_before_they_are_learned_and_graded_after(learned):
+    estimates = read(learned, "estimates")
+    of_plan = estimates[(estimates["request"] == "") & (estimates["answerer"] == PLAN_LINE)]
+    assert set(of_plan["measure"]) == {"log_loss", "roc_auc"}
+    assert of_plan["batch"].max() == BATCHES
+    inside = (of_plan["lower"] <= of_plan["realised"]) & (of_plan["realised"] <= of_plan["upper"])
+    assert (inside == of_plan["covered"].astype(bool)).all()
+    assert (estimates.loc[estimates["request"] == "", "answerer"] != PLAN_LINE).any()  # the champion's as well
+
+
+def test_the_labels_of_a_request_grade_its_estimate(learned):
+    estimates, regrets = read(learned, "estimates"), read(learned, "regrets")
+    late = load_decisions(learned)["late.csv"]
+    graded = estimates[estimates["request"] == late["id"]].set_index("measure")
+    assert set(graded.index) == {"log_loss", "roc_auc"}
+    assert (graded["rows"] == ROWS).all()
+    assert (graded["batch"] == BATCHES).all()
+    served = regrets.set_index("decision").loc[late["id"], "served"]
+    assert graded.loc["log_loss", "realised"] == pytest.approx(served, rel=1e-4)
+    assert graded.loc["log_loss", "estimated"] == late["estimate"]["measures"]["log_loss"]["estimated"]
+    assert not len(estimates[estimates["request"] == load_decisions(learned)["early.csv"]["id"]])
+
+
+def test_explain_shows_the_estimate_and_its_grade(learned):
+    decisions = load_decisions(learned)
+    shown = explain(learned, decisions["late.csv"]["id"])
+    assert "estimated           log_loss" in shown
+    assert f"of {ROWS} labelled rows lies" in shown
+    assert "not estimated before 5 batches" in explain(learned, decisions["early.csv"]["id"])
+
+
+def test_the_report_shows_estimates_beside_what_labels_showed(learned):
+    path = summarise(learned)
+    page, figures = path.read_text(encoding="utf-8"), json.loads(path.with_name("report.json").read_text())["estimates"]
+    assert 'aria-label="What the plan was estimated to be worth' in page
+    grades = {(one["of"], one["measure"]): one for one in figures["grades"]}
+    assert grades["the plan", "roc_auc"]["estimates"] == len(figures["batches"]) / 2 > 0
+    assert grades["requests", "roc_auc"]["estimates"] == 1
+    assert not figures["open"]
+
+
+def make_plan(*lines):
+    weights = {line: 1 / len(lines) for line in lines}
+    return Plan((weights,) * len(RowKind), ("",) * 3, lines[0], "", None, lines[0], {}, Expectation())
+
+
+def make_estimator(line):
+    return Estimator(line, Task.BINARY, ("0", "1"), ("log_loss",), 0.5, 0.0, {}, f"{line} is new")
+
+
+def test_a_line_that_serves_alone_is_estimated_by_its_own_past():
+    known = {line: make_estimator(line) for line in (PLAN_LINE, "a")}
+    kinds = [RowKind.CLEAN]
+    assert choose_estimator(known, make_plan("a"), kinds) is known["a"]
+    assert choose_estimator(known, make_plan("a", "b"), kinds) is known[PLAN_LINE]
+    assert choose_estimator(known, make_plan("b"), kinds) is known[PLAN_LINE]
+    outputs = np.full((2, 2), 0.5)
+    assert estimate_request(known, make_plan("a"), outputs, np.zeros(2, int), ("0", "1")).reason == "a is new"
+    assert "no estimator" in estimate_request({}, make_plan("a"), outputs, np.zeros(2, int), ("0", "1")).reason
+
+
+def test_a_measure_that_labels_do_not_define_is_not_graded():
+    made = Estimate(PLAN_LINE, 2, {name: Measured(0.6, 0.5, 0.7) for name in ("log_loss", "roc_auc")})
+    outputs, target = np.full((2, 2), 0.5), np.zeros(2)
+    [one] = grade(made, 4, "", Task.BINARY, target, outputs)
+    assert (one["measure"], one["covered"], one["rows"]) == ("log_loss", True, 2)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.config import ResponseConfig
@@ -54,6 +54,7 @@ class MadeModel:
         return Meeting(self.trained, batch, 40, (0.5 + away,) * 8, drifted=away > 0.5, expected=0.5 + away / 2)
 
 
+few = settings(max_examples=25)
 levels = st.lists(st.floats(0, 2), min_size=5, max_size=14)
 
 
@@ -61,6 +62,7 @@ def play(stream: MadeStream, starts=(3,), ledger=None):
     return replay(POLICIES, starts, len(stream.levels), stream.fit, ledger or FragileLedger())
 
 
+@few
 @given(levels)
 def test_fits_are_shared_and_only_what_serves_is_predicted(levels):
     stream = MadeStream(levels)
@@ -70,6 +72,7 @@ def test_fits_are_shared_and_only_what_serves_is_predicted(levels):
     assert sorted(stream.meetings) == sorted(needed)
 
 
+@few
 @given(levels)
 def test_policies_keep_what_they_promise(levels):
     every = play(MadeStream(levels))
@@ -89,6 +92,7 @@ def test_policies_keep_what_they_promise(levels):
         assert (batch in drift.trainings) == (away > 0.5 and batch != last)
 
 
+@few
 @given(levels, st.data())
 def test_a_later_batch_changes_nothing_before_it(levels, data):
     changed_at = data.draw(st.integers(4, len(levels)))
@@ -98,6 +102,7 @@ def test_a_later_batch_changes_nothing_before_it(levels, data):
         assert one.served[changed_at] == two.served[changed_at]
 
 
+@few
 @given(levels, st.data())
 def test_a_part_of_a_journey_is_the_journey_of_a_shorter_stream(levels, data):
     last = data.draw(st.integers(4, len(levels)))
@@ -105,6 +110,7 @@ def test_a_part_of_a_journey_is_the_journey_of_a_shorter_stream(levels, data):
         assert whole.until(last) == short
 
 
+@few
 @given(st.integers(0, 6), st.integers(0, 9))
 def test_a_killed_replay_goes_on_and_repeats_no_finished_fit(stop_after, seed):
     levels = np.random.default_rng(seed).uniform(0, 2, 10).tolist()

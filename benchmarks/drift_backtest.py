@@ -26,10 +26,13 @@ from common.schema import Schema  # noqa: E402
 from model_zoo import get_family  # noqa: E402
 from model_zoo.candidate import Candidate  # noqa: E402
 from pipeline.analysis.quality.judge import extend_classes  # noqa: E402
-from pipeline.backtest import Backtest, Replayed, describe, replay_policies  # noqa: E402
+from pipeline.backtest import replay_policies  # noqa: E402
 from pipeline.collection.batching import take_batch  # noqa: E402
 from pipeline.collection.ordering import PartReader  # noqa: E402
 from pipeline.collection.roles import infer_schema  # noqa: E402
+from pipeline.replaying import Replayed  # noqa: E402
+from pipeline.training.policy_table import describe  # noqa: E402
+from pipeline.training.recommendation import Backtest  # noqa: E402
 from pipeline.training.replay import Ledger  # noqa: E402
 from pipeline.update import analyse  # noqa: E402
 

@@ -36,6 +36,7 @@ from pipeline.reporting.explanation.contributions import Explanation, explain_ch
 from pipeline.reporting.history import History, Marker
 from pipeline.reporting.page import save_report
 from pipeline.reporting.report import compute_report
+from pipeline.training.tables import backtests_table
 from pipeline.validation.tables import bouts_table, comparisons_table, scores_table
 from registry.generations import Generation, load_generation
 from registry.tables import events_table, generations_table, members_table, versions_table
@@ -83,6 +84,7 @@ def read_history(config: Config, state: State, generation: Generation) -> Histor
         scores=read_table(state, scores_table),
         comparisons=read_table(state, comparisons_table),
         bouts=read_table(state, bouts_table),
+        backtests=read_table(state, backtests_table, newest=backtests_table.c.created_at),
         trials=read_table(state, trials_table),
         feature_gains=read_table(state, feature_gains_table),
         grades=read_table(state, grades_table),

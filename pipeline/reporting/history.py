@@ -50,6 +50,7 @@ class History:
     scores: pd.DataFrame
     comparisons: pd.DataFrame
     bouts: pd.DataFrame
+    backtests: pd.DataFrame
     trials: pd.DataFrame
     feature_gains: pd.DataFrame
     grades: pd.DataFrame

@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.reporting.explanation.contributions import Explanation
 from pipeline.reporting.figures.associations import RuleFigures, list_rules
+from pipeline.reporting.figures.backtest import BacktestFigures, compute_backtest
 from pipeline.reporting.figures.batches import BatchFigures, QualityFigures, compute_batches, compute_quality
 from pipeline.reporting.figures.bouts import TournamentFigures, compute_tournament
 from pipeline.reporting.figures.choices import (
@@ -77,6 +78,7 @@ class Report:
     scores: tuple[Score, ...]
     comparisons: tuple[ComparisonFigures, ...]
     tournament: TournamentFigures
+    backtest: BacktestFigures | None
     events: tuple[EventFigures, ...]
     trials: tuple[Trial, ...]
     search: SearchFigures
@@ -131,6 +133,7 @@ def compute_report(history: History, explanation: Explanation, written_at: datet
         scores=scores,
         comparisons=list_comparisons(history),
         tournament=compute_tournament(history),
+        backtest=compute_backtest(history),
         events=parts.events,
         trials=trials,
         search=parts.search,

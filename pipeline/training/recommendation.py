@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.stats import t
@@ -46,6 +47,16 @@ class Advice:
     lost: float
     trainings: float
     trainings_always: float
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """What came out: ``replayed`` says of what, in words; ``advice`` what the middle of the stream's was worth."""
+
+    replayed: dict[str, Any]
+    outcomes: tuple[Outcome, ...]
+    recommended: Policy
+    advice: Advice | None
 
 
 @dataclass(frozen=True)

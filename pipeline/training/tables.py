@@ -8,7 +8,9 @@ import sqlalchemy as sa
 
 from common.database import VOLATILE, Draft, created_at, metadata, read_rows
 from common.state import State
+from pipeline.training.recommendation import Advice, Backtest, Outcome
 from pipeline.training.replay import Ledger, Meeting
+from pipeline.training.retraining import Policy
 
 backtests_table = sa.Table(
     "backtests",
@@ -70,3 +72,46 @@ def read_meeting(row: Mapping[str, Any]) -> Meeting:
     """Return the meeting that a row of the table describes."""
     fields = ("trained", "batch", "rows", "drifted", "expected")
     return Meeting(losses=tuple(row["losses"]), **{name: row[name] for name in fields})
+
+
+def load_backtest(state: State, backtest: str) -> Backtest | None:
+    """Return a finished backtest, None where there is none."""
+    rows = read_rows(state.engine, sa.select(backtests_table).where(backtests_table.c.id == backtest))
+    if not rows:
+        return None
+    stored = rows[0]
+    return Backtest(
+        replayed=stored["replayed"],
+        outcomes=tuple(Outcome(**_read_policies(one, "policy")) for one in stored["outcomes"]),
+        recommended=_read_policy(stored["recommended"]),
+        advice=Advice(**_read_policies(stored["advice"], "recommended", "best")) if stored["advice"] else None,
+    )
+
+
+def save_backtest(state: State, backtest: str, done: Backtest) -> None:
+    """Commit a finished backtest."""
+    advice = done.advice
+    row = {
+        "id": backtest,
+        "replayed": done.replayed,
+        "outcomes": [{**asdict(one), "policy": _describe_policy(one.policy)} for one in done.outcomes],
+        "recommended": _describe_policy(done.recommended),
+        "advice": advice and {**asdict(advice), "recommended": _describe_policy(advice.recommended),
+                              "best": _describe_policy(advice.best)},
+    }  # fmt: skip
+    draft = Draft()
+    draft.add(backtests_table, [row])
+    draft.commit(state.engine)
+
+
+def _describe_policy(policy: Policy) -> dict[str, Any]:
+    """Return a policy with its name, which those read who cannot make one."""
+    return {**asdict(policy), "name": policy.name}
+
+
+def _read_policy(stored: Mapping[str, Any]) -> Policy:
+    return Policy(stored["retrain"], stored["every"], stored["worse_by"])
+
+
+def _read_policies(stored: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {**stored, **{name: _read_policy(stored[name]) for name in names}}

@@ -19,8 +19,9 @@ from common.task import Task
 from model_zoo import get_family
 from model_zoo.candidate import Candidate
 from pipeline import backtest as flow
-from pipeline.backtest import WARM_UP, Fitting, Replayed, backtest, replay_policies
+from pipeline.backtest import WARM_UP, backtest, replay_policies
 from pipeline.collection.ordering import PartReader
+from pipeline.replaying import Fitting, Replayed
 from pipeline.training.replay import Ledger
 from pipeline.training.retraining import Policy
 from pipeline.update import analyse, collect, draft_batch, infer_schema

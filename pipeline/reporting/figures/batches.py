@@ -155,7 +155,7 @@ def _count_codes(quality: pd.DataFrame) -> tuple[ColumnShares, ...]:
     table = breached.unstack("batch")
     return tuple(
         ColumnShares(
-            f"{code} {CODE_NAMES.get(str(code), '')}".strip(), {int(b): float(n) for b, n in row.dropna().items()}
+            f"{code} {CODE_NAMES.get(str(code), '')}".strip(), {int(str(b)): float(n) for b, n in row.dropna().items()}
         )
         for code, row in table.iterrows()
         if row.sum() > 0

@@ -1,0 +1,49 @@
+"""The table of a backtest: loss against cost by policy, as text."""
+
+from collections.abc import Sequence
+
+from pipeline.training.recommendation import TOLERANCE, Advice, Backtest
+
+
+def describe(done: Backtest) -> list[str]:
+    """Return the table of loss against cost, line by line, with the recommended policy marked."""
+    replayed = done.replayed
+    header = ["", "policy", replayed["loss"], "than always", "interval", "worst third", "trainings", "seconds"]
+    rows = [
+        ["*" if one.policy == done.recommended else "", one.policy.name, f"{one.loss:.4f}", f"{one.worse:+.2%}",
+         f"{one.lower:+.2%} to {one.upper:+.2%}", f"{one.worst_third:+.2%}", f"{one.trainings:.1f}",
+         f"{one.seconds:.2f}"]
+        for one in sorted(done.outcomes, key=lambda one: (-one.trainings, one.worse))
+    ]  # fmt: skip
+    lines = [
+        f"{replayed['candidate']} on batches {replayed['first']} to {replayed['last']} ({replayed['rows']} rows), each "
+        f"predicted before it may be learned; a first training on {replayed['first'] - 1} batches is not counted.",
+        "",
+        *format_table([header, *rows]),
+        "",
+        f"* recommended: {done.recommended.name}. It has the fewest trainings of those that surely lose little against "
+        f"training always: at most {TOLERANCE:.0%} for saving all trainings, less for saving less.",
+    ]
+    if done.advice:
+        lines.append(describe_advice(done.advice))
+    return lines
+
+
+def describe_advice(advice: Advice) -> str:
+    """Return in a sentence what the advice given in the middle of the stream was worth."""
+    return (
+        f"Asked after batch {advice.given_at}, it would have recommended '{advice.recommended.name}', which since then "
+        f"lost {advice.lost:.2%} against '{advice.best.name}', the best in hindsight, with "
+        f"{advice.trainings:.1f} trainings instead of {advice.trainings_always:.1f}."
+    )
+
+
+def format_table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows as lines with aligned columns, numbers to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "  ".join(cell.ljust(width) if place < 2 else cell.rjust(width)
+                  for place, (cell, width) in enumerate(zip(row, widths, strict=True))).rstrip()
+        for row in rows
+    ]  # fmt: skip
+    return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]

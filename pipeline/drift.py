@@ -78,7 +78,8 @@ def look_for_drift(
         return DriftFound(newest.number, sketch, (), (), ())
     reference = Reference.from_json(state.files.load(before.reference))
     past = load_tests(state)
-    tests = judge_data(config, state, ground, schema, reference, sketch, past)
+    sketches = [*load_sketches(state, config.training.window_batches), sketch]
+    tests = judge_data(config, ground, schema, reference, sketches, past)
     tests += judge_concept(config, ground, schema, past, tests)
     losses, earlier = compute_serving_losses(before, proof)
     judged = proof.sheet.first_row + spread_rows(proof.sheet.covered, len(losses))
@@ -92,11 +93,11 @@ def look_for_drift(
 
 
 def judge_data(
-    config: Config, state: State, ground: Ground, schema: Schema, reference: Reference, sketch: Sketch,
+    config: Config, ground: Ground, schema: Schema, reference: Reference, sketches: Sequence[Sketch],
     past: Sequence[PastTest],
 ) -> list[DriftTest]:  # fmt: skip
-    """Return the tests of data drift of the newest batch."""
-    scores = compute_scores(reference, [*load_sketches(state, config.training.window_batches), sketch])
+    """Return the tests of data drift of the newest batch, whose sketch is the last of the ``sketches``."""
+    scores = compute_scores(reference, sketches)
     joint = measure_joint_drift(*_split_newest(ground, schema), ground.seed)
     if joint:
         scores[Test("", Aspect.JOINT)] = joint

@@ -29,6 +29,8 @@ LEAST_PAST = 6
 """Earlier scores without which nothing is judged."""
 OWN_WEIGHT = 10.0
 """Earlier scores of a column at which its own spread counts as much as that of all columns."""
+LEAST_GROUP = 2_000
+"""Rows that learned batches are taken together to: chance hides a change from fewer."""
 NEGLIGIBLE = 0.005
 """A share of unseen levels that is no news."""
 HALF_LIFE = 10.0
@@ -77,7 +79,7 @@ def compute_scores(reference: Reference, sketches: Sequence[Sketch]) -> dict[Tes
         counts = [count_in_bins(one.columns[name], column.bins, one.rows) for one in known]
         for span in SPANS:
             if len(known) > span:
-                before = [np.sum(counts[:-span], axis=0), *counts[:-span]]
+                before = [np.sum(counts[:-span], axis=0), *group_batches(counts[:-span])]
                 newest = np.sum(counts[-span:], axis=0)
                 for aspect, novelty in _compare(column, reference.rows, before, newest):
                     scores[Test(name, aspect, span)] = novelty
@@ -85,6 +87,27 @@ def compute_scores(reference: Reference, sketches: Sequence[Sketch]) -> dict[Tes
                 if levels:
                     scores[Test(name, Aspect.UNSEEN, span)] = _count_unseen(levels[:-span], levels[-span:])
     return scores
+
+
+def group_batches(counts: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return the counts (n_bins,) of consecutive batches added up, so that each group but the oldest is large enough.
+
+    >>> [int(group.sum()) for group in group_batches([np.array([500])] * 9)]
+    [2000, 2500]
+    """
+    groups: list[np.ndarray] = []
+    room = 0.0
+    for one in counts[::-1]:
+        if room > 0:
+            groups[-1] = groups[-1] + one
+        else:
+            groups.append(one)
+            room = LEAST_GROUP
+        room -= one.sum()
+    if len(groups) > 1 and room > 0:
+        oldest = groups.pop()
+        groups[-1] = groups[-1] + oldest
+    return groups
 
 
 def _compare(

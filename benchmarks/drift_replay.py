@@ -1,0 +1,79 @@
+"""A replay of drift judgement alone: the functions an update calls, batch by batch, without search and training."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from common.config import Config
+from common.records import LabelledBatch
+from common.schema import Schema, encode_target, read_inputs, read_labels
+from pipeline.analysis.drift.reference import Reference
+from pipeline.analysis.drift.sketch import Sketch, sketch_inputs
+from pipeline.analysis.drift.verdict import DriftTest
+from pipeline.collection.roles import infer_schema
+from pipeline.drift import MOST_PAST, PastTest, judge_concept, judge_data
+from pipeline.preparation.cleaning import clean_inputs
+from pipeline.update import describe_window, prepare
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A batch and the tests it was put to; none of the first batch."""
+
+    batch: LabelledBatch
+    tests: tuple[DriftTest, ...]
+
+
+def cut_stream(config: Config, frame: pd.DataFrame, times: pd.Series, rows: int) -> tuple[Schema, list[LabelledBatch]]:
+    """Return the schema of the first ``rows`` rows and all full batches of so many rows; rows are in order of time."""
+    schema = infer_schema(frame.head(rows), config, "the stream")
+    inputs = clean_inputs(read_inputs(frame, schema), config.quality, schema).reset_index(drop=True)
+    labels = read_labels(frame[schema.target], schema)
+    if schema.task.is_classification:
+        schema = schema.with_classes(sorted(set(labels.dropna()) - set(schema.classes)))
+    target = encode_target(labels, schema)
+    known = np.flatnonzero(np.isfinite(target))
+    inputs, times, target = inputs.iloc[known], times.iloc[known], target[known]
+    batches = []
+    for number in range(len(known) // rows):
+        part = slice(number * rows, (number + 1) * rows)
+        batches.append(
+            LabelledBatch(
+                number + 1, inputs.iloc[part].reset_index(drop=True), times.iloc[part].reset_index(drop=True),
+                target[part],
+            )
+        )  # fmt: skip
+    return schema, batches
+
+
+def judge_stream(config: Config, schema: Schema, batches: list[LabelledBatch]) -> Iterator[Judged]:
+    """Yield each batch with its tests, as updates that learn every batch would judge it."""
+    past: list[PastTest] = []
+    sketches: list[Sketch] = []
+    window: list[LabelledBatch] = []
+    reference: Reference | None = None
+    for batch in batches:
+        window = keep_window(config, [*window, batch])
+        sketches = [*sketches, sketch_inputs(batch.inputs, schema)][-config.training.window_batches - 1 :]
+        tests: list[DriftTest] = []
+        if reference is not None:
+            ground = prepare(config, schema, window, [], batch.number)
+            past = [one for one in past if one[0] >= batch.number - MOST_PAST]
+            tests = judge_data(config, ground, schema, reference, sketches, past)
+            tests += judge_concept(config, ground, schema, past, tests)
+            past += [(batch.number, test) for test in tests]
+        yield Judged(batch, tuple(tests))
+        reference = describe_window(schema, window)
+
+
+def keep_window(config: Config, batches: list[LabelledBatch]) -> list[LabelledBatch]:
+    """Return the newest batches, as many as an update learns from."""
+    kept, room = [], config.training.max_rows
+    for batch in batches[-config.training.window_batches :][::-1]:
+        if room <= 0:
+            break
+        kept.append(batch)
+        room -= len(batch)
+    return kept[::-1]

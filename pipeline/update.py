@@ -12,7 +12,7 @@ from common.config import Config
 from common.database import Draft, read_rows
 from common.errors import BatchRejected, NoNewData
 from common.performance import Stopwatch, performance_table
-from common.records import Judgement, LabelledBatch, RawBatch
+from common.records import Judgement, LabelledBatch, RawBatch, Severity
 from common.schema import Schema, read_inputs
 from common.seeding import derive_seed
 from common.state import State, lock_updates, open_state
@@ -65,6 +65,9 @@ from registry.generations import Generation, draft_generation, load_generation
 
 log = logging.getLogger(__name__)
 
+MOST_TOLD = 3
+"""Breached checks that an update tells in full."""
+
 
 def update(config: Config, batches_wanted: int | None = 1, file: Path | None = None) -> bool:
     """Take the next batches, ``batches_wanted`` of them or, if None, all there are; return whether one was accepted.
@@ -105,6 +108,7 @@ def update_once(config: Config, state: State, reader: PartReader, file: Path | N
     with watch.stage("analysis"):
         judgement = analyse(config, raw, schema, load_quality_past(state))
     draft_analysis(draft, state, raw, judgement)
+    tell_breaches(raw, judgement)
     draft_batch(draft, state, raw, raw_file, judgement, schema, by_hand=file is not None or raw.retakes is not None)
     if judgement.rejected:
         rejected = before.succeed(cause="rejected", batch=raw.number, cursor=raw.cursor)
@@ -209,6 +213,20 @@ def draft_analysis(draft: Draft, state: State, raw: RawBatch, judgement: Judgeme
     draft.add(quality_table, quality_rows(raw.number, judgement.checks))
     draft.add(profiles_table, profile_rows(raw.number, judgement.profile))
     draft.add(quarantine_table, quarantine_rows(raw.number, judgement.quarantined))
+
+
+def tell_breaches(raw: RawBatch, judgement: Judgement) -> None:
+    """Log what is wrong with an accepted batch: the first breaches in full, and how many more there are."""
+    if judgement.rejected:
+        return
+    breached = [check for check in judgement.checks if not check.passed and check.severity != Severity.INFO]
+    for check in breached[:MOST_TOLD]:
+        log.warning("%s %s", check.code, check.message)
+    if len(breached) > MOST_TOLD:
+        more = len(breached) - MOST_TOLD
+        log.warning("batch %d has %d more findings; python run.py summary shows them", raw.number, more)
+    if judgement.quarantined:
+        log.info("python run.py quarantine lists the rows of batch %d that were kept out, and why", raw.number)
 
 
 def draft_batch(

@@ -151,14 +151,14 @@ def compute_quality(history: History) -> QualityFigures:
 
 def _count_codes(quality: pd.DataFrame) -> tuple[ColumnShares, ...]:
     """Return, for every check that was ever breached, in how many columns it was, by batch."""
-    breached = (~quality["passed"].astype(bool)).groupby([quality["code"], quality["batch"]]).sum()
-    table = breached.unstack("batch")
+    counted = (~quality["passed"].astype(bool)).groupby([quality["code"], quality["batch"]]).sum()
+    by_code: dict[str, dict[int, float]] = {}
+    for row in list_rows(counted.rename("breaches").reset_index()):
+        by_code.setdefault(row["code"], {})[int(row["batch"])] = float(row["breaches"])
     return tuple(
-        ColumnShares(
-            f"{code} {CODE_NAMES.get(str(code), '')}".strip(), {int(str(b)): float(n) for b, n in row.dropna().items()}
-        )
-        for code, row in table.iterrows()
-        if row.sum() > 0
+        ColumnShares(f"{code} {CODE_NAMES.get(code, '')}".strip(), counts)
+        for code, counts in by_code.items()
+        if any(counts.values())
     )
 
 

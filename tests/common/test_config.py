@@ -131,6 +131,8 @@ class TestCells:
             ("features.durations=[5]", r"'features\.durations\.0' in .*: it must hold keys and values \(found 5\)"),
             ("features.durations=[{start: a}]", r"'features\.durations\.0\.end' is compulsory .*; state it there\.$"),
             ("schema.positive=[1]", r"'schema\.positive' in .*\(found \[1\]\)"),
+            ("quality.severity.DQ021=loud", r"'quality\.severity\.DQ021'.*'off', 'info', 'warning', 'quarantine' or"),
+            ("quality.associations.most=-1", r"'quality\.associations\.most'.*greater than or equal to 0"),
             ("quality.min_validity=1.5", r"less than or equal to 1 \(found 1\.5\)"),
             ("quality.min_validity=.nan", r"'quality\.min_validity'.*\(found nan\)"),
             ("selection.half_life=.nan", r"greater than 0 \(found nan\)"),
@@ -197,3 +199,18 @@ class TestOverrides:
     def test_two_ways_to_cut_at_once_are_refused(self, load, stated, overrides):
         with pytest.raises(ConfigError, match=r"batch\.rows and batch\.period are both set; set one of them to null"):
             load(MINIMAL + stated, *overrides)
+
+
+class TestQuality:
+    def test_a_check_is_switched_off_in_a_file_or_on_the_command_line(self, load):
+        """YAML reads a bare off as false."""
+        config = load(MINIMAL + "quality: {severity: {DQ021: off, DQ022: error}}", "quality.severity.DQ018=off")
+        assert config.quality.severity == {"DQ021": "off", "DQ022": "error", "DQ018": "off"}
+
+    def test_what_is_null_is_learned_and_a_number_fixes_it(self, load):
+        assert load(MINIMAL).quality.min_validity is None
+        assert load(MINIMAL, "quality.min_validity=0.7").quality.min_validity == 0.7
+
+    def test_a_pattern_has_to_be_a_regular_expression(self, load):
+        with pytest.raises(ConfigError, match=r"'quality\.patterns\.0\.pattern'.*'\[A' is no regular expression"):
+            load(MINIMAL + "quality: {patterns: [{column: a, pattern: '[A'}]}")

@@ -67,7 +67,7 @@ class Check:
             places[finding.column] += 1
             passed = finding.share is None or finding.share >= threshold
             message = finding.explain() if finding.share is None or not passed else ""
-            if message and not passed and batches:
+            if message and finding.share and batches:
                 message = (
                     f"{message.removesuffix('.')} ({threshold:.1%} is the least that {batches} batches before suggest)."
                 )

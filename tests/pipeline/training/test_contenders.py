@@ -61,6 +61,17 @@ def test_a_record_out_of_fold_does_not_depend_on_its_own_labels_or_later_ones():
     assert not np.allclose(honest, reached)
 
 
+def test_rows_released_from_quarantine_are_not_learned_before_the_record_of_their_own_batch():
+    """They precede the other rows of their batch, though some of them are later."""
+    first, second, third = (make_batch(number) for number in (1, 2, 3))
+    released = (2, second[1].tail(20), 1 - second[2][-20:], second[3].tail(20))
+    sheets = make_sheet(second), make_sheet(third)
+    without, with_them = ([predict_out_of_fold(make_ground(batches), LINEAR, sheet) for sheet in sheets]
+                          for batches in ([first, second, third], [first, released, second, third]))  # fmt: skip
+    np.testing.assert_array_equal(with_them[0], without[0])
+    assert not np.allclose(with_them[1], without[1])
+
+
 def test_the_first_batch_is_learned_up_to_where_its_record_begins():
     first = make_batch(1)
     sheet = make_sheet(first, first_row=60)

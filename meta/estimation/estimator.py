@@ -152,10 +152,19 @@ def estimate(estimator: Estimator, outputs: np.ndarray, kinds: np.ndarray, class
 
 def measure(name: str, forecast: Forecast, expected: np.ndarray, rows: int) -> Measured:
     """Return the estimate of a measure from the expectations (n_beliefs,) of ``rows`` rows."""
-    centre = forecast.foresee(expected)
+    centre = forecast.foresee(expected, rows)
     below, above = forecast.bound(rows)
-    ends = [from_scale(name, at) for at in (centre, min(centre, centre + below), max(centre, centre + above))]
-    return Measured(*ends)
+    estimated, lower, upper = (
+        from_scale(name, at) for at in (centre, centre + min(0.0, below), centre + max(0.0, above))
+    )
+    if is_share(name):  # shares of few rows move in steps: half of one makes the bounds continuous
+        lower, upper = max(0.0, lower - 0.5 / rows), min(1.0, upper + 0.5 / rows)
+    return Measured(estimated, lower, upper)
+
+
+def is_share(name: str) -> bool:
+    """Return whether a measure lies between 0 and 1."""
+    return name not in LOSSES and name != "r2"
 
 
 def to_scale(name: str, observed: np.ndarray) -> np.ndarray:
@@ -166,16 +175,14 @@ def to_scale(name: str, observed: np.ndarray) -> np.ndarray:
     """
     if name in LOSSES:
         return np.log(np.maximum(observed, FLOOR))
-    return observed if name == "r2" else np.arcsin(np.sqrt(np.clip(observed, 0.0, 1.0)))
+    return np.arcsin(np.sqrt(np.clip(observed, 0.0, 1.0))) if is_share(name) else observed
 
 
 def from_scale(name: str, number: float) -> float:
     """Return a number of that scale as a measure, within its bounds."""
     if name in LOSSES:
         return float(np.exp(number))
-    if name == "r2":
-        return float(min(1.0, number))
-    return float(np.sin(np.clip(number, 0.0, np.pi / 2)) ** 2)
+    return float(np.sin(np.clip(number, 0.0, np.pi / 2)) ** 2) if is_share(name) else float(min(1.0, number))
 
 
 def _keep_classes(outputs: np.ndarray, classes: Sequence[str], known: Sequence[str]) -> np.ndarray:

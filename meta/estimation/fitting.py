@@ -1,7 +1,7 @@
 """Fitting an estimator: every past batch is estimated in turn from those before it, and the errors teach the next."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -171,15 +171,19 @@ def fit_forecast(replayed: Sequence[Replayed], whole: bool = True) -> Forecast |
         return None
     shown = np.array([one.shown for one in replayed])
     expected = np.stack([one.expected for one in replayed])
-    errors = np.zeros((0, EXPERTS))
+    kinds = np.unique(np.concatenate([one.kinds for one in replayed[1:]]))
+    squares = np.zeros((len(kinds), 0, EXPERTS))
     history = []
     for place, one in enumerate(replayed[1:], start=1):
         levels, biases = learn_levels(shown[:place], expected[:place])
-        foreseen = list_experts(one.part_expected, levels, biases) @ weigh_experts(errors)
+        experts = list_experts(one.part_expected, levels, biases)
+        weights = np.stack([weigh_experts(of_kind) for of_kind in squares])
+        foreseen = (experts * weights[np.searchsorted(kinds, one.kinds)]).sum(axis=1)
         kept = slice(None) if whole else one.kinds != WHOLE
         missed = np.clip(one.part_shown - foreseen, -REACH, REACH)
         history.append(BatchErrors(one.kinds[kept], one.rows[kept], missed[kept]))
-        errors = np.vstack([errors, one.shown - list_experts(one.expected[None, :], levels, biases)])
+        newest = _measure_experts(one, experts, kinds)
+        squares = np.concatenate([squares, newest[:, None]], axis=1)
     spread = fit_spread(history)
     if spread is None:
         return None
@@ -187,6 +191,19 @@ def fit_forecast(replayed: Sequence[Replayed], whole: bool = True) -> Forecast |
     return Forecast(
         levels=tuple(levels.tolist()),
         biases=tuple(map(tuple, biases.tolist())),
-        weights=tuple(weigh_experts(errors).tolist()),
-        **asdict(spread),
+        weights=tuple(tuple(weigh_experts(squares[place]).tolist()) for place in np.searchsorted(kinds, spread.kinds)),
+        sizes=spread.sizes,
+        low=spread.low,
+        high=spread.high,
+        between=spread.between,
+        within=spread.within,
+    )
+
+
+def _measure_experts(one: Replayed, experts: np.ndarray, kinds: np.ndarray) -> np.ndarray:
+    """Return mean squared errors (n_kinds, n_experts) by kind of part; NaN for a kind the batch has no part of."""
+    squares = np.clip(one.part_shown[:, None] - experts, -REACH, REACH) ** 2
+    nothing = np.full(EXPERTS, np.nan)
+    return np.stack(
+        [squares[one.kinds == kind].mean(axis=0) if (one.kinds == kind).any() else nothing for kind in kinds]
     )

@@ -30,24 +30,26 @@ class Forecast:
 
     levels:  by LEVEL_HALF_LIVES, the decayed mean of what past batches showed
     biases:  by belief and BIAS_HALF_LIVES, what they showed less what was expected of them
-    weights: of the experts, in the order of ``list_experts``
-    sizes:   rows, rising, for which ``low`` and ``high`` bound nine of ten standardised errors
+    sizes:   rows, rising, for which the next three are
+    weights: of the experts (n_sizes, n_experts), in the order of ``list_experts``
+    low, high: bounds of nine of ten standardised errors
     between, within: an error's variance is ``between + within / rows``
     """
 
     levels: tuple[float, ...]
     biases: tuple[tuple[float, ...], ...]
-    weights: tuple[float, ...]
+    weights: tuple[tuple[float, ...], ...]
     sizes: tuple[float, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
     between: float
     within: float
 
-    def foresee(self, expected: np.ndarray) -> float:
-        """Return the forecast for expectations (n_beliefs,) of some rows."""
-        experts = list_experts(expected[None, :], np.array(self.levels), np.array(self.biases))
-        return float(experts[0] @ np.array(self.weights))
+    def foresee(self, expected: np.ndarray, rows: int) -> float:
+        """Return the forecast for expectations (n_beliefs,) of so many rows."""
+        experts = list_experts(expected[None, :], np.array(self.levels), np.array(self.biases))[0]
+        by_size = np.array(self.weights) @ experts
+        return float(np.interp(np.log(rows), np.log(self.sizes), by_size))
 
     def bound(self, rows: int) -> tuple[float, float]:
         """Return how far what ``rows`` rows will show lies below and above the forecast, nine times of ten."""
@@ -64,7 +66,8 @@ class Forecast:
     def from_json(cls, stored: Mapping[str, Any]) -> "Forecast":
         """Return the forecast that ``to_json`` described."""
         plain = {name: tuple(numbers) if isinstance(numbers, list) else numbers for name, numbers in stored.items()}
-        return cls(**plain | {"biases": tuple(map(tuple, stored["biases"]))})
+        nested = {name: tuple(map(tuple, stored[name])) for name in ("biases", "weights")}
+        return cls(**plain | nested)
 
 
 def measure_spread(between: float, within: float, rows: float | np.ndarray) -> Any:
@@ -86,11 +89,15 @@ def learn_levels(shown: np.ndarray, expected: np.ndarray) -> tuple[np.ndarray, n
     return levels, np.array(biases)
 
 
-def weigh_experts(errors: np.ndarray) -> np.ndarray:
-    """Return the weights of experts by their errors (n_batches, n_experts), the oldest first; even without any."""
-    if not len(errors):
-        return np.full(errors.shape[1], 1 / errors.shape[1])
-    squares = np.average(errors**2, axis=0, weights=decay(len(errors), WEIGHT_HALF_LIFE)) + TINY
+def weigh_experts(squares: np.ndarray) -> np.ndarray:
+    """Return the weights of experts by squared errors (n_batches, n_experts), the oldest first; even without any.
+
+    A batch without an error (NaN) is left out.
+    """
+    known = np.isfinite(squares).all(axis=1)
+    if not known.any():
+        return np.full(squares.shape[1], 1 / squares.shape[1])
+    squares = np.average(squares[known], axis=0, weights=decay(len(squares), WEIGHT_HALF_LIFE)[known]) + TINY
     weights = (squares / squares.min()) ** -POWER
     return weights / weights.sum()
 

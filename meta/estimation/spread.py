@@ -39,8 +39,9 @@ class BatchErrors:
 
 @dataclass(frozen=True)
 class Spread:
-    """What ``Forecast`` holds of an interval, under the same names."""
+    """What ``Forecast`` holds of an interval, under the same names; ``kinds`` are those of parts, as ``sizes`` rise."""
 
+    kinds: tuple[float, ...]
     sizes: tuple[float, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
@@ -98,6 +99,7 @@ def _fit_to(history: Sequence[BatchErrors], factors: dict[float, float]) -> Spre
         high.append(float(ends[1] * factor))
     order = np.argsort(sizes)
     return Spread(
+        kinds=tuple(known[order].tolist()),
         sizes=tuple(sizes[order].tolist()),
         low=tuple(np.array(low)[order].tolist()),
         high=tuple(np.array(high)[order].tolist()),

@@ -154,9 +154,8 @@ def measure(name: str, forecast: Forecast, expected: np.ndarray, rows: int) -> M
     """Return the estimate of a measure from the expectations (n_beliefs,) of ``rows`` rows."""
     centre = forecast.foresee(expected, rows)
     below, above = forecast.bound(rows)
-    estimated, lower, upper = (
-        from_scale(name, at) for at in (centre, centre + min(0.0, below), centre + max(0.0, above))
-    )
+    places = (centre, centre + min(0.0, below), centre + max(0.0, above))
+    estimated, lower, upper = (from_scale(name, place) for place in places)
     if is_share(name):  # shares of few rows move in steps: half of one makes the bounds continuous
         lower, upper = max(0.0, lower - 0.5 / rows), min(1.0, upper + 0.5 / rows)
     return Measured(estimated, lower, upper)

@@ -272,5 +272,16 @@ def test_an_interval_holds_nought_and_grows_after_misses(batches, seed):
     )
 
 
+@pytest.mark.parametrize("make", [make_binary, make_multiclass, make_regression])
+def test_batches_of_any_size_leave_finite_numbers_in_order(make):
+    task = make(0).rows.task
+    names = [name for name, metric in METRICS.items() if task in metric.tasks]
+    generator = np.random.default_rng(5)
+    records = [make(batch, rows=int(generator.choice([1, 2, 7, 200]))) for batch in range(14)]
+    for rows in (1, 2, 50):
+        for name, one in ask(records, names, make(99, rows=rows)).measures.items():
+            assert -np.inf < one.lower <= one.estimated <= one.upper < np.inf, name
+
+
 def test_too_short_a_history_has_no_interval():
     assert fit_spread([]) is None

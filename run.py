@@ -73,6 +73,8 @@ def read_command(parsed: argparse.Namespace) -> tuple[str, list[str], list[str]]
     command = parsed.mode or (words.pop(0) if words and "=" not in words[0] else "")
     if command not in COMMANDS:
         raise ConfigError(f"'{command}' is no command; use one of {', '.join(COMMANDS)} (python run.py --help).")
+    if parsed.apply and command != "backtest":
+        raise ConfigError(f"--apply is an option of backtest and not of {command}; leave it out.")
     subject = [word for word in words if "=" not in word]
     if subject and command in MODES:
         raise ConfigError(f"'{subject[0]}' is neither a command nor an override; write key=value.")

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from common.config import Config
+from common.errors import DataError, first_line
 from common.metrics import compute_row_losses
 from common.records import LabelledBatch
 from common.schema import Schema
@@ -62,7 +63,13 @@ class Fitting:
         classes = self.list_classes(rows.target)
         ground = Ground(rows, stream.schema.task, classes, seed, config.training.threads, config.training.gap)
         started = time.perf_counter()
-        model = ground.fit(stream.candidate, rows)
+        try:
+            model = ground.fit(stream.candidate, rows)
+        except Exception as error:  # a fit may fail in any library; the user needs to know which and on what
+            raise DataError(
+                f"The candidate {stream.candidate.family}/{stream.candidate.variant} could not be fitted on the "
+                f"batches up to {trained} ({first_line(error)}); run a backtest again once another one is champion."
+            ) from error
         return FittedModel(self, trained, model, time.perf_counter() - started)
 
     def gather(self, trained: int) -> dict[int, LabelledBatch]:

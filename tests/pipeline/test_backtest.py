@@ -11,7 +11,7 @@ import pytest
 import run
 from common.config import Config, load_config
 from common.database import Draft, compute_catalogue_digests
-from common.errors import ConfigError, StateError
+from common.errors import ConfigError, DataError, StateError
 from common.records import LabelledBatch
 from common.schema import Schema
 from common.state import hold_lock, open_state
@@ -230,7 +230,21 @@ class TestHonesty:
     def test_numbers_are_compared_by_their_root(self):
         done = replay_policies(self.make_stream(Task.REGRESSION), Ledger())
         assert done.replayed["loss"] == "root mean squared error"
-        assert "on estimated loss + 5 %" in {one.policy.name for one in done.outcomes}
+        assert "loss" not in {one.policy.retrain for one in done.outcomes}, "there is no estimate of it"
+
+
+def test_a_candidate_that_cannot_be_fitted_is_named(stored, monkeypatch):
+    def fail(*_: object) -> None:
+        raise ValueError("no gradient.\nAt all.")
+
+    monkeypatch.setattr("pipeline.replaying.Ground.fit", fail)
+    with pytest.raises(DataError, match=r"linear/onehot could not be fitted on the batches up to 3 \(no gradient\)"):
+        backtest(load_config(stored, QUICK))
+
+
+def test_apply_belongs_to_the_backtest(stored, capsys):
+    assert run.main(["eda", "--apply", "--config", str(stored), *QUICK]) == 2
+    assert "--apply is an option of backtest" in capsys.readouterr().err
 
 
 def test_a_prior_is_not_what_is_replayed():

@@ -2,7 +2,9 @@
 
 import logging
 import re
+import warnings
 
+import numpy as np
 import pandas as pd
 
 PRECISION = 6
@@ -20,7 +22,12 @@ def render_table(table: pd.DataFrame) -> str:
 
     logging.getLogger("matplotlib.category").setLevel(logging.WARNING)  # levels that look like numbers are meant so
     few = table.shape[1] <= MOST_COLUMNS
-    with config_context(float_precision=PRECISION), matplotlib.rc_context({"svg.hashsalt": "switchyard"}):
+    with (
+        config_context(float_precision=PRECISION),
+        matplotlib.rc_context({"svg.hashsalt": "switchyard"}),
+        np.errstate(all="ignore"),  # numbers beyond any plot are no news: quality checks name them
+        warnings.catch_warnings(action="ignore", category=RuntimeWarning),
+    ):
         report = TableReport(
             show_whole(table), n_rows=20, verbose=0, plot_distributions=few, compute_associations=few, open_tab="stats"
         )

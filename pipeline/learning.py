@@ -53,6 +53,7 @@ from pipeline.proving import (
 from pipeline.response import (
     Answers,
     describe_revival,
+    describe_shortened,
     drop_unlearned,
     load_earlier_champions,
     response_rows,
@@ -161,7 +162,7 @@ def learn(
     with watch.stage("newcomers"):
         crew = workers.share(ground)
         shortened = shorten_window(state, before, answers)
-        outcomes["shorten"] = "; ".join(f"{one.key} competes" for one in shortened)
+        outcomes["shorten"] = describe_shortened(shortened)
         standing = [*list_standing(config, ground), *shortened]
         sheets = [*rebuild_sheets(config, state, schema, window), proof.sheet]
         first_number = count_versions(state) + 1

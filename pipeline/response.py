@@ -16,7 +16,7 @@ from pipeline.analysis.drift.tables import DriftAlarm, alarms_table
 from pipeline.analysis.drift.verdict import Drift
 from pipeline.analysis.drift.witness import RECENT
 from pipeline.drift import DriftFound
-from registry.contender import Contender, Origin
+from registry.contender import FALLBACK_FAMILY, Contender, Origin
 from registry.generations import Generation, Role
 from registry.tables import generations_table, members_table, versions_table
 from registry.versions import Version
@@ -91,9 +91,15 @@ def shorten_window(state: State, before: Generation, answers: Answers) -> list[C
         alarms_table.c.drift == Drift.CONCEPT.value, alarms_table.c.batch > answers.batch - RECENT
     )
     young = answers.calls_for("shorten") or bool(read_rows(state.engine, query))
-    if not young or before.champion is None:
+    if not young or before.champion is None or before.champion.family == FALLBACK_FAMILY:
         return []
     return [replace(before.champion.candidate, window=1)]
+
+
+def describe_shortened(shortened: Sequence[Candidate]) -> str:
+    """Return what competes with a short window."""
+    named = ["/".join([one.family, one.variant, *one.treatment]) for one in shortened]
+    return f"{', '.join(named)} competes" if named else "the champion looks at no window"
 
 
 def load_earlier_champions(state: State, before: Generation) -> list[Version]:
@@ -102,7 +108,11 @@ def load_earlier_champions(state: State, before: Generation) -> list[Version]:
         sa.select(versions_table)
         .join(members_table, members_table.c.version == versions_table.c.id)
         .join(generations_table, generations_table.c.number == members_table.c.generation)
-        .where(members_table.c.role == Role.CHAMPION.value, generations_table.c.number < before.number)
+        .where(
+            members_table.c.role == Role.CHAMPION.value,
+            generations_table.c.number < before.number,
+            versions_table.c.family != FALLBACK_FAMILY,
+        )
         .order_by(generations_table.c.number)
     )
     present = {version.id for version in (*before.versions, *before.rivals)}

@@ -26,6 +26,7 @@ from meta.tables import (
     regrets_table,
 )
 from pipeline.accounts import Account, load_accounts
+from pipeline.analysis.drift.tables import alarms_table, drift_tests_table, responses_table
 from pipeline.analysis.quality.tables import associations_table, quarantine_decisions_table
 from pipeline.analysis.tables import drift_table, profiles_table, quality_table, quarantine_table
 from pipeline.collection.demo_schedule import SCHEDULE
@@ -81,6 +82,9 @@ def read_history(config: Config, state: State, generation: Generation) -> Histor
         accounts=list_accounts(state),
         associations=list_associations(state),
         drift=read_table(state, drift_table),
+        drift_tests=read_table(state, drift_tests_table),
+        alarms=read_table(state, alarms_table),
+        responses=read_table(state, responses_table),
         scores=read_table(state, scores_table),
         comparisons=read_table(state, comparisons_table),
         bouts=read_table(state, bouts_table),
@@ -96,6 +100,7 @@ def read_history(config: Config, state: State, generation: Generation) -> Histor
         performance=read_table(state, performance_table, newest=performance_table.c.id),
         markers=list_markers(config),
         seed=config.seed,
+        false_alarms=config.drift.false_alarms,
     )
 
 

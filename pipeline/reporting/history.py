@@ -47,6 +47,9 @@ class History:
     accounts: pd.DataFrame
     associations: pd.DataFrame
     drift: pd.DataFrame
+    drift_tests: pd.DataFrame
+    alarms: pd.DataFrame
+    responses: pd.DataFrame
     scores: pd.DataFrame
     comparisons: pd.DataFrame
     bouts: pd.DataFrame
@@ -62,6 +65,7 @@ class History:
     performance: pd.DataFrame
     markers: tuple[Marker, ...] = ()
     seed: int = 0
+    false_alarms: float = 0.01
 
     @property
     def task(self) -> Task | None:

@@ -86,6 +86,8 @@ def draw_charts(report: Report, timeline: Timeline, explanation: Explanation) ->
         yield quality.draw_codes(report, timeline)
     if report.quality.missing:
         yield quality.draw_missing(report, timeline)
+    if report.drift.suspicions:
+        yield drift.draw_suspicions(report, timeline)
     if report.drift.cells:
         yield drift.draw_drift(report, timeline)
         yield drift.draw_moved(report)

@@ -12,10 +12,12 @@ from pipeline.reporting import formats
 from pipeline.reporting.charts.svg import BLUE, FULL, SERIES, Chart, export, label_numbers, sheet
 from pipeline.reporting.eda.table import render_table
 from pipeline.reporting.eda.target import Level, Relation
-from pipeline.reporting.figures.drift import NOTABLE, describe_move
+from pipeline.reporting.figures.drift import describe_move
 from pipeline.reporting.history import list_rows
 
 FOLDER = Path(__file__).parent
+NOTABLE = 2.0
+"""Multiples of the noise from which a distance is marked."""
 MOST_RELATIONS = 24
 MOST_LINES = 40
 MOST_CLASSES = len(SERIES)

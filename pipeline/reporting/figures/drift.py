@@ -1,4 +1,4 @@
-"""Data drift: how far each column lay from what models were trained on, in multiples of what chance makes."""
+"""Drift: how far inputs lay from what was learned, which batches raised an alarm, what it cost and what was done."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,9 +9,6 @@ import pandas as pd
 from pipeline.reporting.figures.batches import MOST_COLUMNS, ColumnShares
 from pipeline.reporting.formats import format_change, format_number, format_share
 from pipeline.reporting.history import History, list_rows
-
-NOTABLE = 2.0
-"""Multiples of the noise level from which a column counts as moved."""
 
 MOST_MOVED = 10
 
@@ -29,25 +26,73 @@ class Drift:
 
 @dataclass(frozen=True)
 class Moved:
-    """A column of the newest batch that was measured, and in words how it moved."""
+    """A column of the newest batch that was measured, whether it raised an alarm, and in words how it moved."""
 
     column: str
     multiple: float
     distance: float
+    alarm: bool
     how: str
 
 
 @dataclass(frozen=True)
-class DriftFigures:
-    """Drift by batch and column; ``moved`` are the most moved columns of ``newest``, whether or not notable."""
+class AlarmLine:
+    """What has drifted in a batch; alarms of one batch come in order of damage.
 
-    threshold: float
+    chance: how probable it is in a stable batch
+    damage: the mean row loss of the serving model that it explains; None where no model served
+    """
+
+    batch: int
+    kind: str
+    what: str
+    aspects: str
+    chance: float
+    damage: float | None
+    since: str
+
+
+@dataclass(frozen=True)
+class ResponseLine:
+    """What an alarm set off, and what came of it."""
+
+    batch: int
+    kind: str
+    action: str
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """How probable the most unusual test of a kind is in a stable batch, all tests of that kind together."""
+
+    batch: int
+    kind: str
+    chance: float
+
+
+@dataclass(frozen=True)
+class DriftFigures:
+    """Drift by batch and column; ``moved`` are the most moved columns of ``newest``.
+
+    false_alarms: the share of stable batches that may raise an alarm of one kind
+    suspicions:   batches that could be judged; earlier ones had too little past
+    """
+
+    false_alarms: float
+    alarms: tuple[AlarmLine, ...]
+    responses: tuple[ResponseLine, ...]
+    suspicions: tuple[Suspicion, ...]
     cells: tuple[Drift, ...]
     newest: int | None
     moved: tuple[Moved, ...]
-    notable: int
     strongest: tuple[ColumnShares, ...]
     columns_left_out: int
+
+    @property
+    def newest_alarms(self) -> tuple[AlarmLine, ...]:
+        """The alarms of the newest batch."""
+        return tuple(alarm for alarm in self.alarms if alarm.batch == self.newest)
 
 
 def compute_drift_figures(history: History) -> DriftFigures:
@@ -57,23 +102,61 @@ def compute_drift_figures(history: History) -> DriftFigures:
     own = drift[drift["batch"] == newest].sort_values("multiple", ascending=False, kind="stable")
     table = drift.pivot(index="column", columns="batch", values="multiple")
     order = table.max(axis=1).sort_values(ascending=False, kind="stable").index
+    alarms = _list_alarms(history.alarms)
+    alarmed = {alarm.what for alarm in alarms if alarm.batch == newest}
     return DriftFigures(
-        threshold=NOTABLE,
+        false_alarms=history.false_alarms,
+        alarms=alarms,
+        responses=tuple(
+            ResponseLine(int(row["batch"]), row["drift"], row["action"], row["outcome"])
+            for row in list_rows(history.responses.sort_values(["batch", "position"], ascending=[False, True]))
+        ),
+        suspicions=_list_suspicions(history.drift_tests),
         cells=tuple(
             Drift(int(row["batch"]), row["column"], float(row["distance"]), float(row["noise"]), row["multiple"])
             for row in list_rows(drift)
         ),
         newest=newest,
         moved=tuple(
-            Moved(row["column"], row["multiple"], float(row["distance"]), describe_move(row["role"], row["detail"]))
+            Moved(
+                row["column"],
+                row["multiple"],
+                float(row["distance"]),
+                row["column"] in alarmed,
+                describe_move(row["role"], row["detail"]),
+            )
             for row in list_rows(own.head(MOST_MOVED))
         ),
-        notable=int((own["multiple"] >= NOTABLE).sum()),
         strongest=tuple(
             ColumnShares(str(column), {int(batch): float(cell) for batch, cell in table.loc[column].dropna().items()})
             for column in order[:MOST_COLUMNS]
         ),
         columns_left_out=max(0, len(order) - MOST_COLUMNS),
+    )
+
+
+def _list_alarms(alarms: pd.DataFrame) -> tuple[AlarmLine, ...]:
+    """Return all alarms, the newest batch first."""
+    return tuple(
+        AlarmLine(
+            batch=int(row["batch"]),
+            kind=row["drift"],
+            what=row["column"] or ("all columns together" if row["drift"] == "data" else "inputs to target"),
+            aspects=", ".join(row["aspects"]),
+            chance=float(row["p_value"]),
+            damage=None if pd.isna(row["damage"]) else float(row["damage"]),
+            since=min(row["since"].values(), default=""),
+        )
+        for row in list_rows(alarms.sort_values(["batch", "rank"], ascending=[False, True]))
+    )
+
+
+def _list_suspicions(tests: pd.DataFrame) -> tuple[Suspicion, ...]:
+    judged = tests.dropna(subset=["p_value"])
+    grouped = judged.groupby(["batch", "drift"])["p_value"].agg(["min", "size"]).reset_index()
+    return tuple(
+        Suspicion(int(row["batch"]), row["drift"], 1 - (1 - float(row["min"])) ** int(row["size"]))
+        for row in list_rows(grouped)
     )
 
 

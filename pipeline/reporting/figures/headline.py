@@ -11,7 +11,7 @@ from pipeline.reporting.figures.drift import DriftFigures
 from pipeline.reporting.figures.grades import GradeFigures
 from pipeline.reporting.figures.scores import ChampionScore, VersionFigures, compute_gain, name_metric
 from pipeline.reporting.figures.search import SearchFigures
-from pipeline.reporting.formats import format_count, format_decimal, format_number, format_share, join_words
+from pipeline.reporting.formats import format_count, format_number, format_share, join_words
 
 FAMILY_NAMES = {
     "prior": "the prior", "linear": "a linear model", "knn": "nearest neighbours", "tree": "a decision tree",
@@ -229,14 +229,18 @@ def _find_losses(parts: HeadlineParts) -> list[Attention]:
 
 
 def _find_drift(drift: DriftFigures) -> list[Attention]:
-    if not drift.notable:
-        return []
-    top = drift.moved[: min(drift.notable, 3)]
-    names = [f"{moved.column} ({format_decimal(moved.multiple)} times the noise)" for moved in top]
-    more = [f"{drift.notable - len(top)} more"] if drift.notable > len(top) else []
-    listed = join_words([*names, *more])
-    text = f"In batch {drift.newest}, inputs lie away from what the models were trained on: {listed}."
-    return [Attention("note", text, "drift")]
+    found = []
+    for kind, text in (
+        ("concept", "the target no longer follows the inputs as before"),
+        ("data", "inputs are unlike anything that was learned"),
+    ):
+        own = [alarm for alarm in drift.newest_alarms if alarm.kind == kind]
+        if own:
+            named = list(dict.fromkeys(f"{alarm.what} ({alarm.aspects})" for alarm in own))
+            more = [f"{len(named) - 3} more"] if len(named) > 3 else []
+            listed = "; ".join([*named[:3], *more])
+            found.append(Attention("warning", f"In batch {drift.newest}, {text}: {listed}.", "drift"))
+    return found
 
 
 def _find_notes(parts: HeadlineParts) -> list[Attention]:

@@ -19,6 +19,7 @@ from meta.tables import decisions_table, grades_table, regrets_table
 from model_zoo import get_family
 from model_zoo.candidate import Candidate
 from model_zoo.model import fit_model
+from pipeline.analysis.drift.tables import alarms_table, drift_tests_table, responses_table
 from pipeline.analysis.tables import drift_table, profiles_table, quality_table, quarantine_table
 from pipeline.collection.tables import batches
 from pipeline.preparation.clean_store import save_clean_batch
@@ -177,6 +178,17 @@ class MadeState:
                 "share": 1 - missing, "threshold": 0.5, "passed": missing <= 0.5, "severity": "warning",
                 "message": "" if missing <= 0.5 else f"<b>The column</b> '{column}' costs $5 & $6"}])  # fmt: skip
             if number > 1:
+                unlike = column == "worth"
+                draft.add(drift_tests_table, [{
+                    "batch": number, "drift": "data", "column": column, "aspect": "spread", "part": 1, "score": 9.0,
+                    "error": 0.0, "p_value": 1e-6 if unlike else 0.4, "alarm": unlike, "kept": 3.0}])  # fmt: skip
+                if unlike:
+                    draft.add(alarms_table, [{
+                        "batch": number, "rank": 1, "drift": "data", "column": column, "aspects": ["spread"],
+                        "p_value": 1e-6, "damage": 0.02, "since": {}}])  # fmt: skip
+                    draft.add(responses_table, [{
+                        "batch": number, "position": 0, "drift": "data", "action": "search",
+                        "cause": f"data drift in batch {number}: 'worth'", "outcome": "20 trials"}])  # fmt: skip
                 draft.add(drift_table, [{
                     "batch": number, "column": column, "role": "numeric", "noise": 0.02,
                     "distance": 0.1 if column == "worth" else 0.02 + 0.0001 * position,

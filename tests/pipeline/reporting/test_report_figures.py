@@ -14,7 +14,6 @@ from common.metrics import METRICS
 from common.state import open_state
 from pipeline.reporting.explanation.contributions import Explanation
 from pipeline.reporting.figures.choices import UNBOUNDED
-from pipeline.reporting.figures.drift import NOTABLE
 from pipeline.reporting.figures.influence import rank_influences
 from pipeline.reporting.figures.scores import compute_gain
 from pipeline.reporting.report import Report, compute_report, to_json
@@ -87,8 +86,7 @@ def test_drift_is_in_multiples_of_the_noise_and_says_which_way(report):
     assert report.drift.newest == 4
     moved = report.drift.moved[0]
     assert (moved.column, moved.multiple) == ("worth", pytest.approx(5.0))
-    assert report.drift.notable == 1
-    assert all(one.multiple < NOTABLE for one in report.drift.moved[1:])
+    assert [one.column for one in report.drift.moved if one.alarm] == ["worth"]
     assert "mean 10 → 15 (+50.0\xa0%)" in moved.how
     assert "share of 'above 9' 10.0\xa0% → 30.0\xa0%" in moved.how
 
@@ -142,10 +140,18 @@ def test_the_headline_states_who_serves_since_when_and_how_well(report):
 
 def test_attention_names_drift_quarantine_and_failures(report):
     texts = " ".join(one.text for one in report.headline.attention)
-    assert "In batch 4, inputs lie away from what the models were trained on: worth (5.0 times the noise)." in texts
+    assert "In batch 4, inputs are unlike anything that was learned: worth (spread)." in texts
     assert "5 rows of batch 4 are in quarantine." in texts
     assert "1 trial of the search on batch 4 failed." in texts
-    assert all(one.level == "note" for one in report.headline.attention)
+    assert {one.section for one in report.headline.attention if one.level == "warning"} == {"drift"}
+
+
+def test_alarms_come_with_their_damage_and_what_was_done(report):
+    assert [(one.batch, one.what, one.damage) for one in report.drift.newest_alarms] == [(4, "worth", 0.02)]
+    assert [one.batch for one in report.drift.alarms] == [4, 3, 2]
+    assert report.drift.responses[0].outcome == "20 trials"
+    columns = len({cell.column for cell in report.drift.cells})
+    assert report.drift.suspicions[-1].chance == pytest.approx(1 - (1 - 1e-6) ** columns)
 
 
 def test_a_champion_worse_than_the_prior_is_a_warning(tmp_path):

@@ -24,7 +24,7 @@ from pipeline.analysis.tables import quarantine_table
 from pipeline.collection.tables import batches
 from pipeline.preparation.clean_store import load_clean_batch
 from pipeline.quarantine import Choice, decide, quarantine
-from pipeline.release import load_released
+from pipeline.release import find_released_batch, load_released
 from pipeline.reporting.figures.batches import CODE_NAMES
 from pipeline.summary import summarise
 from pipeline.update import gather_window, prepare
@@ -145,7 +145,8 @@ def test_a_rejected_batch_is_taken_again_once_it_is_released(folder):
     assert "taken again as batch 5" in run(folder)
     with pytest.raises(StateError, match="Batch 4 was released before and is batch 5 now"):
         run(folder, "discard", "4")
-    assert take(folder)[0]["origin"].endswith("stream.csv")
+    with opened(folder) as (_, state):
+        assert find_released_batch(state) is None, "the next update goes on with the source"
 
 
 def test_the_report_shows_where_all_rows_are_and_who_decided_what(folder):
@@ -171,7 +172,8 @@ def test_every_check_has_a_name_in_charts():
 def test_a_discarded_batch_is_not_taken(folder):
     run(folder, "release", "4")
     run(folder, "discard", "4")
-    assert take(folder)[0]["origin"].endswith("stream.csv")
+    with opened(folder) as (_, state):
+        assert find_released_batch(state) is None
     assert read_accounts(folder)[4].discarded == ROWS
 
 

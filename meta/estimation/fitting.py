@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.task import Task
-from meta.estimation.beliefs import ClassCells, ErrorCells, count_classes, count_errors
+from meta.estimation.beliefs import Beliefs, ClassCells, ErrorCells, count_classes, count_errors
 from meta.estimation.estimator import CLEAN, DAMAGED, REACH, Condition, Estimator, to_scale
 from meta.estimation.expectation import expect, realise
 from meta.estimation.forecast import (
@@ -113,7 +113,7 @@ def _fit_condition(
     return Condition(_fit_beliefs(cells, len(samples)), found)
 
 
-def _fit_beliefs(cells: ClassCells | ErrorCells, batches: int) -> tuple:
+def _fit_beliefs(cells: ClassCells | ErrorCells, batches: int) -> tuple[Beliefs, ...]:
     return tuple(cells.fit(decay(batches, half_life)) for half_life in BELIEF_HALF_LIVES)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from common.metrics import METRICS
 from common.task import Task
 from meta.estimation.beliefs import Beliefs, load_beliefs
 from meta.estimation.expectation import LOSSES, expect
@@ -156,7 +157,7 @@ def measure(name: str, forecast: Forecast, expected: np.ndarray, rows: int) -> M
     below, above = forecast.bound(rows)
     places = (centre, centre + min(0.0, below), centre + max(0.0, above))
     estimated, lower, upper = (from_scale(name, place) for place in places)
-    if is_share(name):  # shares of few rows move in steps: half of one makes the bounds continuous
+    if METRICS[name].of_decisions:  # shares of few rows move in steps: half of one makes the bounds continuous
         lower, upper = max(0.0, lower - 0.5 / rows), min(1.0, upper + 0.5 / rows)
     return Measured(estimated, lower, upper)
 

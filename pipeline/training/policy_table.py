@@ -8,7 +8,7 @@ from pipeline.training.recommendation import TOLERANCE, Advice, Backtest
 def describe(done: Backtest) -> list[str]:
     """Return the table of loss against cost, line by line, with the recommended policy marked."""
     replayed = done.replayed
-    header = ["", "policy", replayed["loss"], "than always", "interval", "worst third", "trainings", "seconds"]
+    header = ["", "policy", replayed["loss"], "against always", "interval", "worst third", "trainings", "seconds"]
     rows = [
         ["*" if one.policy == done.recommended else "", one.policy.name, f"{one.loss:.4f}", f"{one.worse:+.2%}",
          f"{one.lower:+.2%} to {one.upper:+.2%}", f"{one.worst_third:+.2%}", f"{one.trainings:.1f}",

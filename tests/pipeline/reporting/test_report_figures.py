@@ -157,7 +157,7 @@ def test_alarms_come_with_their_damage_and_what_was_done(report):
 def test_a_champion_worse_than_the_prior_is_a_warning(tmp_path):
     report = report_on(MadeState(tmp_path).add(3))
     warnings = [one for one in report.headline.attention if one.level == "warning"]
-    assert [one.section for one in warnings] == ["models"]
+    assert [one.section for one in warnings] == ["models", "drift"]
     assert "On batch 3 the champion linear-0003 was 10.0\xa0% worse than the prior" in warnings[0].text
     assert "10.0\xa0% worse than the prior's" in report.headline.sentences[1]
 

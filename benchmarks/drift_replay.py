@@ -9,6 +9,7 @@ import pandas as pd
 from common.config import Config
 from common.records import LabelledBatch
 from common.schema import Schema, encode_target, read_inputs, read_labels
+from pipeline.analysis.drift.distance import compute_drift
 from pipeline.analysis.drift.reference import Reference
 from pipeline.analysis.drift.sketch import Sketch, sketch_inputs
 from pipeline.analysis.drift.verdict import DriftTest
@@ -20,10 +21,11 @@ from pipeline.update import describe_window, prepare
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """A batch and the tests it was put to; none of the first batch."""
+    """A batch, the tests it was put to (none of the first), and its columns' mean distance from what was learned."""
 
     batch: LabelledBatch
     tests: tuple[DriftTest, ...]
+    distance: float
 
 
 def cut_stream(config: Config, frame: pd.DataFrame, times: pd.Series, rows: int) -> tuple[Schema, list[LabelledBatch]]:
@@ -48,24 +50,32 @@ def cut_stream(config: Config, frame: pd.DataFrame, times: pd.Series, rows: int)
     return schema, batches
 
 
-def judge_stream(config: Config, schema: Schema, batches: list[LabelledBatch]) -> Iterator[Judged]:
-    """Yield each batch with its tests, as updates that learn every batch would judge it."""
+def judge_stream(
+    config: Config, schema: Schema, batches: list[LabelledBatch], learned: int | None = None
+) -> Iterator[Judged]:
+    """Yield each batch with its tests, as updates that learn every batch (or only the first ``learned``) judge it."""
     past: list[PastTest] = []
-    sketches: list[Sketch] = []
+    known: list[Sketch] = []
+    waiting: list[Sketch] = []
     window: list[LabelledBatch] = []
     reference: Reference | None = None
     for batch in batches:
         window = keep_window(config, [*window, batch])
-        sketches = [*sketches, sketch_inputs(batch.inputs, schema)][-config.training.window_batches - 1 :]
+        newest = sketch_inputs(batch.inputs, schema)
         tests: list[DriftTest] = []
         if reference is not None:
             ground = prepare(config, schema, window, [], batch.number)
             past = [one for one in past if one[0] >= batch.number - MOST_PAST]
-            tests = judge_data(config, ground, schema, reference, sketches, past)
+            sketches = [*known, *waiting, newest]
+            tests = judge_data(config, ground, schema, reference, sketches, len(known), past)
             tests += judge_concept(config, ground, schema, past, tests)
             past += [(batch.number, test) for test in tests]
-        yield Judged(batch, tuple(tests))
-        reference = describe_window(schema, window)
+        columns = compute_drift(reference, batch.inputs) if reference is not None else ()
+        yield Judged(batch, tuple(tests), float(np.mean([one.distance for one in columns])) if columns else 0.0)
+        waiting = [newest]
+        if learned is None or batch.number <= learned:
+            reference = describe_window(schema, window)
+            known, waiting = [*known, newest][-config.training.window_batches :], []
 
 
 def keep_window(config: Config, batches: list[LabelledBatch]) -> list[LabelledBatch]:

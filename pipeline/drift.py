@@ -20,7 +20,7 @@ from pipeline.analysis.drift.concept import find_changes
 from pipeline.analysis.drift.damage import explain_loss
 from pipeline.analysis.drift.distance import compute_drift
 from pipeline.analysis.drift.joint import measure_joint_drift
-from pipeline.analysis.drift.novelty import Aspect, Test, compute_scores
+from pipeline.analysis.drift.novelty import SPANS, Aspect, Test, compute_scores
 from pipeline.analysis.drift.reference import Reference
 from pipeline.analysis.drift.sketch import Sketch, sketch_inputs
 from pipeline.analysis.drift.tables import (
@@ -78,8 +78,10 @@ def look_for_drift(
         return DriftFound(newest.number, sketch, (), (), ())
     reference = Reference.from_json(state.files.load(before.reference))
     past = load_tests(state)
-    sketches = [*load_sketches(state, config.training.window_batches), sketch]
-    tests = judge_data(config, ground, schema, reference, sketches, past)
+    last = max((version.last_batch for version in before.versions), default=0)
+    learned = load_sketches(state, sketches_table.c.batch <= last, config.training.window_batches)
+    waiting = load_sketches(state, sketches_table.c.batch > last, max(SPANS) - 1)
+    tests = judge_data(config, ground, schema, reference, [*learned, *waiting, sketch], len(learned), past)
     tests += judge_concept(config, ground, schema, past, tests)
     losses, earlier = compute_serving_losses(before, proof)
     judged = proof.sheet.first_row + spread_rows(proof.sheet.covered, len(losses))
@@ -93,11 +95,11 @@ def look_for_drift(
 
 
 def judge_data(
-    config: Config, ground: Ground, schema: Schema, reference: Reference, sketches: Sequence[Sketch],
+    config: Config, ground: Ground, schema: Schema, reference: Reference, sketches: Sequence[Sketch], learned: int,
     past: Sequence[PastTest],
 ) -> list[DriftTest]:  # fmt: skip
-    """Return the tests of data drift of the newest batch, whose sketch is the last of the ``sketches``."""
-    scores = compute_scores(reference, sketches)
+    """Return the tests of data drift of the newest batch, whose sketch is the last; the first ``learned`` are known."""
+    scores = compute_scores(reference, sketches, learned)
     joint = measure_joint_drift(*_split_newest(ground, schema), ground.seed)
     if joint:
         scores[Test("", Aspect.JOINT)] = joint
@@ -105,7 +107,7 @@ def judge_data(
     for _, test in past:
         if test.drift is Drift.DATA and test.kept is not None:
             kept.setdefault(Test(test.column, Aspect(test.aspect), test.part), []).append(test.kept)
-    return judge_novelty(scores, kept, config.drift.false_alarms)
+    return judge_novelty(scores, kept, config.drift.false_alarms, learned == len(sketches) - 1)
 
 
 def judge_concept(
@@ -118,12 +120,12 @@ def judge_concept(
     read = [name for name in (*schema.numeric, *schema.categorical) if name not in moved]
     if not read:
         return []
-    deviations = compare_relations(
-        rows.features[read], rows.target, rows.batches, ground.task, ground.classes, ground.seed
-    )
     own = [(batch, test) for batch, test in past if test.drift is Drift.CONCEPT]
-    compared_with = np.unique(rows.batches)[-RECENT - 1 : -1]
-    settled = not any(test.alarm and batch in compared_with for batch, test in own)
+    since = max((batch for batch, test in own if test.alarm), default=0)
+    deviations = compare_relations(
+        rows.features[read], rows.target, rows.batches, ground.task, ground.classes, ground.seed, since
+    )
+    settled = since < np.unique(rows.batches)[-RECENT - 1 : -1].min(initial=rows.last_batch)
     kept: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for _, test in own:
         if test.kept is not None:
@@ -163,9 +165,9 @@ def rank_alarms(
     return sorted(alarms, key=lambda one: (-(one.damage or 0.0), one.p_value, one.column))
 
 
-def load_sketches(state: State, most: int) -> list[Sketch]:
-    """Return the sketches of the newest stored batches, oldest first."""
-    query = sa.select(sketches_table).order_by(sketches_table.c.batch.desc()).limit(most)
+def load_sketches(state: State, which: sa.ColumnElement[bool], most: int) -> list[Sketch]:
+    """Return the sketches of the newest of some batches, oldest first."""
+    query = sa.select(sketches_table).where(which).order_by(sketches_table.c.batch.desc()).limit(most)
     return [Sketch.from_bytes(state.files.load(row["file"])) for row in read_rows(state.engine, query)][::-1]
 
 

@@ -31,7 +31,7 @@ OWN_WEIGHT = 10.0
 """Earlier scores of a column at which its own spread counts as much as that of all columns."""
 LEAST_GROUP = 2_000
 """Rows that learned batches are taken together to: chance hides a change from fewer."""
-NEGLIGIBLE = 0.005
+NEGLIGIBLE = 0.01
 """A share of unseen levels that is no news."""
 HALF_LIFE = 10.0
 """Batches after which an earlier score counts half: scores fall while a stream is young and much in it is new."""
@@ -67,25 +67,28 @@ class Novelty:
     by_chance: float
 
 
-def compute_scores(reference: Reference, sketches: Sequence[Sketch]) -> dict[Test, Novelty]:
-    """Return how new the last of the ``sketches`` is beside those before it, which were learned, oldest first.
+def compute_scores(reference: Reference, sketches: Sequence[Sketch], learned: int | None = None) -> dict[Test, Novelty]:
+    """Return how new the last of the ``sketches``, oldest first, is beside the first ``learned`` ones, by default all.
 
     ``reference`` is fitted on learned rows and gives the bins. A change that small batches hide, or that begins inside
     a batch, shows when the two newest batches are held against those before them.
     """
+    learned = len(sketches) - 1 if learned is None else learned
     scores = {}
     for name, column in reference.columns.items():
         known = [one for one in sketches if name in one.columns]
+        earlier = sum(name in one.columns for one in sketches[:learned])
         counts = [count_in_bins(one.columns[name], column.bins, one.rows) for one in known]
         for span in SPANS:
-            if len(known) > span:
-                before = [np.sum(counts[:-span], axis=0), *group_batches(counts[:-span])]
+            first = min(earlier, len(known) - span)
+            if first > 0:
+                before = [np.sum(counts[:first], axis=0), *group_batches(counts[:first])]
                 newest = np.sum(counts[-span:], axis=0)
                 for aspect, novelty in _compare(column, reference.rows, before, newest):
                     scores[Test(name, aspect, span)] = novelty
                 levels = [cells for one in known if isinstance(cells := one.columns[name], LevelSketch)]
                 if levels:
-                    scores[Test(name, Aspect.UNSEEN, span)] = _count_unseen(levels[:-span], levels[-span:])
+                    scores[Test(name, Aspect.UNSEEN, span)] = _count_unseen(levels[:first], levels[-span:])
     return scores
 
 
@@ -179,7 +182,7 @@ class Usual:
     @property
     def freedom(self) -> float:
         """Degrees of freedom of a chi-squared variable of that spread."""
-        return float(np.clip(2 / max(self.spread, 1e-9), 0.5, 1e3))
+        return float(np.clip(2 / max(self.spread, 1e-9), 1.0, 1e3))
 
     def compute_p_value(self, novelty: Novelty) -> float:
         """Return how probable a score at least as high is in a stable batch.

@@ -56,9 +56,13 @@ def share_chance(false_alarms: float, tests: int) -> float:
 
 
 def judge_novelty(
-    scores: Mapping[Test, Novelty], past: Mapping[Test, Sequence[float]], false_alarms: float
+    scores: Mapping[Test, Novelty], past: Mapping[Test, Sequence[float]], false_alarms: float, learned: bool = True
 ) -> list[DriftTest]:
-    """Return a data drift test for each score; ``past`` holds what earlier batches kept, oldest first."""
+    """Return a data drift test for each score; ``past`` holds what earlier batches kept, oldest first.
+
+    Unless the batch before was ``learned``, an alarm is kept out of the past: as long as models do not learn what is
+    new, it must not become usual.
+    """
     usual = learn_usual({test: kept[:-UNSETTLED] for test, kept in past.items()})
     chance = share_chance(false_alarms, len(scores))
     judged = []
@@ -66,7 +70,9 @@ def judge_novelty(
         known = usual.get(test)
         p_value = known.compute_p_value(novelty) if known else None
         alarm = p_value is not None and p_value < chance
-        kept = min(novelty.score, known.find_limit(chance)) if alarm and known else novelty.score
+        kept: float | None = novelty.score
+        if alarm and known:
+            kept = min(novelty.score, known.find_limit(chance)) if learned else None
         judged.append(
             DriftTest(Drift.DATA, test.column, test.aspect.value, test.span, novelty.score, 0.0, p_value, alarm, kept)
         )

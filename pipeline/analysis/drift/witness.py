@@ -34,13 +34,16 @@ def compare_relations(
     task: Task,
     classes: Sequence[str],
     seed: int,
+    since: int = 0,
 ) -> list[tuple[int, Deviation]]:
     """Return by witness how the newest batch deviates from those just before it; [] where too little was learned.
 
     ``features`` (n_rows, n_features), ``target`` and the batch numbers (n_rows,) are in order of arrival; the number 0
-    is that of the witness of the newer batches.
+    is that of the witness of the newer batches. Batches before ``since``, where the relation last changed, are no
+    yardstick: one change would be noticed again and again.
     """
     numbers = np.unique(batches)
+    compared = [number for number in numbers[-RECENT - 1 : -1] if number >= since]
     found = []
     for witness, learned in enumerate(split_history(numbers)):
         rows = _take(np.isin(batches, learned), MOST_LEARNED)
@@ -48,7 +51,7 @@ def compare_relations(
             continue
         model = fit_model(_describe_witness(task), features.iloc[rows], target[rows], task, classes, seed)
         judged = []
-        for number in numbers[-RECENT - 1 :]:
+        for number in (*compared, numbers[-1]):
             rows = _take(batches == number, MOST_JUDGED)
             outputs = model.predict(features.iloc[rows])
             known = align_classes(outputs, model.classes, classes) if task.is_classification else outputs[:, None]

@@ -1,0 +1,67 @@
+"""What judging a batch costs beside the rest of its update, from a thousand rows to a hundred thousand.
+
+python benchmarks/drift_cost.py [--rows 1000 10000 100000] [--updates 3] [--trials 20]
+
+Real updates of the demo stream by the default configuration. Analysis is what the stages analysis, drift and
+associations take: quality, rules, sketches, data and concept drift. The figures are those of the last update.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import sqlalchemy as sa  # noqa: E402
+
+from common.config import load_config  # noqa: E402
+from common.database import read_rows  # noqa: E402
+from common.performance import performance_table  # noqa: E402
+from common.state import open_state  # noqa: E402
+from pipeline.collection.ordering import PartReader  # noqa: E402
+from pipeline.update import update_once  # noqa: E402
+
+ANALYSIS = ("analysis", "drift", "associations")
+
+
+def measure(rows: int, updates: int, trials: int) -> tuple[float, float]:
+    """Return the processor seconds of analysis and of the whole of the last update."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = load_config(
+            ROOT / "config.yaml",
+            [f"state_dir={folder}", f"source.demo.rows={rows * updates}", f"batch.rows={rows}",
+             f"search.trials={trials}", "workers.count=1"],
+        )  # fmt: skip
+        reader = PartReader(config.schema_)
+        with open_state(config) as state:
+            for number in range(1, updates + 1):
+                update_once(config, state, reader)
+                print(f"{rows:,} rows: update {number} of {updates}", file=sys.stderr, flush=True)
+            query = sa.select(performance_table).where(performance_table.c.subject == f"batch {updates}")
+            costs = {row["stage"]: row["cpu_seconds"] for row in read_rows(state.engine, query)}
+    return sum(costs[stage] for stage in ANALYSIS), sum(costs.values())
+
+
+def main(arguments: Sequence[str] | None = None) -> str:
+    """Run and return the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, nargs="+", default=[1_000, 10_000, 100_000])
+    parser.add_argument("--updates", type=int, default=3)
+    parser.add_argument("--trials", type=int, default=20)
+    parsed = parser.parse_args(arguments)
+    lines = ["| rows a batch | analysis, s | whole update, s | share | analysis a row, against the smallest batch |",
+             "|---|---|---|---|---|"]  # fmt: skip
+    smallest = None
+    for rows in parsed.rows:
+        analysis, whole = measure(rows, parsed.updates, parsed.trials)
+        smallest = smallest or analysis / rows
+        lines.append(f"| {rows:,} | {analysis:.1f} | {whole:.1f} | {analysis / whole:.1%} | "
+                     f"{analysis / rows / smallest:.2f} |")  # fmt: skip
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(main())

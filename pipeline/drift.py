@@ -86,12 +86,11 @@ def look_for_drift(
     losses, earlier = compute_serving_losses(before, proof)
     judged = proof.sheet.first_row + spread_rows(proof.sheet.covered, len(losses))
     alarms = rank_alarms(tests, reference, newest.inputs.iloc[judged], losses, earlier)
-    if any(alarm.drift is Drift.CONCEPT for alarm in alarms):
-        changes = find_changes(np.concatenate([earlier, losses]), len(losses))
-        since = {name: str(newest.times.iloc[judged[row]]) for name, row in changes.items()}
-        alarms = [replace(alarm, since=since) if alarm.drift is Drift.CONCEPT else alarm for alarm in alarms]
+    changes = list_changes(losses, earlier)
+    since = {change.aspect: str(newest.times.iloc[judged[change.part]]) for change in changes}
+    alarms = [replace(alarm, since=since) if alarm.drift is Drift.CONCEPT else alarm for alarm in alarms]
     columns = compute_drift(reference, newest.inputs)
-    return DriftFound(newest.number, sketch, columns, tuple(tests), tuple(alarms))
+    return DriftFound(newest.number, sketch, columns, (*tests, *changes), tuple(alarms))
 
 
 def judge_data(
@@ -163,6 +162,20 @@ def rank_alarms(
         aspects = tuple(dict.fromkeys(test.aspect for test in own))
         alarms.append(DriftAlarm(drift, column, aspects, _chance(own[0]), damage, {}))
     return sorted(alarms, key=lambda one: (-(one.damage or 0.0), one.p_value, one.column))
+
+
+def list_changes(losses: np.ndarray, earlier: np.ndarray) -> list[DriftTest]:
+    """Return where detectors saw the serving model's losses (n_rows,) leave those on ``earlier`` batches.
+
+    ``part`` is the first such row and the score by how much the mean changed there. They are no verdict: a loss also
+    changes with the data.
+    """
+    found = find_changes(np.concatenate([earlier, losses]), len(losses))
+    return [
+        DriftTest(Drift.CONCEPT, "", name, row, float(losses[row:].mean() - earlier.mean()), 0.0, None, False, None)
+        for name, row in found.items()
+        if len(earlier)
+    ]
 
 
 def load_sketches(state: State, which: sa.ColumnElement[bool], most: int) -> list[Sketch]:

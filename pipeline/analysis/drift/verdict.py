@@ -24,7 +24,7 @@ class DriftTest:
 
     column:  the input, '' for all of them together; of a concept test the class, '' for all
     aspect:  what of it was looked at
-    part:    so many newest batches together, or the number of a witness
+    part:    so many newest batches together, the number of a witness, or the row from which a detector saw a change
     score:   how new it is, or how far the relation deviates; ``error`` is the standard error of a deviation
     p_value: how probable this is in a stable batch; None where too little is known to judge
     kept:    what later batches are held against: the score, cut where it was an alarm; None where it tells nothing

@@ -26,8 +26,8 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt requirements-ext
 	$(VENV)/bin/python -m pip install --quiet --require-virtualenv -r requirements-dev.txt -r requirements-extras.txt
 	touch $@
 
-test: $(VENV)/.installed-dev  ## every test, the slow ones too
-	$(VENV)/bin/python -m pytest
+test: $(VENV)/.installed-dev  ## every test, the slow ones too, on every core
+	$(VENV)/bin/python -m pytest -n auto --dist loadfile
 
 check: $(VENV)/.installed-dev  ## style, imports and types
 	$(VENV)/bin/python -m ruff check .

@@ -29,15 +29,16 @@ from common.schema import Schema  # noqa: E402
 from model_zoo import get_family  # noqa: E402
 from model_zoo.candidate import Candidate  # noqa: E402
 from pipeline.analysis.quality.judge import extend_classes  # noqa: E402
-from pipeline.backtest import LEAST_JUDGED, WARM_UP, choose_policies, replay_policies  # noqa: E402
+from pipeline.backtest import LEAST_JUDGED, WARM_UP, replay_policies  # noqa: E402
 from pipeline.collection.batching import take_batch  # noqa: E402
 from pipeline.collection.ordering import PartReader  # noqa: E402
 from pipeline.collection.roles import infer_schema  # noqa: E402
-from pipeline.replaying import Fitting, Replayed  # noqa: E402
+from pipeline.replayed import Replayed  # noqa: E402
+from pipeline.replaying import Fitting  # noqa: E402
 from pipeline.training.policy_table import describe  # noqa: E402
 from pipeline.training.recommendation import Advice, Backtest, Evidence, compute_outcomes, follow_advice  # noqa: E402
 from pipeline.training.replay import Ledger, replay  # noqa: E402
-from pipeline.training.retraining import ALWAYS  # noqa: E402
+from pipeline.training.retraining import ALWAYS, list_policies  # noqa: E402
 from pipeline.update import analyse  # noqa: E402
 
 STREAMS = ("elec2", "bank", "hotel")
@@ -58,7 +59,9 @@ second. Since then a policy is tried from every beginning (there is up to five t
 in each third of the stream, and is held against training always, since the best so far may have been lucky. That the
 change was made after a look at bank is why the advice is also judged after every batch, with a second learner.
 
-'On drift' and 'on estimated loss' rest on simple verdicts here (`pipeline/evidence.py`).
+'On drift' and 'on estimated loss' are told by the tests and the estimator of an update (`pipeline/replayed_drift.py`,
+`pipeline/replayed_loss.py`), but for the test of all columns together. While nothing can be estimated, which takes five
+predicted batches, 'on estimated loss' trains.
 """
 
 EVERYWHERE = """\
@@ -93,7 +96,9 @@ def measure_everywhere(data: Path, streams: Sequence[str]) -> Iterator[Asked]:
             asked = replace(stream, candidate=Candidate(learner, variant, params))
             cuts = range(FIRST_ASKED, len(stream) - LEAST_JUDGED + 1)
             ledger = Ledger()
-            journeys = replay(choose_policies(asked), (WARM_UP, *cuts), len(stream), Fitting(asked).fit, ledger)
+            journeys = replay(
+                list_policies(config.response), (WARM_UP, *cuts), len(stream), Fitting(asked, ledger.met).fit, ledger
+            )
             root = not stream.schema.task.is_classification
             evidence = Evidence(ledger.seconds, ledger.met, config.promotion.confidence, root)
             given, always = [], []

@@ -18,16 +18,17 @@ from common.state import State, hold_lock, open_state
 from model_zoo.candidate import Candidate
 from pipeline.collection.tables import batches as batches_table
 from pipeline.preparation.clean_store import load_clean_batch
-from pipeline.replaying import Fitting, Replayed
+from pipeline.replayed import Replayed
+from pipeline.replaying import Fitting
 from pipeline.training.policy_table import describe
 from pipeline.training.recommendation import Backtest, Evidence, compute_outcomes, follow_advice, recommend
 from pipeline.training.replay import Ledger, replay
-from pipeline.training.retraining import Policy, list_policies
+from pipeline.training.retraining import list_policies
 from pipeline.training.tables import StoredLedger, load_backtest, save_backtest
 from registry.contender import FALLBACK_FAMILY
 from registry.generations import Generation, load_generation
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Version of how a replay goes; steps of another one are not taken up."""
 
 WARM_UP = 3
@@ -89,12 +90,6 @@ def choose_candidate(generation: Generation) -> Candidate:
     return generation.champion.candidate
 
 
-def choose_policies(stream: Replayed) -> tuple[Policy, ...]:
-    """Return the policies to compare; predicted numbers say nothing of their error, so no loss is estimated of them."""
-    known = list_policies(stream.config.response)
-    return tuple(one for one in known if one.retrain != "loss" or stream.schema.task.is_classification)
-
-
 def identify(stream: Replayed) -> str:
     """Return a digest of everything that a replay depends on."""
     config = stream.config
@@ -103,11 +98,12 @@ def identify(stream: Replayed) -> str:
         "names": stream.names,
         "schema": stream.schema.to_json(),
         "candidate": stream.candidate.key,
-        "policies": [asdict(policy) for policy in choose_policies(stream)],
+        "policies": [asdict(policy) for policy in list_policies(stream.config.response)],
         "seed": config.seed,
         "features": config.features.model_dump(mode="json"),
         "window": [config.training.window_batches, config.training.max_rows],
         "confidence": config.promotion.confidence,
+        "false_alarms": config.drift.false_alarms,
     }
     return compute_digest(json.dumps(parts, sort_keys=True).encode())
 
@@ -118,9 +114,9 @@ def replay_policies(stream: Replayed, ledger: Ledger, show_progress: bool = Fals
 
     judged = len(stream) - WARM_UP
     starts = (WARM_UP, WARM_UP + judged // 2) if judged >= 2 * LEAST_JUDGED else (WARM_UP,)
-    fitting = Fitting(stream)
+    fitting = Fitting(stream, ledger.met)
     with tqdm(total=judged, desc="backtest", unit="fit", file=sys.stderr, disable=not show_progress) as bar:
-        journeys = replay(choose_policies(stream), starts, len(stream), fitting.fit, ledger, bar.update)
+        journeys = replay(list_policies(stream.config.response), starts, len(stream), fitting.fit, ledger, bar.update)
     root = not stream.schema.task.is_classification
     evidence = Evidence(ledger.seconds, ledger.met, stream.config.promotion.confidence, root)
     whole = [journey for journey in journeys if journey.start == WARM_UP]

@@ -78,9 +78,8 @@ def look_for_drift(
         return DriftFound(newest.number, sketch, (), (), ())
     reference = Reference.from_json(state.files.load(before.reference))
     past = load_tests(state)
-    last = max((version.last_batch for version in before.versions), default=0)
-    learned = load_sketches(state, sketches_table.c.batch <= last, config.training.window_batches)
-    waiting = load_sketches(state, sketches_table.c.batch > last, max(SPANS) - 1)
+    learned = load_sketches(state, sketches_table.c.batch <= before.last_learned, config.training.window_batches)
+    waiting = load_sketches(state, sketches_table.c.batch > before.last_learned, max(SPANS) - 1)
     tests = judge_data(config, ground, schema, reference, [*learned, *waiting, sketch], len(learned), past)
     tests += judge_concept(config, ground, schema, past, tests)
     losses, earlier = compute_serving_losses(before, proof)
@@ -102,11 +101,16 @@ def judge_data(
     joint = measure_joint_drift(*_split_newest(ground, schema), ground.seed)
     if joint:
         scores[Test("", Aspect.JOINT)] = joint
+    return judge_novelty(scores, list_kept(past), config.drift.false_alarms, learned == len(sketches) - 1)
+
+
+def list_kept(past: Sequence[PastTest]) -> dict[Test, list[float]]:
+    """Return the scores that later batches are held against by test of data drift, oldest first."""
     kept: dict[Test, list[float]] = {}
     for _, test in past:
         if test.drift is Drift.DATA and test.kept is not None:
             kept.setdefault(Test(test.column, Aspect(test.aspect), test.part), []).append(test.kept)
-    return judge_novelty(scores, kept, config.drift.false_alarms, learned == len(sketches) - 1)
+    return kept
 
 
 def judge_concept(
@@ -190,6 +194,12 @@ def load_tests(state: State) -> list[PastTest]:
     query = sa.select(drift_tests_table).where(drift_tests_table.c.batch > (newest or 0) - MOST_PAST)
     rows = read_rows(state.engine, query.order_by(*drift_tests_table.primary_key.columns))
     return [(row.pop("batch"), DriftTest(**{**row, "drift": Drift(row["drift"])})) for row in map(dict, rows)]
+
+
+def has_relation_changed(state: State, since: int) -> bool:
+    """Return whether a batch after that number raised an alarm of concept drift."""
+    query = sa.select(alarms_table.c.batch).where(alarms_table.c.batch > since, alarms_table.c.drift == Drift.CONCEPT)
+    return bool(read_rows(state.engine, query.limit(1)))
 
 
 def draft_drift(draft: Draft, state: State, found: DriftFound) -> None:

@@ -26,7 +26,7 @@ from meta.tables import estimates_table
 from model_zoo.candidate import Candidate
 from pipeline.analysis.drift.tables import responses_table
 from pipeline.collection.tables import batches
-from pipeline.drift import DriftFound
+from pipeline.drift import DriftFound, has_relation_changed
 from pipeline.enrolment import (
     Enrolled,
     count_from,
@@ -110,7 +110,7 @@ def trains_now(
     """Return whether the configured policy wants the newest batch learned; the first one always is."""
     if before.champion is None:
         return True
-    learned = max(version.last_batch for version in before.versions)
+    learned = before.last_learned
     query = sa.select(batches.c.number).where(batches.c.status == "accepted", batches.c.number > learned)
     waiting = [row["number"] for row in read_rows(state.engine, query.order_by(batches.c.number))]
     first = (
@@ -122,7 +122,7 @@ def trains_now(
     return trains(
         configured_policy(config.response),
         since_training=len(waiting) + 1,
-        drifted=bool(found.alarms),
+        drifted=bool(found.alarms) or has_relation_changed(state, learned),
         estimated_loss=_find_estimate(estimates),
         loss_after_training=_find_estimate(after_training),
     )

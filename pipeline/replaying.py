@@ -1,124 +1,75 @@
-"""What a backtest replays, and how it is fitted: as an update would, on the window up to a batch."""
+"""How a backtest fits and predicts: as an update would, on the window up to a batch."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
 
-from common.config import Config
 from common.errors import DataError, first_line
 from common.metrics import compute_row_losses
-from common.records import LabelledBatch
-from common.schema import Schema
-from common.seeding import derive_seed
 from meta.records import predict_outputs
-from model_zoo.candidate import Candidate
 from model_zoo.model import Model
-from pipeline.analysis.drift.reference import Reference
-from pipeline.evidence import describe_batches, expect_loss, is_drifted, measure_distance
-from pipeline.preparation.features import engineer_features, find_seasons
-from pipeline.training.contenders import Ground
-from pipeline.training.replay import BLOCKS, Meeting
-from pipeline.training.rows import join_rows
-
-REMEMBERED = 5
-"""Newest batches whose drift, at their time, a batch's drift is held against."""
-
-
-@dataclass(frozen=True, eq=False)
-class Replayed:
-    """A stream to replay: clean batches, counted from 1, and the candidate that learns them.
-
-    load: returns a batch by its place; ``names`` tell batches apart, for the identity of a backtest
-    """
-
-    config: Config
-    schema: Schema
-    candidate: Candidate
-    names: tuple[str, ...]
-    load: Callable[[int], LabelledBatch]
-
-    def __len__(self) -> int:
-        return len(self.names)
+from pipeline.replayed import Replayed
+from pipeline.replayed_drift import ReplayedDrift
+from pipeline.replayed_loss import ReplayedLoss
+from pipeline.training.replay import BLOCKS, Meeting, Met
 
 
 class Fitting:
-    """Fits the stream's candidate as an update would, on the window up to a batch."""
+    """Fits the stream's candidate; ``met`` grows with every step that is finished."""
 
-    def __init__(self, stream: Replayed) -> None:
-        self.stream = stream
-        self.describe = cache(self._describe)
-        self.measure = cache(self._measure)
+    def __init__(self, stream: Replayed, met: Met) -> None:
+        self.stream, self.met = stream, met
+        self.drift, self.loss = ReplayedDrift(stream), ReplayedLoss(stream)
 
     def fit(self, trained: int) -> "FittedModel":
         """Return the candidate fitted on the newest rows of the batches up to one, and what that took."""
-        stream, config = self.stream, self.stream.config
-        window = self.gather(trained)
-        parts = [(place, self.read_features(batch), batch.target, batch.times) for place, batch in window.items()]
-        rows = join_rows(parts, config.training.max_rows, find_seasons(stream.schema, config.features))
-        seed = derive_seed(config.seed, "update", window[trained].number)
-        classes = self.list_classes(rows.target)
-        ground = Ground(rows, stream.schema.task, classes, seed, config.training.threads, config.training.gap)
+        candidate = self.stream.candidate
+        ground = self.stream.prepare(trained)
         started = time.perf_counter()
         try:
-            model = ground.fit(stream.candidate, rows)
+            model = ground.fit(candidate, ground.rows)
         except Exception as error:  # a fit may fail in any library; the user needs to know which and on what
             raise DataError(
-                f"The candidate {stream.candidate.family}/{stream.candidate.variant} could not be fitted on the "
-                f"batches up to {trained} ({first_line(error)}); run a backtest again once another one is champion."
+                f"The candidate {candidate.family}/{candidate.variant} could not be fitted on the batches up to "
+                f"{trained} ({first_line(error)}); run a backtest again once another one is champion."
             ) from error
-        return FittedModel(self, trained, model, time.perf_counter() - started)
+        return FittedModel(self, trained, model, time.perf_counter() - started, self.load_earlier(trained))
 
-    def gather(self, trained: int) -> dict[int, LabelledBatch]:
-        """Return the batches by place, oldest first, that an update after that batch would learn from."""
-        training = self.stream.config.training
-        window: dict[int, LabelledBatch] = {}
-        room = training.max_rows
-        for place in range(trained, max(0, trained - training.window_batches), -1):
-            if room <= 0:
-                break
-            window[place] = self.stream.load(place)
-            room -= len(window[place])
-        return dict(sorted(window.items()))
-
-    def read_features(self, batch: LabelledBatch) -> pd.DataFrame:
-        """Return what models see of a batch."""
-        return engineer_features(batch.inputs, self.stream.schema, self.stream.config.features)
-
-    def list_classes(self, target: np.ndarray) -> tuple[str, ...]:
-        """Return the classes of two, or of more those that rows so far show: later ones are appended to the schema."""
-        classes = self.stream.schema.classes
-        return classes if len(classes) <= 2 else classes[: max(2, int(target.max()) + 1)]
-
-    def is_drifted(self, trained: int, batch: int) -> bool:
-        """Return whether a batch's inputs have drifted from those learned up to another one."""
-        past = range(max(2, trained + 1 - REMEMBERED), trained + 1)
-        return is_drifted(self.measure(trained, batch), [self.measure(place - 1, place) for place in past])
-
-    def _measure(self, trained: int, batch: int) -> float:
-        return measure_distance(self.describe(trained), self.stream.load(batch))
-
-    def _describe(self, trained: int) -> Reference:
-        return describe_batches(list(self.gather(trained).values()), self.stream.schema)
+    def load_earlier(self, trained: int) -> dict[int, np.ndarray]:
+        """Return by place, in order, what was predicted of batches up to one by the models trained just before them."""
+        task, classes = self.stream.schema.task, self.stream.schema.classes
+        known = {batch: self.met[batch - 1, batch].outputs for batch in range(2, trained + 1)
+                 if (batch - 1, batch) in self.met}  # fmt: skip
+        width = len(classes) if task.is_classification else 1
+        return {batch: np.frombuffer(outputs, dtype=np.float32).reshape(-1, width)
+                for batch, outputs in known.items() if outputs is not None}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
 class FittedModel:
-    """A model fitted on the batches up to ``trained``."""
+    """A model fitted on the batches up to ``trained``; batches are met in order.
+
+    earlier: sampled outputs for batches up to that one, by the models trained just before them
+    own:     its own for batches that it has met
+    """
 
     fitting: Fitting
     trained: int
     model: Model
     seconds: float
+    earlier: Mapping[int, np.ndarray]
+    own: dict[int, np.ndarray] = field(default_factory=dict)
 
     def meet(self, batch: int) -> Meeting:
-        """Predict a later batch, then lay it beside its labels."""
-        schema = self.fitting.stream.schema
-        met = self.fitting.stream.load(batch)
-        outputs = predict_outputs(self.model, self.fitting.read_features(met), schema.classes)
+        """Predict a later batch, say what may be known of it without its labels, then lay it beside them."""
+        stream, loss = self.fitting.stream, self.fitting.loss
+        schema, met = stream.schema, stream.load(batch)
+        outputs = predict_outputs(self.model, stream.read_features(met), schema.classes)
+        sampled = loss.sample(outputs)
+        estimated = loss.estimate(batch, sampled, {**self.earlier, **self.own})
+        self.own[batch] = sampled
         predicted = outputs if schema.task.is_classification else outputs[:, 0]
         losses = compute_row_losses(schema.task, met.target, predicted)
         blocks = np.array_split(losses, min(BLOCKS, len(losses)))
@@ -127,6 +78,7 @@ class FittedModel:
             batch=batch,
             rows=len(losses),
             losses=tuple(float(block.mean()) for block in blocks),
-            drifted=self.fitting.is_drifted(self.trained, batch),
-            expected=expect_loss(schema.task, outputs),
+            drifted=self.fitting.drift.is_drifted(self.trained, batch),
+            estimated=estimated,
+            outputs=sampled.tobytes() if batch == self.trained + 1 else None,
         )

@@ -72,6 +72,11 @@ class Generation:
         return tuple(one.version for one in self.members if not one.version.is_blend and one.role is not Role.RIVAL)
 
     @property
+    def last_learned(self) -> int:
+        """The newest batch that an active version has learned; 0 before the first."""
+        return max((version.last_batch for version in self.versions), default=0)
+
+    @property
     def blends(self) -> tuple[Version, ...]:
         """Every active blend."""
         return tuple(member.version for member in self.members if member.version.is_blend)

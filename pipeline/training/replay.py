@@ -18,17 +18,16 @@ from pipeline.training.retraining import Policy, trains
 BLOCKS = 8
 """Row losses of a batch are kept as means of this many blocks of time, enough for a paired interval."""
 
-RECALIBRATED = 3
-"""What a model expects to lose is corrected by what was lost and expected on this many newest batches before."""
-
 
 @dataclass(frozen=True)
 class Meeting:
     """A model fitted on the batches up to ``trained`` and a later batch that it predicts.
 
-    losses:   mean row losses of blocks of the batch, oldest first
-    drifted:  whether the batch's inputs have drifted from those it was trained on
-    expected: the mean loss by the model's own word, without labels; None where it says none
+    losses:    mean row losses of blocks of the batch, oldest first
+    drifted:   whether there is an alarm of drift since its training
+    estimated: what it was estimated to lose there without labels, for numbers the root of it; None where not known
+    outputs:   what it predicted for some rows, as estimates of later batches need it: of the first batch after its
+               training alone
     """
 
     trained: int
@@ -36,7 +35,8 @@ class Meeting:
     rows: int
     losses: tuple[float, ...]
     drifted: bool
-    expected: float | None
+    estimated: float | None
+    outputs: bytes | None = None
 
     @property
     def loss(self) -> float:
@@ -86,9 +86,7 @@ class Fitted(Protocol):
 Met = Mapping[tuple[int, int], Meeting]
 
 
-def find_next_training(
-    policy: Policy, later: range, meet: Callable[[int], Meeting], met: Met, waited: int = 0
-) -> int | None:
+def find_next_training(policy: Policy, later: range, meet: Callable[[int], Meeting], waited: int = 0) -> int | None:
     """Return after which of the ``later`` batches a policy trains again; None where it serves to the end.
 
     It has ``waited`` so many batches before. No training follows the last batch, which nothing comes after.
@@ -96,31 +94,12 @@ def find_next_training(
     after_training = None
     for place, batch in enumerate(later):
         meeting = meet(batch)
-        estimated = estimate_loss(meeting, met)
-        since = waited + place + 1
-        if trains(policy, since, meeting.drifted, estimated, after_training) and batch != later[-1]:
-            return batch
         if not place:
-            after_training = estimated
+            after_training = meeting.estimated
+        since = waited + place + 1
+        if trains(policy, since, meeting.drifted, meeting.estimated, after_training) and batch != later[-1]:
+            return batch
     return None
-
-
-def estimate_loss(meeting: Meeting, met: Met) -> float | None:
-    """Return what a model is estimated to lose on a batch, without its labels.
-
-    It is what the model expects, times what was lost for every unit expected on the newest batches before: those that
-    it met itself, and before its training those that the model of the batch before met.
-    """
-    if meeting.expected is None:
-        return None
-    earlier = sorted(
-        (one for (trained, batch), one in met.items()
-         if batch < meeting.batch and trained == min(batch - 1, meeting.trained) and one.expected),
-        key=lambda one: one.batch,
-    )[-RECALIBRATED:]  # fmt: skip
-    expected = sum(one.expected * one.rows for one in earlier if one.expected)
-    lost = sum(one.loss * one.rows for one in earlier)
-    return meeting.expected * lost / expected if expected else meeting.expected
 
 
 @dataclass
@@ -157,7 +136,7 @@ def replay(
         for (policy, start, waited), so_far in trainings.items():
             if so_far[-1] == trained:
                 later, first = range(trained + 1, batches + 1), trained == start
-                again = find_next_training(policy, later, step.meet, step.met, waited if first else 0)
+                again = find_next_training(policy, later, step.meet, waited if first else 0)
                 if again is not None:
                     so_far.append(again)
         step.finish()

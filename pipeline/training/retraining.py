@@ -109,6 +109,6 @@ def trains(
             return drifted
         case "loss":
             if estimated_loss is None or loss_after_training is None:
-                return False
+                return True  # else a stream whose first batches cannot be estimated would never be learned again
             return estimated_loss > loss_after_training * (1 + policy.worse_by)
     return False

@@ -41,7 +41,8 @@ backtest_meetings_table = sa.Table(
     sa.Column("rows", sa.Integer, nullable=False),
     sa.Column("losses", sa.JSON, nullable=False),
     sa.Column("drifted", sa.Boolean, nullable=False),
-    sa.Column("expected", sa.Float, nullable=True),
+    sa.Column("estimated", sa.Float, nullable=True),
+    sa.Column("outputs", sa.LargeBinary, nullable=True),
 )
 """The fields of a Meeting. A step, one fit and whom it met, is committed as a whole."""
 
@@ -70,7 +71,7 @@ class StoredLedger(Ledger):
 
 def read_meeting(row: Mapping[str, Any]) -> Meeting:
     """Return the meeting that a row of the table describes."""
-    fields = ("trained", "batch", "rows", "drifted", "expected")
+    fields = ("trained", "batch", "rows", "drifted", "estimated", "outputs")
     return Meeting(losses=tuple(row["losses"]), **{name: row[name] for name in fields})
 
 

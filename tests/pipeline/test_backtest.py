@@ -21,7 +21,8 @@ from model_zoo.candidate import Candidate
 from pipeline import backtest as flow
 from pipeline.backtest import WARM_UP, backtest, replay_policies
 from pipeline.collection.ordering import PartReader
-from pipeline.replaying import Fitting, Replayed
+from pipeline.replayed import Replayed
+from pipeline.replaying import Fitting
 from pipeline.training.replay import Ledger
 from pipeline.training.retraining import Policy
 from pipeline.update import analyse, collect, draft_batch, infer_schema
@@ -220,24 +221,23 @@ class TestHonesty:
 
     def test_a_change_is_seen_by_the_policies_that_look(self):
         ledger = Ledger()
-        done = replay_policies(self.make_stream(Task.BINARY, changed_from=7), ledger)
+        done = replay_policies(self.make_stream(Task.BINARY, batches=12, changed_from=10), ledger)
         by_kind = {one.policy.retrain: one for one in done.outcomes}
         assert by_kind["drift"].trainings >= 1
         assert by_kind["drift"].loss < by_kind["never"].loss
-        assert any(meeting.drifted for (_trained, batch), meeting in ledger.met.items() if batch >= 7)
-        assert not any(meeting.drifted for (_trained, batch), meeting in ledger.met.items() if batch < 7)
+        assert any(meeting.drifted for (_trained, batch), meeting in ledger.met.items() if batch >= 10)
+        assert not any(meeting.drifted for (_trained, batch), meeting in ledger.met.items() if batch < 10)
 
     def test_numbers_are_compared_by_their_root(self):
         done = replay_policies(self.make_stream(Task.REGRESSION), Ledger())
         assert done.replayed["loss"] == "root mean squared error"
-        assert "loss" not in {one.policy.retrain for one in done.outcomes}, "there is no estimate of it"
 
 
 def test_a_candidate_that_cannot_be_fitted_is_named(stored, monkeypatch):
     def fail(*_: object) -> None:
         raise ValueError("no gradient.\nAt all.")
 
-    monkeypatch.setattr("pipeline.replaying.Ground.fit", fail)
+    monkeypatch.setattr("pipeline.replayed.Ground.fit", fail)
     with pytest.raises(DataError, match=r"linear/onehot could not be fitted on the batches up to 3 \(no gradient\)"):
         backtest(load_config(stored, QUICK))
 

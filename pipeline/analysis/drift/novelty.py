@@ -67,7 +67,9 @@ class Novelty:
     by_chance: float
 
 
-def compute_scores(reference: Reference, sketches: Sequence[Sketch], learned: int | None = None) -> dict[Test, Novelty]:
+def compute_scores(
+    reference: Reference, sketches: Sequence[Sketch], learned: int | None = None, spans: Sequence[int] = SPANS
+) -> dict[Test, Novelty]:
     """Return how new the last of the ``sketches``, oldest first, is beside the first ``learned`` ones, by default all.
 
     ``reference`` is fitted on learned rows and gives the bins. A change that small batches hide, or that begins inside
@@ -79,7 +81,7 @@ def compute_scores(reference: Reference, sketches: Sequence[Sketch], learned: in
         known = [one for one in sketches if name in one.columns]
         earlier = sum(name in one.columns for one in sketches[:learned])
         counts = [count_in_bins(one.columns[name], column.bins, one.rows) for one in known]
-        for span in SPANS:
+        for span in spans:
             first = min(earlier, len(known) - span)
             if first > 0:
                 before = [np.sum(counts[:first], axis=0), *group_batches(counts[:first])]

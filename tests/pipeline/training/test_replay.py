@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.config import ResponseConfig
-from pipeline.training.replay import Ledger, Meeting, estimate_loss, replay
+from pipeline.training.replay import Ledger, Meeting, replay
 from pipeline.training.retraining import ALWAYS, Policy, list_policies
 
 POLICIES = list_policies(ResponseConfig())
@@ -51,7 +51,7 @@ class MadeModel:
         assert batch > self.trained, "no batch is met by a model that learned it"
         self.stream.meetings.append((self.trained, batch))
         away = abs(self.stream.levels[batch - 1] - self.stream.levels[self.trained - 1])
-        return Meeting(self.trained, batch, 40, (0.5 + away,) * 8, drifted=away > 0.5, expected=0.5 + away / 2)
+        return Meeting(self.trained, batch, 40, (0.5 + away,) * 8, drifted=away > 0.5, estimated=0.5 + away / 2)
 
 
 few = settings(max_examples=25)
@@ -126,23 +126,3 @@ def test_a_killed_replay_goes_on_and_repeats_no_finished_fit(stop_after, seed):
     again = MadeStream(levels)
     assert play(again, (3, 6), ledger) == whole
     assert again.fits == []
-
-
-class TestEstimate:
-    def meeting(self, trained: int, batch: int, loss: float, expected: float | None) -> Meeting:
-        return Meeting(trained, batch, 10, (loss,), False, expected)
-
-    def test_it_is_corrected_by_what_was_lost_before(self):
-        own = self.meeting(4, 5, loss=9.0, expected=0.4)
-        before = self.meeting(3, 4, loss=0.6, expected=0.3)
-        assert estimate_loss(own, {(3, 4): before, (4, 5): own}) == pytest.approx(0.8)
-
-    def test_labels_of_the_batch_itself_and_of_later_ones_are_not_looked_at(self):
-        own = self.meeting(4, 6, loss=0.1, expected=0.4)
-        others = [self.meeting(4, 5, 0.6, 0.3), self.meeting(4, 7, 99.0, 0.1), self.meeting(5, 6, 99.0, 0.1)]
-        met = {(one.trained, one.batch): one for one in [own, *others]}
-        assert estimate_loss(own, met) == pytest.approx(0.8)
-
-    def test_without_a_past_the_word_of_the_model_stands_and_without_its_word_nothing(self):
-        assert estimate_loss(self.meeting(3, 4, 1.0, 0.4), {}) == 0.4
-        assert estimate_loss(self.meeting(3, 4, 1.0, None), {}) is None

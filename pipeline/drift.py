@@ -58,9 +58,10 @@ class DriftFound:
     tests: tuple[DriftTest, ...]
     alarms: tuple[DriftAlarm, ...]
 
-    def has(self, drift: Drift) -> bool:
-        """Return whether there is an alarm of that kind."""
-        return any(alarm.drift is drift for alarm in self.alarms)
+    @property
+    def is_judged(self) -> bool:
+        """Whether enough was known to raise an alarm at all."""
+        return any(test.p_value is not None for test in self.tests)
 
 
 def look_for_drift(

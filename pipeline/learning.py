@@ -122,7 +122,7 @@ def trains_now(
     return trains(
         configured_policy(config.response),
         since_training=len(waiting) + 1,
-        drifted=bool(found.alarms) or has_relation_changed(state, learned),
+        drifted=bool(found.alarms) or not found.is_judged or has_relation_changed(state, learned),
         estimated_loss=_find_estimate(estimates),
         loss_after_training=_find_estimate(after_training),
     )

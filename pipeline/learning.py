@@ -3,7 +3,7 @@
 import itertools
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -79,7 +79,7 @@ from pipeline.training.trials import Trial, choose_finalists, trial_rows
 from pipeline.training.warm_start import load_known_trials
 from pipeline.validation.comparison_rows import comparison_rows
 from pipeline.validation.tables import bouts_table, comparisons_table
-from registry.generations import Generation, Member, Role
+from registry.generations import Event, Generation, Member, Role
 
 log = logging.getLogger(__name__)
 
@@ -135,8 +135,11 @@ def _find_estimate(estimates: Sequence[Mapping[str, Any]]) -> float | None:
     return float(found[0]) if found else None
 
 
-def rest(before: Generation, proof: Proof) -> Learned:
+def rest(before: Generation, proof: Proof, answers: Answers, draft: Draft) -> Learned:
     """Return that everything stays; rivals go, since what they were to be compared with has not been made."""
+    draft.add(
+        responses_table, response_rows(answers.batch, answers.record({"warn": "logged; the batch is not learned"}))
+    )
     members = tuple(member for member in before.members if member.role is not Role.RIVAL)
     return Learned(members, [*proof.stored, proof.record], {}, None)
 
@@ -177,11 +180,15 @@ def learn(
     with watch.stage("promotion"):
         contenders = [*list_incumbents(before, record), *newcomers]
         ways = choose_ways(config, before, [*load_bouts(state), *bouts])
+        gone: list[str] = []
         if answers.calls_for("retire"):
-            left = len(contenders)
+            everyone = contenders
             contenders, ways = drop_unlearned(contenders, ways)
-            outcomes["retire"] = f"{left - len(contenders)} lines that do not learn are retired"
+            gone = [one.parent.id for one in everyone if one not in contenders and one.parent]
+            outcomes["retire"] = f"retired: {', '.join(gone) or 'none, as every line learns'}"
         promotion = decide_promotion(config, before, contenders, records, standing)
+        unlearned = tuple(Event(version, "retired", "it did not learn the change of the relation") for version in gone)
+        promotion = replace(promotion, retired=(*unlearned, *promotion.retired))
     with watch.stage("training"):
         numbers = itertools.count(count_from(first_number, newcomers))
         lessons = plan_lessons(config, promotion, proof.models, ways, records)

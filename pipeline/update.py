@@ -131,7 +131,7 @@ def update_once(config: Config, state: State, reader: PartReader, file: Path | N
         learned = learn(config, state, before, schema, window, ground, proof, answers, watch, draft)
     else:
         log.info("batch %d is not learned: response.retrain is %s", raw.number, config.response.retrain)
-        learned = rest(before, proof)
+        learned = rest(before, proof, answers, draft)
     generation = before.succeed(
         cause="update" if learned.enrolled else "kept", batch=raw.number, cursor=raw.cursor, schema=schema,
         members=learned.members,

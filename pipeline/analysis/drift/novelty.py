@@ -1,6 +1,6 @@
 """Novelty: how unlike anything learned a batch is, column by column, and how often that happens by chance.
 
-A score is a squared distance from the learned batch that the newest is most like (or from all of them together), in
+A score is how far the newest batch lies from the learned one that it is most like (or from all of them together), in
 multiples of what independent rows would show. What was there before, such as the same season of last year or an
 earlier tariff, is not new; so a score rises when something begins and falls once models could learn it.
 

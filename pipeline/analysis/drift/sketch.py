@@ -90,12 +90,14 @@ def count_in_bins(sketch: NumberSketch | LevelSketch, bins: NumericBins | LevelB
         for level, count in sketch.levels.items():
             counts[places.get(level, n_frequent if level in rare else n_frequent + 1)] += count
         counts[n_frequent] += sketch.others
+        known = float(counts.sum())
     elif isinstance(sketch, NumberSketch) and isinstance(bins, NumericBins):
         found = bins.count(pd.Series(sketch.numbers, dtype="float64")).astype("float64")
         counts = found * (sketch.known / max(1, len(sketch.numbers)))
+        known = float(sketch.known)
     else:
         raise DataError("A sketch of numbers cannot be counted in bins of levels; the column changed its type.")
-    counts[-1] = rows - counts[:-1].sum()
+    counts[-1] = rows - known  # the sum of shares is off by rounding, and a count below 0 has no distance
     return counts
 
 

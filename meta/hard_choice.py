@@ -61,7 +61,9 @@ class HardChooser:
         if self.forest is None or margin == NEVER or champion not in self.lines:
             return champion
         described = np.array([[metafeatures[name] for name in METAFEATURES]], dtype=np.float32)
-        votes = np.array([tree.predict(described).reshape(len(self.lines)) for tree in self.forest.estimators_])
+        votes = np.array(
+            [tree.predict(described, check_input=False).reshape(len(self.lines)) for tree in self.forest.estimators_]
+        )
         advantage = votes[:, [self.lines.index(champion)]] - votes
         sure = advantage.mean(axis=0) - margin * advantage.std(axis=0)
         best = int(np.argmax(sure))

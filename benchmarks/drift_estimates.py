@@ -132,7 +132,7 @@ def replay(config: Config, lines: Sequence[str]) -> Iterator[Record]:
             yield Record(sheet.rows, {line: predict_outputs(model, sheet.features, schema.classes)
                                       for line, model in models.items()})  # fmt: skip
         window = [*window, judgement.batch][-WINDOW:]
-        ground = prepare(config, schema, window, number)
+        ground = prepare(config, schema, window, [], number)
         normal = fit_input_reference(ground.rows.features.drop(columns=list(ground.rows.seasons)))
         models = {line: ground.fit(choose_candidate(config, line, ground.task), ground.rows) for line in lines}
 

@@ -20,11 +20,12 @@ from common.workers import Workers  # noqa: E402
 from model_zoo.candidate import Candidate  # noqa: E402
 from model_zoo.model import fit_model  # noqa: E402
 from pipeline.collection.roles import infer_schema  # noqa: E402
+from pipeline.learning import pose_problem  # noqa: E402
 from pipeline.training import search as search_module  # noqa: E402
 from pipeline.training.encodings import Encodings  # noqa: E402
 from pipeline.training.evaluation import Evaluator, compute_fold_loss, evaluate  # noqa: E402
 from pipeline.training.problem import SearchProblem  # noqa: E402
-from pipeline.update import analyse, pose_problem, prepare  # noqa: E402
+from pipeline.update import analyse, prepare  # noqa: E402
 
 BATCHES = 5
 """Batches that the rows of a problem are cut into."""
@@ -56,7 +57,7 @@ def pose(stream: str, data: Path, rows: int, seed: int, trials: int) -> tuple[Co
     ]
     schema = infer_schema(parts[0].frame, config, stream)
     window = [analyse(config, part, schema).batch for part in parts]
-    return config, pose_problem(config, prepare(config, schema, window, BATCHES), BATCHES)
+    return config, pose_problem(config, prepare(config, schema, window, [], BATCHES), BATCHES)
 
 
 def compare_searches(stream: str, data: Path, rows: int, seed: int, trials: int) -> SearchCost:

@@ -24,8 +24,10 @@ from pipeline.summary import summarise
 from pipeline.update import update
 
 ROWS, BATCHES = 60, MIN_BATCHES + 2
-SMALL = ["search.trials=1", "search.families=[linear]", "search.variants=[onehot]", "selection.choosers=[decayed]",
-         "training.folds=1", "search.finalists=1", "metric=roc_auc", "report.shap_rows=10", "response.retrain=never"]  # fmt: skip
+SMALL = [
+    "search.trials=1", "search.families=[linear]", "search.variants=[onehot]", "selection.choosers=[decayed]",
+    "training.folds=1", "search.finalists=1", "metric=roc_auc", "report.shap_rows=10", "response.retrain=never",
+]  # fmt: skip
 """Estimators learn from every batch, also where models do not; learning the last batch, too, is enough."""
 
 

@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -151,7 +152,8 @@ def choose_plain(schema: Schema) -> Candidate:
 
 def write_report(found: Sequence[tuple[str, Backtest, float]], everywhere: Sequence[Asked], command: str) -> str:
     """Return what was measured as a page."""
-    lines = ["# Policies of retraining on real streams", "", f"`{command}`", "", NOTES, "## Advice in the middle", ""]
+    lines = ["# Policies of retraining on real streams", "", f"`{command}`, {date.today()}", "", NOTES]
+    lines += ["## What falls short", "", *list_misses(found, everywhere), "", "## Advice in the middle", ""]
     lines += ["| stream | advice after batch | best in hindsight | lost | bound | trainings | of |", "|" + "---|" * 7]
     for name, done, _seconds in found:
         if done.advice:
@@ -166,6 +168,24 @@ def write_report(found: Sequence[tuple[str, Backtest, float]], everywhere: Seque
     for name, done, seconds in found:
         lines += ["", f"## {name}", "", "```", *describe(done), "```", "", f"The backtest took {seconds:.0f} s."]
     return "\n".join(lines)
+
+
+def list_misses(found: Sequence[tuple[str, Backtest, float]], everywhere: Sequence[Asked]) -> list[str]:
+    """Return a line for each advice that lost more than the bound, in the middle of a stream or somewhere."""
+    lines = [
+        f"- {name}, asked in the middle: '{done.advice.recommended.name}' lost {done.advice.lost:.2%} against "
+        f"'{done.advice.best.name}'."
+        for name, done, _seconds in found if done.advice and done.advice.lost > BOUND
+    ]  # fmt: skip
+    for asked in everywhere:
+        missed = [one for one in asked.advice if one.lost > BOUND]
+        if missed:
+            worst = max(missed, key=lambda one: one.lost)
+            lines.append(
+                f"- {asked.stream}, {asked.learner}: {len(missed)} of {len(asked.advice)} times asked. After batch "
+                f"{worst.given_at} '{worst.recommended.name}' lost {worst.lost:.2%} against '{worst.best.name}'."
+            )
+    return lines or ["Nothing: no advice lost more than the bound."]
 
 
 def describe_asked(asked: Asked) -> str:

@@ -23,7 +23,7 @@ from pipeline.replaying import Fitting
 from pipeline.training.policy_table import describe
 from pipeline.training.recommendation import Backtest, Evidence, compute_outcomes, follow_advice, recommend
 from pipeline.training.replay import Ledger, replay
-from pipeline.training.retraining import list_policies
+from pipeline.training.retraining import configured_policy, list_policies
 from pipeline.training.tables import StoredLedger, load_backtest, save_backtest
 from registry.contender import FALLBACK_FAMILY
 from registry.generations import Generation, load_generation
@@ -53,6 +53,8 @@ def backtest(config: Config, apply_to: Path | None = None) -> str:
             found = replay_policies(stream, StoredLedger(state, identity), show_progress=True)
             save_backtest(state, identity, found)
     lines = describe(found)
+    if apply_to is None and found.recommended != configured_policy(config.response):
+        lines.append(f"'python run.py backtest --apply' writes '{found.recommended.name}' into the configuration.")
     if apply_to is not None:
         save_settings(apply_to, "response", found.recommended.settings)
         stated = ", ".join(f"response.{key}: {setting}" for key, setting in found.recommended.settings.items())
@@ -130,6 +132,7 @@ def replay_policies(stream: Replayed, ledger: Ledger, show_progress: bool = Fals
             "last": len(stream),
             "rows": rows,
             "loss": "root mean squared error" if root else "log-loss",
+            "confidence": stream.config.promotion.confidence,
         },
         outcomes=tuple(outcomes),
         recommended=recommend(outcomes),

@@ -5,7 +5,7 @@ from functools import cache
 from pipeline.analysis.drift.novelty import compute_scores
 from pipeline.analysis.drift.reference import Reference
 from pipeline.analysis.drift.sketch import Sketch, sketch_inputs
-from pipeline.analysis.drift.verdict import Drift, judge_novelty
+from pipeline.analysis.drift.verdict import Drift, DriftTest, judge_novelty
 from pipeline.drift import MOST_PAST, PastTest, judge_concept, list_kept
 from pipeline.replayed import Replayed
 from pipeline.update import describe_window
@@ -43,8 +43,12 @@ class ReplayedDrift:
 
     def has_changed(self, batch: int) -> bool:
         """Return whether the relation between inputs and target has changed in a batch, beside those before it."""
+        return any(test.alarm and test.drift is Drift.CONCEPT for test in self.list_tests(batch))
+
+    def list_tests(self, batch: int) -> list[DriftTest]:
+        """Return the tests of a batch beside those before it, all of them learned."""
         self._judge_up_to(batch)
-        return any(test.alarm and test.drift is Drift.CONCEPT for _, test in self._tests[batch - 1])
+        return [test for _, test in self._tests[batch - 1]]
 
     def _judge_up_to(self, batch: int) -> None:
         """Judge batches up to one as updates do that have learned all before each; the first has nothing before it."""

@@ -17,15 +17,23 @@ def describe(done: Backtest) -> list[str]:
     ]  # fmt: skip
     lines = [
         f"{replayed['candidate']} on batches {replayed['first']} to {replayed['last']} ({replayed['rows']} rows), each "
-        f"predicted before it may be learned; a first training on {replayed['first'] - 1} batches is not counted.",
+        "predicted before it may be learned.",
         "",
         *format_table([header, *rows]),
+        "",
+        "against always: its loss less that of 'always', as a share of that. Either end of the interval holds with "
+        f"{replayed['confidence']:.0%} confidence.",
+        "worst third: the same on that third of the batches where it is largest.",
+        f"trainings, seconds: after a first training on {replayed['first'] - 1} batches, which all share. A policy "
+        "that counts batches is the mean over all it could begin with.",
         "",
         f"* recommended: {done.recommended.name}. It has the fewest trainings of those that surely lose little against "
         f"training always: at most {TOLERANCE:.0%} for saving all trainings, less for saving less.",
     ]
     if done.advice:
         lines.append(describe_advice(done.advice))
+    else:
+        lines.append("The stream is too short to be asked in its middle, so what such advice was worth is not known.")
     return lines
 
 

@@ -4,24 +4,19 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
+from made_stream import make_stream
 
 import run
 from common.config import Config, load_config
 from common.database import Draft, compute_catalogue_digests
 from common.errors import ConfigError, DataError, StateError
-from common.records import LabelledBatch
-from common.schema import Schema
 from common.state import hold_lock, open_state
 from common.task import Task
 from model_zoo import get_family
-from model_zoo.candidate import Candidate
 from pipeline import backtest as flow
 from pipeline.backtest import WARM_UP, backtest, replay_policies
 from pipeline.collection.ordering import PartReader
-from pipeline.replayed import Replayed
 from pipeline.replaying import Fitting
 from pipeline.training.replay import Ledger
 from pipeline.training.retraining import Policy
@@ -188,32 +183,11 @@ def test_a_word_that_it_does_not_know_is_refused(stored, capsys):
 
 
 class TestHonesty:
-    def make_stream(self, task: Task, batches: int = 9, changed_from: int | None = None) -> Replayed:
-        """Batches whose target follows a number; from ``changed_from`` on both are others."""
-        schema = Schema(time="day", target="y", task=task, numeric=("size",), categorical=("make",),
-                        classes={Task.BINARY: ("n", "y"), Task.MULTICLASS: ("a", "b", "c")}.get(task, ()))  # fmt: skip
-        made = []
-        for number in range(1, batches + 1):
-            generator = np.random.default_rng(number)
-            size, make = generator.normal(size=120), generator.choice(["ford", "lada"], 120)
-            target = size + (make == "lada")
-            if task is not Task.REGRESSION:
-                edges = [0.5] if task is Task.BINARY else [0.0, 1.0]
-                target = np.digitize(target, edges[:number] if task is Task.MULTICLASS else edges).astype(float)
-            if changed_from is not None and number >= changed_from:
-                target, size = target[::-1].copy(), size + 4
-            inputs = pd.DataFrame({"size": size, "make": pd.Series(make, dtype="str")})
-            times = pd.Series(pd.date_range("2020-01-01", periods=120) + pd.Timedelta(days=120 * number))
-            made.append(LabelledBatch(number, inputs, times, target))
-        config = Config.model_validate({"schema": {"time": "day", "target": "y"}})
-        candidate = Candidate("linear", "onehot", get_family("linear").default_params(task))
-        return Replayed(config, schema, candidate, tuple(map(str, range(batches))), lambda place: made[place - 1])
-
     @pytest.mark.parametrize("task", [Task.BINARY, Task.MULTICLASS, Task.REGRESSION])
     def test_a_later_batch_changes_no_earlier_prediction_and_no_decision(self, task):
         ledgers = Ledger(), Ledger()
-        replay_policies(self.make_stream(task), ledgers[0])
-        replay_policies(self.make_stream(task, changed_from=7), ledgers[1])
+        replay_policies(make_stream(task), ledgers[0])
+        replay_policies(make_stream(task, changed_from=7), ledgers[1])
         for key in ledgers[0].met.keys() | ledgers[1].met.keys():
             if key[1] < 7:
                 assert ledgers[0].met[key] == ledgers[1].met[key]
@@ -221,7 +195,7 @@ class TestHonesty:
 
     def test_a_change_is_seen_by_the_policies_that_look(self):
         ledger = Ledger()
-        done = replay_policies(self.make_stream(Task.BINARY, batches=12, changed_from=10), ledger)
+        done = replay_policies(make_stream(Task.BINARY, batches=12, changed_from=10), ledger)
         by_kind = {one.policy.retrain: one for one in done.outcomes}
         assert by_kind["drift"].trainings >= 1
         assert by_kind["drift"].loss < by_kind["never"].loss
@@ -229,7 +203,7 @@ class TestHonesty:
         assert not any(meeting.drifted for (_trained, batch), meeting in ledger.met.items() if batch < 10)
 
     def test_numbers_are_compared_by_their_root(self):
-        done = replay_policies(self.make_stream(Task.REGRESSION), Ledger())
+        done = replay_policies(make_stream(Task.REGRESSION), Ledger())
         assert done.replayed["loss"] == "root mean squared error"
 
 

@@ -1,0 +1,78 @@
+"""Drift and estimated loss in hindsight: those of an update, and of no batch that came later."""
+
+import numpy as np
+import pytest
+from made_stream import make_stream
+
+from common.task import Task
+from meta.estimation.fitting import MIN_BATCHES
+from pipeline.backtest import WARM_UP
+from pipeline.drift import judge_concept, judge_data
+from pipeline.replayed_drift import ReplayedDrift
+from pipeline.replayed_loss import ReplayedLoss
+from pipeline.replaying import Fitting
+from pipeline.training.replay import Ledger, replay
+from pipeline.training.retraining import ALWAYS, Policy
+from pipeline.update import describe_window
+
+BATCHES, CHANGE = 16, 13
+
+
+class TestDrift:
+    def test_new_inputs_alarm_until_they_are_learned_and_the_relation_is_said_to_stay(self):
+        drift = ReplayedDrift(make_stream(Task.BINARY, BATCHES, CHANGE, ["inputs"]))
+        later = range(CHANGE, BATCHES + 1)
+        assert all(drift.is_drifted(trained, batch) for trained in (3, 8, CHANGE - 1) for batch in later)
+        assert not any(drift.is_drifted(trained, batch) for trained in (3, 8) for batch in range(9, CHANGE))
+        assert not any(map(drift.has_changed, range(1, BATCHES + 1)))
+
+    def test_a_new_relation_alarms_whoever_has_not_learned_since(self):
+        drift = ReplayedDrift(make_stream(Task.BINARY, BATCHES, CHANGE, ["labels"]))
+        assert drift.has_changed(CHANGE)
+        assert not drift.has_changed(BATCHES)
+        assert not any(map(drift.has_changed, range(1, CHANGE)))
+        assert drift.is_drifted(CHANGE - 1, BATCHES), "the change is past, and still not learned"
+        assert not drift.is_drifted(CHANGE + 1, BATCHES)
+        assert not any(drift.has_moved(CHANGE - 1, batch) for batch in range(CHANGE, BATCHES + 1))
+
+    def test_tests_are_those_of_updates_that_learn_every_batch(self, monkeypatch):
+        monkeypatch.setattr("pipeline.drift.measure_joint_drift", lambda *_: None)
+        stream = make_stream(Task.BINARY, BATCHES, CHANGE)
+        drift, past, reference = ReplayedDrift(stream), [], None
+        for place in range(1, BATCHES + 1):
+            window = [stream.load(one) for one in range(1, place + 1)]
+            if reference:
+                ground = stream.prepare(place)
+                sketches = [drift.sketch(one) for one in range(1, place + 1)]
+                tests = judge_data(stream.config, ground, stream.schema, reference, sketches, past)
+                tests += judge_concept(stream.config, ground, stream.schema, past, tests)
+                assert drift.list_tests(place) == tests
+                past += [(window[-1].number, test) for test in tests]
+            reference = describe_window(stream.schema, window)
+        assert any(test.alarm for _, test in past)
+
+
+class TestLoss:
+    @pytest.mark.parametrize("task", [Task.BINARY, Task.MULTICLASS, Task.REGRESSION])
+    def test_it_is_estimated_once_enough_is_known_and_lies_near_what_was_lost(self, task):
+        ledger, stream = Ledger(), make_stream(task, 12)
+        replay([ALWAYS, Policy("never")], [WARM_UP], 12, Fitting(stream, ledger.met).fit, ledger)
+        for (_, batch), meeting in ledger.met.items():
+            assert (meeting.estimated is None) == (batch - WARM_UP <= MIN_BATCHES)
+            if meeting.estimated is not None:
+                realised = meeting.loss if task.is_classification else np.sqrt(meeting.loss)
+                assert meeting.estimated == pytest.approx(realised, rel=0.4)
+
+    def test_labels_of_the_batch_itself_do_not_matter_and_those_of_the_one_before_do(self):
+        made = []
+        for changed_from in (None, 10):
+            ledger, stream = Ledger(), make_stream(Task.BINARY, 11, changed_from, ["labels"])
+            replay([Policy("never")], [WARM_UP], 11, Fitting(stream, ledger.met).fit, ledger)
+            made.append([ledger.met[WARM_UP, batch] for batch in (10, 11)])
+        (calm, later), (changed, after) = made
+        assert calm.estimated == changed.estimated
+        assert calm.loss < changed.loss
+        assert later.estimated < after.estimated
+
+    def test_without_a_past_nothing_is_estimated(self):
+        assert ReplayedLoss(make_stream(Task.BINARY)).estimate(4, np.full((120, 2), 0.5), {}) is None

@@ -62,7 +62,8 @@ change was made after a look at bank is why the advice is also judged after ever
 
 'On drift' and 'on estimated loss' are told by the tests and the estimator of an update (`pipeline/replayed_drift.py`,
 `pipeline/replayed_loss.py`), but for the test of all columns together. While nothing can be estimated, which takes five
-predicted batches, 'on estimated loss' trains.
+predicted batches, 'on estimated loss' trains; no drift of inputs is told before the ninth batch, for the earlier ones
+are what it is held against.
 """
 
 EVERYWHERE = """\

@@ -25,7 +25,11 @@ from registry.generations import Generation, Member, Role, draft_generation
 from registry.versions import Version
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-QUICK = ("source.demo.rows=3000",)
+QUICK = (
+    "source.demo.rows=3000", "features.date_parts={}", "features.durations=[]", "features.ratios=[]",
+    "quality.ranges=[]", "quality.orders=[]",
+    "schema.drop=[INSR_END,EFFECTIVE_YR,PROD_YEAR,SEATS_NUM,CARRYING_CAPACITY,CCM_TON,MAKE,USAGE]",
+)  # fmt: skip
 BATCHES = 11
 
 

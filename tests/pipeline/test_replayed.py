@@ -1,13 +1,21 @@
 """Drift and estimated loss in hindsight: those of an update, and of no batch that came later."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from made_stream import make_stream
 
+from common.config import load_config
+from common.database import Draft
+from common.state import open_state
 from common.task import Task
 from meta.estimation.fitting import MIN_BATCHES
+from pipeline.analysis.drift.sketch import sketch_inputs
+from pipeline.analysis.drift.tables import DriftAlarm
+from pipeline.analysis.drift.verdict import Drift
 from pipeline.backtest import WARM_UP
-from pipeline.drift import judge_concept, judge_data
+from pipeline.drift import DriftFound, draft_drift, has_relation_changed, judge_concept, judge_data, load_sketches
 from pipeline.replayed_drift import ReplayedDrift
 from pipeline.replayed_loss import ReplayedLoss
 from pipeline.replaying import Fitting
@@ -15,6 +23,7 @@ from pipeline.training.replay import Ledger, replay
 from pipeline.training.retraining import ALWAYS, Policy
 from pipeline.update import describe_window
 
+ROOT = Path(__file__).resolve().parents[2]
 BATCHES, CHANGE = 16, 13
 
 
@@ -76,3 +85,18 @@ class TestLoss:
 
     def test_without_a_past_nothing_is_estimated(self):
         assert ReplayedLoss(make_stream(Task.BINARY)).estimate(4, np.full((120, 2), 0.5), {}) is None
+
+
+def test_an_update_too_looks_at_what_was_learned_and_at_changes_since(tmp_path):
+    config = load_config(ROOT / "config.yaml", [f"state_dir={tmp_path}"])
+    schema = make_stream(Task.BINARY).schema
+    with open_state(config) as state:
+        draft = Draft()
+        for batch in range(1, 7):
+            inputs = make_stream(Task.BINARY).load(batch).inputs.head(batch)
+            alarm = DriftAlarm(Drift.CONCEPT if batch == 4 else Drift.DATA, "size", ("spread",), 0.0, None, {})
+            draft_drift(draft, state, DriftFound(batch, sketch_inputs(inputs, schema), (), (), (alarm,)))
+        draft.commit(state.engine)
+        assert [one.rows for one in load_sketches(state, most=3, last=4)] == [2, 3, 4]
+        assert has_relation_changed(state, since=3)
+        assert not has_relation_changed(state, since=4)

@@ -49,14 +49,16 @@ def learned(tmp_path_factory):
     )
     stated = [f"data_dir={folder}", f"state_dir={folder / 'state'}", f"batch.rows={ROWS}", *SMALL]
     config = load_config(folder / "config.yaml", stated)
-    update(config, 1)
-    early = table.tail(ROWS).drop(columns="claimed")
-    early.to_csv(folder / "early.csv", index=False)
-    infer(config, folder / "early.csv")
-    update(config, BATCHES - 2)
-    early.to_csv(folder / "late.csv", index=False)
-    infer(config, folder / "late.csv")
-    update(load_config(folder / "config.yaml", [*stated, "response.retrain=always"]), 1)
+    with pytest.MonkeyPatch.context() as patch:  # forests choose lines; storing fewer trees is quicker
+        patch.setattr("meta.hard_choice.TREES", 4)
+        update(config, 1)
+        early = table.tail(ROWS).drop(columns="claimed")
+        early.to_csv(folder / "early.csv", index=False)
+        infer(config, folder / "early.csv")
+        update(config, BATCHES - 2)
+        early.to_csv(folder / "late.csv", index=False)
+        infer(config, folder / "late.csv")
+        update(load_config(folder / "config.yaml", [*stated, "response.retrain=always"]), 1)
     return config
 
 

@@ -22,6 +22,8 @@ HALF_LIFE = 40.0
 """Batches after which an earlier one counts half."""
 CLIP = 1e-4
 """Probabilities are taken at least so far from 0 and 1."""
+FLAT = 1e-5
+"""Predictions with less than this standard deviation, in log-odds or in that of the target, have no slope."""
 MOST_CLASSES = 10
 """Of more classes, the most frequent ones are looked at."""
 
@@ -50,15 +52,20 @@ class Deviation:
 def compute_deviations(
     task: Task, classes: Sequence[str], target: np.ndarray, outputs: np.ndarray
 ) -> tuple[Deviation, ...]:
-    """Return how targets (n_rows,) lie off outputs (n_rows, n_outputs): probabilities by class, or one prediction."""
-    return tuple(_list_class_deviations(classes, target, outputs) if task.is_classification
-                 else _list_number_deviations(target, outputs[:, 0]))  # fmt: skip
+    """Return how targets (n_rows,) lie off outputs (n_rows, n_outputs): probabilities by class, or one prediction.
+
+    A deviation that is too large for a float is left out.
+    """
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        found = tuple(_list_class_deviations(classes, target, outputs) if task.is_classification
+                      else _list_number_deviations(target, outputs[:, 0]))  # fmt: skip
+    return tuple(one for one in found if np.isfinite([one.estimate, one.error]).all())
 
 
 def _list_class_deviations(classes: Sequence[str], target: np.ndarray, outputs: np.ndarray) -> Iterator[Deviation]:
     counts = np.bincount(target.astype(int), minlength=len(classes))
     codes = [1] if len(classes) == 2 else sorted(np.argsort(-counts, kind="stable")[:MOST_CLASSES].tolist())
-    numerator, squares, information = 0.0, 0.0, 0.0
+    numerator, squares, information, total = 0.0, 0.0, 0.0, 0.0
     for code in codes:
         predicted = np.clip(outputs[:, code], CLIP, 1 - CLIP)
         residual, weight = (target == code) - predicted, predicted * (1 - predicted)
@@ -70,16 +77,17 @@ def _list_class_deviations(classes: Sequence[str], target: np.ndarray, outputs: 
         numerator += residual @ odds
         squares += (residual**2) @ odds**2
         information += weight @ odds**2
-    if information > 0:
+        total += weight.sum()
+    if information > FLAT**2 * total:
         yield Deviation(Relation.SLOPE, "", float(numerator / information), float(np.sqrt(squares) / information))
 
 
 def _list_number_deviations(target: np.ndarray, predicted: np.ndarray) -> Iterator[Deviation]:
     residual, centred, rows = target - predicted, predicted - predicted.mean(), len(target)
-    scale = float(np.std(target)) or 1.0
+    scale = _measure_spread(target)
     yield Deviation(Relation.LEVEL, "", float(residual.mean() / scale), float(residual.std() / scale / np.sqrt(rows)))
     spread = float(centred @ centred)
-    if spread > 0:
+    if spread > (FLAT * scale) ** 2 * rows:
         off = residual - residual.mean()
         yield Deviation(Relation.SLOPE, "", float(off @ centred / spread),
                         float(np.sqrt(off**2 @ centred**2) / spread))  # fmt: skip
@@ -134,7 +142,7 @@ def find_changes(losses: np.ndarray, newest: int) -> Mapping[str, int]:
     """
     from river.drift import ADWIN, PageHinkley
 
-    scale = float(np.std(losses)) or 1.0
+    scale = _measure_spread(losses)
     detectors = {"ADWIN": ADWIN(), "Page-Hinkley": PageHinkley(threshold=50.0, mode="both")}
     found: dict[str, int] = {}
     first = len(losses) - newest
@@ -144,3 +152,8 @@ def find_changes(losses: np.ndarray, newest: int) -> Mapping[str, int]:
             if detector.drift_detected and row >= first and name not in found:
                 found[name] = row - first
     return found
+
+
+def _measure_spread(numbers: np.ndarray) -> float:
+    """Return the standard deviation; 1 where all numbers are equal, of which rounding would make a tiny one."""
+    return (float(np.std(numbers)) if len(np.unique(numbers)) > 1 else 0.0) or 1.0

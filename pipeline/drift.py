@@ -163,7 +163,8 @@ def rank_alarms(
         if len(losses) and len(earlier):
             usual = float(earlier.mean())
             rise = float(losses.mean()) - usual
-            damage = explain_loss(reference, inputs, losses, column, usual) if column in reference.columns else rise
+            of_column = drift is Drift.DATA and column in reference.columns  # a class may be called like a column
+            damage = explain_loss(reference, inputs, losses, column, usual) if of_column else rise
         aspects = tuple(dict.fromkeys(test.aspect for test in own))
         alarms.append(DriftAlarm(drift, column, aspects, _chance(own[0]), damage, {}))
     return sorted(alarms, key=lambda one: (-(one.damage or 0.0), one.p_value, one.column))

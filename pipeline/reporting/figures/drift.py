@@ -103,7 +103,7 @@ def compute_drift_figures(history: History) -> DriftFigures:
     table = drift.pivot(index="column", columns="batch", values="multiple")
     order = table.max(axis=1).sort_values(ascending=False, kind="stable").index
     alarms = _list_alarms(history.alarms)
-    alarmed = {alarm.what for alarm in alarms if alarm.batch == newest}
+    alarmed = {alarm.what for alarm in alarms if alarm.batch == newest and alarm.kind == "data"}
     return DriftFigures(
         false_alarms=history.false_alarms,
         alarms=alarms,

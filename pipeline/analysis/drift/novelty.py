@@ -78,6 +78,8 @@ def compute_scores(
     learned = len(sketches) - 1 if learned is None else learned
     scores = {}
     for name, column in reference.columns.items():
+        if name not in sketches[-1].columns:
+            continue
         known = [one for one in sketches if name in one.columns]
         earlier = sum(name in one.columns for one in sketches[:learned])
         counts = [count_in_bins(one.columns[name], column.bins, one.rows) for one in known]

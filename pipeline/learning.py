@@ -51,11 +51,13 @@ from pipeline.proving import (
     rebuild_sheets,
 )
 from pipeline.response import (
+    WARNED,
     Answers,
     describe_revival,
     describe_shortened,
     drop_unlearned,
     load_earlier_champions,
+    postpone,
     response_rows,
     shorten_window,
 )
@@ -137,9 +139,7 @@ def _find_estimate(estimates: Sequence[Mapping[str, Any]]) -> float | None:
 
 def rest(before: Generation, proof: Proof, answers: Answers, draft: Draft) -> Learned:
     """Return that everything stays; rivals go, since what they were to be compared with has not been made."""
-    draft.add(
-        responses_table, response_rows(answers.batch, answers.record({"warn": "logged; the batch is not learned"}))
-    )
+    draft.add(responses_table, response_rows(answers.batch, postpone(answers)))
     members = tuple(member for member in before.members if member.role is not Role.RIVAL)
     return Learned(members, [*proof.stored, proof.record], {}, None)
 
@@ -150,7 +150,7 @@ def learn(
 ) -> Learned:  # fmt: skip
     """Search, let newcomers compete, decide who stays and let them learn the newest rows."""
     batch, record = ground.rows.last_batch, proof.record
-    outcomes: dict[Action, str] = {"warn": "logged"}
+    outcomes: dict[Action, str] = {"warn": WARNED}
     with watch.stage("bouts"):
         revived = load_earlier_champions(state, before) if answers.calls_for("revive") else []
         bouts, rival_outputs = hold_bouts(proof.shelf, before, record, proof.sheet, revived)

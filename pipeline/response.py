@@ -12,7 +12,7 @@ from common.database import read_rows
 from common.sampling import spread_rows
 from common.state import State
 from model_zoo.candidate import Candidate
-from pipeline.analysis.drift.tables import DriftAlarm, alarms_table
+from pipeline.analysis.drift.tables import DriftAlarm, responses_table
 from pipeline.analysis.drift.verdict import Drift
 from pipeline.analysis.drift.witness import RECENT
 from pipeline.drift import DriftFound
@@ -27,6 +27,7 @@ MOST_REVIVED = 5
 """Champions of earlier regimes that are tried, evenly spread over what lies behind."""
 MOST_NAMED = 3
 """Columns that a sentence names."""
+WARNED, NOT_LEARNED = "logged", "not done, since no model learned the batch"
 
 
 @dataclass(frozen=True)
@@ -86,9 +87,9 @@ def describe_alarms(batch: int, alarms: Sequence[DriftAlarm]) -> str:
 
 
 def shorten_window(state: State, before: Generation, answers: Answers) -> list[Candidate]:
-    """Return the champion's way to learn on the newest batch alone, while a change of the concept is young."""
-    query = sa.select(alarms_table.c.batch).where(
-        alarms_table.c.drift == Drift.CONCEPT.value, alarms_table.c.batch > answers.batch - RECENT
+    """Return the champion's way to learn on the newest batch alone, while the change that called for it is young."""
+    query = sa.select(responses_table.c.batch).where(
+        responses_table.c.action == "shorten", responses_table.c.batch > answers.batch - RECENT
     )
     young = answers.calls_for("shorten") or bool(read_rows(state.engine, query))
     if not young or before.champion is None or before.champion.family == FALLBACK_FAMILY:
@@ -135,6 +136,11 @@ def drop_unlearned(
     """Return who is left when nothing that did not learn the change may stay, and ways in which every line learns."""
     kept = [one for one in contenders if not one.is_recalled or one.parent is None]
     return kept, {line: Origin.REFIT if way is Origin.KEPT else way for line, way in ways.items()}
+
+
+def postpone(answers: Answers) -> list[Response]:
+    """Return what is done about alarms of a batch that no model learns: nothing but the warning."""
+    return answers.record({**dict.fromkeys(answers.causes, NOT_LEARNED), "warn": WARNED})
 
 
 def response_rows(batch: int, responses: Sequence[Response]) -> list[dict[str, Any]]:

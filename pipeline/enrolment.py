@@ -368,7 +368,7 @@ def save_version(
         updates=done.updates,
         first_batch=continued.first_batch if continued else learned.first_batch,
         last_batch=learned.last_batch,
-        rows=continued.rows + len(ground.rows.last(1)) if continued else len(learned),
+        rows=continued.rows + len(ground.rows.after(continued.last_batch)) if continued else len(learned),
         threshold=done.threshold,
         manifest=manifest,
         bytes=size,

@@ -130,8 +130,8 @@ def train(ground: Ground, lesson: Lesson) -> Trained:
     started = time.perf_counter()
     contender, version = lesson.contender, lesson.contender.parent
     if lesson.way is Origin.UPDATE and version and lesson.before and can_continue(ground, version, lesson.before):
-        newest = ground.rows.last(1)
-        model = update_model(lesson.before, newest.features, newest.target, ground.seed, ground.threads)
+        fresh = ground.rows.after(version.last_batch)  # more than the newest batch where others were not learned
+        model = update_model(lesson.before, fresh.features, fresh.target, ground.seed, ground.threads)
         origin, updates = Origin.UPDATE, version.updates + 1
     else:
         model = ground.fit(contender.candidate, ground.rows)

@@ -65,6 +65,10 @@ class TrainingRows:
         newest = np.unique(self.batches)[-n_batches:]
         return self.take(np.isin(self.batches, newest))
 
+    def after(self, batch: int) -> "TrainingRows":
+        """Return the rows of the batches that came after one."""
+        return self.take(self.batches > batch)
+
     def newest(self, n_rows: int) -> "TrainingRows":
         """Return the ``n_rows`` newest rows."""
         return self if len(self) <= n_rows else self.take(np.arange(len(self) - n_rows, len(self)))

@@ -9,6 +9,7 @@ import pytest
 from common.task import Task
 from meta.records import make_rows
 from model_zoo.candidate import Candidate
+from model_zoo.model import update_model
 from model_zoo.reference import fit_input_reference
 from pipeline.training.contenders import (
     BACKFILLED,
@@ -102,7 +103,9 @@ def train_known(candidate, updates=0, newest=None, way=Origin.UPDATE):
     batches = [make_batch(1), make_batch(2)]
     before = make_ground(batches[:1])
     model = before.fit(candidate, before.rows)
-    version = SimpleNamespace(family=candidate.family, candidate=candidate, updates=updates, line="l", id="l")
+    version = SimpleNamespace(
+        family=candidate.family, candidate=candidate, updates=updates, line="l", id="l", last_batch=1
+    )
     contender = Contender("l", Origin.KEPT, candidate, version, {})
     return train(make_ground([batches[0], newest or batches[1]]), Lesson(contender, model, way))
 
@@ -122,6 +125,18 @@ def test_a_plain_line_is_continued_where_its_family_can_and_others_are_fitted_an
     trained = train_known(candidate, updates)
     assert trained.origin is origin
     assert trained.updates == (updates + 1 if origin is Origin.UPDATE else 0)
+
+
+def test_a_line_that_goes_on_learns_every_batch_since_its_last():
+    batches = [make_batch(number) for number in (1, 2, 3)]
+    start, ground = make_ground(batches[:1]), make_ground(batches)
+    model = start.fit(LINEAR, start.rows)
+    version = SimpleNamespace(family=LINEAR.family, candidate=LINEAR, updates=0, line="l", id="l", last_batch=1)
+    trained = train(ground, Lesson(Contender("l", Origin.KEPT, LINEAR, version, {}), model))
+    waiting = ground.rows.last(2)
+    expected = update_model(model, waiting.features, waiting.target, ground.seed, ground.threads)
+    assert trained.origin is Origin.UPDATE
+    assert trained.parts == expected.with_threshold(0.5).dump()
 
 
 def test_a_line_whose_way_is_a_refit_is_fitted_anew_though_it_could_be_updated():

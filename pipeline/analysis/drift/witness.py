@@ -22,6 +22,8 @@ RECENT = 3
 """Batches just before the newest with which it is compared; a witness learned none of them."""
 LEAST_TO_SPLIT = 6
 """Batches from which two witnesses share them."""
+LEAST_JUDGED = 30
+"""Rows of a batch without which it is not compared: of a few the standard errors cannot be told, of one it is 0."""
 MOST_LEARNED, MOST_JUDGED = 10_000, 5_000
 """Rows that a witness learns, and rows of a batch that it judges, evenly spread."""
 SMALL = {"rounds": 60, "learning_rate": 0.05, "num_leaves": 15, "feature_fraction": 0.7}
@@ -36,14 +38,17 @@ def compare_relations(
     seed: int,
     since: int = 0,
 ) -> list[tuple[int, Deviation]]:
-    """Return by witness how the newest batch deviates from those just before it; [] where too little was learned.
+    """Return by witness how the newest batch deviates from those just before it; [] from too few rows to tell.
 
     ``features`` (n_rows, n_features), ``target`` and the batch numbers (n_rows,) are in order of arrival; the number 0
     is that of the witness of the newer batches. Batches before ``since``, where the relation last changed, are no
     yardstick: one change would be noticed again and again.
     """
-    numbers = np.unique(batches)
-    compared = [number for number in numbers[-RECENT - 1 : -1] if number >= since]
+    numbers, sizes = np.unique(batches, return_counts=True)
+    large = sizes[-RECENT - 1 :] >= LEAST_JUDGED
+    compared = [number for number in numbers[-RECENT - 1 :][large] if number >= since]
+    if numbers[-1] not in compared:
+        return []
     found = []
     for witness, learned in enumerate(split_history(numbers)):
         rows = _take(np.isin(batches, learned), MOST_LEARNED)
@@ -51,7 +56,7 @@ def compare_relations(
             continue
         model = fit_model(_describe_witness(task), features.iloc[rows], target[rows], task, classes, seed)
         judged = []
-        for number in (*compared, numbers[-1]):
+        for number in compared:
             rows = _take(batches == number, MOST_JUDGED)
             outputs = model.predict(features.iloc[rows])
             known = align_classes(outputs, model.classes, classes) if task.is_classification else outputs[:, None]

@@ -173,7 +173,7 @@ def learn(
         newcomers = enter_newcomers(before, crew, standing, finalists, resting, sheets, first_number)
         next_number = count_from(first_number, newcomers)
         back, recalled = recall(config, [*before.rivals, *revived], bouts, rival_outputs, next_number)
-        outcomes["revive"] = describe_revival(revived, list(recalled.values()))
+        outcomes["revive"] = describe_revival(revived, [one for one in recalled.values() if one in revived])
         newcomers += back
         late = group_outputs(newcomers)
         records = join_records(proof.stored, record, late)

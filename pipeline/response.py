@@ -100,7 +100,7 @@ def shorten_window(state: State, before: Generation, answers: Answers) -> list[C
 def describe_shortened(shortened: Sequence[Candidate]) -> str:
     """Return what competes with a short window."""
     named = ["/".join([one.family, one.variant, *one.treatment]) for one in shortened]
-    return f"{', '.join(named)} competes" if named else "the champion looks at no window"
+    return f"{', '.join(named)} competes" if named else "the champion is the fallback, which has no window"
 
 
 def load_earlier_champions(state: State, before: Generation) -> list[Version]:
@@ -126,7 +126,7 @@ def describe_revival(revived: Sequence[Version], recalled: Sequence[Version]) ->
     """Return what came of trying champions of earlier regimes."""
     if not revived:
         return "there is no champion of an earlier regime yet"
-    back = f"back is {', '.join(version.id for version in recalled)}" if recalled else "none beat today's"
+    back = f"of them {', '.join(version.id for version in recalled)} came back" if recalled else "none beat today's"
     return f"{len(revived)} champions of earlier regimes competed; {back}"
 
 

@@ -1,9 +1,10 @@
-"""Drift, estimates and retraining: every measurement of docs/drift.md, one part or all of them.
+"""Drift and estimates without labels: every measurement of docs/drift.md, one part or all of them.
 
-python benchmarks/drift.py [--parts events loss estimates cost backtest] [--write docs/drift.md] [--date 2026-11-21]
+python benchmarks/drift.py [--parts events loss estimates cost] [--write docs/drift.md] [--date 2026-11-21]
 
 Each part is a script of its own (benchmarks/drift_PART.py) with more options; this one runs them as they stand and
-puts each table below its heading in the document, where it leaves the other parts as they are.
+puts each table below its heading in the document, where it leaves the other parts as they are. What retraining less
+often costs and saves is measured by benchmarks/drift_backtest.py and stands in docs/backtest.md.
 """
 
 import argparse
@@ -22,7 +23,6 @@ PARTS = {
     "loss": "Alarms beside the loss of a model that is never updated",
     "estimates": "Performance without labels",
     "cost": "What judging a batch costs",
-    "backtest": "Retraining less often",
 }
 
 

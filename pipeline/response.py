@@ -80,10 +80,15 @@ def describe_alarms(batch: int, alarms: Sequence[DriftAlarm]) -> str:
         when = f"; the champion's losses changed from {since[0]} on" if since else ""
         aspects = " and ".join(dict.fromkeys(aspect for alarm in alarms for aspect in alarm.aspects))
         return f"concept drift in batch {batch}: outcomes{of} no longer follow the inputs as before ({aspects}){when}"
-    named = [f"'{alarm.column}' ({', '.join(alarm.aspects)})" if alarm.column else "all columns together"
-             for alarm in alarms]  # fmt: skip
+    named = [_name(alarm) for alarm in alarms]
     more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
-    return f"data drift in batch {batch}: {', '.join(named[:MOST_NAMED])}{more} lie unlike anything that was learned"
+    return f"data drift in batch {batch}, unlike anything that was learned: {', '.join(named[:MOST_NAMED])}{more}"
+
+
+def _name(alarm: DriftAlarm) -> str:
+    cost = f"; explains {alarm.damage:+.3g} of the champion's mean loss" if alarm.damage is not None else ""
+    what = f"'{alarm.column}'" if alarm.column else "all columns together"
+    return f"{what} ({', '.join(alarm.aspects) if alarm.column else 'by a model that tells them apart'}{cost})"
 
 
 def shorten_window(state: State, before: Generation, answers: Answers) -> list[Candidate]:

@@ -138,8 +138,9 @@ def test_an_odd_batch_is_judged_and_so_is_the_next(calm, tmp_path, name):
 
 @pytest.mark.parametrize("task", [Task.MULTICLASS, Task.REGRESSION])
 def test_one_odd_batch_after_the_other_is_judged_for_every_task(tmp_path, task):
-    frames = [make_frame(number) for number in range(1, 7)]
-    run(tmp_path, task, [*frames, *(odd(make_frame(20 + place)) for place, odd in enumerate(ODD.values()))])
+    frames = [make_frame(number) for number in range(1, 6)]
+    odd = [damage for name, damage in ODD.items() if name != "10,000 levels"]
+    run(tmp_path, task, [*frames, *(damage(make_frame(20 + place)) for place, damage in enumerate(odd))])
 
 
 def test_the_first_batches_may_be_odd_too(tmp_path):

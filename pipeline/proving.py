@@ -61,11 +61,12 @@ def prove(config: Config, state: State, before: Generation, schema: Schema, wind
 def make_sheet(
     config: Config, state: State, before: Generation, schema: Schema, window: Sequence[LabelledBatch]
 ) -> RecordSheet:
-    """Return the record rows of the newest batch: all of it, or of the very first one its second half."""
+    """Return the record rows of the newest batch: all of it, or of the very first the newer half of what is learned."""
     newest = window[-1]
     if before.selector:
         return build_sheet(config, schema, newest, 0, load_stored_selector(state, before).reference)
-    half = len(newest) // 2
+    learned = min(len(newest), config.training.max_rows)
+    half = len(newest) - learned + learned // 2
     features = engineer_features(newest.inputs, schema, config.features).iloc[: max(1, half)]
     normal = fit_input_reference(features.drop(columns=list(find_seasons(schema, config.features))))
     return build_sheet(config, schema, newest, half, normal)

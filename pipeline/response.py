@@ -65,7 +65,8 @@ def answer_alarms(config: ResponseConfig, found: DriftFound) -> Answers:
         if alarms:
             sentence = describe_alarms(found.batch, alarms)
             for action in actions:
-                causes.setdefault(action, (drift, sentence))
+                first, also = causes.get(action, (drift, ""))
+                causes[action] = (first, f"{also}; {sentence}" if also else sentence)
             if "warn" in actions:
                 log.warning("%s", sentence)
     return Answers(found.batch, causes)

@@ -13,7 +13,7 @@ from common.database import Draft
 from common.state import open_state
 from pipeline.analysis.drift.sketch import Sketch
 from pipeline.analysis.drift.tables import DriftAlarm, responses_table
-from pipeline.analysis.drift.verdict import Drift
+from pipeline.analysis.drift.verdict import Drift, DriftTest
 from pipeline.analysis.drift.witness import RECENT
 from pipeline.drift import DriftFound
 from pipeline.learning import trains_now
@@ -80,7 +80,7 @@ def test_only_what_was_called_for_is_recorded_with_its_cause():
 def test_a_sentence_names_the_worst_columns_and_counts_the_rest():
     many = [replace(AGE, column=f"column {number}") for number in range(5)]
     told = describe_alarms(7, many)
-    assert told.startswith("data drift in batch 7: 'column 0' (spread, location), ")
+    assert told.startswith("data drift in batch 7, unlike anything that was learned: 'column 0' (spread, location; ")
     assert "and 2 more" in told
     assert "column 3" not in told
     assert "all columns together" in describe_alarms(7, [JOINT])
@@ -167,7 +167,10 @@ def test_the_first_batch_is_learned_under_any_policy_and_drift_where_it_is_asked
     before = Generation(number=1, members=crown(make_version(1)))
     assert trains_now(never, state, Generation(), find(), [])
     assert not trains_now(never, state, before, find(AGE, TURN), [])
-    assert [trains_now(drift, state, before, one, []) for one in (find(), find(AGE), find(TURN))] == [False, True, True]
+    judged = DriftTest(Drift.DATA, "age", "spread", 1, 0.9, 0.0, 0.4, False, 0.9)
+    calm, moved, turned = (replace(one, tests=(judged,)) for one in (find(), find(AGE), find(TURN)))
+    assert [trains_now(drift, state, before, one, []) for one in (calm, moved, turned)] == [False, True, True]
+    assert trains_now(drift, state, before, find(), []), "as long as nothing can be judged, batches are learned"
     assert trains_now(every, state, before, find(), [])
 
 
@@ -177,4 +180,4 @@ def test_every_cause_is_one_sentence_on_its_own_kind(alarms):
     assert answers.calls_for("search") == (AGE in alarms or JOINT in alarms)
     assert answers.calls_for("revive") == (TURN in alarms)
     for drift, sentence in answers.causes.values():
-        assert sentence.startswith(f"{drift.value} drift in batch 7: ")
+        assert sentence.startswith(f"{drift.value} drift in batch 7")

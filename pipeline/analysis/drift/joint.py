@@ -27,7 +27,8 @@ def measure_joint_drift(learned: pd.DataFrame, newest: pd.DataFrame, seed: int) 
     """Return how well (n_rows, n_features) rows of two tables are told apart; None where either has too few."""
     from sklearn.metrics import roc_auc_score
 
-    before, after = (table.iloc[spread_rows(len(table), MOST_ROWS)] for table in (learned, newest))
+    # A row and its copy in two folds would tell a batch that repeats rows from any other.
+    before, after = (table.iloc[spread_rows(len(table), MOST_ROWS)].drop_duplicates() for table in (learned, newest))
     if min(len(before), len(after)) < LEAST_ROWS:
         return None
     rows = pd.concat([before, after], ignore_index=True)

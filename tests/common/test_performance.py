@@ -62,13 +62,13 @@ def test_the_peak_is_in_mb_and_stays_after_the_memory_is_given_back():
     with watch.stage("before"):
         pass
     held = psutil.Process().memory_info().rss / 1e6
-    block = np.ones(25_000_000)  # 200 MB
+    block = np.ones(50_000_000)  # 400 MB
     del block
     with watch.stage("after"):
         pass
     before, after = (cost.peak_mb for cost in watch.costs)
     assert before >= held * 0.9
-    assert after >= held + 180
+    assert after >= held + 250  # less than all of it: a busy system may take back what lies idle meanwhile
     assert after <= measure_peak_mb() < psutil.virtual_memory().total / 1e6
 
 

@@ -12,7 +12,7 @@ from common.state import open_state
 from common.task import Task
 from meta.estimation.fitting import MIN_BATCHES
 from pipeline.analysis.drift.sketch import sketch_inputs
-from pipeline.analysis.drift.tables import DriftAlarm
+from pipeline.analysis.drift.tables import DriftAlarm, sketches_table
 from pipeline.analysis.drift.verdict import Drift
 from pipeline.backtest import WARM_UP
 from pipeline.drift import DriftFound, draft_drift, has_relation_changed, judge_concept, judge_data, load_sketches
@@ -53,7 +53,7 @@ class TestDrift:
             if reference:
                 ground = stream.prepare(place)
                 sketches = [drift.sketch(one) for one in range(1, place + 1)]
-                tests = judge_data(stream.config, ground, stream.schema, reference, sketches, past)
+                tests = judge_data(stream.config, ground, stream.schema, reference, sketches, place - 1, past)
                 tests += judge_concept(stream.config, ground, stream.schema, past, tests)
                 assert drift.list_tests(place) == tests
                 past += [(window[-1].number, test) for test in tests]
@@ -97,6 +97,6 @@ def test_an_update_too_looks_at_what_was_learned_and_at_changes_since(tmp_path):
             alarm = DriftAlarm(Drift.CONCEPT if batch == 4 else Drift.DATA, "size", ("spread",), 0.0, None, {})
             draft_drift(draft, state, DriftFound(batch, sketch_inputs(inputs, schema), (), (), (alarm,)))
         draft.commit(state.engine)
-        assert [one.rows for one in load_sketches(state, most=3, last=4)] == [2, 3, 4]
+        assert [one.rows for one in load_sketches(state, sketches_table.c.batch <= 4, most=3)] == [2, 3, 4]
         assert has_relation_changed(state, since=3)
         assert not has_relation_changed(state, since=4)

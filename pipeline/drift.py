@@ -99,7 +99,11 @@ def judge_data(
 ) -> list[DriftTest]:  # fmt: skip
     """Return the tests of data drift of the newest batch, whose sketch is the last; the first ``learned`` are known."""
     scores = compute_scores(reference, sketches, learned)
-    joint = measure_joint_drift(*_split_newest(ground, schema), ground.seed)
+    try:
+        joint = measure_joint_drift(*_split_newest(ground, schema), ground.seed)
+    except Exception as error:  # a fit may fail in any library; the columns are judged one by one still
+        log.warning("drift of all columns together could not be judged: %s", error)
+        joint = None
     if joint:
         scores[Test("", Aspect.JOINT)] = joint
     return judge_novelty(scores, list_kept(past), config.drift.false_alarms, learned == len(sketches) - 1)
@@ -126,9 +130,13 @@ def judge_concept(
         return []
     own = [(batch, test) for batch, test in past if test.drift is Drift.CONCEPT]
     since = max((batch for batch, test in own if test.alarm), default=0)
-    deviations = compare_relations(
-        rows.features[read], rows.target, rows.batches, ground.task, ground.classes, ground.seed, since
-    )
+    try:
+        deviations = compare_relations(
+            rows.features[read], rows.target, rows.batches, ground.task, ground.classes, ground.seed, since
+        )
+    except Exception as error:  # a fit may fail in any library; the update goes on without this verdict
+        log.warning("concept drift could not be judged: %s", error)
+        return []
     settled = since < np.unique(rows.batches)[-RECENT - 1 : -1].min(initial=rows.last_batch)
     kept: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for _, test in own:

@@ -58,7 +58,7 @@ def run(folder, task, frames, window=()):
             if window:
                 learned = pd.concat([one.inputs for one in window], ignore_index=True).astype({"make": "str"})
                 stored = state.files.save(fit_reference(learned, schema).to_json(), ".json")
-                before = Generation(number=number - 1, reference=stored)
+                before = SimpleNamespace(reference=stored, champion=None, last_learned=number - 1)
             window.append(batch)
             ground = prepare(config, schema, window, [], number)
             found.append(look_for_drift(config, state, before, schema, batch, ground, proof))
@@ -169,3 +169,15 @@ def test_a_class_called_like_a_column_has_the_damage_of_the_concept():
 def make_tests(label):
     return [DriftTest(Drift.CONCEPT, label, "level", 0, 3.0, 0.1, 1e-9, True, None),
             DriftTest(Drift.CONCEPT, label, "slope", 0, 0.0, 0.1, 0.9, False, 0.0)]  # fmt: skip
+
+
+def test_a_fit_that_fails_costs_its_own_verdict_alone(tmp_path, monkeypatch, caplog):
+    def fail(*_):
+        raise RuntimeError("no fit today")
+
+    monkeypatch.setattr("pipeline.drift.measure_joint_drift", fail)
+    monkeypatch.setattr("pipeline.drift.compare_relations", fail)
+    *_, newest = run(tmp_path, Task.BINARY, [make_frame(number) for number in range(1, 7)])
+    assert {test.drift for test in newest.tests} == {Drift.DATA}
+    assert all(test.column for test in newest.tests)
+    assert "no fit today" in caplog.text

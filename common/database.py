@@ -16,6 +16,10 @@ VOLATILE = {"volatile": True}
 """Column ``info`` for clock times, durations and memory: what two runs on the same data may differ in."""
 
 
+MOVES = {"moves": True}
+"""Column ``info`` of the generation that a row of the live state belongs to."""
+
+
 def utc_now() -> datetime:
     """Return the present time in UTC, without a zone, as every catalogue column holds it."""
     return datetime.now(UTC).replace(tzinfo=None)
@@ -24,6 +28,24 @@ def utc_now() -> datetime:
 def created_at() -> sa.Column[datetime]:
     """Return the column that says when a row was written."""
     return sa.Column("created_at", sa.DateTime, nullable=False, default=utc_now, info=VOLATILE)
+
+
+def generation_column() -> sa.Column[int]:
+    """Return the column that makes a table part of the live state: the generation that wrote the row.
+
+    Rows leave and return with their generation when the state is rolled back; tables without it are a log that stays.
+    """
+    return sa.Column("generation", sa.Integer, nullable=False, index=True, info=MOVES)
+
+
+def is_state(table: sa.Table) -> bool:
+    """Return whether a table's rows move with the generation that wrote them."""
+    return "generation" in table.columns and "moves" in table.columns["generation"].info
+
+
+def state_tables() -> list[sa.Table]:
+    """Return the tables whose rows move with their generation, parents before children."""
+    return [table for table in metadata.sorted_tables if is_state(table)]
 
 
 def connect(url: str) -> Engine:
@@ -85,22 +107,31 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 class Draft:
-    """The rows one update will write, held back until its single commit makes them all visible."""
+    """The rows of one commit, held back until it makes them all visible.
 
-    def __init__(self) -> None:
+    Rows of the live state belong to ``generation``, the one that the commit creates; without one it writes logs alone.
+    """
+
+    def __init__(self, generation: int | None = None) -> None:
+        self.generation = generation
         self._rows: dict[str, list[dict[str, Any]]] = {}
 
     def add(self, table: sa.Table, rows: Iterable[Mapping[str, Any]]) -> None:
         """Hold rows for ``table``, in the order in which they are to be written."""
-        self._rows.setdefault(table.name, []).extend(dict(row) for row in rows)
+        owner = {"generation": self.generation} if is_state(table) else {}
+        self._rows.setdefault(table.name, []).extend({**row, **owner} for row in rows)
 
     def commit(self, engine: Engine) -> None:
         """Write everything in one transaction, parents before children."""
         with engine.begin() as connection:
-            for table in metadata.sorted_tables:
-                if rows := self._rows.get(table.name):
-                    connection.execute(table.insert(), rows)
+            self.write(connection)
         self._rows.clear()
+
+    def write(self, connection: sa.Connection) -> None:
+        """Write everything within a transaction that does more."""
+        for table in metadata.sorted_tables:
+            if rows := self._rows.get(table.name):
+                connection.execute(table.insert(), rows)
 
 
 def read_rows(engine: Engine, query: sa.Select[Any]) -> list[dict[str, Any]]:

@@ -2,11 +2,12 @@
 
 import sqlalchemy as sa
 
-from common.database import VOLATILE, metadata
+from common.database import VOLATILE, generation_column, metadata
 
 trials_table = sa.Table(
     "trials",
     metadata,
+    generation_column(),
     sa.Column("batch", sa.Integer, primary_key=True),
     sa.Column("number", sa.Integer, primary_key=True),
     sa.Column("family", sa.String, nullable=False),
@@ -28,6 +29,7 @@ the loss at the cheap first rung, then the mean over the folds so far, newest fo
 feature_gains_table = sa.Table(
     "feature_gains",
     metadata,
+    generation_column(),
     sa.Column("batch", sa.Integer, primary_key=True),
     sa.Column("feature", sa.String, primary_key=True),
     sa.Column("gain", sa.Float, nullable=False),

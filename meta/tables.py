@@ -2,11 +2,12 @@
 
 import sqlalchemy as sa
 
-from common.database import created_at, metadata
+from common.database import created_at, generation_column, metadata
 
 record_rows_table = sa.Table(
     "record_rows",
     metadata,
+    generation_column(),
     sa.Column("batch", sa.Integer, primary_key=True),
     sa.Column("first_row", sa.Integer, nullable=False),
     sa.Column("classes", sa.JSON, nullable=False),
@@ -20,6 +21,7 @@ record_rows_table = sa.Table(
 records_table = sa.Table(
     "records",
     metadata,
+    generation_column(),
     sa.Column("batch", sa.Integer, primary_key=True),
     sa.Column("line", sa.String, primary_key=True),
     sa.Column("version", sa.String, nullable=False),
@@ -33,6 +35,7 @@ records_table = sa.Table(
 grades_table = sa.Table(
     "grades",
     metadata,
+    generation_column(),
     sa.Column("batch", sa.Integer, primary_key=True),
     sa.Column("group", sa.String, primary_key=True),
     sa.Column("requests", sa.Integer, nullable=False),
@@ -78,6 +81,7 @@ its interval by the kinds of rows, ``estimate`` what the answers themselves let 
 regrets_table = sa.Table(
     "regrets",
     metadata,
+    generation_column(),
     sa.Column("decision", sa.String, primary_key=True),
     sa.Column("batch", sa.Integer, primary_key=True),
     sa.Column("rows", sa.Integer, nullable=False),
@@ -94,6 +98,7 @@ by line. Losses are means over the rows whose labels came: log-loss, or squared 
 estimates_table = sa.Table(
     "estimates",
     metadata,
+    generation_column(),
     sa.Column("batch", sa.Integer, primary_key=True),
     sa.Column("answerer", sa.String, primary_key=True),
     sa.Column("request", sa.String, primary_key=True),

@@ -6,8 +6,14 @@ import sqlalchemy as sa
 
 from common.database import read_rows
 from common.state import State
-from pipeline.analysis.quality.tables import DISCARDED, RELEASED, quarantine_decisions_table, retaken_table
-from pipeline.analysis.tables import HELD, quarantine_table
+from pipeline.analysis.quality.tables import (
+    DISCARDED,
+    HELD,
+    RELEASED,
+    quarantine_decisions_table,
+    quarantined_rows,
+    retaken_table,
+)
 from pipeline.collection.tables import batches
 
 
@@ -48,12 +54,12 @@ class Account:
 
 def load_accounts(state: State) -> dict[int, Account]:
     """Return the account of every batch, by number, oldest first."""
-    table = quarantine_table.c
+    table = quarantined_rows().c
     grouped = sa.select(table.batch, table.status, sa.func.count().label("rows")).group_by(table.batch, table.status)
     counts = {(row["batch"], row["status"]): row["rows"] for row in read_rows(state.engine, grouped)}
     retaken = {row["rejected"]: row["batch"] for row in read_rows(state.engine, sa.select(retaken_table))}
     decided = quarantine_decisions_table.c
-    query = sa.select(decided.batch, decided.action).where(decided.row.is_(None)).order_by(decided.number)
+    query = sa.select(decided.batch, decided.action).where(decided.row.is_(None)).order_by(decided.generation)
     decisions = {row["batch"]: row["action"] for row in read_rows(state.engine, query)}
     stored = read_rows(
         state.engine, sa.select(batches.c.number, batches.c.rows, batches.c.status).order_by(batches.c.number)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pandas as pd
@@ -203,7 +203,11 @@ def load_tests(state: State) -> list[PastTest]:
     newest = read_rows(state.engine, sa.select(sa.func.max(drift_tests_table.c.batch).label("batch")))[0]["batch"]
     query = sa.select(drift_tests_table).where(drift_tests_table.c.batch > (newest or 0) - MOST_PAST)
     rows = read_rows(state.engine, query.order_by(*drift_tests_table.primary_key.columns))
-    return [(row.pop("batch"), DriftTest(**{**row, "drift": Drift(row["drift"])})) for row in map(dict, rows)]
+    names = [field.name for field in fields(DriftTest)]
+    return [
+        (row["batch"], DriftTest(**{name: row[name] for name in names} | {"drift": Drift(row["drift"])}))
+        for row in rows
+    ]
 
 
 def has_relation_changed(state: State, since: int) -> bool:

@@ -1,6 +1,5 @@
 """The quarantine command: what was refused is listed, released or discarded, and every decision is kept."""
 
-import getpass
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,19 +8,25 @@ from typing import Any
 import sqlalchemy as sa
 
 from common.config import Config
-from common.database import read_rows, utc_now
+from common.database import Draft, read_rows
 from common.errors import ConfigError, StateError
 from common.state import State, lock_updates, open_state
+from common.users import find_user
 from pipeline.accounts import Account, load_accounts
 from pipeline.analysis.quality.quarantine import UNUSABLE
-from pipeline.analysis.quality.tables import DISCARDED, RELEASED, quarantine_decisions_table
-from pipeline.analysis.tables import HELD, quarantine_table
+from pipeline.analysis.quality.tables import (
+    DISCARDED,
+    HELD,
+    RELEASED,
+    quarantine_decisions_table,
+    quarantined_rows,
+)
+from pipeline.commit import commit_generation
 from pipeline.quarantine_list import describe_quarantine
+from registry.generations import Cause, load_generation
 
 ACTIONS = {"release": RELEASED, "discard": DISCARDED}
 USAGE = 'write quarantine release 7 --why "...", with batch 7 or some of its rows, such as 7:12,7:15'
-MOST_NAMED = 500
-"""Rows of a batch that one statement names, well below what databases permit."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ def quarantine(config: Config, words: Sequence[str], why: str = "", reason: str 
         if not why.strip():
             raise ConfigError(f'A decision needs its reason for the record; add --why "..." to quarantine {words[0]}.')
         with lock_updates(state.folder):
-            return " ".join(decide(state, action, choices, why.strip(), reason))
+            return " ".join(decide(config, state, action, choices, why.strip(), reason))
 
 
 def read_words(words: Sequence[str]) -> tuple[str, list[Choice]]:
@@ -65,8 +70,10 @@ def read_words(words: Sequence[str]) -> tuple[str, list[Choice]]:
     return ACTIONS[words[0]], [Choice(batch, tuple(sorted(set(rows)))) for batch, rows in rows_of.items()]
 
 
-def decide(state: State, action: str, choices: Sequence[Choice], why: str, reason: str = "") -> list[str]:
-    """Store one decision on every choice, all in one transaction, and return a sentence for each."""
+def decide(
+    config: Config, state: State, action: str, choices: Sequence[Choice], why: str, reason: str = ""
+) -> list[str]:
+    """Store one decision on every choice, all in one generation, and return a sentence for each."""
     accounts = load_accounts(state)
     rows: list[dict[str, Any]] = []
     sentences = []
@@ -81,7 +88,7 @@ def decide(state: State, action: str, choices: Sequence[Choice], why: str, reaso
             chosen, left = choose_rows(state, choice, action, reason)
             rows += [{"batch": choice.batch, "row": row} for row in chosen]
             sentences.append(describe_rows(choice.batch, len(chosen), left, action))
-    store(state, action, rows, why)
+    store(config, state, action, rows, why)
     return sentences
 
 
@@ -101,9 +108,9 @@ def check_batch(account: Account, action: str, choice: Choice, reason: str) -> N
 
 def choose_rows(state: State, choice: Choice, action: str, reason: str) -> tuple[list[int], Counter[str]]:
     """Return the rows to decide on, and by reason how many of a batch cannot be released; StateError for none."""
-    table = quarantine_table.c
+    table = quarantined_rows()
     undecided = (HELD, DISCARDED) if action == RELEASED and choice.rows else (HELD,)
-    stored = read_rows(state.engine, sa.select(quarantine_table).where(table.batch == choice.batch).order_by(table.row))
+    stored = read_rows(state.engine, sa.select(table).where(table.c.batch == choice.batch).order_by(table.c.row))
     known = {row["row"]: row for row in stored if not reason or row["reason"] == reason}
     open_rows = {number: row for number, row in known.items() if row["status"] in undecided}
     wanted = choice.rows or tuple(open_rows)
@@ -141,25 +148,14 @@ def describe_rows(batch: int, count: int, left: Counter[str], action: str) -> st
     return f"{rows} of batch {batch} released, to be learned from the next update on{rest}."
 
 
-def store(state: State, action: str, rows: Sequence[dict[str, Any]], why: str) -> None:
-    """Write decisions and the status of rows in one transaction."""
-    table, who, now = quarantine_table, find_user(), utc_now()
-    with state.engine.begin() as connection:
-        decided = [{**row, "action": action, "who": who, "why": why, "created_at": now} for row in rows]
-        connection.execute(quarantine_decisions_table.insert(), decided)
-        for batch in sorted({row["batch"] for row in rows}):
-            numbers = [row["row"] for row in rows if row["batch"] == batch and row["row"] is not None]
-            for start in range(0, len(numbers), MOST_NAMED):
-                named = table.c.row.in_(numbers[start : start + MOST_NAMED])
-                connection.execute(sa.update(table).where(table.c.batch == batch, named).values(status=action))
-
-
-def find_user() -> str:
-    """Return who runs this process, as the operating system knows them."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # a container may run under a number without a name
-        return "unknown"
+def store(config: Config, state: State, action: str, rows: Sequence[dict[str, Any]], why: str) -> None:
+    """Commit decisions as a generation of their own, so that a rollback takes them back, too."""
+    who = find_user()
+    generation = load_generation(state).succeed(Cause.QUARANTINE, who=who, why=why)
+    draft = Draft(generation.number)
+    decided = [{**row, "position": place, "action": action, "who": who, "why": why} for place, row in enumerate(rows)]
+    draft.add(quarantine_decisions_table, decided)
+    commit_generation(config, state, draft, generation)
 
 
 def _list_reasons(counts: Counter[str]) -> str:

@@ -9,7 +9,7 @@ from common.config import Config
 from common.database import read_rows
 from common.state import State
 from pipeline.accounts import Account, load_accounts
-from pipeline.analysis.tables import quarantine_table
+from pipeline.analysis.quality.tables import quarantined_rows
 from pipeline.collection.tables import batches
 
 MOST_LINES = 40
@@ -70,7 +70,7 @@ def _list_rejected(state: State, accounts: dict[int, Account]) -> list[tuple[Any
 
 
 def _list_rows(state: State, config: Config, accounts: dict[int, Account]) -> list[tuple[Any, ...]]:
-    table = quarantine_table.c
+    table = quarantined_rows().c
     keys = (table.batch, table.reason, table.status)
     query = sa.select(*keys, sa.func.count().label("rows"), sa.func.min(table.row).label("first"))
     groups = read_rows(state.engine, query.group_by(*keys).order_by(table.batch.desc(), table.reason, table.status))

@@ -10,8 +10,7 @@ from common.database import read_rows
 from common.records import LabelledBatch
 from common.schema import Schema, encode_target, read_dates, read_inputs, read_labels
 from common.state import State
-from pipeline.analysis.quality.tables import RELEASED, quarantine_decisions_table, retaken_table
-from pipeline.analysis.tables import quarantine_table
+from pipeline.analysis.quality.tables import RELEASED, quarantine_decisions_table, quarantined_rows, retaken_table
 from pipeline.collection.tables import batches
 from pipeline.preparation.cleaning import clean_inputs
 
@@ -19,11 +18,13 @@ from pipeline.preparation.cleaning import clean_inputs
 def find_released_batch(state: State) -> tuple[int, str] | None:
     """Return number and raw file of the oldest rejected batch that was released and not taken again yet."""
     decided = quarantine_decisions_table.c
-    newest = sa.select(sa.func.max(decided.number)).where(decided.row.is_(None)).group_by(decided.batch)
+    of_batches = sa.select(decided.batch, sa.func.max(decided.generation).label("newest")).where(decided.row.is_(None))
+    last = of_batches.group_by(decided.batch).subquery()
     query = (
         sa.select(batches.c.number, batches.c.file)
         .join(quarantine_decisions_table, decided.batch == batches.c.number)
-        .where(decided.number.in_(newest), decided.action == RELEASED)
+        .join(last, sa.and_(last.c.batch == decided.batch, last.c.newest == decided.generation))
+        .where(decided.row.is_(None), decided.action == RELEASED)
         .where(batches.c.number.not_in(sa.select(retaken_table.c.rejected)))
         .order_by(batches.c.number)
         .limit(1)
@@ -34,7 +35,7 @@ def find_released_batch(state: State) -> tuple[int, str] | None:
 
 def load_released(config: Config, state: State, schema: Schema, window: Sequence[LabelledBatch]) -> list[LabelledBatch]:
     """Return the released rows of the batches in the window, one part a batch, read and cleaned like all others."""
-    table = quarantine_table.c
+    table = quarantined_rows().c
     query = (
         sa.select(table.batch, table.row, batches.c.file)
         .join(batches, batches.c.number == table.batch)

@@ -18,7 +18,8 @@ from pipeline.analysis.drift.witness import RECENT
 from pipeline.drift import DriftFound
 from registry.contender import FALLBACK_FAMILY, Contender, Origin
 from registry.generations import Generation, Role
-from registry.tables import generations_table, members_table, versions_table
+from registry.lineage import load_lineage
+from registry.tables import members_table, versions_table
 from registry.versions import Version
 
 log = logging.getLogger(__name__)
@@ -112,18 +113,15 @@ def describe_shortened(shortened: Sequence[Candidate]) -> str:
 def load_earlier_champions(state: State, before: Generation) -> list[Version]:
     """Return champions of earlier generations, evenly spread, that do not compete already."""
     query = (
-        sa.select(versions_table)
+        sa.select(versions_table, members_table.c.generation.label("crowned"))
         .join(members_table, members_table.c.version == versions_table.c.id)
-        .join(generations_table, generations_table.c.number == members_table.c.generation)
-        .where(
-            members_table.c.role == Role.CHAMPION.value,
-            generations_table.c.number < before.number,
-            versions_table.c.family != FALLBACK_FAMILY,
-        )
-        .order_by(generations_table.c.number)
+        .where(members_table.c.role == Role.CHAMPION.value, versions_table.c.family != FALLBACK_FAMILY)
+        .order_by(members_table.c.generation)
     )
+    earlier = set(load_lineage(state, before.number)[1:])
     present = {version.id for version in (*before.versions, *before.rivals)}
-    former = {row["id"]: Version.from_row(row) for row in read_rows(state.engine, query) if row["id"] not in present}
+    rows = [row for row in read_rows(state.engine, query) if row["crowned"] in earlier and row["id"] not in present]
+    former = {row["id"]: Version.from_row(row) for row in rows}
     versions = list(former.values())
     return [versions[place] for place in spread_rows(len(versions), MOST_REVIVED)]
 

@@ -27,8 +27,8 @@ from meta.tables import (
 )
 from pipeline.accounts import Account, load_accounts
 from pipeline.analysis.drift.tables import alarms_table, drift_tests_table, responses_table
-from pipeline.analysis.quality.tables import associations_table, quarantine_decisions_table
-from pipeline.analysis.tables import drift_table, profiles_table, quality_table, quarantine_table
+from pipeline.analysis.quality.tables import associations_table, quarantine_decisions_table, quarantined_rows
+from pipeline.analysis.tables import drift_table, profiles_table, quality_table
 from pipeline.collection.demo_schedule import SCHEDULE
 from pipeline.collection.tables import batches
 from pipeline.preparation.clean_store import load_clean_batch
@@ -40,6 +40,7 @@ from pipeline.reporting.report import compute_report
 from pipeline.training.tables import backtests_table
 from pipeline.validation.tables import bouts_table, comparisons_table, scores_table
 from registry.generations import Generation, load_generation
+from registry.lineage import load_lineage
 from registry.tables import events_table, generations_table, members_table, versions_table
 from registry.versions import load_model
 
@@ -66,19 +67,20 @@ def summarise(config: Config, written_at: datetime | None = None) -> Path:
 
 def read_history(config: Config, state: State, generation: Generation) -> History:
     """Return the rows of every table that the report draws on."""
-    schema = generation.schema
+    schema, decided = generation.schema, quarantine_decisions_table
+    led_here = set(load_lineage(state, generation.number))
     return History(
         generation=generation,
         metric=get_metric(config.metric, schema.task) if schema else None,
-        generations=read_table(state, generations_table),
-        members=read_table(state, members_table),
-        events=read_table(state, events_table),
+        generations=read_table(state, generations_table, generations_table.c.number.in_(led_here)),
+        members=read_table(state, members_table, members_table.c.generation.in_(led_here)),
+        events=read_table(state, events_table, events_table.c.generation.in_(led_here)),
         versions=read_table(state, versions_table),
         batches=read_table(state, batches),
         quality=read_table(state, quality_table),
         profiles=read_table(state, profiles_table),
         quarantined=count_quarantined(state),
-        quarantine_decisions=read_table(state, quarantine_decisions_table, newest=quarantine_decisions_table.c.number),
+        quarantine_decisions=read_table(state, decided, newest=decided.c.generation),
         accounts=list_accounts(state),
         associations=list_associations(state),
         drift=read_table(state, drift_table),
@@ -104,9 +106,11 @@ def read_history(config: Config, state: State, generation: Generation) -> Histor
     )
 
 
-def read_table(state: State, table: sa.Table, newest: sa.Column[Any] | None = None) -> pd.DataFrame:
-    """Return a table's rows, or those that are ``newest`` by a column."""
-    query = sa.select(table)
+def read_table(
+    state: State, table: sa.Table, where: sa.ColumnElement[bool] | None = None, newest: sa.Column[Any] | None = None
+) -> pd.DataFrame:
+    """Return a table's rows, some of them, or those that are ``newest`` by a column."""
+    query = sa.select(table) if where is None else sa.select(table).where(where)
     if newest is not None:
         query = query.order_by(newest.desc()).limit(NEWEST_ROWS)
     return pd.DataFrame(read_rows(state.engine, query), columns=[column.name for column in table.columns])
@@ -114,7 +118,8 @@ def read_table(state: State, table: sa.Table, newest: sa.Column[Any] | None = No
 
 def count_quarantined(state: State) -> pd.DataFrame:
     """Return how many rows each reason holds in quarantine, by batch and status."""
-    keys = [quarantine_table.c[name] for name in ("batch", "reason", "status")]
+    table = quarantined_rows()
+    keys = [table.c[name] for name in ("batch", "reason", "status")]
     query = sa.select(*keys, sa.func.count().label("rows")).group_by(*keys)
     return pd.DataFrame(read_rows(state.engine, query), columns=["batch", "reason", "status", "rows"])
 

@@ -7,7 +7,7 @@ How a line goes on follows from its own bouts; a champion of long ago that beats
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 import numpy as np
 import sqlalchemy as sa
@@ -27,6 +27,7 @@ from pipeline.validation.promotion import Promotion
 from pipeline.validation.tables import bouts_table
 from registry.contender import FALLBACK_FAMILY, Contender, Origin
 from registry.generations import Generation, Member, Role
+from registry.lineage import load_updates
 from registry.tables import members_table, versions_table
 from registry.versions import ModelShelf, Version, name_version
 
@@ -98,11 +99,9 @@ def _compare(before: Generation, rival: Version, served: Version, record: Record
 
 def load_bouts(state: State) -> list[Bout]:
     """Return all bouts, oldest first."""
-    query = sa.select(bouts_table).order_by(bouts_table.c.batch, bouts_table.c.version)
-    return [
-        Bout(**{**row, "way": Origin(row["way"]), "served_way": Origin(row["served_way"])})
-        for row in read_rows(state.engine, query)
-    ]
+    query = sa.select(*(bouts_table.c[field.name] for field in fields(Bout)))
+    rows = read_rows(state.engine, query.order_by(bouts_table.c.batch, bouts_table.c.version))
+    return [Bout(**{**row, "way": Origin(row["way"]), "served_way": Origin(row["served_way"])}) for row in rows]
 
 
 def bout_rows(bouts: Sequence[Bout]) -> list[dict[str, object]]:
@@ -180,7 +179,8 @@ def list_rivals(
 
 def load_former_champions(state: State, before: Generation) -> list[Version]:
     """Return who was champion some generations ago, each of RECALLED_AGES."""
-    numbers = [before.number + 1 - age for age in RECALLED_AGES]
+    updates = load_updates(state, before.number)
+    numbers = [updates[age - 1] for age in RECALLED_AGES if age <= len(updates)]
     query = (
         sa.select(versions_table)
         .join(members_table, members_table.c.version == versions_table.c.id)

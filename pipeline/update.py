@@ -36,6 +36,7 @@ from pipeline.collection.metaparameters import compute_metaparameters
 from pipeline.collection.ordering import PartReader
 from pipeline.collection.roles import describe_roles, infer_schema
 from pipeline.collection.tables import batches
+from pipeline.commit import commit_generation
 from pipeline.drift import draft_drift, look_for_drift
 from pipeline.enrolment import (
     Enrolled,
@@ -61,7 +62,7 @@ from pipeline.training.contenders import Ground
 from pipeline.training.rows import join_rows
 from pipeline.validation.prequential import score_rows
 from pipeline.validation.tables import scores_table
-from registry.generations import Generation, draft_generation, load_generation
+from registry.generations import Cause, Generation, load_generation
 
 log = logging.getLogger(__name__)
 
@@ -97,21 +98,29 @@ def update(config: Config, batches_wanted: int | None = 1, file: Path | None = N
 
 def update_once(config: Config, state: State, reader: PartReader, file: Path | None = None) -> Generation:
     """Take one batch through every stage and commit; return the new generation."""
-    watch, draft = Stopwatch(), Draft()
-    before = load_generation(state)
+    watch, before = Stopwatch(), load_generation(state)
     with watch.stage("collection"):
         raw = collect(config, state, before, reader, file)
+        if file is not None:
+            check_new(state, file, state.files.save_table(raw.frame))
+    return take_in(config, state, before, raw, watch, by_hand=file is not None or raw.retakes is not None)
+
+
+def take_in(
+    config: Config, state: State, before: Generation, raw: RawBatch, watch: Stopwatch, by_hand: bool
+) -> Generation:
+    """Take a batch through every stage after its collection and commit; return the new generation."""
+    draft = Draft(before.number + 1)
+    with watch.stage("collection"):
         schema = decide_schema(config, before, raw)
         raw_file = state.files.save_table(raw.frame)
-        if file is not None:
-            check_new(state, file, raw_file)
     with watch.stage("analysis"):
         judgement = analyse(config, raw, schema, load_quality_past(state))
     draft_analysis(draft, state, raw, judgement)
     tell_breaches(raw, judgement)
-    draft_batch(draft, state, raw, raw_file, judgement, schema, by_hand=file is not None or raw.retakes is not None)
+    draft_batch(draft, state, raw, raw_file, judgement, schema, by_hand)
     if judgement.rejected:
-        rejected = before.succeed(cause="rejected", batch=raw.number, cursor=raw.cursor)
+        rejected = before.succeed(Cause.REJECTED, batch=raw.number, cursor=raw.cursor)
         commit(config, state, draft, watch, rejected, raw)
         raise BatchRejected(f"Batch {raw.number} was rejected and kept aside: {judgement.rejected}")
     with watch.stage("preparation"):
@@ -133,7 +142,7 @@ def update_once(config: Config, state: State, reader: PartReader, file: Path | N
         log.info("batch %d is not learned: response.retrain is %s", raw.number, config.response.retrain)
         learned = rest(before, proof, answers, draft)
     generation = before.succeed(
-        cause="update" if learned.enrolled else "kept", batch=raw.number, cursor=raw.cursor, schema=schema,
+        Cause.UPDATE if learned.enrolled else Cause.KEPT, batch=raw.number, cursor=raw.cursor, schema=schema,
         members=learned.members,
     )  # fmt: skip
     with watch.stage("selection"):
@@ -305,7 +314,6 @@ def commit(
     enrolled: Enrolled | None = None,
 ) -> None:
     """Make the whole update visible at once."""
-    new, events = (list(enrolled.new), enrolled.events) if enrolled else ([], ())
-    draft_generation(draft, generation, config.seed, new, events)
+    new, events = (enrolled.new, enrolled.events) if enrolled else ((), ())
     draft.add(performance_table, watch.rows("update", f"batch {raw.number}", len(raw)))
-    draft.commit(state.engine)
+    commit_generation(config, state, draft, generation, new, events)

@@ -1,6 +1,7 @@
-"""Generations: the whole live state after an update, and who is active in it. The newest one serves."""
+"""Generations: the whole live state after a commit, and who is active in it. The newest one serves."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -9,8 +10,35 @@ import sqlalchemy as sa
 from common.database import Draft, read_rows
 from common.schema import Schema
 from common.state import State
-from registry.tables import events_table, generations_table, members_table, versions_table
+from registry.tables import aliases_table, events_table, generations_table, members_table, versions_table
 from registry.versions import Version, version_row
+
+
+class Cause(StrEnum):
+    """What made a generation: a batch that was learned, kept unlearned or rejected, or a person's decision."""
+
+    EMPTY = "empty"
+    UPDATE = "update"
+    KEPT = "kept"
+    REJECTED = "rejected"
+    QUARANTINE = "quarantine"
+    PROMOTION = "promotion"
+    RETIREMENT = "retirement"
+    REBUILD = "rebuild"
+    ROLLBACK = "rollback"
+
+    @property
+    def takes_batch(self) -> bool:
+        """Whether such a generation took a batch from the stream."""
+        return self in (Cause.UPDATE, Cause.KEPT, Cause.REJECTED)
+
+
+class Alias(StrEnum):
+    """A name for a version: the best by its record, the next best of another line, and what leads the answers."""
+
+    CHAMPION = "champion"
+    CHALLENGER = "challenger"
+    PRODUCTION = "production"
 
 
 class Role(StrEnum):
@@ -48,18 +76,23 @@ class Event:
 class Generation:
     """The live state as of one commit. ``reference`` and ``selector`` name stored files.
 
-    Generation 0 is the state before the first update: no schema, no cursor, no member.
+    Generation 0 is the state before the first update: no schema, no cursor, no member. ``pinned`` is the line that a
+    person has made serve; ``aliases`` are versions by alias; ``who`` committed it and, where a person did, ``why``.
     """
 
     number: int = 0
     parent: int | None = None
-    cause: str = "empty"
+    cause: Cause = Cause.EMPTY
     batch: int | None = None
     cursor: dict[str, Any] | None = None
     schema: Schema | None = None
     reference: str | None = None
     selector: str | None = None
     members: tuple[Member, ...] = ()
+    pinned: str | None = None
+    aliases: Mapping[Alias, str] = field(default_factory=dict)
+    who: str = ""
+    why: str = ""
 
     @property
     def champion(self) -> Version | None:
@@ -86,9 +119,14 @@ class Generation:
         """Every version that only competes with the active ones."""
         return tuple(member.version for member in self.members if member.role is Role.RIVAL)
 
-    def succeed(self, **changes: Any) -> "Generation":
+    def find(self, version: str) -> Member | None:
+        """Return the member that a version is, None where it is none."""
+        return next((member for member in self.members if member.version.id == version), None)
+
+    def succeed(self, cause: Cause, **changes: Any) -> "Generation":
         """Return the next generation: this one with ``changes``, numbered on, this one its parent."""
-        return replace(self, number=self.number + 1, parent=self.number or None, **changes)
+        after = {"number": self.number + 1, "parent": self.number or None, "who": "", "why": ""}
+        return replace(self, cause=cause, **after | changes)
 
 
 def load_generation(state: State, number: int | None = None) -> Generation:
@@ -107,23 +145,33 @@ def load_generation(state: State, number: int | None = None) -> Generation:
         .where(members_table.c.generation == stored["number"])
         .order_by(versions_table.c.number),
     )
+    named = sa.select(aliases_table).where(aliases_table.c.generation == stored["number"])
     return Generation(
         number=stored["number"],
         parent=stored["parent"],
-        cause=stored["cause"],
+        cause=Cause(stored["cause"]),
         batch=stored["batch"],
         cursor=stored["cursor"],
         schema=Schema.from_json(stored["schema"]) if stored["schema"] else None,
         reference=stored["reference"],
         selector=stored["selector"],
         members=tuple(Member(Version.from_row(row), Role(row["role"])) for row in active),
+        pinned=stored["pinned"],
+        aliases={Alias(row["alias"]): row["version"] for row in read_rows(state.engine, named)},
+        who=stored["who"],
+        why=stored["why"],
     )
 
 
 def draft_generation(
-    draft: Draft, generation: Generation, seed: int, new: list[Version] | None = None, events: tuple[Event, ...] = ()
+    draft: Draft,
+    generation: Generation,
+    seed: int,
+    new: Sequence[Version] = (),
+    events: Sequence[Event] = (),
+    config: str | None = None,
 ) -> None:
-    """Lay a generation, its new versions and their events into the draft of an update."""
+    """Lay a generation, its new versions and their events into a draft. ``config`` names its stored configuration."""
     draft.add(
         generations_table,
         [
@@ -136,16 +184,27 @@ def draft_generation(
                 "schema": generation.schema.to_json() if generation.schema else None,
                 "reference": generation.reference,
                 "selector": generation.selector,
+                "pinned": generation.pinned,
+                "config": config,
                 "seed": seed,
+                "who": generation.who,
+                "why": generation.why,
             }
         ],
     )
-    draft.add(versions_table, [version_row(version) for version in new or ()])
+    draft.add(versions_table, [version_row(version) for version in new])
     draft.add(
         members_table,
         [
             {"generation": generation.number, "version": member.version.id, "role": member.role.value}
             for member in generation.members
+        ],
+    )
+    draft.add(
+        aliases_table,
+        [
+            {"generation": generation.number, "alias": alias.value, "version": version}
+            for alias, version in generation.aliases.items()
         ],
     )
     draft.add(

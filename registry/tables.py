@@ -1,4 +1,8 @@
-"""Tables of the registry: generations, versions, who is active in which generation, and what happened to whom."""
+"""Tables of the registry: generations, versions, who is active in which generation, and what happened to whom.
+
+They are the history of the state and never shrink: a rollback adds a generation, and what later ones had written to
+other tables is set aside.
+"""
 
 import sqlalchemy as sa
 
@@ -15,9 +19,15 @@ generations_table = sa.Table(
     sa.Column("schema", sa.JSON, nullable=True),
     sa.Column("reference", sa.String, nullable=True),
     sa.Column("selector", sa.String, nullable=True),
+    sa.Column("pinned", sa.String, nullable=True),
+    sa.Column("config", sa.String, nullable=True),
     sa.Column("seed", sa.Integer, nullable=False),
+    sa.Column("who", sa.String, nullable=False, info=VOLATILE),
+    sa.Column("why", sa.Text, nullable=False),
     created_at(),
 )
+"""``parent`` is the generation it goes on from, which after a rollback is not the one before. ``config`` names the file
+with the configuration it was made with; ``pinned`` is the line that serves by a person's decision."""
 
 versions_table = sa.Table(
     "versions",
@@ -62,3 +72,21 @@ events_table = sa.Table(
     sa.Column("event", sa.String, nullable=False),
     sa.Column("reason", sa.String, nullable=False),
 )
+
+aliases_table = sa.Table(
+    "aliases",
+    metadata,
+    sa.Column("generation", sa.Integer, sa.ForeignKey("generations.number"), primary_key=True),
+    sa.Column("alias", sa.String, primary_key=True),
+    sa.Column("version", sa.String, sa.ForeignKey("versions.id"), nullable=False),
+)
+
+set_aside_table = sa.Table(
+    "set_aside",
+    metadata,
+    sa.Column("generation", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("table", sa.String, primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("row", sa.JSON, nullable=False),
+)
+"""Rows of generations that the live one does not go on from: what a rollback took out and its undoing brings back."""

@@ -6,14 +6,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from common.database import metadata
+from common.database import generation_column, metadata
 from common.records import CheckResult, ColumnDrift, ColumnProfile, QuarantinedRow
-
-HELD = "held"
 
 quality_table = sa.Table(
     "quality",
     metadata,
+    generation_column(),
     sa.Column("batch", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("code", sa.String, nullable=False),
@@ -30,6 +29,7 @@ quality_table = sa.Table(
 profiles_table = sa.Table(
     "profiles",
     metadata,
+    generation_column(),
     sa.Column("batch", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("column", sa.String, primary_key=True),
     sa.Column("role", sa.String, nullable=False),
@@ -42,16 +42,18 @@ profiles_table = sa.Table(
 quarantine_table = sa.Table(
     "quarantine",
     metadata,
+    generation_column(),
     sa.Column("batch", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("row", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("reason", sa.String, nullable=False),
-    sa.Column("status", sa.String, nullable=False, default=HELD),
 )
-"""``row`` is the position in the batch's raw file."""
+"""``row`` is the position in the batch's raw file. What became of it follows from the decisions on it: see
+``pipeline.analysis.quality.tables.quarantined_rows``."""
 
 drift_table = sa.Table(
     "drift",
     metadata,
+    generation_column(),
     sa.Column("batch", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("column", sa.String, primary_key=True),
     sa.Column("role", sa.String, nullable=False),
@@ -73,8 +75,8 @@ def profile_rows(batch: int, profile: Iterable[ColumnProfile]) -> list[dict[str,
 
 
 def quarantine_rows(batch: int, quarantined: Iterable[QuarantinedRow]) -> list[dict[str, Any]]:
-    """Return the rows of ``quarantine_table`` for a batch, all of them held."""
-    return [{"batch": batch, "row": row.row, "reason": row.reason, "status": HELD} for row in quarantined]
+    """Return the rows of ``quarantine_table`` for a batch."""
+    return [{"batch": batch, "row": row.row, "reason": row.reason} for row in quarantined]
 
 
 def drift_rows(batch: int, drift: Iterable[ColumnDrift]) -> list[dict[str, Any]]:

@@ -3,12 +3,13 @@
 import pandas as pd
 import sqlalchemy as sa
 
-from common.database import created_at, metadata
+from common.database import created_at, generation_column, metadata
 from pipeline.collection.cells import format_cells
 
 batches = sa.Table(
     "batches",
     metadata,
+    generation_column(),
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("origin", sa.Text, nullable=False),
     sa.Column("by_hand", sa.Boolean, nullable=False, default=False),

@@ -9,7 +9,7 @@ import pandas as pd
 
 from common.metrics import Metric
 from common.task import Task
-from registry.generations import Generation
+from registry.generations import Cause, Generation
 
 FALLBACK_FAMILY = "prior"
 """The family whose versions are the baseline of every comparison in the report."""
@@ -29,8 +29,8 @@ class Marker:
 class History:
     """The rows of each table, named and ordered as the catalogue has them; ``metric`` is None before any schema.
 
-    ``quarantined`` counts rows by batch, reason and status; ``accounts`` has where the rows of each batch are, and
-    ``associations`` the rules that were mined last.
+    Generations, their members and events are those that led to the live one. ``quarantined`` counts rows by batch,
+    reason and status; ``accounts`` has where the rows of each batch are, and ``associations`` the rules mined last.
     """
 
     generation: Generation
@@ -104,7 +104,7 @@ class History:
         """By batch, the champion that served when the batch arrived: that of the generation before it."""
         before = {}
         for row in list_rows(self.generations.dropna(subset=["batch", "parent"])):
-            if int(row["parent"]) in self.champions:
+            if Cause(row["cause"]).takes_batch and int(row["parent"]) in self.champions:
                 before[int(row["batch"])] = self.champions[int(row["parent"])]
         return before
 

@@ -50,14 +50,15 @@ def choose_way(bouts: Sequence[Bout], line: str, current: Origin, confidence: fl
 
     All bouts between two ways make one difference of their losses, newer ones counting more. The cheaper way is taken
     where it is surely no worse than TOLERANCE, the other where that is surely better; else a line goes on as before.
+    An update counts as cheaper, since it learns the new rows alone: decisions never depend on the clock.
     ``bouts`` are those of all lines, oldest first.
     """
     own = [bout for bout in bouts if bout.line == line and bout.way is not Origin.RECALL]
     challenger = Origin.REFIT if current is Origin.UPDATE else Origin.UPDATE
     verdict = _weigh(own, challenger, current)
     if verdict is not None:
-        difference, error, loss, saves = verdict
-        allowed = TOLERANCE * abs(loss) if saves else 0.0
+        difference, error, loss = verdict
+        allowed = TOLERANCE * abs(loss) if challenger is Origin.UPDATE else 0.0
         if difference + float(norm.ppf(confidence)) * error < allowed:
             current = challenger
     kept = [bout for bout in own if bout.way is Origin.KEPT]
@@ -67,9 +68,9 @@ def choose_way(bouts: Sequence[Bout], line: str, current: Origin, confidence: fl
     return current
 
 
-def _weigh(bouts: Sequence[Bout], challenger: Origin, current: Origin) -> tuple[float, float, float, bool] | None:
-    """Return the challenger's loss less the current way's, its error, the loss it is part of, and whether it is
-    cheaper; None where they have met too seldom.
+def _weigh(bouts: Sequence[Bout], challenger: Origin, current: Origin) -> tuple[float, float, float] | None:
+    """Return the challenger's loss less the current way's, its error and the loss it is part of; None where they have
+    met too seldom.
 
     The error is the larger of what rows within batches and what differences between batches let expect.
     """
@@ -84,8 +85,7 @@ def _weigh(bouts: Sequence[Bout], challenger: Origin, current: Origin) -> tuple[
     within = float(np.sqrt(np.square(weights * [bout.error for bout in met]).sum()))
     spread = float(weights @ np.square(differences - difference)) * len(met) / (len(met) - 1)
     between = float(np.sqrt(spread * np.square(weights).sum()))
-    gained = weights @ (signs * np.array([bout.served_seconds - bout.seconds for bout in met]))
-    return difference, max(within, between), float(weights @ np.array([bout.loss for bout in met])), bool(gained > 0)
+    return difference, max(within, between), float(weights @ np.array([bout.loss for bout in met]))
 
 
 def _learning_harms(kept: Sequence[Bout], confidence: float) -> bool:

@@ -2,11 +2,12 @@
 
 import sqlalchemy as sa
 
-from common.database import VOLATILE, metadata
+from common.database import VOLATILE, generation_column, metadata
 
 scores_table = sa.Table(
     "scores",
     metadata,
+    generation_column(),
     sa.Column("batch", sa.Integer, primary_key=True),
     sa.Column("version", sa.String, primary_key=True),
     sa.Column("kind", sa.String, primary_key=True),
@@ -20,6 +21,7 @@ scores_table = sa.Table(
 comparisons_table = sa.Table(
     "comparisons",
     metadata,
+    generation_column(),
     sa.Column("batch", sa.Integer, primary_key=True),
     sa.Column("contender", sa.String, primary_key=True),
     sa.Column("incumbent", sa.String, primary_key=True),
@@ -34,6 +36,7 @@ comparisons_table = sa.Table(
 bouts_table = sa.Table(
     "bouts",
     metadata,
+    generation_column(),
     sa.Column("batch", sa.Integer, primary_key=True),
     sa.Column("version", sa.String, primary_key=True),
     sa.Column("line", sa.String, nullable=False),

@@ -21,7 +21,7 @@ from pipeline.replaying import Fitting
 from pipeline.training.replay import Ledger
 from pipeline.training.retraining import Policy
 from pipeline.update import analyse, collect, draft_batch, infer_schema
-from registry.generations import Generation, Member, Role, draft_generation
+from registry.generations import Cause, Generation, Member, Role, draft_generation
 from registry.versions import Version
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -38,13 +38,13 @@ def store(config: Config, batches: int) -> None:
     reader, generation = PartReader(config.schema_), Generation()
     with open_state(config) as state:
         for number in range(1, batches + 1):
-            draft = Draft()
+            draft = Draft(1)
             raw = collect(config, state, generation, reader, None)
             schema = generation.schema or infer_schema(raw.frame, config, raw.origin)
             judgement = analyse(config, raw, schema)
             draft_batch(draft, state, raw, state.files.save_table(raw.frame), judgement, schema, by_hand=False)
             version = make_champion(number)
-            generation = generation.succeed(cause="update", batch=number, cursor=raw.cursor, schema=schema,
+            generation = generation.succeed(Cause.UPDATE, batch=number, cursor=raw.cursor, schema=schema,
                                             members=(Member(version, Role.CHAMPION),))  # fmt: skip
             draft_generation(draft, generation, config.seed, [version])
             draft.commit(state.engine)

@@ -62,7 +62,7 @@ def run(folder, task, frames, window=()):
             window.append(batch)
             ground = prepare(config, schema, window, [], number)
             found.append(look_for_drift(config, state, before, schema, batch, ground, proof))
-            draft = Draft()
+            draft = Draft(1)
             draft_drift(draft, state, found[-1])
             draft.commit(state.engine)
         stored = [one for one in load_tests(state) if one[0] > len(window) - len(frames)]

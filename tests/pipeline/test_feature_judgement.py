@@ -43,7 +43,7 @@ def pose(ground, batch=5):
 
 
 def remember(state, feature, gain, covered, batches=(2, 3, 4)):
-    draft = Draft()
+    draft = Draft(1)
     draft.add(feature_gains_table, [
         {"batch": batch, "feature": feature, "gain": gain, "lower": gain - 0.01, "upper": gain + 0.01, "rows": 90,
          "covered": covered, "used": gain > 0} for batch in batches])  # fmt: skip
@@ -81,7 +81,7 @@ def test_what_harmed_long_ago_comes_back(state):
 def test_what_was_measured_is_stored_and_read_again(state):
     ground = make_ground(season=1.0)
     _, rows = judge_features(state, SCHEMA, ground, pose(ground))
-    draft = Draft()
+    draft = Draft(1)
     draft.add(feature_gains_table, rows)
     draft.commit(state.engine)
     measured, last = load_measured(state)

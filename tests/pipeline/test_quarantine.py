@@ -19,7 +19,7 @@ from common.state import State
 from pipeline.accounts import load_accounts
 from pipeline.analysis.quality.checks import CHECKS
 from pipeline.analysis.quality.quarantine import TARGET_MISSING, TIME_UNREADABLE, UNUSABLE
-from pipeline.analysis.quality.tables import quarantine_decisions_table
+from pipeline.analysis.quality.tables import quarantine_decisions_table, quarantined_rows
 from pipeline.analysis.tables import quarantine_table
 from pipeline.collection.tables import batches
 from pipeline.preparation.clean_store import load_clean_batch
@@ -70,7 +70,8 @@ def read_accounts(folder):
 def list_wide(folder):
     """Where the rows of the damaged batch are, by reason and status."""
     with opened(folder) as (_, state):
-        query = sa.select(quarantine_table).where(quarantine_table.c.batch == 3).order_by(quarantine_table.c.row)
+        kept_out = quarantined_rows()
+        query = sa.select(kept_out).where(kept_out.c.batch == 3).order_by(kept_out.c.row)
         return {row["row"]: (row["reason"], row["status"]) for row in read_rows(state.engine, query)}
 
 
@@ -128,7 +129,9 @@ def test_rows_are_discarded_one_by_one_and_may_come_back(folder):
     with pytest.raises(StateError, match=f"Row 3:{row} is released already"):
         run(folder, "discard", f"3:{row}")
     with opened(folder) as (_, state):
-        decisions = read_rows(state.engine, sa.select(quarantine_decisions_table))
+        decided = quarantine_decisions_table
+        query = sa.select(decided).where(decided.c.row == row).order_by(decided.c.generation)
+        decisions = read_rows(state.engine, query)
     assert [(one["batch"], one["row"], one["action"]) for one in decisions] == [
         (3, row, "discarded"), (3, row, "released")]  # fmt: skip
     assert all(one["why"] == "checked with the branch" and one["who"] for one in decisions)
@@ -224,8 +227,9 @@ REASONS = ("", "", TARGET_MISSING, TIME_UNREADABLE, "end before begin")
                 max_size=4), st.lists(DECISION, max_size=6))  # fmt: skip
 def test_whatever_is_decided_counts_add_up(tmp_path_factory, stored, decisions):
     folder = tmp_path_factory.mktemp("books")
+    config = small_stream.configure(folder)
     state = State(folder, connect("sqlite://"), FileStore(folder))
-    draft = Draft()
+    draft = Draft(1)
     for number, (reasons, rejected) in enumerate(stored, 1):
         draft.add(batches, [{"number": number, "origin": "x", "file": "", "rows": len(reasons), "columns": 1,
                              "status": "rejected" if rejected else "accepted"}])  # fmt: skip
@@ -234,10 +238,11 @@ def test_whatever_is_decided_counts_add_up(tmp_path_factory, stored, decisions):
     draft.commit(state.engine)
     for action, batch, single in decisions:
         with suppress(StateError):
-            decide(state, action, [Choice(batch, (0,) if single else ())], "because")
+            decide(config, state, action, [Choice(batch, (0,) if single else ())], "because")
         accounts = load_accounts(state)
         assert all(one.accounted == one.rows for one in accounts.values())
         assert sum(one.rows for one in accounts.values()) == sum(len(reasons) for reasons, _ in stored)
-    released = read_rows(state.engine, sa.select(quarantine_table).where(quarantine_table.c.status == "released"))
+    kept_out = quarantined_rows()
+    released = read_rows(state.engine, sa.select(kept_out).where(kept_out.c.status == "released"))
     assert not {row["reason"] for row in released} & set(UNUSABLE)
     state.engine.dispose()

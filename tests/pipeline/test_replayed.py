@@ -91,7 +91,7 @@ def test_an_update_too_looks_at_what_was_learned_and_at_changes_since(tmp_path):
     config = load_config(ROOT / "config.yaml", [f"state_dir={tmp_path}"])
     schema = make_stream(Task.BINARY).schema
     with open_state(config) as state:
-        draft = Draft()
+        draft = Draft(1)
         for batch in range(1, 7):
             inputs = make_stream(Task.BINARY).load(batch).inputs.head(batch)
             alarm = DriftAlarm(Drift.CONCEPT if batch == 4 else Drift.DATA, "size", ("spread",), 0.0, None, {})

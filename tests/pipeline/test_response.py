@@ -103,7 +103,7 @@ def test_the_champion_learns_the_newest_batch_alone_while_a_change_is_young(stat
     (short,) = shorten_window(state, before, now)
     assert (short.window, short.family) == (1, "linear")
     assert describe_shortened([short]).endswith("last 1/masked competes")
-    draft = Draft()
+    draft = Draft(1)
     draft.add(responses_table, response_rows(7, now.record({"shorten": "x"})))
     draft.commit(state.engine)
     young = [bool(shorten_window(state, before, answer_alarms(config, find(batch=batch)))) for batch in range(8, 12)]
@@ -113,7 +113,7 @@ def test_the_champion_learns_the_newest_batch_alone_while_a_change_is_young(stat
 def test_nobody_shortens_a_window_that_was_not_asked_for(state):
     before = Generation(number=1, members=crown(make_version(1)))
     warned = answer_alarms(ResponseConfig(concept=("warn",)), find(TURN, batch=7))
-    draft = Draft()
+    draft = Draft(1)
     draft.add(responses_table, response_rows(7, warned.record({"warn": "logged"})))
     draft.commit(state.engine)
     assert shorten_window(state, before, warned) == []
@@ -132,7 +132,8 @@ def test_champions_of_before_that_serve_no_more_are_tried_spread_over_the_past(s
     for number in range(1, 13):
         family = FALLBACK_FAMILY if number == 3 else "linear"
         version = make_version(number, family, masked=False)
-        champion = commit(state, Generation(number=number, batch=number, members=crown(version)), [version])
+        after = Generation(number=number, parent=number - 1 or None, batch=number, members=crown(version))
+        champion = commit(state, after, [version])
     tried = [version.number for version in load_earlier_champions(state, champion)]
     assert len(tried) == MOST_REVIVED
     assert tried == sorted(tried)

@@ -31,7 +31,7 @@ def make_blend(number: int) -> Version:
 def commit(
     state: State, generation: Generation, new: list[Version] | None = None, events: tuple[Event, ...] = ()
 ) -> Generation:
-    draft = Draft()
-    draft_generation(draft, generation, 7, new, events)
+    draft = Draft(generation.number)
+    draft_generation(draft, generation, 7, new or (), events)
     draft.commit(state.engine)
     return generation

@@ -8,7 +8,7 @@ from common.database import Draft, read_rows
 from common.schema import Schema
 from common.state import open_state
 from common.task import Task
-from registry.generations import Event, Generation, Member, Role, draft_generation, load_generation
+from registry.generations import Cause, Event, Generation, Member, Role, draft_generation, load_generation
 from registry.tables import events_table, generations_table, members_table, versions_table
 
 LINEAR, KNN, BLEND, PRIOR = make_version(1), make_version(2, "knn"), make_blend(3), make_version(4, "prior")
@@ -23,7 +23,7 @@ SCHEMA = Schema(
     dates=("day",), unused={"id": "it identifies rows"}, missing_values=("", "NA"), missing_target=0.0, positive="> 0",
 )  # fmt: skip
 FULL = Generation(
-    number=1, cause="update", batch=1, cursor={"parts": {"a.csv": {"rows": 5, "digest": "0f"}}, "empty": None},
+    number=1, cause=Cause.UPDATE, batch=1, cursor={"parts": {"a.csv": {"rows": 5, "digest": "0f"}}, "empty": None},
     schema=SCHEMA, reference="reference.json", selector="selector.json", members=MEMBERS,
 )  # fmt: skip
 VERSIONS = [member.version for member in MEMBERS]
@@ -49,8 +49,8 @@ def test_a_generation_comes_back_as_it_was_also_to_another_process(state):
 
 
 def test_a_generation_may_lack_everything_but_its_cause(state):
-    bare = commit(state, Generation().succeed(cause="rejected"))
-    assert load_generation(state) == bare == Generation(number=1, cause="rejected")
+    bare = commit(state, Generation().succeed(Cause.REJECTED))
+    assert load_generation(state) == bare == Generation(number=1, cause=Cause.REJECTED)
 
 
 def test_members_come_in_the_order_of_their_numbers_whatever_the_order_of_writing(state):
@@ -70,20 +70,22 @@ class TestMembers:
 
 class TestSuccession:
     def test_a_successor_is_numbered_on_keeps_what_did_not_change_and_names_its_parent(self):
-        after = FULL.succeed(cause="rejected", batch=2)
-        assert (after.number, after.parent, after.cause, after.batch) == (2, 1, "rejected", 2)
+        after = FULL.succeed(Cause.REJECTED, batch=2)
+        assert (after.number, after.parent, after.cause, after.batch) == (2, 1, Cause.REJECTED, 2)
         assert (after.members, after.schema, after.cursor) == (FULL.members, FULL.schema, FULL.cursor)
         assert (FULL.number, FULL.parent, FULL.batch) == (1, None, 1)
 
     def test_the_first_has_no_parent(self):
-        assert Generation().succeed(cause="update").parent is None
+        assert Generation().succeed(Cause.UPDATE).parent is None
 
     def test_the_newest_serves_and_every_older_one_can_be_read_again(self, state):
         commit(state, FULL, VERSIONS)
         newcomer = make_version(5, "linear", line=LINEAR.id, parent=LINEAR.id, generation=2)
-        second = FULL.succeed(batch=2, members=(Member(KNN, Role.ACTIVE), Member(newcomer, Role.CHAMPION)))
+        second = FULL.succeed(
+            Cause.UPDATE, batch=2, members=(Member(KNN, Role.ACTIVE), Member(newcomer, Role.CHAMPION))
+        )
         commit(state, second, [newcomer])
-        third = commit(state, second.succeed(cause="rejected", batch=3))
+        third = commit(state, second.succeed(Cause.REJECTED, batch=3))
         assert load_generation(state) == third
         assert [load_generation(state, number) for number in (1, 2, 3)] == [FULL, second, third]
         assert load_generation(state, 1).champion == KNN
@@ -96,7 +98,7 @@ class TestSuccession:
 
 class TestDrafts:
     def test_nothing_shows_before_the_commit(self, state):
-        draft = Draft()
+        draft = Draft(1)
         draft_generation(draft, FULL, 7, VERSIONS)
         assert load_generation(state) == Generation()
         draft.commit(state.engine)
@@ -114,7 +116,7 @@ class TestDrafts:
     def test_a_generation_that_cannot_be_leaves_the_one_before_alive(self, state, members, new):
         commit(state, FULL, VERSIONS)
         with pytest.raises(sa.exc.IntegrityError):
-            commit(state, FULL.succeed(members=members), new, (Event(KNN.id, "promoted", "x"),))
+            commit(state, FULL.succeed(Cause.UPDATE, members=members), new, (Event(KNN.id, "promoted", "x"),))
         assert load_generation(state) == FULL
         tables = (generations_table, versions_table, members_table, events_table)
         assert [len(read_rows(state.engine, sa.select(table))) for table in tables] == [1, 4, 4, 0]
@@ -122,7 +124,7 @@ class TestDrafts:
     def test_a_generation_is_committed_once(self, state):
         commit(state, FULL, VERSIONS)
         with pytest.raises(sa.exc.IntegrityError, match=r"generations\.number"):
-            commit(state, Generation(number=1, cause="another"))
+            commit(state, Generation(number=1, cause=Cause.KEPT))
         assert load_generation(state) == FULL
 
     def test_events_keep_their_order_and_reasons_by_generation(self, state):
@@ -132,7 +134,7 @@ class TestDrafts:
             Event("knn-0002", "promoted", "lowest loss: 'quoted' & <b>"),
         )
         commit(state, FULL, VERSIONS, told)
-        commit(state, FULL.succeed(batch=2), events=(Event("prior-0004", "retired", "worse"),))
+        commit(state, FULL.succeed(Cause.UPDATE, batch=2), events=(Event("prior-0004", "retired", "worse"),))
         ordered = sa.select(events_table).order_by(events_table.c.generation, events_table.c.position)
         rows = read_rows(state.engine, ordered)
         assert [(row["generation"], row["position"]) for row in rows] == [(1, 0), (1, 1), (1, 2), (2, 0)]

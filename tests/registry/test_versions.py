@@ -15,7 +15,7 @@ from common.state import open_state
 from common.task import Task
 from model_zoo.candidate import Candidate
 from model_zoo.model import PROTOCOL, fit_model
-from registry.generations import Generation
+from registry.generations import Cause, Generation
 from registry.tables import versions_table
 from registry.versions import ModelShelf, Version, load_model, name_version, save_parts, save_weights
 
@@ -47,7 +47,7 @@ def files(tmp_path):
 )
 def test_a_version_comes_back_from_the_catalogue_with_every_field_of_its_type(tmp_path, version):
     with open_state(make_config(tmp_path)) as state:
-        commit(state, Generation().succeed(), [version])
+        commit(state, Generation().succeed(Cause.UPDATE), [version])
         (row,) = read_rows(state.engine, sa.select(versions_table))
     again = Version.from_row(row)
     assert again == version
@@ -59,7 +59,7 @@ def test_a_version_comes_back_from_the_catalogue_with_every_field_of_its_type(tm
 def test_a_number_or_an_id_is_given_once(tmp_path, twin):
     with open_state(make_config(tmp_path)) as state:
         with pytest.raises(sa.exc.IntegrityError, match="UNIQUE"):
-            commit(state, Generation().succeed(), [make_version(1), twin])
+            commit(state, Generation().succeed(Cause.UPDATE), [make_version(1), twin])
         assert read_rows(state.engine, sa.select(versions_table)) == []
 
 

@@ -6,12 +6,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from common.database import metadata
+from common.database import generation_column, metadata
 from pipeline.analysis.drift.verdict import Drift, DriftTest
 
 sketches_table = sa.Table(
     "sketches",
     metadata,
+    generation_column(),
     sa.Column("batch", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("file", sa.String, nullable=False),
 )
@@ -19,6 +20,7 @@ sketches_table = sa.Table(
 drift_tests_table = sa.Table(
     "drift_tests",
     metadata,
+    generation_column(),
     sa.Column("batch", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("drift", sa.String, primary_key=True),
     sa.Column("column", sa.String, primary_key=True),
@@ -35,6 +37,7 @@ drift_tests_table = sa.Table(
 alarms_table = sa.Table(
     "alarms",
     metadata,
+    generation_column(),
     sa.Column("batch", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("rank", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("drift", sa.String, nullable=False),
@@ -50,6 +53,7 @@ explains, null where no model served yet; ``since`` maps detectors to the time a
 responses_table = sa.Table(
     "responses",
     metadata,
+    generation_column(),
     sa.Column("batch", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("drift", sa.String, nullable=False),

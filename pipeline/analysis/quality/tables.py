@@ -5,14 +5,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from common.database import created_at, metadata
+from common.database import VOLATILE, created_at, generation_column, metadata
 from pipeline.analysis.quality.associations import AssociationRule
+from pipeline.analysis.tables import quarantine_table
 
-RELEASED, DISCARDED = "released", "discarded"
+HELD, RELEASED, DISCARDED = "held", "released", "discarded"
 
 fingerprints_table = sa.Table(
     "fingerprints",
     metadata,
+    generation_column(),
     sa.Column("batch", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("rows_file", sa.String, nullable=False),
     sa.Column("levels_file", sa.String, nullable=False),
@@ -22,6 +24,7 @@ fingerprints_table = sa.Table(
 associations_table = sa.Table(
     "associations",
     metadata,
+    generation_column(),
     sa.Column("batch", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("antecedents", sa.JSON, nullable=False),
@@ -36,19 +39,36 @@ associations_table = sa.Table(
 quarantine_decisions_table = sa.Table(
     "quarantine_decisions",
     metadata,
-    sa.Column("number", sa.Integer, primary_key=True),
+    generation_column(),
+    sa.Column("position", sa.Integer, nullable=False),
     sa.Column("batch", sa.Integer, nullable=False),
     sa.Column("row", sa.Integer),
     sa.Column("action", sa.String, nullable=False),
-    sa.Column("who", sa.String, nullable=False),
+    sa.Column("who", sa.String, nullable=False, info=VOLATILE),
     sa.Column("why", sa.Text, nullable=False),
     created_at(),
+    sa.PrimaryKeyConstraint("generation", "position"),
 )
-"""What a user made of a quarantined row, or of a rejected batch where ``row`` is null: 'released' or 'discarded'."""
+"""What a user made of a quarantined row, or of a rejected batch where ``row`` is null: 'released' or 'discarded'. A
+later generation's decision on the same replaces an earlier one."""
+
+
+def quarantined_rows() -> sa.Subquery:
+    """Return every quarantined row (batch, row, reason) with its ``status``: 'held', or what was decided last."""
+    decided, kept = quarantine_decisions_table.c, quarantine_table.c
+    place = sa.func.row_number().over(partition_by=(decided.batch, decided.row), order_by=decided.generation.desc())
+    ranked = sa.select(decided.batch, decided.row, decided.action, place.label("place")).subquery()
+    same = sa.and_(ranked.c.batch == kept.batch, ranked.c.row == kept.row, ranked.c.place == 1)
+    status = sa.func.coalesce(ranked.c.action, HELD).label("status")
+    return (
+        sa.select(kept.batch, kept.row, kept.reason, status).outerjoin_from(quarantine_table, ranked, same).subquery()
+    )
+
 
 retaken_table = sa.Table(
     "retaken",
     metadata,
+    generation_column(),
     sa.Column("batch", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("rejected", sa.Integer, nullable=False, unique=True),
 )

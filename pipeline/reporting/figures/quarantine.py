@@ -64,7 +64,7 @@ def compute_quarantine(history: History) -> QuarantineFigures:
 def _list_decisions(history: History) -> tuple[DecisionEntry, ...]:
     """Return decisions with the rows that one command decided on together."""
     found: list[DecisionEntry] = []
-    keys = ["batch", "action", "who", "why", "created_at"]
+    keys = ["generation", "batch"]
     for _, group in history.quarantine_decisions.groupby(keys, sort=False):
         first = list_rows(group)[0]
         of_rows = int(group["row"].notna().sum())

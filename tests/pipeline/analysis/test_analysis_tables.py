@@ -26,7 +26,7 @@ def test_a_judgement_and_its_drift_survive_the_catalogue(tmp_path):
     frame.loc[[2, 9], "claim"] = ""
     judgement = judge_frame(frame, ranges=[{"column": "seats", "max": 4}, {"column": "seats", "min": 1}])
     drift = compute_drift(fit_reference(read_inputs(frame, SCHEMA), SCHEMA), judgement.batch.inputs.assign(make="NEW"))
-    draft, engine = Draft(), connect(f"sqlite:///{tmp_path / 'catalogue.db'}")
+    draft, engine = Draft(1), connect(f"sqlite:///{tmp_path / 'catalogue.db'}")
     written = {
         quality_table: quality_rows(7, judgement.checks),
         profiles_table: profile_rows(7, judgement.profile),

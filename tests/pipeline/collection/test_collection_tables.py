@@ -17,7 +17,7 @@ BATCH = {
 
 def test_a_batch_is_written_and_read_back(tmp_path):
     engine = connect(f"sqlite:///{tmp_path / 'catalogue.db'}")
-    draft = Draft()
+    draft = Draft(1)
     draft.add(batches, [BATCH])
     draft.commit(engine)
     row = read_rows(engine, sa.select(batches).where(batches.c.columns == 3))[0]

@@ -24,7 +24,7 @@ from pipeline.analysis.tables import drift_table, profiles_table, quality_table,
 from pipeline.collection.tables import batches
 from pipeline.preparation.clean_store import save_clean_batch
 from pipeline.validation.tables import bouts_table, comparisons_table, scores_table
-from registry.generations import Event, Generation, Member, Role, draft_generation
+from registry.generations import Cause, Event, Generation, Member, Role, draft_generation
 from registry.versions import Version, save_parts
 
 FIRST_DAY = datetime(2020, 1, 1)
@@ -103,9 +103,9 @@ class MadeState:
     def reject(self, reason: str) -> "MadeState":
         number = (self.generation.batch or 0) + 1
         with open_state(self.config) as state:
-            draft = Draft()
+            draft = Draft(self.generation.number + 1)
             self._batch(draft, number, None, reason)
-            self.generation = self.generation.succeed(cause="rejected", batch=number)
+            self.generation = self.generation.succeed(Cause.REJECTED, batch=number)
             draft_generation(draft, self.generation, 7)
             draft.commit(state.engine)
         return self
@@ -132,14 +132,14 @@ class MadeState:
         features, hidden = make_rows(number)
         times = pd.Series([day_of(number)] * ROWS)
         clean = LabelledBatch(number, features, times, make_target(Task.BINARY, hidden))
-        draft = Draft()
+        draft = Draft(before.number + 1)
         self._batch(draft, number, save_clean_batch(state.files, clean, self.schema), "")
         self._analysis(draft, number)
         new = [self._version(state, family, number) for family in dict.fromkeys((self.family, "prior"))]
         members = tuple(
             Member(version, Role.CHAMPION if version.family == self.family else Role.ACTIVE) for version in new
         )
-        self.generation = before.succeed(cause="update", batch=number, schema=self.schema, members=members)
+        self.generation = before.succeed(Cause.UPDATE, batch=number, schema=self.schema, members=members)
         kind = "registered" if number == 1 else "updated"
         events = [Event(version.id, kind, f"mean loss of batch {number}") for version in new]
         if number == 1:
@@ -165,7 +165,7 @@ class MadeState:
             "metaparameters": {"target_share": 0.25}}])  # fmt: skip
         draft.add(
             quarantine_table,
-            [{"batch": number, "row": row, "reason": "target missing", "status": "held"} for row in range(5)],
+            [{"batch": number, "row": row, "reason": "target missing"} for row in range(5)],
         )
 
     def _analysis(self, draft: Draft, number: int) -> None:

@@ -30,7 +30,7 @@ def state(tmp_path: Path):
 
 
 def store(state, batch, trials):
-    draft = Draft()
+    draft = Draft(1)
     draft.add(trials_table, trial_rows(batch, trials, []))
     draft.commit(state.engine)
 

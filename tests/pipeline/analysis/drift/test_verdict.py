@@ -99,7 +99,7 @@ ALARMS = (
 
 def test_tests_and_alarms_come_back_from_the_catalogue_as_they_were(tmp_path):
     engine = connect(f"sqlite:///{tmp_path / 'catalogue.db'}")
-    draft = Draft()
+    draft = Draft(1)
     draft.add(drift_tests_table, drift_test_rows(7, TESTS))
     draft.add(alarms_table, alarm_rows(7, ALARMS))
     draft.add(sketches_table, [{"batch": 7, "file": "a.sketch"}])

@@ -1,0 +1,111 @@
+"""The generations that led to one, and what a change of direction does to the rows that the others wrote.
+
+Rows of the live state carry the generation that wrote them. The tables hold those of the live lineage alone, so every
+reader sees one consistent past; a rollback sets the others aside, and going back to them brings them in again.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from common.database import read_rows, state_tables
+from common.state import State
+from registry.generations import Cause
+from registry.tables import generations_table, set_aside_table
+
+MOST_AT_ONCE = 500
+"""Generations that one statement names, well below what databases permit."""
+
+
+def load_lineage(state: State, number: int) -> list[int]:
+    """Return a generation and all that it goes on from, the newest first; empty for one that does not exist."""
+    return [one for one, _ in _follow(state, number)]
+
+
+def load_updates(state: State, number: int) -> list[int]:
+    """Return those of a lineage that took a batch, the newest first: its age in updates, not in decisions."""
+    return [one for one, cause in _follow(state, number) if cause.takes_batch]
+
+
+def _follow(state: State, number: int) -> Iterator[tuple[int, Cause]]:
+    table = generations_table.c
+    query = sa.select(table.number, table.parent, table.cause).where(table.number <= number)
+    known = {row["number"]: row for row in read_rows(state.engine, query)}
+    while number in known:
+        yield number, Cause(known[number]["cause"])
+        number = known[number]["parent"]
+
+
+def turn(connection: sa.Connection, live: Collection[int], wanted: Collection[int]) -> None:
+    """Make the rows of the ``wanted`` generations the live ones, within the transaction that commits the change."""
+    leaving, returning = sorted(set(live) - set(wanted)), sorted(set(wanted) - set(live))
+    tables = state_tables()
+    for table in tables[::-1]:  # children leave before their parents
+        _set_aside(connection, table, leaving)
+    for table in tables:
+        _bring_back(connection, table, returning)
+
+
+def read_state_rows(connection: sa.Connection, table: sa.Table, generations: Iterable[int]) -> list[dict[str, Any]]:
+    """Return the rows of a state table that some generations wrote, set aside or not."""
+    numbers = sorted(generations)
+    live = [dict(row) for row in _select(connection, sa.select(table), table.c.generation, numbers)]
+    return live + [_decode(table, row["row"]) for row in _select_aside(connection, table, numbers)]
+
+
+def _set_aside(connection: sa.Connection, table: sa.Table, generations: list[int]) -> None:
+    if rows := _select(connection, sa.select(table), table.c.generation, generations):
+        kept = [
+            {"generation": row["generation"], "table": table.name, "position": position, "row": _encode(row)}
+            for position, row in enumerate(rows)
+        ]
+        connection.execute(set_aside_table.insert(), kept)
+        _delete(connection, table, table.c.generation, generations)
+
+
+def _bring_back(connection: sa.Connection, table: sa.Table, generations: list[int]) -> None:
+    if stored := _select_aside(connection, table, generations):
+        connection.execute(table.insert(), [_decode(table, row["row"]) for row in stored])
+        _delete(connection, set_aside_table, set_aside_table.c.generation, generations,
+                set_aside_table.c.table == table.name)  # fmt: skip
+
+
+def _select_aside(connection: sa.Connection, table: sa.Table, generations: list[int]) -> list[sa.RowMapping]:
+    query = sa.select(set_aside_table).where(set_aside_table.c.table == table.name)
+    query = query.order_by(set_aside_table.c.generation, set_aside_table.c.position)
+    return _select(connection, query, set_aside_table.c.generation, generations)
+
+
+def _select(
+    connection: sa.Connection, query: sa.Select[Any], column: sa.ColumnElement[int], generations: list[int]
+) -> list[sa.RowMapping]:
+    found: list[sa.RowMapping] = []
+    _in_parts(generations, lambda part: found.extend(connection.execute(query.where(column.in_(part))).mappings()))
+    return found
+
+
+def _delete(
+    connection: sa.Connection, table: sa.Table, column: sa.ColumnElement[int], generations: list[int],
+    *also: sa.ColumnElement[bool],
+) -> None:  # fmt: skip
+    _in_parts(generations, lambda part: connection.execute(sa.delete(table).where(column.in_(part), *also)))
+
+
+def _in_parts(generations: list[int], act: Callable[[list[int]], Any]) -> None:
+    for start in range(0, len(generations), MOST_AT_ONCE):
+        act(generations[start : start + MOST_AT_ONCE])
+
+
+def _encode(row: sa.RowMapping) -> dict[str, Any]:
+    """Return a row as JSON holds it: moments as text."""
+    return {name: cell.isoformat() if isinstance(cell, datetime) else cell for name, cell in row.items()}
+
+
+def _decode(table: sa.Table, row: dict[str, Any]) -> dict[str, Any]:
+    moments = {column.name for column in table.columns if isinstance(column.type, sa.DateTime)}
+    return {
+        name: datetime.fromisoformat(cell) if name in moments and cell is not None else cell
+        for name, cell in row.items()
+    }

@@ -24,6 +24,10 @@ EXAMPLES = """examples:
   python run.py quarantine                    what was refused, and why; then release or discard it:
   python run.py quarantine release 7 --why "..."             batch 7, or its rows: 7:12,7:15
   python run.py quarantine discard 7 --reason "target missing" --why "..."
+  python run.py models                        what is active; then history, at a date, rollback and decisions by hand:
+  python run.py models at 2017-03-01          what was serving then, and why
+  python run.py models rollback --to 12       generation 12 is the live state again; this, too, can be undone
+  python run.py models promote lightgbm-0007 --why "..."     it serves until: models promote auto --why "..."
   python run.py eda 7                         explores stored batch 7; without a number all, with -file X.csv a file
   python run.py backtest --apply              replays the stream under policies of retraining, configures the best
   python run.py update search.trials=40       any key of the configuration can be overridden
@@ -42,7 +46,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("words", nargs="*", metavar="COMMAND | key=value", help=f"{', '.join(COMMANDS)}; overrides")
     parser.add_argument("-file", "--file", type=Path, help="the file to predict or explore, or a batch for update")
     parser.add_argument("--batches", default="1", help="how many batches update takes: a number or 'all'")
-    parser.add_argument("--why", default="", help="why quarantine releases or discards, for the record")
+    parser.add_argument("--why", default="", help="why quarantine or models decides so, for the record")
+    parser.add_argument("--to", type=int, help="the generation that models rollback goes back to")
     parser.add_argument("--reason", default="", help="release or discard only the rows kept out for this reason")
     parser.add_argument("--apply", action="store_true", help="write what backtest recommends into the configuration")
     parser.add_argument("--config", default="config.yaml", help="the configuration (default: config.yaml)")
@@ -132,6 +137,13 @@ def run_quarantine(config: "Config", parsed: argparse.Namespace, subject: list[s
     return quarantine(config, subject, parsed.why, parsed.reason)
 
 
+def run_models(config: "Config", parsed: argparse.Namespace, subject: list[str]) -> str:
+    """Tell what serves or served, or decide about it."""
+    from pipeline.models import models
+
+    return models(config, subject, parsed.to, parsed.why)
+
+
 def run_eda(config: "Config", parsed: argparse.Namespace, subject: list[str]) -> Path:
     """Write the page that explores a batch, the whole store or a file."""
     from pipeline.eda import explore
@@ -154,6 +166,7 @@ COMMANDS: dict[str, Callable[["Config", argparse.Namespace, list[str]], object]]
     "summary": run_summary,
     "explain": run_explain,
     "quarantine": run_quarantine,
+    "models": run_models,
     "eda": run_eda,
     "backtest": run_backtest,
 }

@@ -1,6 +1,6 @@
 """The catalogue: one SQL database, each package owning its tables, written in one commit per update."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -121,17 +121,15 @@ class Draft:
         owner = {"generation": self.generation} if is_state(table) else {}
         self._rows.setdefault(table.name, []).extend({**row, **owner} for row in rows)
 
-    def commit(self, engine: Engine) -> None:
-        """Write everything in one transaction, parents before children."""
+    def commit(self, engine: Engine, first: Callable[[sa.Connection], None] | None = None) -> None:
+        """Write everything in one transaction, parents before children, after what is to be done ``first`` in it."""
         with engine.begin() as connection:
-            self.write(connection)
+            if first:
+                first(connection)
+            for table in metadata.sorted_tables:
+                if rows := self._rows.get(table.name):
+                    connection.execute(table.insert(), rows)
         self._rows.clear()
-
-    def write(self, connection: sa.Connection) -> None:
-        """Write everything within a transaction that does more."""
-        for table in metadata.sorted_tables:
-            if rows := self._rows.get(table.name):
-                connection.execute(table.insert(), rows)
 
 
 def read_rows(engine: Engine, query: sa.Select[Any]) -> list[dict[str, Any]]:

@@ -1,10 +1,13 @@
 """What serves a request: weights over lines for each kind of row, and why."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from meta.alarm import Alarm
 from meta.flags import RowKind
+
+PROMOTED = "promoted"
+"""What rows say in ``predict_reason`` that a line answered because a person made it serve."""
 
 Weights = Mapping[str, float]
 """Lines and their weights, which sum to 1."""
@@ -39,6 +42,25 @@ class Plan:
     champion: str
     choosers: Mapping[str, tuple[Weights, ...]]
     expected: Expectation
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether a person, and not the selector, chose what serves."""
+        return PROMOTED in self.reasons
+
+    def pin(self, line: str) -> "Plan":
+        """Return the plan in which a line answers every row, since a person wants it so; nothing is known of its loss.
+
+        The champion stays whom to ask where the line fails.
+        """
+        return replace(
+            self,
+            weights=({line: 1.0},) * len(RowKind),
+            reasons=(PROMOTED,) * len(RowKind),
+            leading=line,
+            why=f"the line {line} was promoted by hand (python run.py models history says by whom and why)",
+            expected=Expectation(),
+        )
 
     @property
     def lines(self) -> tuple[str, ...]:

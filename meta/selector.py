@@ -58,6 +58,7 @@ class Selector:
     usual:     by column, the usual shares of damaged cells
     guarded:   the lines that take impossible cells as missing, or read no cells at all
     last_best: the line that was best on the newest batch: a bar for grades
+    ranking:   the lines by decayed record on clean batches, the best first
     threshold: least probability of the positive class at which a plan's binary answer is positive
     """
 
@@ -69,6 +70,7 @@ class Selector:
     hard: HardChooser
     temperature: float
     guarded: tuple[str, ...] = ()
+    ranking: tuple[str, ...] = ()
     blends: np.ndarray | None = None
     decayed: np.ndarray | None = None
     forest: "ExtraTreesRegressor | None" = None
@@ -170,6 +172,7 @@ class Selector:
             "margins": self.hard.margins.to_json(),
             "temperature": self.temperature,
             "guarded": self.guarded,
+            "ranking": self.ranking,
             "blends": None if self.blends is None else self.blends.tolist(),
             "decayed": None if self.decayed is None else self.decayed.tolist(),
             "trust": self.trust.to_json(),
@@ -197,6 +200,7 @@ class Selector:
             hard=HardChooser(lines, forests.get("hard.skops"), Margins.from_json(stored["margins"])),
             temperature=stored["temperature"],
             guarded=tuple(stored["guarded"]),
+            ranking=tuple(stored["ranking"]),
             blends=None if stored["blends"] is None else np.array(stored["blends"]),
             decayed=None if stored["decayed"] is None else np.array(stored["decayed"]),
             forest=forests.get("forest.skops"),
@@ -272,6 +276,7 @@ def fit_selector(
         hard=hard,
         temperature=config.temperature,
         guarded=tuple(guarded),
+        ranking=tuple(lines[place] for place in np.argsort(clean[:n_lines], kind="stable")),
         blends=blend_by_kind(single, generator) if "blends" in choosers else None,
         decayed=by_record if "decayed" in choosers else None,
         forest=fit_kind_forest(single, arms, config.half_life, derive_seed(seed, "kind forest", batch))

@@ -15,6 +15,7 @@ from common.state import State
 from meta.estimation.estimator import Estimator
 from meta.grades import Grade
 from meta.past import MAX_BATCHES
+from meta.plan import Plan
 from meta.profile import Profile
 from meta.records import Record, RecordRows
 from meta.selector import Selector
@@ -32,11 +33,20 @@ PLAN_LINE = "plan"
 
 @dataclass(frozen=True)
 class StoredSelector:
-    """A generation's selector, what it holds for normal input, and the estimators of what serves, by line."""
+    """A generation's selector, what it holds for normal input, and the estimators of what serves, by line.
+
+    ``pinned`` is the line that a person made serve, where one did.
+    """
 
     selector: Selector
     reference: InputReference
     estimators: Mapping[str, Estimator]
+    pinned: str | None = None
+
+    def plan(self, profile: Profile, mode: str) -> Plan:
+        """Return how a request is served: as the selector chooses, unless a person did."""
+        chosen = self.selector.plan(profile, mode)
+        return chosen.pin(self.pinned) if self.pinned else chosen
 
 
 def record_rows_row(files: FileStore, rows: RecordRows, first_row: int) -> dict[str, Any]:
@@ -122,4 +132,5 @@ def load_stored_selector(state: State, generation: Generation) -> StoredSelector
     parts = {name: state.files.load(stored) for name, stored in manifest.items()}
     learned = json.loads(parts.get(ESTIMATORS, b"{}"))
     estimators = {line: Estimator.from_json(one) for line, one in learned.items()}
-    return StoredSelector(Selector.load(parts), InputReference.from_json(parts[REFERENCE]), estimators)
+    reference = InputReference.from_json(parts[REFERENCE])
+    return StoredSelector(Selector.load(parts), reference, estimators, generation.pinned)

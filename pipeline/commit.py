@@ -1,8 +1,10 @@
 """The one commit that makes a generation visible: whatever an update or a person decided, all of it or nothing."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+
+import sqlalchemy as sa
 
 from common.config import Config
 from common.database import Draft
@@ -22,11 +24,15 @@ def commit_generation(
     generation: Generation,
     new: Sequence[Version] = (),
     events: Sequence[Event] = (),
+    first: Callable[[sa.Connection], None] | None = None,
 ) -> None:
-    """Add a generation to a draft and commit it, with the configuration that it was made with."""
+    """Add a generation to a draft and commit it, with the configuration that it was made with.
+
+    What is to be done ``first`` belongs to the same transaction.
+    """
     generation = replace(generation, who=generation.who or find_user())
     draft_generation(draft, generation, config.seed, new, events, save_config(config, state))
-    draft.commit(state.engine)
+    draft.commit(state.engine, first)
 
 
 def save_config(config: Config, state: State) -> str:

@@ -168,6 +168,7 @@ def decide_promotion(
         config.selection.half_life,
         config.promotion.confidence,
         config.promotion.max_active,
+        before.pinned,
     )
 
 

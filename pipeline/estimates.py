@@ -36,7 +36,7 @@ def choose_estimator(estimators: Mapping[str, Estimator], plan: Plan, kinds: Ite
     """Return the estimator of the line that serves rows of some kinds alone, else that of the plan."""
     lines = {line for kind in kinds for line in plan.weights[RowKind(kind)]}
     alone = estimators.get(next(iter(lines))) if len(lines) == 1 else None
-    return alone or estimators.get(PLAN_LINE)
+    return alone or (None if plan.is_pinned else estimators.get(PLAN_LINE))
 
 
 def list_measures(config: Config, task: Task) -> list[str]:
@@ -98,14 +98,15 @@ def learn_estimators(
     records: Sequence[Record],
     plan_outputs: np.ndarray | None,
 ) -> dict[str, Estimator]:
-    """Return the estimators, by line, of the plan and of the champions, from all records up to the newest."""
+    """Return the estimators, by line, of the plan and of what may serve alone, from all records up to the newest."""
     from meta.estimation.fitting import fit_estimator
 
     known = list(records)
     if plan_outputs is not None:
         known[-1] = known[-1].with_lines({PLAN_LINE: plan_outputs})
     thresholds = {version.line: version.threshold for version in generation.versions}
-    champions = dict.fromkeys([selector.champions.clean, selector.champions.damaged])
-    served = {PLAN_LINE: selector.threshold} | {line: thresholds.get(line, 0.5) for line in champions}
+    pinned = [generation.pinned] if generation.pinned else []
+    alone = dict.fromkeys([selector.champions.clean, selector.champions.damaged, *pinned])
+    served = {PLAN_LINE: selector.threshold} | {line: thresholds.get(line, 0.5) for line in alone}
     measures = list_measures(config, records[-1].rows.task)
     return {line: fit_estimator(known, line, measures, threshold) for line, threshold in served.items()}

@@ -10,6 +10,7 @@ from common.config import Config
 from common.database import read_rows
 from common.errors import StateError
 from common.state import State, open_state
+from common.text import lay_out
 from meta.estimation.estimator import Estimate
 from meta.flags import RowKind
 from meta.plan import Plan, name_kind
@@ -32,8 +33,8 @@ def explain(config: Config, decision_id: str) -> str:
     with open_state(config) as state:
         decision = find_decision(state, decision_id)
         generation = load_generation(state, decision["generation"])
-        selector = load_stored_selector(state, generation).selector
-        plan = selector.plan(Profile.from_json(decision["profile"]), decision["mode"])
+        stored = load_stored_selector(state, generation)
+        plan = stored.plan(Profile.from_json(decision["profile"]), decision["mode"])
         check_same(decision, generation, plan)
         query = sa.select(regrets_table).where(regrets_table.c.decision == decision["id"])
         graded = sa.select(estimates_table).where(estimates_table.c.request == decision["id"])
@@ -76,14 +77,12 @@ def describe(
     """Return the sentence and the tables."""
     counts = dict(zip(map(name_kind, RowKind), decision["profile"]["counts"], strict=True))
     rows = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+    header = ["rows", "version", "weight", "family", "treatment", *plan.choosers]
     lines = [
         f"Request '{decision['request']}' of {decision['rows']} rows ({rows}) was served by generation "
         f"{decision['generation']} with {decision['version']} leading: {decision['reason']}; {plan.alarm.describe()}.",
         "",
-        *_table(
-            ["rows", "version", "weight", "family", "treatment", *plan.choosers],
-            _weight_rows(generation, plan, decision["profile"]["counts"]),
-        ),
+        lay_out([header, *_weight_rows(generation, plan, decision["profile"]["counts"])], ruled=True),
         "",
         f"{'champion':<19} {decision['champion']}",
         f"{'expected loss':<19} {_describe_expected(decision['expected'])}",
@@ -131,9 +130,3 @@ def _describe_estimate(stored: Mapping[str, Any] | None) -> str:
         return "not when it was answered"
     estimate = Estimate.from_json(stored)
     return f"{estimate.describe()}, from the past of {estimate.answerer}" if estimate.measures else estimate.describe()
-
-
-def _table(header: list[str], rows: list[list[str]]) -> list[str]:
-    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in [header, ["-" * width for width in widths], *rows]]  # fmt: skip

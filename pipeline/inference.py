@@ -51,7 +51,7 @@ def infer(config: Config, file: Path) -> Path:
         with watch.stage("selection"):
             stored = load_stored_selector(state, generation)
             profile, kinds = look_at(features, stored)
-            plan = stored.selector.plan(profile, config.selection.mode)
+            plan = stored.plan(profile, config.selection.mode)
         with watch.stage("prediction"):
             answer = answer_rows(state, generation, stored, plan, features, kinds)
         with watch.stage("estimation"):

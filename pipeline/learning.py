@@ -183,7 +183,7 @@ def learn(
         gone: list[str] = []
         if answers.calls_for("retire"):
             everyone = contenders
-            contenders, ways = drop_unlearned(contenders, ways)
+            contenders, ways = drop_unlearned(contenders, ways, before.pinned)
             gone = [one.parent.id for one in everyone if one not in contenders and one.parent]
             outcomes["retire"] = f"retired: {', '.join(gone) or 'none, as every line learns'}"
         promotion = decide_promotion(config, before, contenders, records, standing)

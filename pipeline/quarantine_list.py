@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from common.config import Config
 from common.database import read_rows
 from common.state import State
+from common.text import lay_out
 from pipeline.accounts import Account, load_accounts
 from pipeline.analysis.quality.tables import quarantined_rows
 from pipeline.collection.tables import batches
@@ -42,22 +43,6 @@ def describe_sum(accounts: Sequence[Account]) -> str:
     counts = {place: sum(getattr(one, place) for one in accounts) for place in places}
     told = [f"{learned} are learned", *(f"{count} {place}" for place, count in counts.items() if count)]
     return f"Of {rows} rows, {', '.join(told)}."
-
-
-def lay_out(lines: Sequence[Sequence[str]]) -> str:
-    """Return lines of cells as a table of text, numbers to the right.
-
-    >>> print(lay_out([("batch", "reason"), ("7", "target missing")]))
-    batch  reason
-        7  target missing
-    """
-    widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
-    laid = [
-        "  ".join(cell.rjust(width) if place < 2 and lines[-1][place].isdecimal() else cell.ljust(width)
-                  for place, (cell, width) in enumerate(zip(line, widths, strict=True)))
-        for line in lines
-    ]  # fmt: skip
-    return "\n".join(line.rstrip() for line in laid)
 
 
 def _list_rejected(state: State, accounts: dict[int, Account]) -> list[tuple[Any, ...]]:

@@ -135,10 +135,13 @@ def describe_revival(revived: Sequence[Version], recalled: Sequence[Version]) ->
 
 
 def drop_unlearned(
-    contenders: Sequence[Contender], ways: Mapping[str, Origin]
+    contenders: Sequence[Contender], ways: Mapping[str, Origin], pinned: str | None = None
 ) -> tuple[list[Contender], dict[str, Origin]]:
-    """Return who is left when nothing that did not learn the change may stay, and ways in which every line learns."""
-    kept = [one for one in contenders if not one.is_recalled or one.parent is None]
+    """Return who is left when nothing that did not learn the change may stay, and ways in which every line learns.
+
+    The ``pinned`` line stays, whatever it learned: a person wants it to serve.
+    """
+    kept = [one for one in contenders if not one.is_recalled or one.parent is None or one.line == pinned]
     return kept, {line: Origin.REFIT if way is Origin.KEPT else way for line, way in ways.items()}
 
 

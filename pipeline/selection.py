@@ -9,6 +9,7 @@ from common.config import Config
 from meta.grades import CLEAN_GROUP, DAMAGED_GROUP, Grade
 from meta.grading import answer_record
 from meta.hard_choice import Margins, tune_margin
+from meta.profile import Profile
 from meta.records import Record
 from meta.selector import Selector, fit_selector
 from meta.store import PLAN_LINE
@@ -18,7 +19,7 @@ from pipeline.enrolment import (
     tune,
 )
 from registry.contender import FALLBACK_FAMILY
-from registry.generations import Generation
+from registry.generations import Alias, Event, Generation
 from registry.versions import Version
 
 
@@ -51,6 +52,33 @@ def learn_selector(
     target = np.concatenate([record.rows.target[record.rows.clean] for record in answered])
     clean = [known[record.rows.clean] for record, known in zip(answered, outputs, strict=True)]
     return replace(selector, threshold=tune(config, task, target, np.concatenate(clean)))
+
+
+def name_aliases(generation: Generation, selector: Selector, profile: Profile, mode: str) -> dict[Alias, str]:
+    """Return the version that each alias stands for.
+
+    Production leads the answers to requests like those of ``profile``, unless a person chose what serves.
+    """
+    ids = {version.line: version.id for version in generation.versions}
+    assert generation.champion is not None
+    others = [line for line in selector.ranking if line in ids and line != generation.champion.line]
+    leading = generation.pinned or selector.plan(profile, mode).leading
+    named = {Alias.CHAMPION: generation.champion.id, Alias.PRODUCTION: ids[leading]}
+    return named | ({Alias.CHALLENGER: ids[others[0]]} if others else {})
+
+
+def list_changes(before: Generation, after: Generation) -> list[Event]:
+    """Return an event for every alias whose line is another now; promotion tells of the champion itself."""
+    lines = {version.id: version.line for one in (before, after) for version in one.versions}
+    reasons = {
+        Alias.CHALLENGER: "the next best record on clean batches, of another line than the champion's",
+        Alias.PRODUCTION: "it leads the answers to requests like the newest batch",
+    }
+    return [
+        Event(after.aliases[alias], alias.value, reason)
+        for alias, reason in reasons.items()
+        if alias in after.aliases and lines.get(before.aliases.get(alias, "")) != lines[after.aliases[alias]]
+    ]
 
 
 def tune_group(grades: Sequence[Grade], group: str, half_life: float) -> float:

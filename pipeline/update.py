@@ -57,12 +57,12 @@ from pipeline.proving import (
 from pipeline.quality_past import draft_fingerprint, draft_rules, load_quality_past
 from pipeline.release import find_released_batch, load_released
 from pipeline.response import answer_alarms
-from pipeline.selection import learn_selector
+from pipeline.selection import learn_selector, list_changes, name_aliases
 from pipeline.training.contenders import Ground
 from pipeline.training.rows import join_rows
 from pipeline.validation.prequential import score_rows
 from pipeline.validation.tables import scores_table
-from registry.generations import Cause, Generation, load_generation
+from registry.generations import Cause, Event, Generation, Member, load_generation
 
 log = logging.getLogger(__name__)
 
@@ -143,7 +143,7 @@ def take_in(
         learned = rest(before, proof, answers, draft)
     generation = before.succeed(
         Cause.UPDATE if learned.enrolled else Cause.KEPT, batch=raw.number, cursor=raw.cursor, schema=schema,
-        members=learned.members,
+        members=learned.members, pinned=find_pinned(before, learned.members),
     )  # fmt: skip
     with watch.stage("selection"):
         # A part of a season that is new is no error: such features are never flagged.
@@ -160,11 +160,15 @@ def take_in(
     draft.add(grades_table, grade_rows(grades))
     draft.add(regrets_table, regrets)
     draft.add(estimates_table, [*estimates, *settled_estimates])
-    generation = replace(generation, selector=save_selector(state, selector, reference, estimators))
+    generation = replace(
+        generation, selector=save_selector(state, selector, reference, estimators),
+        aliases=name_aliases(generation, selector, proof.record.rows.profiles[0], config.selection.mode),
+    )  # fmt: skip
     if learned.enrolled:
         described = state.files.save(describe_window(schema, window).to_json(), ".json")
         generation = replace(generation, reference=described)
-    commit(config, state, draft, watch, generation, raw, learned.enrolled)
+    changes = list_changes(before, generation)
+    commit(config, state, draft, watch, generation, raw, learned.enrolled, changes)
     log.info("batch %d done: champion %s", raw.number, generation.champion.id if generation.champion else "none")
     return generation
 
@@ -282,6 +286,14 @@ def gather_window(config: Config, state: State, schema: Schema, batch: LabelledB
     return window[::-1]
 
 
+def find_pinned(before: Generation, members: Sequence[Member]) -> str | None:
+    """Return the line that a person has made serve, as long as it is there."""
+    if before.pinned is None or any(member.version.line == before.pinned for member in members):
+        return before.pinned
+    log.warning("the line %s, promoted by hand, could not go on; what serves is chosen by records again", before.pinned)
+    return None
+
+
 def describe_window(schema: Schema, window: Sequence[LabelledBatch]) -> Reference:
     """Return the drift reference: how the inputs of the window are spread."""
     types = dict.fromkeys(schema.categorical, "str")
@@ -312,8 +324,9 @@ def commit(
     generation: Generation,
     raw: RawBatch,
     enrolled: Enrolled | None = None,
+    changes: Sequence[Event] = (),
 ) -> None:
     """Make the whole update visible at once."""
     new, events = (enrolled.new, enrolled.events) if enrolled else ((), ())
     draft.add(performance_table, watch.rows("update", f"batch {raw.number}", len(raw)))
-    commit_generation(config, state, draft, generation, new, events)
+    commit_generation(config, state, draft, generation, new, [*events, *changes])

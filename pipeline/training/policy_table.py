@@ -1,7 +1,6 @@
 """The table of a backtest: loss against cost by policy, as text."""
 
-from collections.abc import Sequence
-
+from common.text import lay_out
 from pipeline.training.recommendation import TOLERANCE, Advice, Backtest
 
 
@@ -19,7 +18,7 @@ def describe(done: Backtest) -> list[str]:
         f"{replayed['candidate']} on batches {replayed['first']} to {replayed['last']} ({replayed['rows']} rows), each "
         "predicted before it may be learned.",
         "",
-        *format_table([header, *rows]),
+        lay_out([header, *rows], ruled=True),
         "",
         "against always: its loss less that of 'always', as a share of that. Either end of the interval holds with "
         f"{replayed['confidence']:.0%} confidence.",
@@ -44,14 +43,3 @@ def describe_advice(advice: Advice) -> str:
         f"lost {advice.lost:.2%} against '{advice.best.name}', the best in hindsight, with "
         f"{advice.trainings:.1f} trainings instead of {advice.trainings_always:.1f}."
     )
-
-
-def format_table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows as lines with aligned columns, numbers to the right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = [
-        "  ".join(cell.ljust(width) if place < 2 else cell.rjust(width)
-                  for place, (cell, width) in enumerate(zip(row, widths, strict=True))).rstrip()
-        for row in rows
-    ]  # fmt: skip
-    return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]

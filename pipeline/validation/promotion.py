@@ -44,12 +44,14 @@ def promote(
     half_life: float,
     confidence: float,
     max_active: int,
+    pinned: str | None = None,
 ) -> Promotion:
     """Decide the next generation from the records of all contenders, whose lines are those of ``past`` in order.
 
     The champions have the lowest decayed loss on clean batches and on damaged copies of them. Lines whose candidate is
-    ``standing`` (by key) stay, and so does the fallback; of the others those with the best records, as far as
-    ``max_active`` allows, as long as they are better than the fallback and do not answer as a better one does.
+    ``standing`` (by key) stay, and so do the fallback and the ``pinned`` line, which serves by a person's decision; of
+    the others those with the best records, as far as ``max_active`` allows, as long as they are better than the
+    fallback and do not answer as a better one does.
     """
     parts = compute_part_losses(past)
     clean, damaged = (compute_decayed_records(parts, of_clean, half_life) for of_clean in (True, False))
@@ -57,7 +59,7 @@ def promote(
     always = {
         one.line for one in contenders
         if one in (champion, damaged_champion) or (one.candidate.key in standing and not one.is_recalled)
-        or one.candidate.family == FALLBACK_FAMILY
+        or one.candidate.family == FALLBACK_FAMILY or one.line == pinned
     }  # fmt: skip
     bar = min((loss for one, loss in zip(contenders, clean, strict=True) if one.candidate.family == FALLBACK_FAMILY),
               default=np.inf)  # fmt: skip

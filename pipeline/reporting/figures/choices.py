@@ -12,7 +12,7 @@ from registry.generations import Role
 
 MOST_EVENTS = 40
 MOST_REQUESTS = 15
-ROUTINE = ("updated", "refitted", "blended")
+ROUTINE = ("updated", "refitted", "blended", "challenger", "production")
 """Events that befall nearly every version at every update."""
 
 UNBOUNDED = 1e299

@@ -1,0 +1,109 @@
+"""The command models: what serves, what served when and why, and what a person decides about it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from common.config import Config
+from common.errors import ConfigError
+from common.state import State, lock_updates, open_state
+
+USAGE = (
+    "write models, models history, models history all, models at 2017-03-01, models rollback --to N, "
+    'models promote VERSION --why "...", models promote auto --why "..." or models retire VERSION --why "..."'
+)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a user asked for: the words after ``models`` and their options."""
+
+    words: tuple[str, ...] = ()
+    to: int | None = None
+    why: str = ""
+
+    @property
+    def action(self) -> str:
+        """The first word, '' for none."""
+        return self.words[0] if self.words else ""
+
+    @property
+    def subject(self) -> str:
+        """The one word after the action; ConfigError where there is none or more."""
+        if len(self.words) != 2:
+            raise ConfigError(f"'models {' '.join(self.words)}' is no command; {USAGE}.")
+        return self.words[1]
+
+
+def models(config: Config, words: Sequence[str], to: int | None = None, why: str = "") -> str:
+    """Return what a user wants to read, or do what they decide and return a sentence on it.
+
+    Raises ConfigError for words that are no such command, StateError for what the state does not allow. A decision is
+    one transaction under the lock of updates, and keeps who made it, when and why.
+    """
+    wish = Wish(tuple(words), to, why.strip())
+    if wish.action not in ACTIONS:
+        raise ConfigError(f"'models {wish.action}' is no command; {USAGE}.")
+    with open_state(config) as state:
+        return ACTIONS[wish.action](config, state, wish)
+
+
+def _list(_config: Config, state: State, _wish: Wish) -> str:
+    from pipeline.history import describe_versions
+
+    return describe_versions(state)
+
+
+def _tell_history(_config: Config, state: State, wish: Wish) -> str:
+    from pipeline.history import describe_history
+
+    if wish.words[1:] not in ((), ("all",)):
+        raise ConfigError(f"models history knows no '{wish.words[1]}'; write all, or nothing for the newest.")
+    return describe_history(state, everything=len(wish.words) > 1)
+
+
+def _tell_moment(_config: Config, state: State, wish: Wish) -> str:
+    from pipeline.history import describe_moment
+
+    return describe_moment(state, wish.subject)
+
+
+def _roll_back(config: Config, state: State, wish: Wish) -> str:
+    from pipeline.rollback import roll_back
+
+    if wish.to is None or len(wish.words) > 1:
+        raise ConfigError("models rollback needs the generation to go back to; add --to N (models history lists them).")
+    with lock_updates(state.folder):
+        return roll_back(config, state, wish.to, wish.why)
+
+
+def _promote(config: Config, state: State, wish: Wish) -> str:
+    from pipeline.promotion import give_back, promote
+
+    subject, why = wish.subject, _need_why(wish)
+    with lock_updates(state.folder):
+        return give_back(config, state, why) if subject == "auto" else promote(config, state, subject, why)
+
+
+def _retire(config: Config, state: State, wish: Wish) -> str:
+    from pipeline.promotion import retire
+
+    subject, why = wish.subject, _need_why(wish)
+    with lock_updates(state.folder):
+        return retire(config, state, subject, why)
+
+
+def _need_why(wish: Wish) -> str:
+    if not wish.why:
+        raise ConfigError(f'A decision needs its reason for the record; add --why "..." to models {wish.action}.')
+    return wish.why
+
+
+ACTIONS: dict[str, Callable[[Config, State, Wish], str]] = {
+    "": _list,
+    "history": _tell_history,
+    "at": _tell_moment,
+    "rollback": _roll_back,
+    "promote": _promote,
+    "retire": _retire,
+}
+"""What each word after ``models`` does."""

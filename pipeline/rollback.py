@@ -1,0 +1,86 @@
+"""Rollback: an older generation becomes the live state again, all of it, in one commit that can itself be undone."""
+
+import logging
+from collections.abc import Collection
+
+import sqlalchemy as sa
+
+import pipeline.catalogue  # noqa: F401  (a rollback moves the rows of every table)
+from common.config import Config
+from common.database import Draft, read_rows
+from common.errors import StateError
+from common.state import State
+from pipeline.collection.tables import batches
+from pipeline.commit import commit_generation
+from registry.files import list_missing
+from registry.generations import Cause, Event, Generation, load_generation
+from registry.lineage import load_lineage, turn
+
+log = logging.getLogger(__name__)
+
+
+def roll_back(config: Config, state: State, number: int, why: str) -> str:
+    """Make generation ``number`` the live state again and return a sentence on what that changed.
+
+    The commit adds a generation; rows that the generations in between wrote are set aside, raw batches stay, and going
+    back to the generation before the rollback brings everything in again. Raises StateError for a generation that does
+    not exist, is the live one already, or has lost files.
+    """
+    live, target = load_generation(state), load_generation(state, number)
+    check(state, live, target, number)
+    after = restore(live, target, why)
+    led_here, wanted = load_lineage(state, live.number), load_lineage(state, target.number)
+    before = set(list_batches(state))
+    commit_generation(config, state, Draft(after.number), after, events=list_events(live, after, why),
+                      first=lambda connection: turn(connection, led_here, wanted))  # fmt: skip
+    return describe(live, after, before, set(list_batches(state)))
+
+
+def check(state: State, live: Generation, target: Generation, number: int) -> None:
+    """Raise StateError where there is nothing to go back to."""
+    if target.number == 0:
+        raise StateError(f"There is no generation {number}; python run.py models history lists them.")
+    if target.number == live.number:
+        raise StateError(f"Generation {number} is the live one already; name an older one.")
+    if missing := list_missing(state, target):
+        raise StateError(
+            f"Generation {number} cannot serve again, since its file '{missing[0]}' is gone; name another, or restore "
+            "it from a backup of the state."
+        )
+
+
+def restore(live: Generation, target: Generation, why: str) -> Generation:
+    """Return the generation after ``live`` that is as ``target`` was."""
+    after = target.succeed(Cause.ROLLBACK, why=why)
+    return Generation(**{**vars(after), "number": live.number + 1})
+
+
+def list_events(live: Generation, after: Generation, why: str) -> list[Event]:
+    """Return an event for every alias that stands for another version now."""
+    reason = f"rollback to generation {after.parent}{f': {why}' if why else ''}"
+    return [
+        Event(version, "promoted" if alias == "champion" else alias.value, reason)
+        for alias, version in after.aliases.items()
+        if live.aliases.get(alias) != version
+    ]
+
+
+def list_batches(state: State) -> list[int]:
+    """Return the numbers of all batches of the live state."""
+    return [row["number"] for row in read_rows(state.engine, sa.select(batches.c.number))]
+
+
+def describe(live: Generation, after: Generation, before: Collection[int], now: Collection[int]) -> str:
+    """Return the sentence on a rollback that was done."""
+    champion = after.champion.id if after.champion else "none"
+    told = f"Generation {after.number} is as generation {after.parent} was: champion {champion}, {len(now)} batches."
+    gone, back = sorted(set(before) - set(now)), sorted(set(now) - set(before))
+    if gone:
+        told += f" {_name(gone)} set aside, and the next updates take the source's rows again."
+    if back:
+        told += f" {_name(back)} back."
+    return f"{told} To undo it: python run.py models rollback --to {live.number}"
+
+
+def _name(numbers: list[int]) -> str:
+    return f"Batch {numbers[0]} is" if len(numbers) == 1 else f"Batches {numbers[0]} to {numbers[-1]} are"

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from common.config import Config
 from common.database import read_rows
+from common.environment import describe_environment
 from common.errors import DataError
 from common.state import State
 from common.task import Task
@@ -17,7 +18,7 @@ from meta.past import Past, stack_records
 from meta.records import Record
 from meta.selector import fit_blends
 from model_zoo.candidate import Candidate
-from model_zoo.model import Model
+from model_zoo.model import PROTOCOL, Model
 from pipeline.training.contenders import Ground, Lesson, RecordSheet, Trained, can_continue, enter, train
 from pipeline.training.threshold import tune_threshold
 from pipeline.training.trials import Trial
@@ -356,6 +357,8 @@ def save_version(
     version_id = name_version(candidate.family, number)
     learned = ground.rows.last(candidate.window)
     continued = parent if done.origin is Origin.UPDATE else None
+    fresh = ground.rows.after(continued.last_batch) if continued else learned
+    lessons = [one for one in ground.digests if one.batch >= fresh.first_batch]
     return Version(
         id=version_id,
         number=number,
@@ -372,11 +375,17 @@ def save_version(
         updates=done.updates,
         first_batch=continued.first_batch if continued else learned.first_batch,
         last_batch=learned.last_batch,
-        rows=continued.rows + len(ground.rows.after(continued.last_batch)) if continued else len(learned),
+        rows=(continued.rows if continued else 0) + len(fresh),
         threshold=done.threshold,
         manifest=manifest,
         bytes=size,
         fit_seconds=done.fit_seconds,
+        trained_on=(*(continued.trained_on if continued else ()), *lessons),
+        inputs=done.inputs,
+        predict_us=done.predict_us,
+        seed=ground.seed,
+        protocol=PROTOCOL,
+        environment=done.environment,
     )
 
 
@@ -423,6 +432,11 @@ def save_blends(
                 manifest=manifest,
                 bytes=size,
                 fit_seconds=0.0,
+                inputs=tuple(dict.fromkeys(name for version in used for name in version.inputs)),
+                predict_us=sum(version.predict_us for version in used),
+                seed=config.seed,
+                protocol=PROTOCOL,
+                environment=describe_environment(),
             )
         )
     return saved

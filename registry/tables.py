@@ -52,6 +52,12 @@ versions_table = sa.Table(
     sa.Column("manifest", sa.String, nullable=False),
     sa.Column("bytes", sa.Integer, nullable=False),
     sa.Column("fit_seconds", sa.Float, nullable=False, info=VOLATILE),
+    sa.Column("trained_on", sa.JSON, nullable=False),
+    sa.Column("inputs", sa.JSON, nullable=False),
+    sa.Column("predict_us", sa.Float, nullable=False, info=VOLATILE),
+    sa.Column("seed", sa.Integer, nullable=False),
+    sa.Column("protocol", sa.Integer, nullable=False),
+    sa.Column("environment", sa.JSON, nullable=False, info=VOLATILE),
     created_at(),
 )
 

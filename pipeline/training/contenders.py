@@ -4,19 +4,23 @@ import time
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from common.environment import describe_environment
 from common.task import Task
 from meta.records import RecordRows, predict_outputs
 from model_zoo import get_family
 from model_zoo.candidate import Candidate
+from model_zoo.golden import make_golden_parts, measure_predict_us
 from model_zoo.model import Model, PreparedRows, fit_prepared, prepare_rows, update_model
+from pipeline.training.digests import digest_batches
 from pipeline.training.rows import TrainingRows
 from registry.contender import Contender, Origin
-from registry.versions import Version
+from registry.versions import LearnedBatch, Version
 
 MAX_UPDATES = 3
 """After this many continuations a model is fitted from scratch again, so that old knowledge fades."""
@@ -53,6 +57,11 @@ class Ground:
                 self._prepared.popitem(last=False)
         self._prepared.move_to_end(key)
         return fit_prepared(candidate, self._prepared[key], self.task, self.classes, self.seed, self.threads)
+
+    @cached_property
+    def digests(self) -> tuple[LearnedBatch, ...]:
+        """Each batch's part in the rows."""
+        return digest_batches(self.rows)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the prepared rows out: another process makes its own."""
@@ -99,13 +108,19 @@ def enter(ground: Ground, candidate: Candidate, name: str, origin: Origin, sheet
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A model that has learned all rows, as named files, and how it came about."""
+    """A model that has learned all rows, as named files, and how it came about.
+
+    inputs: the features it reads; predict_us: microseconds a row; environment: what it was made with
+    """
 
     parts: Mapping[str, bytes]
     threshold: float
     origin: Origin
     updates: int
     fit_seconds: float
+    inputs: tuple[str, ...]
+    predict_us: float
+    environment: Mapping[str, str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +152,18 @@ def train(ground: Ground, lesson: Lesson) -> Trained:
         model = ground.fit(contender.candidate, ground.rows)
         origin, updates = Origin.REFIT if version else contender.origin, 0
     seconds = time.perf_counter() - started
-    return Trained(model.with_threshold(lesson.threshold).dump(), lesson.threshold, origin, updates, seconds)
+    newest = ground.rows.last(1).features
+    golden = make_golden_parts(model, newest, ground.seed)  # predicts before the clock runs
+    return Trained(
+        parts=model.with_threshold(lesson.threshold).dump() | golden,
+        threshold=lesson.threshold,
+        origin=origin,
+        updates=updates,
+        fit_seconds=seconds,
+        inputs=model.features,
+        predict_us=measure_predict_us(model, newest),
+        environment=describe_environment(),
+    )
 
 
 def can_continue(ground: Ground, version: Version, model: Model) -> bool:

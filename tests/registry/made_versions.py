@@ -6,7 +6,7 @@ from common.config import Config
 from common.database import Draft
 from common.state import State
 from registry.generations import Event, Generation, draft_generation
-from registry.versions import BLEND_FAMILY, Version, name_version
+from registry.versions import BLEND_FAMILY, LearnedBatch, Version, name_version
 
 
 def make_config(folder: Path) -> Config:
@@ -19,7 +19,9 @@ def make_version(number: int, family: str = "linear", **changes) -> Version:
         "id": version_id, "number": number, "line": version_id, "parent": None, "generation": 1, "family": family,
         "variant": "onehot", "params": {"penalty": 0.5}, "window": 3, "masked": True, "guarded": False,
         "origin": "standing", "updates": 2, "first_batch": 1, "last_batch": 4, "rows": 900, "threshold": 0.25,
-        "manifest": "abc.json", "bytes": 1234, "fit_seconds": 0.5,
+        "manifest": f"{'ab' * 32}.json", "bytes": 1234, "fit_seconds": 0.5,
+        "trained_on": (LearnedBatch(1, 400, "0a" * 32), LearnedBatch(4, 500, "0b" * 32)), "inputs": ("worth", "make"),
+        "predict_us": 12.5, "seed": 7, "protocol": 1, "environment": {"numpy": "2.4.0"},
     }  # fmt: skip
     return Version(**made | changes)
 

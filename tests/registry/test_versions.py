@@ -111,7 +111,7 @@ class TestModels:
             load_model(files, make_version(1, manifest=manifest))
 
     def test_a_manifest_that_is_missing_is_named(self, files):
-        with pytest.raises(StateError, match=r"abc\.json' is missing"):
+        with pytest.raises(StateError, match=r"abab\.json' is missing"):
             load_model(files, make_version(1))
 
     def test_a_model_of_a_newer_switchyard_is_refused_by_the_name_of_its_version(self, files, model):

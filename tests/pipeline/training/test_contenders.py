@@ -136,7 +136,7 @@ def test_a_line_that_goes_on_learns_every_batch_since_its_last():
     waiting = ground.rows.last(2)
     expected = update_model(model, waiting.features, waiting.target, ground.seed, ground.threads)
     assert trained.origin is Origin.UPDATE
-    assert trained.parts == expected.with_threshold(0.5).dump()
+    assert expected.with_threshold(0.5).dump().items() <= trained.parts.items()
 
 
 def test_a_line_whose_way_is_a_refit_is_fitted_anew_though_it_could_be_updated():

@@ -1,0 +1,71 @@
+"""Golden rows come back cell by cell, and a model that answers otherwise than it did is noticed."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.task import Task
+from model_zoo.candidate import Candidate
+from model_zoo.golden import ANSWERS, GOLDEN_ROWS, ROWS, Golden, dump_rows, load_rows, make_golden_parts
+from model_zoo.golden import measure_predict_us as measure
+from model_zoo.model import fit_model
+
+TEXTS = st.lists(st.none() | st.text(), min_size=2, max_size=5)
+NUMBERS = st.lists(st.none() | st.floats(), min_size=5, max_size=5)
+GENERATOR = np.random.default_rng(4)
+FEATURES = pd.DataFrame({
+    "worth": np.where(GENERATOR.random(80) < 0.2, np.nan, GENERATOR.normal(size=80)),
+    "make": pd.Series(GENERATOR.choice(["a", "b", None], 80), dtype="str"),
+})  # fmt: skip
+TARGET = (GENERATOR.random(80) < 0.5).astype(float)
+
+
+@given(TEXTS, NUMBERS, st.sampled_from(["float64", "float32", "int8", "bool"]))
+def test_a_table_comes_back_cell_by_cell(texts, numbers, kind):
+    with np.errstate(over="ignore"):
+        cells = np.nan_to_num(np.array(numbers, dtype="float64")) if kind in ("int8", "bool") else numbers
+        column = pd.Series(np.clip(cells, -9, 9) if kind == "int8" else cells).astype(kind)
+    table = pd.DataFrame({"worth": column[: len(texts)], "make": pd.Series(texts, dtype="str")})
+    again = load_rows(dump_rows(table))
+    pd.testing.assert_frame_equal(again, table, check_exact=True)
+    assert dump_rows(again) == dump_rows(table)
+
+
+@pytest.mark.parametrize("kind", ["object", "datetime64[ns]", "category", "V8"])
+def test_a_column_of_any_other_kind_is_refused(kind):
+    stored = dump_rows(FEATURES.head(2)).replace(b'"float64"', f'"{kind}"'.encode())
+    with pytest.raises((ValueError, TypeError)):
+        load_rows(stored)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return fit_model(Candidate("tree", "onehot"), FEATURES, TARGET, Task.BINARY, ("no", "yes"), seed=1)
+
+
+class TestModels:
+    def test_equal_models_have_equal_golden_rows_that_they_answer_as_expected(self, model):
+        parts = make_golden_parts(model, FEATURES, seed=3)
+        assert make_golden_parts(model, FEATURES, seed=3) == parts
+        assert make_golden_parts(model, FEATURES, seed=4) != parts
+        golden = Golden.load(parts[ROWS], parts[ANSWERS])
+        assert golden.rows.shape == (GOLDEN_ROWS, 2)
+        assert golden.find_difference(model) == golden.find_difference(model, model.encode(golden.rows)) == 0.0
+
+    def test_fewer_rows_than_wanted_are_all_golden(self, model):
+        parts = make_golden_parts(model, FEATURES.head(3), seed=3)
+        pd.testing.assert_frame_equal(load_rows(parts[ROWS]), FEATURES.head(3))
+
+    def test_a_model_that_answers_otherwise_is_noticed(self, model):
+        parts = make_golden_parts(model, FEATURES, seed=3)
+        golden = Golden.load(parts[ROWS], parts[ANSWERS])
+        assert golden.find_difference(replace(model, class_weights=(1.0, 1.001))) > 1e-5
+        assert replace(golden, expected=golden.expected[:, :1]).find_difference(model) == float("inf")
+        assert golden.find_difference(replace(model, class_weights=(1.0, float("nan")))) == float("inf")
+
+    def test_the_cost_of_a_row_is_measured(self, model):
+        assert 0 < measure(model, FEATURES) < 1e6

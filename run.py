@@ -28,6 +28,7 @@ EXAMPLES = """examples:
   python run.py models at 2017-03-01          what was serving then, and why
   python run.py models rollback --to 12       generation 12 is the live state again; this, too, can be undone
   python run.py models promote lightgbm-0007 --why "..."     it serves until: models promote auto --why "..."
+  python run.py replay 12                     computes generation 12 again and compares every decision and artefact
   python run.py eda 7                         explores stored batch 7; without a number all, with -file X.csv a file
   python run.py backtest --apply              replays the stream under policies of retraining, configures the best
   python run.py update search.trials=40       any key of the configuration can be overridden
@@ -144,6 +145,13 @@ def run_models(config: "Config", parsed: argparse.Namespace, subject: list[str])
     return models(config, subject, parsed.to, parsed.why)
 
 
+def run_replay(config: "Config", _parsed: argparse.Namespace, subject: list[str]) -> str:
+    """Compute a stored generation again and compare."""
+    from pipeline.replay import replay
+
+    return replay(config, subject)
+
+
 def run_eda(config: "Config", parsed: argparse.Namespace, subject: list[str]) -> Path:
     """Write the page that explores a batch, the whole store or a file."""
     from pipeline.eda import explore
@@ -167,6 +175,7 @@ COMMANDS: dict[str, Callable[["Config", argparse.Namespace, list[str]], object]]
     "explain": run_explain,
     "quarantine": run_quarantine,
     "models": run_models,
+    "replay": run_replay,
     "eda": run_eda,
     "backtest": run_backtest,
 }

@@ -88,3 +88,16 @@ class FileStore:
         import pandas as pd
 
         return pd.read_parquet(io.BytesIO(self.load(name)), columns=columns)
+
+
+class LayeredStore(FileStore):
+    """A store that writes to its own folder and reads what is not there from another, which stays as it is."""
+
+    def __init__(self, folder: Path, below: FileStore) -> None:
+        super().__init__(folder)
+        self.below = below
+
+    def path(self, name: str) -> Path:
+        """Return where the file of that name lies: in this store, or in the one below if it is there."""
+        own, other = super().path(name), self.below.path(name)
+        return other if other.exists() and not own.exists() else own

@@ -1,0 +1,179 @@
+"""Replay: a stored generation is computed again from its raw batch and configuration, and has to come out the same."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+import pipeline.catalogue  # noqa: F401  (a replay copies and compares the rows of every table)
+from common.config import Config
+from common.environment import describe_changes, describe_environment
+from common.errors import BatchRejected, ConfigError, StateError
+from common.performance import Stopwatch
+from common.records import RawBatch
+from common.state import State, open_state
+from pipeline.analysis.quality.tables import retaken_table
+from pipeline.collection.ordering import read_times
+from pipeline.collection.tables import batches
+from pipeline.commit import load_config_of
+from pipeline.update import take_in
+from registry.generations import Generation, load_generation
+from registry.lineage import load_lineage, read_state_rows
+from registry.snapshot import copy_generation, copy_other_versions, copy_requests, open_copy, read_written
+from registry.tables import generations_table
+
+log = logging.getLogger(__name__)
+
+MOST_TOLD = 5
+"""Differences that are told in full."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A row, or a cell of one, that came out otherwise."""
+
+    generation: int
+    table: str
+    what: str
+
+
+def replay(config: Config, words: Sequence[str]) -> str:
+    """Return a sentence on a generation, by default the live one, that was recomputed and came out the same.
+
+    The word 'all' recomputes all that led to it, from the first raw batch on; a number names another generation. The
+    state itself stays as it is. Raises StateError where something came out otherwise, with what it was.
+    """
+    number, everything = read_words(words)
+    with open_state(config) as state:
+        live = load_generation(state, number)
+        if live.number == 0:
+            there_is = f"generation {number}" if number else "generation yet"
+            raise StateError(f"There is no {there_is} in '{state.folder}'; python run.py models history lists them.")
+        lineage = load_lineage(state, live.number)[::-1]
+        recomputed = list_recomputed(state, lineage, everything)
+        differences = list(recompute(config, state, lineage, set(recomputed)))
+        if differences:
+            raise StateError(describe_differences(state, differences))
+        return describe_sameness(state, recomputed)
+
+
+def read_words(words: Sequence[str]) -> tuple[int | None, bool]:
+    """Return the generation, None for the live one, and whether all before it are recomputed, too.
+
+    >>> read_words(["7"]), read_words(["all"]), read_words([])
+    ((7, False), (None, True), (None, False))
+    """
+    everything, numbers = "all" in words, [word for word in words if word != "all"]
+    if len(numbers) > 1 or not all(word.isdecimal() for word in numbers):
+        raise ConfigError(f"'replay {' '.join(words)}' is no command; write replay, replay 7, or replay 7 all.")
+    return (int(numbers[0]) if numbers else None), everything
+
+
+def list_recomputed(state: State, lineage: Sequence[int], everything: bool) -> list[int]:
+    """Return which of a lineage, oldest first, are recomputed: those that took a batch, or the newest of them."""
+    taken = [number for number in lineage if load_generation(state, number).cause.takes_batch]
+    return taken if everything else taken[-1:]
+
+
+def recompute(config: Config, state: State, lineage: Sequence[int], wanted: set[int]) -> Iterator[Difference]:
+    """Yield what comes out otherwise when the ``wanted`` generations are recomputed, each on what was before it.
+
+    What people decided in between is taken over as it is.
+    """
+    with open_copy(state) as copy:
+        for number in lineage:
+            if number in wanted:
+                log.info("recomputing generation %d", number)
+                copy_other_versions(state, number, copy)
+                take_again(config, state, copy, number)
+                yield from compare(number, read_written(state, number), read_written(copy, number))
+                copy_requests(state, number, copy)
+            else:
+                copy_generation(state, number, copy)
+
+
+def take_again(config: Config, state: State, copy: State, number: int) -> None:
+    """Let the copy take the batch of a generation as the original did, with the configuration of then."""
+    stored = load_generation(state, number)
+    then = load_config_of(state, load_config_name(state, number), config)
+    raw, by_hand = load_raw(then, state, stored)
+    try:
+        take_in(then, copy, load_generation(copy), raw, Stopwatch(), by_hand)
+    except BatchRejected:
+        log.info("batch %d was rejected, as it may have been", raw.number)
+
+
+def load_raw(config: Config, state: State, stored: Generation) -> tuple[RawBatch, bool]:
+    """Return the batch that a generation took, from its raw file, and whether it was given by hand."""
+    with state.engine.connect() as connection:
+        (taken,) = read_state_rows(connection, batches, [stored.number])
+        retaken = read_state_rows(connection, retaken_table, [stored.number])
+    frame = state.files.load_table(taken["file"])
+    time_format = config.schema_.time_format or (stored.schema.time_format if stored.schema else None)
+    times = read_times(frame[config.schema_.time], taken["origin"],
+                       config.schema_.model_copy(update={"time_format": time_format}))  # fmt: skip
+    raw = RawBatch(
+        number=taken["number"],
+        origin=taken["origin"],
+        frame=frame,
+        times=times,
+        cursor=stored.cursor or {},
+        late_rows=taken["late_rows"],
+        retakes=retaken[0]["rejected"] if retaken else None,
+    )
+    return raw, taken["by_hand"]
+
+
+def load_config_name(state: State, number: int) -> str:
+    """Return the file with the configuration of a generation."""
+    query = sa.select(generations_table.c.config).where(generations_table.c.number == number)
+    with state.engine.connect() as connection:
+        return str(connection.execute(query).scalar_one())
+
+
+def compare(
+    number: int, stored: Mapping[str, list[dict[str, Any]]], again: Mapping[str, list[dict[str, Any]]]
+) -> Iterator[Difference]:
+    """Yield the rows that differ, by table; artefacts are among them by the digests of their content."""
+    for table, rows in stored.items():
+        if len(rows) != len(again[table]):
+            yield Difference(number, table, f"{len(rows)} rows then, {len(again[table])} now")
+        for then, now in zip(rows, again[table], strict=False):
+            for name in then:
+                if repr(then[name]) != repr(now[name]):
+                    yield Difference(number, table, f"{name} was {_shorten(then[name])} and is {_shorten(now[name])}")
+
+
+def describe_differences(state: State, differences: Sequence[Difference]) -> str:
+    """Return the sentence on what came out otherwise."""
+    told = "; ".join(f"{one.table} of generation {one.generation}: {one.what}" for one in differences[:MOST_TOLD])
+    more = f"; and {len(differences) - MOST_TOLD} more" if len(differences) > MOST_TOLD else ""
+    return f"The replay differs ({told}{more}); it was made with {_describe_makers(state, differences[0].generation)}."
+
+
+def describe_sameness(state: State, numbers: Sequence[int]) -> str:
+    """Return the sentence on generations that came out the same."""
+    if not numbers:
+        return "Nothing to recompute: no generation up to there took a batch."
+    live = load_generation(state, numbers[-1])
+    new = [member.version for member in live.members if member.version.generation == live.number]
+    which = f"Generation {numbers[0]}" if len(numbers) == 1 else f"Generations {numbers[0]} to {numbers[-1]}"
+    return (
+        f"{which} came out the same, every decision and the bytes of every artefact (batch {live.batch}, new versions: "
+        f"{len(new)}, champion {live.champion.id if live.champion else 'none'})."
+    )
+
+
+def _describe_makers(state: State, number: int) -> str:
+    generation = load_generation(state, number)
+    made = next(
+        (member.version.environment for member in generation.members if member.version.generation == number), {}
+    )
+    return describe_changes(made, describe_environment())
+
+
+def _shorten(cell: object) -> str:
+    text = repr(cell)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,90 @@
+"""A copy of the state as it was before a generation, to recompute that generation from."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import sqlalchemy as sa
+
+from common.database import connect, metadata, state_tables
+from common.files import LayeredStore
+from common.state import State
+from registry.lineage import load_lineage, read_state_rows
+from registry.tables import aliases_table, events_table, generations_table, members_table, versions_table
+
+REGISTRY = {
+    generations_table: generations_table.c.number,
+    versions_table: versions_table.c.generation,
+    members_table: members_table.c.generation,
+    aliases_table: aliases_table.c.generation,
+    events_table: events_table.c.generation,
+}
+"""Tables of the registry, parents before children, and the generation of a row."""
+
+
+@contextmanager
+def open_copy(state: State) -> Iterator[State]:
+    """Open an empty state in a temporary folder that can read the stored files of another."""
+    with TemporaryDirectory(prefix="switchyard-") as folder:
+        engine = connect(f"sqlite:///{Path(folder) / 'catalogue.db'}")
+        try:
+            yield State(Path(folder), engine, LayeredStore(Path(folder) / "files", state.files))
+        finally:
+            engine.dispose()
+
+
+def copy_generation(state: State, number: int, copy: State) -> None:
+    """Copy what a generation wrote, set aside since or not, and the requests that were answered with it."""
+    with state.engine.connect() as source, copy.engine.begin() as target:
+        for table, owner in REGISTRY.items():
+            _copy(source, target, table, sa.select(table).where(owner == number))
+        for table in state_tables():
+            _insert(target, table, read_state_rows(source, table, [number]))
+    copy_requests(state, number, copy)
+
+
+def copy_requests(state: State, number: int, copy: State) -> None:
+    """Copy the requests that were answered with a generation."""
+    decisions = metadata.tables["decisions"]
+    with state.engine.connect() as source, copy.engine.begin() as target:
+        _copy(source, target, decisions, sa.select(decisions).where(decisions.c.generation == number))
+
+
+def copy_other_versions(state: State, number: int, copy: State) -> None:
+    """Copy the versions of generations before ``number`` that it does not go on from: their numbers are taken."""
+    led_here = load_lineage(state, number)
+    taken = versions_table.c.generation
+    query = sa.select(versions_table).where(taken < number, taken.not_in(led_here))
+    known = sa.select(versions_table.c.id)
+    with state.engine.connect() as source, copy.engine.begin() as target:
+        present = set(target.execute(known).scalars())
+        rows = [dict(row) for row in source.execute(query).mappings() if row["id"] not in present]
+        _insert(target, versions_table, rows)
+
+
+def read_written(state: State, number: int) -> dict[str, list[dict[str, Any]]]:
+    """Return by table the rows that a generation wrote, in a fixed order and without what two runs may differ in."""
+    written = {}
+    with state.engine.connect() as connection:
+        for table, owner in REGISTRY.items():
+            rows = connection.execute(sa.select(table).where(owner == number)).mappings()
+            written[table.name] = _lasting(table, [dict(row) for row in rows])
+        for table in state_tables():
+            written[table.name] = _lasting(table, read_state_rows(connection, table, [number]))
+    return written
+
+
+def _lasting(table: sa.Table, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    names = [column.name for column in table.columns if not column.info.get("volatile")]
+    return sorted(({name: row[name] for name in names} for row in rows), key=repr)
+
+
+def _copy(source: sa.Connection, target: sa.Connection, table: sa.Table, query: sa.Select[Any]) -> None:
+    _insert(target, table, [dict(row) for row in source.execute(query).mappings()])
+
+
+def _insert(target: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        target.execute(table.insert(), rows)

@@ -320,6 +320,13 @@ class SelectionConfig(Section):
     matched_rows: int = Field(10_000, ge=0)
 
 
+class StorageConfig(Section):
+    """How much old models may take."""
+
+    max_mb: float | None = Field(None, gt=0)
+    keep_generations: int = Field(5, ge=1)
+
+
 class ReportConfig(Section):
     """The summary."""
 
@@ -348,6 +355,7 @@ class Config(Section):
     workers: WorkersConfig = WorkersConfig()
     promotion: PromotionConfig = PromotionConfig()
     selection: SelectionConfig = SelectionConfig()
+    storage: StorageConfig = StorageConfig()
     report: ReportConfig = ReportConfig()
 
 

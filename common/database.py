@@ -16,6 +16,9 @@ VOLATILE = {"volatile": True}
 """Column ``info`` for clock times, durations and memory: what two runs on the same data may differ in."""
 
 
+FILE, MANIFEST = {"file": "one"}, {"file": "manifest"}
+"""Column ``info`` for the name of a stored file, and of one that lists others."""
+
 MOVES = {"moves": True}
 """Column ``info`` of the generation that a row of the live state belongs to."""
 

@@ -4,6 +4,7 @@ import hashlib
 import io
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,8 +63,12 @@ class FileStore:
     def save(self, content: bytes, suffix: str) -> str:
         """Store ``content`` and return its name: digest plus ``suffix`` (such as '.parquet')."""
         name = compute_digest(content) + suffix
-        if not self.path(name).exists():
-            save_atomically(self.path(name), content)
+        path = self.path(name)
+        if path.exists():
+            with suppress(OSError):  # a store that cannot be written to holds it all the same
+                os.utime(path)  # garbage collection leaves young files alone
+        else:
+            save_atomically(path, content)
         return name
 
     def load(self, name: str) -> bytes:

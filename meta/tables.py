@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from common.database import created_at, generation_column, metadata
+from common.database import FILE, created_at, generation_column, metadata
 
 record_rows_table = sa.Table(
     "record_rows",
@@ -13,7 +13,7 @@ record_rows_table = sa.Table(
     sa.Column("classes", sa.JSON, nullable=False),
     sa.Column("parts", sa.JSON, nullable=False),
     sa.Column("profiles", sa.JSON, nullable=False),
-    sa.Column("file", sa.String, nullable=False),
+    sa.Column("file", sa.String, nullable=False, info=FILE),
 )
 """The labelled rows of a batch that lines have a record of: the clean batch from ``first_row`` on and damaged copies.
 ``profiles`` are what selection would know of each part; targets, kinds and qualities of rows lie in ``file``."""
@@ -27,7 +27,7 @@ records_table = sa.Table(
     sa.Column("version", sa.String, nullable=False),
     sa.Column("origin", sa.String, nullable=False),
     sa.Column("losses", sa.JSON, nullable=False),
-    sa.Column("file", sa.String, nullable=False),
+    sa.Column("file", sa.String, nullable=False, info=FILE),
 )
 """What a line predicted for the rows of a batch before it learned them: 'prequential' by its version of then, or
 'out-of-fold' where it was registered later. ``losses`` are mean row losses by part; the predictions lie in ``file``."""
@@ -70,7 +70,7 @@ decisions_table = sa.Table(
     sa.Column("served", sa.JSON, nullable=False),
     sa.Column("output", sa.String, nullable=False),
     sa.Column("key_columns", sa.JSON, nullable=False),
-    sa.Column("rows_file", sa.String, nullable=True),
+    sa.Column("rows_file", sa.String, nullable=True, info=FILE),
     created_at(),
 )
 """``profile`` is all that the choice rests on. ``weights`` are by kind of row and version; ``expected`` is the loss and

@@ -13,7 +13,7 @@ from common.users import find_user
 from registry.generations import Event, Generation, draft_generation
 from registry.versions import Version
 
-UNDECIDING = {"state_dir", "data_dir", "database_url", "source", "workers", "report"}
+UNDECIDING = {"state_dir", "data_dir", "database_url", "source", "workers", "storage", "report"}
 """Sections that no decision depends on; some hold passwords. They are not kept with a generation."""
 
 

@@ -16,8 +16,6 @@ from registry.tables import aliases_table, events_table, generations_table, vers
 
 NEWEST = 20
 """Generations that the history shows unless all are asked for."""
-STAGES = {Role.RIVAL: "candidate", Role.BLEND: "staging", Role.ACTIVE: "staging"}
-"""What roles are called by those who think in stages; a champion, and what was promoted by hand, is in production."""
 
 
 def describe_versions(state: State) -> str:
@@ -31,11 +29,10 @@ def describe_versions(state: State) -> str:
 
 
 def find_stage(generation: Generation, member: Member) -> str:
-    """Return the stage of a member: production, staging or candidate."""
-    serves = generation.pinned == member.version.line if generation.pinned else member.role is Role.CHAMPION
-    if serves and not member.version.is_blend and member.role is not Role.RIVAL:
+    """Return the stage of a member: production leads the answers, staging serves beside it, a candidate does not."""
+    if generation.aliases.get(Alias.PRODUCTION) == member.version.id:
         return "production"
-    return STAGES.get(member.role, "staging")
+    return "candidate" if member.role is Role.RIVAL else "staging"
 
 
 def describe_generation(generation: Generation) -> str:

@@ -9,7 +9,7 @@ from common.state import State, lock_updates, open_state
 
 USAGE = (
     "write models, models history, models history all, models at 2017-03-01, models rollback --to N, "
-    'models promote VERSION --why "...", models promote auto --why "..." or models retire VERSION --why "..."'
+    'models promote VERSION --why "...", models promote auto --why "...", models retire VERSION --why "...", models gc'
 )
 
 
@@ -92,6 +92,18 @@ def _retire(config: Config, state: State, wish: Wish) -> str:
         return retire(config, state, subject, why)
 
 
+def _collect(config: Config, state: State, wish: Wish) -> str:
+    import pipeline.catalogue  # noqa: F401  (every table may refer to files)
+    from registry.garbage import MB, collect_garbage
+
+    if len(wish.words) > 1:
+        raise ConfigError(f"models gc knows no '{wish.words[1]}'; its budget is storage.max_mb.")
+    with lock_updates(state.folder):
+        done = collect_garbage(state, config.storage.max_mb, config.storage.keep_generations)
+    dropped = f", the models of {len(done.versions)} old versions among them" if done.versions else ""
+    return f"{done.files} files removed ({done.bytes / MB:.1f} MB){dropped}; the store holds {done.left / MB:.1f} MB."
+
+
 def _need_why(wish: Wish) -> str:
     if not wish.why:
         raise ConfigError(f'A decision needs its reason for the record; add --why "..." to models {wish.action}.')
@@ -105,5 +117,6 @@ ACTIONS: dict[str, Callable[[Config, State, Wish], str]] = {
     "rollback": _roll_back,
     "promote": _promote,
     "retire": _retire,
+    "gc": _collect,
 }
 """What each word after ``models`` does."""

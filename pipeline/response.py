@@ -19,7 +19,7 @@ from pipeline.drift import DriftFound
 from registry.contender import FALLBACK_FAMILY, Contender, Origin
 from registry.generations import Generation, Role
 from registry.lineage import load_lineage
-from registry.tables import members_table, versions_table
+from registry.tables import dropped_table, members_table, versions_table
 from registry.versions import Version
 
 log = logging.getLogger(__name__)
@@ -116,6 +116,7 @@ def load_earlier_champions(state: State, before: Generation) -> list[Version]:
         sa.select(versions_table, members_table.c.generation.label("crowned"))
         .join(members_table, members_table.c.version == versions_table.c.id)
         .where(members_table.c.role == Role.CHAMPION.value, versions_table.c.family != FALLBACK_FAMILY)
+        .where(versions_table.c.id.not_in(sa.select(dropped_table.c.version)))
         .order_by(members_table.c.generation)
     )
     earlier = set(load_lineage(state, before.number)[1:])

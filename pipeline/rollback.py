@@ -13,6 +13,7 @@ from common.state import State
 from pipeline.collection.tables import batches
 from pipeline.commit import commit_generation
 from registry.files import list_missing
+from registry.garbage import find_dropped
 from registry.generations import Cause, Event, Generation, load_generation
 from registry.lineage import load_lineage, turn
 
@@ -42,6 +43,11 @@ def check(state: State, live: Generation, target: Generation, number: int) -> No
         raise StateError(f"There is no generation {number}; python run.py models history lists them.")
     if target.number == live.number:
         raise StateError(f"Generation {number} is the live one already; name an older one.")
+    if gone := find_dropped(state, [member.version.id for member in target.members]):
+        raise StateError(
+            f"Generation {number} cannot serve again, since the model of '{gone[0]}' was dropped to keep the store "
+            f"within storage.max_mb; python run.py models rebuild {gone[0]} makes it again from its raw batches."
+        )
     if missing := list_missing(state, target):
         raise StateError(
             f"Generation {number} cannot serve again, since its file '{missing[0]}' is gone; name another, or restore "

@@ -28,7 +28,7 @@ from pipeline.validation.tables import bouts_table
 from registry.contender import FALLBACK_FAMILY, Contender, Origin
 from registry.generations import Generation, Member, Role
 from registry.lineage import load_updates
-from registry.tables import members_table, versions_table
+from registry.tables import dropped_table, members_table, versions_table
 from registry.versions import ModelShelf, Version, name_version
 
 log = logging.getLogger(__name__)
@@ -185,6 +185,7 @@ def load_former_champions(state: State, before: Generation) -> list[Version]:
         sa.select(versions_table)
         .join(members_table, members_table.c.version == versions_table.c.id)
         .where(members_table.c.generation.in_(numbers), members_table.c.role == Role.CHAMPION.value)
+        .where(versions_table.c.id.not_in(sa.select(dropped_table.c.version)))
         .order_by(members_table.c.generation.desc())
     )
     return [Version.from_row(row) for row in read_rows(state.engine, query)]

@@ -62,6 +62,7 @@ from pipeline.training.contenders import Ground
 from pipeline.training.rows import join_rows
 from pipeline.validation.prequential import score_rows
 from pipeline.validation.tables import scores_table
+from registry.garbage import collect_garbage
 from registry.generations import Cause, Event, Generation, Member, load_generation
 
 log = logging.getLogger(__name__)
@@ -83,6 +84,8 @@ def update(config: Config, batches_wanted: int | None = 1, file: Path | None = N
             try:
                 update_once(config, state, reader, file)
                 accepted += 1
+                if config.storage.max_mb is not None:
+                    collect_garbage(state, config.storage.max_mb, config.storage.keep_generations)
             except BatchRejected as rejection:
                 if batches_wanted == 1:
                     raise

@@ -6,7 +6,7 @@ other tables is set aside.
 
 import sqlalchemy as sa
 
-from common.database import VOLATILE, created_at, metadata
+from common.database import FILE, MANIFEST, VOLATILE, created_at, metadata
 
 generations_table = sa.Table(
     "generations",
@@ -17,10 +17,10 @@ generations_table = sa.Table(
     sa.Column("batch", sa.Integer, nullable=True),
     sa.Column("cursor", sa.JSON, nullable=True),
     sa.Column("schema", sa.JSON, nullable=True),
-    sa.Column("reference", sa.String, nullable=True),
-    sa.Column("selector", sa.String, nullable=True),
+    sa.Column("reference", sa.String, nullable=True, info=FILE),
+    sa.Column("selector", sa.String, nullable=True, info=MANIFEST),
     sa.Column("pinned", sa.String, nullable=True),
-    sa.Column("config", sa.String, nullable=True),
+    sa.Column("config", sa.String, nullable=True, info=FILE),
     sa.Column("seed", sa.Integer, nullable=False),
     sa.Column("who", sa.String, nullable=False, info=VOLATILE),
     sa.Column("why", sa.Text, nullable=False),
@@ -49,7 +49,7 @@ versions_table = sa.Table(
     sa.Column("last_batch", sa.Integer, nullable=False),
     sa.Column("rows", sa.Integer, nullable=False),
     sa.Column("threshold", sa.Float, nullable=False),
-    sa.Column("manifest", sa.String, nullable=False),
+    sa.Column("manifest", sa.String, nullable=False, info=MANIFEST),
     sa.Column("bytes", sa.Integer, nullable=False),
     sa.Column("fit_seconds", sa.Float, nullable=False, info=VOLATILE),
     sa.Column("trained_on", sa.JSON, nullable=False),
@@ -96,3 +96,12 @@ set_aside_table = sa.Table(
     sa.Column("row", sa.JSON, nullable=False),
 )
 """Rows of generations that the live one does not go on from: what a rollback took out and its undoing brings back."""
+
+dropped_table = sa.Table(
+    "dropped",
+    metadata,
+    sa.Column("version", sa.String, sa.ForeignKey("versions.id"), primary_key=True),
+    sa.Column("why", sa.Text, nullable=False),
+    created_at(),
+)
+"""Versions whose models were removed to keep the store within its budget; what they were is still known."""

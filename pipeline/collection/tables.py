@@ -3,7 +3,7 @@
 import pandas as pd
 import sqlalchemy as sa
 
-from common.database import created_at, generation_column, metadata
+from common.database import FILE, created_at, generation_column, metadata
 from pipeline.collection.cells import format_cells
 
 batches = sa.Table(
@@ -13,8 +13,8 @@ batches = sa.Table(
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("origin", sa.Text, nullable=False),
     sa.Column("by_hand", sa.Boolean, nullable=False, default=False),
-    sa.Column("file", sa.Text, nullable=False),
-    sa.Column("clean_file", sa.Text),
+    sa.Column("file", sa.Text, nullable=False, info=FILE),
+    sa.Column("clean_file", sa.Text, info=FILE),
     sa.Column("rows", sa.Integer, nullable=False),
     sa.Column("columns", sa.Integer, nullable=False),
     sa.Column("start", sa.DateTime),

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from common.database import generation_column, metadata
+from common.database import FILE, generation_column, metadata
 from pipeline.analysis.drift.verdict import Drift, DriftTest
 
 sketches_table = sa.Table(
@@ -14,7 +14,7 @@ sketches_table = sa.Table(
     metadata,
     generation_column(),
     sa.Column("batch", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("file", sa.String, nullable=False),
+    sa.Column("file", sa.String, nullable=False, info=FILE),
 )
 
 drift_tests_table = sa.Table(

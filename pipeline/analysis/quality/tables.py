@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from common.database import VOLATILE, created_at, generation_column, metadata
+from common.database import FILE, VOLATILE, created_at, generation_column, metadata
 from pipeline.analysis.quality.associations import AssociationRule
 from pipeline.analysis.tables import quarantine_table
 
@@ -16,8 +16,8 @@ fingerprints_table = sa.Table(
     metadata,
     generation_column(),
     sa.Column("batch", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("rows_file", sa.String, nullable=False),
-    sa.Column("levels_file", sa.String, nullable=False),
+    sa.Column("rows_file", sa.String, nullable=False, info=FILE),
+    sa.Column("levels_file", sa.String, nullable=False, info=FILE),
 )
 """One row an accepted batch: digests of its rows, and of every level that it or any batch before it had."""
 

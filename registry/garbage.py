@@ -1,0 +1,135 @@
+"""Garbage collection: files that nothing refers to go, and beyond a budget the models of the oldest generations."""
+
+import json
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from common.database import Draft, metadata, read_rows, state_tables
+from common.state import State
+from registry.generations import load_generation
+from registry.lineage import load_lineage
+from registry.tables import dropped_table, members_table, set_aside_table, versions_table
+
+log = logging.getLogger(__name__)
+
+GRACE = 3600.0
+"""Seconds for which a file that nothing refers to stays: a request that is being answered books its own at the end."""
+MB = 1e6
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What a collection removed, in files, bytes and versions, and the bytes that the store holds now."""
+
+    files: int
+    bytes: int
+    versions: tuple[str, ...]
+    left: int
+
+
+def collect_garbage(state: State, max_mb: float | None, keep_generations: int, grace: float = GRACE) -> Collected:
+    """Remove stored files that no row refers to and, while the store holds more than ``max_mb``, the oldest models.
+
+    Versions of the newest ``keep_generations`` generations of the live lineage always keep theirs, and nothing but
+    models is ever dropped. The catalogue says what goes before it goes, so a kill in between leaves files, not holes.
+    To be called under the update lock. Raises StateError, before anything is removed, where a manifest is unreadable.
+    """
+    sizes = {path.name: path.stat().st_size for path in _list_stored(state)}
+    parts = {version: list(_list_parts(state, manifest)) for version, manifest in _list_manifests(state).items()}
+    others = set(_list_others(state))
+    dropped = choose_dropped(state, parts, others, sizes, max_mb, keep_generations)
+    draft = Draft()
+    draft.add(dropped_table, [{"version": one, "why": f"storage.max_mb: {max_mb:g}"} for one in dropped])
+    draft.commit(state.engine)
+    needed = others | {name for version, files in parts.items() if version not in dropped for name in files}
+    released = {name for version in dropped for name in parts[version]}
+    removed = 0
+    unneeded = [path for path in _list_stored(state) if path.name not in needed]
+    for path in unneeded:
+        if path.name in released or time.time() - path.stat().st_mtime > grace:
+            path.unlink(missing_ok=True)
+            removed += sizes.pop(path.name, 0)
+    gone = Collected(len(unneeded), removed, tuple(dropped), sum(sizes.values()))
+    if gone.files:
+        log.info("%d files that nothing needs are gone (%.1f MB)", gone.files, gone.bytes / MB)
+    return gone
+
+
+def choose_dropped(
+    state: State, parts: dict[str, list[str]], others: set[str], sizes: dict[str, int], max_mb: float | None, keep: int
+) -> list[str]:
+    """Return the versions whose models are to go, oldest first: as few as the budget asks for."""
+    if max_mb is None:
+        return []
+    kept = _list_kept(state, keep)
+    users: dict[str, int] = {}
+    for files in parts.values():
+        for name in files:
+            users[name] = users.get(name, 0) + 1
+    total = sum(size for name, size in sizes.items() if name in others or name in users)
+    dropped = []
+    for version in (version for version in parts if version not in kept):
+        if total <= max_mb * MB:
+            break
+        dropped.append(version)
+        for name in parts[version]:
+            users[name] -= 1
+            if not users[name] and name not in others:
+                total -= sizes.get(name, 0)
+    if total > max_mb * MB:
+        log.warning("the store holds %.1f MB, more than storage.max_mb (%g): nothing more may go", total / MB, max_mb)
+    return dropped
+
+
+def find_dropped(state: State, versions: list[str]) -> list[str]:
+    """Return which of some versions have no model any more."""
+    query = sa.select(dropped_table.c.version).where(dropped_table.c.version.in_(versions))
+    return [row["version"] for row in read_rows(state.engine, query)]
+
+
+def _list_kept(state: State, keep: int) -> set[str]:
+    newest = load_lineage(state, load_generation(state).number)[:keep]
+    query = sa.select(members_table.c.version).where(members_table.c.generation.in_(newest))
+    return {row["version"] for row in read_rows(state.engine, query)}
+
+
+def _list_manifests(state: State) -> dict[str, str]:
+    """Return the manifests of all versions that still have a model, oldest first."""
+    gone = sa.select(dropped_table.c.version)
+    query = sa.select(versions_table.c.id, versions_table.c.manifest).where(versions_table.c.id.not_in(gone))
+    return {row["id"]: row["manifest"] for row in read_rows(state.engine, query.order_by(versions_table.c.number))}
+
+
+def _list_parts(state: State, manifest: str) -> Iterator[str]:
+    yield manifest
+    yield from (stored for stored in json.loads(state.files.load(manifest)).values() if isinstance(stored, str))
+
+
+def _list_others(state: State) -> Iterator[str]:
+    """Yield every file that rows refer to, live or set aside, but for those of versions."""
+    for table in metadata.sorted_tables:
+        columns = [column for column in table.columns if "file" in column.info and table is not versions_table]
+        if columns:
+            for row in read_rows(state.engine, sa.select(*columns)):
+                yield from _list_named(state, columns, row)
+    by_name = {table.name: table for table in state_tables()}
+    for stored in read_rows(state.engine, sa.select(set_aside_table.c.table, set_aside_table.c.row)):
+        columns = [column for column in by_name[stored["table"]].columns if "file" in column.info]
+        yield from _list_named(state, columns, stored["row"])
+
+
+def _list_named(state: State, columns: list[sa.Column[Any]], row: dict[str, Any]) -> Iterator[str]:
+    for column in columns:
+        name = row[column.name]
+        if name:
+            yield from _list_parts(state, name) if column.info["file"] == "manifest" else [name]
+
+
+def _list_stored(state: State) -> list[Path]:
+    return sorted(path for path in state.files.folder.glob("??/*") if path.is_file() and not path.name.startswith("."))

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import re
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,9 @@ from common.errors import StateError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+STORED_NAME = re.compile(r"[0-9a-f]{64}(\.[a-z0-9]+)*")
+"""Names of stored files: a digest and endings. Nothing that comes from a catalogue is opened by another name."""
 
 
 def compute_digest(content: bytes) -> str:
@@ -57,7 +61,15 @@ class FileStore:
         self.folder = folder
 
     def path(self, name: str) -> Path:
-        """Return where the file of that name lies, whether or not it exists."""
+        """Return where the file of that name lies, whether or not it exists.
+
+        Raises StateError for a name that this store never gives, which could lead out of its folder.
+        """
+        if not STORED_NAME.fullmatch(name):
+            raise StateError(
+                f"The catalogue names {name!r}, which is no file of the store '{self.folder}'; "
+                "restore the state from a backup."
+            )
         return self.folder / name[:2] / name
 
     def save(self, content: bytes, suffix: str) -> str:

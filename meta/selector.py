@@ -186,10 +186,14 @@ class Selector:
     def load(cls, parts: Mapping[str, bytes]) -> "Selector":
         """Return the selector that ``dump`` described."""
         from model_zoo.skops_bytes import load_object
+        from model_zoo.tree import check_tree
 
         stored: dict[str, Any] = json.loads(parts["selector.json"])
         forests = {name: load_object(parts[name], TRUSTED_TYPES) for name in ("forest.skops", "hard.skops")
                    if name in parts}  # fmt: skip
+        for forest in forests.values():
+            for tree in forest.estimators_:
+                check_tree(tree)
         lines = tuple(stored["lines"])
         return cls(
             lines=lines,

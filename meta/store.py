@@ -9,6 +9,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from common.database import read_rows
+from common.errors import StateError, first_line
 from common.files import FileStore
 from common.schema import Schema
 from common.state import State
@@ -24,6 +25,7 @@ from model_zoo.arrays import dump_arrays, load_arrays
 from model_zoo.model import align_classes
 from model_zoo.reference import InputReference
 from registry.generations import Generation
+from registry.versions import load_manifest
 
 REFERENCE, ESTIMATORS = "reference.json", "estimators.json"
 ROW_ARRAYS = ("part", "target", "kinds", "quality")
@@ -126,11 +128,19 @@ def save_selector(
 
 
 def load_stored_selector(state: State, generation: Generation) -> StoredSelector:
-    """Return the selector and the reference of a generation that has one."""
+    """Return the selector and the reference of a generation that has one; StateError where they cannot be loaded."""
     assert generation.selector is not None
-    manifest = json.loads(state.files.load(generation.selector))
-    parts = {name: state.files.load(stored) for name, stored in manifest.items()}
-    learned = json.loads(parts.get(ESTIMATORS, b"{}"))
-    estimators = {line: Estimator.from_json(one) for line, one in learned.items()}
-    reference = InputReference.from_json(parts[REFERENCE])
-    return StoredSelector(Selector.load(parts), reference, estimators, generation.pinned)
+    try:
+        manifest = load_manifest(state.files, generation.selector)
+        parts = {name: state.files.load(stored) for name, stored in manifest.items()}
+        learned = json.loads(parts.get(ESTIMATORS, b"{}"))
+        estimators = {line: Estimator.from_json(one) for line, one in learned.items()}
+        reference = InputReference.from_json(parts[REFERENCE])
+        return StoredSelector(Selector.load(parts), reference, estimators, generation.pinned)
+    except StateError as error:
+        cause = str(error).removesuffix(".")
+    except Exception as error:  # stored bytes may be anything, and any library may choke on them
+        cause = first_line(error)
+    raise StateError(
+        f"The selector of generation {generation.number} cannot be loaded: {cause}; the next update makes a new one."
+    )

@@ -16,6 +16,7 @@ import numpy as np
 
 from common.task import Task
 from model_zoo.bins import bin_rows, binning_params, share_bins
+from model_zoo.boosting_text import read_text
 from model_zoo.family import Estimator, Family, Sample
 from model_zoo.search import Params, Space, read_params
 
@@ -145,12 +146,12 @@ class Boosting(Family):
         return {"lightgbm.txt": learned.booster.model_to_string().encode(), "lightgbm.json": text.encode()}
 
     def load_learned(self, parts: Mapping[str, bytes]) -> Boosted:
-        """Return the model in the text."""
+        """Return the model in the text; ValueError for a text that LightGBM could not survive."""
         import lightgbm
 
         reading = json.loads(parts["lightgbm.json"])
         fills = np.array([np.nan if fill is None else fill for fill in reading["fills"]], dtype=np.float32)
-        booster = lightgbm.Booster(model_str=parts["lightgbm.txt"].decode())
+        booster = lightgbm.Booster(model_str=read_text(parts["lightgbm.txt"]))
         return Boosted(booster, reading["objective"], tuple(reading["categorical"]), fills)
 
 

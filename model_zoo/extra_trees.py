@@ -9,7 +9,7 @@ import numpy as np
 from model_zoo.family import Estimator, Family, Sample
 from model_zoo.search import Params, Space, read_params
 from model_zoo.skops_bytes import dump_object, load_object
-from model_zoo.tree import TRUSTED_TYPES, fit_leaf, predict_sklearn
+from model_zoo.tree import TRUSTED_TYPES, check_tree, fit_leaf, predict_sklearn
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,10 @@ class ExtraTrees(Family):
 
     def load_learned(self, parts: Mapping[str, bytes]) -> Any:
         """Return the forest, if it holds trusted types alone."""
-        return load_object(parts["extra_trees.skops"], TRUSTED_TYPES)
+        learned = load_object(parts["extra_trees.skops"], TRUSTED_TYPES)
+        for one in learned.estimators_:
+            check_tree(one)
+        return learned
 
 
 def _thin(sample: Sample, most: int) -> Sample:

@@ -7,14 +7,12 @@ no longer gives its golden answers is not the model that was judged.
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from common.seeding import random_generator
-from model_zoo.encoded import EncodedTable
 from model_zoo.model import Model
 
 ROWS, ANSWERS = "golden/rows.json", "golden/answers.json"
@@ -77,33 +75,20 @@ def _read_cells(column: Mapping[str, Any]) -> pd.Series:
     return pd.Series(cells, dtype=kind)
 
 
-@dataclass(frozen=True)
-class Golden:
-    """Rows (n_rows, n_features) and what is expected for them: (n_rows, n_classes) or (n_rows,)."""
+def load_answers(stored: bytes) -> np.ndarray:
+    """Return what is expected for golden rows: (n_rows, n_classes) or (n_rows,)."""
+    return np.array(json.loads(stored), dtype=np.float64)
 
-    rows: pd.DataFrame
-    expected: np.ndarray
 
-    @classmethod
-    def load(cls, rows: bytes, answers: bytes) -> "Golden":
-        """Return what ``make_golden_parts`` stored."""
-        return cls(load_rows(rows), np.array(json.loads(answers), dtype=np.float64))
+def find_difference(predicted: np.ndarray, expected: np.ndarray) -> float:
+    """Return the largest distance between two arrays of answers, as a share of the largest expected one.
 
-    def find_difference(self, model: Model, encoded: EncodedTable | None = None) -> float:
-        """Return the largest distance between what is expected and what the model answers, as a share of the largest
-        expected answer; infinite where they cannot be compared. ``encoded`` is the rows as the model reads them, where
-        they are at hand already.
+    It is infinite where they cannot be compared.
 
-        >>> from common.task import Task
-        >>> from model_zoo.candidate import Candidate
-        >>> from model_zoo.model import fit_model
-        >>> table = pd.DataFrame({"worth": [1.0, 2.0, 3.0]})
-        >>> model = fit_model(Candidate("prior", "native"), table, np.array([1.0, 2.0, 3.0]), Task.REGRESSION, (), 1)
-        >>> Golden(table, np.array([2.0, 2.0, 2.5])).find_difference(model)
-        0.2
-        """
-        predicted = model.predict(self.rows) if encoded is None else model.predict_encoded(encoded)
-        if predicted.shape != self.expected.shape or not np.isfinite(predicted).all():
-            return float("inf")
-        largest = float(np.abs(self.expected).max(initial=0.0)) or 1.0
-        return float(np.abs(predicted - self.expected).max(initial=0.0)) / largest
+    >>> find_difference(np.array([2.0, 2.0]), np.array([2.0, 2.5])), find_difference(np.zeros(2), np.zeros(3))
+    (0.2, inf)
+    """
+    if predicted.shape != expected.shape or not np.isfinite(predicted).all():
+        return float("inf")
+    largest = float(np.abs(expected).max(initial=0.0)) or 1.0
+    return float(np.abs(predicted - expected).max(initial=0.0)) / largest

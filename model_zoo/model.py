@@ -100,7 +100,7 @@ class Model:
         """
         described = json.loads(parts["model.json"])
         if described["protocol"] > PROTOCOL:
-            raise ValueError(f"protocol {described['protocol']} is newer than {PROTOCOL}, which this Switchyard reads")
+            raise ValueError(f"protocol {described['protocol']} is newer than {PROTOCOL}, so update Switchyard")
         prefix = "estimator/"
         files = {name.removeprefix(prefix): content for name, content in parts.items() if name.startswith(prefix)}
         return cls(

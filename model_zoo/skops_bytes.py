@@ -20,6 +20,8 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 import numpy as np
 
+from model_zoo.archives import check_archive
+
 PROCESS_ATTRIBUTES = frozenset({"_stop_words_id"})
 """Attributes that mean something in one process only. CountVectorizer keeps the address of its stop words; without
 it, a vectorizer checks them again."""
@@ -47,10 +49,12 @@ def load_object(stored: bytes, trusted: Sequence[str]) -> Any:
     """Return the object that ``dump_object`` stored.
 
     ``trusted`` names the types it may hold beyond those skops trusts by default. It must be a constant that a person
-    audited, never what a file says it needs. Raises skops' UntrustedTypesFoundException for any other type.
+    audited, never what a file says it needs. Raises skops' UntrustedTypesFoundException for any other type, before
+    anything is constructed, and ValueError for what is no archive or far too large.
     """
     import skops.io
 
+    check_archive(stored)
     return skops.io.loads(stored, trusted=list(trusted))
 
 

@@ -11,7 +11,10 @@ from model_zoo.search import Params, Space
 from model_zoo.skops_bytes import dump_object, load_object
 
 TRUSTED_TYPES = ("sklearn.tree._tree.Tree", "numpy.dtype")
-"""Audited: Tree is rebuilt from arrays, and its indices are only safe because stored files are checked by hash."""
+"""Audited: Tree is rebuilt from arrays, whose positions ``check_tree`` holds against their bounds."""
+
+LEAF = -1
+"""scikit-learn's child of a node that has none."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,9 @@ class Tree(Family):
 
     def load_learned(self, parts: Mapping[str, bytes]) -> Any:
         """Return the tree, if it holds trusted types alone."""
-        return load_object(parts["tree.skops"], TRUSTED_TYPES)
+        learned = load_object(parts["tree.skops"], TRUSTED_TYPES)
+        check_tree(learned)
+        return learned
 
 
 def fit_leaf(min_rows: int, n_rows: int) -> int:
@@ -76,6 +81,21 @@ def fit_leaf(min_rows: int, n_rows: int) -> int:
     (20, 5, 1)
     """
     return min(min_rows, max(1, n_rows // 10))
+
+
+def check_tree(model: Any) -> None:
+    """Raise ValueError where a scikit-learn tree would lead out of its own nodes or columns, or round in a circle.
+
+    scikit-learn follows a tree's positions unchecked, into foreign memory where they are wrong.
+    """
+    tree = model.tree_
+    own = np.arange(tree.node_count)
+    inner = tree.children_left != LEAF
+    left, right, feature = tree.children_left[inner], tree.children_right[inner], tree.feature[inner]
+    follows = all(bool(((side > own[inner]) & (side < tree.node_count)).all()) for side in (left, right))
+    asks = bool(((feature >= 0) & (feature < model.n_features_in_)).all())
+    if not follows or not asks or not tree.node_count:
+        raise ValueError("a stored decision tree leads out of its own nodes or columns")
 
 
 def predict_sklearn(estimator: Estimator, values: np.ndarray) -> np.ndarray:

@@ -41,19 +41,19 @@ def infer(config: Config, file: Path) -> Path:
     """
     watch = Stopwatch()
     with open_state(config) as state:
-        generation = load_generation(state)
-        if generation.champion is None or generation.schema is None:
-            raise StateError(f"There is no model in '{state.folder}' yet; run 'python run.py update' first.")
+        with watch.stage("opening"):
+            shelf = ModelShelf(state.files)
+            generation, stored = load_serving(state, shelf)
+            assert generation.schema is not None
         with watch.stage("reading"):
             request = read_request(file, generation.schema)
             inputs = clean_inputs(read_inputs(request, generation.schema), config.quality, generation.schema)
             features = engineer_features(inputs, generation.schema, config.features)
         with watch.stage("selection"):
-            stored = load_stored_selector(state, generation)
             profile, kinds = look_at(features, stored)
             plan = stored.plan(profile, config.selection.mode)
         with watch.stage("prediction"):
-            answer = answer_rows(state, generation, stored, plan, features, kinds)
+            answer = answer_rows(shelf, generation, stored, plan, features, kinds)
         with watch.stage("estimation"):
             estimate = estimate_request(stored.estimators, plan, answer.outputs, kinds, generation.schema.classes)
             log.info("estimated without labels: %s", estimate.describe())
@@ -66,6 +66,40 @@ def infer(config: Config, file: Path) -> Path:
         described |= {"id": decision, "request": file.name, "output": output.name, "key_columns": columns}
         record(state, watch, described | {"rows_file": rows_file, "estimate": estimate.to_json()})
     return output
+
+
+def load_serving(state: State, shelf: ModelShelf) -> tuple[Generation, StoredSelector]:
+    """Return the newest generation that can serve and its selector: where files of it are broken, an earlier one.
+
+    Raises StateError where there is no model yet, or no generation that can serve.
+    """
+    generation = load_generation(state)
+    if generation.champion is None or generation.schema is None:
+        raise StateError(f"There is no model in '{state.folder}' yet; run 'python run.py update' first.")
+    while True:
+        try:
+            stored = load_stored_selector(state, generation)
+            check_versions(shelf, generation)
+            return generation, stored
+        except StateError as error:
+            broken = generation
+            while (generation.selector, generation.members) == (broken.selector, broken.members) and generation.parent:
+                generation = load_generation(state, generation.parent)
+            if generation.champion is None or generation.number == broken.number:
+                raise
+            log.warning("generation %d is broken, generation %d is asked: %s", broken.number, generation.number, error)
+
+
+def check_versions(shelf: ModelShelf, generation: Generation) -> None:
+    """Raise StateError where no version of a generation can be loaded; the champion is tried first."""
+    failed = None
+    for version in sorted(generation.versions, key=lambda one: one != generation.champion):
+        try:
+            shelf.load(version)
+            return
+        except StateError as error:
+            failed = failed or error
+    raise failed or StateError(f"Generation {generation.number} has no version; run 'python run.py update'.")
 
 
 def read_request(file: Path, schema: Schema) -> pd.DataFrame:
@@ -91,7 +125,7 @@ def look_at(features: pd.DataFrame, stored: StoredSelector) -> tuple[Profile, np
 
 
 def answer_rows(
-    state: State,
+    shelf: ModelShelf,
     generation: Generation,
     stored: StoredSelector,
     plan: Plan,
@@ -102,8 +136,8 @@ def answer_rows(
     assert generation.schema is not None
     by_line = {version.line: version for version in generation.versions}
     last_resorts = [plan.champion, *(line for line in by_line if line != plan.champion)]
-    load, threshold = ModelShelf(state.files).load, stored.selector.threshold
-    return answer_request(features, kinds, plan, by_line, last_resorts, load, generation.schema, threshold)
+    threshold = stored.selector.threshold
+    return answer_request(features, kinds, plan, by_line, last_resorts, shelf.load, generation.schema, threshold)
 
 
 def name_decision(config: Config, generation: Generation, file: Path) -> str:

@@ -47,6 +47,7 @@ from pipeline.preparation.splits import time_ordered_folds
 from pipeline.proving import (
     LateOutputs,
     Proof,
+    drop_lost,
     join_records,
     rebuild_sheets,
 )
@@ -150,6 +151,7 @@ def learn(
 ) -> Learned:  # fmt: skip
     """Search, let newcomers compete, decide who stays and let them learn the newest rows."""
     batch, record = ground.rows.last_batch, proof.record
+    before, lost = drop_lost(before, proof.models)
     outcomes: dict[Action, str] = {"warn": WARNED}
     with watch.stage("bouts"):
         revived = load_earlier_champions(state, before) if answers.calls_for("revive") else []
@@ -188,7 +190,8 @@ def learn(
             outcomes["retire"] = f"retired: {', '.join(gone) or 'none, as every line learns'}"
         promotion = decide_promotion(config, before, contenders, records, standing)
         unlearned = tuple(Event(version, "retired", "it did not learn the change of the relation") for version in gone)
-        promotion = replace(promotion, retired=(*unlearned, *promotion.retired))
+        broken = tuple(Event(version.id, "lost", "its artefacts could not be loaded") for version in lost)
+        promotion = replace(promotion, retired=(*broken, *unlearned, *promotion.retired))
     with watch.stage("training"):
         numbers = itertools.count(count_from(first_number, newcomers))
         lessons = plan_lessons(config, promotion, proof.models, ways, records)

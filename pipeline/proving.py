@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from common.config import Config
 from common.database import read_rows
+from common.errors import StateError
 from common.records import LabelledBatch
 from common.schema import Schema
 from common.state import State
@@ -26,7 +27,7 @@ from pipeline.preparation.features import engineer_features, find_seasons
 from pipeline.training.contenders import BACKFILLED, Ground, RecordSheet
 from pipeline.validation.prequential import Score, score_predictions, score_prequentially
 from registry.generations import Generation
-from registry.versions import ModelShelf
+from registry.versions import ModelShelf, Version
 
 log = logging.getLogger(__name__)
 
@@ -53,9 +54,56 @@ class Proof:
 def prove(config: Config, state: State, before: Generation, schema: Schema, window: Sequence[LabelledBatch]) -> Proof:
     """Let every active version and blend predict the newest batch of the window."""
     shelf = ModelShelf(state.files)
-    models = {version.line: shelf.load(version) for version in before.versions}
+    models = load_models(shelf, before)
     sheet = make_sheet(config, state, before, schema, window)
     return Proof(shelf, models, sheet, answer_sheet(before, models, sheet), load_records(state, schema))
+
+
+def load_models(shelf: ModelShelf, before: Generation) -> dict[str, Model]:
+    """Return the models of active versions by line; one that cannot be loaded is left out and told of."""
+    models: dict[str, Model] = {}
+    for version in before.versions:
+        try:
+            models[version.line] = shelf.load(version)
+        except StateError as error:
+            log.warning("%s", error)
+    return models
+
+
+def drop_broken_files(state: State, before: Generation) -> Generation:
+    """Return the generation without its selector or its drift reference where these cannot be read.
+
+    The batch is then judged as far as that goes without them, and the update makes new ones.
+    """
+    sound = before
+    if before.selector:
+        try:
+            load_stored_selector(state, before)
+        except StateError as error:
+            log.warning("%s", error)
+            sound = replace(sound, selector=None)
+    if before.reference:
+        try:
+            state.files.load(before.reference)
+        except StateError as error:
+            log.warning("drift of this batch is not judged: %s", error)
+            sound = replace(sound, reference=None)
+    return sound
+
+
+def drop_lost(before: Generation, models: Mapping[str, Model]) -> tuple[Generation, list[Version]]:
+    """Return the generation as if it had never had the versions that could not be loaded, nor blends of them; and them.
+
+    Their candidates may then enter again as newcomers.
+    """
+    lost = [version for version in before.versions if version.line not in models]
+    ids = {version.id for version in lost}
+    sound = [one for one in before.members if one.version.id not in ids and not ids & set(_list_mixed(one.version))]
+    return replace(before, members=tuple(sound)), lost
+
+
+def _list_mixed(version: Version) -> Sequence[str]:
+    return list(version.params["weights"]) if version.is_blend else []
 
 
 def make_sheet(

@@ -48,6 +48,7 @@ from pipeline.preparation.clean_store import load_clean_batch, save_clean_batch
 from pipeline.preparation.cleaning import clean_inputs
 from pipeline.preparation.features import engineer_features, find_seasons
 from pipeline.proving import (
+    drop_broken_files,
     grade_plan,
     list_records,
     prove,
@@ -130,6 +131,7 @@ def take_in(
         window = gather_window(config, state, schema, judgement.batch)
         ground = prepare(config, schema, window, load_released(config, state, schema, window), raw.number)
     with watch.stage("prequential"):
+        before = drop_broken_files(state, before)
         proof = prove(config, state, before, schema, window)
         scores = score_batch(before, proof.models, proof.record, ground)
         grades, plan_outputs = grade_plan(state, before, proof.record)

@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from common.errors import StateError
+from common.environment import describe_changes, describe_environment
+from common.errors import StateError, first_line
 from common.files import FileStore
 from model_zoo.candidate import Candidate
 
 if TYPE_CHECKING:
     from model_zoo.model import Model
+    from model_zoo.readings import Readings
 
 BLEND_FAMILY = "blend"
 READING = ("encoder.json", "encoder.skops", "normal.json")
@@ -126,17 +128,21 @@ def load_manifest(files: FileStore, name: str) -> dict[str, str]:
 
 
 def load_model(files: FileStore, version: Version) -> "Model":
-    """Return a version's model; every artefact's hash is checked before anything is constructed from it."""
+    """Return a version's model; see ``ModelShelf``."""
     return ModelShelf(files).load(version)
 
 
 class ModelShelf:
-    """Models of versions, each loaded once; those that read rows alike share one encoder and guard."""
+    """Models of versions, each loaded and held against its golden rows once.
+
+    Those that read rows alike share one encoder and guard, and their golden rows encoded.
+    """
 
     def __init__(self, files: FileStore) -> None:
         self.files = files
         self._loaded: dict[str, Model] = {}
         self._readers: dict[tuple[str | None, ...], Model] = {}
+        self._golden: dict[str, Readings] = {}
 
     def load(self, version: Version) -> "Model":
         """Return a version's model. Raises StateError where it cannot be loaded."""
@@ -145,6 +151,19 @@ class ModelShelf:
         return self._loaded[version.id]
 
     def _load(self, version: Version) -> "Model":
+        try:
+            return self._verify(version, *self._construct(version))
+        except StateError as error:
+            cause = str(error).removesuffix(".")
+        except Exception as error:  # stored bytes may be anything, and any library may choke on them
+            cause = first_line(error)
+        raise StateError(
+            f"The version '{version.id}' cannot be loaded: {cause}; "
+            f"'python run.py models rebuild {version.id}' makes it again from the raw batches."
+        )
+
+    def _construct(self, version: Version) -> tuple["Model", dict[str, str]]:
+        """Return the model and its manifest; every file's hash is checked before anything is made of it."""
         from model_zoo.model import Model
 
         manifest = load_manifest(self.files, version.manifest)
@@ -152,11 +171,26 @@ class ModelShelf:
         reader = self._readers.get(key)
         wanted = {name: stored for name, stored in manifest.items() if reader is None or name not in READING}
         parts = {name: self.files.load(stored) for name, stored in wanted.items()}
-        try:
-            model = Model.load(parts, reader)
-        except ValueError as error:
-            raise StateError(f"The version '{version.id}' cannot be loaded: {error}; update Switchyard.") from error
+        model = Model.load(parts, reader)
         self._readers.setdefault(key, model)
+        return model, manifest
+
+    def _verify(self, version: Version, model: "Model", manifest: Mapping[str, str]) -> "Model":
+        """Return the model if it answers its golden rows as it did when it was stored; StateError where not."""
+        from model_zoo.golden import ANSWERS, ROWS, TOLERANCE, find_difference, load_answers, load_rows
+        from model_zoo.readings import Readings
+
+        if ROWS not in manifest or ANSWERS not in manifest:
+            return model
+        if manifest[ROWS] not in self._golden:
+            self._golden[manifest[ROWS]] = Readings(load_rows(self.files.load(manifest[ROWS])))
+        encoded = self._golden[manifest[ROWS]].of(model)
+        difference = find_difference(model.predict_encoded(encoded), load_answers(self.files.load(manifest[ANSWERS])))
+        if difference > TOLERANCE:
+            raise StateError(
+                f"it answers its golden rows {difference:.2g} off what it answered when it was stored, and at most "
+                f"{TOLERANCE:g} are allowed ({describe_changes(version.environment, describe_environment())})"
+            )
         return model
 
 

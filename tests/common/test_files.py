@@ -1,9 +1,13 @@
 """Files named by their content: whole or not there, never altered unseen."""
 
 import os
+import tempfile
+from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from common.errors import StateError
 from common.files import FileStore, compute_digest, save_atomically
@@ -27,8 +31,28 @@ def test_an_altered_file_is_refused_by_name(tmp_path, content):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(StateError, match=r"abc\.bin' is missing"):
-        FileStore(tmp_path).load("abc.bin")
+    name = compute_digest(b"rows") + ".bin"
+    with pytest.raises(StateError, match=rf"{name}' is missing"):
+        FileStore(tmp_path).load(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../outside.bin", "/etc/hostname", "", "abc.bin", "ab/" + "0" * 64, "0" * 64 + "/../../outside.bin",
+     "0" * 64 + "..", "0" * 64 + ".bin\n", "0" * 64 + ".bin\0", "A" * 64, "C:\\" + "0" * 64],
+)  # fmt: skip
+def test_a_name_that_leads_out_of_the_store_is_refused_before_anything_is_opened(tmp_path, monkeypatch, name):
+    (tmp_path / "outside.bin").write_bytes(b"secret")
+    monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path} was opened"))
+    with pytest.raises(StateError, match="which is no file of the store"):
+        FileStore(tmp_path / "files").load(name)
+
+
+@given(st.binary(max_size=20), st.sampled_from(["", ".json", ".parquet", ".tar.gz", ".npz"]))
+def test_every_name_that_a_store_gives_is_one_that_it_takes(content, suffix):
+    with tempfile.TemporaryDirectory() as folder:
+        store = FileStore(Path(folder))
+        assert store.load(store.save(content, suffix)) == content
 
 
 def test_a_table_comes_back_as_it_was(tmp_path):

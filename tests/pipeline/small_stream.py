@@ -38,14 +38,14 @@ def configure(folder, *overrides):
     )
 
 
-def learn(folder, batches_wanted):
+def learn(folder, batches_wanted, *overrides):
     """Write the stream and learn its first batches."""
     folder.mkdir(exist_ok=True)
     make_rows().to_csv(folder / "stream.csv", index=False)
-    with open_state(configure(folder)) as state:
-        reader = PartReader(configure(folder).schema_)
+    with opened(folder, *overrides) as (config, state):
+        reader = PartReader(config.schema_)
         for _ in range(batches_wanted):
-            update_once(configure(folder), state, reader)
+            update_once(config, state, reader)
     return folder
 
 

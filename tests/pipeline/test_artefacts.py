@@ -1,20 +1,31 @@
 """What an update stores of a version: all that is needed to trust it, and to make it again."""
 
+import json
+
+import pandas as pd
 import pytest
 import sqlalchemy as sa
-from small_stream import ROWS, learn, opened
+from small_stream import ROWS, configure, copy, learn, make_rows, opened, take
 
 from common.database import read_rows
 from common.environment import describe_environment
+from common.errors import StateError
+from meta.tables import decisions_table
 from model_zoo.golden import ANSWERS
 from model_zoo.golden import ROWS as GOLDEN
-from registry.tables import versions_table
+from model_zoo.model import PROTOCOL
+from pipeline.inference import infer
+from registry.generations import load_generation
+from registry.tables import events_table, versions_table
 from registry.versions import Version, load_manifest
 
 
 @pytest.fixture(scope="module")
 def learned(tmp_path_factory):
-    return learn(tmp_path_factory.mktemp("learned"), 3)
+    return learn(tmp_path_factory.mktemp("learned"), 3, LINEAR)
+
+
+LINEAR = "search.families=[linear]"
 
 
 def load_versions(state):
@@ -58,3 +69,98 @@ def test_versions_made_together_share_their_golden_rows(learned):
         listed = [load_manifest(state.files, version.manifest) for version in singles]
     assert len({manifest[GOLDEN] for manifest in listed}) == len({(one.generation, one.inputs) for one in singles})
     assert all(ANSWERS in manifest for manifest in listed)
+
+
+def break_file(state, name, how):
+    path = state.files.path(name)
+    if how == "deleted":
+        path.unlink()
+    else:
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:])
+
+
+def answer(folder):
+    """The request of the tests answered: how often each version leads, and by which generation."""
+    make_rows().head(40).drop(columns=["claim"], errors="ignore").to_csv(folder / "request.csv", index=False)
+    answered = pd.read_csv(infer(configure(folder, LINEAR), folder / "request.csv"))
+    with opened(folder) as (_, state):
+        decisions = read_rows(state.engine, sa.select(decisions_table))
+    assert answered.filter(like="predict").notna().all(axis=None)
+    return set(answered["predict_model"]), decisions[-1]["generation"]
+
+
+@pytest.mark.parametrize("how", ["deleted", "flipped"])
+def test_a_broken_champion_neither_stops_inference_nor_the_next_update(learned, tmp_path, caplog, how):
+    folder = copy(learned, tmp_path / how)
+    with opened(folder) as (_, state):
+        champion = load_generation(state).champion
+        manifest = load_manifest(state.files, champion.manifest)
+        break_file(state, next(stored for part, stored in manifest.items() if part.startswith("estimator/")), how)
+    led_by, generation = answer(folder)
+    assert champion.id not in led_by
+    assert generation == 3
+    told = "is missing" if how == "deleted" else "was altered"
+    assert any(f"'{champion.id}' cannot be loaded" in line and told in line for line in caplog.messages)
+    take(folder, None, LINEAR)
+    with opened(folder) as (_, state):
+        after = load_generation(state)
+        lost = read_rows(state.engine, sa.select(events_table).where(events_table.c.event == "lost"))
+    assert after.number == 4
+    assert [one["version"] for one in lost] == [champion.id]
+    assert champion.line not in {version.line for version in after.versions}
+    assert champion.id not in {version.parent for version in after.versions}
+    assert answer(folder)[1] == 4
+
+
+def test_where_every_artefact_is_gone_the_next_update_begins_anew(learned, tmp_path):
+    folder = copy(learned, tmp_path / "all")
+    with opened(folder) as (_, state):
+        before = load_generation(state)
+        for version in before.versions:
+            state.files.path(version.manifest).unlink(missing_ok=True)
+    with opened(folder) as (_, state):
+        kept = {version.id for version in load_generation(state, 2).versions} - {one.id for one in before.versions}
+    led_by, generation = answer(folder)
+    assert generation == 2
+    assert led_by <= kept
+    take(folder, None, LINEAR)
+    assert answer(folder)[1] == 4
+
+
+def test_a_broken_selector_leaves_the_last_good_generation_serving_until_the_next_update(learned, tmp_path, caplog):
+    folder = copy(learned, tmp_path / "selector")
+    with opened(folder) as (_, state):
+        break_file(state, load_generation(state).selector, "flipped")
+        break_file(state, load_generation(state).reference, "deleted")
+    assert answer(folder)[1] == 2
+    assert any("generation 3 is broken, generation 2 is asked: The selector of" in line for line in caplog.messages)
+    take(folder, None, LINEAR)
+    assert answer(folder)[1] == 4
+
+
+def test_where_no_generation_has_a_sound_selector_that_is_said(learned, tmp_path):
+    folder = copy(learned, tmp_path / "selectors")
+    with opened(folder) as (_, state):
+        for number in (1, 2, 3):
+            state.files.path(load_generation(state, number).selector).unlink(missing_ok=True)
+    with pytest.raises(
+        StateError, match=r"The selector of generation \d cannot be loaded: The stored file .* is missing"
+    ):
+        answer(folder)
+
+
+def test_a_newer_protocol_is_one_sentence_and_the_others_serve(learned, tmp_path, caplog):
+    folder = copy(learned, tmp_path / "newer")
+    with opened(folder) as (_, state):
+        champion = load_generation(state).champion
+        manifest = load_manifest(state.files, champion.manifest)
+        newer = json.loads(state.files.load(manifest["model.json"])) | {"protocol": PROTOCOL + 1}
+        manifest["model.json"] = state.files.save(json.dumps(newer).encode(), ".json")
+        changed = state.files.save(json.dumps(manifest).encode(), ".json")
+        with state.engine.begin() as connection:
+            connection.execute(
+                sa.update(versions_table).where(versions_table.c.id == champion.id).values(manifest=changed)
+            )
+    assert champion.id not in answer(folder)[0]
+    assert any("protocol 2 is newer than 1, so update Switchyard" in line for line in caplog.messages)

@@ -120,7 +120,9 @@ class TestModels:
         newer = json.loads(files.load(listed["model.json"])) | {"protocol": PROTOCOL + 1}
         listed["model.json"] = files.save(json.dumps(newer).encode(), ".json")
         version = make_version(7, manifest=files.save(json.dumps(listed).encode(), ".json"))
-        with pytest.raises(StateError, match=r"'linear-0007' cannot be loaded: protocol 2 is newer.*update Switchyard"):
+        with pytest.raises(
+            StateError, match=r"'linear-0007' cannot be loaded: protocol 2 is newer than 1, so update Switchyard"
+        ):
             load_model(files, version)
 
 

@@ -1,0 +1,134 @@
+"""LightGBM's text format, looked through before LightGBM reads it.
+
+LightGBM ends the whole process on a text that is cut or edited, and follows an index that points outside a tree into
+foreign memory. ``read_text`` holds what it relies on against the text itself.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+FOLLOWED = ("split_feature", "decision_type", "left_child", "right_child")
+"""What LightGBM takes for positions: read here. Of all other lists only length and signs are looked at, for speed."""
+
+OF_SPLITS = ("split_gain", "threshold", "internal_value", "internal_weight", "internal_count")
+OF_LEAVES = ("leaf_weight", "leaf_count")
+SIGNS = b"0123456789+-.eaifn "
+"""What numbers consist of, infinite ones and those that are none included."""
+WHOLE_SIGNS = b"0123456789- "
+
+CATEGORICAL = 1
+"""The bit of a decision type that says that the threshold is the number of a set of categories."""
+
+
+def read_text(stored: bytes) -> str:
+    """Return a stored text as LightGBM may read it; ValueError where it is none that can be followed safely.
+
+    Without its line of sizes LightGBM reads tree after tree and can say what is wrong with one; otherwise it reads them
+    in threads, where an error ends the process.
+
+    >>> read_text(b"garbage")
+    Traceback (most recent call last):
+    ValueError: the LightGBM text is damaged: it has no trees
+    """
+    text = stored.decode("ascii")
+    head, _, body = text.partition("\n\n")
+    trees = [_read_lines(block.strip("\n").split("\n")) for block in _cut_trees(body)]
+    header = _read_lines(line for line in head.split("\n") if "=" in line)
+    n_classes, per_round, last_feature = (
+        _read_count(header, name) for name in ("num_class", "num_tree_per_iteration", "max_feature_idx")
+    )
+    told = [word.partition(":")[2] for word in _get(header, "objective").split() if word.startswith("num_class:")]
+    agrees = n_classes == per_round >= 1 and all(number == str(n_classes) for number in told)
+    _require(agrees and len(trees) % per_round == 0, "its classes and trees do not agree")
+    leaves = np.array([_read_count(tree, "num_leaves") for tree in trees], dtype=np.int64)
+    _require(bool((leaves >= 1).all()), "a tree has no leaf")
+    _require(all(tree.get("is_linear", "0") == "0" for tree in trees), "a tree is linear")
+    _join_lists(trees, "leaf_value", leaves)
+    for name in OF_SPLITS:
+        _join_lists(trees, name, leaves - 1)
+    for name in OF_LEAVES:  # which LightGBM leaves out of a tree of one leaf
+        _join_lists([tree for tree in trees if tree["num_leaves"] != "1"], name, leaves[leaves > 1])
+    splits = {name: _read_positions(trees, name, leaves - 1) for name in FOLLOWED}
+    _check_splits(splits, leaves, last_feature)
+    _check_categories(trees, splits["decision_type"], leaves)
+    unsized = [line for line in head.split("\n") if not line.startswith("tree_sizes")]
+    return "\n".join(unsized) + "\n\n" + body
+
+
+def _cut_trees(body: str) -> list[str]:
+    of_trees, end, _ = body.partition("\nend of trees\n")
+    blocks = [block for block in of_trees.split("\n\n") if block.strip("\n")]
+    _require(bool(end) and "\r" not in of_trees, "it has no trees")
+    names = [block.lstrip("\n").partition("\n")[0] for block in blocks]
+    _require(names == [f"Tree={number}" for number in range(len(blocks))], "its trees are not in order")
+    return blocks
+
+
+def _check_splits(numbers: Mapping[str, np.ndarray], leaves: np.ndarray, last_feature: int) -> None:
+    """Every split leads to a later split or to a leaf of its own tree, and asks for a column that there is."""
+    own = np.concatenate([np.arange(count - 1) for count in leaves])
+    count = np.repeat(leaves, leaves - 1)
+    for side in ("left_child", "right_child"):
+        child = numbers[side]
+        later = (child > own) & (child < count - 1)
+        leaf = (child < 0) & (child >= -count)
+        _require(bool((later | leaf).all()), "a split leads out of its tree")
+    feature = numbers["split_feature"]
+    _require(bool(((feature >= 0) & (feature <= last_feature)).all()), "a split asks for a column that is not there")
+
+
+def _check_categories(trees: Sequence[Mapping[str, str]], decisions: np.ndarray, leaves: np.ndarray) -> None:
+    """Every set of categories that a split names is there, and lies within its tree's list."""
+    sets = [_read_count(tree, "num_cat") for tree in trees]
+    of_trees = np.split((decisions & CATEGORICAL) == CATEGORICAL, np.cumsum(leaves - 1)[:-1])
+    for tree, count, named in zip(trees, sets, of_trees, strict=True):
+        if named.any():
+            chosen = np.array(tree["threshold"].split(), dtype=np.float64)[named]
+            _require(bool(((chosen >= 0) & (chosen < count)).all()), "a split names categories that are not there")
+        if count:
+            bounds = _read_positions([tree], "cat_boundaries", np.array([count + 1]))
+            _require(bounds[0] == 0 and bool((np.diff(bounds) >= 0).all()), "a set of categories has no bounds")
+            _join_lists([tree], "cat_threshold", bounds[-1:])
+
+
+def _read_positions(trees: Sequence[Mapping[str, str]], name: str, counts: np.ndarray) -> np.ndarray:
+    """Return the whole numbers of all trees under a name, one after another."""
+    numbers = np.array(_join_lists(trees, name, counts, WHOLE_SIGNS).split(), dtype=np.int64)
+    _require(len(numbers) == counts.sum(), f"a tree has too few or too many '{name}'")
+    return numbers
+
+
+def _join_lists(trees: Sequence[Mapping[str, str]], name: str, counts: np.ndarray, signs: bytes = SIGNS) -> str:
+    lines = [_get(tree, name) for tree in trees]
+    found = [line.count(" ") + 1 if line else 0 for line in lines]
+    _require(found == counts.tolist(), f"a tree has too few or too many '{name}'")
+    joined = " ".join(line for line in lines if line)
+    _require(not joined.encode().translate(None, signs), f"'{name}' holds what is no number")
+    return joined
+
+
+def _read_lines(lines: Iterable[str]) -> dict[str, str]:
+    """Return the lines by their names; LightGBM reads on for ever where a line has none."""
+    found: dict[str, str] = {}
+    for line in lines:
+        name, equals, cells = line.partition("=")
+        _require(bool(equals) and name not in found, f"the line '{name[:40]}' has no place in it")
+        found[name] = cells
+    return found
+
+
+def _read_count(lines: Mapping[str, str], name: str) -> int:
+    count = _get(lines, name)
+    _require(count.isdecimal() and len(count) < 10, f"its '{name}' is '{count[:40]}'")
+    return int(count)
+
+
+def _get(lines: Mapping[str, str], name: str) -> str:
+    _require(name in lines, f"it has no '{name}'")
+    return lines[name]
+
+
+def _require(holds: bool, complaint: str) -> None:
+    if not holds:
+        raise ValueError(f"the LightGBM text is damaged: {complaint}")

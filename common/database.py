@@ -9,6 +9,8 @@ from sqlalchemy.engine import Engine
 
 from common.errors import ConfigError, StateError, first_line
 from common.files import compute_digest
+from common.postgresql import prepare_postgresql
+from common.upkeep import bring_up_to_date
 
 metadata = sa.MetaData()
 
@@ -55,15 +57,11 @@ def connect(url: str) -> Engine:
     """Return an engine on the catalogue at ``url``, its tables created.
 
     SQLite runs in WAL mode, so that inference reads while an update commits. Raises ConfigError where ``url`` is none
-    or has no driver here, StateError where the catalogue cannot be opened, or lacks a column because another version
-    of Switchyard wrote it.
+    or has no driver here, StateError where the catalogue cannot be opened, or another version of Switchyard wrote it.
     """
     engine = _make_engine(url)
-    if engine.dialect.name == "sqlite":
-        sa.event.listen(engine, "connect", _prepare_sqlite)
     try:
-        metadata.create_all(engine)
-        _check_columns(engine)
+        bring_up_to_date(engine, metadata)
     except (sa.exc.SQLAlchemyError, ValueError) as error:  # ValueError: an option of the URL that the driver refuses
         reason = first_line(error.__cause__ or error)
         shown = engine.url.render_as_string(hide_password=True)
@@ -80,33 +78,25 @@ def _make_engine(url: str) -> Engine:
             "postgresql+psycopg://user:password@host/database, or null for SQLite in state_dir."
         ) from None
     try:
-        return sa.create_engine(parsed)
+        engine = sa.create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
     except (sa.exc.SQLAlchemyError, ImportError, ValueError) as error:
         shown = parsed.render_as_string(hide_password=True)
         raise ConfigError(
             f"The catalogue at '{shown}' has no driver here or an option it refuses ({first_line(error)}); "
             "install the driver or correct database_url."
         ) from error
-
-
-def _check_columns(engine: Engine) -> None:
-    inspector = sa.inspect(engine)
-    for table in metadata.sorted_tables:
-        stored = {column["name"] for column in inspector.get_columns(table.name)}
-        absent = [column.name for column in table.columns if column.name not in stored]
-        if absent:
-            shown = engine.url.render_as_string(hide_password=True)
-            raise StateError(
-                f"The catalogue at '{shown}' has no column '{absent[0]}' in its table '{table.name}', so another "
-                "version of Switchyard wrote it; use that version, or name another state_dir."
-            )
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+    elif engine.dialect.name == "postgresql":
+        prepare_postgresql(engine)
+    return engine
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA busy_timeout=30000")  # first, since others may be at work already
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
-    connection.execute("PRAGMA busy_timeout=30000")
 
 
 class Draft:

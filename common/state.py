@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from common.config import Config
 from common.database import connect
 from common.errors import StateError
 from common.files import FileStore
+from common.postgresql import hold_shared_lock
 
 
 @dataclass(frozen=True)
@@ -39,19 +40,23 @@ def open_state(config: Config) -> Iterator[State]:
 
 
 @contextmanager
-def lock_updates(folder: Path) -> Iterator[None]:
-    """Hold the update lock of a state folder; StateError names the process that holds it already.
+def lock_updates(state: State) -> Iterator[None]:
+    """Hold the update lock of a state; StateError names the process that holds it already.
 
-    The operating system frees the lock when its holder dies, so a killed update never blocks the next one.
+    The operating system, or the server of the catalogue, frees the lock when its holder dies, so a killed update never
+    blocks the next one.
     """
-    with hold_lock(folder, "update"):
+    with hold_lock(state, "update"):
         yield
 
 
 @contextmanager
-def hold_lock(folder: Path, command: str) -> Iterator[None]:
-    """Hold the lock that keeps two runs of a command on one state apart, as ``lock_updates`` does for updates."""
-    path = folder / f"{command}.lock"
+def hold_lock(state: State, command: str) -> Iterator[None]:
+    """Hold the lock that keeps two runs of a command on one state apart, as ``lock_updates`` does for updates.
+
+    Processes on one folder meet at a file in it, machines with folders of their own at the PostgreSQL they share.
+    """
+    path = state.folder / f"{command}.lock"
     with path.open("a+") as file:
         if not _try_lock(file.fileno()):
             file.seek(0)
@@ -63,7 +68,12 @@ def hold_lock(folder: Path, command: str) -> Iterator[None]:
         file.truncate()
         file.write(str(os.getpid()))
         file.flush()
-        yield
+        with hold_shared_lock(state.engine, command) if _is_shared(state.engine) else nullcontext():
+            yield
+
+
+def _is_shared(engine: Engine) -> bool:
+    return engine.dialect.name == "postgresql"
 
 
 def _try_lock(handle: int) -> bool:

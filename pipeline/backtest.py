@@ -45,7 +45,7 @@ def backtest(config: Config, apply_to: Path | None = None) -> str:
     Finished steps stay in the catalogue, so that a killed backtest goes on where it stopped and a finished one answers
     at once. Raises StateError where fewer than LEAST_BATCHES batches were accepted.
     """
-    with open_state(config) as state, hold_lock(state.folder, "backtest"):
+    with open_state(config) as state, hold_lock(state, "backtest"):
         stream = find_stream(config, state)
         identity = identify(stream)
         found = load_backtest(state, identity)

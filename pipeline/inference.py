@@ -10,7 +10,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from common.config import Config
-from common.database import Draft
+from common.database import Draft, read_rows
 from common.errors import DataError, StateError
 from common.files import compute_digest
 from common.performance import Stopwatch, performance_table
@@ -186,11 +186,17 @@ def name_weights(weights: tuple[Weights, ...], ids: dict[str, str]) -> dict[str,
 
 def record(state: State, watch: Stopwatch, described: dict[str, Any]) -> None:
     """Book the decision (once) and what answering cost."""
-    draft = Draft()
-    with state.engine.connect() as connection:
-        query = sa.select(decisions_table.c.id).where(decisions_table.c.id == described["id"])
-        known = connection.execute(query).first() is not None
-    if not known:
-        draft.add(decisions_table, [described])
-    draft.add(performance_table, watch.rows("inference", described["id"], described["rows"]))
-    draft.commit(state.engine)
+    query = sa.select(decisions_table.c.id).where(decisions_table.c.id == described["id"])
+    costs = watch.rows("inference", described["id"], described["rows"])
+    decided = Draft()
+    decided.add(decisions_table, [described])
+    decided.add(performance_table, costs)
+    try:
+        if not read_rows(state.engine, query):
+            decided.commit(state.engine)
+            return
+    except sa.exc.IntegrityError:
+        log.info("decision %s was booked by another process meanwhile", described["id"])
+    again = Draft()
+    again.add(performance_table, costs)
+    again.commit(state.engine)

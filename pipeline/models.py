@@ -72,7 +72,7 @@ def _roll_back(config: Config, state: State, wish: Wish) -> str:
 
     if wish.to is None or len(wish.words) > 1:
         raise ConfigError("models rollback needs the generation to go back to; add --to N (models history lists them).")
-    with lock_updates(state.folder):
+    with lock_updates(state):
         return roll_back(config, state, wish.to, wish.why)
 
 
@@ -80,7 +80,7 @@ def _promote(config: Config, state: State, wish: Wish) -> str:
     from pipeline.promotion import give_back, promote
 
     subject, why = wish.subject, _need_why(wish)
-    with lock_updates(state.folder):
+    with lock_updates(state):
         return give_back(config, state, why) if subject == "auto" else promote(config, state, subject, why)
 
 
@@ -88,7 +88,7 @@ def _retire(config: Config, state: State, wish: Wish) -> str:
     from pipeline.promotion import retire
 
     subject, why = wish.subject, _need_why(wish)
-    with lock_updates(state.folder):
+    with lock_updates(state):
         return retire(config, state, subject, why)
 
 

@@ -49,7 +49,7 @@ def quarantine(config: Config, words: Sequence[str], why: str = "", reason: str 
         action, choices = read_words(words)
         if not why.strip():
             raise ConfigError(f'A decision needs its reason for the record; add --why "..." to quarantine {words[0]}.')
-        with lock_updates(state.folder):
+        with lock_updates(state):
             return " ".join(decide(config, state, action, choices, why.strip(), reason))
 
 

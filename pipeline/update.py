@@ -80,7 +80,7 @@ def update(config: Config, batches_wanted: int | None = 1, file: Path | None = N
     """
     taken = accepted = 0
     reader = PartReader(config.schema_)
-    with open_state(config) as state, lock_updates(state.folder):
+    with open_state(config) as state, lock_updates(state):
         while batches_wanted is None or taken < batches_wanted:
             try:
                 update_once(config, state, reader, file)

@@ -1,10 +1,13 @@
 """Fixtures that any test may use."""
 
 import os
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import postgres
 import pytest
+import sqlalchemy as sa
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -24,3 +27,25 @@ def real_data() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[sa.URL]:
+    """The URL of a PostgreSQL server of the tests' own; tests are skipped where there can be none."""
+    try:
+        with postgres.run_server() as url:
+            yield url
+    except postgres.NoServerError as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def catalogue_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty catalogue, on SQLite and on PostgreSQL in turns."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'catalogue.db'}"
+        return
+    server = request.getfixturevalue("postgresql")
+    name = f"test_{secrets.token_hex(6)}"
+    yield postgres.make_database(server, name)
+    postgres.drop_database(server, name)

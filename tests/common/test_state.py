@@ -4,8 +4,10 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
+import postgres
 import pytest
 import sqlalchemy as sa
 
@@ -13,14 +15,14 @@ from common.config import Config
 from common.database import Draft, read_rows
 from common.errors import StateError
 from common.performance import performance_table
-from common.state import lock_updates, open_state
+from common.state import hold_lock, lock_updates, open_state
 
 ROOT = Path(__file__).parents[2]
 HOLD = """
 import sys
-from pathlib import Path
-from common.state import lock_updates
-with lock_updates(Path(sys.argv[1])):
+from common.config import Config
+from common.state import lock_updates, open_state
+with open_state(Config.model_validate_json(sys.argv[1])) as state, lock_updates(state):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -37,10 +39,10 @@ def add_cost(engine):
     draft.commit(engine)
 
 
-@pytest.fixture
-def holder(tmp_path):
-    """Another process that holds the lock until it is told to end or killed."""
-    command = [sys.executable, "-c", HOLD, str(tmp_path)]
+@contextmanager
+def hold(config):
+    """Another process that holds the lock of a state until it is told to end or killed."""
+    command = [sys.executable, "-c", HOLD, config.model_dump_json(by_alias=True)]
     other = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert other.stdout.readline() == "held\n"
@@ -48,6 +50,19 @@ def holder(tmp_path):
     finally:
         other.kill()
         other.communicate()
+
+
+@contextmanager
+def locked(folder, **keys):
+    """The lock of a state, held by this process."""
+    with open_state(make_config(folder, **keys)) as state, lock_updates(state):
+        yield
+
+
+@pytest.fixture
+def holder(tmp_path, catalogue_url):
+    with hold(make_config(tmp_path, database_url=catalogue_url)) as other:
+        yield other
 
 
 def test_a_state_is_made_on_first_use_and_kept_for_the_next(tmp_path):
@@ -77,33 +92,69 @@ def test_a_folder_that_cannot_be_is_named(tmp_path):
         open_state(make_config(tmp_path / "file" / "state")).__enter__()
 
 
-def test_a_second_update_is_told_which_process_is_at_work(tmp_path, holder):
-    with pytest.raises(StateError, match=rf"\(process {holder.pid}\) holds '.*update\.lock'"), lock_updates(tmp_path):
+def test_a_second_update_is_told_which_process_is_at_work(tmp_path, catalogue_url, holder):
+    words = rf"Another update \(process {holder.pid}\) holds '.*update\.lock'; run this one again"
+    with pytest.raises(StateError, match=words), locked(tmp_path, database_url=catalogue_url):
         pytest.fail("two updates held one lock")
     assert (tmp_path / "update.lock").read_text() == str(holder.pid)  # the refused one did not write over it
 
 
-def test_a_killed_holder_blocks_nobody(tmp_path, holder):
+def test_machines_with_folders_of_their_own_meet_at_the_server(tmp_path, postgresql):
+    url = postgres.make_database(postgresql, "machines")
+    with hold(make_config(tmp_path / "one", database_url=url)) as other:
+        words = rf"\(switchyard process {other.pid} on .+\) holds the catalogue at '.*:\*\*\*@127\..*/machines'"
+        with pytest.raises(StateError, match=words), locked(tmp_path / "two", database_url=url):
+            pytest.fail("two machines held one lock")
+        other_catalogue = postgres.make_database(postgresql, "another")
+        with locked(tmp_path / "three", database_url=other_catalogue):
+            pass
+        with open_state(make_config(tmp_path / "two", database_url=url)) as state, hold_lock(state, "backtest"):
+            pass
+    with locked(tmp_path / "two", database_url=url):
+        pass
+
+
+def test_a_killed_holder_blocks_nobody(tmp_path, catalogue_url, holder):
     holder.send_signal(signal.SIGKILL)
     holder.wait()
-    with lock_updates(tmp_path):
+    with locked(tmp_path, database_url=catalogue_url):
         assert (tmp_path / "update.lock").read_text() == str(os.getpid())
 
 
-def test_an_update_that_fails_frees_the_lock(tmp_path):
-    with pytest.raises(RuntimeError, match="search"), lock_updates(tmp_path):
+def test_an_update_that_fails_frees_the_lock(tmp_path, catalogue_url):
+    with pytest.raises(RuntimeError, match="search"), locked(tmp_path, database_url=catalogue_url):
         raise RuntimeError("search broke")
-    with lock_updates(tmp_path):
+    with locked(tmp_path, database_url=catalogue_url):
         pass
 
 
 def test_what_a_dead_holder_left_behind_is_written_over(tmp_path):
     (tmp_path / "update.lock").write_text("99999999999")
-    with lock_updates(tmp_path):
+    with locked(tmp_path):
         assert (tmp_path / "update.lock").read_text() == str(os.getpid())
 
 
-def test_states_of_different_folders_do_not_block_each_other(tmp_path, holder):
-    (tmp_path / "other").mkdir()
-    with lock_updates(tmp_path / "other"):
-        assert holder.poll() is None
+def test_states_of_different_folders_do_not_block_each_other(tmp_path):
+    with hold(make_config(tmp_path / "one")) as other, locked(tmp_path / "two"):
+        assert other.poll() is None
+
+
+def test_processes_that_start_at_once_make_one_catalogue(tmp_path, catalogue_url):
+    config = make_config(tmp_path, database_url=catalogue_url).model_dump_json(by_alias=True)
+    opening = (
+        "import sys, registry.tables\nfrom common.config import Config\nfrom common.state import open_state\n"
+        "config = Config.model_validate_json(sys.argv[1])\nprint('ready', flush=True)\nsys.stdin.readline()\n"
+        "with open_state(config): pass"
+    )
+    started = [
+        subprocess.Popen([sys.executable, "-c", opening, config], cwd=ROOT, stdin=subprocess.PIPE,
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]  # fmt: skip
+    for one in started:
+        assert one.stdout.readline() == "ready\n"
+    for one in started:
+        one.stdin.write("go\n")
+        one.stdin.flush()
+    ends = [(one.communicate()[1], one.returncode) for one in started]
+    assert ends == [("", 0)] * 3

@@ -177,7 +177,11 @@ def test_too_few_batches_are_answered_in_a_sentence(tmp_path):
 
 
 def test_two_backtests_of_one_state_do_not_meet(stored):
-    with hold_lock(stored.parent / "state", "backtest"), pytest.raises(StateError, match="Another backtest"):
+    with (
+        open_state(load_config(stored)) as state,
+        hold_lock(state, "backtest"),
+        pytest.raises(StateError, match="Another backtest"),
+    ):
         backtest(load_config(stored, QUICK))
 
 

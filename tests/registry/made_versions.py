@@ -9,8 +9,9 @@ from registry.generations import Event, Generation, draft_generation
 from registry.versions import BLEND_FAMILY, LearnedBatch, Version, name_version
 
 
-def make_config(folder: Path) -> Config:
-    return Config.model_validate({"schema": {"time": "day", "target": "y"}, "state_dir": folder})
+def make_config(folder: Path, catalogue: str | None = None) -> Config:
+    described = {"schema": {"time": "day", "target": "y"}, "state_dir": folder, "database_url": catalogue}
+    return Config.model_validate(described)
 
 
 def make_version(number: int, family: str = "linear", **changes) -> Version:

@@ -30,8 +30,8 @@ VERSIONS = [member.version for member in MEMBERS]
 
 
 @pytest.fixture
-def state(tmp_path):
-    with open_state(make_config(tmp_path)) as opened:
+def state(tmp_path, catalogue_url):
+    with open_state(make_config(tmp_path, catalogue_url)) as opened:
         yield opened
 
 
@@ -41,10 +41,10 @@ def test_before_the_first_update_there_is_nothing(state):
     assert (empty.number, empty.champion, empty.versions, empty.blends) == (0, None, (), ())
 
 
-def test_a_generation_comes_back_as_it_was_also_to_another_process(state):
+def test_a_generation_comes_back_as_it_was_also_to_another_process(state, catalogue_url):
     commit(state, FULL, VERSIONS)
     assert load_generation(state) == FULL
-    with open_state(make_config(state.folder)) as again:
+    with open_state(make_config(state.folder, catalogue_url)) as again:
         assert load_generation(again) == FULL
 
 
@@ -123,7 +123,7 @@ class TestDrafts:
 
     def test_a_generation_is_committed_once(self, state):
         commit(state, FULL, VERSIONS)
-        with pytest.raises(sa.exc.IntegrityError, match=r"generations\.number"):
+        with pytest.raises(sa.exc.IntegrityError, match=r"generations(\.number|_pkey)"):
             commit(state, Generation(number=1, cause=Cause.KEPT))
         assert load_generation(state) == FULL
 

@@ -1,0 +1,51 @@
+"""The whole of Switchyard on SQLite and on PostgreSQL: the same commands leave the same catalogue behind."""
+
+import pandas as pd
+import postgres
+import pytest
+from small_stream import ROWS, configure, make_rows
+
+from common.database import compute_catalogue_digests
+from common.state import open_state
+from pipeline.eda import explore
+from pipeline.explain import explain
+from pipeline.inference import infer
+from pipeline.quarantine import quarantine
+from pipeline.summary import summarise
+from pipeline.update import update
+
+NEXT = make_rows().iloc[2 * ROWS : 3 * ROWS].reset_index(drop=True)
+DAMAGED = NEXT.assign(
+    INSR_END=NEXT["INSR_END"].mask(NEXT.index.isin([3, 4, 40]), "01-JAN-99"),
+    MAKE=NEXT["MAKE"].mask(NEXT.index % 7 == 0, "\0 quoted ' % level"),
+    USAGE=NEXT["USAGE"].mask(NEXT.index % 9 == 0, "größer"),
+    PREMIUM=NEXT["PREMIUM"].mask(NEXT.index % 10 == 0, "inf"),
+)
+"""Cells that a database may refuse or sort in its own way."""
+
+
+def live(folder, state, catalogue):
+    """Every command once on a state of its own; return the digests of its catalogue."""
+    config = configure(folder, f"state_dir={folder / state}", f"database_url={catalogue}")
+    assert update(config, 2)
+    assert update(config, file=folder / "damaged.csv")
+    assert "INSR_END before INSR_BEGIN" in quarantine(config, [])
+    assert "3 rows of batch 3 released" in quarantine(config, ["release", "3"], "they are right")
+    answered = infer(config, folder / "damaged.csv")
+    assert infer(config, folder / "damaged.csv") == answered
+    assert len(pd.read_csv(answered)) == ROWS
+    assert "the same numbers" in explain(config, answered.stem.rpartition("-")[2][:6])
+    assert update(config)
+    for written in (summarise(config), explore(config, ["3"])):
+        assert written.is_file()
+    with open_state(config) as opened:
+        return compute_catalogue_digests(opened.engine)
+
+
+@pytest.mark.slow
+def test_the_same_commands_leave_the_same_catalogue_on_both(postgresql, tmp_path):
+    make_rows().to_csv(tmp_path / "stream.csv", index=False)
+    DAMAGED.to_csv(tmp_path / "damaged.csv", index=False)
+    on_files = live(tmp_path, "files", f"sqlite:///{tmp_path / 'catalogue.db'}")
+    on_server = live(tmp_path, "server", postgres.make_database(postgresql, "same_commands"))
+    assert [table for table in on_files if on_files[table] != on_server[table]] == []

@@ -1,0 +1,18 @@
+"""A finished step of a backtest comes back from every catalogue as it was."""
+
+from common.config import Config
+from common.state import open_state
+from pipeline.training.replay import Meeting
+from pipeline.training.tables import StoredLedger
+
+
+def test_a_step_comes_back_with_its_bytes_and_numbers(tmp_path, catalogue_url):
+    config = Config.model_validate({"schema": {"time": "t", "target": "y"}, "state_dir": tmp_path,
+                                    "database_url": catalogue_url})  # fmt: skip
+    meetings = [Meeting(3, 4, 90, (0.1, 1 / 3), True, None, b"\0\xff rows"), Meeting(3, 5, 90, (2e-300,), False, 0.5)]
+    with open_state(config) as state:
+        StoredLedger(state, "a").add(3, 0.25, meetings)
+        again = StoredLedger(state, "a")
+        assert StoredLedger(state, "b").met == {}
+    assert again.seconds == {3: 0.25}
+    assert again.met == {(3, 4): meetings[0], (3, 5): meetings[1]}

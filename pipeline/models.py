@@ -98,7 +98,7 @@ def _collect(config: Config, state: State, wish: Wish) -> str:
 
     if len(wish.words) > 1:
         raise ConfigError(f"models gc knows no '{wish.words[1]}'; its budget is storage.max_mb.")
-    with lock_updates(state.folder):
+    with lock_updates(state):
         done = collect_garbage(state, config.storage.max_mb, config.storage.keep_generations)
     dropped = f", the models of {len(done.versions)} old versions among them" if done.versions else ""
     return f"{done.files} files removed ({done.bytes / MB:.1f} MB){dropped}; the store holds {done.left / MB:.1f} MB."

@@ -140,6 +140,7 @@ def compare(
     for table, rows in stored.items():
         if len(rows) != len(again[table]):
             yield Difference(number, table, f"{len(rows)} rows then, {len(again[table])} now")
+            continue
         for then, now in zip(rows, again[table], strict=False):
             for name in then:
                 if repr(then[name]) != repr(now[name]):

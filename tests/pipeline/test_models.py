@@ -1,0 +1,292 @@
+"""The command models: what serves and served, rollback of the whole state, and decisions by hand."""
+
+import json
+import re
+
+import pandas as pd
+import pytest
+import small_stream
+import sqlalchemy as sa
+from small_stream import copy, opened, take
+
+import pipeline.catalogue  # noqa: F401  (digests are of every table)
+from common.database import compute_catalogue_digests, read_rows, state_tables
+from common.errors import ConfigError, StateError
+from pipeline.explain import explain
+from pipeline.history import read_moment
+from pipeline.inference import infer
+from pipeline.models import models
+from pipeline.quarantine import quarantine
+from pipeline.summary import summarise
+from pipeline.update import update
+from registry.generations import Alias, Cause, Role, load_generation
+from registry.tables import set_aside_table
+
+OVERRIDES = ("search.families=[linear]", "search.variants=[target]", "promotion.max_active=4")
+LEARNED = 4
+HISTORY = {"generations", "versions", "members", "aliases", "events"}
+"""Tables of the registry, which a rollback adds to."""
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    small_stream.make_rows().to_csv(folder / "stream.csv", index=False)
+    update(configure(folder), LEARNED)
+    return folder
+
+
+@pytest.fixture
+def folder(learned, tmp_path):
+    return copy(learned, tmp_path / "copy")
+
+
+def configure(folder, *overrides):
+    return small_stream.configure(folder, *OVERRIDES, *overrides)
+
+
+def run(folder, *words, to=None, why=""):
+    return models(configure(folder), words, to, why)
+
+
+def digest(folder):
+    """The digests of what moves with generations."""
+    with opened(folder) as (_, state):
+        found = compute_catalogue_digests(state.engine)
+    return {table.name: found[table.name] for table in state_tables()}
+
+
+def load(folder, number=None):
+    with opened(folder) as (_, state):
+        return load_generation(state, number)
+
+
+def answer(folder):
+    output = infer(configure(folder), folder / "stream.csv")
+    return pd.read_csv(output), output.stem.rpartition("-")[2]
+
+
+class TestReading:
+    def test_the_list_names_every_member_with_its_stage_and_aliases(self, folder):
+        lines = run(folder).splitlines()
+        generation = load(folder)
+        assert lines[0].split() == ["version", "family", "variant", "stage", "role", "aliases", "batches", "rows",
+                                    "updates", "kB"]  # fmt: skip
+        assert {line.split()[0] for line in lines[1:-1]} == {member.version.id for member in generation.members}
+        production = [line.split()[0] for line in lines if " production " in line]
+        assert production == [generation.aliases[Alias.PRODUCTION]]
+        assert lines[-1] == f"Generation {LEARNED} (update), newest batch {LEARNED}."
+
+    def test_the_history_tells_who_made_what_when_and_why(self, folder):
+        lines = run(folder, "history").splitlines()
+        assert [line.split()[0] for line in lines[1 : LEARNED + 1]] == ["1", "2", "3", "*"]
+        assert "lowest decayed loss" in lines[1]
+        assert lines[-1].startswith("* live")
+
+    def test_the_newest_twenty_are_shown_unless_all_are_asked_for(self, folder, monkeypatch):
+        monkeypatch.setattr("pipeline.history.NEWEST", 2)
+        assert "2 older ones are left out (models history all)" in run(folder, "history")
+        assert len(run(folder, "history", "all").splitlines()) == LEARNED + 2
+
+    def test_what_served_on_a_date_is_told_by_the_clock_and_by_the_streams_time(self, folder):
+        with opened(folder) as (_, state):
+            ends = dict(state.engine.connect().execute(sa.text('SELECT number, "end" FROM batches')).all())
+        second = pd.Timestamp(ends[2]).date().isoformat()
+        told = run(folder, "at", second)
+        assert f"By the clock, nothing served on {second} yet." in told
+        assert re.search(r"By the stream's time.*generation 2 \(update, batch 2\)", told)
+        assert "was promoted in generation" in told
+        assert f"By the clock, generation {LEARNED} (update" in run(folder, "at", "2100-01-01")
+
+    def test_a_date_before_everything_or_none_at_all_is_refused_in_a_sentence(self, folder):
+        with pytest.raises(StateError, match="Nothing was serving on 1999-01-01"):
+            run(folder, "at", "1999-01-01")
+        with pytest.raises(ConfigError, match="'next week' is no date; write it as 2017-03-01"):
+            run(folder, "at", "next week")
+
+    def test_a_moment_with_a_time_is_that_moment(self):
+        assert read_moment("2017-03-01T12:30").hour == 12
+        assert read_moment("2017-03-01").date() == read_moment("2017-03-01T12:30").date()
+
+    @pytest.mark.parametrize("words", [("sell",), ("history", "some"), ("at",), ("promote",), ("gc", "now")])
+    def test_words_that_are_no_command_are_refused(self, folder, words):
+        with pytest.raises(ConfigError):
+            run(folder, *words, why="because")
+
+    @pytest.mark.parametrize("words", [(), ("history",), ("rollback",), ("promote", "linear-0001")])
+    def test_nothing_can_be_told_or_decided_before_the_first_update(self, tmp_path, words):
+        with pytest.raises(StateError, match=r"none yet|run\.py update' first|no generation 1"):
+            run(tmp_path, *words, to=1 if "rollback" in words else None, why="because")
+
+
+class TestRollback:
+    def test_the_whole_state_is_as_it_was_and_the_raw_batches_stay(self, learned, tmp_path):
+        short = tmp_path / "short"
+        update(configure(short, f"data_dir={learned}"), 2)
+        folder = copy(learned, tmp_path / "copy")
+        stored = sorted(path.name for path in (folder / "state" / "files").rglob("*.parquet"))
+        told = run(folder, "rollback", to=2, why="the branch sent test data")
+        assert told.startswith(f"Generation {LEARNED + 1} is as generation 2 was")
+        assert "Batches 3 to 4 are set aside" in told
+        generation, target = load(folder), load(folder, 2)
+        assert generation.cause is Cause.ROLLBACK
+        assert (generation.parent, generation.why) == (2, "the branch sent test data")
+        assert generation.who
+        same = ("batch", "cursor", "schema", "reference", "selector", "members", "aliases", "pinned")
+        assert [getattr(generation, name) for name in same] == [getattr(target, name) for name in same]
+        assert digest(folder) == digest(short)
+        assert sorted(path.name for path in (folder / "state" / "files").rglob("*.parquet")) == stored
+
+    def test_it_can_be_undone_and_that_too(self, folder):
+        before = digest(folder)
+        run(folder, "rollback", to=1)
+        after = digest(folder)
+        assert after["batches"] != before["batches"]
+        assert "Batches 2 to 4 are back" in run(folder, "rollback", to=LEARNED)
+        assert digest(folder) == before
+        run(folder, "rollback", to=LEARNED + 1)
+        assert digest(folder) == after
+
+    def test_the_next_update_takes_the_batch_again_and_nothing_twice(self, folder):
+        original = load(folder)
+        run(folder, "rollback", to=LEARNED - 1)
+        batch, _, _ = take(folder, None, *OVERRIDES)
+        assert batch["number"] == LEARNED
+        again = load(folder)
+        assert (again.batch, again.cursor, again.parent) == (original.batch, original.cursor, LEARNED + 1)
+        assert again.champion.manifest == original.champion.manifest  # the same rows, seed and past
+        assert again.champion.number > max(member.version.number for member in original.members)
+        with opened(folder) as (_, state):
+            kept = {row["table"] for row in read_rows(state.engine, sa.select(set_aside_table))}
+        assert "batches" in kept
+        run(folder, "rollback", to=LEARNED)
+        assert load(folder).champion == original.champion
+
+    def test_quarantine_decisions_go_and_come_back_with_it(self, folder):
+        config = configure(folder)
+        take(folder, small_stream.make_rows().head(200).assign(CLAIM_PAID="lots"), *OVERRIDES)
+        rejected = load(folder)
+        assert rejected.cause is Cause.REJECTED
+        quarantine(config, ["discard", str(rejected.batch)], "not ours")
+        decided = load(folder)
+        assert (decided.cause, decided.why) == (Cause.QUARANTINE, "not ours")
+        run(folder, "rollback", to=rejected.number)
+        assert "discarded" not in quarantine(config, [])
+        run(folder, "rollback", to=decided.number)
+        assert "discarded" in quarantine(config, [])
+
+    def test_requests_are_answered_by_the_older_generation_and_old_decisions_stay_explained(self, folder):
+        before, decision = answer(folder)
+        run(folder, "rollback", to=2)
+        after, _ = answer(folder)
+        serving = {version.id for version in load(folder, 2).versions}
+        assert set(after["predict_model"]) <= serving
+        assert not set(before["predict_model"]) & serving
+        assert f"was served by generation {LEARNED} " in explain(configure(folder), decision)
+
+    def test_the_report_tells_of_the_live_past_alone(self, folder):
+        run(folder, "rollback", to=2, why="x")
+        summarise(configure(folder))
+        figures = json.loads((folder / "state" / "report" / "report.json").read_text(encoding="utf-8"))
+        assert [one["number"] for one in figures["generations"]] == [1, 2, LEARNED + 1]
+
+    @pytest.mark.parametrize(
+        ("to", "error", "said"),
+        [(99, StateError, "no generation 99"), (LEARNED, StateError, "is the live one already"),
+         (None, ConfigError, "add --to N")],
+    )  # fmt: skip
+    def test_what_cannot_be_gone_back_to_is_refused(self, folder, to, error, said):
+        before = digest(folder)
+        with pytest.raises(error, match=said):
+            run(folder, "rollback", to=to)
+        assert digest(folder) == before
+
+    def test_a_generation_that_lost_a_file_is_no_goal(self, folder):
+        target = load(folder, 2)
+        with opened(folder) as (_, state):
+            state.files.path(target.selector).unlink()
+        with pytest.raises(StateError, match=f"Generation 2 cannot serve again, since its file '{target.selector}'"):
+            run(folder, "rollback", to=2)
+        assert load(folder).number == LEARNED
+
+
+class TestPromotion:
+    def test_a_promoted_line_serves_every_request_through_updates_until_it_is_given_back(self, folder):
+        generation = load(folder)
+        other = next(one for one in generation.versions if one.id != generation.aliases[Alias.PRODUCTION])
+        told = run(folder, "promote", other.id, why="signed off by the board")
+        assert told.startswith(f"{other.id} serves every request now")
+        after = load(folder)
+        assert (after.pinned, after.aliases[Alias.PRODUCTION]) == (other.line, other.id)
+        assert after.champion == generation.champion
+        answered, decision = answer(folder)
+        assert set(answered["predict_model"]) == {other.id}
+        assert set(answered["predict_reason"]) == {"promoted"}
+        assert "was promoted by hand" in explain(configure(folder), decision)
+        take(folder, None, *OVERRIDES)
+        later = load(folder)
+        heir = next(one for one in later.versions if one.line == other.line)
+        assert later.aliases[Alias.PRODUCTION] == heir.id
+        assert set(answer(folder)[0]["predict_model"]) == {heir.id}
+        assert f"{heir.id}" in run(folder, "promote", "auto", why="the trial is over") or load(folder).pinned is None
+        assert "promoted" not in set(answer(folder)[0]["predict_reason"])
+        history = run(folder, "history")
+        assert "signed off by the board" in history
+        assert "the trial is over" in history
+        assert run(folder, "at", "2100-01-01")
+
+    def test_what_served_by_decision_is_told_with_its_reason(self, folder):
+        generation = load(folder)
+        other = next(one for one in generation.versions if one.id != generation.aliases[Alias.PRODUCTION])
+        run(folder, "promote", other.id, why="signed off")
+        assert re.search(rf"{other.id} was promoted by hand in generation 5 by \S+ at .*: signed off", run(
+            folder, "at", "2100-01-01"))  # fmt: skip
+
+    def test_only_active_versions_can_be_promoted_and_only_once(self, folder):
+        generation = load(folder)
+        older, blend = load(folder, 1).champion, generation.blends[0]
+        for version, said in ((older.id, "is no active version"), (blend.id, "is a blend"), ("x", "is no active")):
+            with pytest.raises(StateError, match=f"'{version}' {said}"):
+                run(folder, "promote", version, why="because")
+        run(folder, "promote", generation.champion.id, why="because")
+        with pytest.raises(StateError, match="serves already"):
+            run(folder, "promote", generation.champion.id, why="because")
+
+    def test_a_decision_needs_its_reason_and_something_to_decide(self, folder):
+        champion = load(folder).champion
+        for action in ("promote", "retire"):
+            with pytest.raises(ConfigError, match="A decision needs its reason"):
+                run(folder, action, champion.id, why=" ")
+        with pytest.raises(StateError, match="records choose already"):
+            run(folder, "promote", "auto", why="because")
+
+    def test_a_rollback_takes_a_promotion_back(self, folder):
+        run(folder, "promote", load(folder).champion.id, why="because")
+        run(folder, "rollback", to=LEARNED)
+        assert load(folder).pinned is None
+
+
+class TestRetirement:
+    def test_a_retired_champion_answers_nothing_more_and_another_one_reigns(self, folder):
+        before = load(folder)
+        champion = before.champion
+        run(folder, "retire", champion.id, why="it may not use the place of birth")
+        after = load(folder)
+        assert after.find(champion.id) is None
+        assert after.champion is not None
+        assert after.champion.line != champion.line
+        assert sorted(member.role for member in after.members).count(Role.CHAMPION) == 1
+        assert champion.id not in set(answer(folder)[0]["predict_model"])
+        assert not any(champion.id in blend.params["weights"] for blend in after.blends)
+        take(folder, None, *OVERRIDES)
+        assert champion.line not in {one.line for one in load(folder).versions}
+        assert champion.candidate.key not in {one.candidate.key for one in load(folder).versions}
+
+    def test_the_last_resort_and_what_was_promoted_stay(self, folder):
+        generation = load(folder)
+        prior = next(one for one in generation.versions if one.family == "prior")
+        with pytest.raises(StateError, match="answers when nothing else can"):
+            run(folder, "retire", prior.id, why="because")
+        run(folder, "promote", generation.champion.id, why="because")
+        with pytest.raises(StateError, match="give the choice back first"):
+            run(folder, "retire", generation.champion.id, why="because")

@@ -1,0 +1,107 @@
+"""A stored generation comes out the same when it is computed again, and anything that was changed since is told."""
+
+import pytest
+import small_stream
+import sqlalchemy as sa
+from small_stream import copy, opened, take
+
+import pipeline.catalogue  # noqa: F401
+from common.database import compute_catalogue_digests
+from common.errors import ConfigError, StateError
+from pipeline.analysis.tables import profiles_table
+from pipeline.inference import infer
+from pipeline.models import models
+from pipeline.quarantine import quarantine
+from pipeline.replay import read_words, replay
+from pipeline.update import update
+from registry.generations import load_generation
+from registry.tables import versions_table
+
+OVERRIDES = ("search.families=[linear]", "search.variants=[target]", "promotion.max_active=4")
+
+
+def configure(folder, *overrides):
+    return small_stream.configure(folder, *OVERRIDES, *overrides)
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory):
+    """A state with everything that can happen: requests, refused rows, decisions by hand and a rollback."""
+    folder = tmp_path_factory.mktemp("replay")
+    rows = small_stream.make_rows()
+    rows.loc[130:139, "INSR_BEGIN"] = "soon"
+    rows.to_csv(folder / "stream.csv", index=False)
+    config = configure(folder)
+    update(config, 2)
+    infer(config, folder / "stream.csv")  # labels come with the batches after it
+    quarantine(config, ["discard", "2"], "not to be had")
+    update(config, 2)
+    models(config, ("rollback",), 3, "again")
+    update(config)
+    with opened(folder) as (_, state):
+        champion = load_generation(state).champion.id
+    models(config, ("promote", champion), None, "signed off")
+    update(config)
+    return folder
+
+
+def test_the_live_generation_comes_out_the_same(learned):
+    assert replay(configure(learned), []).startswith("Generation 9 came out the same")
+
+
+@pytest.mark.parametrize("number", ["1", "4", "5"])
+def test_so_do_older_ones_and_one_that_was_set_aside(learned, number):
+    assert replay(configure(learned), [number]).startswith(f"Generation {number} came out the same")
+
+
+def test_everything_comes_out_the_same_from_raw_batches_alone(learned):
+    assert replay(configure(learned), ["all"]).startswith("Generations 1 to 9 came out the same")
+
+
+def test_the_state_is_left_alone(learned):
+    def look():
+        with opened(learned) as (_, state):
+            return compute_catalogue_digests(state.engine), sorted(state.files.folder.rglob("*"))
+
+    before = look()
+    replay(configure(learned), [])
+    assert look() == before
+
+
+def test_the_configuration_of_then_counts(learned):
+    changed = configure(learned, "seed=99", "search.trials=3", "search.families=[tree]")
+    assert replay(changed, []).startswith("Generation 9 came out the same")
+
+
+def test_an_altered_decision_is_told_with_what_it_was(learned, tmp_path):
+    folder = copy(learned, tmp_path / "copy")
+    with opened(folder) as (_, state), state.engine.begin() as connection:
+        newest = load_generation(state)
+        mine = versions_table.c.generation == newest.number
+        connection.execute(sa.update(versions_table).where(mine).values(threshold=0.123))
+    with pytest.raises(StateError, match=r"versions of generation 9: threshold was 0.123 and is .*the same libraries"):
+        replay(configure(folder), [])
+
+
+def test_an_altered_past_changes_what_comes_after(learned, tmp_path):
+    folder = copy(learned, tmp_path / "copy")
+    of_sex = sa.and_(profiles_table.c.batch == 2, profiles_table.c.column == "SEX")
+    with opened(folder) as (_, state), state.engine.begin() as connection:
+        connection.execute(sa.delete(profiles_table).where(of_sex))
+    with pytest.raises(StateError, match="profiles of generation 2: 13 rows then, 14 now"):
+        replay(configure(folder), ["all"])
+
+
+def test_a_rejected_batch_is_rejected_again(learned, tmp_path):
+    folder = copy(learned, tmp_path / "copy")
+    take(folder, small_stream.make_rows().head(200).assign(CLAIM_PAID="lots"), *OVERRIDES)
+    assert replay(configure(folder), []).startswith("Generation 10 came out the same")
+
+
+def test_what_there_is_not_cannot_be_computed(learned, tmp_path):
+    with pytest.raises(StateError, match="There is no generation 99"):
+        replay(configure(learned), ["99"])
+    with pytest.raises(StateError, match="There is no generation yet"):
+        replay(configure(tmp_path), [])
+    with pytest.raises(ConfigError, match="write replay, replay 7, or replay 7 all"):
+        read_words(["first"])

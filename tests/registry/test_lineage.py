@@ -1,0 +1,117 @@
+"""Whatever turns a state takes, its tables hold the rows of the live lineage and nothing is ever lost."""
+
+from datetime import datetime
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_versions import make_config
+
+import pipeline.catalogue
+from common.database import Draft, metadata, read_rows, state_tables
+from common.state import open_state
+from pipeline.collection.tables import batches
+from registry.generations import Cause, Generation, draft_generation
+from registry.lineage import load_lineage, load_updates, read_state_rows, turn
+from registry.tables import set_aside_table
+
+
+def make_row(number):
+    return {"number": number, "origin": f"part-{number}", "file": "raw", "rows": 3, "columns": 2, "status": "ok",
+            "start": datetime(2020, 1, number, 12, 30), "metaparameters": {"share": 0.3, "none": None}}  # fmt: skip
+
+
+def add(state, parent, cause=Cause.UPDATE, first=None):
+    """Commit a generation that goes on from another; an update takes the batch after its parent's newest."""
+    before = Generation() if parent is None else parent
+    newest = read_rows(state.engine, sa.select(sa.func.max(sa.column("number"))).select_from(sa.table("generations")))
+    number = (next(iter(newest[0].values())) or 0) + 1
+    batch = (before.batch or 0) + 1 if cause.takes_batch else before.batch
+    after = Generation(number, before.number or None, cause, batch)
+    draft = Draft(number)
+    draft_generation(draft, after, 7)
+    if cause.takes_batch:
+        draft.add(batches, [make_row(batch)])
+    draft.commit(state.engine, first)
+    return after
+
+
+def switch(state, live, target):
+    """Roll back, or forward, to another generation."""
+    led_here, wanted = load_lineage(state, live.number), load_lineage(state, target.number)
+    return add(state, target, Cause.ROLLBACK, lambda connection: turn(connection, led_here, wanted))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.one_of(st.none(), st.integers(0, 30)), min_size=1, max_size=14))
+def test_live_rows_are_those_of_the_lineage_and_all_rows_stay(tmp_path_factory, moves):
+    with open_state(make_config(tmp_path_factory.mktemp("turns"))) as state:
+        made = [add(state, None)]
+        wrote = {1}
+        for move in moves:
+            live = made[-1]
+            if move is None:
+                made.append(add(state, live))
+                wrote.add(made[-1].number)
+            elif made[move % len(made)] is not live:
+                made.append(switch(state, live, made[move % len(made)]))
+            led_here = load_lineage(state, made[-1].number)
+            rows = read_rows(state.engine, sa.select(batches).order_by(batches.c.number))
+            assert {row["generation"] for row in rows} == set(led_here) & wrote
+            assert [row["number"] for row in rows] == list(range(1, len(rows) + 1))
+            assert all({key: row[key] for key in make_row(1)} == make_row(row["number"]) for row in rows)
+            with state.engine.connect() as connection:
+                everything = read_state_rows(connection, batches, wrote)
+            assert {row["generation"] for row in everything} == wrote
+            assert len(everything) == len(wrote)
+
+
+def test_a_lineage_leads_back_past_turns_and_decisions(tmp_path):
+    with open_state(make_config(tmp_path)) as state:
+        first = add(state, None)
+        second = add(state, first)
+        decided = add(state, second, Cause.QUARANTINE)
+        back = switch(state, decided, first)
+        third = add(state, back)
+        assert load_lineage(state, decided.number) == [3, 2, 1]
+        assert load_lineage(state, third.number) == [5, 4, 1]
+        assert load_updates(state, third.number) == [5, 1]
+        assert load_lineage(state, 99) == []
+
+
+def test_a_turn_that_fails_halfway_changes_nothing(tmp_path):
+    with open_state(make_config(tmp_path)) as state:
+        first = add(state, None)
+        second = add(state, first)
+
+        def fail(connection):
+            turn(connection, [2, 1], [1])
+            raise RuntimeError("the power went")
+
+        with pytest.raises(RuntimeError):
+            add(state, second, Cause.ROLLBACK, fail)
+        assert len(read_rows(state.engine, sa.select(batches))) == 2
+        assert read_rows(state.engine, sa.select(set_aside_table)) == []
+
+
+def test_every_table_moves_or_is_known_to_stay():
+    """A new table has to say which it is: one that is forgotten would mix the pasts of two lineages."""
+    assert pipeline.catalogue
+    stay = {"generations", "versions", "members", "aliases", "events", "set_aside", "dropped", "decisions",
+            "performance", "backtests", "backtest_fits", "backtest_meetings"}  # fmt: skip
+    moving = {table.name for table in state_tables()}
+    assert set(metadata.tables) - moving == stay
+
+
+def test_every_module_with_tables_is_in_the_catalogue():
+    from pathlib import Path
+
+    root = Path(pipeline.catalogue.__file__).resolve().parent.parent
+    imported = Path(pipeline.catalogue.__file__).read_text(encoding="utf-8")
+    for path in root.rglob("*.py"):
+        relative = path.relative_to(root)
+        if relative.parts[0] in ("common", "tests", "benchmarks") or relative.parts[0].startswith("."):
+            continue
+        if "sa.Table(" in path.read_text(encoding="utf-8"):
+            assert f"import {'.'.join(relative.with_suffix('').parts)}\n" in imported, relative

@@ -146,6 +146,7 @@ def load_generation(state: State, number: int | None = None) -> Generation:
         .order_by(versions_table.c.number),
     )
     named = sa.select(aliases_table).where(aliases_table.c.generation == stored["number"])
+    aliases = read_rows(state.engine, named.order_by(aliases_table.c.alias))
     return Generation(
         number=stored["number"],
         parent=stored["parent"],
@@ -157,7 +158,7 @@ def load_generation(state: State, number: int | None = None) -> Generation:
         selector=stored["selector"],
         members=tuple(Member(Version.from_row(row), Role(row["role"])) for row in active),
         pinned=stored["pinned"],
-        aliases={Alias(row["alias"]): row["version"] for row in read_rows(state.engine, named)},
+        aliases={Alias(row["alias"]): row["version"] for row in aliases},
         who=stored["who"],
         why=stored["why"],
     )

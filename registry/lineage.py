@@ -56,7 +56,8 @@ def read_state_rows(connection: sa.Connection, table: sa.Table, generations: Ite
 
 
 def _set_aside(connection: sa.Connection, table: sa.Table, generations: list[int]) -> None:
-    if rows := _select(connection, sa.select(table), table.c.generation, generations):
+    in_order = sa.select(table).order_by(*table.primary_key)
+    if rows := _select(connection, in_order, table.c.generation, generations):
         kept = [
             {"generation": row["generation"], "table": table.name, "position": position, "row": _encode(row)}
             for position, row in enumerate(rows)

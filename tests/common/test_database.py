@@ -9,7 +9,7 @@ from common.errors import ConfigError, StateError
 from registry.tables import events_table, generations_table, members_table
 
 GENERATION = {"number": 1, "parent": None, "cause": "update", "batch": 1, "cursor": None, "schema": None,
-              "reference": None, "selector": None, "seed": 7}  # fmt: skip
+              "reference": None, "selector": None, "seed": 7, "who": "me", "why": ""}  # fmt: skip
 EVENT = {"generation": 1, "position": 0, "version": "linear-0001", "event": "registered", "reason": "first"}
 
 

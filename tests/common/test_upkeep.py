@@ -33,7 +33,8 @@ def test_what_an_older_one_lacks_is_made(engine, catalogue_url):
     kept = sa.text("INSERT INTO events (generation, position, version, event, reason) VALUES (1, 0, 'v', 'e', 'r')")
     with engine.begin() as connection:
         connection.execute(sa.text(
-            "INSERT INTO generations (number, cause, seed, created_at) VALUES (1, 'update', 7, '2026-01-01 00:00:00')"
+            "INSERT INTO generations (number, cause, seed, who, why, created_at) "
+            "VALUES (1, 'update', 7, 'me', '', '2026-01-01 00:00:00')"
         ))  # fmt: skip
         connection.execute(kept)
         connection.execute(sa.text("ALTER TABLE generations DROP COLUMN parent"))

@@ -10,6 +10,7 @@ from common.state import open_state
 from pipeline.eda import explore
 from pipeline.explain import explain
 from pipeline.inference import infer
+from pipeline.models import models
 from pipeline.quarantine import quarantine
 from pipeline.summary import summarise
 from pipeline.update import update
@@ -36,6 +37,9 @@ def live(folder, state, catalogue):
     assert len(pd.read_csv(answered)) == ROWS
     assert "the same numbers" in explain(config, answered.stem.rpartition("-")[2][:6])
     assert update(config)
+    newest = 5  # three batches, a decision and a batch
+    assert "Batch 4 is set aside" in models(config, ["rollback"], to=newest - 1)
+    assert "Batch 4 is back" in models(config, ["rollback"], to=newest)
     for written in (summarise(config), explore(config, ["3"])):
         assert written.is_file()
     with open_state(config) as opened:

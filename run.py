@@ -30,6 +30,7 @@ EXAMPLES = """examples:
   python run.py models promote lightgbm-0007 --why "..."     it serves until: models promote auto --why "..."
   python run.py replay 12                     computes generation 12 again and compares every decision and artefact
   python run.py eda 7                         explores stored batch 7; without a number all, with -file X.csv a file
+  python run.py experiments 7                 best trials and runs of batch 7, or all; -file X.csv exports every one
   python run.py backtest --apply              replays the stream under policies of retraining, configures the best
   python run.py update search.trials=40       any key of the configuration can be overridden
 """
@@ -45,7 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("-mode", "--mode", choices=MODES, help="the command, in another form: -mode update")
     parser.add_argument("words", nargs="*", metavar="COMMAND | key=value", help=f"{', '.join(COMMANDS)}; overrides")
-    parser.add_argument("-file", "--file", type=Path, help="the file to predict or explore, or a batch for update")
+    parser.add_argument("-file", "--file", type=Path, help="what to predict or explore, update with, or export to")
     parser.add_argument("--batches", default="1", help="how many batches update takes: a number or 'all'")
     parser.add_argument("--why", default="", help="why quarantine or models decides so, for the record")
     parser.add_argument("--to", type=int, help="the generation that models rollback goes back to")
@@ -168,6 +169,13 @@ def run_backtest(config: "Config", parsed: argparse.Namespace, subject: list[str
     return backtest(config, Path(parsed.config) if subject or parsed.apply else None)
 
 
+def run_experiments(config: "Config", parsed: argparse.Namespace, subject: list[str]) -> object:
+    """Show the leaderboards of a batch or of all, or export every run and trial."""
+    from pipeline.experiments import show_experiments
+
+    return show_experiments(config, subject, parsed.file)
+
+
 COMMANDS: dict[str, Callable[["Config", argparse.Namespace, list[str]], object]] = {
     "update": run_update,
     "inference": run_inference,
@@ -177,6 +185,7 @@ COMMANDS: dict[str, Callable[["Config", argparse.Namespace, list[str]], object]]
     "models": run_models,
     "replay": run_replay,
     "eda": run_eda,
+    "experiments": run_experiments,
     "backtest": run_backtest,
 }
 """What each command calls: with the configuration, the options, and the words that say what it is about."""

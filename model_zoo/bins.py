@@ -13,6 +13,9 @@ import numpy as np
 KEPT = 8
 """Two variants times the three folds of a default search, and room for the two fits of finalists in between."""
 
+MAX_BINS = 255
+"""LightGBM's own default, said so that it can be recorded."""
+
 _kept: dict[int, tuple[weakref.ref, tuple[int, ...], Any]] = {}
 
 
@@ -24,6 +27,7 @@ def binning_params(n_rows: int) -> dict[str, Any]:
     """
     return {
         "bin_construct_sample_cnt": max(n_rows, 1),
+        "max_bin": MAX_BINS,
         "min_data_in_bin": min(3, max(1, n_rows // 10)),
         "feature_pre_filter": False,
         "data_random_seed": 1,

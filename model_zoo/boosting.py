@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from common.task import Task
-from model_zoo.bins import bin_rows, binning_params, share_bins
+from model_zoo.bins import MAX_BINS, bin_rows, binning_params, share_bins
 from model_zoo.boosting_text import read_text
-from model_zoo.family import Estimator, Family, Sample
+from model_zoo.family import Estimator, Family, Sample, Size
 from model_zoo.search import Params, Space, read_params
 
 UPDATE_SHARE = 0.1
@@ -89,6 +89,10 @@ class Boosting(Family):
             "cat_smooth": space.real("cat_smooth", 1.0, 100.0, log=True),
         }
         return _only_used(params, space.task)
+
+    def measure(self, estimator: Estimator) -> Size:
+        """Return the rounds, those of updates too, and the bins; leaves are limited, the depth is not."""
+        return Size(iterations=estimator.learned.booster.current_iteration(), bins=MAX_BINS)
 
     def lighten(self, params: Params, share: float) -> Params:
         """Take fewer rounds, each with as much larger a step (but none above 0.3)."""

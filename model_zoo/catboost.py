@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from model_zoo.family import Estimator, Family, Sample
-from model_zoo.search import Params, Space
+from model_zoo.family import Estimator, Family, Sample, Size
+from model_zoo.search import Params, Space, read_params
 
 NO_CODE = -1
 """What a missing category code is to CatBoost, which takes whole numbers alone; so is one no encoder makes."""
@@ -90,6 +90,12 @@ class CatBoost(Family):
             "subsample": space.real("subsample", 0.5, 1.0),
             "max_ctr_complexity": space.integer("max_ctr_complexity", 1, 2),
         }
+
+    def measure(self, estimator: Estimator) -> Size:
+        """Return depth, rounds, and the bins that CatBoost chose."""
+        settings: CatBoostParams = read_params(CatBoostParams, estimator.params)
+        bins = estimator.learned.model.get_all_params().get("border_count")
+        return Size(settings.depth, settings.rounds, None if bins is None else int(bins))
 
     def learn(self, sample: Sample, settings: CatBoostParams, *, seed: int, threads: int) -> SymmetricTrees | None:
         """Train on the sample; None, so that the baseline answers, where no column varies, which CatBoost refuses."""

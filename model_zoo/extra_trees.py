@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from model_zoo.family import Estimator, Family, Sample
+from model_zoo.family import Estimator, Family, Sample, Size
 from model_zoo.search import Params, Space, read_params
 from model_zoo.skops_bytes import dump_object, load_object
 from model_zoo.tree import TRUSTED_TYPES, check_tree, fit_leaf, predict_sklearn
@@ -47,6 +47,11 @@ class ExtraTrees(Family):
             "max_features": space.real("max_features", 0.1, 1.0),
             "max_rows": space.choice("max_rows", [10_000, 20_000, 40_000]),
         }
+
+    def measure(self, estimator: Estimator) -> Size:
+        """Return the limit on the depth and the number of trees."""
+        settings: ExtraTreesParams = read_params(ExtraTreesParams, estimator.params)
+        return Size(depth=settings.max_depth, iterations=settings.trees)
 
     def lighten(self, params: Params, share: float) -> Params:
         """Grow fewer trees."""

@@ -70,6 +70,17 @@ class Estimator:
     learned: Any
 
 
+@dataclass(frozen=True)
+class Size:
+    """How large a fitted estimator is: the limit on the depth of its trees, how many rounds or trees it has, and into
+    how many bins it sorts a column; None for what a family has not.
+    """
+
+    depth: int | None = None
+    iterations: int | None = None
+    bins: int | None = None
+
+
 class Family(ABC):
     """One kind of model.
 
@@ -128,6 +139,10 @@ class Family(ABC):
     def default_params(self, task: Task) -> Params:  # noqa: ARG002
         """Return sound parameters, a point of the search space: the first trial of the family."""
         return asdict(self.settings())
+
+    def measure(self, estimator: Estimator) -> Size:  # noqa: ARG002
+        """Return the size of an estimator that has learned something."""
+        return Size()
 
     def lighten(self, params: Params, share: float) -> Params:  # noqa: ARG002
         """Return parameters that need about a ``share`` of the time, for a first impression."""

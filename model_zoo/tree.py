@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from model_zoo.family import Estimator, Family, Sample
-from model_zoo.search import Params, Space
+from model_zoo.family import Estimator, Family, Sample, Size
+from model_zoo.search import Params, Space, read_params
 from model_zoo.skops_bytes import dump_object, load_object
 
 TRUSTED_TYPES = ("sklearn.tree._tree.Tree", "numpy.dtype")
@@ -62,6 +62,11 @@ class Tree(Family):
     def answer(self, estimator: Estimator, values: np.ndarray) -> np.ndarray:
         """Return the shares or the mean of the leaf that each row falls into."""
         return predict_sklearn(estimator, values)
+
+    def measure(self, estimator: Estimator) -> Size:
+        """Return the limit on the depth."""
+        settings: TreeParams = read_params(TreeParams, estimator.params)
+        return Size(depth=settings.max_depth)
 
     def dump_learned(self, learned: Any) -> dict[str, bytes]:
         """Return the tree in skops' format."""

@@ -17,7 +17,7 @@ from common.records import LabelledBatch
 from common.schema import Schema
 from common.state import State
 from common.workers import Workers, count_cores
-from experiments.tables import feature_gains_table, trials_table
+from experiments.tables import feature_gains_table, runs_table, trials_table
 from meta.decayed import compute_part_losses
 from meta.past import stack_records
 from meta.records import Record
@@ -62,6 +62,7 @@ from pipeline.response import (
     response_rows,
     shorten_window,
 )
+from pipeline.runs import run_rows
 from pipeline.tournament import (
     bout_rows,
     choose_ways,
@@ -201,10 +202,14 @@ def learn(
         turn = take_turns(competing, batch)
         otherwise = give(crew, plan_other_lessons(ground, lessons, trained, turn))
         rivals = save_rivals(state, before, ground, competing, otherwise, numbers)
+        examined = schema, record.rows
+        runs = [*run_rows(*examined, promotion.active, trained, enrolled.new),
+                *run_rows(*examined, competing, otherwise, rivals)]  # fmt: skip
         competitors = list_rivals(state, before, enrolled.members, competing, rivals)
         enrolled = enrolled.with_rivals(competitors, rivals)
     draft.add(feature_gains_table, feature_gains)
     draft.add(trials_table, trial_rows(batch, trials, finalists))
+    draft.add(runs_table, runs)
     draft.add(bouts_table, bout_rows(bouts))
     draft.add(comparisons_table, comparison_rows(batch, promotion.judged))
     draft.add(responses_table, response_rows(batch, answers.record(outcomes)))

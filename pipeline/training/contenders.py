@@ -11,9 +11,12 @@ import numpy as np
 import pandas as pd
 
 from common.environment import describe_environment
+from common.seeding import random_generator
 from common.task import Task
+from experiments.exam import Exam, hold_exam
 from meta.records import RecordRows, predict_outputs
 from model_zoo import get_family
+from model_zoo.anatomy import Anatomy, dissect
 from model_zoo.candidate import Candidate
 from model_zoo.golden import make_golden_parts, measure_predict_us
 from model_zoo.model import Model, PreparedRows, fit_prepared, prepare_rows, update_model
@@ -26,6 +29,8 @@ MAX_UPDATES = 3
 """After this many continuations a model is fitted from scratch again, so that old knowledge fades."""
 KEPT_PREPARED = 6
 """Encodings of rows that are kept for more candidates."""
+EXAMINED_ROWS = 1_000
+"""Learned rows, at most, that a model predicts once it is fitted."""
 BACKFILLED = 3
 """Batches of which a newcomer gets a record on the day it is registered."""
 
@@ -43,9 +48,17 @@ class Ground:
     _prepared: "OrderedDict[Hashable, PreparedRows]" = field(default_factory=OrderedDict, repr=False, compare=False)
 
     def fit(self, candidate: Candidate, rows: TrainingRows) -> Model:
-        """Return the candidate fitted on its window of some of the rows, oldest first.
+        """Return the candidate fitted on its window of some of the rows, oldest first."""
+        return self.fit_prepared(candidate, self.prepare(candidate, rows))
 
-        The rows as a variant and treatment make them are kept for the next candidates that learn them alike.
+    def fit_prepared(self, candidate: Candidate, rows: PreparedRows) -> Model:
+        """Return the candidate fitted on rows that were prepared for it."""
+        return fit_prepared(candidate, rows, self.task, self.classes, self.seed, self.threads)
+
+    def prepare(self, candidate: Candidate, rows: TrainingRows) -> PreparedRows:
+        """Return the candidate's window of some of the rows, oldest first, as its variant and treatment make them.
+
+        They are kept for the next candidates that learn them alike.
         """
         learn = rows.last(candidate.window)
         features = learn.covered
@@ -56,7 +69,7 @@ class Ground:
             if len(self._prepared) > KEPT_PREPARED:
                 self._prepared.popitem(last=False)
         self._prepared.move_to_end(key)
-        return fit_prepared(candidate, self._prepared[key], self.task, self.classes, self.seed, self.threads)
+        return self._prepared[key]
 
     @cached_property
     def digests(self) -> tuple[LearnedBatch, ...]:
@@ -111,6 +124,7 @@ class Trained:
     """A model that has learned all rows, as named files, and how it came about.
 
     inputs: the features it reads; predict_us: microseconds a row; environment: what it was made with
+    exam:   what its predictions are worth on a sample of the rows it learned
     """
 
     parts: Mapping[str, bytes]
@@ -121,6 +135,8 @@ class Trained:
     inputs: tuple[str, ...]
     predict_us: float
     environment: Mapping[str, str]
+    anatomy: Anatomy
+    exam: Exam
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,10 +164,14 @@ def train(ground: Ground, lesson: Lesson) -> Trained:
         fresh = ground.rows.after(version.last_batch)  # more than the newest batch where others were not learned
         model = update_model(lesson.before, fresh.features, fresh.target, ground.seed, ground.threads)
         origin, updates = Origin.UPDATE, version.updates + 1
+        seconds = time.perf_counter() - started
+        exam = examine_updated(ground, model, version.first_batch, lesson.threshold)
     else:
-        model = ground.fit(contender.candidate, ground.rows)
+        prepared = ground.prepare(contender.candidate, ground.rows)
+        model = ground.fit_prepared(contender.candidate, prepared)
         origin, updates = Origin.REFIT if version else contender.origin, 0
-    seconds = time.perf_counter() - started
+        seconds = time.perf_counter() - started
+        exam = examine_fitted(ground, model, prepared, lesson.threshold)
     newest = ground.rows.last(1).features
     golden = make_golden_parts(model, newest, ground.seed)  # predicts before the clock runs
     return Trained(
@@ -163,7 +183,30 @@ def train(ground: Ground, lesson: Lesson) -> Trained:
         inputs=model.features,
         predict_us=measure_predict_us(model, newest),
         environment=describe_environment(),
+        anatomy=dissect(model),
+        exam=exam,
     )
+
+
+def examine_fitted(ground: Ground, model: Model, learned: PreparedRows, threshold: float) -> Exam:
+    """Return what a model's predictions are worth on a sample of the very rows, as encoded, that it was fitted on.
+
+    Of a masked model these are the rows before their masked copies.
+    """
+    drawn = _draw(ground, np.arange(len(learned.table) // (2 if model.candidate.masked else 1)))
+    predicted = model.predict_encoded(learned.table.take(drawn))
+    return hold_exam(ground.task, learned.target[drawn], predicted, threshold)
+
+
+def examine_updated(ground: Ground, model: Model, first_batch: int, threshold: float) -> Exam:
+    """Return what a continued model's predictions are worth on a sample of all rows that it has learned by now."""
+    drawn = _draw(ground, np.flatnonzero(ground.rows.batches >= first_batch))
+    rows = ground.rows.take(drawn)
+    return hold_exam(ground.task, rows.target, model.predict(rows.features), threshold)
+
+
+def _draw(ground: Ground, learned: np.ndarray) -> np.ndarray:
+    return np.sort(random_generator(ground.seed, "exam").permutation(learned)[:EXAMINED_ROWS])
 
 
 def can_continue(ground: Ground, version: Version, model: Model) -> bool:

@@ -8,10 +8,12 @@ import numpy as np
 
 from common.metrics import Metric
 from common.sampling import spread_rows
+from common.task import Task
+from experiments.exam import compute_exam_metrics
 from model_zoo import get_family
 from model_zoo.candidate import Candidate
 from model_zoo.encoded import EncodedTable
-from model_zoo.model import TREATMENTS, fit_encoded
+from model_zoo.model import TREATMENTS, FittedCandidate, fit_encoded
 from pipeline.training.encodings import Encodings
 from pipeline.training.problem import SearchProblem
 from pipeline.training.threshold import tune_threshold
@@ -19,6 +21,8 @@ from pipeline.training.trials import Trial, TrialState
 
 CHEAP_ROWS = 3_000
 """Rows, evenly spread over a fold's, that the first rung learns from; a fold with fewer than twice as many has none."""
+EXAMINED_ROWS = 1_000
+"""Learned rows, at most, that a candidate predicts beside the later rows of the newest fold."""
 CHEAP_SHARE = 1 / 3
 """Share of a family's effort (rounds, trees) at the first rung."""
 
@@ -38,6 +42,10 @@ class Evaluator:
 
     def measure(self, candidate: Candidate, fold: int, cheap: bool = False) -> float:
         """Return the candidate's loss on a fold. Raises FloatingPointError where it is not finite."""
+        return self.attempt(candidate, fold, cheap).loss
+
+    def attempt(self, candidate: Candidate, fold: int, cheap: bool = False) -> "Attempt":
+        """Return how the candidate does on a fold. Raises FloatingPointError where its loss is not finite."""
         problem, encoded = self.problem, self.encodings.get(candidate.variant, fold, candidate.window)
         learned, target, validated = encoded.learned, encoded.target, encoded.validated
         truth = problem.folds[fold].validate.target
@@ -49,10 +57,38 @@ class Evaluator:
             learned, target = _thin(learned, target)
             validated, truth = _thin(validated, truth)
         fitted = fit_encoded(candidate, learned, target, problem.task, len(problem.classes), self.seed, problem.threads)
-        loss = compute_fold_loss(problem.metric, truth, fitted.predict(validated))
+        predicted = fitted.predict(validated)
+        loss = compute_fold_loss(problem.metric, truth, predicted)
         if not np.isfinite(loss):
             raise FloatingPointError(f"{problem.metric.name} is undefined on fold {fold}")
-        return loss
+        return Attempt(problem.task, fitted, learned, target, truth, predicted, loss)
+
+
+@dataclass(frozen=True, eq=False)
+class Attempt:
+    """A candidate that has learned a fold, with what it predicted for the later rows and its loss there."""
+
+    task: Task
+    fitted: FittedCandidate
+    learned: EncodedTable
+    target: np.ndarray
+    truth: np.ndarray
+    predicted: np.ndarray
+    loss: float
+
+    def examine(self) -> tuple[dict[str, float], dict[str, float]]:
+        """Return the metrics on some of the rows it learned and on the later ones.
+
+        Where there are two classes, both are at the threshold with the best F1 on the learned ones.
+        """
+        drawn = spread_rows(len(self.learned), EXAMINED_ROWS)
+        target, known = self.target[drawn], self.fitted.predict(self.learned.take(drawn))
+        binary = self.task is Task.BINARY and known.shape[1] == 2
+        threshold = tune_threshold(target, known[:, 1], "f1") if binary else 0.5
+        return (
+            compute_exam_metrics(self.task, target, known, threshold),
+            compute_exam_metrics(self.task, self.truth, self.predicted, threshold),
+        )
 
 
 @dataclass(frozen=True)
@@ -80,8 +116,11 @@ def evaluate(evaluator: Evaluator, assignment: Assignment) -> Trial:
             if evaluator.has_cheap_rung and not trial.steps:
                 trial = replace(trial, steps=(evaluator.measure(trial.candidate, n_folds - 1, cheap=True),))
             else:
-                loss = evaluator.measure(trial.candidate, n_folds - 1 - len(trial.fold_losses))
-                losses = (*trial.fold_losses, loss)
+                attempt = evaluator.attempt(trial.candidate, n_folds - 1 - len(trial.fold_losses))
+                if not trial.fold_losses:
+                    train, test = attempt.examine()
+                    trial = replace(trial, train=train, test=test)
+                losses = (*trial.fold_losses, attempt.loss)
                 trial = replace(trial, fold_losses=losses, steps=(*trial.steps, float(np.mean(losses))))
     except Exception as error:  # a candidate may fail in any library; the trial records why and the search goes on
         failure = f"{type(error).__name__}: {error}"

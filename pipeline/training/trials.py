@@ -1,8 +1,8 @@
 """Trials: candidates as a search evaluated them, and which of them are good enough to enter."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -24,6 +24,8 @@ class Trial:
     steps:    what pruning saw: the loss at the cheap first rung, then the mean over the folds so far, newest fold first
     loss:     the mean over all folds; None unless complete
     baseline: the loss of the prior on the same folds
+    train:    metrics of ``experiments.exam`` on some of the rows that it learned of the newest fold; ``test`` on the
+              later rows of that fold. Empty until it has come so far
     """
 
     number: int
@@ -33,6 +35,8 @@ class Trial:
     baseline: float = 1.0
     fold_losses: tuple[float, ...] = ()
     steps: tuple[float, ...] = ()
+    train: Mapping[str, float] = field(default_factory=dict)
+    test: Mapping[str, float] = field(default_factory=dict)
     failure: str = ""
     seconds: float = 0.0
 
@@ -66,6 +70,8 @@ def trial_rows(batch: int, trials: Sequence[Trial], finalists: Sequence[Trial]) 
             "baseline": trial.baseline,
             "fold_losses": list(trial.fold_losses),
             "steps": list(trial.steps),
+            "train": dict(trial.train),
+            "test": dict(trial.test),
             "failure": trial.failure,
             "finalist": trial.number in chosen,
             "seconds": trial.seconds,

@@ -1,5 +1,8 @@
 """What earlier searches found, for the next one to start from."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import sqlalchemy as sa
 
 from common.database import read_rows
@@ -22,17 +25,21 @@ def load_known_trials(state: State) -> list[Trial]:
         .where(trials_table.c.batch > newest - RECENT_BATCHES, trials_table.c.state == TrialState.COMPLETE.value)
         .order_by(trials_table.c.batch, trials_table.c.number)
     )
-    return [
-        Trial(
-            number=row["number"],
-            candidate=Candidate(row["family"], row["variant"], row["params"], row["window"]),
-            state=TrialState.COMPLETE,
-            loss=row["loss"],
-            baseline=row["baseline"],
-            fold_losses=tuple(row["fold_losses"]),
-            steps=tuple(row["steps"]),
-            failure="",
-            seconds=row["seconds"],
-        )
-        for row in read_rows(state.engine, query)
-    ]
+    return [read_trial(row) for row in read_rows(state.engine, query)]
+
+
+def read_trial(row: Mapping[str, Any]) -> Trial:
+    """Return the trial that a row of the trials table describes."""
+    return Trial(
+        number=row["number"],
+        candidate=Candidate(row["family"], row["variant"], row["params"], row["window"]),
+        state=TrialState(row["state"]),
+        loss=row["loss"],
+        baseline=row["baseline"],
+        fold_losses=tuple(row["fold_losses"]),
+        steps=tuple(row["steps"]),
+        train=row["train"],
+        test=row["test"],
+        failure=row["failure"],
+        seconds=row["seconds"],
+    )

@@ -14,7 +14,7 @@ from common.records import LabelledBatch
 from common.schema import Schema
 from common.state import open_state
 from common.task import Task
-from experiments.tables import feature_gains_table, trials_table
+from experiments.tables import feature_gains_table, runs_table, trials_table
 from meta.tables import decisions_table, grades_table, regrets_table
 from model_zoo import get_family
 from model_zoo.candidate import Candidate
@@ -218,8 +218,15 @@ class MadeState:
                 "batch": number, "number": place, "family": self.family, "variant": self.variant, "params": {"c": 1.5},
                 "state": state, "loss": 0.45 if state == "complete" else None, "fold_losses": [0.45],
                 "window": None, "baseline": 0.6, "steps": [0.45],
+                "train": {"f1": 0.9}, "test": {"f1": 0.8},
                 "failure": f"ValueError: trial of batch {number}" if state == "failed" else "",
                 "finalist": place == 0, "seconds": 0.5}])  # fmt: skip
+        draft.add(runs_table, [{
+            "version": version.id, "batch": number, "input_columns": "['age']", "features": "['age']",
+            "target": "claimed", "stages": ["SimpleImputer", "LinearWeights"], "depth": None, "iterations": None,
+            "bins": None, "train": {"f1": 0.9}, "test": {"f1": 0.8}, "train_rows": 100, "test_rows": 50,
+            "train_skill": 0.4, "test_skill": 0.3 - 0.1 * place, "gap": 0.1 + 0.1 * place, "gap_error": 0.01,
+            "overfit": place > 0, "seconds": 0.25} for place, version in enumerate(new)])  # fmt: skip
         draft.add(feature_gains_table, [{
             "batch": number, "feature": name, "gain": gain, "lower": gain - 0.01, "upper": gain + 0.01, "rows": 90,
             "covered": True, "used": gain > 0}

@@ -104,7 +104,7 @@ def train_known(candidate, updates=0, newest=None, way=Origin.UPDATE):
     before = make_ground(batches[:1])
     model = before.fit(candidate, before.rows)
     version = SimpleNamespace(
-        family=candidate.family, candidate=candidate, updates=updates, line="l", id="l", last_batch=1
+        family=candidate.family, candidate=candidate, updates=updates, line="l", id="l", last_batch=1, first_batch=1
     )
     contender = Contender("l", Origin.KEPT, candidate, version, {})
     return train(make_ground([batches[0], newest or batches[1]]), Lesson(contender, model, way))
@@ -131,7 +131,9 @@ def test_a_line_that_goes_on_learns_every_batch_since_its_last():
     batches = [make_batch(number) for number in (1, 2, 3)]
     start, ground = make_ground(batches[:1]), make_ground(batches)
     model = start.fit(LINEAR, start.rows)
-    version = SimpleNamespace(family=LINEAR.family, candidate=LINEAR, updates=0, line="l", id="l", last_batch=1)
+    version = SimpleNamespace(
+        family=LINEAR.family, candidate=LINEAR, updates=0, line="l", id="l", last_batch=1, first_batch=1
+    )
     trained = train(ground, Lesson(Contender("l", Origin.KEPT, LINEAR, version, {}), model))
     waiting = ground.rows.last(2)
     expected = update_model(model, waiting.features, waiting.target, ground.seed, ground.threads)

@@ -1,0 +1,139 @@
+"""Experiments: leaderboards of trials and runs, what settings mattered, why trials failed; or all of it as a table."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import sqlalchemy as sa
+
+from common.config import Config
+from common.database import read_rows
+from common.errors import ConfigError, StateError
+from common.schema import Schema
+from common.state import State, open_state
+from common.tables import find_format, write_table
+from common.text import lay_out
+from experiments.leaderboard import RankedTrial, count_failures, flatten_run, rank_runs, rank_trials
+from experiments.tables import runs_table, trials_table
+from pipeline.training.importance import LEAST_TRIALS, Importance, compute_importances
+from pipeline.training.warm_start import read_trial
+from registry.generations import load_generation
+from registry.tables import versions_table
+
+SHOWN = 10
+"""Lines of a leaderboard."""
+
+Rows = Sequence[dict[str, Any]]
+
+
+def show_experiments(config: Config, subject: Sequence[str], file: Path | None = None) -> str | Path:
+    """Return the leaderboards of one batch or of all as text, or the path of a table with every run and trial.
+
+    Raises StateError where there is no such batch, or nothing was learned yet.
+    """
+    batch = read_batch(subject)
+    if file is not None:
+        find_format(file)
+    with open_state(config) as state:
+        schema = load_generation(state).schema
+        trials, runs = load_trials(state, batch), load_runs(state, batch)
+        if schema is None or not (trials or runs):
+            where = f"of batch {batch} " if batch is not None else ""
+            raise StateError(f"There is no experiment {where}in '{state.folder}'; python run.py update makes some.")
+    if file is not None:
+        write_table(tabulate(trials, runs, schema), file)
+        return file
+    importances = compute_importances([read_trial(row) for row in trials], schema.task, config.seed)
+    return "\n".join(describe(trials, runs, importances))
+
+
+def read_batch(subject: Sequence[str]) -> int | None:
+    """Return the batch that the words after the command name, None for all."""
+    if not subject:
+        return None
+    if len(subject) > 1 or not subject[0].isdecimal():
+        raise ConfigError(f"experiments takes the number of one batch and not '{' '.join(subject)}'; or leave it out.")
+    return int(subject[0])
+
+
+def load_trials(state: State, batch: int | None) -> list[dict[str, Any]]:
+    """Return the trials of one batch or of all, oldest first."""
+    query = sa.select(trials_table).order_by(trials_table.c.batch, trials_table.c.number)
+    return read_rows(state.engine, query if batch is None else query.where(trials_table.c.batch == batch))
+
+
+def load_runs(state: State, batch: int | None) -> list[dict[str, Any]]:
+    """Return the runs of one batch or of all, oldest first, with how each version learns."""
+    how = [versions_table.c[name] for name in ("family", "variant", "window", "params", "origin", "threshold")]
+    joined = sa.select(runs_table, *how).join(versions_table, versions_table.c.id == runs_table.c.version)
+    query = joined.order_by(versions_table.c.number)
+    return read_rows(state.engine, query if batch is None else query.where(runs_table.c.batch == batch))
+
+
+def describe(trials: Rows, runs: Rows, importances: Sequence[Importance]) -> list[str]:
+    """Return everything as lines of text."""
+    states = Counter(row["state"] for row in trials)
+    counted = ", ".join(f"{states[state]} {state}" for state in ("complete", "pruned", "failed"))
+    lines = [f"{len(trials)} trials: {counted}. {len(runs)} runs became versions."]
+    if ranked := rank_trials(trials):
+        lines += ["", "The best trial of each family; 'to prior': its loss against that of the prior on the same folds",
+                  *_tabulate_trials(rank_trials(trials, one_a_family=True)),
+                  "", f"The best {min(SHOWN, len(ranked))} of {len(ranked)} complete trials",
+                  *_tabulate_trials(ranked[:SHOWN])]  # fmt: skip
+    lines += _describe_runs(runs)
+    if importances:
+        lines += ["", "What settings account for, as shares of the differences in loss within a family"]
+        lines += [f"{one.family} ({one.trials} trials): {_list_shares(one)}" for one in importances]
+    elif trials:
+        lines += ["", f"No family has the {LEAST_TRIALS} complete trials that the importance of settings asks for."]
+    if failures := count_failures(trials):
+        lines += ["", "Why trials failed", *(f"{count} x {family}: {reason}" for family, reason, count in failures)]
+    return lines
+
+
+def _tabulate_trials(ranked: Sequence[RankedTrial]) -> list[str]:
+    header = ["family", "encoding", "batch", "trial", "window", "loss", "to prior"]
+    rows = [
+        [one.family, one.variant, str(one.batch), str(one.number), str(one.window or "all"), f"{one.loss:.5f}",
+         f"{one.relative:+.2%}"]
+        for one in ranked
+    ]  # fmt: skip
+    return [lay_out([header, *rows], ruled=True)]
+
+
+def _describe_runs(runs: Rows) -> list[str]:
+    ranked = rank_runs(runs)
+    if not ranked:
+        return []
+    names = list(ranked[0].metrics)
+    header = ["run", "", "batch", "skill", "on learned rows", *names]
+    rows = [
+        [one.version, "overfit" if one.overfit else "", str(one.batch), f"{one.skill:.2%}",
+         "-" if one.gap is None else f"{one.skill + one.gap:.2%}",
+         *(f"{one.metrics[name]:.4f}" if name in one.metrics else "-" for name in names)]
+        for one in ranked[:SHOWN]
+    ]  # fmt: skip
+    overfit = sum(one.overfit for one in ranked)
+    return ["", f"The best {len(rows)} of {len(ranked)} runs by skill, the share of the target explained on rows that "
+            f"were not learned; {overfit} of all overfit", lay_out([header, *rows], ruled=True)]  # fmt: skip
+
+
+def _list_shares(importance: Importance) -> str:
+    return ", ".join(f"{setting} {share:.0%}" for setting, share in importance.shares.items() if share >= 0.005)
+
+
+def tabulate(trials: Rows, runs: Rows, schema: Schema) -> pd.DataFrame:
+    """Return one flat row a run and a trial: parameters as JSON, stages and metrics in columns of their own."""
+    common = {"input_columns": str(list(schema.inputs)), "target": schema.target}
+    rows = [{"kind": "run", "state": "complete", "failure": "", **flatten_run(row)} for row in runs]
+    rows += [{"kind": "trial", **common, **flatten_run(row)} for row in trials]
+    lists = ("params", "fold_losses", "steps")
+    rows = [{name: json.dumps(cell) if name in lists else cell for name, cell in row.items()} for row in rows]
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    stages = sorted((name for name in columns if name.startswith("stage_")), key=lambda name: int(name[6:]))
+    others = [name for name in columns if name not in stages]
+    place = others.index("target") + 1
+    return pd.DataFrame(rows, columns=[*others[:place], *stages, *others[place:]])

@@ -8,7 +8,6 @@ import numpy as np
 
 from common.config import Config
 from common.metrics import get_metric
-from common.state import State
 from common.task import Task
 from meta.estimation.estimator import Estimate, Estimator, estimate
 from meta.estimation.expectation import realise
@@ -16,7 +15,7 @@ from meta.flags import RowKind
 from meta.plan import Plan
 from meta.records import Record
 from meta.selector import Selector
-from meta.store import PLAN_LINE, load_stored_selector
+from meta.store import PLAN_LINE, StoredSelector
 from registry.generations import Generation
 
 log = logging.getLogger(__name__)
@@ -45,18 +44,18 @@ def list_measures(config: Config, task: Task) -> list[str]:
 
 
 def grade_estimates(
-    state: State, before: Generation, record: Record, plan_outputs: np.ndarray | None
+    stored: StoredSelector | None, record: Record, plan_outputs: np.ndarray | None
 ) -> list[dict[str, Any]]:
     """Estimate the clean rows of a batch by the generation before it and return the rows of the estimates table.
 
     The estimates read outputs and kinds alone; labels only grade them.
     """
-    if not before.selector:
+    if stored is None:
         return []
     outputs = {**record.predicted} if plan_outputs is None else {**record.predicted, PLAN_LINE: plan_outputs}
     rows, clean = record.rows, record.rows.clean
     graded = []
-    for line, estimator in load_stored_selector(state, before).estimators.items():
+    for line, estimator in stored.estimators.items():
         if line in outputs:
             known = outputs[line][clean]
             made = estimate(estimator, known, rows.kinds[clean], rows.classes)

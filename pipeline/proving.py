@@ -18,7 +18,7 @@ from meta.grades import Grade
 from meta.grading import answer_record, grade_selector
 from meta.past import Past, stack_records
 from meta.records import Record, RecordRows, make_rows, predict_outputs
-from meta.store import PLAN_LINE, load_records, load_stored_selector, record_row
+from meta.store import PLAN_LINE, StoredSelector, load_records, load_stored_selector, record_row
 from meta.tables import record_rows_table
 from model_zoo.model import Model
 from model_zoo.readings import Readings
@@ -51,11 +51,18 @@ class Proof:
     stored: list[Record]
 
 
-def prove(config: Config, state: State, before: Generation, schema: Schema, window: Sequence[LabelledBatch]) -> Proof:
+def prove(
+    config: Config,
+    state: State,
+    before: Generation,
+    selector: StoredSelector | None,
+    schema: Schema,
+    window: Sequence[LabelledBatch],
+) -> Proof:
     """Let every active version and blend predict the newest batch of the window."""
     shelf = ModelShelf(state.files)
     models = load_models(shelf, before)
-    sheet = make_sheet(config, state, before, schema, window)
+    sheet = make_sheet(config, selector, schema, window)
     return Proof(shelf, models, sheet, answer_sheet(before, models, sheet), load_records(state, schema))
 
 
@@ -70,15 +77,15 @@ def load_models(shelf: ModelShelf, before: Generation) -> dict[str, Model]:
     return models
 
 
-def drop_broken_files(state: State, before: Generation) -> Generation:
-    """Return the generation without its selector or its drift reference where these cannot be read.
+def load_sound(state: State, before: Generation) -> tuple[Generation, StoredSelector | None]:
+    """Return the generation without its selector or its drift reference where these cannot be read, and the selector.
 
     The batch is then judged as far as that goes without them, and the update makes new ones.
     """
-    sound = before
+    sound, selector = before, None
     if before.selector:
         try:
-            load_stored_selector(state, before)
+            selector = load_stored_selector(state, before)
         except StateError as error:
             log.warning("%s", error)
             sound = replace(sound, selector=None)
@@ -88,7 +95,7 @@ def drop_broken_files(state: State, before: Generation) -> Generation:
         except StateError as error:
             log.warning("drift of this batch is not judged: %s", error)
             sound = replace(sound, reference=None)
-    return sound
+    return sound, selector
 
 
 def drop_lost(before: Generation, models: Mapping[str, Model]) -> tuple[Generation, list[Version]]:
@@ -107,12 +114,12 @@ def _list_mixed(version: Version) -> Sequence[str]:
 
 
 def make_sheet(
-    config: Config, state: State, before: Generation, schema: Schema, window: Sequence[LabelledBatch]
+    config: Config, selector: StoredSelector | None, schema: Schema, window: Sequence[LabelledBatch]
 ) -> RecordSheet:
     """Return the record rows of the newest batch: all of it, or of the very first the newer half of what is learned."""
     newest = window[-1]
-    if before.selector:
-        return build_sheet(config, schema, newest, 0, load_stored_selector(state, before).reference)
+    if selector:
+        return build_sheet(config, schema, newest, 0, selector.reference)
     learned = min(len(newest), config.training.max_rows)
     half = len(newest) - learned + learned // 2
     features = engineer_features(newest.inputs, schema, config.features).iloc[: max(1, half)]
@@ -195,12 +202,13 @@ def _as_predicted(rows: RecordRows, outputs: np.ndarray) -> np.ndarray:
     return outputs if rows.task.is_classification else outputs[:, 0]
 
 
-def grade_plan(state: State, before: Generation, record: Record) -> tuple[list[Grade], np.ndarray | None]:
+def grade_plan(
+    stored: StoredSelector | None, before: Generation, record: Record
+) -> tuple[list[Grade], np.ndarray | None]:
     """Grade the selector of before this batch on it; return also what its plan answers to the record's rows."""
-    if not before.selector or not any(version.line in record.predicted for version in before.versions):
+    if stored is None or not any(version.line in record.predicted for version in before.versions):
         return [], None
-    selector = load_stored_selector(state, before).selector
-    return grade_selector(selector, record), answer_record(selector, record)
+    return grade_selector(stored.selector, record), answer_record(stored.selector, record)
 
 
 def load_first_rows(state: State) -> dict[int, int]:

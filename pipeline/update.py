@@ -48,9 +48,9 @@ from pipeline.preparation.clean_store import load_clean_batch, save_clean_batch
 from pipeline.preparation.cleaning import clean_inputs
 from pipeline.preparation.features import engineer_features, find_seasons
 from pipeline.proving import (
-    drop_broken_files,
     grade_plan,
     list_records,
+    load_sound,
     prove,
     score_batch,
     score_newcomers,
@@ -131,11 +131,11 @@ def take_in(
         window = gather_window(config, state, schema, judgement.batch)
         ground = prepare(config, schema, window, load_released(config, state, schema, window), raw.number)
     with watch.stage("prequential"):
-        before = drop_broken_files(state, before)
-        proof = prove(config, state, before, schema, window)
+        before, chooser = load_sound(state, before)
+        proof = prove(config, state, before, chooser, schema, window)
         scores = score_batch(before, proof.models, proof.record, ground)
-        grades, plan_outputs = grade_plan(state, before, proof.record)
-        estimates = grade_estimates(state, before, proof.record, plan_outputs)
+        grades, plan_outputs = grade_plan(chooser, before, proof.record)
+        estimates = grade_estimates(chooser, proof.record, plan_outputs)
         regrets, settled_estimates = settle_requests(config, state, schema, judgement.batch)
     with watch.stage("drift"):
         found = look_for_drift(config, state, before, schema, judgement.batch, ground, proof)

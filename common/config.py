@@ -15,7 +15,6 @@ from common.errors import ConfigError, first_line
 from common.strict_yaml import read_yaml
 
 SECONDS = {"D": 86_400, "h": 3_600, "min": 60, "s": 1}
-LONGEST_GAP = 36_525 * SECONDS["D"]
 MESSAGES = {
     "tuple_type": "it must be a list, such as [a, b]",
     "model_type": "it must hold keys and values",

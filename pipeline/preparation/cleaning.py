@@ -20,9 +20,3 @@ def clean_inputs(inputs: pd.DataFrame, quality: QualityConfig, schema: Schema) -
     for allowed in quality.allowed:
         columns[allowed.column] = columns[allowed.column].mask(find_forbidden(inputs[allowed.column], allowed))
     return pd.DataFrame(columns, index=inputs.index)
-
-
-def count_voided(inputs: pd.DataFrame, cleaned: pd.DataFrame) -> dict[str, int]:
-    """Return how many cells of each column cleaning made missing; columns without any are left out."""
-    voided = (inputs.notna() & cleaned.isna()).sum()
-    return {str(name): int(count) for name, count in voided[voided > 0].items()}

@@ -89,11 +89,6 @@ class History:
         return dict(zip(self.versions["id"], self.versions["family"], strict=True))
 
     @cached_property
-    def newest_batch(self) -> int | None:
-        """The number of the newest batch, accepted or not."""
-        return int(self.batches["number"].max()) if len(self.batches) else None
-
-    @cached_property
     def newest_learned(self) -> int | None:
         """The number of the newest batch that was accepted."""
         accepted = self.batches.loc[self.batches["status"] == "accepted", "number"]

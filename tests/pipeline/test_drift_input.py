@@ -140,7 +140,9 @@ def test_an_odd_batch_is_judged_and_so_is_the_next(calm, tmp_path, name):
 def test_one_odd_batch_after_the_other_is_judged_for_every_task(tmp_path, task):
     frames = [make_frame(number) for number in range(1, 6)]
     odd = [damage for name, damage in ODD.items() if name != "10,000 levels"]
-    run(tmp_path, task, [*frames, *(damage(make_frame(20 + place)) for place, damage in enumerate(odd))])
+    found = run(tmp_path, task, [*frames, *(damage(make_frame(20 + place)) for place, damage in enumerate(odd))])
+    assert len(found) == len(frames) + len(odd)
+    assert all(one.tests for one in found[len(frames) :])
 
 
 def test_the_first_batches_may_be_odd_too(tmp_path):

@@ -110,11 +110,6 @@ class Expectation:
         """Return how probable a deviation at least as far from the mean is in a stable batch."""
         return float(2 * stats.t.sf(abs(deviation.estimate - self.mean) / self._scale(deviation), self.freedom))
 
-    def cut(self, deviation: Deviation, chance: float) -> float:
-        """Return the estimate, at most as far from the mean as a stable batch is but by ``chance``."""
-        room = stats.t.isf(chance / 2, self.freedom) * self._scale(deviation)
-        return float(np.clip(deviation.estimate, self.mean - room, self.mean + room))
-
     def _scale(self, deviation: Deviation) -> float:
         return float(np.sqrt(self.spread**2 + deviation.error**2 + self.error**2)) or 1e-12
 

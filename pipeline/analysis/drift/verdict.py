@@ -40,11 +40,6 @@ class DriftTest:
     alarm: bool
     kept: float | None
 
-    @property
-    def key(self) -> tuple[str, str, str, int]:
-        """What a test of another batch shares that looks at the same."""
-        return (self.drift.value, self.column, self.aspect, self.part)
-
 
 def share_chance(false_alarms: float, tests: int) -> float:
     """Return the chance of a false alarm that each of several tests may have (Sidak 1967).

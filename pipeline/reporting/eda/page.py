@@ -76,9 +76,7 @@ def render_exploration(exploration: Exploration) -> str:
         relations=exploration.relations[:MOST_RELATIONS],
         others=exploration.relations[MOST_RELATIONS:],
         scale=find_scale(exploration),
-        colours=[
-            f"var(--{name})" for name in ("blue", "vermillion", "green", "purple", "amber", "sky", "olive", "grey")
-        ],
+        colours=[f"var(--{name})" for name in COLOURS],
         breaches=list_breaches(exploration.checks),
         moved=list_moved(exploration.drift),
         threshold=NOTABLE,

@@ -106,11 +106,11 @@ def test_tests_and_alarms_come_back_from_the_catalogue_as_they_were(tmp_path):
     draft.add(responses_table, [{"batch": 7, "position": 0, "drift": "data", "action": "warn", "cause": "c",
                                  "outcome": "o"}])  # fmt: skip
     draft.commit(engine)
-    stored = read_rows(engine, sa.select(drift_tests_table))
+    stored = [row for row in read_rows(engine, sa.select(drift_tests_table)) if row.pop("generation") == 1]
     tests = {DriftTest(**{**row, "drift": Drift(row["drift"])}) for row in stored if row.pop("batch") == 7}
     assert tests == set(TESTS)
-    assert len({test.key for test in tests}) == len(TESTS)
     alarms = read_rows(engine, sa.select(alarms_table).order_by(alarms_table.c.rank))
+    assert [row.pop("generation") for row in alarms] == [1, 1]
     assert [row.pop("batch") for row in alarms] == [7, 7]
     assert [row.pop("rank") for row in alarms] == [1, 2]
     found = [DriftAlarm(**{**row, "drift": Drift(row["drift"]), "aspects": tuple(row["aspects"])}) for row in alarms]

@@ -83,6 +83,15 @@ class FileStore:
             save_atomically(path, content)
         return name
 
+    def repair(self, content: bytes, suffix: str) -> str:
+        """Store ``content`` as ``save`` does, also over a file of that name that was altered."""
+        name = compute_digest(content) + suffix
+        try:
+            self.load(name)
+        except StateError:
+            save_atomically(self.path(name), content)
+        return name
+
     def load(self, name: str) -> bytes:
         """Return the content of a stored file; StateError where it is missing or was altered."""
         path = self.path(name)

@@ -45,10 +45,12 @@ def load_released(config: Config, state: State, schema: Schema, window: Sequence
     rows_of: dict[tuple[int, str], list[int]] = {}
     for stored in read_rows(state.engine, query):
         rows_of.setdefault((stored["batch"], stored["file"]), []).append(stored["row"])
-    return [_read(config, state, schema, number, file, rows) for (number, file), rows in rows_of.items()]
+    return [read_raw_rows(config, state, schema, number, file, rows) for (number, file), rows in rows_of.items()]
 
 
-def _read(config: Config, state: State, schema: Schema, number: int, file: str, rows: list[int]) -> LabelledBatch:
+def read_raw_rows(
+    config: Config, state: State, schema: Schema, number: int, file: str, rows: list[int]
+) -> LabelledBatch:
     """Return rows of a raw batch that have a label and a time; what a change of the schema made unreadable is left."""
     frame = state.files.load_table(file).iloc[rows].reset_index(drop=True)
     inputs = clean_inputs(read_inputs(frame, schema), config.quality, schema)

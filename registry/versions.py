@@ -103,17 +103,22 @@ def name_version(family: str, number: int) -> str:
     return f"{family}-{number:04d}"
 
 
-def save_parts(files: FileStore, parts: Mapping[str, bytes]) -> tuple[str, int]:
-    """Store a dumped model and the manifest that lists its files; return the manifest's name and the total bytes."""
-    stored = {name: files.save(content, _suffix(name)) for name, content in parts.items()}
-    manifest = files.save(json.dumps(stored, sort_keys=True).encode(), ".json")
+def save_parts(files: FileStore, parts: Mapping[str, bytes], repair: bool = False) -> tuple[str, int]:
+    """Store a dumped model and the manifest that lists its files; return the manifest's name and the total bytes.
+
+    With ``repair`` files of the same names that were altered are written again.
+    """
+    save = files.repair if repair else files.save
+    stored = {name: save(content, _suffix(name)) for name, content in parts.items()}
+    manifest = save(json.dumps(stored, sort_keys=True).encode(), ".json")
     return manifest, sum(map(len, parts.values()))
 
 
-def save_weights(files: FileStore, weights: Mapping[str, float]) -> tuple[str, int]:
+def save_weights(files: FileStore, weights: Mapping[str, float], repair: bool = False) -> tuple[str, int]:
     """Store the weights of a blend, by version, and return the name and the size of the file."""
+    save = files.repair if repair else files.save
     content = json.dumps(dict(weights), sort_keys=True).encode()
-    return files.save(content, ".json"), len(content)
+    return save(content, ".json"), len(content)
 
 
 def load_manifest(files: FileStore, name: str) -> dict[str, str]:

@@ -25,6 +25,9 @@ QUICK = (
     "selection.choosers=[blends]", "promotion.max_active=2",
 )  # fmt: skip
 
+LINEAR = "search.families=[linear]"
+"""More to choose from: without it nobody is better than the prior."""
+
 
 def make_rows(batches=8):
     """Rows of a stream in which nothing happens."""

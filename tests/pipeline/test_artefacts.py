@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 import sqlalchemy as sa
-from small_stream import ROWS, configure, copy, learn, make_rows, opened, take
+from small_stream import LINEAR, ROWS, configure, copy, make_rows, opened, take
 
 from common.database import read_rows
 from common.environment import describe_environment
@@ -20,12 +20,9 @@ from registry.tables import events_table, versions_table
 from registry.versions import Version, load_manifest
 
 
-@pytest.fixture(scope="module")
-def learned(tmp_path_factory):
-    return learn(tmp_path_factory.mktemp("learned"), 3, LINEAR)
-
-
-LINEAR = "search.families=[linear]"
+@pytest.fixture
+def learned(linear_stream):
+    return linear_stream
 
 
 def load_versions(state):
@@ -102,6 +99,8 @@ def test_a_broken_champion_neither_stops_inference_nor_the_next_update(learned, 
     assert generation == 3
     told = "is missing" if how == "deleted" else "was altered"
     assert any(f"'{champion.id}' cannot be loaded" in line and told in line for line in caplog.messages)
+    if how == "deleted":  # for an update there is no difference
+        return
     take(folder, None, LINEAR)
     with opened(folder) as (_, state):
         after = load_generation(state)

@@ -1,0 +1,285 @@
+"""Rebuilding: a version whose files are broken, or that newer libraries cannot load, is fitted again as it was.
+
+The rows come from the raw batches and are held against the digests that the version keeps of what it learned; seed,
+parameters and columns are its own. With the libraries of then the files are the same byte for byte; with others the
+model must answer its golden rows nearly as before.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from common.config import Config
+from common.database import read_rows
+from common.environment import describe_changes, describe_environment
+from common.errors import StateError, SwitchyardError
+from common.schema import Schema
+from common.state import State, lock_updates, open_state
+from common.workers import Workers
+from model_zoo.golden import ANSWERS, ROWS, TOLERANCE, find_difference, load_answers, load_rows, make_golden_parts
+from model_zoo.model import PROTOCOL, Model, update_model
+from pipeline.analysis.quality.tables import RELEASED, quarantine_decisions_table
+from pipeline.analysis.tables import quarantine_table
+from pipeline.collection.tables import batches
+from pipeline.preparation.features import engineer_features
+from pipeline.release import read_raw_rows
+from pipeline.training.contenders import Ground
+from pipeline.training.digests import digest_batches
+from pipeline.training.rows import TrainingRows, join_rows
+from registry.contender import Origin
+from registry.generations import Event, load_generation
+from registry.tables import events_table, versions_table
+from registry.versions import LearnedBatch, ModelShelf, Version, load_manifest, save_parts, save_weights
+
+log = logging.getLogger(__name__)
+
+REBUILT_TOLERANCE = 0.01
+"""How far golden answers may lie off after a fit by other libraries, as a share of the largest: still the same model
+for whoever chose it. Beyond it another model was made, which should have to earn its place."""
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """A version that was made again: as it is to stand in the catalogue, and the sentence on what came of it."""
+
+    before: Version
+    version: Version
+    sentence: str
+
+    @property
+    def is_same(self) -> bool:
+        """Whether it is what it was, byte for byte."""
+        return self.before.manifest == self.version.manifest
+
+    @property
+    def event(self) -> Event:
+        """What its history says of it."""
+        return Event(self.version.id, "rebuilt", self.sentence)
+
+
+def rebuild_versions(config: Config, names: Sequence[str] = ()) -> list[str]:
+    """Rebuild versions, by default every member of the newest generation that cannot be loaded; return a sentence each.
+
+    Raises StateError where one that was named is not known or cannot be rebuilt.
+    """
+    with open_state(config) as state, lock_updates(state.folder):
+        wanted: Sequence[Version] = [find_version(state, name) for name in names] if names else find_broken(state)
+        done: list[Rebuilt] = []
+        sentences: list[str] = []
+        try:
+            for version in wanted:
+                try:
+                    done.append(rebuild(config, state, version))
+                    sentences.append(done[-1].sentence)
+                except SwitchyardError as error:
+                    if names:
+                        raise
+                    sentences.append(str(error))
+        finally:
+            store(state, done)
+    return sentences or ["Every version of the newest generation can be loaded; there is nothing to rebuild."]
+
+
+def find_version(state: State, name: str) -> Version:
+    """Return a version of the catalogue; StateError where there is none of that name."""
+    found = read_rows(state.engine, sa.select(versions_table).where(versions_table.c.id == name))
+    if not found:
+        raise StateError(f"There is no version '{name}'; 'python run.py models list' shows them.")
+    return Version.from_row(found[0])
+
+
+def find_broken(state: State) -> list[Version]:
+    """Return the members of the newest generation that cannot be loaded, rivals included."""
+    shelf, broken = ModelShelf(state.files), []
+    for member in load_generation(state).members:
+        try:
+            if member.version.is_blend:
+                state.files.load(member.version.manifest)
+            else:
+                shelf.load(member.version)
+        except StateError as error:
+            log.info("%s", error)
+            broken.append(member.version)
+    return broken
+
+
+def rebuild(config: Config, state: State, version: Version) -> Rebuilt:
+    """Make a version again and write its files.
+
+    Raises StateError where its rows cannot be had again or its golden answers are not what they were.
+    """
+    if version.is_blend:
+        manifest, size = save_weights(state.files, version.params["weights"], repair=True)
+        again = replace(version, manifest=manifest, bytes=size)
+        return Rebuilt(version, again, f"{version.id} is a blend: its weights were written again.")
+    workshop = Workshop(config, state)
+    made = find_made(state, version)
+    # A crew of one holds the numeric libraries to one thread, as every fit of an update does: last digits depend on it.
+    (model,) = Workers().share(workshop).map(Workshop.rebuild, [made])
+    stored = load_stored_golden(state, version)
+    fresh = make_golden_parts(model, workshop.newest(made).features, version.seed)
+    difference = 0.0
+    if stored:
+        difference = find_difference(model.predict(load_rows(stored[ROWS])), load_answers(stored[ANSWERS]))
+        moved = describe_changes(version.environment, describe_environment())
+        if difference > REBUILT_TOLERANCE:
+            raise StateError(
+                f"The version '{version.id}' was not rebuilt: fitted again, it answers its golden rows "
+                f"{difference:.2g} off what it answered, and at most {REBUILT_TOLERANCE:g} are allowed ({moved}); "
+                "let the next update train a new one."
+            )
+    kept = stored if stored and difference <= TOLERANCE else fresh
+    manifest, size = save_parts(state.files, model.dump() | kept, repair=True)
+    again = replace(version, manifest=manifest, bytes=size, protocol=PROTOCOL, environment=describe_environment())
+    first, last = version.trained_on[0].batch, version.trained_on[-1].batch
+    learned = f"{version.id} was fitted again on its {version.rows} rows of batches {first} to {last}"
+    if manifest == version.manifest:
+        return Rebuilt(version, version, f"{learned} and is what it was, byte for byte.")
+    if not stored:
+        return Rebuilt(version, again, f"{learned}; its golden rows were lost, so that it was compared with nothing.")
+    return Rebuilt(version, again, f"{learned}; its golden answers lie {difference:.2g} off ({moved}).")
+
+
+def find_made(state: State, version: Version) -> Version:
+    """Return the version as which a model was made: a recalled one is an earlier one under a new name."""
+    while version.origin == Origin.RECALL and version.parent:
+        version = find_version(state, version.parent)
+    return version
+
+
+def load_stored_golden(state: State, version: Version) -> dict[str, bytes] | None:
+    """Return the golden parts of a version, None where they are lost."""
+    try:
+        manifest = load_manifest(state.files, version.manifest)
+        return {name: state.files.load(manifest[name]) for name in (ROWS, ANSWERS)}
+    except (StateError, KeyError):
+        return None
+
+
+@dataclass
+class Workshop:
+    """Fits versions again; a version that continued another begins with that one."""
+
+    config: Config
+    state: State
+    shelf: ModelShelf = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.shelf = ModelShelf(self.state.files)
+
+    def rebuild(self, version: Version) -> Model:
+        """Return a version's model, fitted as it was; parents that cannot be loaded are rebuilt first."""
+        generation = load_generation(self.state, version.generation)
+        if generation.schema is None:
+            raise StateError(f"The version '{version.id}' names generation {version.generation}, which is not known.")
+        schema, threads = generation.schema, self.config.training.threads
+        if version.origin == Origin.UPDATE and version.parent:
+            parent = find_version(self.state, version.parent)
+            fresh = self.gather(version, schema, version.trained_on[len(parent.trained_on) :])
+            model = update_model(self.load_or_rebuild(parent), fresh.features, fresh.target, version.seed, threads)
+        else:
+            rows = self.gather(version, schema, version.trained_on)
+            rows = replace(rows, barred=frozenset(map(str, rows.features)) - set(version.inputs))
+            ground = Ground(rows, schema.task, schema.classes, version.seed, threads, self.config.training.gap)
+            model = ground.fit(version.candidate, rows)
+        return model.with_threshold(version.threshold)
+
+    def load_or_rebuild(self, version: Version) -> Model:
+        """Return a version's model from its files or, where these are broken, fitted again."""
+        try:
+            return self.shelf.load(version)
+        except StateError:
+            return Model.load(self.rebuild(find_made(self.state, version)).dump())
+
+    def newest(self, version: Version) -> TrainingRows:
+        """Return the rows of the newest batch that a version learned."""
+        schema = load_generation(self.state, version.generation).schema
+        assert schema is not None
+        return self.gather(version, schema, version.trained_on[-1:])
+
+    def gather(self, version: Version, schema: Schema, learned: Sequence[LearnedBatch]) -> TrainingRows:
+        """Return exactly the rows of these batches that were learned, from the raw files.
+
+        Raises StateError where they are not what they were.
+        """
+        parts = [self._find(version, schema, one) for one in learned]
+        return join_rows(
+            [(int(part.batches[0]), part.features, part.target, part.times) for part in parts],
+            max_rows=sum(map(len, parts)),
+        )
+
+    def _find(self, version: Version, schema: Schema, learned: LearnedBatch) -> TrainingRows:
+        """Return the part of a batch whose digest is that of what was learned.
+
+        Rows released from quarantine since then were not learned, so every state of the decisions is tried.
+        """
+        stored = read_rows(self.state.engine, sa.select(batches).where(batches.c.number == learned.batch))
+        if not stored:
+            raise StateError(
+                f"The version '{version.id}' learned batch {learned.batch}, which is not in the catalogue."
+            )
+        for released in list_released(self.state, learned.batch):
+            rows = self._read(schema, stored[0], released)
+            rows = rows.newest(learned.rows)
+            if digest_batches(rows) == (learned,):
+                return rows
+        raise StateError(
+            f"The version '{version.id}' cannot be rebuilt: the {learned.rows} rows of batch {learned.batch} that it "
+            "learned cannot be read as they were then; the configuration's schema, quality rules or features differ."
+        )
+
+    def _read(self, schema: Schema, stored: Mapping[str, Any], released: Sequence[int]) -> TrainingRows:
+        number = stored["number"]
+        aside = read_rows(
+            self.state.engine, sa.select(quarantine_table.c.row).where(quarantine_table.c.batch == number)
+        )
+        kept = np.setdiff1d(np.arange(stored["rows"]), [one["row"] for one in aside])
+        batch_parts = []
+        for rows in (list(released), kept.tolist()):
+            if rows:
+                batch = read_raw_rows(self.config, self.state, schema, number, stored["file"], rows)
+                features = engineer_features(batch.inputs, schema, self.config.features)
+                batch_parts.append((number, features, batch.target, batch.times))
+        return join_rows(batch_parts, max_rows=stored["rows"])
+
+
+def list_released(state: State, batch: int) -> Iterator[list[int]]:
+    """Yield the released rows of a batch as of each decision on it, from now back to the beginning, when none was."""
+    table = quarantine_decisions_table.c
+    query = (
+        sa.select(table.row, table.action).where(table.batch == batch, table.row.is_not(None)).order_by(table.number)
+    )
+    decisions = read_rows(state.engine, query)
+    seen: list[list[int]] = []
+    for count in range(len(decisions), -1, -1):
+        last = {one["row"]: one["action"] for one in decisions[:count]}
+        released = sorted(row for row, action in last.items() if action == RELEASED)
+        if released not in seen:
+            seen.append(released)
+            yield released
+
+
+def store(state: State, done: Sequence[Rebuilt]) -> None:
+    """Write what was rebuilt into the catalogue in one transaction; every version with the same files profits."""
+    if not done:
+        return
+    generation = load_generation(state).number
+    query = sa.select(sa.func.max(events_table.c.position)).where(events_table.c.generation == generation)
+    with state.engine.begin() as connection:
+        last = connection.execute(query).scalar()
+        position = -1 if last is None else last
+        for one in done:
+            position += 1
+            connection.execute(events_table.insert(), [
+                {"generation": generation, "position": position, **vars(one.event)}
+            ])  # fmt: skip
+            if not one.is_same:
+                changed = {name: getattr(one.version, name) for name in ("manifest", "bytes", "protocol")}
+                same = versions_table.c.manifest == one.before.manifest
+                connection.execute(
+                    sa.update(versions_table).where(same).values(environment=dict(one.version.environment), **changed)
+                )

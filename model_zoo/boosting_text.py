@@ -4,18 +4,21 @@ LightGBM ends the whole process on a text that is cut or edited, and follows an 
 foreign memory. ``read_text`` holds what it relies on against the text itself.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 FOLLOWED = ("split_feature", "decision_type", "left_child", "right_child")
-"""What LightGBM takes for positions: read here. Of all other lists only length and signs are looked at, for speed."""
+"""Lists that LightGBM takes for positions. Of the others only their length is looked at: it says what is no number."""
 
 OF_SPLITS = ("split_gain", "threshold", "internal_value", "internal_weight", "internal_count")
 OF_LEAVES = ("leaf_weight", "leaf_count")
-SIGNS = b"0123456789+-.eaifn "
-"""What numbers consist of, infinite ones and those that are none included."""
 WHOLE_SIGNS = b"0123456789- "
+
+GAPS = ("  ", " \n", "= ", "\t", "\r", "\0")
+
+SETTING = re.compile(r"\[[a-z0-9_]+: [^\[\]]*\]|")
 
 CATEGORICAL = 1
 """The bit of a decision type that says that the threshold is the number of a set of categories."""
@@ -44,14 +47,15 @@ def read_text(stored: bytes) -> str:
     leaves = np.array([_read_count(tree, "num_leaves") for tree in trees], dtype=np.int64)
     _require(bool((leaves >= 1).all()), "a tree has no leaf")
     _require(all(tree.get("is_linear", "0") == "0" for tree in trees), "a tree is linear")
-    _join_lists(trees, "leaf_value", leaves)
+    _list_cells(trees, "leaf_value", leaves)
     for name in OF_SPLITS:
-        _join_lists(trees, name, leaves - 1)
+        _list_cells(trees, name, leaves - 1)
     for name in OF_LEAVES:  # which LightGBM leaves out of a tree of one leaf
-        _join_lists([tree for tree in trees if tree["num_leaves"] != "1"], name, leaves[leaves > 1])
+        _list_cells([tree for tree in trees if tree["num_leaves"] != "1"], name, leaves[leaves > 1])
     splits = {name: _read_positions(trees, name, leaves - 1) for name in FOLLOWED}
     _check_splits(splits, leaves, last_feature)
     _check_categories(trees, splits["decision_type"], leaves)
+    _check_settings(body)
     unsized = [line for line in head.split("\n") if not line.startswith("tree_sizes")]
     return "\n".join(unsized) + "\n\n" + body
 
@@ -59,10 +63,18 @@ def read_text(stored: bytes) -> str:
 def _cut_trees(body: str) -> list[str]:
     of_trees, end, _ = body.partition("\nend of trees\n")
     blocks = [block for block in of_trees.split("\n\n") if block.strip("\n")]
-    _require(bool(end) and "\r" not in of_trees, "it has no trees")
+    _require(bool(end), "it has no trees")
+    _require(not any(gap in of_trees for gap in GAPS), "its cells are not one space apart")
     names = [block.lstrip("\n").partition("\n")[0] for block in blocks]
     _require(names == [f"Tree={number}" for number in range(len(blocks))], "its trees are not in order")
     return blocks
+
+
+def _check_settings(body: str) -> None:
+    """The parameters that follow the trees stand in brackets, one a line, as LightGBM takes for granted."""
+    _, begin, settings = body.partition("\nparameters:\n")
+    lines = settings.partition("\nend of parameters\n")[0].split("\n") if begin else []
+    _require(all(SETTING.fullmatch(line) for line in lines), "its parameters are not in brackets")
 
 
 def _check_splits(numbers: Mapping[str, np.ndarray], leaves: np.ndarray, last_feature: int) -> None:
@@ -84,28 +96,31 @@ def _check_categories(trees: Sequence[Mapping[str, str]], decisions: np.ndarray,
     of_trees = np.split((decisions & CATEGORICAL) == CATEGORICAL, np.cumsum(leaves - 1)[:-1])
     for tree, count, named in zip(trees, sets, of_trees, strict=True):
         if named.any():
-            chosen = np.array(tree["threshold"].split(), dtype=np.float64)[named]
+            thresholds = np.fromstring(_get(tree, "threshold"), sep=" ")
+            _require(len(thresholds) == len(named), "a tree has too few or too many 'threshold'")
+            chosen = thresholds[named]
             _require(bool(((chosen >= 0) & (chosen < count)).all()), "a split names categories that are not there")
         if count:
             bounds = _read_positions([tree], "cat_boundaries", np.array([count + 1]))
             _require(bounds[0] == 0 and bool((np.diff(bounds) >= 0).all()), "a set of categories has no bounds")
-            _join_lists([tree], "cat_threshold", bounds[-1:])
+            _list_cells([tree], "cat_threshold", bounds[-1:])
 
 
 def _read_positions(trees: Sequence[Mapping[str, str]], name: str, counts: np.ndarray) -> np.ndarray:
     """Return the whole numbers of all trees under a name, one after another."""
-    numbers = np.array(_join_lists(trees, name, counts, WHOLE_SIGNS).split(), dtype=np.int64)
+    joined = " ".join(line for line in _list_cells(trees, name, counts) if line)
+    _require(not joined.encode().translate(None, WHOLE_SIGNS), f"'{name}' holds what is no position")
+    numbers = np.fromstring(joined, dtype=np.int64, sep=" ")
     _require(len(numbers) == counts.sum(), f"a tree has too few or too many '{name}'")
     return numbers
 
 
-def _join_lists(trees: Sequence[Mapping[str, str]], name: str, counts: np.ndarray, signs: bytes = SIGNS) -> str:
+def _list_cells(trees: Sequence[Mapping[str, str]], name: str, counts: np.ndarray) -> list[str]:
+    """Return each tree's cells under a name, if it has as many as it should: LightGBM does not count them."""
     lines = [_get(tree, name) for tree in trees]
     found = [line.count(" ") + 1 if line else 0 for line in lines]
     _require(found == counts.tolist(), f"a tree has too few or too many '{name}'")
-    joined = " ".join(line for line in lines if line)
-    _require(not joined.encode().translate(None, signs), f"'{name}' holds what is no number")
-    return joined
+    return lines
 
 
 def _read_lines(lines: Iterable[str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from common.environment import describe_changes, describe_environment
 from common.errors import StateError, first_line
 from common.files import FileStore
 from model_zoo.candidate import Candidate
+from registry.verified import Verified
 
 if TYPE_CHECKING:
     from model_zoo.model import Model
@@ -138,7 +139,7 @@ def load_model(files: FileStore, version: Version) -> "Model":
 
 
 class ModelShelf:
-    """Models of versions, each loaded and held against its golden rows once.
+    """Models of versions, each loaded once, and held against its golden rows once with every set of libraries.
 
     Those that read rows alike share one encoder and guard, and their golden rows encoded.
     """
@@ -148,6 +149,7 @@ class ModelShelf:
         self._loaded: dict[str, Model] = {}
         self._readers: dict[tuple[str | None, ...], Model] = {}
         self._golden: dict[str, Readings] = {}
+        self._verified = Verified(files.folder.parent / "verified")
 
     def load(self, version: Version) -> "Model":
         """Return a version's model. Raises StateError where it cannot be loaded."""
@@ -185,7 +187,7 @@ class ModelShelf:
         from model_zoo.golden import ANSWERS, ROWS, TOLERANCE, find_difference, load_answers, load_rows
         from model_zoo.readings import Readings
 
-        if ROWS not in manifest or ANSWERS not in manifest:
+        if ROWS not in manifest or ANSWERS not in manifest or version.manifest in self._verified:
             return model
         if manifest[ROWS] not in self._golden:
             self._golden[manifest[ROWS]] = Readings(load_rows(self.files.load(manifest[ROWS])))
@@ -196,6 +198,7 @@ class ModelShelf:
                 f"it answers its golden rows {difference:.2g} off what it answered when it was stored, and at most "
                 f"{TOLERANCE:g} are allowed ({describe_changes(version.environment, describe_environment())})"
             )
+        self._verified.add(version.manifest)
         return model
 
 

@@ -1,6 +1,7 @@
 """A version comes back from the catalogue as it was, and its model from the files, or nothing of it does."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,9 @@ from common.errors import StateError
 from common.files import FileStore
 from common.state import open_state
 from common.task import Task
+from model_zoo import golden
 from model_zoo.candidate import Candidate
+from model_zoo.golden import make_golden_parts
 from model_zoo.model import PROTOCOL, fit_model
 from registry.generations import Cause, Generation
 from registry.tables import versions_table
@@ -146,3 +149,32 @@ def test_models_that_read_rows_alike_share_one_encoder(files):
     assert loaded[0].encoder is loaded[1].encoder
     assert loaded[0].normal is None
     assert loaded[2].normal is not None
+
+
+class TestVerification:
+    def test_it_is_done_once_with_each_set_of_libraries_and_again_where_nothing_is_remembered(
+        self, files, model, monkeypatch
+    ):
+        done = []
+        compare = golden.find_difference
+        monkeypatch.setattr(golden, "find_difference", lambda *answers: done.append(1) or compare(*answers))
+        version = make_version(1, manifest=save_parts(files, model.dump() | make_golden_parts(model, FEATURES, 1))[0])
+        for _ in range(3):
+            load_model(files, version)
+        assert len(done) == 1
+        monkeypatch.setattr("registry.verified.describe_libraries", lambda: {"numpy": "9.9.9"})
+        load_model(files, version)
+        load_model(files, version)
+        assert len(done) == 2
+        shutil.rmtree(files.folder.parent / "verified")
+        (files.folder.parent / "verified").write_text("in the way of the folder")
+        load_model(files, version)
+        load_model(files, version)
+        assert len(done) == 4
+
+    def test_a_model_that_failed_is_not_remembered(self, files, model):
+        parts = model.dump() | make_golden_parts(model, FEATURES, 1) | {golden.ANSWERS: b"[[0.5, 0.5]]"}
+        version = make_version(1, manifest=save_parts(files, parts)[0])
+        for _ in range(2):
+            with pytest.raises(StateError, match="golden rows inf off"):
+                load_model(files, version)

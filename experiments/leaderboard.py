@@ -80,8 +80,8 @@ def count_failures(rows: Iterable[Row], batch: int | None = None) -> list[tuple[
 def relate(loss: float, baseline: float) -> float:
     """Return how far a loss lies above that of the prior, as a share of it.
 
-    >>> relate(0.45, 0.5), relate(-0.6, -0.5)
-    (-0.1..., -0.2...)
+    >>> relate(0.75, 0.5), relate(-0.75, -0.5)
+    (0.5, -0.5)
     """
     return (loss - baseline) / max(abs(baseline), 1e-12)
 

@@ -35,5 +35,6 @@ def dissect(model: "Model") -> Anatomy:
 def _list_transformers(transformer: Any) -> Iterator[Any]:
     """Yield the innermost steps of a fitted ColumnTransformer; columns that pass through have none."""
     for _, part, columns in transformer.transformers_:
-        if not isinstance(part, str) and len(columns):
-            yield from (step for _, step in part.steps if step != "passthrough") if hasattr(part, "steps") else [part]
+        passes_through = isinstance(part, str) or getattr(part, "func", part) is None
+        if len(columns) and not passes_through:
+            yield from (step for _, step in part.steps) if hasattr(part, "steps") else [part]

@@ -136,4 +136,5 @@ def tabulate(trials: Rows, runs: Rows, schema: Schema) -> pd.DataFrame:
     stages = sorted((name for name in columns if name.startswith("stage_")), key=lambda name: int(name[6:]))
     others = [name for name in columns if name not in stages]
     place = others.index("target") + 1
-    return pd.DataFrame(rows, columns=[*others[:place], *stages, *others[place:]])
+    table = pd.DataFrame(rows, columns=[*others[:place], *stages, *others[place:]])
+    return table.convert_dtypes()  # a whole number stays one beside an empty cell

@@ -16,7 +16,7 @@ from common.metrics import get_metric
 from common.performance import performance_table
 from common.seeding import random_generator
 from common.state import State, open_state
-from experiments.tables import feature_gains_table, trials_table
+from experiments.tables import feature_gains_table, runs_table, trials_table
 from meta.tables import (
     decisions_table,
     estimates_table,
@@ -37,7 +37,9 @@ from pipeline.reporting.explanation.contributions import Explanation, explain_ch
 from pipeline.reporting.history import History, Marker
 from pipeline.reporting.page import save_report
 from pipeline.reporting.report import compute_report
+from pipeline.training.importance import compute_importances
 from pipeline.training.tables import backtests_table
+from pipeline.training.warm_start import read_trial
 from pipeline.validation.tables import bouts_table, comparisons_table, scores_table
 from registry.generations import Generation, load_generation
 from registry.lineage import load_lineage
@@ -92,6 +94,8 @@ def read_history(config: Config, state: State, generation: Generation) -> Histor
         bouts=read_table(state, bouts_table),
         backtests=read_table(state, backtests_table, newest=backtests_table.c.created_at),
         trials=read_table(state, trials_table),
+        runs=read_table(state, runs_table),
+        importances=list_importances(config, state, generation),
         feature_gains=read_table(state, feature_gains_table),
         grades=read_table(state, grades_table),
         decisions=read_table(state, decisions_table, newest=decisions_table.c.created_at),
@@ -136,6 +140,14 @@ def list_associations(state: State) -> pd.DataFrame:
     query = sa.select(associations_table).where(associations_table.c.batch == newest)
     columns = [column.name for column in associations_table.columns]
     return pd.DataFrame(read_rows(state.engine, query), columns=columns)
+
+
+def list_importances(config: Config, state: State, generation: Generation) -> pd.DataFrame:
+    """Return what each setting of a family accounts for over all searches."""
+    trials = [read_trial(row) for row in read_rows(state.engine, sa.select(trials_table))]
+    found = compute_importances(trials, generation.schema.task, config.seed) if generation.schema else []
+    rows = [(one.family, one.trials, setting, share) for one in found for setting, share in one.shares.items()]
+    return pd.DataFrame(rows, columns=["family", "trials", "setting", "share"])
 
 
 def list_markers(config: Config) -> tuple[Marker, ...]:

@@ -30,7 +30,8 @@ class History:
     """The rows of each table, named and ordered as the catalogue has them; ``metric`` is None before any schema.
 
     Generations, their members and events are those that led to the live one. ``quarantined`` counts rows by batch,
-    reason and status; ``accounts`` has where the rows of each batch are, and ``associations`` the rules mined last.
+    reason and status; ``accounts`` has where the rows of each batch are, and ``associations`` the rules mined last;
+    ``importances`` are shares by family and setting, largest first.
     """
 
     generation: Generation
@@ -55,6 +56,8 @@ class History:
     bouts: pd.DataFrame
     backtests: pd.DataFrame
     trials: pd.DataFrame
+    runs: pd.DataFrame
+    importances: pd.DataFrame
     feature_gains: pd.DataFrame
     grades: pd.DataFrame
     decisions: pd.DataFrame

@@ -26,6 +26,7 @@ from pipeline.reporting.figures.choices import (
 from pipeline.reporting.figures.cost import CostFigures, compute_costs
 from pipeline.reporting.figures.drift import DriftFigures, compute_drift_figures
 from pipeline.reporting.figures.estimates import UnlabelledFigures, compute_estimates
+from pipeline.reporting.figures.experiments import ExperimentFigures, compute_experiments
 from pipeline.reporting.figures.features import FeatureFigures, list_features
 from pipeline.reporting.figures.grades import GradeFigures, list_grades
 from pipeline.reporting.figures.headline import Headline, HeadlineParts, compute_headline
@@ -82,6 +83,7 @@ class Report:
     events: tuple[EventFigures, ...]
     trials: tuple[Trial, ...]
     search: SearchFigures
+    experiments: ExperimentFigures
     features: tuple[FeatureFigures, ...]
     grades: tuple[GradeFigures, ...]
     decisions: DecisionFigures
@@ -137,6 +139,7 @@ def compute_report(history: History, explanation: Explanation, written_at: datet
         events=parts.events,
         trials=trials,
         search=parts.search,
+        experiments=compute_experiments(history),
         features=list_features(history),
         grades=parts.grades,
         decisions=parts.decisions,

@@ -24,6 +24,9 @@ FILE, MANIFEST = {"file": "one"}, {"file": "manifest"}
 MOVES = {"moves": True}
 """Column ``info`` of the generation that a row of the live state belongs to."""
 
+ROW_OF = "row_of"
+"""Column ``info`` that names the column with the table whose row a JSON cell holds."""
+
 
 def utc_now() -> datetime:
     """Return the present time in UTC, without a zone, as every catalogue column holds it."""
@@ -141,6 +144,16 @@ def compute_catalogue_digests(engine: Engine) -> dict[str, str]:
         columns = [column for column in table.columns if not column.info.get("volatile")]
         if not columns:
             continue
-        rows = sorted(repr(tuple(row.values())) for row in read_rows(engine, sa.select(*columns)))
+        rows = sorted(repr(_without_clocks(table, row)) for row in read_rows(engine, sa.select(*columns)))
         digests[table.name] = compute_digest("\n".join(rows).encode())
     return digests
+
+
+def _without_clocks(table: sa.Table, row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return the cells of a row; of one that holds a row of another table, without the volatile columns of that."""
+    cells = dict(row)
+    for name in cells:
+        if owner := table.columns[name].info.get(ROW_OF):
+            kept = metadata.tables[row[owner]].columns
+            cells[name] = {key: cell for key, cell in cells[name].items() if not kept[key].info.get("volatile")}
+    return tuple(cells.values())

@@ -6,7 +6,7 @@ other tables is set aside.
 
 import sqlalchemy as sa
 
-from common.database import FILE, MANIFEST, VOLATILE, created_at, metadata
+from common.database import FILE, MANIFEST, ROW_OF, VOLATILE, created_at, metadata
 
 generations_table = sa.Table(
     "generations",
@@ -93,7 +93,7 @@ set_aside_table = sa.Table(
     sa.Column("generation", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("table", sa.String, primary_key=True),
     sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("row", sa.JSON, nullable=False),
+    sa.Column("row", sa.JSON, nullable=False, info={ROW_OF: "table"}),
 )
 """Rows of generations that the live one does not go on from: what a rollback took out and its undoing brings back."""
 

@@ -1,12 +1,9 @@
 """The three commands as a user runs them: a process, its stdout, its exit code and what it leaves behind."""
 
 import json
-import os
-import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -318,35 +315,6 @@ class TestStream:
         with sqlite3.connect(tmp_path / "state" / "catalogue.db") as catalogue:
             stored = catalogue.execute("select status, rows from batches order by number").fetchall()
         assert stored == [("accepted", 200), ("rejected", 200), ("accepted", 200)]
-
-    @pytest.mark.slow
-    def test_a_killed_update_leaves_the_catalogue_of_an_undisturbed_one(self, tmp_path):
-        write_stream(tmp_path)
-        write_config(tmp_path)
-        started = time.perf_counter()
-        assert run("update", *options(tmp_path, "calm")).returncode == 0
-        duration = time.perf_counter() - started
-        generator = np.random.default_rng(3)
-        for moment in generator.uniform(0.2, 1.0, 6) * duration:
-            process = subprocess.Popen(
-                [sys.executable, "run.py", "update", *options(tmp_path, "killed")],
-                cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            )  # fmt: skip
-            time.sleep(moment)
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait()
-            catalogue = tmp_path / "killed" / "catalogue.db"
-            if catalogue.is_file() and count_batches(catalogue):
-                break
-        if not count_batches(tmp_path / "killed" / "catalogue.db"):
-            assert run("update", *options(tmp_path, "killed")).returncode == 0
-        assert read_digests(tmp_path, "killed") == read_digests(tmp_path, "calm")
-
-
-def count_batches(catalogue: Path) -> int:
-    with sqlite3.connect(catalogue) as connection:
-        known = connection.execute("select count(*) from sqlite_master where name = 'batches'").fetchone()[0]
-        return connection.execute("select count(*) from batches").fetchone()[0] if known else 0
 
 
 def test_the_shipped_configuration_shows_every_key_and_its_default():

@@ -1,0 +1,87 @@
+"""Whether the state survives: commands killed at random moments, damage of every kind, and a long history.
+
+python benchmarks/durability.py [--parts kills damage growth] [--kills 200] [--generations 1000] [--pairs 15]
+                                [--seed 7] [--catalogue URL] [--write docs/durability.md]
+
+kills:  SIGKILL at random moments of updates, inferences and rollbacks, against a run that nobody disturbed
+growth: `models history` and a cold inference with the catalogue of 1,000 updates (simulated rows) and of 10, in pairs
+
+``--catalogue`` names an empty PostgreSQL database, in which kills then happen; by default each state has its SQLite.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.durability_kills import Kill, kill, read_answers  # noqa: E402
+from benchmarks.durability_stream import Place, write_stream  # noqa: E402
+
+
+def measure_kills(options: argparse.Namespace) -> list[str]:
+    """Return the table of kills by what was killed."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_stream(Path(folder))
+        calm, disturbed = Place(Path(folder), "calm"), Place(Path(folder), "killed", options.catalogue)
+        done: list[Kill] = []
+        for one in kill(calm, disturbed, options.kills, options.seed):
+            done.append(one)
+            print(f"kill {len(done)}: {one}", file=sys.stderr)
+        expected = read_answers(calm)
+        altered = sum(expected.get(name) != digest for name, digest in read_answers(disturbed).items())
+    lines = ["| killed | kills | before its commit | after it | state found wrong |", "|---|---|---|---|---|"]
+    for action, kills in Counter(one.action for one in done).items():
+        of_action = [one for one in done if one.action == action]
+        late, wrong = sum(one.committed for one in of_action), sum(bool(one.wrong) for one in of_action)
+        lines.append(f"| {action} | {kills} | {kills - late} | {late} | {wrong} |")
+    wrong = [one.wrong for one in done if one.wrong]
+    return [
+        f"{len(done)} kills in moments drawn uniformly over what the command takes; the step was then taken again, and "
+        "after each step the digests of all tables equal those of the run that nobody disturbed. "
+        f"Answered files that differ: {altered}.",
+        "",
+        *lines,
+        *(["", "Wrong: " + "; ".join(wrong)] if wrong else []),
+    ]
+
+
+PARTS: dict[str, tuple[str, Callable[[argparse.Namespace], list[str]]]] = {
+    "kills": ("Killed at random moments", measure_kills),
+}
+
+
+def main() -> None:
+    """Run the wanted parts and print, or write, what they found."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--generations", type=int, default=1000)
+    parser.add_argument("--pairs", type=int, default=15)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--catalogue")
+    parser.add_argument("--write", type=Path)
+    options = parser.parse_args()
+    changed = [f" --{name} {' '.join(option) if isinstance(option, list) else option}"
+               for name, option in vars(options).items()
+               if name not in ("write", "catalogue") and option != parser.get_default(name)]  # fmt: skip
+    lines = ["# What the state survives", ""]
+    for part in options.parts:
+        title, measure = PARTS[part]
+        found = measure(options)
+        command = f"`python benchmarks/durability.py{''.join(changed)}`"
+        where = " on PostgreSQL" if options.catalogue and part == "kills" else ""
+        lines += [f"## {title}", "", f"{command}{where}, {datetime.now(UTC):%Y-%m-%d}, two cores.", "", *found, ""]
+    text = "\n".join(lines)
+    print(text)
+    if options.write:
+        options.write.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,6 @@
 """Whether the state survives: commands killed at random moments, damage of every kind, and a long history.
 
-python benchmarks/durability.py [--parts kills damage growth] [--kills 200] [--generations 1000] [--pairs 15]
+python benchmarks/durability.py [--parts kills growth] [--kills 200] [--generations 1000] [--pairs 15]
                                 [--seed 7] [--catalogue URL] [--write docs/durability.md]
 
 kills:  SIGKILL at random moments of updates, inferences and rollbacks, against a run that nobody disturbed
@@ -20,8 +20,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.durability_growth import GENERATIONS, compare, prepare  # noqa: E402
 from benchmarks.durability_kills import Kill, kill, read_answers  # noqa: E402
 from benchmarks.durability_stream import Place, write_stream  # noqa: E402
+
+MOST_TIMES = 1.2
+"""How much slower a command may be with the long history."""
 
 
 def measure_kills(options: argparse.Namespace) -> list[str]:
@@ -51,8 +55,28 @@ def measure_kills(options: argparse.Namespace) -> list[str]:
     ]
 
 
+def measure_growth(options: argparse.Namespace) -> list[str]:
+    """Return the table of what a long history costs."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_stream(Path(folder))
+        short = Place(Path(folder), "short")
+        long = prepare(short, options.generations)
+        ratios = list(compare(short, long, options.pairs))
+    lines = [
+        f"| cold process, median of {options.pairs} | {GENERATIONS} updates, {ratios[0].rows[0]:,} rows | "
+        f"{options.generations:,} updates, {ratios[0].rows[1]:,} rows | times | bound | |",
+        "|---|---|---|---|---|---|",
+    ]
+    for one in ratios:
+        times = one.long / one.short
+        met = "met" if times <= MOST_TIMES else "missed"
+        lines.append(f"| {one.command} | {one.short:.2f} s | {one.long:.2f} s | {times:.2f} | {MOST_TIMES} | {met} |")
+    return lines
+
+
 PARTS: dict[str, tuple[str, Callable[[argparse.Namespace], list[str]]]] = {
     "kills": ("Killed at random moments", measure_kills),
+    "growth": ("A long history", measure_growth),
 }
 
 

@@ -81,7 +81,7 @@ def _make_engine(url: str) -> Engine:
             "postgresql+psycopg://user:password@host/database, or null for SQLite in state_dir."
         ) from None
     try:
-        engine = sa.create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
+        engine = sa.create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite", hide_parameters=True)
     except (sa.exc.SQLAlchemyError, ImportError, ValueError) as error:
         shown = parsed.render_as_string(hide_password=True)
         raise ConfigError(

@@ -7,10 +7,11 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from common.config import Config
-from common.database import Draft
+from common.database import Draft, read_rows
 from common.state import State
 from common.users import find_user
 from registry.generations import Event, Generation, draft_generation
+from registry.tables import generations_table
 from registry.versions import Version
 
 UNDECIDING = {"state_dir", "data_dir", "database_url", "source", "workers", "storage", "report"}
@@ -41,8 +42,9 @@ def save_config(config: Config, state: State) -> str:
     return state.files.save(json.dumps(described, sort_keys=True).encode(), ".json")
 
 
-def load_config_of(state: State, name: str, config: Config) -> Config:
-    """Return the stored configuration of a generation, with the places that ``config`` names."""
-    stored = json.loads(state.files.load(name))
+def load_config_of(state: State, number: int, config: Config) -> Config:
+    """Return the configuration that a generation was made with, with the places that ``config`` names."""
+    query = sa.select(generations_table.c.config).where(generations_table.c.number == number)
+    stored = json.loads(state.files.load(read_rows(state.engine, query)[0]["config"]))
     places = config.model_dump(mode="json", by_alias=True, include=UNDECIDING)
     return Config.model_validate(stored | places)

@@ -8,8 +8,8 @@ from common.errors import ConfigError
 from common.state import State, lock_updates, open_state
 
 USAGE = (
-    "write models, models history, models history all, models at 2017-03-01, models rollback --to N, "
-    'models promote VERSION --why "...", models promote auto --why "...", models retire VERSION --why "...", models gc'
+    "write models alone, or with history, history all, at 2017-03-01, rollback --to N, promote VERSION, promote auto, "
+    "retire VERSION, rebuild, rebuild VERSION or gc (promote and retire need --why)"
 )
 
 
@@ -92,6 +92,12 @@ def _retire(config: Config, state: State, wish: Wish) -> str:
         return retire(config, state, subject, why)
 
 
+def _rebuild(config: Config, _state: State, wish: Wish) -> str:
+    from pipeline.rebuilding import rebuild_versions
+
+    return "\n".join(rebuild_versions(config, wish.words[1:]))
+
+
 def _collect(config: Config, state: State, wish: Wish) -> str:
     import pipeline.catalogue  # noqa: F401  (every table may refer to files)
     from registry.garbage import MB, collect_garbage
@@ -117,6 +123,7 @@ ACTIONS: dict[str, Callable[[Config, State, Wish], str]] = {
     "rollback": _roll_back,
     "promote": _promote,
     "retire": _retire,
+    "rebuild": _rebuild,
     "gc": _collect,
 }
 """What each word after ``models`` does."""

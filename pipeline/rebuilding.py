@@ -6,15 +6,14 @@ model must answer its golden rows nearly as before.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 
 from common.config import Config
-from common.database import read_rows
+from common.database import Draft, read_rows
 from common.environment import describe_changes, describe_environment
 from common.errors import StateError, SwitchyardError
 from common.schema import Schema
@@ -25,14 +24,16 @@ from model_zoo.model import PROTOCOL, Model, update_model
 from pipeline.analysis.quality.tables import RELEASED, quarantine_decisions_table
 from pipeline.analysis.tables import quarantine_table
 from pipeline.collection.tables import batches
+from pipeline.commit import commit_generation, load_config_of
 from pipeline.preparation.features import engineer_features
 from pipeline.release import read_raw_rows
 from pipeline.training.contenders import Ground
 from pipeline.training.digests import digest_batches
 from pipeline.training.rows import TrainingRows, join_rows
 from registry.contender import Origin
-from registry.generations import Event, load_generation
-from registry.tables import events_table, versions_table
+from registry.generations import Cause, Event, load_generation
+from registry.lineage import load_lineage, read_state_rows
+from registry.tables import dropped_table, versions_table
 from registry.versions import LearnedBatch, ModelShelf, Version, load_manifest, save_parts, save_weights
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ def rebuild_versions(config: Config, names: Sequence[str] = ()) -> list[str]:
 
     Raises StateError where one that was named is not known or cannot be rebuilt.
     """
-    with open_state(config) as state, lock_updates(state.folder):
+    with open_state(config) as state, lock_updates(state):
         wanted: Sequence[Version] = [find_version(state, name) for name in names] if names else find_broken(state)
         done: list[Rebuilt] = []
         sentences: list[str] = []
@@ -80,7 +81,7 @@ def rebuild_versions(config: Config, names: Sequence[str] = ()) -> list[str]:
                         raise
                     sentences.append(str(error))
         finally:
-            store(state, done)
+            store(config, state, done)
     return sentences or ["Every version of the newest generation can be loaded; there is nothing to rebuild."]
 
 
@@ -88,7 +89,7 @@ def find_version(state: State, name: str) -> Version:
     """Return a version of the catalogue; StateError where there is none of that name."""
     found = read_rows(state.engine, sa.select(versions_table).where(versions_table.c.id == name))
     if not found:
-        raise StateError(f"There is no version '{name}'; 'python run.py models list' shows them.")
+        raise StateError(f"There is no version '{name}'; python run.py models shows the active ones.")
     return Version.from_row(found[0])
 
 
@@ -176,17 +177,23 @@ class Workshop:
         generation = load_generation(self.state, version.generation)
         if generation.schema is None:
             raise StateError(f"The version '{version.id}' names generation {version.generation}, which is not known.")
-        schema, threads = generation.schema, self.config.training.threads
+        schema, training = generation.schema, self.config_of(version).training
         if version.origin == Origin.UPDATE and version.parent:
             parent = find_version(self.state, version.parent)
             fresh = self.gather(version, schema, version.trained_on[len(parent.trained_on) :])
-            model = update_model(self.load_or_rebuild(parent), fresh.features, fresh.target, version.seed, threads)
+            model = update_model(
+                self.load_or_rebuild(parent), fresh.features, fresh.target, version.seed, training.threads
+            )
         else:
             rows = self.gather(version, schema, version.trained_on)
             rows = replace(rows, barred=frozenset(map(str, rows.features)) - set(version.inputs))
-            ground = Ground(rows, schema.task, schema.classes, version.seed, threads, self.config.training.gap)
+            ground = Ground(rows, schema.task, schema.classes, version.seed, training.threads, training.gap)
             model = ground.fit(version.candidate, rows)
         return model.with_threshold(version.threshold)
+
+    def config_of(self, version: Version) -> Config:
+        """Return the configuration that a version was made with."""
+        return load_config_of(self.state, version.generation, self.config)
 
     def load_or_rebuild(self, version: Version) -> Model:
         """Return a version's model from its files or, where these are broken, fitted again."""
@@ -213,73 +220,65 @@ class Workshop:
         )
 
     def _find(self, version: Version, schema: Schema, learned: LearnedBatch) -> TrainingRows:
-        """Return the part of a batch whose digest is that of what was learned.
-
-        Rows released from quarantine since then were not learned, so every state of the decisions is tried.
-        """
-        stored = read_rows(self.state.engine, sa.select(batches).where(batches.c.number == learned.batch))
-        if not stored:
+        """Return the part of a batch that was learned; StateError where its digest is another now."""
+        batch = load_raw_batch(self.state, version, learned.batch)
+        rows = self._read(self.config_of(version), schema, batch).newest(learned.rows)
+        if digest_batches(rows) != (learned,):
             raise StateError(
-                f"The version '{version.id}' learned batch {learned.batch}, which is not in the catalogue."
+                f"The version '{version.id}' cannot be rebuilt: the {learned.rows} rows of batch {learned.batch} that "
+                "it learned are read otherwise now than they were then; rebuild it with the Switchyard that made it."
             )
-        for released in list_released(self.state, learned.batch):
-            rows = self._read(schema, stored[0], released)
-            rows = rows.newest(learned.rows)
-            if digest_batches(rows) == (learned,):
-                return rows
-        raise StateError(
-            f"The version '{version.id}' cannot be rebuilt: the {learned.rows} rows of batch {learned.batch} that it "
-            "learned cannot be read as they were then; the configuration's schema, quality rules or features differ."
-        )
+        return rows
 
-    def _read(self, schema: Schema, stored: Mapping[str, Any], released: Sequence[int]) -> TrainingRows:
-        number = stored["number"]
-        aside = read_rows(
-            self.state.engine, sa.select(quarantine_table.c.row).where(quarantine_table.c.batch == number)
-        )
-        kept = np.setdiff1d(np.arange(stored["rows"]), [one["row"] for one in aside])
-        batch_parts = []
-        for rows in (list(released), kept.tolist()):
+    def _read(self, config: Config, schema: Schema, batch: "RawRows") -> TrainingRows:
+        parts = []
+        for rows in (batch.released, batch.kept):
             if rows:
-                batch = read_raw_rows(self.config, self.state, schema, number, stored["file"], rows)
-                features = engineer_features(batch.inputs, schema, self.config.features)
-                batch_parts.append((number, features, batch.target, batch.times))
-        return join_rows(batch_parts, max_rows=stored["rows"])
+                read = read_raw_rows(config, self.state, schema, batch.number, batch.file, rows)
+                features = engineer_features(read.inputs, schema, config.features)
+                parts.append((batch.number, features, read.target, read.times))
+        return join_rows(parts, max_rows=len(batch.released) + len(batch.kept))
 
 
-def list_released(state: State, batch: int) -> Iterator[list[int]]:
-    """Yield the released rows of a batch as of each decision on it, from now back to the beginning, when none was."""
-    table = quarantine_decisions_table.c
-    query = (
-        sa.select(table.row, table.action).where(table.batch == batch, table.row.is_not(None)).order_by(table.number)
-    )
-    decisions = read_rows(state.engine, query)
-    seen: list[list[int]] = []
-    for count in range(len(decisions), -1, -1):
-        last = {one["row"]: one["action"] for one in decisions[:count]}
-        released = sorted(row for row, action in last.items() if action == RELEASED)
-        if released not in seen:
-            seen.append(released)
-            yield released
+@dataclass(frozen=True)
+class RawRows:
+    """Where the rows of a batch are that could be learned: by position in its raw file, released ones apart."""
+
+    number: int
+    file: str
+    released: list[int]
+    kept: list[int]
 
 
-def store(state: State, done: Sequence[Rebuilt]) -> None:
-    """Write what was rebuilt into the catalogue in one transaction; every version with the same files profits."""
+def load_raw_batch(state: State, version: Version, number: int) -> RawRows:
+    """Return the rows of a batch as they were when a version learned it, set aside by a rollback since or not."""
+    led_there = load_lineage(state, version.generation)
+    with state.engine.connect() as connection:
+        stored, aside, decided = (
+            [row for row in read_state_rows(connection, table, led_there) if row[name] == number]
+            for table, name in ((batches, "number"), (quarantine_table, "batch"), (quarantine_decisions_table, "batch"))
+        )
+    if not stored:
+        raise StateError(f"The version '{version.id}' learned batch {number}, which is not in the catalogue.")
+    last = {one["row"]: one["action"] for one in sorted(decided, key=lambda one: one["generation"])}
+    kept = np.setdiff1d(np.arange(stored[0]["rows"]), [one["row"] for one in aside]).tolist()
+    released = sorted(row for row, action in last.items() if action == RELEASED and row is not None)
+    return RawRows(number, stored[0]["file"], released, kept)
+
+
+def store(config: Config, state: State, done: Sequence[Rebuilt]) -> None:
+    """Commit what was rebuilt as a generation; every version with the same files profits."""
     if not done:
         return
-    generation = load_generation(state).number
-    query = sa.select(sa.func.max(events_table.c.position)).where(events_table.c.generation == generation)
-    with state.engine.begin() as connection:
-        last = connection.execute(query).scalar()
-        position = -1 if last is None else last
+
+    def replace_files(connection: sa.Connection) -> None:
         for one in done:
-            position += 1
-            connection.execute(events_table.insert(), [
-                {"generation": generation, "position": position, **vars(one.event)}
-            ])  # fmt: skip
+            connection.execute(sa.delete(dropped_table).where(dropped_table.c.version == one.version.id))
             if not one.is_same:
                 changed = {name: getattr(one.version, name) for name in ("manifest", "bytes", "protocol")}
                 same = versions_table.c.manifest == one.before.manifest
-                connection.execute(
-                    sa.update(versions_table).where(same).values(environment=dict(one.version.environment), **changed)
-                )
+                environment = dict(one.version.environment)
+                connection.execute(sa.update(versions_table).where(same).values(environment=environment, **changed))
+
+    after = load_generation(state).succeed(Cause.REBUILD, why=f"rebuilt {', '.join(one.version.id for one in done)}")
+    commit_generation(config, state, Draft(after.number), after, (), [one.event for one in done], replace_files)

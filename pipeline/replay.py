@@ -5,8 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import sqlalchemy as sa
-
 import pipeline.catalogue  # noqa: F401  (a replay copies and compares the rows of every table)
 from common.config import Config
 from common.environment import describe_changes, describe_environment
@@ -22,7 +20,6 @@ from pipeline.update import take_in
 from registry.generations import Generation, load_generation
 from registry.lineage import load_lineage, read_state_rows
 from registry.snapshot import copy_generation, copy_other_versions, copy_requests, open_copy, read_written
-from registry.tables import generations_table
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +94,7 @@ def recompute(config: Config, state: State, lineage: Sequence[int], wanted: set[
 def take_again(config: Config, state: State, copy: State, number: int) -> None:
     """Let the copy take the batch of a generation as the original did, with the configuration of then."""
     stored = load_generation(state, number)
-    then = load_config_of(state, load_config_name(state, number), config)
+    then = load_config_of(state, number, config)
     raw, by_hand = load_raw(then, state, stored)
     try:
         take_in(then, copy, load_generation(copy), raw, Stopwatch(), by_hand)
@@ -124,13 +121,6 @@ def load_raw(config: Config, state: State, stored: Generation) -> tuple[RawBatch
         retakes=retaken[0]["rejected"] if retaken else None,
     )
     return raw, taken["by_hand"]
-
-
-def load_config_name(state: State, number: int) -> str:
-    """Return the file with the configuration of a generation."""
-    query = sa.select(generations_table.c.config).where(generations_table.c.number == number)
-    with state.engine.connect() as connection:
-        return str(connection.execute(query).scalar_one())
 
 
 def compare(

@@ -6,15 +6,16 @@ import pytest
 import sqlalchemy as sa
 from small_stream import LINEAR, ROWS, configure, copy, make_rows, opened, take
 
-from common.database import read_rows
+from common.database import Draft, read_rows
 from common.errors import StateError
 from model_zoo.golden import ANSWERS
 from pipeline.analysis.tables import quarantine_table
 from pipeline.collection.tables import batches
+from pipeline.models import models
 from pipeline.quarantine import quarantine
 from pipeline.rebuilding import find_broken, find_version, rebuild_versions
-from registry.generations import load_generation
-from registry.tables import events_table, versions_table
+from registry.generations import Cause, load_generation
+from registry.tables import dropped_table, events_table, versions_table
 from registry.versions import ModelShelf, Version, load_manifest
 
 
@@ -133,12 +134,39 @@ def test_where_the_golden_rows_are_lost_and_the_bytes_differ_that_is_said(folder
     assert told.endswith("its golden rows were lost, so that it was compared with nothing.")
 
 
+def test_the_configuration_of_then_counts(folder):
+    with opened(folder) as (_, state):
+        linear = find_linear(state)
+    configured = configure(folder, LINEAR, "features.date_parts={INSR_BEGIN: [month]}", "seed=99")
+    (told,) = rebuild_versions(configured, [linear.id])
+    assert "byte for byte" in told
+
+
 def test_rows_that_are_not_what_was_learned_are_not_learned(folder):
     with opened(folder) as (_, state):
         linear = find_linear(state)
-    configured = configure(folder, LINEAR, "features.date_parts={INSR_BEGIN: [month]}")
+        draft = Draft(1)
+        draft.add(quarantine_table, [{"batch": 1, "row": 5, "reason": "target missing"}])
+        draft.commit(state.engine)
     with pytest.raises(StateError, match=rf"'{linear.id}' cannot be rebuilt: the 120 rows of batch 1"):
-        rebuild_versions(configured, [linear.id])
+        rebuild(folder, linear.id)
+
+
+def test_a_version_of_a_generation_that_was_set_aside_is_rebuilt_and_what_was_dropped_is_back(folder):
+    with opened(folder) as (_, state):
+        linear = find_linear(state)
+        newest = load_generation(state).number
+    models(configure(folder, LINEAR), ("rollback",), newest - 1)
+    with opened(folder) as (_, state):
+        draft = Draft()
+        draft.add(dropped_table, [{"version": linear.id, "why": "storage.max_mb: 1"}])
+        draft.commit(state.engine)
+    told = models(configure(folder, LINEAR), ("rebuild", linear.id))
+    assert "byte for byte" in told
+    with opened(folder) as (_, state):
+        assert read_rows(state.engine, sa.select(dropped_table)) == []
+        assert load_generation(state).cause is Cause.REBUILD
+    models(configure(folder, LINEAR), ("rollback",), newest)
 
 
 def test_a_raw_file_that_was_altered_or_is_gone_is_named(folder):

@@ -34,7 +34,7 @@ from registry.contender import Origin
 from registry.generations import Cause, Event, load_generation
 from registry.lineage import load_lineage, read_state_rows
 from registry.tables import dropped_table, versions_table
-from registry.versions import LearnedBatch, ModelShelf, Version, load_manifest, save_parts, save_weights
+from registry.versions import LearnedBatch, ModelShelf, Version, find_version, load_manifest, save_parts, save_weights
 
 log = logging.getLogger(__name__)
 
@@ -83,14 +83,6 @@ def rebuild_versions(config: Config, names: Sequence[str] = ()) -> list[str]:
         finally:
             store(config, state, done)
     return sentences or ["Every version of the newest generation can be loaded; there is nothing to rebuild."]
-
-
-def find_version(state: State, name: str) -> Version:
-    """Return a version of the catalogue; StateError where there is none of that name."""
-    found = read_rows(state.engine, sa.select(versions_table).where(versions_table.c.id == name))
-    if not found:
-        raise StateError(f"There is no version '{name}'; python run.py models shows the active ones.")
-    return Version.from_row(found[0])
 
 
 def find_broken(state: State) -> list[Version]:

@@ -5,10 +5,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
+
+from common.database import read_rows
 from common.environment import describe_changes, describe_environment
 from common.errors import StateError, first_line
 from common.files import FileStore
+from common.state import State
 from model_zoo.candidate import Candidate
+from registry.tables import versions_table
 from registry.verified import Verified
 
 if TYPE_CHECKING:
@@ -102,6 +107,14 @@ def name_version(family: str, number: int) -> str:
     'lightgbm-0007'
     """
     return f"{family}-{number:04d}"
+
+
+def find_version(state: State, name: str) -> Version:
+    """Return a version of the catalogue; StateError where there is none of that name."""
+    found = read_rows(state.engine, sa.select(versions_table).where(versions_table.c.id == name))
+    if not found:
+        raise StateError(f"There is no version '{name}'; 'python run.py models list' shows them.")
+    return Version.from_row(found[0])
 
 
 def save_parts(files: FileStore, parts: Mapping[str, bytes], repair: bool = False) -> tuple[str, int]:

@@ -1,0 +1,84 @@
+"""Model cards as files: what the catalogue knows of a version, gathered and written."""
+
+import re
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from common.config import Config
+from common.database import read_rows
+from common.environment import describe_environment
+from common.errors import StateError
+from common.files import save_atomically
+from common.state import State, open_state
+from meta.tables import records_table
+from pipeline.validation.tables import scores_table
+from registry.card import CardFacts, render_card
+from registry.contender import FALLBACK_FAMILY
+from registry.generations import load_generation
+from registry.tables import events_table, versions_table
+from registry.versions import ModelShelf, Version, find_version
+
+NAME = re.compile(r"[a-z_]+-[0-9]{4,}")
+
+
+def write_card(config: Config, name: str) -> Path:
+    """Write the card of a version under the state folder and return its path; StateError for one that is not known."""
+    with open_state(config) as state:
+        version = find_version(state, name)
+        if not NAME.fullmatch(version.id):
+            raise StateError(f"The catalogue holds a version named {name!r}, which Switchyard never gives; restore it.")
+        path = state.folder / "cards" / f"{version.id}.md"
+        save_atomically(path, render_card(version, gather_facts(state, version)).encode())
+    return path
+
+
+def gather_facts(state: State, version: Version) -> CardFacts:
+    """Return what the catalogue knows of a version."""
+    newest, made = load_generation(state), load_generation(state, version.generation)
+    schema = made.schema or newest.schema
+    if schema is None:
+        raise StateError(f"The version '{version.id}' names generation {version.generation}, which is not known.")
+    fallback = sa.select(versions_table.c.id).where(versions_table.c.family == FALLBACK_FAMILY)
+    by_batch = sa.select(scores_table).order_by(scores_table.c.batch, scores_table.c.kind, scores_table.c.metric)
+    return CardFacts(
+        schema=schema,
+        role=next((member.role.value for member in newest.members if member.version.id == version.id), ""),
+        ancestors=list_ancestors(state, version),
+        scores=read_rows(state.engine, by_batch.where(scores_table.c.version == version.id)),
+        fallback_scores=read_rows(state.engine, by_batch.where(scores_table.c.version.in_(fallback)))
+        if version.family != FALLBACK_FAMILY else (),
+        records=read_rows(
+            state.engine,
+            sa.select(records_table).where(records_table.c.version == version.id).order_by(records_table.c.batch),
+        ),
+        events=read_rows(
+            state.engine,
+            sa.select(events_table)
+            .where(events_table.c.version == version.id)
+            .order_by(events_table.c.generation, events_table.c.position),
+        ),
+        golden=check_golden(state, version),
+        now=describe_environment(),
+    )  # fmt: skip
+
+
+def list_ancestors(state: State, version: Version) -> list[Version]:
+    """Return the versions that one comes from, its parent first."""
+    found: list[Version] = []
+    while version.parent and all(version.parent != one.id for one in found):
+        version = find_version(state, version.parent)
+        found.append(version)
+    return found
+
+
+def check_golden(state: State, version: Version) -> str:
+    """Return a sentence on whether the version's files are sound."""
+    try:
+        if version.is_blend:
+            state.files.load(version.manifest)
+            return "It answers by the weights below."
+        ModelShelf(state.files).load(version)
+    except StateError as error:
+        return str(error)
+    return "It answers its golden rows as it did when it was stored."

@@ -1,0 +1,181 @@
+"""The model card of a version: what it is, what it learned, what it is worth and where to be careful, in Markdown.
+
+Every line is a fact of the catalogue or follows from one; nothing is promised.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from common.environment import describe_changes
+from common.schema import Schema
+from registry.contender import FALLBACK_FAMILY
+from registry.versions import Version
+
+FEW_ROWS = 1_000
+ROWS_AN_INPUT = 20
+"""Fewer rows than this for each input, and some of what was learned is chance."""
+
+MOST_LISTED = 12
+"""Rows of a table that a card shows: the newest."""
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """What the catalogue knows of a version beyond its own row.
+
+    schema:    as it was when the version was made
+    role:      in the newest generation, '' where it is not in it
+    ancestors: the versions it comes from, its parent first
+    scores:    its rows of the scores table, on batches it had not learned, oldest first; fallback_scores: the prior's
+    records:   rows of the records table: losses by kind of input, oldest first
+    events:    rows of the events table, oldest first
+    golden:    what came of loading it and comparing its golden answers
+    now:       the environment of whoever reads the card
+    notes:     more caveats
+    """
+
+    schema: Schema
+    role: str = ""
+    ancestors: Sequence[Version] = ()
+    scores: Sequence[Mapping[str, Any]] = ()
+    fallback_scores: Sequence[Mapping[str, Any]] = ()
+    records: Sequence[Mapping[str, Any]] = ()
+    events: Sequence[Mapping[str, Any]] = ()
+    golden: str = "not checked"
+    now: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+
+
+def render_card(version: Version, facts: CardFacts) -> str:
+    """Return the card as Markdown."""
+    sections = {
+        f"# {version.id}": [_introduce(version, facts)],
+        "## Use": _describe_use(version, facts.schema),
+        "## Caveats": [f"- {one}" for one in find_caveats(version, facts)] or ["None of those that are looked for."],
+        "## Model": _describe_model(version),
+        "## Training data": _describe_lessons(version),
+        "## Scores": _describe_scores(facts),
+        "## Cost": _table(("what", "measured"), _list_costs(version)),
+        "## Lineage": [_describe_lineage(version, facts)],
+        "## History": _describe_history(facts),
+        "## Made with": _table(("what", "version"), sorted(version.environment.items())),
+    }
+    return "\n\n".join("\n\n".join([title, "\n".join(lines)]) for title, lines in sections.items()) + "\n"
+
+
+def find_caveats(version: Version, facts: CardFacts) -> list[str]:
+    """Return where to be careful with a version, one sentence each; all follow from the catalogue."""
+    inputs, last = len(version.inputs), version.last_batch
+    later = [one for one in facts.scores if one["batch"] > last and one["kind"] == "prequential"]
+    beaten = {one["batch"] for one in facts.fallback_scores if _is_beaten(one, facts.scores)}
+    damaged = _compare_damaged(facts.records)
+    moved = describe_changes(version.environment, facts.now) if facts.now else ""
+    found = {
+        f"It learned {version.rows:,} rows, fewer than {FEW_ROWS:,}.": version.rows < FEW_ROWS,
+        f"It learned {version.rows / max(inputs, 1):.0f} rows for each of its {inputs} inputs; below {ROWS_AN_INPUT} "
+        "some of it is chance.": not version.is_blend and inputs > 0 and version.rows < ROWS_AN_INPUT * inputs,
+        "It learned one batch, so it cannot tell a season from anything else of its time.":
+            version.first_batch == last and not version.is_blend,
+        "No batch has come since it learned: what it is worth later has not been measured.": not later,
+        f"On {len(beaten)} of its batches the fallback, which looks at no input, scored better.": bool(beaten),
+        f"On damaged input its loss is {damaged:.1f} times that on clean input.": damaged > 2,
+        f"It was continued {version.updates} times since it was fitted from scratch.": version.updates > 0,
+        f"The software is not what it was made with: {moved}.": bool(moved) and not moved.startswith("the same"),
+        facts.golden: not facts.golden.startswith("It answers"),
+    }  # fmt: skip
+    return [sentence for sentence, holds in found.items() if holds] + list(facts.notes)
+
+
+def _is_beaten(fallback: Mapping[str, Any], scores: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether the fallback's loss on a batch is below the version's; only losses, where less is better."""
+    same = ("batch", "kind", "metric")
+    return fallback["metric"] in ("log_loss", "rmse") and any(
+        all(one[name] == fallback[name] for name in same) and fallback["observed"] < one["observed"] for one in scores
+    )
+
+
+def _compare_damaged(records: Sequence[Mapping[str, Any]]) -> float:
+    """Return the mean loss on damaged copies as a multiple of that on clean rows, of the newest record; 0 for none."""
+    if not records:
+        return 0.0
+    losses = records[-1]["losses"]
+    clean, others = losses.get("clean", 0.0), [loss for name, loss in losses.items() if name != "clean"]
+    return sum(others) / len(others) / clean if others and clean > 0 else 0.0
+
+
+def _introduce(version: Version, facts: CardFacts) -> str:
+    kind = "A blend of other versions" if version.is_blend else f"A model of the family {version.family}"
+    role = f"It is {facts.role} in the newest generation." if facts.role else "It is not in the newest generation."
+    return f"{kind}, made by generation {version.generation} ({version.origin}). {role} {facts.golden}"
+
+
+def _describe_use(version: Version, schema: Schema) -> list[str]:
+    lines = [f"- predicts `{_clean(schema.target)}` ({schema.task.value}) of rows of this stream"]
+    if schema.task.is_classification:
+        lines.append(f"- classes: {', '.join(f'`{_clean(label)}`' for label in schema.classes)}")
+    if len(schema.classes) == 2:
+        lines.append(f"- answers `{_clean(schema.classes[-1])}` from a probability of {version.threshold:.4g} on")
+    if version.family == FALLBACK_FAMILY:
+        lines.append("- the fallback: it answers when nothing else can, and looks at no input")
+    guarded = "counts as missing" if version.guarded else "is taken as it is"
+    lines.append(f"- a cell outside what it learned {guarded}; it {'has' if version.masked else 'has not'} met copies "
+                 "of rows with cells hidden")  # fmt: skip
+    return lines
+
+
+def _describe_model(version: Version) -> list[str]:
+    if version.is_blend:
+        return _table(
+            ("version", "weight"), [(name, f"{share:.4f}") for name, share in version.params["weights"].items()]
+        )
+    settings = [(f"`{_clean(name)}`", f"`{_clean(setting)}`") for name, setting in sorted(version.params.items())]
+    described = [("family", version.family), ("preprocessing", version.variant), ("seed", str(version.seed)),
+                 ("window", f"{version.window} batches" if version.window else "all batches")]  # fmt: skip
+    inputs = f"Inputs ({len(version.inputs)}): " + ", ".join(f"`{_clean(name)}`" for name in version.inputs)
+    return [*_table(("parameter", "setting"), [*described, *settings]), "", inputs]
+
+
+def _describe_lessons(version: Version) -> list[str]:
+    if version.is_blend:
+        return ["It learned no rows: its weights come from the records of its versions."]
+    listed = [(str(one.batch), f"{one.rows:,}", f"`{one.digest[:16]}`") for one in version.trained_on]
+    told = f"{version.rows:,} rows of batches {version.first_batch} to {version.last_batch}."
+    return [told, "", *_table(("batch", "rows", "SHA-256 of the rows"), listed[-MOST_LISTED:])]
+
+
+def _describe_scores(facts: CardFacts) -> list[str]:
+    if not facts.scores:
+        return ["It has no scores: it has not met a batch that it had not learned."]
+    listed = [(str(one["batch"]), one["kind"], one["metric"], f"{one['observed']:.4g}", f"{one['rows']:,}")
+              for one in facts.scores]  # fmt: skip
+    return _table(("batch", "how", "metric", "score", "rows"), listed[-MOST_LISTED:])
+
+
+def _list_costs(version: Version) -> list[tuple[str, str]]:
+    return [("fit", f"{version.fit_seconds:.2f} s"), ("prediction", f"{version.predict_us:.0f} µs a row"),
+            ("files", f"{version.bytes:,} bytes, protocol {version.protocol}")]  # fmt: skip
+
+
+def _describe_lineage(version: Version, facts: CardFacts) -> str:
+    if not facts.ancestors:
+        return f"The first of its line, `{version.line}`."
+    steps = [f"`{one.id}` ({one.origin}, generation {one.generation})" for one in facts.ancestors]
+    return f"Line `{version.line}`; it comes from {', '.join(steps[:MOST_LISTED])}."
+
+
+def _describe_history(facts: CardFacts) -> list[str]:
+    if not facts.events:
+        return ["Nothing is recorded."]
+    listed = [(str(one["generation"]), one["event"], _clean(one["reason"])) for one in facts.events]
+    return _table(("generation", "event", "why"), listed[-MOST_LISTED:])
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = [header, ["---"] * len(header), *rows]
+    return [f"| {' | '.join(cells)} |" for cells in lines]
+
+
+def _clean(text: object) -> str:
+    """Return a text that cannot break out of its cell: one line, no bar, no backtick, no tag."""
+    return " ".join(str(text).replace("|", "¦").replace("`", "'").replace("<", "‹").replace(">", "›").split())

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common.errors import StateError
+from common.errors import StateError, first_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,10 +110,17 @@ class FileStore:
         return self.save(buffer.getvalue(), ".parquet")
 
     def load_table(self, name: str, columns: list[str] | None = None) -> "pd.DataFrame":
-        """Return a stored table, or some of its columns."""
+        """Return a stored table, or some of its columns; StateError where the file is none or lacks a column."""
         import pandas as pd
 
-        return pd.read_parquet(io.BytesIO(self.load(name)), columns=columns)
+        content = self.load(name)
+        try:
+            return pd.read_parquet(io.BytesIO(content), columns=columns)
+        except Exception as error:  # stored bytes may be anything, and Parquet has errors of many kinds
+            raise StateError(
+                f"The stored file '{self.path(name)}' is no table that can be read ({first_line(error)}); "
+                "restore it from a backup of the state."
+            ) from error
 
 
 class LayeredStore(FileStore):

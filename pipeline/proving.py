@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from common.config import Config
 from common.database import read_rows
-from common.errors import StateError
+from common.errors import StateError, first_line
 from common.records import LabelledBatch
 from common.schema import Schema
 from common.state import State
@@ -23,6 +23,7 @@ from meta.tables import record_rows_table
 from model_zoo.model import Model
 from model_zoo.readings import Readings
 from model_zoo.reference import InputReference, fit_input_reference
+from pipeline.analysis.drift.reference import Reference
 from pipeline.preparation.features import engineer_features, find_seasons
 from pipeline.training.contenders import BACKFILLED, Ground, RecordSheet
 from pipeline.validation.prequential import Score, score_predictions, score_prequentially
@@ -91,9 +92,9 @@ def load_sound(state: State, before: Generation) -> tuple[Generation, StoredSele
             sound = replace(sound, selector=None)
     if before.reference:
         try:
-            state.files.load(before.reference)
-        except StateError as error:
-            log.warning("drift of this batch is not judged: %s", error)
+            Reference.from_json(state.files.load(before.reference))
+        except Exception as error:  # stored bytes may be anything
+            log.warning("drift of this batch is not judged, its reference cannot be read: %s", first_line(error))
             sound = replace(sound, reference=None)
     return sound, selector
 

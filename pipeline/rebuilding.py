@@ -13,7 +13,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from common.config import Config
-from common.database import Draft, read_rows
+from common.database import Draft
 from common.environment import describe_changes, describe_environment
 from common.errors import StateError, SwitchyardError
 from common.schema import Schema

@@ -164,9 +164,12 @@ def explain_newest_batch(config: Config, state: State, history: History) -> Expl
     if champion is None or generation.schema is None or number is None:
         return Explanation(None, None, 0, None, "there is no champion yet")
     stored = history.batches.set_index("number").loc[number, "clean_file"]
-    batch = load_clean_batch(state.files, str(stored), number, generation.schema)
+    try:
+        model = load_model(state.files, champion)
+        batch = load_clean_batch(state.files, str(stored), number, generation.schema)
+    except StateError as error:
+        return Explanation(champion.id, number, 0, None, str(error).removesuffix("."))
     features = engineer_features(batch.inputs, generation.schema, config.features)
     drawn = random_generator(config.seed, "report", number).permutation(len(features))[: config.report.shap_rows]
     sample = features.iloc[sorted(drawn)].reset_index(drop=True)
-    model = load_model(state.files, champion)
     return explain_champion(champion.id, number, model, sample, config.report.max_shap_seconds, config.seed)

@@ -113,7 +113,7 @@ def find_version(state: State, name: str) -> Version:
     """Return a version of the catalogue; StateError where there is none of that name."""
     found = read_rows(state.engine, sa.select(versions_table).where(versions_table.c.id == name))
     if not found:
-        raise StateError(f"There is no version '{name}'; 'python run.py models list' shows them.")
+        raise StateError(f"There is no version '{name}'; python run.py models shows those that are active.")
     return Version.from_row(found[0])
 
 

@@ -1,6 +1,7 @@
 """Files named by their content: whole or not there, never altered unseen."""
 
 import os
+import pickle
 import tempfile
 from pathlib import Path
 
@@ -61,6 +62,24 @@ def test_a_table_comes_back_as_it_was(tmp_path):
     name = store.save_table(table)
     pd.testing.assert_frame_equal(store.load_table(name), table)
     assert list(store.load_table(name, ["c"])) == ["c"]
+
+
+@pytest.mark.parametrize("content", [b"", b"rows", b"PAR1" + bytes(40) + b"PAR1", pickle.dumps([1])])
+def test_a_file_that_is_no_table_is_named(tmp_path, content):
+    store = FileStore(tmp_path)
+    name = store.save(content, ".parquet")
+    with pytest.raises(StateError, match=rf"{name}' is no table that can be read"):
+        store.load_table(name)
+
+
+def test_a_repair_writes_over_what_was_altered_and_over_nothing_else(tmp_path):
+    store = FileStore(tmp_path)
+    path = store.path(store.repair(b"rows", ".bin"))
+    first = path.stat().st_ino
+    store.repair(b"rows", ".bin")
+    assert path.stat().st_ino == first
+    path.write_bytes(b"rowz")
+    assert store.load(store.repair(b"rows", ".bin")) == b"rows"
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):

@@ -15,6 +15,7 @@ from model_zoo.golden import ANSWERS
 from model_zoo.golden import ROWS as GOLDEN
 from model_zoo.model import PROTOCOL
 from pipeline.inference import infer
+from pipeline.summary import explain_newest_batch, read_history
 from registry.generations import load_generation
 from registry.tables import events_table, versions_table
 from registry.versions import Version, load_manifest
@@ -163,3 +164,13 @@ def test_a_newer_protocol_is_one_sentence_and_the_others_serve(learned, tmp_path
             )
     assert champion.id not in answer(folder)[0]
     assert any("protocol 2 is newer than 1, so update Switchyard" in line for line in caplog.messages)
+
+
+def test_a_report_is_made_also_where_the_champion_is_broken(learned, tmp_path):
+    folder = copy(learned, tmp_path / "report")
+    with opened(folder, LINEAR) as (config, state):
+        history = read_history(config, state, load_generation(state))
+        break_file(state, load_generation(state).champion.manifest, "deleted")
+        explained = explain_newest_batch(config, state, history)
+    assert explained.contributions is None
+    assert "is missing" in explained.obstacle

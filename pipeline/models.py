@@ -1,5 +1,6 @@
 """The command models: what serves, what served when and why, and what a person decides about it."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -7,9 +8,11 @@ from common.config import Config
 from common.errors import ConfigError
 from common.state import State, lock_updates, open_state
 
+log = logging.getLogger(__name__)
+
 USAGE = (
-    "write models alone, or with history, history all, at 2017-03-01, rollback --to N, promote VERSION, promote auto, "
-    "retire VERSION, rebuild, rebuild VERSION or gc (promote and retire need --why)"
+    "write models alone, or with history, history all, at 2017-03-01, show VERSION, rollback --to N, promote VERSION, "
+    "promote auto, retire VERSION, rebuild, rebuild VERSION or gc (promote and retire need --why)"
 )
 
 
@@ -92,6 +95,14 @@ def _retire(config: Config, state: State, wish: Wish) -> str:
         return retire(config, state, subject, why)
 
 
+def _show(config: Config, _state: State, wish: Wish) -> str:
+    from pipeline.cards import write_card
+
+    card = write_card(config, wish.subject)
+    log.info("the card is %s", card)
+    return card.read_text(encoding="utf-8").rstrip()
+
+
 def _rebuild(config: Config, _state: State, wish: Wish) -> str:
     from pipeline.rebuilding import rebuild_versions
 
@@ -120,6 +131,7 @@ ACTIONS: dict[str, Callable[[Config, State, Wish], str]] = {
     "": _list,
     "history": _tell_history,
     "at": _tell_moment,
+    "show": _show,
     "rollback": _roll_back,
     "promote": _promote,
     "retire": _retire,

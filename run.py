@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -63,9 +64,11 @@ def main(arguments: list[str] | None = None) -> int:
     command = ""
     try:
         command, subject, overrides = read_command(parsed)
-        print(run(command, parsed, subject, overrides))
+        print(run(command, parsed, subject, overrides), flush=True)
     except SwitchyardError as error:
         return _fail(command, str(error), error.exit_code, parsed.debug)
+    except BrokenPipeError:  # whoever reads the answer, such as head, has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         return _fail(command, "Interrupted; what was committed before stays, the rest is undone.", 1, parsed.debug)
     except Exception as error:  # a user gets a sentence, and the traceback where they ask for it

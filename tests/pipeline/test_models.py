@@ -189,6 +189,10 @@ class TestRollback:
         summarise(configure(folder))
         figures = json.loads((folder / "state" / "report" / "report.json").read_text(encoding="utf-8"))
         assert [one["number"] for one in figures["generations"]] == [1, 2, LEARNED + 1]
+        assert [one["why"] for one in figures["generations"] if one["by_hand"]] == ["x"]
+        page = (folder / "state" / "report" / "report.html").read_text(encoding="utf-8")
+        assert "Decisions by hand" in page
+        assert "a decision by" in page
 
     @pytest.mark.parametrize(
         ("to", "error", "said"),

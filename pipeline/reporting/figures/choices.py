@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.reporting.history import History, list_rows
-from registry.generations import Role
+from registry.generations import Cause, Role
 
 MOST_EVENTS = 40
 MOST_REQUESTS = 15
@@ -21,7 +21,7 @@ UNBOUNDED = 1e299
 
 @dataclass(frozen=True)
 class GenerationFigures:
-    """A generation that led to the live one: its cause, and the lines that were active in it."""
+    """A generation that led to the live one: its cause, who made it and why, and the lines that were active in it."""
 
     number: int
     cause: str
@@ -30,6 +30,9 @@ class GenerationFigures:
     champion: str | None
     champion_line: str | None
     lines: tuple[str, ...]
+    by_hand: bool
+    who: str
+    why: str
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,9 @@ def list_generations(history: History) -> tuple[GenerationFigures, ...]:
                 champion=champion,
                 champion_line=history.lines.get(champion) if champion else None,
                 lines=tuple(sorted({history.lines[version] for version in members.get(number, [])})),
+                by_hand=not Cause(rows[number]["cause"]).takes_batch,
+                who=rows[number]["who"],
+                why=rows[number]["why"],
             )
         )
     return tuple(listed)

@@ -168,8 +168,11 @@ def _say_what_changed(parts: HeadlineParts) -> str:
     generation = parts.generations[-1]
     if generation.cause == "rejected":
         return f"The newest batch, {generation.batch}, was rejected, so all models stayed as they were."
-    if generation.cause != "update":
-        return f"The last change was no update but: {generation.cause}."
+    if generation.by_hand:
+        why = f": {generation.why}" if generation.why else ""
+        return f"The last change was no update but a decision by {generation.who} ({generation.cause}){why}."
+    if generation.cause == "kept":
+        return f"The newest batch, {generation.batch}, was judged and not learned (response.retrain)."
     events = [event for event in parts.events if event.generation == generation.number]
     counts = Counter(event.event for event in events)
     changes = [f"{counts[event]} {said[counts[event] > 1]}" for event, said in CHANGES.items() if counts[event]]

@@ -333,6 +333,16 @@ class ReportConfig(Section):
     max_shap_seconds: float = Field(60.0, gt=0)
 
 
+class MlflowConfig(Section):
+    """An MLflow server that versions are published to. ``registry_uri`` null is the tracking server's own."""
+
+    tracking_uri: str | None = None
+    registry_uri: str | None = None
+    experiment: str = Field("switchyard", min_length=1)
+    model: str = Field("switchyard", min_length=1)
+    serve: bool = False
+
+
 class Config(Section):
     """Everything a run depends on."""
 
@@ -356,6 +366,7 @@ class Config(Section):
     selection: SelectionConfig = SelectionConfig()
     storage: StorageConfig = StorageConfig()
     report: ReportConfig = ReportConfig()
+    mlflow: MlflowConfig = MlflowConfig()
 
 
 def load_config(path: str | Path = "config.yaml", overrides: Sequence[str] = ()) -> Config:

@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 from common.errors import ConfigError
 
-REQUIREMENTS = {"catboost": "catboost", "faiss": "faiss-cpu", "imblearn": "imbalanced-learn"}
+REQUIREMENTS = {"catboost": "catboost", "faiss": "faiss-cpu", "imblearn": "imbalanced-learn", "mlflow": "mlflow-skinny"}
 """The pip requirement of every optional library by the name it is imported under."""
 
 

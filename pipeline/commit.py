@@ -14,7 +14,7 @@ from registry.generations import Event, Generation, draft_generation
 from registry.tables import generations_table
 from registry.versions import Version
 
-UNDECIDING = {"state_dir", "data_dir", "database_url", "source", "workers", "storage", "report"}
+UNDECIDING = {"state_dir", "data_dir", "database_url", "source", "workers", "storage", "mlflow", "report"}
 """Sections that no decision depends on; some hold passwords. They are not kept with a generation."""
 
 

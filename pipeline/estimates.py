@@ -27,7 +27,7 @@ def estimate_request(
     """Return what the served outputs (n_rows, n_outputs) of rows of each kind are expected to show."""
     estimator = choose_estimator(estimators, plan, np.unique(kinds))
     if estimator is None:
-        return Estimate(PLAN_LINE, len(outputs), {}, "not estimated: this generation has learned no estimator")
+        return Estimate(PLAN_LINE, len(outputs), {}, "not estimated: nothing was learned about what serves")
     return estimate(estimator, outputs, kinds, classes)
 
 

@@ -83,6 +83,7 @@ def describe(
         f"{decision['generation']} with {decision['version']} leading: {decision['reason']}; {plan.alarm.describe()}.",
         "",
         lay_out([header, *_weight_rows(generation, plan, decision["profile"]["counts"])], ruled=True),
+        *([] if decision["reason"] == plan.why else ["", f"{decision['version']} served in the place of this plan."]),
         "",
         f"{'champion':<19} {decision['champion']}",
         f"{'expected loss':<19} {_describe_expected(decision['expected'])}",

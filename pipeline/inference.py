@@ -27,6 +27,7 @@ from pipeline.estimates import estimate_request
 from pipeline.ledger import save_answered_rows
 from pipeline.preparation.cleaning import clean_inputs
 from pipeline.preparation.features import engineer_features
+from pipeline.publishing import Published, list_answerers, load_published
 from pipeline.serving.answer import Answer, add_answer, answer_request
 from registry.generations import Generation, load_generation
 from registry.versions import ModelShelf
@@ -53,16 +54,21 @@ def infer(config: Config, file: Path) -> Path:
             profile, kinds = look_at(features, stored)
             plan = stored.plan(profile, config.selection.mode)
         with watch.stage("prediction"):
-            answer = answer_rows(shelf, generation, stored, plan, features, kinds)
+            published = load_published(config, state, generation.schema)
+            serving = published.take_over(plan) if published else plan
+            answer = answer_rows(shelf, generation, stored, serving, features, kinds, published)
         with watch.stage("estimation"):
-            estimate = estimate_request(stored.estimators, plan, answer.outputs, kinds, generation.schema.classes)
+            estimators = published.choose_estimators(stored.estimators) if published else stored.estimators
+            estimate = estimate_request(estimators, serving, answer.outputs, kinds, generation.schema.classes)
             log.info("estimated without labels: %s", estimate.describe())
         with watch.stage("writing"):
-            decision = name_decision(config, generation, file)
+            decision = name_decision(config, generation, file, published)
             output = write_answer(state, file, decision, add_answer(request, answer, generation.schema))
             columns = [name for name in generation.schema.inputs if name in request]
             rows_file = save_answered_rows(state, inputs, columns, answer.outputs, config.selection.matched_rows)
         described = describe_decision(config, generation, plan, profile, answer)
+        if published:
+            described |= {"version": published.version.id, "reason": published.why}
         described |= {"id": decision, "request": file.name, "output": output.name, "key_columns": columns}
         record(state, watch, described | {"rows_file": rows_file, "estimate": estimate.to_json()})
     return output
@@ -131,18 +137,21 @@ def answer_rows(
     plan: Plan,
     features: pd.DataFrame,
     kinds: np.ndarray,
+    published: Published | None = None,
 ) -> Answer:
     """Predict every row by the plan; versions are loaded once, and only those that answer."""
     assert generation.schema is not None
-    by_line = {version.line: version for version in generation.versions}
+    by_line = list_answerers(generation, published)
     last_resorts = [plan.champion, *(line for line in by_line if line != plan.champion)]
-    threshold = stored.selector.threshold
-    return answer_request(features, kinds, plan, by_line, last_resorts, shelf.load, generation.schema, threshold)
+    load, threshold = published.on_shelf(shelf) if published else shelf.load, stored.selector.threshold
+    return answer_request(features, kinds, plan, by_line, last_resorts, load, generation.schema, threshold)
 
 
-def name_decision(config: Config, generation: Generation, file: Path) -> str:
+def name_decision(config: Config, generation: Generation, file: Path, published: Published | None = None) -> str:
     """Return the id of a decision: the same request answered by the same generation is the same decision."""
     asked = f"{generation.number}/{config.selection.mode}/{compute_digest(file.read_bytes())}/{file.name}"
+    if published:
+        asked += f"/{published.why}"
     return compute_digest(asked.encode())[:12]
 
 

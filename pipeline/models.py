@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 USAGE = (
     "write models alone, or with history, history all, at 2017-03-01, show VERSION, rollback --to N, promote VERSION, "
-    "promote auto, retire VERSION, rebuild, rebuild VERSION or gc (promote and retire need --why)"
+    "promote auto, retire VERSION, rebuild, rebuild VERSION, publish VERSION or gc (promote and retire need --why)"
 )
 
 
@@ -103,6 +103,12 @@ def _show(config: Config, _state: State, wish: Wish) -> str:
     return card.read_text(encoding="utf-8").rstrip()
 
 
+def _publish(config: Config, _state: State, wish: Wish) -> str:
+    from pipeline.publishing import publish
+
+    return publish(config, wish.subject)
+
+
 def _rebuild(config: Config, _state: State, wish: Wish) -> str:
     from pipeline.rebuilding import rebuild_versions
 
@@ -136,6 +142,7 @@ ACTIONS: dict[str, Callable[[Config, State, Wish], str]] = {
     "promote": _promote,
     "retire": _retire,
     "rebuild": _rebuild,
+    "publish": _publish,
     "gc": _collect,
 }
 """What each word after ``models`` does."""

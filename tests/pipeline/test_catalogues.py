@@ -12,8 +12,10 @@ from pipeline.explain import explain
 from pipeline.inference import infer
 from pipeline.models import models
 from pipeline.quarantine import quarantine
+from pipeline.replay import replay
 from pipeline.summary import summarise
 from pipeline.update import update
+from registry.generations import load_generation
 
 NEXT = make_rows().iloc[2 * ROWS : 3 * ROWS].reset_index(drop=True)
 DAMAGED = NEXT.assign(
@@ -40,6 +42,14 @@ def live(folder, state, catalogue):
     newest = 5  # three batches, a decision and a batch
     assert "Batch 4 is set aside" in models(config, ["rollback"], to=newest - 1)
     assert "Batch 4 is back" in models(config, ["rollback"], to=newest)
+    with open_state(config) as opened:
+        champion = load_generation(opened).champion.id
+    assert "serves every request" in models(config, ["promote", champion], why="signed off")
+    assert "signed off" in models(config, ["history"])
+    assert "led the answers" in models(config, ["at", "2100-01-01"])
+    assert "came out the same" in replay(config, [])
+    assert "files removed" in models(config, ["gc"])
+    assert models(config, ["rebuild", champion]).endswith("byte for byte.")
     for written in (summarise(config), explore(config, ["3"])):
         assert written.is_file()
     with open_state(config) as opened:

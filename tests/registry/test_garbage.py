@@ -21,8 +21,8 @@ SIZE = 100_000
 
 
 @pytest.fixture
-def state(tmp_path):
-    with open_state(make_config(tmp_path)) as opened:
+def state(tmp_path, catalogue_url):
+    with open_state(make_config(tmp_path, catalogue_url)) as opened:
         yield opened
 
 

@@ -67,8 +67,8 @@ def test_live_rows_are_those_of_the_lineage_and_all_rows_stay(tmp_path_factory, 
             assert len(everything) == len(wrote)
 
 
-def test_a_lineage_leads_back_past_turns_and_decisions(tmp_path):
-    with open_state(make_config(tmp_path)) as state:
+def test_a_lineage_leads_back_past_turns_and_decisions(tmp_path, catalogue_url):
+    with open_state(make_config(tmp_path, catalogue_url)) as state:
         first = add(state, None)
         second = add(state, first)
         decided = add(state, second, Cause.QUARANTINE)
@@ -80,8 +80,8 @@ def test_a_lineage_leads_back_past_turns_and_decisions(tmp_path):
         assert load_lineage(state, 99) == []
 
 
-def test_a_turn_that_fails_halfway_changes_nothing(tmp_path):
-    with open_state(make_config(tmp_path)) as state:
+def test_a_turn_that_fails_halfway_changes_nothing(tmp_path, catalogue_url):
+    with open_state(make_config(tmp_path, catalogue_url)) as state:
         first = add(state, None)
         second = add(state, first)
 

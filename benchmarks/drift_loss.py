@@ -23,8 +23,9 @@ from scipy.stats import spearmanr  # noqa: E402
 from benchmarks.drift_replay import Judged, cut_stream, judge_stream  # noqa: E402
 from common.config import Config, load_config  # noqa: E402
 from common.metrics import compute_row_losses  # noqa: E402
+from common.reading import read_dates  # noqa: E402
 from common.records import LabelledBatch  # noqa: E402
-from common.schema import Schema, read_dates  # noqa: E402
+from common.schema import Schema  # noqa: E402
 from common.tables import read_table  # noqa: E402
 from model_zoo import get_family  # noqa: E402
 from model_zoo.candidate import Candidate  # noqa: E402

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from common.config import Config
+from common.reading import encode_target, read_inputs, read_labels
 from common.records import LabelledBatch
-from common.schema import Schema, encode_target, read_inputs, read_labels
+from common.schema import Schema
 from pipeline.analysis.drift.distance import compute_drift
 from pipeline.analysis.drift.reference import Reference
 from pipeline.analysis.drift.sketch import Sketch, sketch_inputs

@@ -12,7 +12,8 @@ import pandas as pd
 from benchmarks.protocol import Batch, Observation, Stream
 from common.config import Config
 from common.errors import BatchRejected
-from common.schema import Schema, read_inputs
+from common.reading import read_inputs
+from common.schema import Schema
 from common.state import State, open_state
 from common.tables import read_table, write_table
 from meta.records import predict_outputs

@@ -10,8 +10,9 @@ import pandas as pd
 
 from common.config import Config
 from common.metrics import compute_calibration_error, compute_metrics
+from common.reading import encode_target, read_inputs, read_labels
 from common.records import RawBatch
-from common.schema import Schema, encode_target, read_inputs, read_labels
+from common.schema import Schema
 from common.tables import read_table
 from common.task import Task
 from pipeline.analysis.quality.judge import extend_classes

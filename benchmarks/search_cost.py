@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from common.config import Config, load_config  # noqa: E402
+from common.reading import read_dates  # noqa: E402
 from common.records import RawBatch  # noqa: E402
-from common.schema import read_dates  # noqa: E402
 from common.seeding import derive_seed  # noqa: E402
 from common.tables import read_table  # noqa: E402
 from common.workers import Workers  # noqa: E402

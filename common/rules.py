@@ -7,7 +7,8 @@ import pandas as pd
 
 from common.config import AllowedRule, OrderRule, PatternRule, QualityConfig, RangeRule
 from common.errors import ConfigError
-from common.schema import Schema, canonical_level, read_numbers
+from common.reading import read_numbers
+from common.schema import Schema, canonical_level
 
 
 def find_outside(cells: pd.Series, rule: RangeRule) -> pd.Series:

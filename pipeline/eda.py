@@ -12,7 +12,8 @@ from common.config import Config
 from common.database import read_rows
 from common.errors import ConfigError, DataError, StateError, SwitchyardError
 from common.files import save_atomically
-from common.schema import Schema, read_dates, read_labels, read_levels, read_numbers
+from common.reading import read_dates, read_labels, read_levels, read_numbers
+from common.schema import Schema
 from common.seeding import random_generator
 from common.state import State, open_state
 from common.tables import find_format, read_table

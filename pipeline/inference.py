@@ -14,7 +14,8 @@ from common.database import Draft, read_rows
 from common.errors import DataError, StateError
 from common.files import compute_digest
 from common.performance import Stopwatch, performance_table
-from common.schema import Schema, read_inputs
+from common.reading import read_inputs
+from common.schema import Schema
 from common.state import State, open_state
 from common.tables import find_format, read_table, write_table
 from meta.flags import RowKind, find_kinds

@@ -9,7 +9,8 @@ import pandas as pd
 
 from common.config import FeaturesConfig, QualityConfig
 from common.metrics import decide_classes
-from common.schema import Schema, read_inputs
+from common.reading import read_inputs
+from common.schema import Schema
 from meta.records import predict_outputs
 from model_zoo.model import Model
 from pipeline.preparation.cleaning import clean_inputs

@@ -7,8 +7,9 @@ import sqlalchemy as sa
 
 from common.config import Config
 from common.database import read_rows
+from common.reading import encode_target, read_dates, read_inputs, read_labels
 from common.records import LabelledBatch
-from common.schema import Schema, encode_target, read_dates, read_inputs, read_labels
+from common.schema import Schema
 from common.state import State
 from pipeline.analysis.quality.tables import RELEASED, quarantine_decisions_table, quarantined_rows, retaken_table
 from pipeline.collection.tables import batches

@@ -12,8 +12,9 @@ from common.config import Config
 from common.database import Draft, read_rows
 from common.errors import BatchRejected, NoNewData
 from common.performance import Stopwatch, performance_table
+from common.reading import read_inputs
 from common.records import Judgement, LabelledBatch, RawBatch, Severity
-from common.schema import Schema, read_inputs
+from common.schema import Schema
 from common.seeding import derive_seed
 from common.state import State, lock_updates, open_state
 from meta.store import grade_rows, load_grades, record_rows_row, save_selector

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from common.reading import encode_target, find_missing, read_labels, read_levels, read_numbers
 from common.records import RawBatch
-from common.schema import Schema, encode_target, find_missing, read_labels, read_levels, read_numbers
+from common.schema import Schema
 from common.task import Task
 from pipeline.collection.fingerprints import hash_rows
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from common.config import SchemaConfig
 from common.errors import DataError
-from common.schema import find_missing, guess_date_format, read_dates
+from common.reading import find_missing, guess_date_format, read_dates
 from pipeline.collection.naming import check_columns
 from pipeline.collection.part import Part
 

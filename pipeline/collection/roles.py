@@ -8,7 +8,8 @@ import pandas as pd
 
 from common.config import Config, SchemaConfig
 from common.errors import ConfigError, DataError
-from common.schema import Schema, find_missing, guess_date_format, read_numbers, type_share
+from common.reading import TYPE_SHARE, find_missing, guess_date_format, read_numbers
+from common.schema import Schema
 from pipeline.collection.naming import check_columns, find_nearest, list_names
 from pipeline.collection.targets import infer_task
 
@@ -107,7 +108,7 @@ def infer_role(cells: pd.Series, stated: SchemaConfig) -> Column:
         return Column(Role.NUMERIC, "it is empty in the first batch and may fill later; declare it where that is wrong")
     if pd.api.types.is_bool_dtype(cells):
         return Column(Role.CATEGORICAL)
-    if not pd.api.types.is_datetime64_any_dtype(cells) and read_numbers(known).notna().mean() >= type_share:
+    if not pd.api.types.is_datetime64_any_dtype(cells) and read_numbers(known).notna().mean() >= TYPE_SHARE:
         return Column(Role.NUMERIC)
     distinct = known.drop_duplicates()
     if guess_date_format(distinct.head(DATE_SAMPLE)):

@@ -6,7 +6,8 @@ import pandas as pd
 
 from common.config import Config
 from common.errors import ConfigError, DataError
-from common.schema import Schema, canonical_level, order_classes, read_labels, type_share
+from common.reading import TYPE_SHARE, read_labels
+from common.schema import Schema, canonical_level, order_classes
 from common.task import Task
 from pipeline.collection.naming import list_names
 
@@ -60,7 +61,7 @@ def _complete(labels: set[str], draft: Schema) -> set[str]:
 def _guess_task(labels: set[str], known: pd.Series, numbers: pd.Series) -> Task:
     if len(labels) <= 2:
         return Task.BINARY
-    if len(numbers) >= type_share * len(known) and numbers.nunique() > MANY_VALUES:
+    if len(numbers) >= TYPE_SHARE * len(known) and numbers.nunique() > MANY_VALUES:
         return Task.REGRESSION
     return Task.MULTICLASS
 
@@ -71,7 +72,7 @@ def _check_task(task: Task, labels: set[str], known: pd.Series, numbers: pd.Seri
             f"The task is binary and {target} has {len(labels)} labels ({list_names(sorted(labels), 5)}); set task to "
             "multiclass, or schema.positive to a rule such as '> 0'."
         )
-    if task is Task.REGRESSION and len(numbers) < type_share * len(known):
+    if task is Task.REGRESSION and len(numbers) < TYPE_SHARE * len(known):
         text = known[~known.index.isin(numbers.index)].iloc[0]
         raise DataError(
             f"The task is regression and {target} holds cells that are no numbers, such as '{text}'; clean them or set "

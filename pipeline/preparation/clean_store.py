@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 
 from common.files import FileStore
+from common.reading import encode_target
 from common.records import LabelledBatch
-from common.schema import Schema, encode_target
+from common.schema import Schema
 
 TIME, TARGET = "__time__", "__target__"
 

@@ -9,8 +9,9 @@ import pytest
 
 from common.config import Config
 from common.database import Draft
+from common.reading import read_inputs
 from common.records import LabelledBatch
-from common.schema import Schema, read_inputs
+from common.schema import Schema
 from common.state import open_state
 from common.task import Task
 from pipeline.analysis.drift.reference import fit_reference

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from common.config import Config, OrderRule
+from common.reading import encode_target, find_missing, read_labels
 from common.records import RawBatch
-from common.schema import Schema, encode_target, find_missing, read_labels
+from common.schema import Schema
 from pipeline.analysis.quality.associations import ItemTable
 from pipeline.analysis.quality.fingerprints import ColumnLevels, digest_rows, list_levels
 from pipeline.analysis.quality.learned import Learned, choose_threshold

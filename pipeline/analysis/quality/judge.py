@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from common.config import Config
+from common.reading import read_labels
 from common.records import Fingerprint, Judgement, LabelledBatch, RawBatch
-from common.schema import Schema, read_labels
+from common.schema import Schema
 from common.task import Task
 from pipeline.analysis.profile import compute_profile
 from pipeline.analysis.quality.checks import find_faulty_rows, find_rejection, list_checks, run_checks

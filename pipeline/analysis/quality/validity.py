@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from common.config import AllowedRule, PatternRule, RangeRule
+from common.reading import find_missing
 from common.rules import find_forbidden, find_outside, find_unmatched
-from common.schema import find_missing
 from pipeline.analysis.quality.check import Finding, find_example, measure_share, skip
 from pipeline.analysis.quality.evidence import Evidence
 from pipeline.analysis.quality.learned import Learned

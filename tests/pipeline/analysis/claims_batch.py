@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from common.config import Config
+from common.reading import read_dates, read_inputs
 from common.records import RawBatch
-from common.schema import Schema, read_dates, read_inputs
+from common.schema import Schema
 from common.task import Task
 from pipeline.analysis.quality.fingerprints import add_levels
 from pipeline.analysis.quality.judge import judge

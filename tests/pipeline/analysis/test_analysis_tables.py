@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from claims_batch import SCHEMA, judge_frame, make_frame
 
 from common.database import Draft, connect, read_rows
-from common.schema import read_inputs
+from common.reading import read_inputs
 from pipeline.analysis.drift.distance import compute_drift
 from pipeline.analysis.drift.reference import fit_reference
 from pipeline.analysis.tables import (

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from common.config import Config
+from common.reading import read_dates
 from common.records import RawBatch
-from common.schema import Schema, read_dates
+from common.schema import Schema
 from common.task import Task
 from pipeline.collection.metaparameters import compute_metaparameters
 

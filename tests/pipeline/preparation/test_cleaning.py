@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.config import QualityConfig
-from common.schema import Schema, read_inputs
+from common.reading import read_inputs
+from common.schema import Schema
 from common.task import Task
 from pipeline.preparation.cleaning import clean_inputs
 

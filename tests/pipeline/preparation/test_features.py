@@ -6,7 +6,8 @@ import pytest
 
 from common.config import FeaturesConfig
 from common.errors import ConfigError
-from common.schema import Schema, read_inputs
+from common.reading import read_inputs
+from common.schema import Schema
 from common.task import Task
 from pipeline.preparation.features import engineer_features, find_seasons, list_engineered
 

@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import jensenshannon
 
 from common.errors import DataError
-from common.schema import read_inputs
+from common.reading import read_inputs
 from pipeline.analysis.drift.bins import fit_level_bins, fit_numeric_bins
 from pipeline.analysis.drift.distance import compute_distance, compute_drift
 from pipeline.analysis.drift.reference import PROTOCOL, Reference, fit_reference

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import DataError
-from common.schema import read_inputs
+from common.reading import read_inputs
 from pipeline.analysis.drift.bins import fit_level_bins, fit_numeric_bins
 from pipeline.analysis.drift.sketch import MOST_LEVELS, MOST_NUMBERS, PROTOCOL, Sketch, count_in_bins, sketch_inputs
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from claims_batch import SCHEMA, make_frame
 
 from common.database import Draft, connect, read_rows
-from common.schema import read_inputs
+from common.reading import read_inputs
 from pipeline.analysis.drift.concept import LEAST_PAST, Deviation, Relation
 from pipeline.analysis.drift.damage import PRIOR_ROWS, explain_loss
 from pipeline.analysis.drift.reference import fit_reference

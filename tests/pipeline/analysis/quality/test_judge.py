@@ -10,8 +10,9 @@ from claims_batch import SCHEMA, breaches, find_check, judge_frame, make_batch, 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from common.reading import read_dates, read_inputs
 from common.records import RawBatch, Severity
-from common.schema import Schema, read_dates, read_inputs
+from common.schema import Schema
 from common.task import Task
 from pipeline.analysis.quality.checks import CHECKS
 from pipeline.analysis.quality.judge import extend_classes, judge

@@ -215,6 +215,7 @@ def set_up_logging(state_dir: Path) -> None:
         handlers.append(to_file)
     except OSError:
         pass  # opening the state reports an unusable folder in a better sentence
+    logging.raiseExceptions = False  # a log that cannot be written, as on a full disk, is no failure to tell of
     logging.basicConfig(level=logging.INFO, handlers=handlers, force=True)
 
 

@@ -1,9 +1,10 @@
 """Whether the state survives: commands killed at random moments, damage of every kind, and a long history.
 
-python benchmarks/durability.py [--parts kills growth] [--kills 200] [--generations 1000] [--pairs 15]
+python benchmarks/durability.py [--parts kills damage growth] [--kills 200] [--generations 1000] [--pairs 15]
                                 [--seed 7] [--catalogue URL] [--write docs/durability.md]
 
 kills:  SIGKILL at random moments of updates, inferences and rollbacks, against a run that nobody disturbed
+damage: flipped bytes, deleted files, a full disk, a read-only folder, a newer catalogue: what is said, and what serves
 growth: `models history` and a cold inference with the catalogue of 1,000 updates (simulated rows) and of 10, in pairs
 
 ``--catalogue`` names an empty PostgreSQL database, in which kills then happen; by default each state has its SQLite.
@@ -20,6 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.durability_damage import damage_all  # noqa: E402
 from benchmarks.durability_growth import GENERATIONS, compare, prepare  # noqa: E402
 from benchmarks.durability_kills import Kill, kill, read_answers  # noqa: E402
 from benchmarks.durability_stream import Place, write_stream  # noqa: E402
@@ -55,6 +57,30 @@ def measure_kills(options: argparse.Namespace) -> list[str]:
     ]
 
 
+def measure_damage(options: argparse.Namespace) -> list[str]:
+    """Return the table of what each damage led to."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_stream(Path(folder))
+        place = Place(Path(folder), "state")
+        done = place.run("update", "--batches", "3")
+        assert done.returncode == 0, done.stderr
+        found = list(damage_all(place, options.seed))
+        lines = [
+            "| damage | command | exit code | what it said | an inference after it | |",
+            "|---|---|---|---|---|---|",
+        ]
+        for one in found:
+            said = one.sentence.replace(f"{folder}/", "").replace("|", "\\|") or "nothing: it was done"
+            serves, verdict = "answers" if one.serves else "fails", "" if one.is_good else "bad"
+            lines.append(f"| {one.damage} | {one.command} | {one.exit_code} | {said} | {serves} | {verdict} |")
+    return [
+        "Each on a copy of a state of three batches; full disks have room again before the inference.",
+        "SQLite keeps no checksums: a byte flipped in a number, or in a page that nobody reads, is not noticed.",
+        "",
+        *lines,
+    ]
+
+
 def measure_growth(options: argparse.Namespace) -> list[str]:
     """Return the table of what a long history costs."""
     with tempfile.TemporaryDirectory() as folder:
@@ -76,6 +102,7 @@ def measure_growth(options: argparse.Namespace) -> list[str]:
 
 PARTS: dict[str, tuple[str, Callable[[argparse.Namespace], list[str]]]] = {
     "kills": ("Killed at random moments", measure_kills),
+    "damage": ("Damaged, full, read-only, of another time", measure_damage),
     "growth": ("A long history", measure_growth),
 }
 

@@ -1,5 +1,6 @@
 """The catalogue: one SQL database, each package owning its tables, written in one commit per update."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from common.errors import ConfigError, StateError, first_line
+from common.errors import ConfigError, DamagedCatalogue, StateError, first_line
+from common.failures import explain_failures
 from common.files import compute_digest
 from common.postgresql import prepare_postgresql
 from common.upkeep import bring_up_to_date
@@ -59,10 +61,12 @@ def state_tables() -> list[sa.Table]:
 def connect(url: str) -> Engine:
     """Return an engine on the catalogue at ``url``, its tables created.
 
-    SQLite runs in WAL mode, so that inference reads while an update commits. Raises ConfigError where ``url`` is none
+    SQLite runs in WAL mode, so that inference reads while an update commits; in a folder that may not be written it is
+    only read. Raises ConfigError where ``url`` is none
     or has no driver here, StateError where the catalogue cannot be opened, or another version of Switchyard wrote it.
     """
     engine = _make_engine(url)
+    explain_failures(engine)
     try:
         bring_up_to_date(engine, metadata)
     except (sa.exc.SQLAlchemyError, ValueError) as error:  # ValueError: an option of the URL that the driver refuses
@@ -88,11 +92,20 @@ def _make_engine(url: str) -> Engine:
             f"The catalogue at '{shown}' has no driver here or an option it refuses ({first_line(error)}); "
             "install the driver or correct database_url."
         ) from error
+    if _is_read_only(parsed):
+        return sa.create_engine(f"sqlite:///file:{parsed.database}?immutable=1&uri=true", hide_parameters=True)
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _prepare_sqlite)
     elif engine.dialect.name == "postgresql":
         prepare_postgresql(engine)
     return engine
+
+
+def _is_read_only(url: sa.URL) -> bool:
+    """Return whether an SQLite file lies where nothing can be written, also no log of a commit that goes on."""
+    if url.get_backend_name() != "sqlite" or not url.database or not os.path.isfile(url.database):
+        return False
+    return not os.access(url.database, os.W_OK) or not os.access(os.path.dirname(url.database) or ".", os.W_OK)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -130,8 +143,11 @@ class Draft:
 
 def read_rows(engine: Engine, query: sa.Select[Any]) -> list[dict[str, Any]]:
     """Return the rows of a query as dictionaries."""
-    with engine.connect() as connection:
-        return [dict(row) for row in connection.execute(query).mappings()]
+    try:
+        with engine.connect() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+    except ValueError as error:  # a cell that is no JSON, or no date
+        raise DamagedCatalogue(engine.url.render_as_string(hide_password=True), first_line(error)) from error
 
 
 def compute_catalogue_digests(engine: Engine) -> dict[str, str]:

@@ -37,6 +37,16 @@ class StateError(SwitchyardError):
     """The state is locked by another update, missing or damaged."""
 
 
+class DamagedCatalogue(StateError):
+    """The bytes of the catalogue make no sense; ``reason`` is what the database says."""
+
+    def __init__(self, catalogue: str, reason: str) -> None:
+        super().__init__(
+            f"The catalogue at '{catalogue}' is damaged ({reason}); restore it from a backup of the state."
+        )
+        self.reason = reason
+
+
 def first_line(error: BaseException) -> str:
     """Return the first line of what an error of another library says, for a sentence of ours; its type if it is mute.
 

@@ -1,11 +1,15 @@
 """Big things are files named by their content: written to a temporary name, synced, then renamed."""
 
+import errno
 import hashlib
 import io
 import os
 import re
-import tempfile
-from contextlib import suppress
+import socket
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +21,13 @@ if TYPE_CHECKING:
 STORED_NAME = re.compile(r"[0-9a-f]{64}(\.[a-z0-9]+)*")
 """Names of stored files: a digest and endings. Nothing that comes from a catalogue is opened by another name."""
 
+UNCHANGED = "nothing that was committed before is lost"
+FULL = f"free some space and run this again; {UNCHANGED}"
+READ_ONLY = "it may be read but not written here; give this user the right to write, or name another state_dir"
+
+SECONDS_LEFT_ALONE = 3600
+"""How long a half-written file of another machine may still become whole."""
+
 
 def compute_digest(content: bytes) -> str:
     """Return the SHA-256 of ``content`` in hexadecimal."""
@@ -24,20 +35,72 @@ def compute_digest(content: bytes) -> str:
 
 
 def save_atomically(path: Path, content: bytes) -> None:
-    """Write ``content`` so that ``path`` holds either its old bytes or all the new ones, whatever happens."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+    """Write ``content`` so that ``path`` holds either its old bytes or all the new ones, whatever happens.
+
+    StateError names the file where the disk is full or may not be written.
+    """
+    temporary = name_temporary(path)
+    with explain_writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+
+
+@contextmanager
+def explain_writing(path: Path) -> Iterator[None]:
+    """Turn what the operating system refuses while a file is written into StateError."""
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
+        yield
+    except OSError as error:
+        reasons = {errno.ENOSPC: FULL, errno.EDQUOT: FULL, errno.EROFS: READ_ONLY, errno.EACCES: READ_ONLY}
+        advice = reasons.get(error.errno or 0, f"look at the disk and the folder; {UNCHANGED}")
+        raise StateError(f"The file '{path}' cannot be written ({error.strerror or error}); {advice}.") from error
+
+
+def name_temporary(path: Path) -> Path:
+    """Return a name beside ``path`` to write under, which tells machine and process."""
+    return path.with_name(f".{_name_machine()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes left half-written in a folder and those in it.
+
+    A process of this machine is asked for; what another one wrote is left alone for an hour.
+    """
+    for temporary in folder.rglob(".*.tmp"):
+        with suppress(OSError):  # another process may sweep, or finish its file, at the same time
+            machine, process, *_ = temporary.name.removeprefix(".").split("-")
+            here = machine == _name_machine() and process.isdecimal()
+            if not is_alive(int(process)) if here else time.time() - temporary.stat().st_mtime > SECONDS_LEFT_ALONE:
+                temporary.unlink()
+
+
+def is_alive(process: int) -> bool:
+    """Return whether a process of this machine still runs."""
+    if os.name != "posix":
+        import psutil
+
+        return bool(psutil.pid_exists(process))
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _name_machine() -> str:
+    return compute_digest(socket.gethostname().encode())[:8]
 
 
 def sync_folder(folder: Path) -> None:

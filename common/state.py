@@ -1,18 +1,23 @@
 """The state of one Switchyard: its catalogue, its files and the lock that keeps updates apart."""
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from common.backup import find_catalogue, find_loss, restore_backup
 from common.config import Config
 from common.database import connect
-from common.errors import StateError
-from common.files import FileStore
+from common.errors import DamagedCatalogue, StateError
+from common.files import FileStore, explain_writing, sweep
 from common.postgresql import hold_shared_lock
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -32,11 +37,31 @@ def open_state(config: Config) -> Iterator[State]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StateError(f"The state folder '{folder}' cannot be created ({error.strerror}); set state_dir.") from error
-    engine = connect(config.database_url or f"sqlite:///{folder / 'catalogue.db'}")
+    url = config.database_url or f"sqlite:///{folder / 'catalogue.db'}"
+    try:
+        catalogue = find_catalogue(sa.make_url(url)) if config.database_url is None else None
+        if catalogue and (lost := find_loss(catalogue)):
+            raise DamagedCatalogue(str(catalogue), lost)
+        engine = connect(url)
+    except DamagedCatalogue as damage:
+        _log.warning("%s.", _restore(folder, url, damage))
+        engine = connect(url)
     try:
         yield State(folder, engine, FileStore(folder / "files"))
+    except DamagedCatalogue as damage:
+        engine.dispose()
+        raise StateError(f"{_restore(folder, url, damage)}; run this again.") from damage
     finally:
         engine.dispose()
+
+
+def _restore(folder: Path, url: str, damage: DamagedCatalogue) -> str:
+    """Put the copy of the catalogue in its place while nobody updates, and return a sentence on it."""
+    catalogue = find_catalogue(sa.make_url(url))
+    if catalogue is None:
+        raise damage
+    with _lock_file(folder, "update"):
+        return restore_backup(catalogue, damage.reason)
 
 
 @contextmanager
@@ -56,20 +81,33 @@ def hold_lock(state: State, command: str) -> Iterator[None]:
 
     Processes on one folder meet at a file in it, machines with folders of their own at the PostgreSQL they share.
     """
-    path = state.folder / f"{command}.lock"
-    with path.open("a+") as file:
+    with (
+        _lock_file(state.folder, command),
+        hold_shared_lock(state.engine, command) if _is_shared(state.engine) else nullcontext(),
+    ):
+        if command == "update":
+            sweep(state.files.folder)
+        yield
+
+
+@contextmanager
+def _lock_file(folder: Path, command: str) -> Iterator[None]:
+    path = folder / f"{command}.lock"
+    with explain_writing(path):
+        file = path.open("a+")
+    with file:
         if not _try_lock(file.fileno()):
             file.seek(0)
             holder = file.read().strip() or "unknown"
             raise StateError(
                 f"Another {command} (process {holder}) holds '{path}'; run this one again when it is done."
             )
-        file.seek(0)
-        file.truncate()
-        file.write(str(os.getpid()))
-        file.flush()
-        with hold_shared_lock(state.engine, command) if _is_shared(state.engine) else nullcontext():
-            yield
+        with explain_writing(path):
+            file.seek(0)
+            file.truncate()
+            file.write(str(os.getpid()))
+            file.flush()
+        yield
 
 
 def _is_shared(engine: Engine) -> bool:

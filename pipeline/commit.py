@@ -1,18 +1,23 @@
 """The one commit that makes a generation visible: whatever an update or a person decided, all of it or nothing."""
 
 import json
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import sqlalchemy as sa
 
+from common.backup import save_backup
 from common.config import Config
 from common.database import Draft, read_rows
+from common.errors import StateError
 from common.state import State
 from common.users import find_user
 from registry.generations import Event, Generation, draft_generation
 from registry.tables import generations_table
 from registry.versions import Version
+
+log = logging.getLogger(__name__)
 
 UNDECIDING = {"state_dir", "data_dir", "database_url", "source", "workers", "storage", "mlflow", "report"}
 """Sections that no decision depends on; some hold passwords. They are not kept with a generation."""
@@ -34,6 +39,10 @@ def commit_generation(
     generation = replace(generation, who=generation.who or find_user())
     draft_generation(draft, generation, config.seed, new, events, save_config(config, state))
     draft.commit(state.engine, first)
+    try:
+        save_backup(state.engine)
+    except StateError as error:  # the generation is committed; without a newer copy the older one stays
+        log.warning("%s", error)
 
 
 def save_config(config: Config, state: State) -> str:

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 
 import pipeline.update  # noqa: F401  (registers every table)
 from common.database import Draft, compute_catalogue_digests, connect, read_rows
-from common.errors import ConfigError, StateError
+from common.errors import ConfigError, DamagedCatalogue, StateError
 from registry.tables import events_table, generations_table, members_table
 
 GENERATION = {"number": 1, "parent": None, "cause": "update", "batch": 1, "cursor": None, "schema": None,
@@ -64,9 +64,7 @@ def test_a_catalogue_of_another_version_is_named(tmp_path):
 
 def test_a_catalogue_that_cannot_be_opened_is_named(tmp_path):
     (tmp_path / "catalogue.db").write_bytes(b"not a database" * 100)
-    with pytest.raises(
-        StateError, match=r"catalogue.db' cannot be opened \(file is not a database\); check database_url"
-    ):
+    with pytest.raises(DamagedCatalogue, match=r"catalogue.db' is damaged \(file is not a database\); restore it"):
         connect(f"sqlite:///{tmp_path / 'catalogue.db'}")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.errors import DataError
+from common.errors import DataError, StateError
 from common.tables import FORMATS, find_format, read_table, write_table
 
 ROWS = pd.DataFrame({"day": ["2013-08-08", "2013-08-09"], "level": ["a", "ü"], "amount": ["1.50", "2"]})
@@ -175,7 +175,7 @@ def test_formats_are_told_by_the_longest_ending(tmp_path):
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = write_text(tmp_path / "a.csv", "old")
     monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(StateError, match="disk full"):
         write_table(ROWS, path)
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.csv"]

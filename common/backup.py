@@ -124,10 +124,12 @@ def is_damaged(catalogue: Path) -> bool:
         with engine.connect() as connection:
             if connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() != "ok":
                 return True
-            stored = set(sa.inspect(connection).get_table_names())
+            connection.exec_driver_sql("SELECT * FROM sqlite_master").all()
+            stored = sa.inspect(connection).get_multi_columns()
             for table in metadata.sorted_tables:
-                if table.name in stored:
-                    connection.execute(sa.select(table)).all()
+                there = {column["name"] for column in stored.get((None, table.name), [])}
+                if columns := [column for column in table.columns if column.name in there]:
+                    connection.execute(sa.select(*columns)).all()
     except ValueError:
         return True
     except sa.exc.DatabaseError as error:

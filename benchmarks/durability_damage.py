@@ -89,6 +89,11 @@ def on_own_disk(place: Place) -> Iterator[Place]:
         target.rmdir()
 
 
+def remount(place: Place, mode: str) -> None:
+    """Make the disk of a state read-only ('ro') or writable again ('rw')."""
+    _mount("-o", f"remount,{mode}", str(place.folder / place.state))
+
+
 def take_space(folder: Path, but: int) -> Path:
     """Write a file that leaves ``but`` bytes of a disk, and return it."""
     filler = folder / "filler"
@@ -180,9 +185,8 @@ def forbid(place: Place) -> Iterator[Finding]:
     for words in (("update",), ("inference", "-file", str(place.request)), ("models",)):
         try:
             with on_own_disk(copy(place, "read-only")) as own:
-                folder = str(own.folder / own.state)
-                _mount("-o", "remount,ro", folder)
-                yield observe("a read-only folder", own, *words, lift=partial(_mount, "-o", "remount,rw", folder))
+                remount(own, "ro")
+                yield observe("a read-only folder", own, *words, lift=partial(remount, own, "rw"))
         except CannotDamageError as reason:
             yield Finding("a read-only folder", words[0], 0, f"not tried: {reason}", 0, True)
 

@@ -3,6 +3,7 @@
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -53,7 +54,7 @@ def run_server() -> Iterator[sa.URL]:
             wait_for(url, server, folder / "log")
             yield url
         finally:
-            server.terminate()
+            server.send_signal(signal.SIGINT)  # "fast": whoever is still connected is cut off
             server.wait(PATIENCE)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -27,7 +27,7 @@ def estimate_request(
     """Return what the served outputs (n_rows, n_outputs) of rows of each kind are expected to show."""
     estimator = choose_estimator(estimators, plan, np.unique(kinds))
     if estimator is None:
-        return Estimate(PLAN_LINE, len(outputs), {}, "not estimated: nothing was learned about what serves")
+        return Estimate(PLAN_LINE, len(outputs), {}, "not estimated: there is no estimator of what serves")
     return estimate(estimator, outputs, kinds, classes)
 
 

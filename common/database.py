@@ -62,8 +62,8 @@ def connect(url: str) -> Engine:
     """Return an engine on the catalogue at ``url``, its tables created.
 
     SQLite runs in WAL mode, so that inference reads while an update commits; in a folder that may not be written it is
-    only read. Raises ConfigError where ``url`` is none
-    or has no driver here, StateError where the catalogue cannot be opened, or another version of Switchyard wrote it.
+    only read. Raises ConfigError where ``url`` is none or has no driver here, StateError where the catalogue cannot be
+    opened, or another version of Switchyard wrote it.
     """
     engine = _make_engine(url)
     explain_failures(engine)

@@ -16,8 +16,8 @@ from pipeline.analysis.drift.sketch import Sketch, sketch_inputs
 from pipeline.analysis.drift.verdict import DriftTest
 from pipeline.collection.roles import infer_schema
 from pipeline.drift import MOST_PAST, PastTest, judge_concept, judge_data
+from pipeline.ground import describe_window, prepare
 from pipeline.preparation.cleaning import clean_inputs
-from pipeline.update import describe_window, prepare
 
 
 @dataclass(frozen=True, eq=False)

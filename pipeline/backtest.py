@@ -17,7 +17,7 @@ from common.records import LabelledBatch
 from common.state import State, hold_lock, open_state
 from model_zoo.candidate import Candidate
 from pipeline.collection.tables import batches as batches_table
-from pipeline.preparation.clean_store import load_clean_batch
+from pipeline.ground import load_batch
 from pipeline.replayed import Replayed
 from pipeline.replaying import Fitting
 from pipeline.training.policy_table import describe
@@ -77,7 +77,7 @@ def find_stream(config: Config, state: State) -> Replayed:
     @lru_cache(maxsize=config.training.window_batches + 4)
     def load(place: int) -> LabelledBatch:
         batch = stored[place - 1]
-        return load_clean_batch(state.files, batch["clean_file"], batch["number"], schema)
+        return load_batch(config, state, schema, batch)
 
     names = tuple(batch["clean_file"] for batch in stored)
     return Replayed(config, schema, choose_candidate(generation), names, load)

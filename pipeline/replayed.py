@@ -10,9 +10,9 @@ from common.config import Config
 from common.records import LabelledBatch
 from common.schema import Schema
 from model_zoo.candidate import Candidate
+from pipeline.ground import prepare
 from pipeline.preparation.features import engineer_features
 from pipeline.training.contenders import Ground
-from pipeline.update import prepare
 
 
 @dataclass(frozen=True, eq=False)

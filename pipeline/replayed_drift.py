@@ -7,8 +7,8 @@ from pipeline.analysis.drift.reference import Reference
 from pipeline.analysis.drift.sketch import Sketch, sketch_inputs
 from pipeline.analysis.drift.verdict import Drift, DriftTest, judge_novelty
 from pipeline.drift import MOST_PAST, PastTest, judge_concept, list_kept
+from pipeline.ground import describe_window
 from pipeline.replayed import Replayed
-from pipeline.update import describe_window
 
 
 class ReplayedDrift:

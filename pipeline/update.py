@@ -13,14 +13,12 @@ from common.database import Draft, read_rows
 from common.errors import BatchRejected, NoNewData
 from common.performance import Stopwatch, performance_table
 from common.reading import read_inputs
-from common.records import Judgement, LabelledBatch, RawBatch, Severity
+from common.records import Judgement, RawBatch, Severity
 from common.schema import Schema
-from common.seeding import derive_seed
 from common.state import State, lock_updates, open_state
 from meta.store import grade_rows, load_grades, record_rows_row, save_selector
 from meta.tables import estimates_table, grades_table, record_rows_table, records_table, regrets_table
 from model_zoo.reference import fit_input_reference
-from pipeline.analysis.drift.reference import Reference, fit_reference
 from pipeline.analysis.quality.judge import extend_classes, judge
 from pipeline.analysis.quality.past import QualityPast
 from pipeline.analysis.quality.tables import retaken_table
@@ -43,11 +41,11 @@ from pipeline.enrolment import (
     Enrolled,
 )
 from pipeline.estimates import grade_estimates, learn_estimators
+from pipeline.ground import describe_window, gather_window, prepare
 from pipeline.learning import learn, rest, trains_now
 from pipeline.ledger import settle_requests
-from pipeline.preparation.clean_store import load_clean_batch, save_clean_batch
+from pipeline.preparation.clean_store import save_clean_batch
 from pipeline.preparation.cleaning import clean_inputs
-from pipeline.preparation.features import engineer_features, find_seasons
 from pipeline.proving import (
     grade_plan,
     list_records,
@@ -60,8 +58,6 @@ from pipeline.quality_past import draft_fingerprint, draft_rules, load_quality_p
 from pipeline.release import find_released_batch, load_released
 from pipeline.response import answer_alarms
 from pipeline.selection import learn_selector, list_changes, name_aliases
-from pipeline.training.contenders import Ground
-from pipeline.training.rows import join_rows
 from pipeline.validation.prequential import score_rows
 from pipeline.validation.tables import scores_table
 from registry.garbage import collect_garbage
@@ -275,51 +271,12 @@ def draft_batch(
     log.info("batch %d: %d rows of %s, %d quarantined", raw.number, len(raw), raw.origin, described["quarantined"])
 
 
-def gather_window(config: Config, state: State, schema: Schema, batch: LabelledBatch) -> list[LabelledBatch]:
-    """Return the newest stored batches and this one, oldest first: as many as the window and its rows allow."""
-    query = (
-        sa.select(batches.c.number, batches.c.clean_file)
-        .where(batches.c.status == "accepted")
-        .order_by(batches.c.number.desc())
-        .limit(config.training.window_batches - 1)
-    )
-    window, room = [batch], config.training.max_rows - len(batch)
-    for stored in read_rows(state.engine, query) if config.training.window_batches > 1 else []:
-        if room <= 0:
-            break
-        window.append(load_clean_batch(state.files, stored["clean_file"], stored["number"], schema))
-        room -= len(window[-1])
-    return window[::-1]
-
-
 def find_pinned(before: Generation, members: Sequence[Member]) -> str | None:
     """Return the line that a person has made serve, as long as it is there."""
     if before.pinned is None or any(member.version.line == before.pinned for member in members):
         return before.pinned
     log.warning("the line %s, promoted by hand, could not go on; what serves is chosen by records again", before.pinned)
     return None
-
-
-def describe_window(schema: Schema, window: Sequence[LabelledBatch]) -> Reference:
-    """Return the drift reference: how the inputs of the window are spread."""
-    types = dict.fromkeys(schema.categorical, "str")
-    return fit_reference(pd.concat([one.inputs for one in window], ignore_index=True).astype(types), schema)
-
-
-def prepare(
-    config: Config, schema: Schema, window: Sequence[LabelledBatch], released: Sequence[LabelledBatch], number: int
-) -> Ground:
-    """Return the newest rows of the window with their features: what models are fitted on.
-
-    Rows released from quarantine come before the others of their batch, so that the last rows of a batch stay those
-    that its record covers.
-    """
-    in_order = sorted([*released, *window], key=lambda one: one.number)
-    parts = [(one.number, engineer_features(one.inputs, schema, config.features), one.target, one.times)
-             for one in in_order]  # fmt: skip
-    rows = join_rows(parts, config.training.max_rows, find_seasons(schema, config.features))
-    seed = derive_seed(config.seed, "update", number)
-    return Ground(rows, schema.task, schema.classes, seed, config.training.threads, config.training.gap)
 
 
 def commit(

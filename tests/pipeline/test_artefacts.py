@@ -14,6 +14,7 @@ from meta.tables import decisions_table
 from model_zoo.golden import ANSWERS
 from model_zoo.golden import ROWS as GOLDEN
 from model_zoo.model import PROTOCOL
+from pipeline.collection.tables import batches
 from pipeline.inference import infer
 from pipeline.summary import explain_newest_batch, read_history
 from registry.generations import load_generation
@@ -174,3 +175,16 @@ def test_a_report_is_made_also_where_the_champion_is_broken(learned, tmp_path):
         explained = explain_newest_batch(config, state, history)
     assert explained.contributions is None
     assert "is missing" in explained.obstacle
+
+
+@pytest.mark.parametrize("how", ["deleted", "altered"])
+def test_a_broken_clean_batch_is_cleaned_again_and_changes_nothing(learned, tmp_path, caplog, how):
+    sound, broken = copy(learned, tmp_path / "sound"), copy(learned, tmp_path / "broken")
+    with opened(broken) as (_, state):
+        (second,) = read_rows(state.engine, sa.select(batches).where(batches.c.number == 2))
+        break_file(state, second["clean_file"], how)
+    for folder in (sound, broken):
+        take(folder, None, LINEAR)
+    assert "batch 2 is cleaned again from its raw file" in caplog.text
+    with opened(sound) as (_, expected), opened(broken) as (_, found):
+        assert load_generation(found).champion.manifest == load_generation(expected).champion.manifest

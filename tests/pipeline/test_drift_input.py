@@ -17,7 +17,7 @@ from common.task import Task
 from pipeline.analysis.drift.reference import fit_reference
 from pipeline.analysis.drift.verdict import Drift, DriftTest
 from pipeline.drift import draft_drift, load_tests, look_for_drift, rank_alarms
-from pipeline.update import prepare
+from pipeline.ground import prepare
 from registry.generations import Generation
 
 ROWS = 150

@@ -22,12 +22,12 @@ from pipeline.analysis.quality.quarantine import TARGET_MISSING, TIME_UNREADABLE
 from pipeline.analysis.quality.tables import quarantine_decisions_table, quarantined_rows
 from pipeline.analysis.tables import quarantine_table
 from pipeline.collection.tables import batches
+from pipeline.ground import gather_window, prepare
 from pipeline.preparation.clean_store import load_clean_batch
 from pipeline.quarantine import Choice, decide, quarantine
 from pipeline.release import find_released_batch, load_released
 from pipeline.reporting.figures.batches import CODE_NAMES
 from pipeline.summary import summarise
-from pipeline.update import gather_window, prepare
 from registry.generations import load_generation
 from run import main
 

@@ -16,12 +16,12 @@ from pipeline.analysis.drift.tables import DriftAlarm, sketches_table
 from pipeline.analysis.drift.verdict import Drift
 from pipeline.backtest import WARM_UP
 from pipeline.drift import DriftFound, draft_drift, has_relation_changed, judge_concept, judge_data, load_sketches
+from pipeline.ground import describe_window
 from pipeline.replayed_drift import ReplayedDrift
 from pipeline.replayed_loss import ReplayedLoss
 from pipeline.replaying import Fitting
 from pipeline.training.replay import Ledger, replay
 from pipeline.training.retraining import ALWAYS, Policy
-from pipeline.update import describe_window
 
 ROOT = Path(__file__).resolve().parents[2]
 BATCHES, CHANGE = 16, 13

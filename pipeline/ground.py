@@ -1,0 +1,83 @@
+"""What an update learns from: stored batches, the window of the newest of them, and its rows with their features."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+
+from common.config import Config
+from common.database import read_rows
+from common.errors import StateError
+from common.records import LabelledBatch
+from common.schema import Schema
+from common.seeding import derive_seed
+from common.state import State
+from pipeline.analysis.drift.reference import Reference, fit_reference
+from pipeline.analysis.tables import quarantine_table
+from pipeline.collection.tables import batches
+from pipeline.commit import load_config_of
+from pipeline.preparation.clean_store import load_clean_batch
+from pipeline.preparation.features import engineer_features, find_seasons
+from pipeline.release import read_raw_rows
+from pipeline.training.contenders import Ground
+from pipeline.training.rows import join_rows
+
+log = logging.getLogger(__name__)
+
+
+def load_batch(config: Config, state: State, schema: Schema, stored: Mapping[str, Any]) -> LabelledBatch:
+    """Return the clean batch that a row of the batches table is about.
+
+    Where its file is gone or altered, the rows are cleaned again from the raw file, with the configuration of then.
+    """
+    number = stored["number"]
+    try:
+        return load_clean_batch(state.files, stored["clean_file"], number, schema)
+    except StateError as error:
+        log.warning("batch %d is cleaned again from its raw file: %s", number, error)
+    aside = sa.select(quarantine_table.c.row).where(quarantine_table.c.batch == number)
+    kept = np.setdiff1d(np.arange(stored["rows"]), [row["row"] for row in read_rows(state.engine, aside)])
+    then = load_config_of(state, stored["generation"], config)
+    return read_raw_rows(then, state, schema, number, stored["file"], kept.tolist())
+
+
+def gather_window(config: Config, state: State, schema: Schema, batch: LabelledBatch) -> list[LabelledBatch]:
+    """Return the newest stored batches and this one, oldest first: as many as the window and its rows allow."""
+    query = (
+        sa.select(batches)
+        .where(batches.c.status == "accepted")
+        .order_by(batches.c.number.desc())
+        .limit(config.training.window_batches - 1)
+    )
+    window, room = [batch], config.training.max_rows - len(batch)
+    for stored in read_rows(state.engine, query) if config.training.window_batches > 1 else []:
+        if room <= 0:
+            break
+        window.append(load_batch(config, state, schema, stored))
+        room -= len(window[-1])
+    return window[::-1]
+
+
+def describe_window(schema: Schema, window: Sequence[LabelledBatch]) -> Reference:
+    """Return the drift reference: how the inputs of the window are spread."""
+    types = dict.fromkeys(schema.categorical, "str")
+    return fit_reference(pd.concat([one.inputs for one in window], ignore_index=True).astype(types), schema)
+
+
+def prepare(
+    config: Config, schema: Schema, window: Sequence[LabelledBatch], released: Sequence[LabelledBatch], number: int
+) -> Ground:
+    """Return the newest rows of the window with their features: what models are fitted on.
+
+    Rows released from quarantine come before the others of their batch, so that the last rows of a batch stay those
+    that its record covers.
+    """
+    in_order = sorted([*released, *window], key=lambda one: one.number)
+    parts = [(one.number, engineer_features(one.inputs, schema, config.features), one.target, one.times)
+             for one in in_order]  # fmt: skip
+    rows = join_rows(parts, config.training.max_rows, find_seasons(schema, config.features))
+    seed = derive_seed(config.seed, "update", number)
+    return Ground(rows, schema.task, schema.classes, seed, config.training.threads, config.training.gap)

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import io
+import logging
 import os
 import re
 import socket
@@ -17,6 +18,8 @@ from common.errors import StateError, first_line
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_log = logging.getLogger(__name__)
 
 STORED_NAME = re.compile(r"[0-9a-f]{64}(\.[a-z0-9]+)*")
 """Names of stored files: a digest and endings. Nothing that comes from a catalogue is opened by another name."""
@@ -154,6 +157,14 @@ class FileStore:
         except StateError:
             save_atomically(self.path(name), content)
         return name
+
+    def load_if_sound(self, name: str) -> bytes | None:
+        """Return what ``load`` does, or None with a warning: for files that a command can do without."""
+        try:
+            return self.load(name)
+        except StateError as error:
+            _log.warning("%s; this goes on without it", str(error).rpartition(";")[0] or error)
+            return None
 
     def load(self, name: str) -> bytes:
         """Return the content of a stored file; StateError where it is missing or was altered."""

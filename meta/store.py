@@ -73,7 +73,7 @@ def record_row(
 
 
 def load_records(state: State, schema: Schema) -> list[Record]:
-    """Return the newest records, oldest first, their classes in the order of ``schema``."""
+    """Return the newest records, oldest first, their classes in the order of ``schema``; broken ones are left out."""
     newest = sa.select(record_rows_table).order_by(record_rows_table.c.batch.desc()).limit(MAX_BATCHES)
     stored = read_rows(state.engine, newest)[::-1]
     if not stored:
@@ -82,11 +82,18 @@ def load_records(state: State, schema: Schema) -> list[Record]:
     by_batch: dict[int, dict[str, str]] = {}
     for one in lines:
         by_batch.setdefault(one["batch"], {})[one["line"]] = one["file"]
-    return [_load_record(state.files, row, by_batch.get(row["batch"], {}), schema) for row in stored]
+    records = [_load_record(state.files, row, by_batch.get(row["batch"], {}), schema) for row in stored]
+    return [record for record in records if record and record.predicted]
 
 
-def _load_record(files: FileStore, stored: Mapping[str, Any], by_line: Mapping[str, str], schema: Schema) -> Record:
-    arrays = load_arrays(files.load(stored["file"]))
+def _load_record(
+    files: FileStore, stored: Mapping[str, Any], by_line: Mapping[str, str], schema: Schema
+) -> Record | None:
+    """Return a record, without the lines whose files are broken; None where that of its rows is."""
+    content = files.load_if_sound(stored["file"])
+    if content is None:
+        return None
+    arrays = load_arrays(content)
     before = tuple(stored["classes"])
     if schema.task.is_classification and before != schema.classes:
         codes = np.array([schema.classes.index(label) for label in before])
@@ -99,9 +106,10 @@ def _load_record(files: FileStore, stored: Mapping[str, Any], by_line: Mapping[s
         profiles=tuple(Profile.from_json(one) for one in stored["profiles"]),
         **{name: arrays[name] for name in ROW_ARRAYS},
     )
-    outputs = {line: load_arrays(files.load(file))["outputs"] for line, file in by_line.items()}
+    known = {line: files.load_if_sound(file) for line, file in by_line.items()}
+    outputs = {line: load_arrays(content)["outputs"] for line, content in known.items() if content is not None}
     if schema.task.is_classification:
-        outputs = {line: align_classes(known, before, schema.classes) for line, known in outputs.items()}
+        outputs = {line: align_classes(given, before, schema.classes) for line, given in outputs.items()}
     return Record(rows, outputs)
 
 

@@ -193,9 +193,10 @@ def list_changes(losses: np.ndarray, earlier: np.ndarray) -> list[DriftTest]:
 
 
 def load_sketches(state: State, which: sa.ColumnElement[bool], most: int) -> list[Sketch]:
-    """Return the sketches of the newest of some batches, oldest first."""
+    """Return the sketches of the newest of some batches, oldest first; broken ones are left out."""
     query = sa.select(sketches_table).where(which).order_by(sketches_table.c.batch.desc()).limit(most)
-    return [Sketch.from_bytes(state.files.load(row["file"])) for row in read_rows(state.engine, query)][::-1]
+    contents = [state.files.load_if_sound(row["file"]) for row in read_rows(state.engine, query)]
+    return [Sketch.from_bytes(content) for content in contents[::-1] if content is not None]
 
 
 def load_tests(state: State) -> list[PastTest]:

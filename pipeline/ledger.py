@@ -78,7 +78,10 @@ def settle_requests(
         columns = tuple(decision["key_columns"])
         if columns not in keys_of:
             keys_of[columns] = compute_keys(batch.inputs, columns)
-        answered = load_arrays(state.files.load(decision["rows_file"]))
+        stored = state.files.load_if_sound(decision["rows_file"])
+        if stored is None:
+            continue
+        answered = load_arrays(stored)
         in_batch, in_request = match_unique(keys_of[columns], answered["keys"])
         if len(in_batch):
             served = answered["outputs"][in_request]

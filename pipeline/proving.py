@@ -250,7 +250,7 @@ def list_records(
         (batch, line, active[line], OUT_OF_FOLD, outputs)
         for batch, by_line in late.items()
         for line, outputs in by_line.items()
-        if line in active and line not in served
+        if line in active and line not in served and batch in by_batch
     ]
     return [
         record_row(state.files, by_batch[batch].rows, line, version, origin, outputs,

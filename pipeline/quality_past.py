@@ -103,12 +103,19 @@ def _load_profiles(state: State, rows: dict[int, int]) -> dict[str, tuple[tuple[
     return {name: tuple(known) for name, known in profiles.items()}
 
 
+MOST_BROKEN = 3
+"""Files of levels, the newest ones, that may be broken: each holds the levels of all batches before it."""
+
+
 def _load_levels(state: State) -> dict[str, np.ndarray]:
-    query = sa.select(fingerprints_table.c.levels_file).order_by(fingerprints_table.c.batch.desc()).limit(1)
-    stored = read_rows(state.engine, query)
-    if not stored:
+    query = (
+        sa.select(fingerprints_table.c.levels_file).order_by(fingerprints_table.c.batch.desc()).limit(MOST_BROKEN + 1)
+    )
+    contents = (state.files.load_if_sound(row["levels_file"]) for row in read_rows(state.engine, query))
+    newest = next((content for content in contents if content is not None), None)
+    if newest is None:
         return {}
-    arrays = load_arrays(state.files.load(stored[0]["levels_file"]))
+    arrays = load_arrays(newest)
     parts = np.split(arrays["levels"], np.cumsum(arrays["sizes"])[:-1]) if len(arrays["sizes"]) else []
     return dict(zip(arrays["names"].tolist(), parts, strict=True))
 
@@ -116,7 +123,8 @@ def _load_levels(state: State) -> dict[str, np.ndarray]:
 def _load_digests(state: State, numbers: list[int]) -> dict[int, np.ndarray]:
     query = sa.select(fingerprints_table).where(fingerprints_table.c.batch.in_(numbers))
     stored = read_rows(state.engine, query.order_by(fingerprints_table.c.batch))
-    return {row["batch"]: load_arrays(state.files.load(row["rows_file"]))["rows"] for row in stored}
+    contents = {row["batch"]: state.files.load_if_sound(row["rows_file"]) for row in stored}
+    return {batch: load_arrays(content)["rows"] for batch, content in contents.items() if content is not None}
 
 
 def _join(parts: Sequence[np.ndarray]) -> np.ndarray:

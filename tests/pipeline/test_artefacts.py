@@ -10,10 +10,12 @@ from small_stream import LINEAR, ROWS, configure, copy, make_rows, opened, take
 from common.database import read_rows
 from common.environment import describe_environment
 from common.errors import StateError
-from meta.tables import decisions_table
+from meta.tables import decisions_table, record_rows_table, records_table
 from model_zoo.golden import ANSWERS
 from model_zoo.golden import ROWS as GOLDEN
 from model_zoo.model import PROTOCOL
+from pipeline.analysis.drift.tables import sketches_table
+from pipeline.analysis.quality.tables import fingerprints_table
 from pipeline.collection.tables import batches
 from pipeline.inference import infer
 from pipeline.summary import explain_newest_batch, read_history
@@ -188,3 +190,31 @@ def test_a_broken_clean_batch_is_cleaned_again_and_changes_nothing(learned, tmp_
     assert "batch 2 is cleaned again from its raw file" in caplog.text
     with opened(sound) as (_, expected), opened(broken) as (_, found):
         assert load_generation(found).champion.manifest == load_generation(expected).champion.manifest
+
+
+def list_files_of(state, *tables):
+    """Files that rows of these tables name."""
+    for table in tables:
+        columns = [column for column in table.columns if "file" in column.info]
+        for row in read_rows(state.engine, sa.select(*columns)):
+            yield from (name for name in row.values() if name)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [record_rows_table, records_table, sketches_table, fingerprints_table, decisions_table],
+    ids=lambda table: table.name,
+)
+def test_an_update_goes_on_without_what_it_remembers_of_the_past(learned, tmp_path, caplog, table):
+    folder = copy(learned, tmp_path / "broken")
+    infer(configure(folder, LINEAR), folder / "stream.csv")
+    with opened(folder) as (_, state):
+        names = sorted(set(list_files_of(state, table)))
+        for name in names:
+            break_file(state, name, "deleted" if name < "8" else "altered")
+    assert take(folder, None, LINEAR)[0]["status"] == "accepted"
+    assert names
+    assert "this goes on without it" in caplog.text
+    with opened(folder) as (_, state):
+        assert load_generation(state).batch == 4
+    infer(configure(folder, LINEAR), folder / "stream.csv")

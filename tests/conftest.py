@@ -49,3 +49,11 @@ def catalogue_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[st
     name = f"test_{secrets.token_hex(6)}"
     yield postgres.make_database(server, name)
     postgres.drop_database(server, name)
+
+
+@pytest.fixture(scope="session")
+def linear_stream(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three batches learned, with linear models beside the prior: for tests that break something of a copy of it."""
+    import small_stream
+
+    return small_stream.learn(tmp_path_factory.mktemp("linear"), 3, small_stream.LINEAR)

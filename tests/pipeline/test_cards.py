@@ -7,7 +7,7 @@ from small_stream import LINEAR, configure, copy, opened
 from common.errors import StateError
 from pipeline.cards import write_card
 from registry.generations import load_generation
-from registry.tables import members_table, versions_table
+from registry.tables import aliases_table, members_table, versions_table
 from registry.versions import load_manifest
 
 
@@ -40,7 +40,8 @@ def test_a_version_whose_files_are_lost_has_a_card_that_says_so(linear_stream, t
 def test_a_name_from_the_catalogue_cannot_lead_out_of_the_folder(linear_stream, tmp_path):
     folder = copy(linear_stream, tmp_path / "copy")
     with opened(folder) as (_, state), state.engine.begin() as connection:
-        connection.execute(sa.delete(members_table))
+        for table in (members_table, aliases_table):
+            connection.execute(sa.delete(table))
         connection.execute(sa.update(versions_table).where(versions_table.c.number == 1).values(id="../../evil"))
     with pytest.raises(StateError, match="which Switchyard never gives"):
         write(folder, "../../evil")

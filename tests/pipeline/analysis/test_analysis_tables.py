@@ -9,6 +9,7 @@ from common.database import Draft, connect, read_rows
 from common.reading import read_inputs
 from pipeline.analysis.drift.distance import compute_drift
 from pipeline.analysis.drift.reference import fit_reference
+from pipeline.analysis.quality.tables import quarantined_rows
 from pipeline.analysis.tables import (
     drift_rows,
     drift_table,
@@ -41,10 +42,11 @@ def test_a_judgement_and_its_drift_survive_the_catalogue(tmp_path):
     for table, rows in written.items():
         stored = read_rows(engine, sa.select(table).order_by(*table.primary_key))
         columns = [column.name for column in table.primary_key]
-        expected = sorted(rows, key=lambda row: [row[name] for name in columns])
+        expected = sorted(({"generation": 1, **row} for row in rows), key=lambda row: [row[name] for name in columns])
         assert json.loads(json.dumps(stored)) == json.loads(json.dumps(expected))
         assert stored
-    held = read_rows(engine, sa.select(quarantine_table.c.row, quarantine_table.c.reason, quarantine_table.c.status))
+    kept_out = quarantined_rows()
+    held = read_rows(engine, sa.select(kept_out.c.row, kept_out.c.reason, kept_out.c.status).order_by(kept_out.c.row))
     assert [tuple(row.values()) for row in held] == [(2, "target missing", "held"), (9, "target missing", "held")]
     (make,) = read_rows(engine, sa.select(drift_table.c.detail).where(drift_table.c.column == "make"))
     assert make["detail"]["new_levels"] == [["NEW", 1.0]]

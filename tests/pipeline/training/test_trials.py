@@ -12,7 +12,7 @@ def make_trial(number, family="linear", variant="onehot", window=None, loss=1.0,
     complete = state is TrialState.COMPLETE
     return Trial(
         number, Candidate(family, variant, params, window), state, loss if complete else None, 2.0,
-        (loss,), (loss,), "" if complete else "no reason", 0.1,
+        (loss,), (loss,), failure="" if complete else "no reason", seconds=0.1,
     )  # fmt: skip
 
 
@@ -49,7 +49,7 @@ def test_equal_losses_keep_the_order_of_the_search():
 
 def test_losses_are_related_to_the_prior_whatever_their_sign():
     assert make_trial(1, loss=1.0).relative == pytest.approx(-0.5)
-    below = Trial(1, Candidate("tree", "onehot"), TrialState.COMPLETE, -0.9, -0.6, (), (-0.3, -0.9), "", 0.0)
+    below = Trial(1, Candidate("tree", "onehot"), TrialState.COMPLETE, -0.9, -0.6, (), (-0.3, -0.9))
     assert below.relative == pytest.approx(-0.5)
     assert below.relative_steps == pytest.approx([0.5, -0.5])
     assert make_trial(1, state=TrialState.PRUNED).relative is None
@@ -63,7 +63,8 @@ def test_rows_say_what_a_trial_was_and_whether_it_was_chosen():
     first, second = trial_rows(12, trials, trials[:1])
     expected = {"batch": 12, "number": 4, "family": "knn", "variant": "target", "window": 3, "state": "complete",
                 "params": {"neighbours": 5, "weighting": "uniform"}, "loss": 0.25, "baseline": 2.0,
-                "fold_losses": [0.25], "steps": [0.25], "failure": "", "finalist": True, "seconds": 0.1}  # fmt: skip
+                "fold_losses": [0.25], "steps": [0.25], "train": {}, "test": {}, "failure": "", "finalist": True,
+                "seconds": 0.1}  # fmt: skip
     assert first == expected
     assert (second["state"], second["loss"], second["failure"], second["finalist"]) == (
         "failed",

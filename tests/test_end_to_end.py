@@ -15,7 +15,7 @@ from common.config import Config, known_keys, load_config
 from common.database import compute_catalogue_digests, connect
 
 ROOT = Path(__file__).resolve().parent.parent
-SMALL = ("search.trials=5", "search.families=[prior,linear,tree,lightgbm]", "training.folds=2", "search.finalists=2")
+SMALL = ("search.trials=4", "search.families=[linear,tree]", "training.folds=1", "search.finalists=2")
 
 
 def run(*arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
@@ -242,7 +242,7 @@ class TestStream:
         write_config(tmp_path)
         assert run("update", "--batches", "2", *options(tmp_path)).stdout == "True\n"
         with sqlite3.connect(tmp_path / "state" / "catalogue.db") as catalogue:
-            query = "select id, manifest from versions where family = 'lightgbm' and generation = 2"
+            query = "select id, manifest from versions where family = 'linear' and generation = 2"
             manifests = dict(catalogue.execute(query).fetchall())
         for manifest in manifests.values():
             (tmp_path / "state" / "files" / manifest[:2] / manifest).write_bytes(b"{}")
@@ -345,7 +345,7 @@ def test_the_commands_run_on_real_streams(name, real_data, tmp_path):
     path = real_data(CONFIGURATIONS[name])
     common = [
         "--config", f"configs/{name}.yaml", f"data_dir={path.parent}", f"state_dir={tmp_path / 'state'}",
-        f"source.paths=[{path.name}]", *SMALL, "training.max_rows=3000",
+        f"source.paths=[{path.name}]", *SMALL, "training.max_rows=2000", "batch.rows=1000", "batch.period=null",
     ]  # fmt: skip
     done = run("update", "--batches", "2", *common)
     assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr

@@ -45,26 +45,21 @@ def learned(tmp_path_factory):
     return folder
 
 
-def test_the_live_generation_comes_out_the_same(learned):
-    assert replay(configure(learned), []).startswith("Generation 9 came out the same")
-
-
-@pytest.mark.parametrize("number", ["1", "4", "5"])
-def test_so_do_older_ones_and_one_that_was_set_aside(learned, number):
-    assert replay(configure(learned), [number]).startswith(f"Generation {number} came out the same")
+def test_so_does_one_that_was_set_aside(learned):
+    assert replay(configure(learned), ["5"]).startswith("Generation 5 came out the same")
 
 
 def test_everything_comes_out_the_same_from_raw_batches_alone(learned):
     assert replay(configure(learned), ["all"]).startswith("Generations 1 to 9 came out the same")
 
 
-def test_the_state_is_left_alone(learned):
+def test_the_live_generation_comes_out_the_same_and_the_state_is_left_alone(learned):
     def look():
         with opened(learned) as (_, state):
             return compute_catalogue_digests(state.engine), sorted(state.files.folder.rglob("*"))
 
     before = look()
-    replay(configure(learned), [])
+    assert replay(configure(learned), []).startswith("Generation 9 came out the same")
     assert look() == before
 
 
@@ -89,7 +84,7 @@ def test_an_altered_past_changes_what_comes_after(learned, tmp_path):
     with opened(folder) as (_, state), state.engine.begin() as connection:
         connection.execute(sa.delete(profiles_table).where(of_sex))
     with pytest.raises(StateError, match="profiles of generation 2: 13 rows then, 14 now"):
-        replay(configure(folder), ["all"])
+        replay(configure(folder), ["2"])
 
 
 def test_a_rejected_batch_is_rejected_again(learned, tmp_path):

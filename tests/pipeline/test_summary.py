@@ -19,7 +19,7 @@ from pipeline.update import update
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DATE = datetime(2026, 1, 2)
-SMALL = ("search.trials=5", "search.families=[prior,linear,lightgbm]", "training.folds=2", "search.finalists=2",
+SMALL = ("search.trials=3", "search.families=[linear]", "training.folds=1", "search.finalists=2",
          "report.shap_rows=50")  # fmt: skip
 
 

@@ -243,6 +243,9 @@ class TestPromotion:
         generation = load(folder)
         other = next(one for one in generation.versions if one.id != generation.aliases[Alias.PRODUCTION])
         run(folder, "promote", other.id, why="signed off")
+        page = summarise(configure(folder)).read_text(encoding="utf-8")
+        assert f"<h1>{other.id} serves" in page
+        assert f"{other.id} was promoted by hand and serves every request" in page
         assert re.search(rf"{other.id} was promoted by hand in generation 5 by \S+ at .*: signed off", run(
             folder, "at", "2100-01-01"))  # fmt: skip
 

@@ -21,7 +21,10 @@ UNBOUNDED = 1e299
 
 @dataclass(frozen=True)
 class GenerationFigures:
-    """A generation that led to the live one: its cause, who made it and why, and the lines that were active in it."""
+    """A generation that led to the live one: its cause, who made it and why, and the lines that were active in it.
+
+    ``promoted`` is the version that serves every request by a person's decision, where one does.
+    """
 
     number: int
     cause: str
@@ -30,6 +33,7 @@ class GenerationFigures:
     champion: str | None
     champion_line: str | None
     lines: tuple[str, ...]
+    promoted: str | None
     by_hand: bool
     who: str
     why: str
@@ -112,6 +116,9 @@ def list_generations(history: History) -> tuple[GenerationFigures, ...]:
                 champion=champion,
                 champion_line=history.lines.get(champion) if champion else None,
                 lines=tuple(sorted({history.lines[version] for version in members.get(number, [])})),
+                promoted=next(
+                    (one for one in members.get(number, []) if history.lines[one] == rows[number]["pinned"]), None
+                ),
                 by_hand=not Cause(rows[number]["cause"]).takes_batch,
                 who=rows[number]["who"],
                 why=rows[number]["why"],

@@ -103,6 +103,11 @@ def _say_who_serves(parts: HeadlineParts, champion: VersionFigures) -> str:
     started = "the first update" if since.parent_is_empty else f"the update of batch {since.batch}"
     learned = _say_span(champion.first_batch, champion.last_batch)
     line = "" if champion.line == champion.id else f", {champion.line},"
+    if promoted := parts.generations[-1].promoted:
+        return (
+            f"{promoted} was promoted by hand and serves every request. By its record {champion.id}, {kind} with the "
+            f"{champion.variant} encoding, is the champion; its line{line} has been since {started}."
+        )
     return (
         f"{champion.id}, {kind} with the {champion.variant} encoding, serves by default; its line{line} has been "
         f"champion since {started}. It learned {format_count(champion.rows, 'row')} of {learned}."

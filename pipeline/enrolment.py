@@ -25,7 +25,7 @@ from pipeline.training.trials import Trial
 from pipeline.validation.promotion import Promotion, promote
 from registry.contender import Contender, Origin
 from registry.generations import Event, Generation, Member, Role
-from registry.lineage import load_lineage, load_updates
+from registry.lineage import load_recent
 from registry.tables import events_table, versions_table
 from registry.versions import BLEND_FAMILY, Version, name_version, save_parts, save_weights
 
@@ -102,12 +102,11 @@ def enter_newcomers(
 
 def load_resting(state: State, before: Generation) -> set[str]:
     """Return the keys of candidates that retired in the newest generations: a record does not mend within a few."""
-    lineage, updates = load_lineage(state, before.number), load_updates(state, before.number)
-    since = updates[:RESTING][-1] if updates else 0
+    recent = load_recent(state, before.number, RESTING)
     query = (
         sa.select(versions_table)
         .join(events_table, events_table.c.version == versions_table.c.id)
-        .where(events_table.c.event == "retired", events_table.c.generation.in_([n for n in lineage if n >= since]))
+        .where(events_table.c.event == "retired", events_table.c.generation.in_(recent))
     )
     return {Version.from_row(row).candidate.key for row in read_rows(state.engine, query)}
 

@@ -12,6 +12,7 @@ from common.errors import BatchRejected, ConfigError, StateError
 from common.performance import Stopwatch
 from common.records import RawBatch
 from common.state import State, open_state
+from meta.tables import decisions_table
 from pipeline.analysis.quality.tables import retaken_table
 from pipeline.collection.ordering import read_times
 from pipeline.collection.tables import batches
@@ -19,7 +20,7 @@ from pipeline.commit import load_config_of
 from pipeline.update import take_in
 from registry.generations import Generation, load_generation
 from registry.lineage import load_lineage, read_state_rows
-from registry.snapshot import copy_generation, copy_other_versions, copy_requests, open_copy, read_written
+from registry.snapshot import copy_generation, copy_other_versions, copy_rows, open_copy, read_written
 
 log = logging.getLogger(__name__)
 
@@ -86,9 +87,9 @@ def recompute(config: Config, state: State, lineage: Sequence[int], wanted: set[
                 copy_other_versions(state, number, copy)
                 take_again(config, state, copy, number)
                 yield from compare(number, read_written(state, number), read_written(copy, number))
-                copy_requests(state, number, copy)
             else:
                 copy_generation(state, number, copy)
+            copy_rows(state, decisions_table, decisions_table.c.generation == number, copy)
 
 
 def take_again(config: Config, state: State, copy: State, number: int) -> None:

@@ -1,7 +1,7 @@
 """Rollback: an older generation becomes the live state again, all of it, in one commit that can itself be undone."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Mapping
 
 import sqlalchemy as sa
 
@@ -12,9 +12,9 @@ from common.errors import StateError
 from common.state import State
 from pipeline.collection.tables import batches
 from pipeline.commit import commit_generation
-from registry.files import list_missing
+from registry.files import find_missing
 from registry.garbage import find_dropped
-from registry.generations import Cause, Event, Generation, load_generation
+from registry.generations import Alias, Cause, Event, Generation, load_generation
 from registry.lineage import load_lineage, turn
 
 log = logging.getLogger(__name__)
@@ -29,12 +29,12 @@ def roll_back(config: Config, state: State, number: int, why: str) -> str:
     """
     live, target = load_generation(state), load_generation(state, number)
     check(state, live, target, number)
-    after = restore(live, target, why)
+    after = target.succeed(Cause.ROLLBACK, number=live.number + 1, why=why)
     led_here, wanted = load_lineage(state, live.number), load_lineage(state, target.number)
-    before = set(list_batches(state))
+    before = list_batches(state)
     commit_generation(config, state, Draft(after.number), after, events=list_events(live, after, why),
                       first=lambda connection: turn(connection, led_here, wanted))  # fmt: skip
-    return describe(live, after, before, set(list_batches(state)))
+    return describe(live, after, before, list_batches(state))
 
 
 def check(state: State, live: Generation, target: Generation, number: int) -> None:
@@ -48,41 +48,38 @@ def check(state: State, live: Generation, target: Generation, number: int) -> No
             f"Generation {number} cannot serve again, since the model of '{gone[0]}' was dropped to keep the store "
             f"within storage.max_mb; python run.py models rebuild {gone[0]} makes it again from its raw batches."
         )
-    if missing := list_missing(state, target):
+    if missing := find_missing(state, target):
         raise StateError(
-            f"Generation {number} cannot serve again, since its file '{missing[0]}' is gone; name another, or restore "
+            f"Generation {number} cannot serve again, since its file '{missing}' is gone; name another, or restore "
             "it from a backup of the state."
         )
-
-
-def restore(live: Generation, target: Generation, why: str) -> Generation:
-    """Return the generation after ``live`` that is as ``target`` was."""
-    after = target.succeed(Cause.ROLLBACK, why=why)
-    return Generation(**{**vars(after), "number": live.number + 1})
 
 
 def list_events(live: Generation, after: Generation, why: str) -> list[Event]:
     """Return an event for every alias that stands for another version now."""
     reason = f"rollback to generation {after.parent}{f': {why}' if why else ''}"
     return [
-        Event(version, "promoted" if alias == "champion" else alias.value, reason)
+        Event(version, "promoted" if alias is Alias.CHAMPION else alias.value, reason)
         for alias, version in after.aliases.items()
         if live.aliases.get(alias) != version
     ]
 
 
-def list_batches(state: State) -> list[int]:
-    """Return the numbers of all batches of the live state."""
-    return [row["number"] for row in read_rows(state.engine, sa.select(batches.c.number))]
+def list_batches(state: State) -> dict[int, bool]:
+    """Return the numbers of all batches of the live state, and whether they were given by hand."""
+    rows = read_rows(state.engine, sa.select(batches.c.number, batches.c.by_hand))
+    return {row["number"]: row["by_hand"] for row in rows}
 
 
-def describe(live: Generation, after: Generation, before: Collection[int], now: Collection[int]) -> str:
+def describe(live: Generation, after: Generation, before: Mapping[int, bool], now: Mapping[int, bool]) -> str:
     """Return the sentence on a rollback that was done."""
     champion = after.champion.id if after.champion else "none"
     told = f"Generation {after.number} is as generation {after.parent} was: champion {champion}, {len(now)} batches."
     gone, back = sorted(set(before) - set(now)), sorted(set(now) - set(before))
     if gone:
         told += f" {_name(gone)} set aside, and the next updates take the source's rows again."
+    if by_hand := [number for number in gone if before[number]]:
+        told += f" Given by hand, so that the source does not bring them: {', '.join(map(str, by_hand))}."
     if back:
         told += f" {_name(back)} back."
     return f"{told} To undo it: python run.py models rollback --to {live.number}"

@@ -61,7 +61,7 @@ from pipeline.selection import learn_selector, list_changes, name_aliases
 from pipeline.validation.prequential import score_rows
 from pipeline.validation.tables import scores_table
 from registry.garbage import collect_garbage
-from registry.generations import Cause, Event, Generation, Member, load_generation
+from registry.generations import Cause, Event, Generation, Member, Role, load_generation
 
 log = logging.getLogger(__name__)
 
@@ -273,7 +273,8 @@ def draft_batch(
 
 def find_pinned(before: Generation, members: Sequence[Member]) -> str | None:
     """Return the line that a person has made serve, as long as it is there."""
-    if before.pinned is None or any(member.version.line == before.pinned for member in members):
+    serving = {member.version.line for member in members if member.role is not Role.RIVAL}
+    if before.pinned is None or before.pinned in serving:
         return before.pinned
     log.warning("the line %s, promoted by hand, could not go on; what serves is chosen by records again", before.pinned)
     return None

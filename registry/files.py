@@ -1,31 +1,28 @@
-"""Which stored files a generation needs: what rollback checks and garbage collection keeps."""
+"""Which stored files serving with a generation needs."""
 
 import json
-from collections.abc import Iterator
 
 from common.errors import StateError
+from common.files import FileStore
 from common.state import State
 from registry.generations import Generation
 
 
-def list_files(state: State, generation: Generation) -> Iterator[str]:
-    """Yield the names of the files that serving with a generation needs; StateError where a manifest is unreadable."""
+def list_parts(files: FileStore, manifest: str) -> list[str]:
+    """Return a manifest and the files that it lists; StateError where it is missing or was altered."""
+    described = json.loads(files.load(manifest))
+    return [manifest, *(stored for stored in described.values() if isinstance(stored, str))]
+
+
+def find_missing(state: State, generation: Generation) -> str | None:
+    """Return a file that a generation lacks, None where it can serve; the content of manifests alone is checked."""
     manifests = [member.version.manifest for member in generation.members]
-    for name in dict.fromkeys([*manifests, *filter(None, [generation.selector])]):
-        yield name
-        described = json.loads(state.files.load(name))
-        yield from (stored for stored in described.values() if isinstance(stored, str))
-    if generation.reference:
-        yield generation.reference
-
-
-def list_missing(state: State, generation: Generation) -> list[str]:
-    """Return which of these files are gone or damaged; a manifest that is ends the list."""
-    missing = []
-    try:
-        for name in list_files(state, generation):
-            if not state.files.path(name).is_file():
-                missing.append(name)
-    except StateError:
-        missing.append(name)
-    return missing
+    for manifest in dict.fromkeys([*manifests, *filter(None, [generation.selector])]):
+        try:
+            parts = list_parts(state.files, manifest)
+        except StateError:
+            return manifest
+        if gone := [name for name in parts if not state.files.path(name).is_file()]:
+            return gone[0]
+    reference = generation.reference
+    return reference if reference and not state.files.path(reference).is_file() else None

@@ -1,6 +1,5 @@
 """Garbage collection: files that nothing refers to go, and beyond a budget the models of the oldest generations."""
 
-import json
 import logging
 import time
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ import sqlalchemy as sa
 
 from common.database import Draft, metadata, read_rows, state_tables
 from common.state import State
+from registry.files import list_parts
 from registry.generations import load_generation
 from registry.lineage import load_lineage
 from registry.tables import dropped_table, members_table, set_aside_table, versions_table
@@ -40,8 +40,9 @@ def collect_garbage(state: State, max_mb: float | None, keep_generations: int, g
     models is ever dropped. The catalogue says what goes before it goes, so a kill in between leaves files, not holes.
     To be called under the update lock. Raises StateError, before anything is removed, where a manifest is unreadable.
     """
-    sizes = {path.name: path.stat().st_size for path in _list_stored(state)}
-    parts = {version: list(_list_parts(state, manifest)) for version, manifest in _list_manifests(state).items()}
+    stored = _list_stored(state)
+    sizes = {path.name: path.stat().st_size for path in stored}
+    parts = {version: list_parts(state.files, manifest) for version, manifest in _list_manifests(state).items()}
     others = set(_list_others(state))
     dropped = choose_dropped(state, parts, others, sizes, max_mb, keep_generations)
     draft = Draft()
@@ -49,13 +50,14 @@ def collect_garbage(state: State, max_mb: float | None, keep_generations: int, g
     draft.commit(state.engine)
     needed = others | {name for version, files in parts.items() if version not in dropped for name in files}
     released = {name for version in dropped for name in parts[version]}
-    removed = 0
-    unneeded = [path for path in _list_stored(state) if path.name not in needed]
-    for path in unneeded:
+    removed = []
+    for path in stored:
+        if path.name in needed:
+            continue
         if path.name in released or time.time() - path.stat().st_mtime > grace:
             path.unlink(missing_ok=True)
-            removed += sizes.pop(path.name, 0)
-    gone = Collected(len(unneeded), removed, tuple(dropped), sum(sizes.values()))
+            removed.append(sizes.pop(path.name))
+    gone = Collected(len(removed), sum(removed), tuple(dropped), sum(sizes.values()))
     if gone.files:
         log.info("%d files that nothing needs are gone (%.1f MB)", gone.files, gone.bytes / MB)
     return gone
@@ -106,11 +108,6 @@ def _list_manifests(state: State) -> dict[str, str]:
     return {row["id"]: row["manifest"] for row in read_rows(state.engine, query.order_by(versions_table.c.number))}
 
 
-def _list_parts(state: State, manifest: str) -> Iterator[str]:
-    yield manifest
-    yield from (stored for stored in json.loads(state.files.load(manifest)).values() if isinstance(stored, str))
-
-
 def _list_others(state: State) -> Iterator[str]:
     """Yield every file that rows refer to, live or set aside, but for those of versions."""
     for table in metadata.sorted_tables:
@@ -128,7 +125,7 @@ def _list_named(state: State, columns: list[sa.Column[Any]], row: dict[str, Any]
     for column in columns:
         name = row[column.name]
         if name:
-            yield from _list_parts(state, name) if column.info["file"] == "manifest" else [name]
+            yield from list_parts(state.files, name) if column.info["file"] == "manifest" else [name]
 
 
 def _list_stored(state: State) -> list[Path]:

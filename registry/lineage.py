@@ -24,6 +24,17 @@ def load_lineage(state: State, number: int) -> list[int]:
     return [one for one, _ in _follow(state, number)]
 
 
+def load_recent(state: State, number: int, updates: int) -> list[int]:
+    """Return the newest of a lineage, back to the generation that took its ``updates``-th newest batch."""
+    recent: list[int] = []
+    for one, cause in _follow(state, number):
+        recent.append(one)
+        updates -= cause.takes_batch
+        if not updates:
+            break
+    return recent
+
+
 def load_updates(state: State, number: int) -> list[int]:
     """Return those of a lineage that took a batch, the newest first: its age in updates, not in decisions."""
     return [one for one, cause in _follow(state, number) if cause.takes_batch]

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from common.database import connect, metadata, state_tables
+from common.database import connect, state_tables
 from common.files import LayeredStore
 from common.state import State
 from registry.lineage import load_lineage, read_state_rows
@@ -36,20 +36,18 @@ def open_copy(state: State) -> Iterator[State]:
 
 
 def copy_generation(state: State, number: int, copy: State) -> None:
-    """Copy what a generation wrote, set aside since or not, and the requests that were answered with it."""
+    """Copy what a generation wrote, set aside since or not."""
     with state.engine.connect() as source, copy.engine.begin() as target:
         for table, owner in REGISTRY.items():
             _copy(source, target, table, sa.select(table).where(owner == number))
         for table in state_tables():
             _insert(target, table, read_state_rows(source, table, [number]))
-    copy_requests(state, number, copy)
 
 
-def copy_requests(state: State, number: int, copy: State) -> None:
-    """Copy the requests that were answered with a generation."""
-    decisions = metadata.tables["decisions"]
+def copy_rows(state: State, table: sa.Table, which: sa.ColumnElement[bool], copy: State) -> None:
+    """Copy some rows of a table that does not move with generations."""
     with state.engine.connect() as source, copy.engine.begin() as target:
-        _copy(source, target, decisions, sa.select(decisions).where(decisions.c.generation == number))
+        _copy(source, target, table, sa.select(table).where(which))
 
 
 def copy_other_versions(state: State, number: int, copy: State) -> None:

@@ -162,6 +162,12 @@ class TestRollback:
         run(folder, "rollback", to=LEARNED)
         assert load(folder).champion == original.champion
 
+    def test_batches_that_the_source_will_not_bring_again_are_named(self, folder):
+        take(folder, small_stream.make_rows(8).tail(120).reset_index(drop=True), *OVERRIDES)
+        told = run(folder, "rollback", to=LEARNED - 1)
+        assert f"Batches {LEARNED} to {LEARNED + 1} are set aside" in told
+        assert f"the source does not bring them: {LEARNED + 1}." in told
+
     def test_quarantine_decisions_go_and_come_back_with_it(self, folder):
         config = configure(folder)
         take(folder, small_stream.make_rows().head(200).assign(CLAIM_PAID="lots"), *OVERRIDES)

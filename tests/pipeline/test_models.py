@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -18,8 +19,8 @@ from pipeline.inference import infer
 from pipeline.models import models
 from pipeline.quarantine import quarantine
 from pipeline.summary import summarise
-from pipeline.update import update
-from registry.generations import Alias, Cause, Role, load_generation
+from pipeline.update import find_pinned, update
+from registry.generations import Alias, Cause, Generation, Role, load_generation
 from registry.tables import set_aside_table
 
 OVERRIDES = ("search.families=[linear]", "search.variants=[target]", "promotion.max_active=4")
@@ -272,6 +273,13 @@ class TestPromotion:
                 run(folder, action, champion.id, why=" ")
         with pytest.raises(StateError, match="records choose already"):
             run(folder, "promote", "auto", why="because")
+
+    def test_a_line_that_only_competes_any_more_serves_no_longer(self, folder, caplog):
+        champion = next(member for member in load(folder).members if member.role is Role.CHAMPION)
+        before = Generation(pinned=champion.version.line)
+        assert find_pinned(before, [champion]) == champion.version.line
+        assert find_pinned(before, [replace(champion, role=Role.RIVAL)]) is None
+        assert "what serves is chosen by records again" in caplog.text
 
     def test_a_rollback_takes_a_promotion_back(self, folder):
         run(folder, "promote", load(folder).champion.id, why="because")

@@ -13,7 +13,7 @@ from common.database import Draft, metadata, read_rows, state_tables
 from common.state import open_state
 from pipeline.collection.tables import batches
 from registry.generations import Cause, Generation, draft_generation
-from registry.lineage import load_lineage, load_updates, read_state_rows, turn
+from registry.lineage import load_lineage, load_recent, load_updates, read_state_rows, turn
 from registry.tables import set_aside_table
 
 
@@ -77,6 +77,7 @@ def test_a_lineage_leads_back_past_turns_and_decisions(tmp_path, catalogue_url):
         assert load_lineage(state, decided.number) == [3, 2, 1]
         assert load_lineage(state, third.number) == [5, 4, 1]
         assert load_updates(state, third.number) == [5, 1]
+        assert [load_recent(state, third.number, updates) for updates in (1, 2, 9)] == [[5], [5, 4, 1], [5, 4, 1]]
         assert load_lineage(state, 99) == []
 
 

@@ -17,7 +17,7 @@ from meta.plan import Plan, name_kind
 from meta.profile import Profile
 from meta.store import load_stored_selector
 from meta.tables import decisions_table, estimates_table, regrets_table
-from pipeline.inference import name_weights
+from pipeline.predictor import name_weights
 from registry.generations import Generation, load_generation
 
 SHOWN_METAFEATURES = ("missing_share", "out_of_range_share", "unseen_share", "drifting_columns", "distance")

@@ -56,7 +56,8 @@ class PublishedModel:
             else outputs[:, 0]
         )
         named = np.full(len(outputs), self.name, dtype=object)
-        answered = add_answer(model_input[[]], Answer(outputs, decided, named, named, {}), schema)
+        kinds = np.zeros(len(outputs), dtype=np.int8)
+        answered = add_answer(model_input[[]], Answer(outputs, decided, named, named, kinds, {}), schema)
         return answered.drop(columns=["predict_model", "predict_reason"])
 
 

@@ -28,6 +28,7 @@ class Answer:
     """Predictions of all rows, decided labels, and by whom and why.
 
     outputs:  (n_rows, n_classes) probabilities or (n_rows, 1) numbers
+    kinds:    (n_rows,) the RowKind of each row
     versions: (n_rows,) the version with the most weight in a row's answer
     failures: by version that failed, its error
     """
@@ -36,6 +37,7 @@ class Answer:
     decided: np.ndarray
     versions: np.ndarray
     reasons: np.ndarray
+    kinds: np.ndarray
     failures: Mapping[str, str]
 
     def count_served(self) -> dict[str, int]:
@@ -103,30 +105,46 @@ def answer_request(
         )
     outputs /= total[:, None]
     if not schema.task.is_classification:
-        return Answer(outputs, outputs[:, 0], versions, reasons, failures)
+        return Answer(outputs, outputs[:, 0], versions, reasons, kinds, failures)
     decided = np.zeros(n_rows, dtype=int)
     limits = np.where(members > 1, threshold, thresholds)
     for limit in np.unique(limits):
         decided[limits == limit] = decide_classes(schema.task, outputs[limits == limit], float(limit))
-    return Answer(outputs, decided, versions, reasons, failures)
+    return Answer(outputs, decided, versions, reasons, kinds, failures)
 
 
 def add_answer(request: pd.DataFrame, answer: Answer, schema: Schema) -> pd.DataFrame:
     """Return the request with ``predict`` and the other answer columns behind its own, rows and order as they were."""
-    columns: dict[str, object] = {}
-    if schema.task.is_classification:
-        labels = pd.Series(schema.classes)
-        numbers = pd.to_numeric(labels, errors="coerce")
-        shown = numbers if numbers.notna().all() else labels
-        if numbers.notna().all() and (numbers == numbers.round()).all():
-            shown = numbers.astype("int64")
-        columns["predict"] = shown.to_numpy()[answer.decided.astype(int)]
-        if len(schema.classes) == 2:
-            columns["predict_proba"] = answer.outputs[:, 1]
-        else:
-            columns |= {f"predict_proba_{label}": answer.outputs[:, code] for code, label in enumerate(labels)}
-    else:
-        columns["predict"] = answer.decided
-    columns |= {"predict_model": answer.versions, "predict_reason": answer.reasons}
+    columns = present_answer(answer, schema)
     kept = request.drop(columns=[name for name in columns if name in request])
     return pd.concat([kept, pd.DataFrame(columns, index=request.index)], axis=1)
+
+
+def present_answer(answer: Answer, schema: Schema) -> dict[str, np.ndarray]:
+    """Return the columns that an answer adds to its rows, each (n_rows,): ``predict``, probabilities, by whom and why.
+
+    Labels that are numbers are shown as numbers.
+    """
+    named = {"predict_model": answer.versions, "predict_reason": answer.reasons}
+    if not schema.task.is_classification:
+        return {"predict": answer.decided, **named}
+    predicted = show_labels(schema.classes)[answer.decided.astype(int)]
+    if len(schema.classes) == 2:
+        return {"predict": predicted, "predict_proba": answer.outputs[:, 1], **named}
+    shares = {f"predict_proba_{label}": answer.outputs[:, code] for code, label in enumerate(schema.classes)}
+    return {"predict": predicted, **shares, **named}
+
+
+def show_labels(classes: Sequence[str]) -> np.ndarray:
+    """Return labels as users wrote them: as numbers where all of them are.
+
+    >>> show_labels(["0", "1"]), show_labels(["0", "x"])
+    (array([0, 1]), array(['0', 'x'], dtype=object))
+    """
+    try:
+        numbers = np.array([float(label) for label in classes])
+    except ValueError:
+        return np.array(classes, dtype=object)
+    if not np.isfinite(numbers).all():
+        return np.array(classes, dtype=object)
+    return numbers.astype("int64") if (numbers == numbers.round()).all() else numbers

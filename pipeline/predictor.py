@@ -1,0 +1,187 @@
+"""A predictor: one generation, loaded and ready to answer requests, one after another or several at a time.
+
+Files, the service and shadow scoring all answer through it, in three steps: read the rows, choose a plan (once for a
+request, however many parts its rows come in), answer the rows of a part by the plan.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from common.config import Config
+from common.errors import StateError
+from common.reading import read_inputs
+from common.sampling import spread_rows
+from common.schema import Schema
+from common.state import State
+from meta.estimation.estimator import Estimate
+from meta.flags import RowKind, find_kinds
+from meta.plan import Plan, Weights, name_kind
+from meta.profile import Profile, profile_request
+from meta.store import StoredSelector, load_stored_selector
+from model_zoo.cell_flags import flag_cells
+from pipeline.estimates import estimate_request
+from pipeline.preparation.cleaning import clean_inputs
+from pipeline.preparation.features import engineer_features
+from pipeline.publishing import Published, list_answerers, load_published
+from pipeline.serving.answer import Answer, answer_request
+from registry.generations import Generation, load_generation
+from registry.versions import ModelShelf
+
+log = logging.getLogger(__name__)
+
+SAMPLE_ROWS = 10_000
+"""Rows at most that a choice looks at, so that it takes no longer for a request of millions."""
+
+
+@dataclass(frozen=True, eq=False)
+class ReadRows:
+    """Rows of a request: ``inputs`` (n_rows, n_inputs) typed and cleaned, ``features`` (n_rows, n_features)."""
+
+    inputs: pd.DataFrame
+    features: pd.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen for a request: ``plan`` by the selector, and ``serving``, which a registry may have taken over.
+
+    ``profile`` is all that the choice rests on.
+    """
+
+    profile: Profile
+    plan: Plan
+    serving: Plan
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A loaded generation. It never changes: a new generation is another predictor."""
+
+    config: Config
+    generation: Generation
+    stored: StoredSelector
+    shelf: ModelShelf
+    published: Published | None
+
+    @property
+    def schema(self) -> Schema:
+        """Roles and types of the stream's columns."""
+        assert self.generation.schema is not None
+        return self.generation.schema
+
+    def read(self, table: pd.DataFrame) -> ReadRows:
+        """Type, clean and engineer raw rows; an input that ``table`` has not counts as missing."""
+        inputs = clean_inputs(read_inputs(table, self.schema), self.config.quality, self.schema)
+        return ReadRows(inputs, engineer_features(inputs, self.schema, self.config.features))
+
+    def read_rows(self, rows: Sequence[Mapping[str, Any]]) -> ReadRows:
+        """Do what ``read`` does for rows that are mappings of column names to numbers, texts, booleans or None."""
+        return self.read(pd.DataFrame(list(rows)))
+
+    def choose(self, rows: ReadRows) -> Choice:
+        """Choose what serves a request from its rows, or from a bounded sample of them."""
+        features = rows.features
+        if len(features) > SAMPLE_ROWS:
+            features = features.iloc[spread_rows(len(features), SAMPLE_ROWS)]
+        flags = flag_cells(features, self.stored.reference)
+        if flags.drifting:
+            log.warning("out of range as a whole, which is taken for drift: %s", ", ".join(flags.drifting))
+        profile = profile_request(features, flags, self.stored.reference)
+        plan = self.stored.plan(profile, self.config.selection.mode)
+        return Choice(profile, plan, self.published.take_over(plan) if self.published else plan)
+
+    def find_kinds(self, rows: ReadRows) -> np.ndarray:
+        """Return the RowKind of every row (n_rows,)."""
+        return find_kinds(flag_cells(rows.features, self.stored.reference))
+
+    def answer(self, rows: ReadRows, choice: Choice) -> Answer:
+        """Predict rows of a request, all of them or a part."""
+        by_line = list_answerers(self.generation, self.published)
+        plan = choice.serving
+        last_resorts = [plan.champion, *(line for line in by_line if line != plan.champion)]
+        load = self.published.on_shelf(self.shelf) if self.published else self.shelf.load
+        threshold = self.stored.selector.threshold
+        kinds = self.find_kinds(rows)
+        return answer_request(rows.features, kinds, plan, by_line, last_resorts, load, self.schema, threshold)
+
+    def estimate(self, choice: Choice, answer: Answer) -> Estimate:
+        """Return what the answers themselves let expect of their quality, without labels."""
+        stored = self.stored.estimators
+        estimators = self.published.choose_estimators(stored) if self.published else stored
+        return estimate_request(estimators, choice.serving, answer.outputs, answer.kinds, self.schema.classes)
+
+    def describe(self, choice: Choice) -> dict[str, Any]:
+        """Return what the decisions table keeps of a choice: all that it rests on, and what it was."""
+        ids = {version.line: version.id for version in self.generation.versions}
+        plan = choice.plan
+        described = {
+            "generation": self.generation.number,
+            "mode": self.config.selection.mode,
+            "version": ids[plan.leading],
+            "champion": ids[plan.champion],
+            "reason": plan.why,
+            "alarm": plan.alarm.describe() if plan.alarm else "",
+            "profile": choice.profile.to_json(),
+            "weights": name_weights(plan.weights, ids),
+            "expected": asdict(plan.expected),
+        }
+        if self.published:
+            described |= {"version": self.published.version.id, "reason": self.published.why}
+        return described
+
+
+def load_predictor(config: Config, state: State) -> Predictor:
+    """Return the newest generation that can serve: where files of it are broken, an earlier one.
+
+    Raises StateError where there is no model yet, or no generation that can serve.
+    """
+    shelf = ModelShelf(state.files)
+    generation, stored = _load_serving(state, shelf)
+    assert generation.schema is not None
+    return Predictor(config, generation, stored, shelf, load_published(config, state, generation.schema))
+
+
+def _load_serving(state: State, shelf: ModelShelf) -> tuple[Generation, StoredSelector]:
+    generation = load_generation(state)
+    if generation.champion is None or generation.schema is None:
+        raise StateError(f"There is no model in '{state.folder}' yet; run 'python run.py update' first.")
+    while True:
+        try:
+            stored = load_stored_selector(state, generation)
+            check_versions(shelf, generation)
+            return generation, stored
+        except StateError as error:
+            broken = generation
+            while (generation.selector, generation.members) == (broken.selector, broken.members) and generation.parent:
+                generation = load_generation(state, generation.parent)
+            if generation.champion is None or generation.number == broken.number:
+                raise
+            log.warning("generation %d is broken, generation %d is asked: %s", broken.number, generation.number, error)
+
+
+def check_versions(shelf: ModelShelf, generation: Generation) -> None:
+    """Raise StateError where no version of a generation can be loaded; the champion is tried first."""
+    failed = None
+    for version in sorted(generation.versions, key=lambda one: one != generation.champion):
+        try:
+            shelf.load(version)
+            return
+        except StateError as error:
+            failed = failed or error
+    raise failed or StateError(f"Generation {generation.number} has no version; run 'python run.py update'.")
+
+
+def name_weights(weights: tuple[Weights, ...], ids: dict[str, str]) -> dict[str, dict[str, float]]:
+    """Return weights by kind of row and version, the heaviest first."""
+    return {
+        name_kind(kind): {ids[line]: weight for line, weight in sorted(weights[kind].items(), key=lambda one: -one[1])}
+        for kind in RowKind
+    }

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-LIBRARIES = ("numpy", "pandas", "scipy", "scikit-learn", "lightgbm", "skops")
+LIBRARIES = ("numpy", "pandas", "scipy", "scikit-learn", "lightgbm")
 """What a model's predictions, or its files, can depend on."""
 
 CODE = ("run.py", "common", "experiments", "meta", "model_zoo", "pipeline", "registry")
@@ -18,7 +18,7 @@ def describe_environment() -> Mapping[str, str]:
     """Return what this process runs with, by name; looked up once a process.
 
     >>> sorted(describe_environment())
-    ['code', 'lightgbm', 'machine', 'numpy', 'pandas', 'platform', 'python', 'scikit-learn', 'scipy', 'skops']
+    ['code', 'lightgbm', 'machine', 'numpy', 'pandas', 'platform', 'python', 'scikit-learn', 'scipy']
     """
     return {
         "python": platform.python_version(),

@@ -8,15 +8,12 @@ champions serve.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from meta.decayed import fill_unknown, measure_level
 from meta.metafeatures import METAFEATURES
-
-if TYPE_CHECKING:
-    from sklearn.ensemble import ExtraTreesRegressor
+from model_zoo.forest import Forest, read_trees
 
 TREES = 60
 LEAF_EXAMPLES = 3
@@ -53,7 +50,7 @@ class HardChooser:
     """Predicts every line's loss relative to the others; None for ``forest`` where there was too little to learn."""
 
     lines: tuple[str, ...]
-    forest: "ExtraTreesRegressor | None"
+    forest: Forest | None
     margins: Margins
 
     def choose(self, metafeatures: Mapping[str, float], champion: str, margin: float) -> str:
@@ -61,9 +58,7 @@ class HardChooser:
         if self.forest is None or margin == NEVER or champion not in self.lines:
             return champion
         described = np.array([[metafeatures[name] for name in METAFEATURES]], dtype=np.float32)
-        votes = np.array(
-            [tree.predict(described, check_input=False).reshape(len(self.lines)) for tree in self.forest.estimators_]
-        )
+        votes = np.concatenate(list(self.forest.vote(described)))
         advantage = votes[:, [self.lines.index(champion)]] - votes
         sure = advantage.mean(axis=0) - margin * advantage.std(axis=0)
         best = int(np.argmax(sure))
@@ -91,7 +86,7 @@ def fit_hard_chooser(
     table = np.array([[one[name] for name in METAFEATURES] for one in described], dtype=np.float32)
     forest = ExtraTreesRegressor(TREES, min_samples_leaf=LEAF_EXAMPLES, random_state=seed)
     forest.fit(table, apart, sample_weight=0.5 ** (age / half_life))
-    return HardChooser(tuple(lines), forest, margins)
+    return HardChooser(tuple(lines), read_trees(forest.estimators_), margins)
 
 
 def tune_margin(tried: Sequence[Mapping[str, float]], age: np.ndarray, half_life: float) -> float:

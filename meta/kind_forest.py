@@ -6,15 +6,11 @@ reads no predictions, so that lines without weight need not be run. A mean over 
 single rows: on damage that no record holds, a forest over rows had up to three times the regret.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from meta.decayed import fill_unknown, measure_level, soften
 from meta.past import Past
-
-if TYPE_CHECKING:
-    from sklearn.ensemble import ExtraTreesRegressor
+from model_zoo.forest import Forest, read_trees
 
 TREES = 60
 LEAF_EXAMPLES = 3
@@ -24,7 +20,7 @@ WORST = 2.0
 """Departures are held within this loss, so that a few absurd ones do not make up a leaf."""
 
 
-def fit_kind_forest(past: Past, arms: np.ndarray, half_life: float, seed: int) -> "ExtraTreesRegressor | None":
+def fit_kind_forest(past: Past, arms: np.ndarray, half_life: float, seed: int) -> Forest | None:
     """Return a forest from mean quality (n_qualities,) to each arm's departure; None without example or choice.
 
     ``arms`` is (n_arms, n_lines): each a mixture of the past's lines. Examples count by their age and by the root of
@@ -37,7 +33,8 @@ def fit_kind_forest(past: Past, arms: np.ndarray, half_life: float, seed: int) -
         return None
     departures = np.clip(fill_unknown(losses - measure_level(losses)), -WORST, WORST)
     forest = ExtraTreesRegressor(TREES, min_samples_leaf=LEAF_EXAMPLES, max_features=0.5, random_state=seed)
-    return forest.fit(quality.astype(np.float32), departures, sample_weight=0.5 ** (age / half_life) * np.sqrt(rows))
+    forest.fit(quality.astype(np.float32), departures, sample_weight=0.5 ** (age / half_life) * np.sqrt(rows))
+    return read_trees(forest.estimators_)
 
 
 def summarise_kinds(past: Past, arms: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -63,7 +60,6 @@ def summarise_kinds(past: Past, arms: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return quality[enough], losses[enough], past.age[first][enough], rows[enough]
 
 
-def weigh_arms(forest: "ExtraTreesRegressor", quality: np.ndarray, temperature: float) -> np.ndarray:
+def weigh_arms(forest: Forest, quality: np.ndarray, temperature: float) -> np.ndarray:
     """Return the weights (n_kinds, n_arms) of the arms for rows of a mean quality (n_kinds, n_qualities)."""
-    departures = forest.predict(quality.astype(np.float32)).reshape(len(quality), -1)
-    return soften(departures, temperature)
+    return soften(forest.predict(quality.astype(np.float32)), temperature)

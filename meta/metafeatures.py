@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from meta.flags import RowKind, find_kinds
-from model_zoo.cell_flags import CellFlags, read_numbers
+from model_zoo.cell_flags import CellFlags
+from model_zoo.cells import Cells
 from model_zoo.reference import InputReference
 
 FARTHEST = 10.0
@@ -25,7 +26,9 @@ METAFEATURES = (
 )
 
 
-def compute_metafeatures(features: pd.DataFrame, flags: CellFlags, reference: InputReference) -> dict[str, float]:
+def compute_metafeatures(
+    features: pd.DataFrame | Cells, flags: CellFlags, reference: InputReference
+) -> dict[str, float]:
     """Return every metafeature of (n_rows, n_features) rows by name; all are finite and shares lie in [0, 1].
 
     ``distance`` is the mean, over numeric features, of how far a feature's mean lies from the training mean, in
@@ -48,9 +51,9 @@ def compute_metafeatures(features: pd.DataFrame, flags: CellFlags, reference: In
     return {name: described[name] for name in METAFEATURES}
 
 
-def compute_distances(features: pd.DataFrame, reference: InputReference) -> np.ndarray:
+def compute_distances(features: pd.DataFrame | Cells, reference: InputReference) -> np.ndarray:
     """Return, for every numeric feature with known cells, the standardised distance of its mean, at most 10."""
-    numbers = read_numbers(features, reference)
+    numbers = Cells.of(features).read_numbers(reference.numeric_names)
     known = ~np.isnan(numbers)
     counts = known.sum(axis=0)
     normal = list(reference.numeric.values())

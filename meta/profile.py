@@ -10,6 +10,7 @@ import pandas as pd
 from meta.flags import RowKind, find_kinds, measure_quality
 from meta.metafeatures import compute_metafeatures
 from model_zoo.cell_flags import CellFlags
+from model_zoo.cells import Cells
 from model_zoo.reference import InputReference
 
 
@@ -47,7 +48,7 @@ class Profile:
         )
 
 
-def profile_request(features: pd.DataFrame, flags: CellFlags, reference: InputReference) -> Profile:
+def profile_request(features: pd.DataFrame | Cells, flags: CellFlags, reference: InputReference) -> Profile:
     """Return the profile of (n_rows, n_features) rows whose cells are flagged."""
     kinds, quality = find_kinds(flags), measure_quality(flags).astype(float)
     means = [quality[kinds == kind].mean(axis=0) if (kinds == kind).any() else np.zeros(quality.shape[1])

@@ -9,7 +9,7 @@ grades say that the plan loses to them beyond noise, they serve instead.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -26,13 +26,10 @@ from meta.plan import Plan, Weights, find_leading, name_kind
 from meta.profile import Profile
 from meta.records import Record
 from meta.trust import Trust
-
-if TYPE_CHECKING:
-    from sklearn.ensemble import ExtraTreesRegressor
+from model_zoo.forest import Forest
 
 LEAST_WEIGHT = 0.01
 """Lines below this weight are not run."""
-TRUSTED_TYPES = ("sklearn.tree._tree.Tree", "numpy.dtype")
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,7 @@ class Selector:
     ranking: tuple[str, ...] = ()
     blends: np.ndarray | None = None
     decayed: np.ndarray | None = None
-    forest: "ExtraTreesRegressor | None" = None
+    forest: Forest | None = None
     trust: Trust = field(default_factory=Trust)
     threshold: float = 0.5
 
@@ -161,8 +158,6 @@ class Selector:
 
     def dump(self) -> dict[str, bytes]:
         """Return the selector as files, without pickle and the same bytes for the same selector."""
-        from model_zoo.skops_bytes import dump_object
-
         described = {
             "lines": self.lines,
             "champions": vars(self.champions),
@@ -179,21 +174,14 @@ class Selector:
             "threshold": self.threshold,
         }
         parts = {"selector.json": json.dumps(described, sort_keys=True).encode()}
-        forests = {"forest.skops": self.forest, "hard.skops": self.hard.forest}
-        return parts | {name: dump_object(forest) for name, forest in forests.items() if forest is not None}
+        forests = {"forest.npz": self.forest, "hard.npz": self.hard.forest}
+        return parts | {name: forest.dump() for name, forest in forests.items() if forest is not None}
 
     @classmethod
     def load(cls, parts: Mapping[str, bytes]) -> "Selector":
         """Return the selector that ``dump`` described."""
-        from model_zoo.skops_bytes import load_object
-        from model_zoo.tree import check_tree
-
         stored: dict[str, Any] = json.loads(parts["selector.json"])
-        forests = {name: load_object(parts[name], TRUSTED_TYPES) for name in ("forest.skops", "hard.skops")
-                   if name in parts}  # fmt: skip
-        for forest in forests.values():
-            for tree in forest.estimators_:
-                check_tree(tree)
+        forests = {name: Forest.load(parts[name]) for name in ("forest.npz", "hard.npz") if name in parts}
         lines = tuple(stored["lines"])
         return cls(
             lines=lines,
@@ -201,13 +189,13 @@ class Selector:
             arms=np.array(stored["arms"]),
             usual={column: tuple(shares) for column, shares in stored["usual"].items()},
             last_best=stored["last_best"],
-            hard=HardChooser(lines, forests.get("hard.skops"), Margins.from_json(stored["margins"])),
+            hard=HardChooser(lines, forests.get("hard.npz"), Margins.from_json(stored["margins"])),
             temperature=stored["temperature"],
             guarded=tuple(stored["guarded"]),
             ranking=tuple(stored["ranking"]),
             blends=None if stored["blends"] is None else np.array(stored["blends"]),
             decayed=None if stored["decayed"] is None else np.array(stored["decayed"]),
-            forest=forests.get("forest.skops"),
+            forest=forests.get("forest.npz"),
             trust=Trust.from_json(stored["trust"]),
             threshold=stored["threshold"],
         )

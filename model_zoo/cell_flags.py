@@ -1,10 +1,12 @@
 """Flags of cells, without any label: which are unexpectedly missing, out of range or of an unseen level."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from model_zoo.cells import Cells
 from model_zoo.reference import InputReference
 
 OFTEN_MISSING = 0.25
@@ -40,48 +42,53 @@ class CellFlags:
         return CellFlags(self.names, self.missing[rows], self.out_of_range[rows], self.unseen[rows], self.drifting)
 
 
-def flag_cells(features: pd.DataFrame, reference: InputReference) -> CellFlags:
-    """Compare every cell of (n_rows, n_features) with what is normal; an absent feature is missing in every row."""
-    names = (*reference.numeric, *reference.categorical)
-    bounds = tuple(reference.numeric.values())
-    numbers = read_numbers(features, reference)
-    low, high = (np.array([getattr(one, side) for one in bounds], dtype=float) for side in ("low", "high"))
-    out_of_range = (numbers < low) | (numbers > high)
+def flag_cells(
+    features: pd.DataFrame | Cells, reference: InputReference, drifting: Collection[str] | None = None
+) -> CellFlags:
+    """Compare every cell of (n_rows, n_features) with what is normal; an absent feature is missing in every row.
+
+    ``drifting`` names the features that are known to be out of range as a whole, where these rows are a part of a
+    request; without it they are judged by the rows themselves.
+    """
+    cells = Cells.of(features)
+    numbers = cells.read_numbers(reference.numeric_names)
+    out_of_range = (numbers < reference.lows) | (numbers > reference.highs)
     known = ~np.isnan(numbers)
-    counts = known.sum(axis=0)
-    drifts = (out_of_range.sum(axis=0) > DRIFTING_SHARE * counts) & (counts >= MIN_DRIFT_ROWS)
+    drifts = (
+        _find_drifting(out_of_range, known)
+        if drifting is None
+        else np.array([name in drifting for name in reference.numeric_names], dtype=bool)
+    )
     out_of_range[:, drifts] = False
-    missing_levels, unseen = _flag_levels(features, reference)
-    expected = np.array([_is_often_missing(reference, name) for name in names], dtype=bool)
-    missing = np.concatenate([~known, missing_levels], axis=1) & ~expected
-    nothing = np.zeros(out_of_range.shape, dtype=bool)
+    n_numeric = len(reference.numeric_names)
+    shape = (len(cells), len(reference.names))
+    missing, outside, unseen = (np.zeros(shape, dtype=bool) for _ in range(3))
+    missing[:, :n_numeric], outside[:, :n_numeric] = ~known, out_of_range
+    for place, (name, normal) in enumerate(reference.categorical.items(), start=n_numeric):
+        column = cells.read_levels(name)
+        missing[:, place] = column.codes < 0
+        unknown = [level not in normal.levels for level in column.known]
+        if True in unknown:
+            unseen[:, place] = np.array([*unknown, False])[column.codes]
     return CellFlags(
-        names=names,
-        missing=missing,
-        out_of_range=np.concatenate([out_of_range, np.zeros(unseen.shape, dtype=bool)], axis=1),
-        unseen=np.concatenate([nothing, unseen], axis=1),
-        drifting=tuple(name for name, drifting in zip(reference.numeric, drifts, strict=True) if drifting),
+        names=reference.names,
+        missing=missing & ~reference.often_missing(OFTEN_MISSING),
+        out_of_range=outside,
+        unseen=unseen,
+        drifting=tuple(name for name, drifts_now in zip(reference.numeric_names, drifts, strict=True) if drifts_now),
     )
 
 
-def read_numbers(features: pd.DataFrame, reference: InputReference) -> np.ndarray:
-    """Return the reference's numeric features (n_rows, n_numeric) as float64; an absent one is NaN."""
-    return features.reindex(columns=list(reference.numeric)).to_numpy(dtype=float, na_value=np.nan)
+def find_drifting(features: pd.DataFrame | Cells, reference: InputReference) -> frozenset[str]:
+    """Return the features that are out of range as a whole in these rows."""
+    numbers = Cells.of(features).read_numbers(reference.numeric_names)
+    outside = (numbers < reference.lows) | (numbers > reference.highs)
+    drifts = _find_drifting(outside, ~np.isnan(numbers))
+    return frozenset(name for name, drifts_now in zip(reference.numeric_names, drifts, strict=True) if drifts_now)
 
 
-def _flag_levels(features: pd.DataFrame, reference: InputReference) -> tuple[np.ndarray, np.ndarray]:
-    shape = (len(features), len(reference.categorical))
-    missing, unseen = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
-    for position, (name, normal) in enumerate(reference.categorical.items()):
-        if name not in features:
-            missing[:, position] = True
-            continue
-        codes, distinct = pd.factorize(features[name])
-        unknown = np.array([level not in normal.levels for level in distinct] + [False])
-        missing[:, position], unseen[:, position] = codes < 0, unknown[codes]
-    return missing, unseen
-
-
-def _is_often_missing(reference: InputReference, name: str) -> bool:
-    normal = reference.numeric.get(name) or reference.categorical[name]
-    return normal.missing_share > OFTEN_MISSING
+def _find_drifting(out_of_range: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return which columns (n_numeric,) are out of range in most of their known cells (n_rows, n_numeric)."""
+    counts = known.sum(axis=0)
+    drifts: np.ndarray = (out_of_range.sum(axis=0) > DRIFTING_SHARE * counts) & (counts >= MIN_DRIFT_ROWS)
+    return drifts

@@ -4,97 +4,91 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from common.task import Task
+from model_zoo.arrays import dump_arrays, load_arrays
+from model_zoo.cells import Cells
+from model_zoo.compiled import CLIP, Compiled, compile_transformer
 from model_zoo.encoded import LARGEST, EncodedTable
-from model_zoo.variants import MAX_ONEHOT_LEVELS, Recipe, count_codes, forget_folds, get_variant
-
-if TYPE_CHECKING:
-    from sklearn.compose import ColumnTransformer
-
-CLIP = 10.0
-"""Scaled values are held within this many standard deviations, so that one absurd cell cannot blow up a product."""
-
-TRUSTED_TYPES = (
-    "model_zoo.lookback.LookBackEncoder",
-    "model_zoo.spelling.SpellingEncoder",
-    "numpy.dtype",
-    "pandas.Index",
-    "sklearn.compose._column_transformer.ColumnTransformer",
-    "sklearn.model_selection._split.KFold",
-    "sklearn.model_selection._split.StratifiedKFold",
-)
-"""Types an encoder may hold beyond what skops trusts by itself; audited by hand, never extended from a file.
-
-Folds are no longer stored, but encoders of older states hold them.
-"""
+from model_zoo.variants import MAX_ONEHOT_LEVELS, Recipe, count_codes, get_variant
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """A variant fitted on past rows. ``transformer`` is None where there is no column to encode."""
+    """A variant fitted on past rows. ``compiled`` is None where there is no column to encode.
+
+    ``n_codes`` columns right behind the numbers are category codes.
+    """
 
     variant: str
     numeric: tuple[str, ...]
     categorical: tuple[str, ...]
-    transformer: "ColumnTransformer | None"
-    names: tuple[str, ...]
+    compiled: Compiled | None
+    n_codes: int = 0
 
-    def encode(self, features: pd.DataFrame) -> EncodedTable:
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the encoded columns."""
+        return self.compiled.names if self.compiled else ()
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The feature that each encoded column comes from."""
+        return self.compiled.origins if self.compiled else ()
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Names of the transformers that it was made of, in their order."""
+        return self.compiled.stages if self.compiled else ()
+
+    def encode(self, features: pd.DataFrame | Cells) -> EncodedTable:
         """Return the encoded rows (n_rows, n_encoded).
 
         Columns are taken by name: others are ignored, and one that is absent counts as missing in every row.
         """
-        if self.transformer is None or not len(features):  # scikit-learn refuses a table without rows
-            return self._wrap(np.zeros((len(features), len(self.names)), dtype=np.float32))
-        return self._wrap(self.transformer.transform(self._select(features)))
+        cells = Cells.of(features)
+        if self.compiled is None:
+            return EncodedTable(np.zeros((len(cells), 0), dtype=np.float32), ())
+        levels = [cells.read_levels(name) for name in self.categorical]
+        return EncodedTable(self.compiled.encode(cells.read_numbers(self.numeric), levels), self.names, self._coded)
 
     def dump(self) -> dict[str, bytes]:
-        """Return the encoder as files: readable JSON and, where there is a transformer, a skops archive."""
+        """Return the encoder as files: readable JSON and, where there is something to encode, arrays."""
         return dict(self._dumped)
 
     @cached_property
     def _dumped(self) -> dict[str, bytes]:
         """The files, made once for all models that share the encoder."""
-        from model_zoo.skops_bytes import dump_object
-
-        described = {"variant": self.variant, "numeric": self.numeric, "categorical": self.categorical,
-                     "names": self.names}  # fmt: skip
-        parts = {"encoder.json": json.dumps(described, sort_keys=True).encode()}
-        return parts if self.transformer is None else parts | {"encoder.skops": dump_object(self.transformer)}
+        described: dict[str, Any] = {"variant": self.variant, "numeric": self.numeric, "categorical": self.categorical}
+        if self.compiled is None:
+            return {"encoder.json": json.dumps(described, sort_keys=True).encode()}
+        described |= {"n_codes": self.n_codes, **self.compiled.to_json()}
+        return {
+            "encoder.json": json.dumps(described, sort_keys=True).encode(),
+            "encoder.npz": dump_arrays(**self.compiled.list_arrays()),
+        }
 
     @classmethod
     def load(cls, parts: Mapping[str, bytes]) -> "Encoder":
-        """Return the encoder that ``dump`` described; types outside TRUSTED_TYPES are refused unread."""
-        from model_zoo.skops_bytes import load_object
-
+        """Return the encoder that ``dump`` described."""
         described = json.loads(parts["encoder.json"])
-        archive = parts.get("encoder.skops")
+        arrays = parts.get("encoder.npz")
         return cls(
             variant=described["variant"],
             numeric=tuple(described["numeric"]),
             categorical=tuple(described["categorical"]),
-            names=tuple(described["names"]),
-            transformer=None if archive is None else load_object(archive, TRUSTED_TYPES),
+            compiled=None if arrays is None else Compiled.build(described, load_arrays(arrays)),
+            n_codes=described.get("n_codes", 0),
         )
 
-    def _select(self, features: pd.DataFrame) -> pd.DataFrame:
-        numbers = features.reindex(columns=self.numeric).astype("float64")
-        levels = features.reindex(columns=self.categorical).astype("str")
-        # a number larger than an encoded table holds would overflow the variance, and that spoils the whole column
-        return pd.concat([numbers.clip(-float(LARGEST), float(LARGEST)), levels], axis=1)
-
-    def _wrap(self, values: np.ndarray) -> EncodedTable:
-        variant = get_variant(self.variant)
-        bounded = values if variant.keeps_missing else np.clip(values, -CLIP, CLIP)
-        start = len(self.numeric)
-        n_codes = count_codes(self.transformer) if variant.category_codes and self.transformer else 0
-        coded = tuple(range(start, start + n_codes))
-        return EncodedTable.build(np.asarray(bounded, dtype=np.float64), self.names, coded)
+    @cached_property
+    def _coded(self) -> tuple[int, ...]:
+        """Positions of columns that hold category codes."""
+        return tuple(range(len(self.numeric), len(self.numeric) + self.n_codes))
 
 
 def fit_encoder(
@@ -118,15 +112,26 @@ def fit_encoder(
         copies=copies,
         seed=seed,
     )
-    empty = Encoder(variant, tuple(numeric), tuple(recipe.categorical), None, ())
     if not len(features.columns):
-        return empty, empty.encode(features)
-    transformer = get_variant(variant).build(recipe)
-    values = transformer.fit_transform(empty._select(features), recipe.target)
-    forget_folds(transformer)
-    encoded = tuple(str(name) for name in transformer.get_feature_names_out())
-    encoder = Encoder(variant, empty.numeric, empty.categorical, transformer, encoded)
-    return encoder, encoder._wrap(values)
+        encoder = Encoder(variant, (), (), None)
+        return encoder, encoder.encode(features)
+    recipe_of = get_variant(variant)
+    transformer = recipe_of.build(recipe)
+    rows = _select(features, recipe)
+    learned = np.asarray(transformer.fit_transform(rows, recipe.target), dtype=np.float64)
+    compiled = compile_transformer(transformer, rows, recipe.numeric, recipe.categorical, recipe_of.keeps_missing)
+    n_codes = count_codes(transformer) if recipe_of.category_codes else 0
+    encoder = Encoder(variant, tuple(recipe.numeric), tuple(recipe.categorical), compiled, n_codes)
+    bounded = learned if recipe_of.keeps_missing else np.clip(learned, -CLIP, CLIP)
+    return encoder, EncodedTable.build(bounded, encoder.names, encoder._coded)
+
+
+def _select(features: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
+    numbers = features[recipe.numeric].astype("float64")
+    # a number larger than an encoded table holds would overflow the variance, and that spoils the whole column
+    return pd.concat(
+        [numbers.clip(-float(LARGEST), float(LARGEST)), features[recipe.categorical].astype("str")], axis=1
+    )
 
 
 def has_many_levels(features: pd.DataFrame) -> bool:

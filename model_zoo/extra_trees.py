@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from model_zoo.family import Estimator, Family, Sample, Size
+from model_zoo.forest import Forest, read_trees
 from model_zoo.search import Params, Space, read_params
-from model_zoo.skops_bytes import dump_object, load_object
-from model_zoo.tree import TRUSTED_TYPES, check_tree, fit_leaf, predict_sklearn
+from model_zoo.tree import ask_forest, fit_leaf
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class ExtraTrees(Family):
         settings: ExtraTreesParams = read_params(ExtraTreesParams, params)
         return {**params, "trees": max(10, round(settings.trees * share))}
 
-    def learn(self, sample: Sample, settings: ExtraTreesParams, *, seed: int, threads: int) -> Any:
+    def learn(self, sample: Sample, settings: ExtraTreesParams, *, seed: int, threads: int) -> Forest:
         """Grow the trees."""
         from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
@@ -73,23 +72,19 @@ class ExtraTrees(Family):
             random_state=seed,
         )
         model.fit(sample.table.values, sample.target, sample_weight=sample.weights)
-        # Threads add the trees up in any order, so that last digits differ: predictions run on one.
-        return model.set_params(n_jobs=1)
+        return read_trees(model.estimators_)
 
     def answer(self, estimator: Estimator, values: np.ndarray) -> np.ndarray:
         """Return the average over the trees."""
-        return predict_sklearn(estimator, values)
+        return ask_forest(estimator, values)
 
-    def dump_learned(self, learned: Any) -> dict[str, bytes]:
-        """Return the forest in skops' format."""
-        return {"extra_trees.skops": dump_object(learned)}
+    def dump_learned(self, learned: Forest) -> dict[str, bytes]:
+        """Return the arrays."""
+        return {"trees.npz": learned.dump()}
 
-    def load_learned(self, parts: Mapping[str, bytes]) -> Any:
-        """Return the forest, if it holds trusted types alone."""
-        learned = load_object(parts["extra_trees.skops"], TRUSTED_TYPES)
-        for one in learned.estimators_:
-            check_tree(one)
-        return learned
+    def load_learned(self, parts: Mapping[str, bytes]) -> Forest:
+        """Return the trees in the arrays."""
+        return Forest.load(parts["trees.npz"])
 
 
 def _thin(sample: Sample, most: int) -> Sample:

@@ -1,20 +1,39 @@
 """The guard: cells that hold what cannot be become missing, so that a model's answer rests on the other cells."""
 
+from collections.abc import Collection
+
+import numpy as np
 import pandas as pd
 
 from model_zoo.cell_flags import flag_cells
+from model_zoo.cells import Cells
 from model_zoo.reference import InputReference
 
 
-def guard(features: pd.DataFrame, reference: InputReference) -> pd.DataFrame:
-    """Return the features (n_rows, n_features) with numbers out of range and unseen levels made missing.
+def guard_cells(cells: Cells, reference: InputReference, drifting: Collection[str] | None = None) -> Cells:
+    """Return the rows with numbers out of range and unseen levels made missing.
 
-    A feature that is out of range as a whole is left as it is: that is drift, which a model must see. The table passed
-    in is not changed, and is returned itself where there is nothing to hide.
+    A feature that is out of range as a whole is left as it is: that is drift, which a model must see; ``drifting``
+    names them where these rows are a part of a request. Cells are returned themselves where there is nothing to hide.
     """
+    flags = flag_cells(cells, reference, drifting)
+    hidden = flags.anomalous
+    if not hidden.any():
+        return cells
+    touched = {name: hidden[:, place] for place, name in enumerate(flags.names) if hidden[:, place].any()}
+    outside = np.zeros(cells.numbers.shape, dtype=bool)
+    for place, name in enumerate(cells.numeric):
+        if name in touched:
+            outside[:, place] = touched[name]
+    levels = {name: column.hide(touched[name]) if name in touched else column for name, column in cells.levels.items()}
+    return Cells(cells.numeric, np.where(outside, np.nan, cells.numbers), levels)
+
+
+def guard(features: pd.DataFrame, reference: InputReference) -> pd.DataFrame:
+    """Do the same to a feature table (n_rows, n_features), which is not changed itself."""
     flags = flag_cells(features, reference)
     hidden = flags.anomalous
-    touched = {name: hidden[:, position] for position, name in enumerate(flags.names) if hidden[:, position].any()}
+    touched = {name: hidden[:, place] for place, name in enumerate(flags.names) if hidden[:, place].any()}
     if not touched:
         return features
     return features.assign(**{name: features[name].mask(cells) for name, cells in touched.items()})

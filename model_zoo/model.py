@@ -1,7 +1,7 @@
 """A fitted candidate: encoder and estimator together, from a feature table to predictions, as files and back."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,15 +13,18 @@ from common.task import Task
 from model_zoo import get_family
 from model_zoo.calibration import LATER_SHARE, LEAST_ROWS, Calibration, fit_calibration
 from model_zoo.candidate import Candidate
+from model_zoo.cells import Cells
 from model_zoo.encoded import EncodedTable
 from model_zoo.encoder import Encoder, fit_encoder
-from model_zoo.guard import guard
+from model_zoo.guard import guard, guard_cells
 from model_zoo.masking import add_masked_copies
 from model_zoo.reference import InputReference, fit_input_reference
 from model_zoo.resampling import join_factors, resample
 
-PROTOCOL = 1
-"""Version of the files that ``dump`` writes; it rises when an older reader could not understand them."""
+PROTOCOL = 2
+"""Version of the files that ``dump`` writes; it rises when an older reader could not understand them.
+
+Files of protocol 1 held scikit-learn's own objects."""
 
 TREATMENTS = ("balance", "calibrate", "resample")
 """Parameters that are the candidate's own: no family sees them."""
@@ -49,13 +52,17 @@ class Model:
     normal: InputReference | None = None
     calibration: Calibration | None = None
 
-    def predict(self, features: pd.DataFrame) -> np.ndarray:
+    def predict(self, features: pd.DataFrame | Cells) -> np.ndarray:
         """Return probabilities (n_rows, n_classes) or, for a regression, predictions (n_rows,)."""
         return self.predict_encoded(self.encode(features))
 
-    def encode(self, features: pd.DataFrame) -> EncodedTable:
-        """Return the rows (n_rows, n_encoded) as the estimator reads them, past the guard where there is one."""
-        return self.encoder.encode(guard(features, self.normal) if self.normal else features)
+    def encode(self, features: pd.DataFrame | Cells, drifting: Collection[str] | None = None) -> EncodedTable:
+        """Return the rows (n_rows, n_encoded) as the estimator reads them, past the guard where there is one.
+
+        ``drifting`` names the features that drift as a whole, where these rows are a part of a request.
+        """
+        cells = Cells.of(features)
+        return self.encoder.encode(guard_cells(cells, self.normal, drifting) if self.normal else cells)
 
     def predict_encoded(self, table: EncodedTable) -> np.ndarray:
         """Return what ``predict`` does for rows that are encoded already."""
@@ -101,6 +108,8 @@ class Model:
         described = json.loads(parts["model.json"])
         if described["protocol"] > PROTOCOL:
             raise ValueError(f"protocol {described['protocol']} is newer than {PROTOCOL}, so update Switchyard")
+        if described["protocol"] < PROTOCOL:
+            raise ValueError(f"protocol {described['protocol']} is older than {PROTOCOL}, so it has to be made again")
         prefix = "estimator/"
         files = {name.removeprefix(prefix): content for name, content in parts.items() if name.startswith(prefix)}
         return cls(

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,37 @@ class InputReference:
 
     numeric: Mapping[str, NumericReference]
     categorical: Mapping[str, LevelReference]
+
+    @cached_property
+    def numeric_names(self) -> tuple[str, ...]:
+        """The numeric features in their order."""
+        return tuple(self.numeric)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Every feature: the numeric ones, then the categorical ones."""
+        return (*self.numeric, *self.categorical)
+
+    @cached_property
+    def lows(self) -> np.ndarray:
+        """The lower ends of normal ranges (n_numeric,)."""
+        return np.array([normal.low for normal in self.numeric.values()], dtype=float)
+
+    @cached_property
+    def highs(self) -> np.ndarray:
+        """The upper ends of normal ranges (n_numeric,)."""
+        return np.array([normal.high for normal in self.numeric.values()], dtype=float)
+
+    @cached_property
+    def missing_shares(self) -> np.ndarray:
+        """How often each feature (n_features,) is missing."""
+        shares = [normal.missing_share for normal in self.numeric.values()]
+        return np.array([*shares, *(normal.missing_share for normal in self.categorical.values())], dtype=float)
+
+    def often_missing(self, share: float) -> np.ndarray:
+        """Return which features (n_features,) are missing in a larger share of the training rows."""
+        often: np.ndarray = self.missing_shares > share
+        return often
 
     def to_json(self) -> bytes:
         """Return the reference as canonical JSON."""

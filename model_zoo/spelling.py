@@ -1,62 +1,77 @@
-"""Levels that are spelled in many ways, as a few numbers: similar spellings come out close to each other."""
+"""A fitted spelling encoder as arrays: what a level becomes that was not met while fitting."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.decomposition import TruncatedSVD
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 
-class SpellingEncoder(TransformerMixin, BaseEstimator):
-    """Encode one text column by the character n-grams of its levels, reduced to ``components`` numbers.
+@dataclass(frozen=True, eq=False)
+class Spelling:
+    """A ``SpellingEncoder`` and the scaler behind it.
 
-    The levels' TF-IDF vectors of 2- to 4-grams are weighted by how often a level occurs and projected by a truncated
-    SVD (latent semantic analysis; Deerwester et al. 1990). Only distinct levels are encoded, so a million rows with
-    600 levels cost 600 encodings. A level never seen lands near the spellings it resembles; a missing cell is all 0.
-
-    >>> makes = pd.DataFrame({"make": ["TOYOTA", "TOYOTA HIACE", "TOYTA", "ISUZU", "ISUZU FSR", None]}, dtype="str")
-    >>> encoder = SpellingEncoder(components=2).fit(makes)
-    >>> toyta, toyota, isuzu, missing = encoder.transform(makes.iloc[[2, 0, 3, 5]])
-    >>> bool(np.linalg.norm(toyta - toyota) < np.linalg.norm(toyta - isuzu)), missing.tolist()
-    (True, [0.0, 0.0])
+    grams:       (n_grams,) the n-grams it knows, none where there was nothing to learn
+    weights:     (n_grams,) float32, how rare each is
+    directions:  (n_found, n_grams) float32, the projection
+    mean, scale: (n_components,) float64, of the scaler
     """
 
-    def __init__(self, components: int = 10, seed: int = 0) -> None:
-        self.components = components
-        self.seed = seed
+    grams: tuple[str, ...]
+    weights: np.ndarray
+    directions: np.ndarray
+    mean: np.ndarray
+    scale: np.ndarray
 
-    def fit(self, X: pd.DataFrame, y: Any = None) -> "SpellingEncoder":  # noqa: ARG002
-        """Learn the n-grams and the projection from a one-column table of text."""
-        counts = X.iloc[:, 0].astype("str").dropna().value_counts().sort_index()
-        self.vectorizer_: TfidfVectorizer | None = None
-        self.projection_: TruncatedSVD | None = None
-        if counts.empty:
-            return self
-        vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), lowercase=True, dtype=np.float32)
-        try:
-            grams = vectorizer.fit_transform(counts.index.tolist())
-        except ValueError:  # no level has two characters in a row, so there is no n-gram to learn
-            return self
-        size = min(self.components, min(grams.shape) - 1)
-        if size < 1:
-            return self
-        weighted = grams.multiply(np.sqrt(counts.to_numpy(dtype=np.float32))[:, None]).tocsr()
-        self.vectorizer_ = vectorizer
-        self.projection_ = TruncatedSVD(size, random_state=self.seed).fit(weighted)
-        return self
+    def spell(self, levels: Sequence[str]) -> np.ndarray:
+        """Return what levels become (n_levels, n_components) float32."""
+        import pandas as pd
 
-    def transform(self, X: pd.DataFrame) -> np.ndarray:
-        """Return (n_rows, components) float32; columns past what the levels can fill are 0."""
-        codes, levels = pd.factorize(X.iloc[:, 0].astype("str"))
-        encoded = np.zeros((len(levels) + 1, self.components), dtype=np.float32)
-        if self.vectorizer_ is not None and self.projection_ is not None and len(levels):
-            projected = self.projection_.transform(self.vectorizer_.transform(list(levels)))
-            encoded[: len(levels), : projected.shape[1]] = projected
-        return encoded[codes]
+        encoded: np.ndarray = self._pipeline.transform(pd.DataFrame({"level": pd.Series(list(levels), dtype="str")}))
+        return encoded
 
-    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Return ``column_0`` ... for the one column encoded."""
-        name = "level" if input_features is None else input_features[0]
-        return np.array([f"{name}_{number}" for number in range(self.components)], dtype=object)
+    @cached_property
+    def _pipeline(self) -> Any:
+        """scikit-learn's steps, put together again from the arrays."""
+        from sklearn.decomposition import TruncatedSVD
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        from model_zoo.spelling_encoder import SpellingEncoder, make_vectorizer
+
+        encoder = SpellingEncoder(len(self.mean))
+        encoder.vectorizer_, encoder.projection_ = None, None
+        if self.grams:
+            encoder.vectorizer_ = make_vectorizer(vocabulary={gram: place for place, gram in enumerate(self.grams)})
+            encoder.vectorizer_.idf_ = self.weights
+            encoder.projection_ = TruncatedSVD(len(self.directions))
+            encoder.projection_.components_ = self.directions
+        scaler = StandardScaler()
+        scaler.mean_, scaler.scale_, scaler.var_ = self.mean, self.scale, np.square(self.scale)
+        return make_pipeline(encoder, scaler)
+
+    def list_arrays(self) -> dict[str, np.ndarray]:
+        """Return every array by its name."""
+        return {name: getattr(self, name) for name in ("weights", "directions", "mean", "scale")}
+
+    @classmethod
+    def build(cls, grams: tuple[str, ...], arrays: Mapping[str, np.ndarray]) -> "Spelling":
+        """Return the spelling of n-grams and the arrays that ``list_arrays`` gave."""
+        return cls(grams, *(arrays[name] for name in ("weights", "directions", "mean", "scale")))
+
+    @classmethod
+    def read(cls, pipeline: Any) -> "Spelling":
+        """Return a fitted pipeline of spelling encoder and scaler as arrays."""
+        encoder, scaler = (step for _, step in pipeline.steps)
+        if encoder.vectorizer_ is None or encoder.projection_ is None:
+            nothing = np.zeros(0, dtype=np.float32)
+            return cls((), nothing, nothing.reshape(0, 0), scaler.mean_, scaler.scale_)
+        vocabulary = encoder.vectorizer_.vocabulary_
+        return cls(
+            grams=tuple(sorted(vocabulary, key=lambda gram: vocabulary[gram])),
+            weights=np.asarray(encoder.vectorizer_.idf_),
+            directions=np.asarray(encoder.projection_.components_),
+            mean=np.asarray(scaler.mean_),
+            scale=np.asarray(scaler.scale_),
+        )

@@ -2,19 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from model_zoo.family import Estimator, Family, Sample, Size
+from model_zoo.forest import Forest, read_trees
 from model_zoo.search import Params, Space, read_params
-from model_zoo.skops_bytes import dump_object, load_object
-
-TRUSTED_TYPES = ("sklearn.tree._tree.Tree", "numpy.dtype")
-"""Audited: Tree is rebuilt from arrays, whose positions ``check_tree`` holds against their bounds."""
-
-LEAF = -1
-"""scikit-learn's child of a node that has none."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +39,7 @@ class Tree(Family):
             "pruning": space.real("pruning", 1e-6, 1e-2, log=True),
         }
 
-    def learn(self, sample: Sample, settings: TreeParams, *, seed: int, threads: int) -> Any:  # noqa: ARG002
+    def learn(self, sample: Sample, settings: TreeParams, *, seed: int, threads: int) -> Forest:  # noqa: ARG002
         """Grow and prune the tree."""
         from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
@@ -57,26 +50,24 @@ class Tree(Family):
             ccp_alpha=settings.pruning * _compute_impurity(sample),
             random_state=seed,
         )
-        return model.fit(sample.table.values, sample.target, sample_weight=sample.weights)
+        return read_trees([model.fit(sample.table.values, sample.target, sample_weight=sample.weights)])
 
     def answer(self, estimator: Estimator, values: np.ndarray) -> np.ndarray:
         """Return the shares or the mean of the leaf that each row falls into."""
-        return predict_sklearn(estimator, values)
+        return ask_forest(estimator, values)
 
     def measure(self, estimator: Estimator) -> Size:
         """Return the limit on the depth."""
         settings: TreeParams = read_params(TreeParams, estimator.params)
         return Size(depth=settings.max_depth)
 
-    def dump_learned(self, learned: Any) -> dict[str, bytes]:
-        """Return the tree in skops' format."""
-        return {"tree.skops": dump_object(learned)}
+    def dump_learned(self, learned: Forest) -> dict[str, bytes]:
+        """Return the arrays."""
+        return {"trees.npz": learned.dump()}
 
-    def load_learned(self, parts: Mapping[str, bytes]) -> Any:
-        """Return the tree, if it holds trusted types alone."""
-        learned = load_object(parts["tree.skops"], TRUSTED_TYPES)
-        check_tree(learned)
-        return learned
+    def load_learned(self, parts: Mapping[str, bytes]) -> Forest:
+        """Return the tree in the arrays."""
+        return Forest.load(parts["trees.npz"])
 
 
 def fit_leaf(min_rows: int, n_rows: int) -> int:
@@ -88,26 +79,10 @@ def fit_leaf(min_rows: int, n_rows: int) -> int:
     return min(min_rows, max(1, n_rows // 10))
 
 
-def check_tree(model: Any) -> None:
-    """Raise ValueError where a scikit-learn tree would lead out of its own nodes or columns, or round in a circle.
-
-    scikit-learn follows a tree's positions unchecked, into foreign memory where they are wrong.
-    """
-    tree = model.tree_
-    own = np.arange(tree.node_count)
-    inner = tree.children_left != LEAF
-    left, right, feature = tree.children_left[inner], tree.children_right[inner], tree.feature[inner]
-    follows = all(bool(((side > own[inner]) & (side < tree.node_count)).all()) for side in (left, right))
-    asks = bool(((feature >= 0) & (feature < model.n_features_in_)).all())
-    if not follows or not asks or not tree.node_count:
-        raise ValueError("a stored decision tree leads out of its own nodes or columns")
-
-
-def predict_sklearn(estimator: Estimator, values: np.ndarray) -> np.ndarray:
-    """Return what a scikit-learn tree or forest answers: probabilities of the classes it met, or numbers."""
-    model = estimator.learned
-    answer: np.ndarray = model.predict_proba(values) if estimator.task.is_classification else model.predict(values)
-    return answer
+def ask_forest(estimator: Estimator, values: np.ndarray) -> np.ndarray:
+    """Return what a tree or forest answers: probabilities of the classes it met, or numbers."""
+    answers: np.ndarray = estimator.learned.predict(values)
+    return answers if estimator.task.is_classification else answers[:, 0]
 
 
 def _compute_impurity(sample: Sample) -> float:

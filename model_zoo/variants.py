@@ -94,13 +94,6 @@ def build_target(recipe: Recipe) -> "ColumnTransformer":
     )
 
 
-def forget_folds(fitted: "ColumnTransformer") -> None:
-    """Take the folds of the target out of a fitted variant: they are as long as its rows, and no request needs them."""
-    for name, part, _ in (*fitted.transformers, *fitted.transformers_):
-        if name == "means":
-            part.set_params(targetencoder__cv=None)
-
-
 def build_native(recipe: Recipe) -> "ColumnTransformer":
     """Numbers as they are, missing ones too; levels as codes, rare ones pooled, unseen ones missing."""
     levels = _level_codes(recipe.n_rows)
@@ -128,7 +121,7 @@ def build_spelling(recipe: Recipe) -> "ColumnTransformer":
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    from model_zoo.spelling import SpellingEncoder
+    from model_zoo.spelling_encoder import SpellingEncoder
 
     spelled = [
         (f"spelling_{name}", make_pipeline(SpellingEncoder(SPELLING_COMPONENTS, recipe.seed), StandardScaler()), [name])

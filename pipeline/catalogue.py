@@ -1,5 +1,6 @@
 """Every table of the catalogue, imported: what moves or copies the whole state has to know all of it."""
 
+import common.performance
 import experiments.tables
 import meta.tables
 import pipeline.analysis.drift.tables
@@ -10,4 +11,4 @@ import pipeline.training.tables
 import pipeline.validation.tables
 import registry.tables
 
-__all__ = ["experiments", "meta", "pipeline", "registry"]
+__all__ = ["common", "experiments", "meta", "pipeline", "registry"]

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from common.config import Config
@@ -24,6 +23,8 @@ from meta.plan import Plan, Weights, name_kind
 from meta.profile import Profile, profile_request
 from meta.store import StoredSelector, load_stored_selector
 from model_zoo.cell_flags import flag_cells
+from model_zoo.cells import Cells
+from model_zoo.readings import Drifts, Readings
 from pipeline.estimates import estimate_request
 from pipeline.preparation.cleaning import clean_inputs
 from pipeline.preparation.features import engineer_features
@@ -40,10 +41,10 @@ SAMPLE_ROWS = 10_000
 
 @dataclass(frozen=True, eq=False)
 class ReadRows:
-    """Rows of a request: ``inputs`` (n_rows, n_inputs) typed and cleaned, ``features`` (n_rows, n_features)."""
+    """Rows of a request: ``inputs`` (n_rows, n_inputs) typed and cleaned, and their features."""
 
     inputs: pd.DataFrame
-    features: pd.DataFrame
+    cells: Cells
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -53,12 +54,13 @@ class ReadRows:
 class Choice:
     """What was chosen for a request: ``plan`` by the selector, and ``serving``, which a registry may have taken over.
 
-    ``profile`` is all that the choice rests on.
+    ``profile`` is all that the choice rests on; ``drifts`` is what drifts as a whole in the rows that were looked at.
     """
 
     profile: Profile
     plan: Plan
     serving: Plan
+    drifts: Drifts
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Predictor:
     def read(self, table: pd.DataFrame) -> ReadRows:
         """Type, clean and engineer raw rows; an input that ``table`` has not counts as missing."""
         inputs = clean_inputs(read_inputs(table, self.schema), self.config.quality, self.schema)
-        return ReadRows(inputs, engineer_features(inputs, self.schema, self.config.features))
+        return ReadRows(inputs, Cells.of(engineer_features(inputs, self.schema, self.config.features)))
 
     def read_rows(self, rows: Sequence[Mapping[str, Any]]) -> ReadRows:
         """Do what ``read`` does for rows that are mappings of column names to numbers, texts, booleans or None."""
@@ -88,19 +90,15 @@ class Predictor:
 
     def choose(self, rows: ReadRows) -> Choice:
         """Choose what serves a request from its rows, or from a bounded sample of them."""
-        features = rows.features
-        if len(features) > SAMPLE_ROWS:
-            features = features.iloc[spread_rows(len(features), SAMPLE_ROWS)]
-        flags = flag_cells(features, self.stored.reference)
+        cells = rows.cells
+        if len(cells) > SAMPLE_ROWS:
+            cells = cells.take(spread_rows(len(cells), SAMPLE_ROWS))
+        flags = flag_cells(cells, self.stored.reference)
         if flags.drifting:
             log.warning("out of range as a whole, which is taken for drift: %s", ", ".join(flags.drifting))
-        profile = profile_request(features, flags, self.stored.reference)
+        profile = profile_request(cells, flags, self.stored.reference)
         plan = self.stored.plan(profile, self.config.selection.mode)
-        return Choice(profile, plan, self.published.take_over(plan) if self.published else plan)
-
-    def find_kinds(self, rows: ReadRows) -> np.ndarray:
-        """Return the RowKind of every row (n_rows,)."""
-        return find_kinds(flag_cells(rows.features, self.stored.reference))
+        return Choice(profile, plan, self.published.take_over(plan) if self.published else plan, Drifts(cells))
 
     def answer(self, rows: ReadRows, choice: Choice) -> Answer:
         """Predict rows of a request, all of them or a part."""
@@ -109,8 +107,11 @@ class Predictor:
         last_resorts = [plan.champion, *(line for line in by_line if line != plan.champion)]
         load = self.published.on_shelf(self.shelf) if self.published else self.shelf.load
         threshold = self.stored.selector.threshold
-        kinds = self.find_kinds(rows)
-        return answer_request(rows.features, kinds, plan, by_line, last_resorts, load, self.schema, threshold)
+        reference = self.stored.reference
+        kinds = find_kinds(flag_cells(rows.cells, reference, choice.drifts.of(reference)))
+        return answer_request(
+            Readings(rows.cells, choice.drifts), kinds, plan, by_line, last_resorts, load, self.schema, threshold
+        )
 
     def estimate(self, choice: Choice, answer: Answer) -> Estimate:
         """Return what the answers themselves let expect of their quality, without labels."""

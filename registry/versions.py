@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from model_zoo.readings import Readings
 
 BLEND_FAMILY = "blend"
-READING = ("encoder.json", "encoder.skops", "normal.json")
+READING = ("encoder.json", "encoder.npz", "normal.json")
 """Files of a model that say how it reads rows; two models with the same ones read them alike."""
 
 

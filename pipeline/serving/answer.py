@@ -47,7 +47,7 @@ class Answer:
 
 
 def answer_request(
-    features: pd.DataFrame,
+    readings: Readings,
     kinds: np.ndarray,
     plan: Plan,
     by_line: Mapping[str, Version],
@@ -61,13 +61,12 @@ def answer_request(
     A member that fails drops out and the others are reweighted; rows that lose all their members go to the first of
     ``last_resorts`` that can answer. ``threshold`` is for mixtures; a version that answers alone uses its own.
     """
-    n_rows = len(features)
+    n_rows = len(kinds)
     outputs = np.zeros((n_rows, len(schema.classes) if schema.task.is_classification else 1))
     total, heaviest, thresholds = np.zeros(n_rows), np.zeros(n_rows), np.full(n_rows, np.nan)
     versions, members = np.full(n_rows, "", dtype=object), np.zeros(n_rows, dtype=int)
     reasons = np.array(plan.reasons, dtype=object)[kinds]
     failures: dict[str, str] = {}
-    readings = Readings(features)
 
     def add(line: str, weights: np.ndarray) -> None:
         rows = np.flatnonzero(weights > 0)

@@ -32,9 +32,9 @@ def test_the_steps_are_in_the_order_of_the_rows():
     model = fit("tree", "target", calibrate=True, guarded=True)
     assert dissect(model).stages == (
         "InputReference", "SimpleImputer", "StandardScaler", "TargetEncoder", "StandardScaler",
-        "DecisionTreeClassifier", "Calibration",
+        "Tree", "Calibration",
     )  # fmt: skip
-    assert dissect(fit("lightgbm", "native")).stages == ("OrdinalEncoder", "Boosted")
+    assert dissect(fit("lightgbm", "native")).stages == ("OrdinalEncoder", "Boosting")
     assert "SpellingEncoder" in dissect(fit("linear", "spelling")).stages
 
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_zoo.cell_flags import DRIFTING_SHARE, MIN_DRIFT_ROWS, OFTEN_MISSING, flag_cells, read_numbers
+from model_zoo.cell_flags import DRIFTING_SHARE, MIN_DRIFT_ROWS, OFTEN_MISSING, flag_cells
+from model_zoo.cells import Cells
 from model_zoo.reference import InputReference, LevelReference, NumericReference
 
 ROWS = 100
@@ -95,7 +96,7 @@ def test_no_row_and_no_column_are_no_error():
 
 def test_numbers_come_in_the_order_of_the_reference_and_integers_will_do():
     table = make_rows(worth=np.arange(ROWS))[["rare", "worth", "make"]]
-    numbers = read_numbers(table, NORMAL)
+    numbers = Cells.of(table).read_numbers(NORMAL.numeric_names)
     assert numbers.dtype == float
     np.testing.assert_array_equal(numbers[:, 0], np.arange(ROWS))
     assert np.isnan(numbers[:, 1]).all()

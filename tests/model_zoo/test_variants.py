@@ -7,7 +7,7 @@ import pytest
 from common.errors import ConfigError
 from common.task import Task
 from model_zoo.encoder import fit_encoder
-from model_zoo.variants import MAX_NATIVE_LEVELS, MAX_ONEHOT_LEVELS, SPELLING_COMPONENTS, VARIANTS, get_variant
+from model_zoo.variants import MAX_NATIVE_LEVELS, MAX_ONEHOT_LEVELS, SPELLING_COMPONENTS, VARIANTS, Recipe, get_variant
 
 ROWS = 1000
 
@@ -182,9 +182,10 @@ class TestTargetMeans:
             assert 0.05 < still.mean() < 0.4  # its fold; others have met the row
 
     def read_means(self, make, target):
-        encoder, table = fit("target", target, Task.REGRESSION, copies=2, make=make)
-        scaler = encoder.transformer.named_transformers_["means"]["standardscaler"]
-        return scaler.inverse_transform(table.values)[:, 0]
+        recipe = Recipe([], [], ["make"], Task.REGRESSION, target, 2, 7)
+        fitted = get_variant("target").build(recipe)
+        values = fitted.fit_transform(pd.DataFrame({"make": make}), target)
+        return fitted.named_transformers_["means"]["standardscaler"].inverse_transform(values)[:, 0]
 
     def test_noise_in_many_levels_is_not_shown_by_a_copy_either(self):
         generator = np.random.default_rng(3)

@@ -166,7 +166,7 @@ def test_a_newer_protocol_is_one_sentence_and_the_others_serve(learned, tmp_path
                 sa.update(versions_table).where(versions_table.c.id == champion.id).values(manifest=changed)
             )
     assert champion.id not in answer(folder)[0]
-    assert any("protocol 2 is newer than 1, so update Switchyard" in line for line in caplog.messages)
+    assert any("protocol 3 is newer than 2, so update Switchyard" in line for line in caplog.messages)
 
 
 def test_a_report_is_made_also_where_the_champion_is_broken(learned, tmp_path):

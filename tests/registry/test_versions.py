@@ -92,7 +92,7 @@ class TestModels:
         listed = json.loads(files.load(save_parts(files, model.dump())[0]))
         assert {name: files.load(stored) for name, stored in listed.items()} == model.dump()
         assert {name.partition(".")[2] for name in listed} == {stored.partition(".")[2] for stored in listed.values()}
-        assert {"model.json", "normal.json", "encoder.skops", "estimator/estimator.json"} <= set(listed)
+        assert {"model.json", "normal.json", "encoder.npz", "estimator/estimator.json"} <= set(listed)
 
     def test_saving_it_again_stores_nothing_new_and_a_change_stores_what_changed(self, files, model):
         first = save_parts(files, model.dump())
@@ -102,7 +102,7 @@ class TestModels:
         save_parts(files, model.with_threshold(0.9).dump())
         assert len(set(files.folder.rglob("*.*")) - stored) == 2  # what describes it, and the manifest
 
-    @pytest.mark.parametrize("part", ["model.json", "encoder.skops", "estimator/estimator.json"])
+    @pytest.mark.parametrize("part", ["model.json", "encoder.npz", "estimator/estimator.json"])
     def test_an_altered_or_missing_part_is_named_before_anything_is_made_of_it(self, files, model, part):
         manifest, _ = save_parts(files, model.dump())
         path = files.path(json.loads(files.load(manifest))[part])
@@ -124,9 +124,15 @@ class TestModels:
         listed["model.json"] = files.save(json.dumps(newer).encode(), ".json")
         version = make_version(7, manifest=files.save(json.dumps(listed).encode(), ".json"))
         with pytest.raises(
-            StateError, match=r"'linear-0007' cannot be loaded: protocol 2 is newer than 1, so update Switchyard"
+            StateError, match=r"'linear-0007' cannot be loaded: protocol 3 is newer than 2, so update Switchyard"
         ):
             load_model(files, version)
+
+    def test_a_model_of_an_older_switchyard_is_to_be_made_again(self, files, model):
+        described = json.loads(model.dump()["model.json"]) | {"protocol": PROTOCOL - 1}
+        manifest, _ = save_parts(files, model.dump() | {"model.json": json.dumps(described).encode()})
+        with pytest.raises(StateError, match=r"protocol 1 is older than 2.*rebuild linear-0007"):
+            load_model(files, make_version(7, manifest=manifest))
 
 
 def test_weights_of_a_blend_are_one_file_whatever_their_order(files):

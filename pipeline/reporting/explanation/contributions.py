@@ -12,8 +12,9 @@ import pandas as pd
 
 from common.task import Task
 from model_zoo.family import Estimator
+from model_zoo.forest import describe_for_shap
 from model_zoo.model import Model
-from pipeline.reporting.explanation.origins import find_origins, sum_by_origin
+from pipeline.reporting.explanation.origins import sum_by_origin
 from pipeline.reporting.explanation.permutation import explain_by_permutation
 
 CHUNK_ROWS = 25
@@ -99,7 +100,7 @@ def compute_contributions(model: Model, features: pd.DataFrame, seconds: float, 
     parts = _explain_in_time(features, seconds, lambda rows: (explain or _explain_any)(model, rows, features, seed))
     values = np.concatenate([part.values for part in parts])
     if not parts[0].by_feature:
-        values = sum_by_origin(values, find_origins(model.encoder), list(features.columns))
+        values = sum_by_origin(values, model.encoder.origins, list(features.columns))
     explained = features.iloc[: len(values)]
     return Contributions(explained, values, parts[0].base, _name_outputs(model), parts[0].scale, parts[0].method)
 
@@ -159,7 +160,7 @@ def _explain_linear(model: Model, rows: pd.DataFrame, _all: pd.DataFrame, _seed:
 def _explain_trees(model: Model, rows: pd.DataFrame, _all: pd.DataFrame, _seed: int) -> _Terms:
     import shap
 
-    explainer = shap.TreeExplainer(model.estimator.learned)
+    explainer = shap.TreeExplainer(describe_for_shap(model.estimator.learned))
     terms = np.asarray(explainer.shap_values(model.encoder.encode(rows).values))
     base = np.atleast_1d(explainer.expected_value).astype(float)
     if model.task is Task.REGRESSION:

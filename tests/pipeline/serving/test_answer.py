@@ -12,6 +12,7 @@ from common.task import Task
 from meta.alarm import Alarm
 from meta.plan import Expectation, Plan
 from model_zoo.encoded import EncodedTable
+from model_zoo.readings import Readings
 from pipeline.serving.answer import add_answer, answer_request
 
 SCHEMA = Schema(time="t", target="y", task=Task.BINARY, classes=("no", "yes"), numeric=("a",))
@@ -22,8 +23,8 @@ SHARES = {"good": 0.9, "sturdy": 0.2, "nan": np.nan}
 VERSIONS = {name: SimpleNamespace(id=f"{name}-0001", line=name) for name in (*SHARES, "broken")}
 
 
-def encode(features):
-    return EncodedTable.build(features.to_numpy(), ["a"])
+def encode(cells, _drifting=None):
+    return EncodedTable.build(cells.numbers, ["a"])
 
 
 def load(version):
@@ -54,7 +55,7 @@ def make_plan(*weights):
 
 
 def answer(*weights, resorts=(), threshold=0.5):
-    return answer_request(FEATURES, KINDS, make_plan(*weights), VERSIONS, resorts, load, SCHEMA, threshold)
+    return answer_request(Readings(FEATURES), KINDS, make_plan(*weights), VERSIONS, resorts, load, SCHEMA, threshold)
 
 
 def test_rows_of_each_kind_get_their_own_mixture():
@@ -105,7 +106,7 @@ def test_a_regression_is_mixed_as_numbers():
         )  # fmt: skip
 
     plan = make_plan(*[{"good": 0.5, "sturdy": 0.5}] * 3)
-    answered = answer_request(FEATURES, KINDS, plan, VERSIONS, [], load_number, schema, 0.5)
+    answered = answer_request(Readings(FEATURES), KINDS, plan, VERSIONS, [], load_number, schema, 0.5)
     assert answered.decided.tolist() == [15.0] * 4
     assert list(add_answer(FEATURES, answered, schema)) == ["a", "predict", "predict_model", "predict_reason"]
 

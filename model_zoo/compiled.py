@@ -1,0 +1,301 @@
+"""Fitted preprocessing as tables and arrays: what scikit-learn's transformers make of rows, to the bit.
+
+A ColumnTransformer spends nine tenths of a one-row prediction on checks of its input. Each variant works column
+by column, so what it makes of a level is a row of a table, found by asking the fitted transformer once about each level
+that it may know, one it cannot know and a missing one; numbers are filled, scaled and marked as missing by its own
+parameters. Its own answers to seeded rows of its training are the check.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from model_zoo.cells import Levels
+from model_zoo.encoded import LARGEST
+from model_zoo.spelling import Spelling
+
+if TYPE_CHECKING:
+    from sklearn.compose import ColumnTransformer
+
+CLIP = 10.0
+"""Scaled values are held within this many standard deviations, so that one absurd cell cannot blow up a product."""
+
+CHECKED_ROWS = 50
+UNKNOWN = "\x00 a level that no row has"
+
+
+@dataclass(frozen=True, eq=False)
+class Scaled:
+    """Numbers that are filled, marked and scaled.
+
+    fills:      (n_numeric,) what stands for a missing cell
+    indicators: (n_marked,) positions of columns with one more column, which is 1 where the cell was missing
+    mean, scale: (n_numeric + n_marked,)
+    """
+
+    fills: np.ndarray
+    indicators: np.ndarray
+    mean: np.ndarray
+    scale: np.ndarray
+
+    def apply(self, numbers: np.ndarray) -> np.ndarray:
+        """Return what (n_rows, n_numeric) numbers become: (n_rows, n_numeric + n_marked)."""
+        missing = np.isnan(numbers)
+        filled = np.where(missing, self.fills, numbers)
+        if len(self.indicators):
+            filled = np.concatenate([filled, missing[:, self.indicators]], axis=1)
+        return np.clip((filled - self.mean) / self.scale, -CLIP, CLIP)
+
+
+@dataclass(frozen=True, eq=False)
+class LevelTable:
+    """What the levels of one column become.
+
+    known: levels that become something else than one that is not known
+    rows:  (n_known,) the row of each in ``table``
+    table: (n_distinct, n_encoded) float32; the first row is for levels that are not known, the second for missing cells
+    spelling: what becomes of a level that is not known, where that depends on how it is spelled
+    """
+
+    known: tuple[str, ...]
+    rows: np.ndarray
+    table: np.ndarray
+    spelling: Spelling | None = None
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return dict(zip(self.known, self.rows.tolist(), strict=True))
+
+    def look_up(self, levels: Levels) -> np.ndarray:
+        """Return what the rows of a column become: (n_rows, n_encoded) float32."""
+        found = [self._places.get(level, 0) for level in levels.known]
+        table = self.table
+        if self.spelling is not None and 0 in found:
+            unknown = [place for place, row in enumerate(found) if row == 0]
+            spelled = self.spelling.spell([levels.known[place] for place in unknown])
+            for row, place in enumerate(unknown, start=len(table)):
+                found[place] = row
+            table = np.concatenate([table, bound(spelled)])
+        found.append(1)  # -1, the code of a missing cell, is the last place
+        return table[np.array(found)[levels.codes]]
+
+
+@dataclass(frozen=True, eq=False)
+class Compiled:
+    """A fitted variant: its ``numbers``, None where they pass as they are, then a table for each column of levels.
+
+    names:   of the encoded columns
+    origins: the feature behind each of them
+    stages:  names of the transformers that it was made of
+    """
+
+    numbers: Scaled | None
+    levels: tuple[LevelTable, ...]
+    names: tuple[str, ...]
+    origins: tuple[str, ...]
+    stages: tuple[str, ...]
+
+    def encode(self, numbers: np.ndarray, levels: Sequence[Levels]) -> np.ndarray:
+        """Return encoded rows (n_rows, n_encoded) float32 from their numbers (n_rows, n_numeric) and level columns."""
+        # a number larger than an encoded table holds would overflow
+        held = np.clip(numbers, -float(LARGEST), float(LARGEST))
+        scaled = self.numbers.apply(held) if self.numbers is not None else held
+        encoded = np.empty((len(numbers), len(self.names)), dtype=np.float32)
+        end = scaled.shape[1]
+        encoded[:, :end] = scaled
+        for table, column in zip(self.levels, levels, strict=True):
+            start, end = end, end + table.table.shape[1]
+            encoded[:, start:end] = table.look_up(column)
+        return encoded
+
+    def list_arrays(self) -> dict[str, np.ndarray]:
+        """Return every array by a name."""
+        arrays = {f"numbers.{name}": array for name, array in vars(self.numbers).items()} if self.numbers else {}
+        for place, table in enumerate(self.levels):
+            arrays |= {f"levels.{place}.rows": table.rows, f"levels.{place}.table": table.table}
+            if table.spelling is not None:
+                arrays |= {f"levels.{place}.{name}": one for name, one in table.spelling.list_arrays().items()}
+        return arrays
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything but the arrays as JSON types."""
+        spelled = [None if table.spelling is None else table.spelling.grams for table in self.levels]
+        return {"names": self.names, "origins": self.origins, "stages": self.stages, "grams": spelled,
+                "known": [table.known for table in self.levels], "scaled": self.numbers is not None}  # fmt: skip
+
+    @classmethod
+    def build(cls, described: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> "Compiled":
+        """Return what ``to_json`` and ``list_arrays`` described; ValueError where they do not fit together."""
+        tables = []
+        for place, (known, grams) in enumerate(zip(described["known"], described["grams"], strict=True)):
+            rows, table = arrays[f"levels.{place}.rows"], arrays[f"levels.{place}.table"]
+            if (
+                rows.shape != (len(known),)
+                or table.ndim != 2
+                or (len(rows) and not 0 <= rows.min() <= rows.max() < len(table))
+            ):
+                raise ValueError("a stored encoder leads out of its own tables")
+            own = {name.split(".", 2)[2]: one for name, one in arrays.items() if name.startswith(f"levels.{place}.")}
+            spelling = None if grams is None else Spelling.build(tuple(grams), own)
+            tables.append(LevelTable(tuple(known), rows, table, spelling))
+        numbers = (
+            Scaled(**{one.name: arrays[f"numbers.{one.name}"] for one in fields(Scaled)})
+            if described["scaled"]
+            else None
+        )
+        names, origins, stages = (tuple(described[name]) for name in ("names", "origins", "stages"))
+        return cls(numbers, tuple(tables), names, origins, stages)
+
+
+def bound(encoded: np.ndarray) -> np.ndarray:
+    """Return encoded cells as float32 within CLIP."""
+    return np.clip(np.asarray(encoded, dtype=np.float64), -CLIP, CLIP).astype(np.float32)
+
+
+def compile_transformer(
+    transformer: "ColumnTransformer", rows: pd.DataFrame, numeric: Sequence[str], categorical: Sequence[str],
+    keeps_missing: bool,
+) -> Compiled:  # fmt: skip
+    """Return what a fitted transformer does, learned from asking it.
+
+    rows:          (n_rows, n_features) that it was fitted on: the levels that it may know
+    keeps_missing: whether its cells are not held within CLIP
+
+    Raises RuntimeError where the result differs from what the transformer answers.
+    """
+    known = [sorted(rows[name].dropna().unique().tolist()) for name in categorical]
+    asked = _ask_about(rows, numeric, categorical, known)
+    answered = np.asarray(transformer.transform(asked), dtype=np.float64)
+    answered = (answered if keeps_missing else np.clip(answered, -CLIP, CLIP)).astype(np.float32)
+    origins = trace_origins(transformer)
+    parts = {name: part for name, part, _ in transformer.transformers_}
+    spelled = {columns[0]: part for name, part, columns in transformer.transformers_ if name.startswith("spelling_")}
+    tables = []
+    for name, levels in zip(categorical, known, strict=True):
+        own = [place for place, origin in enumerate(origins) if origin == name]
+        spelling = Spelling.read(spelled[name]) if name in spelled else None
+        tables.append(_build_table(levels, answered[:, own], spelling))
+    names = tuple(str(name) for name in transformer.get_feature_names_out())
+    numbers = _read_scaled(parts["numeric"]) if hasattr(parts.get("numeric"), "steps") else None
+    compiled = Compiled(numbers, tuple(tables), names, origins, tuple(_list_stages(transformer)))
+    _check(compiled, asked, answered, numeric, categorical)
+    return compiled
+
+
+def _ask_about(
+    rows: pd.DataFrame, numeric: Sequence[str], categorical: Sequence[str], known: Sequence[Sequence[str]]
+) -> pd.DataFrame:
+    """Return rows that hold an unknown and a missing level of every column first, then every known one.
+
+    Their numbers are those of training rows, with all of them missing in the second row.
+    """
+    length = max([CHECKED_ROWS, *(len(levels) + 2 for levels in known)])
+    columns: dict[str, Any] = {}
+    places = np.linspace(0, len(rows) - 1, length).astype(int)
+    for name in numeric:
+        columns[name] = rows[name].to_numpy(dtype=np.float64)[places]
+        columns[name][1] = np.nan
+    for name, levels in zip(categorical, known, strict=True):
+        cells = [UNKNOWN, None, *levels]
+        columns[name] = pd.Series(cells + [UNKNOWN] * (length - len(cells)), dtype="str")
+    return pd.DataFrame(columns)
+
+
+def _build_table(levels: Sequence[str], answered: np.ndarray, spelling: Spelling | None) -> LevelTable:
+    """Return the table of a column from the answers to an unknown level, a missing one and each of the levels."""
+    distinct: dict[bytes, int] = {}
+    table, known, rows = [answered[0], answered[1]], [], []
+    if spelling is None:
+        distinct[answered[0].tobytes()] = 0
+    for level, answer in zip(levels, answered[2:], strict=False):
+        key = answer.tobytes()
+        if key not in distinct:
+            distinct[key] = len(table)
+            table.append(answer)
+        if distinct[key]:
+            known.append(level)
+            rows.append(distinct[key])
+    return LevelTable(tuple(known), np.array(rows, dtype=np.int32), np.stack(table), spelling)
+
+
+def _read_scaled(pipeline: Any) -> Scaled:
+    imputer, scaler = (step for _, step in pipeline.steps)
+    marked = imputer.indicator_.features_ if imputer.indicator_ is not None else []
+    return Scaled(
+        fills=np.nan_to_num(np.asarray(imputer.statistics_, dtype=np.float64)),
+        indicators=np.asarray(marked, dtype=np.int64),
+        mean=np.asarray(scaler.mean_, dtype=np.float64),
+        scale=np.asarray(scaler.scale_, dtype=np.float64),
+    )
+
+
+def _check(
+    compiled: Compiled, asked: pd.DataFrame, answered: np.ndarray, numeric: Sequence[str], categorical: Sequence[str]
+) -> None:
+    from model_zoo.cells import read_levels
+
+    numbers = asked[list(numeric)].to_numpy(dtype=np.float64).reshape(len(asked), -1)
+    encoded = compiled.encode(numbers, [read_levels(asked[name]) for name in categorical])
+    if not np.array_equal(encoded, answered, equal_nan=True):
+        differ = ~((encoded == answered) | (np.isnan(encoded) & np.isnan(answered))).all(axis=0)
+        column = compiled.names[int(differ.argmax())]
+        raise RuntimeError(
+            f"the compiled encoder makes something else of column '{column}' than scikit-learn; "
+            "install the versions that requirements.txt pins"
+        )
+
+
+def trace_origins(transformer: "ColumnTransformer") -> tuple[str, ...]:
+    """Return the feature that each encoded column comes from, in their order.
+
+    The fitted transformers say how many columns each feature became; names are never parsed, since the column
+    'MAKE_0' may be a feature, a level of 'MAKE' or one number of its spelling.
+    """
+    origins: list[str] = []
+    for _name, part, features in transformer.transformers_:
+        columns = list(features)
+        for step in _list_steps(part):
+            columns = _follow(step, columns)
+        origins += columns
+    return tuple(origins)
+
+
+def _list_steps(part: Any) -> list[Any]:
+    if isinstance(part, str):  # 'drop' takes its columns away, 'passthrough' leaves them
+        return [part]
+    return [step for _name, step in getattr(part, "steps", [("", part)])]
+
+
+def _list_stages(transformer: "ColumnTransformer") -> list[str]:
+    """Return the names of the innermost steps; columns that pass through have none."""
+    stages = []
+    for _, part, columns in transformer.transformers_:
+        passes_through = isinstance(part, str) or getattr(part, "func", part) is None
+        if len(columns) and not passes_through:
+            stages += [type(step).__name__ for step in _list_steps(part)]
+    return stages
+
+
+def _follow(step: Any, columns: list[str]) -> list[str]:
+    """Return the origins behind a step from those before it; a step without a case of its own keeps its columns."""
+    if isinstance(step, str):
+        return [] if step == "drop" else columns
+    indicator = getattr(step, "indicator_", None)
+    if indicator is not None:
+        return columns + [columns[position] for position in indicator.features_]
+    if hasattr(step, "infrequent_categories_") and type(step).__name__ == "OneHotEncoder":
+        pooled = step.infrequent_categories_
+        kept = [len(levels) for levels in step.categories_]
+        widths = [width if rare is None else width - len(rare) + 1 for width, rare in zip(kept, pooled, strict=True)]
+        return [column for column, width in zip(columns, widths, strict=True) for _ in range(width)]
+    if hasattr(step, "encodings_"):  # one number a feature, or one a feature and class
+        return [column for column in columns for _ in range(len(step.encodings_) // len(columns))]
+    if hasattr(step, "tables_"):  # the means of one feature and its count
+        return [column for column in columns for _ in range(step.n_means_ + 1)]
+    if hasattr(step, "projection_"):  # the spelling of one feature
+        return columns * step.components
+    return columns

@@ -1,0 +1,159 @@
+"""Decision trees as plain arrays: what scikit-learn grew, stored without its objects and asked without its overhead.
+
+scikit-learn checks a table, starts a pool and locks a sum for every call, which takes ten times as long as its trees
+take for one row. Its compiled trees are rebuilt from the arrays and asked directly; answers are the same to the bit.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from model_zoo.arrays import dump_arrays, load_arrays
+
+LEAF = -1
+"""The child of a node that has none."""
+
+
+@dataclass(frozen=True, eq=False)
+class Forest:
+    """Trees one after another, each with its root first; an answer is the mean over them.
+
+    starts:    (n_trees + 1,) int64, where the nodes of each tree begin, and the number of nodes at last
+    left:      (n_nodes,) int32, position within its tree of the child for cells up to the threshold, LEAF without one
+    right:     (n_nodes,) int32, the same for larger cells
+    feature:   (n_nodes,) int32, the column that is asked for
+    threshold: (n_nodes,) float64
+    to_left:   (n_nodes,) bool, where a missing cell goes
+    weight:    (n_nodes,) float64, of the training rows that came by
+    answers:   (n_nodes, n_outputs) float64, shares of the classes or means of the targets of those rows
+    columns:   () int64, how many columns a row has
+    """
+
+    starts: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    feature: np.ndarray
+    threshold: np.ndarray
+    to_left: np.ndarray
+    weight: np.ndarray
+    answers: np.ndarray
+    columns: np.ndarray
+
+    def __post_init__(self) -> None:
+        self._check()
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def predict(self, values: np.ndarray) -> np.ndarray:
+        """Return the mean answer (n_rows, n_outputs) to rows (n_rows, n_columns) float32."""
+        total = np.zeros((len(values), self.answers.shape[1]))
+        for answer in self.vote(values):
+            total += answer
+        return total / len(self)
+
+    def vote(self, values: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield each tree's answer (n_rows, n_outputs)."""
+        shape = (len(values), self.answers.shape[1])
+        for tree in self._compiled:
+            yield tree.predict(values).reshape(shape)
+
+    def list_trees(self) -> Iterator[dict[str, np.ndarray]]:
+        """Yield the arrays of each tree under the names of the fields."""
+        for start, end in zip(self.starts[:-1], self.starts[1:], strict=True):
+            yield {name: getattr(self, name)[start:end] for name in PER_NODE}
+
+    @cached_property
+    def _compiled(self) -> list[Any]:
+        """scikit-learn's own trees, built once a process."""
+        from sklearn.tree._tree import NODE_DTYPE, Tree
+
+        n_outputs = self.answers.shape[1]
+        built = []
+        for tree in self.list_trees():
+            nodes = np.zeros(len(tree["left"]), dtype=NODE_DTYPE)
+            nodes["left_child"], nodes["right_child"] = tree["left"], tree["right"]
+            nodes["feature"], nodes["threshold"] = tree["feature"], tree["threshold"]
+            nodes["missing_go_to_left"] = tree["to_left"]
+            one = Tree(int(self.columns), np.ones(n_outputs, dtype=np.intp), n_outputs)
+            answers = np.ascontiguousarray(tree["answers"][:, :, np.newaxis])
+            one.__setstate__({"max_depth": 0, "node_count": len(nodes), "nodes": nodes, "values": answers})
+            built.append(one)
+        return built
+
+    def dump(self) -> bytes:
+        """Return the arrays as bytes."""
+        return dump_arrays(**{name: getattr(self, name) for name in ALL})
+
+    @classmethod
+    def load(cls, stored: bytes) -> "Forest":
+        """Return the forest that ``dump`` stored; ValueError where its trees lead out of their own nodes."""
+        arrays = load_arrays(stored)
+        if set(arrays) != set(ALL):
+            raise ValueError(f"a stored forest holds {', '.join(sorted(arrays))} instead of {', '.join(ALL)}")
+        return cls(**arrays)
+
+    def _check(self) -> None:
+        """Raise ValueError where a tree would lead out of its own nodes or columns, or round in a circle.
+
+        scikit-learn follows positions unchecked, into foreign memory where they are wrong.
+        """
+        n_nodes, sizes = len(self.left), np.diff(self.starts)
+        fits = all(len(getattr(self, name)) == n_nodes for name in PER_NODE) and self.answers.ndim == 2
+        if not fits or len(sizes) < 1 or (sizes < 1).any() or self.starts[0] != 0 or self.starts[-1] != n_nodes:
+            raise ValueError("a stored decision tree has arrays that do not fit together")
+        own = np.arange(n_nodes) - np.repeat(self.starts[:-1], sizes)
+        inner = self.left != LEAF
+        most = np.repeat(sizes, sizes)[inner]
+        follows = all(
+            bool(((side[inner] > own[inner]) & (side[inner] < most)).all()) for side in (self.left, self.right)
+        )
+        asks = bool(((self.feature[inner] >= 0) & (self.feature[inner] < self.columns)).all())
+        ends = bool((self.right[~inner] == LEAF).all())
+        if not (follows and asks and ends):
+            raise ValueError("a stored decision tree leads out of its own nodes or columns")
+
+
+ALL = tuple(one.name for one in fields(Forest))
+PER_NODE = tuple(name for name in ALL if name not in ("starts", "columns"))
+
+
+def read_trees(trees: Sequence[Any]) -> Forest:
+    """Return fitted scikit-learn trees as a forest."""
+    nodes = [one.tree_ for one in trees]
+
+    def join(name: str, kind: type) -> np.ndarray:
+        return np.concatenate([getattr(one, name) for one in nodes]).astype(kind)
+
+    answers = [one.value.reshape(one.node_count, -1) for one in nodes]
+    return Forest(
+        starts=np.cumsum([0, *(one.node_count for one in nodes)]).astype(np.int64),
+        left=join("children_left", np.int32),
+        right=join("children_right", np.int32),
+        feature=join("feature", np.int32),
+        threshold=join("threshold", np.float64),
+        to_left=join("missing_go_to_left", np.bool_),
+        weight=join("weighted_n_node_samples", np.float64),
+        answers=np.concatenate(answers),
+        columns=np.array(nodes[0].n_features, dtype=np.int64),
+    )
+
+
+def describe_for_shap(forest: Forest) -> Mapping[str, Any]:
+    """Return the forest in the form that shap's TreeExplainer reads."""
+    trees = [
+        {
+            "children_left": tree["left"],
+            "children_right": tree["right"],
+            "children_default": np.where(tree["to_left"], tree["left"], tree["right"]),
+            "features": tree["feature"],
+            "thresholds": tree["threshold"],
+            "values": tree["answers"] / len(forest),
+            "node_sample_weight": tree["weight"],
+        }
+        for tree in forest.list_trees()
+    ]
+    return {"trees": trees, "internal_dtype": np.float64, "input_dtype": np.float32}

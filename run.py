@@ -22,6 +22,7 @@ EXAMPLES = """examples:
   python run.py inference -file new.csv       writes new.csv with predictions and prints where
   python run.py summary                       writes the report and prints where
   python run.py explain 3f2a                  what served the request of that decision, and why
+  python run.py feedback -file labels.csv     late labels of served rows (predict_id and the target); counts the new
   python run.py quarantine                    what was refused, and why; then release or discard it:
   python run.py quarantine release 7 --why "..."             batch 7, or its rows: 7:12,7:15
   python run.py quarantine discard 7 --reason "target missing" --why "..."
@@ -135,6 +136,15 @@ def run_explain(config: "Config", _parsed: argparse.Namespace, subject: list[str
     return explain(config, subject[0])
 
 
+def run_feedback(config: "Config", parsed: argparse.Namespace, _subject: list[str]) -> str:
+    """Take labels of rows that were served."""
+    if parsed.file is None:
+        raise ConfigError("feedback needs the file of labels; add -file labels.csv.")
+    from pipeline.labels import receive
+
+    return receive(config, parsed.file)
+
+
 def run_quarantine(config: "Config", parsed: argparse.Namespace, subject: list[str]) -> str:
     """List what is in quarantine, or release or discard some of it."""
     from pipeline.quarantine import quarantine
@@ -184,6 +194,7 @@ COMMANDS: dict[str, Callable[["Config", argparse.Namespace, list[str]], object]]
     "inference": run_inference,
     "summary": run_summary,
     "explain": run_explain,
+    "feedback": run_feedback,
     "quarantine": run_quarantine,
     "models": run_models,
     "replay": run_replay,

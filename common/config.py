@@ -319,6 +319,15 @@ class SelectionConfig(Section):
     matched_rows: int = Field(10_000, ge=0)
 
 
+class LabelsConfig(Section):
+    """Late labels: which served rows are kept until theirs arrive, how they are found, and who else answers them."""
+
+    log_share: float = Field(1.0, ge=0, le=1)
+    key_columns: tuple[str, ...] = ()
+    shadow: bool = True
+    shadow_rows: int = Field(500, ge=1)
+
+
 class StorageConfig(Section):
     """How much old models may take."""
 
@@ -364,6 +373,7 @@ class Config(Section):
     workers: WorkersConfig = WorkersConfig()
     promotion: PromotionConfig = PromotionConfig()
     selection: SelectionConfig = SelectionConfig()
+    labels: LabelsConfig = LabelsConfig()
     storage: StorageConfig = StorageConfig()
     report: ReportConfig = ReportConfig()
     mlflow: MlflowConfig = MlflowConfig()

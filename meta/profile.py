@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from meta.flags import RowKind, find_kinds, measure_quality
-from meta.metafeatures import compute_metafeatures
+from meta.flags import QUALITIES, RowKind, find_kinds, measure_quality
+from meta.metafeatures import METAFEATURES, compute_metafeatures
 from model_zoo.cell_flags import CellFlags
 from model_zoo.cells import Cells
 from model_zoo.reference import InputReference
@@ -39,11 +39,12 @@ class Profile:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Profile":
-        """Return the profile that ``to_json`` described."""
+        """Return the profile that ``to_json`` described; a number that was left out is 0."""
+        nothing = (0.0,) * len(QUALITIES)
         return cls(
-            metafeatures=stored["metafeatures"],
+            metafeatures={name: stored["metafeatures"].get(name, 0.0) for name in METAFEATURES},
             counts=tuple(stored["counts"]),
-            quality=tuple(map(tuple, stored["quality"])),
+            quality=tuple(tuple(row) or nothing for row in stored["quality"]),
             shares={name: tuple(shares) for name, shares in stored["shares"].items()},
         )
 

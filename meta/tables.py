@@ -71,12 +71,17 @@ decisions_table = sa.Table(
     sa.Column("output", sa.String, nullable=False),
     sa.Column("key_columns", sa.JSON, nullable=False),
     sa.Column("rows_file", sa.String, nullable=True, info=FILE),
+    sa.Column("first_row", sa.Integer, nullable=True),
+    sa.Column("kept_rows", sa.Integer, nullable=True),
+    sa.Column("newest_time", sa.DateTime, nullable=True),
     created_at(),
 )
 """``profile`` is all that the choice rests on. ``weights`` are by kind of row and version; ``expected`` is the loss and
 its interval by the kinds of rows, ``estimate`` what the answers themselves let expect (``meta.estimation.estimator``).
 ``failures`` maps versions that failed to their error; ``served`` maps 'version/reason' to the rows it led.
-``rows_file`` holds a digest and the answer of rows, by which late labels find them."""
+``rows_file`` holds rows as they were answered, by which late labels find them: this request's are the ``kept_rows``
+from ``first_row`` on, since small requests share a file. Empty ``key_columns`` stand for all inputs. ``newest_time`` is
+the latest moment in the time column of the rows."""
 
 regrets_table = sa.Table(
     "regrets",

@@ -2,6 +2,7 @@
 
 import common.performance
 import experiments.tables
+import meta.label_tables
 import meta.tables
 import pipeline.analysis.drift.tables
 import pipeline.analysis.quality.tables

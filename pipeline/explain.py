@@ -44,8 +44,8 @@ def explain(config: Config, decision_id: str) -> str:
 def find_decision(state: State, decision_id: str) -> dict[str, Any]:
     """Return the one decision whose id begins so."""
     query = sa.select(decisions_table).where(decisions_table.c.id.startswith(decision_id, autoescape=True)).limit(2)
-    found = read_rows(state.engine, query)
-    if len(found) == 1:
+    found = read_rows(state.engine, query.order_by(decisions_table.c.id))
+    if len(found) == 1 or (found and found[0]["id"] == decision_id):
         return found[0]
     newest = sa.select(decisions_table.c.id).order_by(decisions_table.c.created_at.desc()).limit(3)
     known = ", ".join(row["id"] for row in read_rows(state.engine, newest)) or "none yet"
@@ -75,20 +75,21 @@ def describe(
     graded: Sequence[Mapping[str, Any]],
 ) -> str:
     """Return the sentence and the tables."""
-    counts = dict(zip(map(name_kind, RowKind), decision["profile"]["counts"], strict=True))
+    profile = Profile.from_json(decision["profile"])
+    counts = dict(zip(map(name_kind, RowKind), profile.counts, strict=True))
     rows = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
     header = ["rows", "version", "weight", "family", "treatment", *plan.choosers]
     lines = [
         f"Request '{decision['request']}' of {decision['rows']} rows ({rows}) was served by generation "
         f"{decision['generation']} with {decision['version']} leading: {decision['reason']}; {plan.alarm.describe()}.",
         "",
-        lay_out([header, *_weight_rows(generation, plan, decision["profile"]["counts"])], ruled=True),
+        lay_out([header, *_weight_rows(generation, plan, profile.counts)], ruled=True),
         *([] if decision["reason"] == plan.why else ["", f"{decision['version']} served in the place of this plan."]),
         "",
         f"{'champion':<19} {decision['champion']}",
         f"{'expected loss':<19} {_describe_expected(decision['expected'])}",
         f"{'estimated':<19} {_describe_estimate(decision['estimate'])}",
-        *(f"{name.replace('_', ' '):<19} {decision['profile']['metafeatures'][name]:.4g}"
+        *(f"{name.replace('_', ' '):<19} {profile.metafeatures[name]:.4g}"
           for name in SHOWN_METAFEATURES),
         *(f"{'failed':<19} {version}: {error}" for version, error in decision["failures"].items()),
     ]  # fmt: skip

@@ -65,7 +65,7 @@ def settle_requests(
     """Return the rows of the regrets and estimates tables for every served request that this batch brings labels of."""
     newest = (
         sa.select(decisions_table)
-        .where(decisions_table.c.rows_file.is_not(None))
+        .where(decisions_table.c.rows_file.is_not(None), decisions_table.c.first_row.is_(None))
         .order_by(decisions_table.c.created_at.desc(), decisions_table.c.id)
         .limit(NEWEST_DECISIONS)
     )

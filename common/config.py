@@ -266,7 +266,7 @@ class TrainingConfig(Section):
     window_batches: int = Field(24, ge=1)
     max_rows: int = Field(50_000, ge=50)
     folds: int = Field(3, ge=1, le=10)
-    gap: str = "0D"
+    gap: str = "auto"
     decision: Literal["f1", "accuracy", "cost"] = "f1"
     costs: CostsConfig = CostsConfig()
     threads: int = Field(1, ge=1)
@@ -276,8 +276,8 @@ class TrainingConfig(Section):
     def _is_a_duration(cls, gap: str) -> str:
         import re
 
-        if not re.fullmatch(r"\d+(\.\d+)?\s*(D|h|min|s)", gap):
-            raise ValueError(f"'{gap}' is no duration; write a number and D, h, min or s, such as 30D")
+        if not re.fullmatch(r"auto|\d+(\.\d+)?\s*(D|h|min|s)", gap):
+            raise ValueError(f"'{gap}' is no duration; write a number and D, h, min or s, such as 30D, or auto")
         return gap
 
 

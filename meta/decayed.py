@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from meta.past import Past
+from meta.records import FIRST_LIVE
 
 RECALL = 0.3
 """Weight of an old batch that is exactly like the newest, which itself counts 1."""
@@ -18,16 +19,23 @@ class PartLosses:
     """Mean losses of the lines on every part of every batch: ``losses`` is (n_parts, n_lines), NaN without a record.
 
     Log-loss is meant as it is; a regression's loss is the root mean square error in standard deviations of the target.
+    ``rows`` (n_parts,) are what the means are over.
     """
 
     batch: np.ndarray
     part: np.ndarray
     losses: np.ndarray
+    rows: np.ndarray
+
+    @property
+    def whole(self) -> np.ndarray:
+        """Which parts are whole batches as they came (n_parts,) bool."""
+        return self.part == 0
 
     @property
     def clean(self) -> np.ndarray:
-        """Which parts are whole batches as they came (n_parts,) bool."""
-        return self.part == 0
+        """Which parts are whole batches, or served rows, as they came (n_parts,) bool."""
+        return self.whole | (self.part >= FIRST_LIVE)
 
 
 def compute_part_losses(past: Past) -> PartLosses:
@@ -40,27 +48,27 @@ def compute_part_losses(past: Past) -> PartLosses:
     ])  # fmt: skip
     if not past.task.is_classification:
         means = np.sqrt(means)
-    return PartLosses(past.batch[first], past.part[first], np.where(past.known[first], means, np.nan))
+    return PartLosses(past.batch[first], past.part[first], np.where(past.known[first], means, np.nan), counts)
 
 
 def compute_decayed_records(parts: PartLosses, clean: bool, half_life: float, returning: bool = False) -> np.ndarray:
     """Return the decayed mean loss (n_lines,) of every line, on clean batches or on their damaged copies.
 
-    Each batch counts half as much as the one ``half_life`` batches later; with ``returning``, old batches that the
-    newest one resembles count again. A line is compared, on the very parts it has a record of, with those that have a
-    record of them all, so that a newcomer is not judged by whether its few batches were hard ones. Where there is no
-    such part at all, every line's record is 0.
+    Each batch counts half as much as the one ``half_life`` batches later, and its parts count by their rows; with
+    ``returning``, old batches that the newest one resembles count again. A line is compared, on the very parts it has a
+    record of, with those that have a record of them all, so that a newcomer is not judged by whether its few batches
+    were hard ones. Where there is no such part at all, every line's record is 0.
     """
     chosen = parts.clean == clean
     if not chosen.any():
         return np.zeros(parts.losses.shape[1])
-    losses, batch = parts.losses[chosen], parts.batch[chosen]
-    numbers, position, per_batch = np.unique(batch, return_inverse=True, return_counts=True)
+    losses, batch, rows = parts.losses[chosen], parts.batch[chosen], parts.rows[chosen]
+    numbers, position = np.unique(batch, return_inverse=True)
     newest = parts.batch.max()
     by_batch = 0.5 ** ((newest - numbers) / half_life)
     if returning:
         by_batch = by_batch + np.array([recall(parts, number, newest) for number in numbers])
-    weights = (by_batch / per_batch)[position]
+    weights = by_batch[position] * (rows / np.bincount(position, weights=rows)[position])
     known = np.isfinite(losses)
     level = measure_level(losses)
     apart = np.where(known, losses - level, 0.0)
@@ -101,7 +109,7 @@ def recall(parts: PartLosses, batch: int, newest: int) -> float:
     Two batches are alike where the same lines did well and badly on them: the correlation of the lines' losses, to a
     high power, so that only close likeness counts.
     """
-    then, now = (parts.losses[parts.clean & (parts.batch == number)] for number in (batch, newest))
+    then, now = (parts.losses[parts.whole & (parts.batch == number)] for number in (batch, newest))
     if not len(then) or not len(now):
         return 0.0
     known = np.isfinite(then[0]) & np.isfinite(now[0])

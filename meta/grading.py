@@ -22,7 +22,7 @@ def answer_record(selector: Selector, record: Record) -> np.ndarray:
 
     Lines that the record lacks (a version failed on it) drop out and the others are reweighted.
     """
-    return _mix_known(stack_records([record], selector.lines), propose_weights(selector, record))
+    return _mix_known(stack_records([record.without_live()], selector.lines), propose_weights(selector, record))
 
 
 def propose_weights(selector: Selector, record: Record) -> np.ndarray:
@@ -34,7 +34,7 @@ def propose_weights(selector: Selector, record: Record) -> np.ndarray:
 
 def grade_selector(selector: Selector, record: Record) -> list[Grade]:
     """Return a grade for clean input and one for damaged input, where there is such."""
-    past = stack_records([record], selector.lines)
+    past = stack_records([record.without_live()], selector.lines)
     profiles = record.rows.profiles
     plans = [selector.plan(profile, "single") for profile in profiles]
     known = [line for line in selector.lines if line in record.predicted]

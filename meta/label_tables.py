@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from common.database import VOLATILE, metadata, utc_now
+from common.database import FILE, VOLATILE, generation_column, metadata, utc_now
 
 labels_table = sa.Table(
     "labels",
@@ -18,3 +18,74 @@ labels_table = sa.Table(
 """Labels of served rows as they arrived, one row each. A corrected label is another row, and the newest counts; none is
 ever removed. ``label`` is a class, or a number in digits; ``stream_time`` is the newest time of any row that had been
 served when it arrived: the stream's own clock."""
+
+settled_labels_table = sa.Table(
+    "settled_labels",
+    metadata,
+    generation_column(),
+    sa.Column("label", sa.Integer, primary_key=True, autoincrement=False),
+)
+"""The labels that an update took, by their number; those that none took yet wait for the next."""
+
+settled_requests_table = sa.Table(
+    "settled_requests",
+    metadata,
+    generation_column(),
+    sa.Column("batch", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("request", sa.String, primary_key=True),
+    sa.Column("rows", sa.Integer, nullable=False),
+)
+"""Served requests that a batch brought labels of, and of how many of their rows."""
+
+settlements_table = sa.Table(
+    "settlements",
+    metadata,
+    generation_column(),
+    sa.Column("batch", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("gap", sa.String, nullable=False),
+    sa.Column("labels", sa.Integer, nullable=False),
+    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("delays", sa.JSON, nullable=False),
+    sa.Column("clock", sa.String, nullable=True),
+    sa.Column("maturity", sa.JSON, nullable=False, info=VOLATILE),
+)
+"""What an update knew of labels: ``gap``, which its folds kept to; how many ``labels`` by id it took and of how many
+served ``rows`` its batch brought the label; their ``delays`` in stream time, as evenly spaced quantiles in seconds; the
+request that told the stream's ``clock``; and ``maturity``, the labels by the month in which their rows were served and
+by the days until they came."""
+
+live_records_table = sa.Table(
+    "live_records",
+    metadata,
+    generation_column(),
+    sa.Column("batch", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("served_by", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("classes", sa.JSON, nullable=False),
+    sa.Column("profile", sa.JSON, nullable=False),
+    sa.Column("versions", sa.JSON, nullable=False),
+    sa.Column("losses", sa.JSON, nullable=False),
+    sa.Column("file", sa.String, nullable=False, info=FILE),
+)
+"""Served rows in no batch whose labels an update took with a ``batch``, by the generation that served them: what its
+``versions``, by line, predicted for them. ``losses`` are mean row losses by line."""
+
+live_repeats_table = sa.Table(
+    "live_repeats",
+    metadata,
+    generation_column(),
+    sa.Column("by_batch", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("batch", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("served_by", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("rows", sa.JSON, nullable=False),
+)
+"""Rows of live records, by position, that count no longer: ``by_batch`` brought them, or came with another label."""
+
+batch_digests_table = sa.Table(
+    "batch_digests",
+    metadata,
+    generation_column(),
+    sa.Column("batch", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("file", sa.String, nullable=False, info=FILE),
+)
+"""Digests of the inputs, and of the columns that name a row, of every row of an accepted batch."""

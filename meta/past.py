@@ -8,7 +8,7 @@ import numpy as np
 
 from common.metrics import compute_row_losses
 from common.task import Task
-from meta.records import Record
+from meta.records import FIRST_LIVE, Record
 
 MAX_BATCHES = 24
 
@@ -19,7 +19,7 @@ class Past:
 
     outputs: (n_rows, n_lines, n_outputs) float32; where a line has no record, the mean of the lines that have one
     known:   (n_rows, n_lines) bool, whether the line itself predicted the row
-    batch:   (n_rows,) number of the batch; ``part`` its part, 0 for the clean one
+    batch:   (n_rows,) number of the batch; ``part`` its part: 0 for the clean one, from FIRST_LIVE on served rows
     scale:   what row losses are divided by: 1 for log-loss, the variance of the target for squared errors
     """
 
@@ -39,8 +39,8 @@ class Past:
 
     @property
     def clean(self) -> np.ndarray:
-        """Rows of batches as they came (n_rows,) bool; the others are damaged copies."""
-        return self.part == 0
+        """Rows of batches, and served ones, as they came (n_rows,) bool; the others are damaged copies."""
+        return (self.part == 0) | (self.part >= FIRST_LIVE)
 
     @property
     def age(self) -> np.ndarray:
@@ -94,14 +94,19 @@ def keep_newest(records: Sequence[Record]) -> list[Record]:
 
 
 def stack_records(records: Sequence[Record], lines: Sequence[str]) -> Past:
-    """Return the newest records as one past of ``lines``. There must be a record, and each must know a line."""
+    """Return the newest records as one past of ``lines``. There must be a record, and each must know a line.
+
+    Served rows come before the rest of the batch that they are evidence with, as they did in time; those that none of
+    the lines has predicted are left out.
+    """
     newest = keep_newest(records)
-    rows = [record.rows for record in newest]
+    parts = [part for record in newest for part in (*_list_live(record, lines), record)]
+    rows = [record.rows for record in parts]
     target = np.concatenate([one.target for one in rows])
     clean = np.concatenate([one.clean for one in rows])
     task = rows[-1].task
     variance = 1.0 if task.is_classification else float(target[clean].var())
-    stacked = [_stack_lines(record, lines) for record in newest]
+    stacked = [_stack_lines(record, lines) for record in parts]
     return Past(
         task=task,
         lines=tuple(lines),
@@ -114,6 +119,10 @@ def stack_records(records: Sequence[Record], lines: Sequence[str]) -> Past:
         part=np.concatenate([one.part for one in rows]),
         scale=variance if variance > 0 else 1.0,
     )
+
+
+def _list_live(record: Record, lines: Sequence[str]) -> list[Record]:
+    return [live for live in record.live if any(line in live.predicted for line in lines)]
 
 
 def _stack_lines(record: Record, lines: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

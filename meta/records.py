@@ -21,7 +21,9 @@ from model_zoo.encoded import EncodedTable
 from model_zoo.model import Model, align_classes
 from model_zoo.reference import InputReference
 
-CLEAN = "clean"
+CLEAN, LIVE = "clean", "live"
+FIRST_LIVE = 1_000
+"""Parts from this number on are rows that were served: as they came, like the clean part, and in no batch."""
 CLEAN_ROWS = 3_000
 """Rows of a batch that are kept as they are, evenly spread over it."""
 DAMAGED_ROWS = 300
@@ -60,14 +62,24 @@ class RecordRows:
 
 @dataclass(frozen=True)
 class Record:
-    """The rows of a batch and what each line predicted for them: (n_rows, n_classes) or (n_rows, 1) float32."""
+    """The rows of a batch and what each line predicted for them: (n_rows, n_classes) or (n_rows, 1) float32.
+
+    ``live`` are records of served rows whose labels came by the time of the batch, one a generation that served them:
+    its number is ``served_by``.
+    """
 
     rows: RecordRows
     predicted: Mapping[str, np.ndarray]
+    live: tuple["Record", ...] = ()
+    served_by: int | None = None
 
     def with_lines(self, predicted: Mapping[str, np.ndarray]) -> "Record":
         """Return the record with more lines in it."""
-        return Record(self.rows, {**self.predicted, **predicted})
+        return Record(self.rows, {**self.predicted, **predicted}, self.live)
+
+    def without_live(self) -> "Record":
+        """Return the record of the batch alone."""
+        return Record(self.rows, self.predicted)
 
 
 def make_rows(

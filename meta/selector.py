@@ -243,11 +243,11 @@ def fit_selector(
     parts = compute_part_losses(past)
     clean, damaged = (compute_decayed_records(parts, of_clean, config.half_life) for of_clean in (True, False))
     n_lines = len(lines)
-    newest = parts.losses[(parts.batch == batch) & parts.clean][0, :n_lines]
+    newest = parts.losses[(parts.batch == batch) & parts.whole][0, :n_lines]
     hard = fit_hard_chooser(
         lines,
         [profile.metafeatures for record in records for profile in record.rows.profiles],
-        compute_part_losses(stack_records(records, lines)).losses,
+        compute_part_losses(stack_records([record.without_live() for record in records], lines)).losses,
         np.concatenate([[batch - record.rows.batch] * len(record.rows.profiles) for record in records]),
         config.half_life,
         margins or Margins(),

@@ -15,6 +15,7 @@ from common.schema import Schema
 from common.state import State
 from meta.estimation.estimator import Estimator
 from meta.grades import Grade
+from meta.live import attach_live, load_live
 from meta.past import MAX_BATCHES
 from meta.plan import Plan
 from meta.profile import Profile
@@ -73,7 +74,10 @@ def record_row(
 
 
 def load_records(state: State, schema: Schema) -> list[Record]:
-    """Return the newest records, oldest first, their classes in the order of ``schema``; broken ones are left out."""
+    """Return the newest records, oldest first, with live ones, their classes in the order of ``schema``.
+
+    Broken ones are left out.
+    """
     newest = sa.select(record_rows_table).order_by(record_rows_table.c.batch.desc()).limit(MAX_BATCHES)
     stored = read_rows(state.engine, newest)[::-1]
     if not stored:
@@ -83,7 +87,8 @@ def load_records(state: State, schema: Schema) -> list[Record]:
     for one in lines:
         by_batch.setdefault(one["batch"], {})[one["line"]] = one["file"]
     records = [_load_record(state.files, row, by_batch.get(row["batch"], {}), schema) for row in stored]
-    return [record for record in records if record and record.predicted]
+    live = load_live(state, schema, stored[0]["batch"])
+    return [attach_live(one, live.get(one.rows.batch, [])) for one in records if one and one.predicted]
 
 
 def _load_record(

@@ -95,10 +95,12 @@ regrets_table = sa.Table(
     sa.Column("single_best", sa.Float, nullable=True),
     sa.Column("oracle", sa.Float, nullable=False),
     sa.Column("losses", sa.JSON, nullable=False),
+    sa.Column("requests", sa.Integer, nullable=True),
 )
-"""The regret ledger: once a batch brings the labels of a served request, the loss of what served, of the champion, of
+"""The regret ledger: once an update has the labels of a served request, the loss of what served, of the champion, of
 the line that was best over all labelled requests so far, and of the line that was best on this very one. ``losses`` are
-by line. Losses are means over the rows whose labels came: log-loss, or squared errors."""
+by line. Losses are means over the rows whose labels came: log-loss, or squared errors. Small requests to one generation
+share an entry, whose ``decision`` is 'generation N' and which says of how many ``requests`` it is."""
 
 estimates_table = sa.Table(
     "estimates",

@@ -187,7 +187,7 @@ def describe_served(served: ServedRequest, kept: AnsweredRows) -> dict[str, Any]
         "output": "",
         "key_columns": list(served.columns or ()),
         "kept_rows": len(kept),
-        "newest_time": find_newest_time(kept.inputs, served.predictor.schema),
+        "newest_time": find_newest_time(kept.inputs, served.predictor.schema, served.at),
         "created_at": served.at,
     }
 

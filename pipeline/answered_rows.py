@@ -19,7 +19,7 @@ from common.reading import read_dates, read_levels
 from common.schema import Schema
 
 POSITION, DIGEST, KEY = "position", "digest", "key"
-INPUT, OUTPUT, LINE = "input:", "output:", "line:"
+INPUT, OUTPUT, VERSION = "input:", "output:", "version:"
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,7 @@ class AnsweredRows:
     digests:   (n_rows,) uint64 of the inputs that the request had
     keys:      (n_rows,) uint64 of the columns that name a row; 0 where they do not
     outputs:   (n_rows, n_outputs) what was answered
-    by_line:   the same of lines that scored the rows without serving them
+    by_version:   the same of versions that scored the rows without serving them
     """
 
     inputs: pd.DataFrame
@@ -39,14 +39,25 @@ class AnsweredRows:
     digests: np.ndarray
     keys: np.ndarray
     outputs: np.ndarray
-    by_line: Mapping[str, np.ndarray] = field(default_factory=dict)
+    by_version: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.positions)
 
-    def with_lines(self, by_line: Mapping[str, np.ndarray]) -> "AnsweredRows":
-        """Return the rows with what other lines predicted for them."""
-        return replace(self, by_line=by_line)
+    def take(self, rows: np.ndarray) -> "AnsweredRows":
+        """Return some of the rows, by position."""
+        return AnsweredRows(
+            self.inputs.iloc[rows].reset_index(drop=True),
+            self.positions[rows],
+            self.digests[rows],
+            self.keys[rows],
+            self.outputs[rows],
+            {version: outputs[rows] for version, outputs in self.by_version.items()},
+        )
+
+    def with_versions(self, by_version: Mapping[str, np.ndarray]) -> "AnsweredRows":
+        """Return the rows with what other versions predicted for them."""
+        return replace(self, by_version=by_version)
 
 
 def keep_rows(
@@ -73,23 +84,34 @@ def keep_rows(
 
 
 def join_answered(parts: Sequence[AnsweredRows]) -> AnsweredRows:
-    """Return rows of several requests to one generation, one after another."""
+    """Return rows that one generation answered, one part after another; NaN for a version that did not score a part."""
     if len(parts) == 1:
         return parts[0]
+    versions = sorted({version for one in parts for version in one.by_version})
+    nothing = [np.full(one.outputs.shape, np.nan, np.float32) for one in parts]
     return AnsweredRows(
         inputs=pd.concat([one.inputs for one in parts], ignore_index=True),
         positions=np.concatenate([one.positions for one in parts]),
         digests=np.concatenate([one.digests for one in parts]),
         keys=np.concatenate([one.keys for one in parts]),
         outputs=np.concatenate([one.outputs for one in parts]),
+        by_version={
+            version: np.concatenate([one.by_version.get(version, no) for one, no in zip(parts, nothing, strict=True)])
+            for version in versions
+        },
     )
 
 
-def find_newest_time(inputs: pd.DataFrame, schema: Schema) -> datetime | None:
-    """Return the latest moment in the time column of rows, where that is an input and known."""
-    if schema.time not in inputs or inputs[schema.time].isna().all():
+def find_newest_time(inputs: pd.DataFrame, schema: Schema, served_at: datetime) -> datetime | None:
+    """Return the latest moment in the time column of rows, where that is an input and known.
+
+    It is the stream's clock: a date later than the day on which the row was served tells nothing of it.
+    """
+    if schema.time not in inputs:
         return None
-    return pd.Timestamp(inputs[schema.time].max()).to_pydatetime()
+    times = inputs[schema.time]
+    times = times[times <= pd.Timestamp(served_at) + pd.Timedelta("1D")]
+    return pd.Timestamp(times.max()).to_pydatetime() if len(times) else None
 
 
 def compute_keys(inputs: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
@@ -116,7 +138,7 @@ def compute_named_keys(raw: pd.DataFrame, key_columns: Sequence[str], schema: Sc
     dates = {schema.time, *schema.dates}
     read = pd.DataFrame({
         name: read_dates(raw[name], schema.time_format if name == schema.time else None) if name in dates
-        else read_levels(raw[name], schema.missing_values).astype("object")
+        else read_levels(raw[name], ("", *schema.missing_values)).astype("object")
         for name in key_columns
     })  # fmt: skip
     digests = pd.util.hash_pandas_object(read, index=False).to_numpy()
@@ -131,20 +153,17 @@ def save_answered(files: FileStore, rows: AnsweredRows) -> str:
     columns: dict[str, Any] = {POSITION: rows.positions, DIGEST: rows.digests, KEY: rows.keys}
     columns |= {f"{INPUT}{name}": pa.array(rows.inputs[name], from_pandas=True) for name in rows.inputs}
     columns |= _name_outputs(OUTPUT, rows.outputs)
-    for line, outputs in rows.by_line.items():
-        columns |= _name_outputs(f"{LINE}{line}:", outputs)
+    for version, outputs in rows.by_version.items():
+        columns |= _name_outputs(f"{VERSION}{version}:", outputs)
     buffer = io.BytesIO()
     pq.write_table(pa.table(columns), buffer, compression="zstd")
     return files.save(buffer.getvalue(), ".parquet")
 
 
-def load_digests(files: FileStore, name: str) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the digests and the keys (n_rows,) of stored rows; None, with a warning, where the file is not sound."""
+def load_marks(files: FileStore, name: str) -> pd.DataFrame | None:
+    """Return position, digest and key of stored rows; None, with a warning, where the file is not sound."""
     content = files.load_if_sound(name)
-    if content is None:
-        return None
-    table = _read(files, name, content, [DIGEST, KEY])
-    return table[DIGEST].to_numpy(), table[KEY].to_numpy()
+    return None if content is None else _read(files, name, content, [POSITION, DIGEST, KEY])
 
 
 def load_answered(files: FileStore, name: str, schema: Schema) -> AnsweredRows | None:
@@ -156,9 +175,9 @@ def load_answered(files: FileStore, name: str, schema: Schema) -> AnsweredRows |
     names = [str(name) for name in table]
     inputs = table[[one for one in names if one.startswith(INPUT)]].rename(columns=lambda one: one[len(INPUT) :])
     types = dict.fromkeys(schema.numeric, "float64") | dict.fromkeys(schema.categorical, "str")
-    lines: dict[str, list[str]] = {}
-    for column in (one for one in names if one.startswith(LINE)):
-        lines.setdefault(column[len(LINE) :].rpartition(":")[0], []).append(column)
+    versions: dict[str, list[str]] = {}
+    for column in (one for one in names if one.startswith(VERSION)):
+        versions.setdefault(column[len(VERSION) :].rpartition(":")[0], []).append(column)
     return AnsweredRows(
         inputs=inputs.reindex(columns=list(schema.inputs)).astype(
             types | dict.fromkeys(schema.dates, "datetime64[us]")
@@ -167,7 +186,7 @@ def load_answered(files: FileStore, name: str, schema: Schema) -> AnsweredRows |
         digests=table[DIGEST].to_numpy(),
         keys=table[KEY].to_numpy(),
         outputs=table[[one for one in names if one.startswith(OUTPUT)]].to_numpy(),
-        by_line={line: table[columns].to_numpy() for line, columns in lines.items()},
+        by_version={version: table[columns].to_numpy() for version, columns in versions.items()},
     )
 
 
@@ -184,3 +203,25 @@ def _read(files: FileStore, name: str, content: bytes, columns: list[str] | None
         raise StateError(
             f"The stored file '{files.path(name)}' holds no answered rows ({first_line(error)}); restore it."
         ) from error
+
+
+def save_request_rows(
+    files: FileStore,
+    schema: Schema,
+    inputs: pd.DataFrame,
+    columns: Sequence[str],
+    outputs: np.ndarray,
+    positions: np.ndarray,
+    raw: pd.DataFrame,
+    key_columns: Sequence[str],
+    served_at: datetime,
+) -> dict[str, Any]:
+    """Store rows of one request, those at ``positions`` of it, and return what its decision says of them.
+
+    inputs, outputs and raw hold these rows alone; without any row or column nothing is stored.
+    """
+    told: dict[str, Any] = {"key_columns": list(columns), "newest_time": find_newest_time(inputs, schema, served_at)}
+    if not len(positions) or not len(columns):
+        return told | {"rows_file": None, "first_row": None, "kept_rows": 0}
+    kept = keep_rows(schema, inputs, columns, outputs, positions, raw, key_columns)
+    return told | {"rows_file": save_answered(files, kept), "first_row": 0, "kept_rows": len(kept)}

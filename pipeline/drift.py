@@ -15,7 +15,7 @@ from common.records import ColumnDrift, LabelledBatch
 from common.sampling import spread_rows
 from common.schema import Schema
 from common.state import State
-from meta.records import Record
+from meta.records import FIRST_LIVE, Record
 from pipeline.analysis.drift.concept import find_changes
 from pipeline.analysis.drift.damage import explain_loss
 from pipeline.analysis.drift.distance import compute_drift
@@ -35,6 +35,7 @@ from pipeline.analysis.drift.verdict import Drift, DriftTest, judge_novelty, jud
 from pipeline.analysis.drift.witness import RECENT, compare_relations
 from pipeline.analysis.tables import drift_rows, drift_table
 from pipeline.proving import Proof
+from pipeline.settlement import Settled
 from pipeline.training.contenders import Ground
 from registry.generations import Generation
 
@@ -72,8 +73,12 @@ def look_for_drift(
     newest: LabelledBatch,
     ground: Ground,
     proof: Proof,
+    settled: Settled,
 ) -> DriftFound:
-    """Judge the newest batch: data drift of its columns and rows, concept drift, and what either costs."""
+    """Judge the newest batch: data drift of its columns and rows, concept drift, and what either costs.
+
+    Served rows whose labels came since the batch before go before its own where losses are watched.
+    """
     sketch = sketch_inputs(newest.inputs, schema)
     if before.reference is None:
         return DriftFound(newest.number, sketch, (), (), ())
@@ -86,8 +91,7 @@ def look_for_drift(
     losses, earlier = compute_serving_losses(before, proof)
     judged = proof.sheet.first_row + spread_rows(proof.sheet.covered, len(losses))
     alarms = rank_alarms(tests, reference, newest.inputs.iloc[judged], losses, earlier)
-    changes = list_changes(losses, earlier)
-    since = {change.aspect: str(newest.times.iloc[judged[change.part]]) for change in changes}
+    changes, since = list_changes(losses, earlier, newest.times.iloc[judged[: len(losses)]], settled)
     alarms = [replace(alarm, since=since) if alarm.drift is Drift.CONCEPT else alarm for alarm in alarms]
     columns = compute_drift(reference, newest.inputs)
     return DriftFound(newest.number, sketch, columns, (*tests, *changes), tuple(alarms))
@@ -150,7 +154,8 @@ def compute_serving_losses(before: Generation, proof: Proof) -> tuple[np.ndarray
     if before.champion is None or before.champion.line not in proof.record.predicted:
         return np.empty(0), np.empty(0)
     line = before.champion.line
-    earlier = [_compute_row_losses(one, line) for one in proof.stored if line in one.predicted]
+    known = [part for one in proof.stored for part in (*one.live, one) if line in part.predicted]
+    earlier = [_compute_row_losses(one, line) for one in known]
     return _compute_row_losses(proof.record, line), np.concatenate([np.empty(0), *earlier])
 
 
@@ -178,18 +183,26 @@ def rank_alarms(
     return sorted(alarms, key=lambda one: (-(one.damage or 0.0), one.p_value, one.column))
 
 
-def list_changes(losses: np.ndarray, earlier: np.ndarray) -> list[DriftTest]:
-    """Return where detectors saw the serving model's losses (n_rows,) leave those on ``earlier`` batches.
+def list_changes(
+    losses: np.ndarray, earlier: np.ndarray, times: pd.Series, settled: Settled
+) -> tuple[list[DriftTest], dict[str, str]]:
+    """Return where detectors saw the serving model's losses (n_rows,) leave those on ``earlier`` rows, and when.
 
-    ``part`` is the first such row and the score by how much the mean changed there. They are no verdict: a loss also
-    changes with the data.
+    What was served before the batch comes before its rows. ``part`` is the first such row of the batch, 0 where it was
+    a served one, and the score by how much the mean changed there. They are no verdict: a loss also changes with the
+    data.
     """
-    found = find_changes(np.concatenate([earlier, losses]), len(losses))
-    return [
-        DriftTest(Drift.CONCEPT, "", name, row, float(losses[row:].mean() - earlier.mean()), 0.0, None, False, None)
+    if not len(earlier) or not len(losses):
+        return [], {}
+    served = len(settled.losses)
+    newest, moments = np.concatenate([settled.losses, losses]), [*pd.Series(settled.times), *times]
+    found = find_changes(np.concatenate([earlier, newest]), len(newest))
+    tests = [
+        DriftTest(Drift.CONCEPT, "", name, max(0, row - served), float(newest[row:].mean() - earlier.mean()), 0.0, None,
+                  False, None)
         for name, row in found.items()
-        if len(earlier)
-    ]
+    ]  # fmt: skip
+    return tests, {name: str(moments[row]) for name, row in found.items()}
 
 
 def load_sketches(state: State, which: sa.ColumnElement[bool], most: int) -> list[Sketch]:
@@ -226,7 +239,8 @@ def draft_drift(draft: Draft, state: State, found: DriftFound) -> None:
 
 
 def _compute_row_losses(record: Record, line: str) -> np.ndarray:
-    rows, clean = record.rows, record.rows.clean
+    rows = record.rows
+    clean = rows.clean | (rows.part >= FIRST_LIVE)
     outputs = record.predicted[line][clean]
     return compute_row_losses(rows.task, rows.target[clean], outputs if rows.task.is_classification else outputs[:, 0])
 

@@ -68,7 +68,12 @@ def describe_window(schema: Schema, window: Sequence[LabelledBatch]) -> Referenc
 
 
 def prepare(
-    config: Config, schema: Schema, window: Sequence[LabelledBatch], released: Sequence[LabelledBatch], number: int
+    config: Config,
+    schema: Schema,
+    window: Sequence[LabelledBatch],
+    released: Sequence[LabelledBatch],
+    number: int,
+    gap: str = "0s",
 ) -> Ground:
     """Return the newest rows of the window with their features: what models are fitted on.
 
@@ -80,4 +85,4 @@ def prepare(
              for one in in_order]  # fmt: skip
     rows = join_rows(parts, config.training.max_rows, find_seasons(schema, config.features))
     seed = derive_seed(config.seed, "update", number)
-    return Ground(rows, schema.task, schema.classes, seed, config.training.threads, config.training.gap)
+    return Ground(rows, schema.task, schema.classes, seed, config.training.threads, gap)

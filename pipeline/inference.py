@@ -8,15 +8,16 @@ import pandas as pd
 import sqlalchemy as sa
 
 from common.config import Config
-from common.database import Draft, read_rows
+from common.database import Draft, read_rows, utc_now
 from common.errors import DataError
 from common.files import compute_digest
 from common.performance import Stopwatch, performance_table
+from common.sampling import spread_rows
 from common.schema import Schema
 from common.state import State, open_state
 from common.tables import find_format, read_table, write_table
 from meta.tables import decisions_table
-from pipeline.ledger import save_answered_rows
+from pipeline.answered_rows import save_request_rows
 from pipeline.predictor import Predictor, load_predictor
 from pipeline.serving.answer import add_answer
 
@@ -46,11 +47,14 @@ def infer(config: Config, file: Path) -> Path:
             decision = name_decision(predictor, file)
             output = write_answer(state, file, decision, add_answer(request, answer, predictor.schema))
             columns = [name for name in predictor.schema.inputs if name in request]
-            rows_file = save_answered_rows(state, rows.inputs, columns, answer.outputs, config.selection.matched_rows)
-        described = predictor.describe(choice) | {
-            "id": decision, "request": file.name, "rows": len(rows), "output": output.name, "key_columns": columns,
-            "rows_file": rows_file, "estimate": estimate.to_json(), "failures": dict(answer.failures),
-            "served": answer.count_served(),
+            kept = spread_rows(len(rows), config.selection.matched_rows)
+            told = save_request_rows(
+                state.files, predictor.schema, rows.inputs.iloc[kept], columns, answer.outputs[kept], kept,
+                request.iloc[kept], config.labels.key_columns, utc_now(),
+            )  # fmt: skip
+        described = predictor.describe(choice) | told | {
+            "id": decision, "request": file.name, "rows": len(rows), "output": output.name,
+            "estimate": estimate.to_json(), "failures": dict(answer.failures), "served": answer.count_served(),
         }  # fmt: skip
         record(state, watch, described)
     return output

@@ -148,15 +148,18 @@ def rest(before: Generation, proof: Proof, answers: Answers, draft: Draft) -> Le
 
 def learn(
     config: Config, state: State, before: Generation, schema: Schema, window: Sequence[LabelledBatch], ground: Ground,
-    proof: Proof, answers: Answers, watch: Stopwatch, draft: Draft,
+    proof: Proof, answers: Answers, watch: Stopwatch, draft: Draft, shadow: Mapping[str, np.ndarray] | None = None,
 ) -> Learned:  # fmt: skip
-    """Search, let newcomers compete, decide who stays and let them learn the newest rows."""
+    """Search, let newcomers compete, decide who stays and let them learn the newest rows.
+
+    ``shadow`` is what rivals predicted for served rows of the record, by version.
+    """
     batch, record = ground.rows.last_batch, proof.record
     before, lost = drop_lost(before, proof.models)
     outcomes: dict[Action, str] = {"warn": WARNED}
     with watch.stage("bouts"):
         revived = load_earlier_champions(state, before) if answers.calls_for("revive") else []
-        bouts, rival_outputs = hold_bouts(proof.shelf, before, record, proof.sheet, revived)
+        bouts, rival_outputs = hold_bouts(proof.shelf, before, record, proof.sheet, revived, shadow)
     with watch.stage("search"):
         workers = hire(config, ground)
         losses = list_losses(before, [*proof.stored, record])
@@ -220,7 +223,7 @@ def pose_problem(config: Config, ground: Ground, number: int) -> SearchProblem:
     """Return what the search works on: folds in time order of the newest rows, none looking further than a batch."""
     rows = ground.rows.newest(config.search.max_rows)
     block = len(rows.last(1))
-    splits = time_ordered_folds(rows.times, config.training.folds, config.training.gap, block)
+    splits = time_ordered_folds(rows.times, config.training.folds, ground.gap, block)
     folds = [Fold(rows.take(split.learn), rows.take(split.validate)) for split in splits]
     metric = get_metric(config.metric, ground.task)
     return SearchProblem(folds, ground.task, ground.classes, metric, number, ground.seed, ground.threads)
@@ -245,7 +248,7 @@ def list_losses(before: Generation, records: Sequence[Record]) -> list[float]:
     line = before.champion.line
     known = [record for record in records if line in record.predicted]
     parts = compute_part_losses(stack_records(known, [line])) if known else None
-    return parts.losses[parts.clean][:, 0].tolist() if parts else [np.nan]
+    return parts.losses[parts.whole][:, 0].tolist() if parts else [np.nan]
 
 
 def run_search(config: Config, state: State, problem: SearchProblem, trials: int, workers: Workers) -> list[Trial]:

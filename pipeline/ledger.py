@@ -1,11 +1,12 @@
-"""The regret ledger: once labels of a served request arrive, what its answer cost beside the other lines'.
+"""The regret ledger: once labels of served rows arrive, what their answers cost beside the other lines'.
 
-Rows find their labels by their inputs: at inference a digest of each row's inputs is kept with its answer, and an
-update looks for the same inputs among its labelled rows. Inputs that occur twice tell nothing and are left out.
+An update settles what it has labels of, whoever brought them: every line of the generation that served is held against
+what was answered. Many small requests to a generation make one entry, from a sample of their rows.
 """
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,151 +16,138 @@ import sqlalchemy as sa
 from common.config import Config
 from common.database import read_rows
 from common.metrics import compute_row_losses
-from common.records import LabelledBatch
 from common.sampling import spread_rows
 from common.schema import Schema
 from common.state import State
-from common.task import Task
 from meta.estimation.estimator import Estimate
-from meta.records import predict_outputs
+from meta.records import CLEAN_ROWS, predict_outputs
 from meta.tables import decisions_table, regrets_table
-from model_zoo.arrays import dump_arrays, load_arrays
-from model_zoo.model import align_classes
+from model_zoo.readings import Readings
 from pipeline.estimates import grade
+from pipeline.late_rows import LateRows
 from pipeline.preparation.features import engineer_features
-from registry.generations import load_generation
-from registry.versions import load_model
+from registry.versions import ModelShelf, Version
 
 log = logging.getLogger(__name__)
 
-NEWEST_DECISIONS = 200
-"""Requests whose labels an update still looks for."""
+LEAST_OWN = 50
+"""Labelled rows from which on a request has an entry of its own."""
 LABELLED_SHARE = 0.5
 """An estimate speaks of all rows of its request: with fewer labels than this share it is not graded."""
 
 
-def compute_keys(inputs: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
-    """Return a digest (n_rows,) uint64 of each row's cells in some columns of typed, cleaned inputs."""
-    table = inputs[list(columns)]
-    return pd.util.hash_pandas_object(table.astype(dict.fromkeys(_text(table), "object")), index=False).to_numpy()
+@dataclass(frozen=True, eq=False)
+class JudgedRows:
+    """Labelled rows of one generation with what its versions predict for them; ``features`` are those of all rows.
 
-
-def _text(table: pd.DataFrame) -> list[str]:
-    return [str(name) for name in table if pd.api.types.is_string_dtype(table[name])]
-
-
-def save_answered_rows(
-    state: State, inputs: pd.DataFrame, columns: Sequence[str], outputs: np.ndarray, most: int
-) -> str | None:
-    """Store digests and answers of at most ``most`` rows, evenly spread, and return the file's name."""
-    if not most or not columns:
-        return None
-    rows = spread_rows(len(inputs), most)
-    arrays = {"keys": compute_keys(inputs.iloc[rows], columns), "outputs": outputs[rows].astype(np.float32)}
-    return state.files.save(dump_arrays(**arrays), ".npz")
-
-
-def settle_requests(
-    config: Config, state: State, schema: Schema, batch: LabelledBatch
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return the rows of the regrets and estimates tables for every served request that this batch brings labels of."""
-    newest = (
-        sa.select(decisions_table)
-        .where(decisions_table.c.rows_file.is_not(None), decisions_table.c.first_row.is_(None))
-        .order_by(decisions_table.c.created_at.desc(), decisions_table.c.id)
-        .limit(NEWEST_DECISIONS)
-    )
-    decisions = read_rows(state.engine, newest)
-    ledger = read_rows(state.engine, sa.select(regrets_table)) if decisions else []
-    keys_of: dict[tuple[str, ...], np.ndarray] = {}
-    settled: list[dict[str, Any]] = []
-    graded: list[dict[str, Any]] = []
-    for decision in reversed(decisions):
-        columns = tuple(decision["key_columns"])
-        if columns not in keys_of:
-            keys_of[columns] = compute_keys(batch.inputs, columns)
-        stored = state.files.load_if_sound(decision["rows_file"])
-        if stored is None:
-            continue
-        answered = load_arrays(stored)
-        in_batch, in_request = match_unique(keys_of[columns], answered["keys"])
-        if len(in_batch):
-            served = answered["outputs"][in_request]
-            regret = compute_regret(config, state, schema, decision, batch, in_batch, served)
-            if len(in_batch) >= LABELLED_SHARE * len(answered["keys"]):
-                graded += grade_decision(state, schema, decision, batch, in_batch, served)
-            settled.append(regret | {"single_best": find_single_best([*ledger, *settled], regret)})
-    if settled:
-        log.info("batch %d brought labels of %d served requests", batch.number, len(settled))
-    return settled, graded
-
-
-def grade_decision(
-    state: State,
-    schema: Schema,
-    decision: Mapping[str, Any],
-    batch: LabelledBatch,
-    rows: np.ndarray,
-    served: np.ndarray,
-) -> list[dict[str, Any]]:
-    """Return the grades of a decision's estimate by its labelled rows."""
-    if not decision["estimate"]:
-        return []
-    if schema.task.is_classification:
-        known = load_generation(state, decision["generation"]).schema
-        assert known is not None
-        served = align_classes(served, known.classes, schema.classes)
-    made = Estimate.from_json(decision["estimate"])
-    return grade(made, batch.number, decision["id"], schema.task, batch.target[rows], served)
-
-
-def match_unique(left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the positions in both of keys that occur exactly once in each.
-
-    >>> match_unique(np.array([5, 7, 7, 9]), np.array([9, 7, 5]))
-    (array([0, 3]), array([2, 0]))
+    outputs: by version, (n_rows, n_outputs); rivals: the same of rivals, as far as they scored the rows when served
     """
-    once = [keys[counts == 1] for keys, counts in (np.unique(side, return_counts=True) for side in (left, right))]
-    _, first, second = np.intersect1d(left, right, return_indices=True)
-    keep = np.isin(left[first], once[0]) & np.isin(left[first], once[1])
-    return first[keep], second[keep]
+
+    rows: LateRows
+    features: pd.DataFrame
+    outputs: Mapping[str, np.ndarray]
+    rivals: Mapping[str, np.ndarray]
+
+    @property
+    def by_line(self) -> dict[str, np.ndarray]:
+        """Outputs by line of the generation that served."""
+        lines = {version.id: version.line for version in self.rows.generation.versions}
+        return {lines[version]: outputs for version, outputs in self.outputs.items()}
 
 
-def compute_regret(
-    config: Config,
-    state: State,
-    schema: Schema,
-    decision: Mapping[str, Any],
-    batch: LabelledBatch,
-    rows: np.ndarray,
-    served: np.ndarray,
-) -> dict[str, Any]:
-    """Return the losses on matched rows of what served and of every version that was active then."""
-    generation = load_generation(state, decision["generation"])
-    assert generation.schema is not None
-    features = engineer_features(batch.inputs.iloc[rows].reset_index(drop=True), schema, config.features)
-    target, task = batch.target[rows], schema.task
-    if task.is_classification:
-        served = align_classes(served, generation.schema.classes, schema.classes)
-    losses = {}
-    for version in generation.versions:
-        try:
-            outputs = predict_outputs(load_model(state.files, version), features, schema.classes)
-        except Exception as error:  # a version may fail in any library; the ledger goes on without it
-            log.warning("version %s has no regret of request %s: %s", version.id, decision["id"], error)
-            continue
-        losses[version.line] = _mean_loss(task, target, outputs)
-    champion = next((version.line for version in generation.versions if version.id == decision["champion"]), "")
-    own = _mean_loss(task, target, served)
+def judge_rows(config: Config, shelf: ModelShelf, schema: Schema, rows: LateRows) -> JudgedRows:
+    """Return labelled rows with what the versions of their generation predict: those of big requests, a sample of the
+    others, and a sample of those that came late.
+    """
+    big = np.isin(rows.requests, list(find_big(rows)))
+    small, late = np.flatnonzero(~big), np.flatnonzero(rows.late)
+    chosen = [np.flatnonzero(big), *(those[spread_rows(len(those), CLEAN_ROWS)] for those in (small, late))]
+    kept = rows.take(np.unique(np.concatenate(chosen)).astype(int))
+    features = engineer_features(kept.answered.inputs, schema, config.features)
+    readings = Readings(features)
+    outputs: dict[str, np.ndarray] = {}
+    for version in kept.generation.versions:
+        scored = kept.answered.by_version.get(version.id)
+        if scored is not None and np.isfinite(scored).all():
+            outputs[version.id] = scored
+        else:
+            predicted = predict_version(shelf, version, readings, schema)
+            outputs |= {} if predicted is None else {version.id: predicted}
+    known = kept.answered.by_version
+    rivals = {one.id: known[one.id] for one in kept.generation.rivals
+              if one.id in known and np.isfinite(known[one.id]).all()}  # fmt: skip
+    return JudgedRows(kept, features, outputs, rivals)
+
+
+def find_big(rows: LateRows) -> set[str]:
+    """Return the requests with enough labelled rows for an entry of their own."""
+    requests, counts = np.unique(rows.requests.astype(str), return_counts=True)
+    return set(requests[counts >= LEAST_OWN].tolist())
+
+
+def predict_version(shelf: ModelShelf, version: Version, readings: Readings, schema: Schema) -> np.ndarray | None:
+    """Return what a version predicts; None where it cannot, of which it is told."""
+    try:
+        model = shelf.load(version)
+        return predict_outputs(model, readings.of(model), schema.classes)
+    except Exception as error:  # a version may fail in any library; the ledger goes on without it
+        log.warning("version %s has no regret of what it served: %s", version.id, error)
+        return None
+
+
+def list_regrets(state: State, schema: Schema, batch: int, judged: Sequence[JudgedRows]) -> list[dict[str, Any]]:
+    """Return the rows of the regrets table: one a big request, and one a generation for all its small ones."""
+    ledger = read_rows(state.engine, sa.select(regrets_table)) if judged else []
+    entries: list[dict[str, Any]] = []
+    for one in judged:
+        big = find_big(one.rows)
+        small = np.array([request not in big for request in one.rows.requests], dtype=bool)
+        groups = {request: one.rows.requests == request for request in sorted(big)}
+        groups |= {f"generation {one.rows.generation.number}": small} if small.any() else {}
+        for name, rows in groups.items():
+            regret = compute_regret(schema, one, np.flatnonzero(rows)) | {"decision": name, "batch": batch}
+            entries.append(regret | {"single_best": find_single_best([*ledger, *entries], regret)})
+    return entries
+
+
+def compute_regret(schema: Schema, judged: JudgedRows, rows: np.ndarray) -> dict[str, Any]:
+    """Return the losses on some rows of what served and of every version that was active then."""
+    target, task = judged.rows.target[rows], schema.task
+
+    def lose(outputs: np.ndarray) -> np.ndarray:
+        return compute_row_losses(task, target, outputs[rows] if task.is_classification else outputs[rows, 0])
+
+    served = lose(judged.rows.answered.outputs)
+    by_version = {version: lose(outputs) for version, outputs in judged.outputs.items()}
+    champion = served.copy()
+    for version, losses in by_version.items():
+        of_version = judged.rows.champions[rows] == version
+        champion[of_version] = losses[of_version]
+    lines = {version.id: version.line for version in judged.rows.generation.versions}
+    losses_by_line = {lines[version]: float(losses.mean()) for version, losses in by_version.items()}
     return {
-        "decision": decision["id"],
-        "batch": batch.number,
         "rows": len(rows),
-        "served": own,
-        "champion": losses.get(champion, own),
-        "oracle": min(losses.values(), default=own),
-        "losses": losses,
+        "served": float(served.mean()),
+        "champion": float(champion.mean()),
+        "oracle": min(losses_by_line.values(), default=float(served.mean())),
+        "losses": losses_by_line,
+        "requests": len(set(judged.rows.requests[rows].tolist())),
     }
+
+
+def grade_decisions(state: State, schema: Schema, batch: int, judged: Sequence[JudgedRows]) -> list[dict[str, Any]]:
+    """Return the grades of the estimates of big requests, as far as half of their rows have labels."""
+    graded: list[dict[str, Any]] = []
+    for one in judged:
+        for request in sorted(find_big(one.rows)):
+            rows = np.flatnonzero(one.rows.requests == request)
+            query = sa.select(decisions_table.c.estimate, decisions_table.c.kept_rows)
+            (decision,) = read_rows(state.engine, query.where(decisions_table.c.id == request))
+            if decision["estimate"] and len(rows) >= LABELLED_SHARE * decision["kept_rows"]:
+                made = Estimate.from_json(decision["estimate"])
+                served = one.rows.answered.outputs[rows]
+                graded += grade(made, batch, request, schema.task, one.rows.target[rows], served)
+    return graded
 
 
 def find_single_best(ledger: Sequence[Mapping[str, Any]], regret: Mapping[str, Any]) -> float | None:
@@ -174,7 +162,3 @@ def find_single_best(ledger: Sequence[Mapping[str, Any]], regret: Mapping[str, A
     means = {line: float(np.average([loss for loss, _ in known], weights=[rows for _, rows in known]))
              for line, known in apart.items() if line in regret["losses"]}  # fmt: skip
     return regret["losses"][min(means, key=lambda line: means[line])] if means else None
-
-
-def _mean_loss(task: Task, target: np.ndarray, outputs: np.ndarray) -> float:
-    return float(compute_row_losses(task, target, outputs if task.is_classification else outputs[:, 0]).mean())

@@ -159,15 +159,20 @@ def answer_sheet(before: Generation, models: Mapping[str, Model], sheet: RecordS
             outputs[line] = predict_outputs(model, readings.of(model), sheet.rows.classes)
         except Exception as error:  # a version may fail in any library: it has no record of this batch then
             log.warning("the line %s could not predict batch %d: %s", line, sheet.rows.batch, error)
-    lines = {version.id: version.line for version in before.versions}
+    return Record(sheet.rows, {**outputs, **mix_blends(before, outputs)})
+
+
+def mix_blends(generation: Generation, outputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return what the blends of a generation predict, by line, from what its versions do, by line."""
+    lines = {version.id: version.line for version in generation.versions}
     blended = {}
-    for blend in before.blends:
+    for blend in generation.blends:
         weights = {lines[version]: share for version, share in blend.params["weights"].items()
                    if lines.get(version) in outputs}  # fmt: skip
         if weights:
             total = sum(weights.values())
             blended[blend.line] = sum(outputs[line] * (share / total) for line, share in weights.items())
-    return Record(sheet.rows, {**outputs, **blended})
+    return blended
 
 
 def score_batch(before: Generation, models: Mapping[str, Model], record: Record, ground: Ground) -> list[Score]:

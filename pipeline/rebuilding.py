@@ -179,7 +179,7 @@ class Workshop:
         else:
             rows = self.gather(version, schema, version.trained_on)
             rows = replace(rows, barred=frozenset(map(str, rows.features)) - set(version.inputs))
-            ground = Ground(rows, schema.task, schema.classes, version.seed, training.threads, training.gap)
+            ground = Ground(rows, schema.task, schema.classes, version.seed, training.threads)
             model = ground.fit(version.candidate, rows)
         return model.with_threshold(version.threshold)
 

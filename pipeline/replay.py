@@ -5,13 +5,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import sqlalchemy as sa
+
 import pipeline.catalogue  # noqa: F401  (a replay copies and compares the rows of every table)
 from common.config import Config
+from common.database import read_rows
 from common.environment import describe_changes, describe_environment
 from common.errors import BatchRejected, ConfigError, StateError
 from common.performance import Stopwatch
 from common.records import RawBatch
 from common.state import State, open_state
+from meta.label_tables import labels_table, settled_labels_table, settled_requests_table, settlements_table
 from meta.tables import decisions_table
 from pipeline.analysis.quality.tables import retaken_table
 from pipeline.collection.ordering import read_times
@@ -20,7 +24,14 @@ from pipeline.commit import load_config_of
 from pipeline.update import take_in
 from registry.generations import Generation, load_generation
 from registry.lineage import load_lineage, read_state_rows
-from registry.snapshot import copy_generation, copy_other_versions, copy_rows, open_copy, read_written
+from registry.snapshot import (
+    copy_generation,
+    copy_named,
+    copy_other_versions,
+    copy_registry,
+    open_copy,
+    read_written,
+)
 
 log = logging.getLogger(__name__)
 
@@ -85,11 +96,30 @@ def recompute(config: Config, state: State, lineage: Sequence[int], wanted: set[
             if number in wanted:
                 log.info("recomputing generation %d", number)
                 copy_other_versions(state, number, copy)
+                copy_settled(state, copy, number, lineage)
                 take_again(config, state, copy, number)
                 yield from compare(number, read_written(state, number), read_written(copy, number))
             else:
                 copy_generation(state, number, copy)
-            copy_rows(state, decisions_table, decisions_table.c.generation == number, copy)
+
+
+def copy_settled(state: State, copy: State, number: int, lineage: Sequence[int]) -> None:
+    """Copy the labels and the served requests that a generation settled, and no others: more may have come since.
+
+    A request may have been served by a generation that was gone back from.
+    """
+    with state.engine.connect() as connection:
+        labels = [row["label"] for row in read_state_rows(connection, settled_labels_table, [number])]
+        requests = {row["request"] for row in read_state_rows(connection, settled_requests_table, [number])}
+        requests |= {row["clock"] for row in read_state_rows(connection, settlements_table, [number]) if row["clock"]}
+    copy_named(state, labels_table, labels_table.c.number, labels, copy)
+    requests |= {row["request"] for row in read_rows(copy.engine, sa.select(labels_table.c.request).distinct())}
+    copy_named(state, decisions_table, decisions_table.c.id, sorted(requests), copy)
+    served_by = {
+        row["generation"] for row in read_rows(copy.engine, sa.select(decisions_table.c.generation).distinct())
+    }
+    for other in sorted(served_by - set(lineage)):
+        copy_registry(state, other, copy)
 
 
 def take_again(config: Config, state: State, copy: State, number: int) -> None:

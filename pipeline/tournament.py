@@ -42,11 +42,17 @@ RECALLED_AGES = (5, 10, 20)
 
 
 def hold_bouts(
-    shelf: ModelShelf, before: Generation, record: Record, sheet: RecordSheet, revived: Sequence[Version] = ()
+    shelf: ModelShelf,
+    before: Generation,
+    record: Record,
+    sheet: RecordSheet,
+    revived: Sequence[Version] = (),
+    shadow: Mapping[str, np.ndarray] | None = None,
 ) -> tuple[list[Bout], dict[str, np.ndarray]]:
     """Return how every rival compares with what served on the newest batch, and what it predicted, by version.
 
-    Champions of earlier regimes that are ``revived`` compete as rivals do.
+    Champions of earlier regimes that are ``revived`` compete as rivals do. ``shadow`` is what rivals predicted for
+    the rows that the generation before served, by version: where the record holds them, they count, too.
     """
     if before.champion is None:
         return [], {}
@@ -63,7 +69,7 @@ def hold_bouts(
         except Exception as error:  # a rival may fail in any library: it has lost then
             log.warning("the rival %s could not predict batch %d: %s", rival.id, sheet.rows.batch, error)
             continue
-        bouts.append(_compare(before, rival, served, record, outputs[rival.id]))
+        bouts.append(_compare(before, rival, served, record, outputs[rival.id], (shadow or {}).get(rival.id)))
     return bouts, outputs
 
 
@@ -75,8 +81,18 @@ def _way(before: Generation, rival: Version) -> Origin:
     return Origin.KEPT if rival.id in parents else Origin.RECALL
 
 
-def _compare(before: Generation, rival: Version, served: Version, record: Record, outputs: np.ndarray) -> Bout:
-    pair = Record(record.rows, {rival.id: outputs, served.id: record.predicted[served.line]})
+def _compare(
+    before: Generation,
+    rival: Version,
+    served: Version,
+    record: Record,
+    outputs: np.ndarray,
+    shadow: np.ndarray | None,
+) -> Bout:
+    own = [live for live in record.live if live.served_by == before.number and served.line in live.predicted]
+    beside = [Record(live.rows, {rival.id: shadow, served.id: live.predicted[served.line]})
+              for live in own if shadow is not None]  # fmt: skip
+    pair = Record(record.rows, {rival.id: outputs, served.id: record.predicted[served.line]}, tuple(beside))
     past = stack_records([pair], [rival.id, served.id])
     losses = past.losses[past.clean] * past.scale
     compared = compare_losses(losses[:, 0], losses[:, 1], confidence=0.9)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
@@ -16,8 +17,9 @@ from common.reading import read_inputs
 from common.records import Judgement, RawBatch, Severity
 from common.schema import Schema
 from common.state import State, lock_updates, open_state
+from meta.live import attach_live
 from meta.store import grade_rows, load_grades, record_rows_row, save_selector
-from meta.tables import estimates_table, grades_table, record_rows_table, records_table, regrets_table
+from meta.tables import estimates_table, grades_table, record_rows_table, records_table
 from model_zoo.reference import fit_input_reference
 from pipeline.analysis.quality.judge import extend_classes, judge
 from pipeline.analysis.quality.past import QualityPast
@@ -42,8 +44,8 @@ from pipeline.enrolment import (
 )
 from pipeline.estimates import grade_estimates, learn_estimators
 from pipeline.ground import describe_window, gather_window, prepare
+from pipeline.label_delay import resolve_gap
 from pipeline.learning import learn, rest, trains_now
-from pipeline.ledger import settle_requests
 from pipeline.preparation.clean_store import save_clean_batch
 from pipeline.preparation.cleaning import clean_inputs
 from pipeline.proving import (
@@ -58,6 +60,7 @@ from pipeline.quality_past import draft_fingerprint, draft_rules, load_quality_p
 from pipeline.release import find_released_batch, load_released
 from pipeline.response import answer_alarms
 from pipeline.selection import learn_selector, list_changes, name_aliases
+from pipeline.settlement import settle
 from pipeline.validation.prequential import score_rows
 from pipeline.validation.tables import scores_table
 from registry.garbage import collect_garbage
@@ -126,20 +129,25 @@ def take_in(
         raise BatchRejected(f"Batch {raw.number} was rejected and kept aside: {judgement.rejected}")
     with watch.stage("preparation"):
         window = gather_window(config, state, schema, judgement.batch)
-        ground = prepare(config, schema, window, load_released(config, state, schema, window), raw.number)
+        gap = resolve_gap(config, state, window)
+        ground = prepare(config, schema, window, load_released(config, state, schema, window), raw.number, gap)
     with watch.stage("prequential"):
         before, chooser = load_sound(state, before)
         proof = prove(config, state, before, chooser, schema, window)
         scores = score_batch(before, proof.models, proof.record, ground)
         grades, plan_outputs = grade_plan(chooser, before, proof.record)
         estimates = grade_estimates(chooser, proof.record, plan_outputs)
-        regrets, settled_estimates = settle_requests(config, state, schema, judgement.batch)
+    with watch.stage("labels"):
+        settled = settle(config, state, schema, before, chooser.reference if chooser else None, proof.shelf,
+                         judgement.batch, keep_raw(raw, judgement), gap)  # fmt: skip
+        settled.lay_into(draft)
     with watch.stage("drift"):
-        found = look_for_drift(config, state, before, schema, judgement.batch, ground, proof)
+        found = look_for_drift(config, state, before, schema, judgement.batch, ground, proof, settled)
         draft_drift(draft, state, found)
         answers = answer_alarms(config.response, found)
+    proof = replace(proof, record=attach_live(proof.record, settled.live))
     if trains_now(config, state, before, found, estimates):
-        learned = learn(config, state, before, schema, window, ground, proof, answers, watch, draft)
+        learned = learn(config, state, before, schema, window, ground, proof, answers, watch, draft, settled.rivals)
     else:
         log.info("batch %d is not learned: response.retrain is %s", raw.number, config.response.retrain)
         learned = rest(before, proof, answers, draft)
@@ -160,8 +168,7 @@ def take_in(
     draft.add(records_table, list_records(state, generation, before, proof.record, learned.records, learned.late,
                                           plan_outputs))  # fmt: skip
     draft.add(grades_table, grade_rows(grades))
-    draft.add(regrets_table, regrets)
-    draft.add(estimates_table, [*estimates, *settled_estimates])
+    draft.add(estimates_table, estimates)
     generation = replace(
         generation, selector=save_selector(state, selector, reference, estimators),
         aliases=name_aliases(generation, selector, proof.record.rows.profiles[0], config.selection.mode),
@@ -217,6 +224,12 @@ def analyse(config: Config, raw: RawBatch, schema: Schema, past: QualityPast | N
     inputs = read_inputs(raw.frame, schema)
     cleaned = clean_inputs(inputs, config.quality, schema)
     return judge(raw, inputs, cleaned, schema, config, past, lifted=raw.retakes is not None)
+
+
+def keep_raw(raw: RawBatch, judgement: Judgement) -> pd.DataFrame:
+    """Return the raw rows of those that were kept, in their order."""
+    aside = [one.row for one in judgement.quarantined]
+    return raw.frame.iloc[np.setdiff1d(np.arange(len(raw)), aside)].reset_index(drop=True)
 
 
 def draft_analysis(draft: Draft, state: State, raw: RawBatch, judgement: Judgement) -> None:

@@ -1,6 +1,6 @@
 """A copy of the state as it was before a generation, to recompute that generation from."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from common.database import connect, state_tables
 from common.files import LayeredStore
 from common.state import State
-from registry.lineage import load_lineage, read_state_rows
+from registry.lineage import MOST_AT_ONCE, load_lineage, read_state_rows
 from registry.tables import aliases_table, events_table, generations_table, members_table, versions_table
 
 REGISTRY = {
@@ -44,10 +44,24 @@ def copy_generation(state: State, number: int, copy: State) -> None:
             _insert(target, table, read_state_rows(source, table, [number]))
 
 
-def copy_rows(state: State, table: sa.Table, which: sa.ColumnElement[bool], copy: State) -> None:
-    """Copy some rows of a table that does not move with generations."""
+def copy_registry(state: State, number: int, copy: State) -> None:
+    """Copy what the registry knows of a generation, as far as it is not there: who was active in it, but no rows."""
     with state.engine.connect() as source, copy.engine.begin() as target:
-        _copy(source, target, table, sa.select(table).where(which))
+        if target.execute(sa.select(generations_table.c.number).where(generations_table.c.number == number)).first():
+            return
+        for table in (generations_table, members_table, aliases_table):
+            _copy(source, target, table, sa.select(table).where(REGISTRY[table] == number))
+
+
+def copy_named(
+    state: State, table: sa.Table, column: sa.ColumnElement[Any], names: Sequence[Any], copy: State
+) -> None:  # fmt: skip
+    """Copy the rows of a table that does not move with generations whose ``column`` is among some names."""
+    with state.engine.connect() as source, copy.engine.begin() as target:
+        there = set(target.execute(sa.select(column)).scalars())
+        wanted = [name for name in names if name not in there]
+        for start in range(0, len(wanted), MOST_AT_ONCE):
+            _copy(source, target, table, sa.select(table).where(column.in_(wanted[start : start + MOST_AT_ONCE])))
 
 
 def copy_other_versions(state: State, number: int, copy: State) -> None:

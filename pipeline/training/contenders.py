@@ -44,7 +44,7 @@ class Ground:
     classes: tuple[str, ...]
     seed: int
     threads: int
-    gap: str
+    gap: str = "0s"
     _prepared: "OrderedDict[Hashable, PreparedRows]" = field(default_factory=OrderedDict, repr=False, compare=False)
 
     def fit(self, candidate: Candidate, rows: TrainingRows) -> Model:

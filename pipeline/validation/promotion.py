@@ -103,7 +103,7 @@ def find_twin(past: Past, line: int, others: Sequence[int]) -> int | None:
     Two lines are alike where their answers differ by less than ALIKE on average: in probability, or in standard
     deviations of the target.
     """
-    rows = past.clean & (past.age == 0)
+    rows = (past.part == 0) & (past.age == 0)
     outputs = past.outputs[rows] / np.sqrt(past.scale)
     for other in others:
         if len(outputs) and np.abs(outputs[:, line] - outputs[:, other]).mean() < ALIKE:
@@ -114,12 +114,17 @@ def find_twin(past: Past, line: int, others: Sequence[int]) -> int | None:
 def compare_newest(
     contenders: Sequence[Contender], past: Past, incumbent: Contender, confidence: float
 ) -> tuple[Judged, ...]:
-    """Return how every contender compared with the incumbent on the rows of the newest batch, in time order."""
-    rows = past.clean & (past.batch == past.batch.max())
-    losses, known = past.losses[rows] * past.scale, past.known[rows].all(axis=0)
+    """Return how every contender compared with the incumbent on the newest rows that both predicted, in time order.
+
+    They are those of the newest batch and served ones whose labels came with it.
+    """
+    newest = past.take(past.clean & (past.batch == past.batch.max()))
+    losses = newest.losses * past.scale
     base = list(contenders).index(incumbent)
-    return tuple(
-        Judged(one.name, incumbent.name, compare_losses(losses[:, position], losses[:, base], confidence))
-        for position, one in enumerate(contenders)
-        if one is not incumbent and known[position] and known[base]
-    )
+    judged = []
+    for position, one in enumerate(contenders):
+        both = newest.known[:, position] & newest.known[:, base]
+        if one is not incumbent and both.any():
+            compared = compare_losses(losses[both, position], losses[both, base], confidence)
+            judged.append(Judged(one.name, incumbent.name, compared))
+    return tuple(judged)

@@ -15,7 +15,9 @@ NAN = np.nan
 
 def make_parts(losses, damaged=False):
     losses = np.array(losses, dtype=float)
-    return PartLosses(np.arange(1, len(losses) + 1), np.full(len(losses), int(damaged)), losses)
+    return PartLosses(
+        np.arange(1, len(losses) + 1), np.full(len(losses), int(damaged)), losses, np.full(len(losses), 9)
+    )
 
 
 def test_a_batch_counts_half_after_its_half_life():

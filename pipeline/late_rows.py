@@ -1,0 +1,333 @@
+"""Which served rows an update has labels of: those that its batch brings again, and those labelled by their ids.
+
+A batch brings a row again where the columns that name it (``labels.key_columns``) agree, or else all inputs that its
+request had; what occurs twice on either side tells nothing and is left out. A row in any batch is told of by the batch:
+a label by its id then counts no second time, and no version can have learned it from there.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+
+from common.config import Config
+from common.database import read_rows
+from common.reading import encode_target
+from common.records import LabelledBatch
+from common.schema import Schema
+from common.state import State
+from meta.label_tables import batch_digests_table, labels_table, settled_labels_table, settled_requests_table
+from meta.tables import decisions_table
+from model_zoo.arrays import load_arrays
+from model_zoo.model import align_classes
+from pipeline.answered_rows import (
+    DIGEST,
+    KEY,
+    POSITION,
+    AnsweredRows,
+    compute_keys,
+    compute_named_keys,
+    join_answered,
+    load_answered,
+    load_marks,
+)
+from pipeline.labels import name_row
+from registry.generations import Generation, load_generation
+
+log = logging.getLogger(__name__)
+
+MOST_ROWS = 500_000
+"""Of the newest rows and labels, how many an update looks at."""
+MOST_BATCHES = 200
+"""Of the newest batches, how many a labelled row is looked for in."""
+MOST_AT_ONCE = 500
+"""Requests that one statement asks for, well below what databases permit."""
+
+SERVED = ("id", "generation", "rows_file", "first_row", "kept_rows", "key_columns", "champion", "created_at")
+LATE_ARRAYS = ("requests", "champions", "target", "late", "times", "stream_times")
+FOUND = ("request", "generation", "champion", "rows_file", "place", "position", "target", "late", "served_at",
+         "arrived_at", "stream_time")  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class BatchMarks:
+    """A batch by the digests of its rows' inputs, and of the columns that name them (0 where they do not)."""
+
+    digests: np.ndarray
+    keys: np.ndarray
+
+    def has(self, digests: np.ndarray, keys: np.ndarray) -> np.ndarray:
+        """Return which of some rows are in the batch (n_rows,) bool."""
+        return np.isin(digests, self.digests) | ((keys != 0) & np.isin(keys, self.keys))
+
+
+@dataclass(frozen=True, eq=False)
+class LateRows:
+    """Labelled rows that one generation served, in order of time.
+
+    requests:  (n_rows,) ids; champions: the versions that were champion for them
+    answered:  outputs in the order of the schema's classes
+    target:    (n_rows,) class codes or numbers
+    late:      (n_rows,) bool, whether the label came by the row's id, and no batch has the row
+    times:     (n_rows,) the stream's own time of each row, or when it was served
+    stream_times: (n_rows,) the stream's time when the label came by id, where both are known
+    """
+
+    generation: Generation
+    requests: np.ndarray
+    champions: np.ndarray
+    answered: AnsweredRows
+    target: np.ndarray
+    late: np.ndarray
+    times: np.ndarray
+    stream_times: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def take(self, rows: np.ndarray) -> "LateRows":
+        """Return some of the rows, by position."""
+        arrays = {name: getattr(self, name)[rows] for name in LATE_ARRAYS}
+        return LateRows(self.generation, answered=self.answered.take(rows), **arrays)
+
+    @property
+    def names(self) -> np.ndarray:
+        """A digest (n_rows,) uint64 of each row's id."""
+        return digest_names(self.requests.tolist(), self.answered.positions.tolist())
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Served rows with labels, one a row of ``table`` (FOUND); ``labels`` are the numbers of those taken by id."""
+
+    table: pd.DataFrame
+    labels: tuple[int, ...]
+
+
+def mark_batch(config: Config, schema: Schema, batch: LabelledBatch, raw: pd.DataFrame) -> BatchMarks:
+    """Return the marks of a batch; ``raw`` are its rows as they came."""
+    keys = compute_named_keys(raw, config.labels.key_columns, schema)
+    return BatchMarks(compute_keys(batch.inputs, schema.inputs), keys)
+
+
+def load_earlier_marks(state: State) -> list[BatchMarks]:
+    """Return the marks of the newest batches before."""
+    query = sa.select(batch_digests_table).order_by(batch_digests_table.c.batch.desc()).limit(MOST_BATCHES)
+    contents = [state.files.load_if_sound(row["file"]) for row in read_rows(state.engine, query)]
+    return [BatchMarks(**load_arrays(content)) for content in contents if content is not None]
+
+
+def find_labelled(
+    state: State, schema: Schema, batch: LabelledBatch, marks: BatchMarks, arrived_at: pd.Timestamp
+) -> Found:
+    """Return every served row whose label the batch brings, or came by its id since the update before."""
+    brought = find_brought(state, batch, marks, arrived_at)
+    waiting, labels = find_waiting(state, schema)
+    if len(waiting):
+        everywhere = [marks, *load_earlier_marks(state)]
+        in_batch = np.any([one.has(waiting[DIGEST].to_numpy(), waiting[KEY].to_numpy()) for one in everywhere], axis=0)
+        waiting = waiting[~in_batch]
+    parts = [part[list(FOUND)] for part in (brought, waiting) if len(part)]
+    return Found(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(FOUND)), labels)
+
+
+def find_brought(state: State, batch: LabelledBatch, marks: BatchMarks, arrived_at: pd.Timestamp) -> pd.DataFrame:
+    """Return the served rows that a batch brings again, but for those whose labels an update took by their ids."""
+    served = load_unsettled(state)
+    parts = []
+    for file, of_file in served.groupby("rows_file", sort=True):
+        stored = load_marks(state.files, str(file))
+        if stored is None:
+            continue
+        for columns in dict.fromkeys(of_file["columns"]):
+            own = of_file[[one == columns for one in of_file["columns"]]]
+            owner, places = spread_out(own)
+            kept = stored.iloc[places]
+            names, digests = kept[KEY].to_numpy(), kept[DIGEST].to_numpy()
+            by_inputs = compute_keys(batch.inputs, columns) if columns else marks.digests
+            for wanted, theirs, ours in ((names != 0, marks.keys, names), (names == 0, by_inputs, digests)):
+                rows = np.flatnonzero(wanted)
+                in_batch, matched = match_rows(theirs, ours[rows], owner[rows])
+                rows = rows[matched]
+                table = _describe(own, owner[rows], places[rows], kept[POSITION].to_numpy()[rows])
+                parts.append(table.assign(target=batch.target[in_batch]))
+    if not parts:
+        return pd.DataFrame(columns=list(FOUND))
+    found = pd.concat(parts, ignore_index=True)
+    by_id = load_settled_rows(state, sorted(set(found["request"].tolist())))
+    pairs = zip(found["request"], found["position"], strict=True)
+    found = found[[pair not in by_id for pair in pairs]]
+    return found.assign(late=False, arrived_at=arrived_at, stream_time=None)
+
+
+def find_waiting(state: State, schema: Schema) -> tuple[pd.DataFrame, tuple[int, ...]]:
+    """Return the kept rows with a label that no update took yet, the newest label of each, and all their numbers."""
+    waiting = load_waiting(state)
+    if not len(waiting):
+        return pd.DataFrame(columns=[*FOUND, DIGEST, KEY]), ()
+    labels = tuple(sorted(waiting["number"].tolist()))
+    newest = waiting.sort_values("number").drop_duplicates(["request", "position"], keep="last")
+    parts = []
+    for file, own in newest.groupby("rows_file", sort=True):
+        stored = load_marks(state.files, str(file))
+        if stored is None:
+            continue
+        requests = own.drop_duplicates("request").rename(columns={"request": "id"})
+        owner, places = spread_out(requests)
+        kept = stored.iloc[places].reset_index(drop=True)
+        described = _describe(requests, owner, places, kept[POSITION].to_numpy()).assign(
+            **{DIGEST: kept[DIGEST], KEY: kept[KEY]}
+        )
+        told = own[["request", "position", "label", "arrived_at", "stream_time"]]
+        parts.append(described.merge(told, on=["request", "position"]))
+    if not parts:
+        return pd.DataFrame(columns=[*FOUND, DIGEST, KEY]), labels
+    found = pd.concat(parts, ignore_index=True)
+    found = found.assign(late=True, target=encode_target(found["label"], schema) if schema.task.is_classification
+                         else found["label"].astype("float64"))  # fmt: skip
+    return found[found["target"].notna()], labels
+
+
+def gather_late_rows(state: State, schema: Schema, found: Found) -> Iterator[LateRows]:
+    """Yield the labelled rows of each generation that served some, with their inputs and outputs."""
+    for number in sorted(set(found.table["generation"].tolist())):
+        own, generation = found.table[found.table["generation"] == number], load_generation(state, number)
+        if generation.schema is None:
+            continue
+        parts, rows = [], []
+        for file, of_file in own.groupby("rows_file", sort=True):
+            stored = load_answered(state.files, str(file), schema)
+            if stored is not None:
+                parts.append(stored.take(of_file["place"].to_numpy(dtype=int)))
+                rows.append(of_file)
+        if not parts:
+            continue
+        table, answered = pd.concat(rows, ignore_index=True), join_answered(parts)
+        times = pd.Series(table["served_at"]).astype("datetime64[us]")
+        own = answered.inputs[schema.time] if schema.time in answered.inputs else pd.Series(pd.NaT, times.index)
+        stream_times = pd.to_datetime(pd.Series(table["stream_time"])).astype("datetime64[us]").where(own.notna())
+        times = own.fillna(times)
+        order = pd.DataFrame({"time": times, "request": table["request"], "place": table["position"]})
+        rows_in_time = order.sort_values(["time", "request", "place"], kind="stable").index.to_numpy()
+        yield LateRows(
+            generation=generation,
+            requests=table["request"].to_numpy(dtype=object)[rows_in_time],
+            champions=table["champion"].to_numpy(dtype=object)[rows_in_time],
+            answered=align_answered(answered, generation.schema, schema).take(rows_in_time),
+            target=table["target"].to_numpy(dtype=float)[rows_in_time],
+            late=table["late"].to_numpy(dtype=bool)[rows_in_time],
+            times=times.to_numpy()[rows_in_time],
+            stream_times=stream_times.to_numpy()[rows_in_time],
+        )
+
+
+def align_answered(answered: AnsweredRows, then: Schema, now: Schema) -> AnsweredRows:
+    """Return answered rows with a column an output of today's classes."""
+    if not now.task.is_classification or then.classes == now.classes:
+        return answered
+    by_version = {version: align_classes(outputs, then.classes, now.classes)
+                  for version, outputs in answered.by_version.items()}  # fmt: skip
+    return AnsweredRows(answered.inputs, answered.positions, answered.digests, answered.keys,
+                        align_classes(answered.outputs, then.classes, now.classes), by_version)  # fmt: skip
+
+
+def digest_names(requests: Sequence[str], positions: Sequence[int]) -> np.ndarray:
+    """Return a digest (n_rows,) uint64 of the ids of rows.
+
+    >>> len(set(digest_names(["a", "a", "a-1"], [1, 11, 1]).tolist()))
+    3
+    """
+    ids = [name_row(request, position) for request, position in zip(requests, positions, strict=True)]
+    return pd.util.hash_array(np.array(ids, dtype=object))
+
+
+def match_rows(batch: np.ndarray, keys: np.ndarray, owners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return positions in the batch and among ``keys`` of keys that occur once in the batch and once in their owner.
+
+    >>> match_rows(np.array([5, 7, 7, 9]), np.array([9, 7, 5, 9, 9, 5]), np.array([0, 0, 0, 1, 1, 1]))
+    (array([3, 0, 0]), array([0, 2, 5]))
+    """
+    known, first, counts = np.unique(batch, return_index=True, return_counts=True)
+    known, first = known[counts == 1], first[counts == 1]
+    if not len(known) or not len(keys):
+        return np.empty(0, dtype=int), np.empty(0, dtype=int)
+    places = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+    twice = pd.DataFrame({"owner": owners, "key": keys}).duplicated(keep=False).to_numpy()
+    matched = np.flatnonzero((known[places] == keys) & ~twice)
+    return first[places[matched]], matched
+
+
+def spread_out(served: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return, for every kept row of requests that share a file, which request it is of and its place in the file.
+
+    >>> spread_out(pd.DataFrame({"first_row": [4, 0], "kept_rows": [2, 3]}))
+    (array([0, 0, 1, 1, 1]), array([4, 5, 0, 1, 2]))
+    """
+    first, counts = served["first_row"].to_numpy(dtype=int), served["kept_rows"].to_numpy(dtype=int)
+    owner = np.repeat(np.arange(len(served)), counts)
+    return owner, np.arange(counts.sum()) - (np.cumsum(counts) - counts - first)[owner]
+
+
+def load_unsettled(state: State) -> pd.DataFrame:
+    """Return the newest served requests, as far as rows were kept and batches have not brought all of them."""
+    table = decisions_table.c
+    brought = (
+        sa.select(settled_requests_table.c.request, sa.func.sum(settled_requests_table.c.rows).label("rows"))
+        .group_by(settled_requests_table.c.request)
+        .subquery()
+    )
+    query = (
+        sa.select(*(table[name] for name in SERVED))
+        .outerjoin(brought, brought.c.request == table.id)
+        .where(table.rows_file.is_not(None), table.first_row.is_not(None))
+        .where(sa.or_(brought.c.rows.is_(None), brought.c.rows < table.kept_rows))
+        .order_by(table.created_at.desc(), table.id)
+        .limit(MOST_ROWS)
+    )
+    served = pd.DataFrame(read_rows(state.engine, query), columns=list(SERVED))
+    served = served[served["kept_rows"].cumsum() - served["kept_rows"] < MOST_ROWS]
+    return served.assign(columns=served["key_columns"].map(tuple))
+
+
+def load_waiting(state: State) -> pd.DataFrame:
+    """Return the newest labels by id of kept rows that no update took yet."""
+    table, served = labels_table.c, decisions_table.c
+    names = [table.number, table.request, table.position, table.label, table.stream_time, table.arrived_at,
+             *(served[name] for name in SERVED if name != "id")]  # fmt: skip
+    newest = sa.select(sa.func.max(table.number)).scalar_subquery()
+    query = (
+        sa.select(*names)
+        .join(decisions_table, served.id == table.request)
+        .where(served.rows_file.is_not(None), served.first_row.is_not(None), table.number > newest - MOST_ROWS)
+        .where(table.number.not_in(sa.select(settled_labels_table.c.label)))
+    )
+    return pd.DataFrame(read_rows(state.engine, query), columns=[column.name for column in names])
+
+
+def load_settled_rows(state: State, requests: Sequence[str]) -> set[tuple[str, int]]:
+    """Return the rows, as (request, position), of some requests whose labels an update took by their ids."""
+    table = labels_table.c
+    query = sa.select(table.request, table.position).join(
+        settled_labels_table, settled_labels_table.c.label == table.number
+    )
+    parts = [requests[start : start + MOST_AT_ONCE] for start in range(0, len(requests), MOST_AT_ONCE)]
+    return {(row["request"], row["position"]) for part in parts
+            for row in read_rows(state.engine, query.where(table.request.in_(part)))}  # fmt: skip
+
+
+def _describe(
+    served: pd.DataFrame, owner: np.ndarray, places: np.ndarray, positions: np.ndarray
+) -> pd.DataFrame:  # fmt: skip
+    named: Mapping[str, np.ndarray] = {
+        "request": served["id"].to_numpy()[owner],
+        "generation": served["generation"].to_numpy()[owner],
+        "champion": served["champion"].to_numpy()[owner],
+        "rows_file": served["rows_file"].to_numpy()[owner],
+        "served_at": served["created_at"].to_numpy()[owner],
+        "place": places,
+        "position": positions,
+    }
+    return pd.DataFrame(named)

@@ -328,6 +328,12 @@ class LabelsConfig(Section):
     shadow_rows: int = Field(500, ge=1)
 
 
+class InferenceConfig(Section):
+    """How a file is answered: ``chunk_rows`` rows are in memory at a time."""
+
+    chunk_rows: int = Field(50_000, ge=1)
+
+
 class StorageConfig(Section):
     """How much old models may take."""
 
@@ -374,6 +380,7 @@ class Config(Section):
     promotion: PromotionConfig = PromotionConfig()
     selection: SelectionConfig = SelectionConfig()
     labels: LabelsConfig = LabelsConfig()
+    inference: InferenceConfig = InferenceConfig()
     storage: StorageConfig = StorageConfig()
     report: ReportConfig = ReportConfig()
     mlflow: MlflowConfig = MlflowConfig()

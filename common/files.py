@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from common.errors import StateError, first_line
 
@@ -23,6 +23,9 @@ _log = logging.getLogger(__name__)
 
 STORED_NAME = re.compile(r"[0-9a-f]{64}(\.[a-z0-9]+)*")
 """Names of stored files: a digest and endings. Nothing that comes from a catalogue is opened by another name."""
+
+TEMPORARY_NAME = re.compile(r"\.[0-9a-f]{8}-[0-9]+-[0-9a-f]+\.tmp")
+"""Names of files that are being written, as ``name_temporary`` gives them: no other file is ever swept."""
 
 UNCHANGED = "nothing that was committed before is lost"
 FULL = f"free some space and run this again; {UNCHANGED}"
@@ -42,12 +45,22 @@ def save_atomically(path: Path, content: bytes) -> None:
 
     StateError names the file where the disk is full or may not be written.
     """
+    with open_atomically(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def open_atomically(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that appears as ``path`` once the block ends, and not at all where the block fails.
+
+    StateError names the file where the disk is full or may not be written.
+    """
     temporary = name_temporary(path)
     with explain_writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("xb") as file:
-                file.write(content)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             os.chmod(temporary, 0o644)
@@ -74,15 +87,17 @@ def name_temporary(path: Path) -> Path:
     return path.with_name(f".{_name_machine()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
 
 
-def sweep(folder: Path) -> None:
-    """Remove what killed processes left half-written in a folder and those in it.
+def sweep(folder: Path, deep: bool = True) -> None:
+    """Remove what killed processes left half-written in a folder and, if ``deep``, those in it.
 
     A process of this machine is asked for; what another one wrote is left alone for an hour.
     """
-    for temporary in folder.rglob(".*.tmp"):
+    for temporary in folder.rglob(".*.tmp") if deep else folder.glob(".*.tmp"):
+        if not TEMPORARY_NAME.fullmatch(temporary.name):
+            continue
         with suppress(OSError):  # another process may sweep, or finish its file, at the same time
             machine, process, *_ = temporary.name.removeprefix(".").split("-")
-            here = machine == _name_machine() and process.isdecimal()
+            here = machine == _name_machine()
             if not is_alive(int(process)) if here else time.time() - temporary.stat().st_mtime > SECONDS_LEFT_ALONE:
                 temporary.unlink()
 

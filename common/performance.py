@@ -33,12 +33,22 @@ class StageCost:
     cpu_seconds: float
     peak_mb: float
 
+    def __add__(self, other: "StageCost") -> "StageCost":
+        """Return the cost of going through the stage twice."""
+        seconds, cpu_seconds = self.seconds + other.seconds, self.cpu_seconds + other.cpu_seconds
+        return StageCost(self.stage, seconds, cpu_seconds, max(self.peak_mb, other.peak_mb))
+
 
 @dataclass
 class Stopwatch:
-    """Measures the stages of one run in the order in which they end."""
+    """Measures the stages of one run in the order in which they first end; what a stage costs again is added."""
 
-    costs: list[StageCost] = field(default_factory=list)
+    by_stage: dict[str, StageCost] = field(default_factory=dict)
+
+    @property
+    def costs(self) -> list[StageCost]:
+        """The cost of every stage so far."""
+        return list(self.by_stage.values())
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -47,8 +57,9 @@ class Stopwatch:
         try:
             yield
         finally:
-            seconds = time.perf_counter() - started
-            self.costs.append(StageCost(name, seconds, time.process_time() - cpu_started, measure_peak_mb()))
+            spent = StageCost(name, time.perf_counter() - started, time.process_time() - cpu_started, measure_peak_mb())
+            before = self.by_stage.get(name)
+            self.by_stage[name] = before + spent if before else spent
 
     def rows(self, command: str, subject: str, rows: int) -> list[dict[str, object]]:
         """Return the catalogue rows of this run. ``subject`` is the batch or the request."""

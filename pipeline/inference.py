@@ -1,95 +1,174 @@
-"""Inference: one request file in, the same rows with predictions out."""
+"""Inference: one request file in, the same rows with predictions out, a chunk at a time."""
 
+import hashlib
+import itertools
 import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
+from common.chunks import Chunk, read_ahead, read_chunks
 from common.config import Config
 from common.database import Draft, read_rows, utc_now
-from common.errors import DataError
-from common.files import compute_digest
+from common.errors import ConfigError, DataError
+from common.files import compute_digest, sweep
+from common.parquet_chunks import find_types
 from common.performance import Stopwatch, performance_table
-from common.sampling import spread_rows
+from common.progress import Progress
+from common.sampling import SpreadSample, spread_rows
 from common.schema import Schema
 from common.state import State, open_state
-from common.tables import find_format, read_table, write_table
+from common.table_writers import OUTPUTS, check_room, open_table
+from common.tables import check_file, find_format
 from meta.tables import decisions_table
 from pipeline.answered_rows import save_request_rows
-from pipeline.predictor import Predictor, load_predictor
-from pipeline.serving.answer import add_answer
+from pipeline.predictor import Predictor, ReadRows, load_predictor
+from pipeline.serving.answer import Answer, add_answer
+from pipeline.serving.row_ids import ROW_ID, name_rows
 
 log = logging.getLogger(__name__)
 
+ESTIMATED_ROWS = 50_000
+"""Rows, evenly spread over a longer request, whose answers say what to expect of all: at least so many."""
 
-def infer(config: Config, file: Path) -> Path:
+
+class Tally:
+    """What the chunks of a request add up to, in bounded memory."""
+
+    def __init__(self, matched_rows: int) -> None:
+        self.rows = 0
+        self.served: Counter[str] = Counter()
+        self.failures: dict[str, str] = {}
+        self.answers = SpreadSample(ESTIMATED_ROWS)
+        self.matched = SpreadSample(matched_rows)
+
+    def add(self, chunk: Chunk, rows: ReadRows, answer: Answer, key_columns: Sequence[str]) -> None:
+        """Count the answer of a chunk; of its raw cells those are kept that name a row."""
+        first = chunk.first
+        self.rows += len(rows)
+        self.served.update(answer.count_served())
+        self.failures = {**answer.failures, **self.failures}
+        self.answers.add(first, answer.outputs, answer.kinds)
+        named = chunk.table[[name for name in key_columns if name in chunk.table]]
+        self.matched.add(first, rows.inputs, answer.outputs, np.arange(first, first + len(rows)), named)
+
+    def sample_answer(self, newest: Answer) -> Answer:
+        """Return the answer of rows that stand for all, as far as an estimate reads it."""
+        outputs, kinds = self.answers.collect()
+        return replace(newest, outputs=outputs, kinds=kinds)
+
+    def save_matched(self, predictor: Predictor, state: State, columns: Sequence[str]) -> dict[str, Any]:
+        """Store the rows by which late labels find this request, and return what its decision says of them."""
+        if not self.matched.most:
+            return {"key_columns": list(columns), "newest_time": None, "rows_file": None, "first_row": None,
+                    "kept_rows": 0}  # fmt: skip
+        inputs, outputs, positions, named = self.matched.collect()
+        kept = spread_rows(len(positions), self.matched.most)
+        return save_request_rows(
+            state.files, predictor.schema, inputs.iloc[kept], columns, outputs[kept], positions[kept],
+            named.iloc[kept], predictor.config.labels.key_columns, utc_now(),
+        )  # fmt: skip
+
+
+def infer(config: Config, file: Path, out: Path | None = None) -> Path:
     """Answer every row of ``file`` and return the path of the saved table: its columns plus ``predict`` and more.
 
-    Raises StateError before the first update, DataError where the file cannot be used.
+    The table is ``out``, in the format that its ending names, or lies under the state folder in the request's own.
+    What serves is chosen once, from the first chunk. Raises StateError before the first update, DataError where the
+    file cannot be used, ConfigError where ``out`` cannot be written; there is no output then.
     """
     watch = Stopwatch()
     with open_state(config) as state:
         with watch.stage("opening"):
+            check_file(file)
             predictor = load_predictor(config, state)
-        with watch.stage("reading"):
-            request = read_request(file, predictor.schema)
-            rows = predictor.read(request)
-        with watch.stage("selection"):
-            choice = predictor.choose(rows)
-        with watch.stage("prediction"):
-            answer = predictor.answer(rows, choice)
-        with watch.stage("estimation"):
-            estimate = predictor.estimate(choice, answer)
-            log.info("estimated without labels: %s", estimate.describe())
-        with watch.stage("writing"):
             decision = name_decision(predictor, file)
-            output = write_answer(state, file, decision, add_answer(request, answer, predictor.schema))
-            columns = [name for name in predictor.schema.inputs if name in request]
-            kept = spread_rows(len(rows), config.selection.matched_rows)
-            told = save_request_rows(
-                state.files, predictor.schema, rows.inputs.iloc[kept], columns, answer.outputs[kept], kept,
-                request.iloc[kept], config.labels.key_columns, utc_now(),
-            )  # fmt: skip
-        described = predictor.describe(choice) | told | {
-            "id": decision, "request": file.name, "rows": len(rows), "output": output.name,
-            "estimate": estimate.to_json(), "failures": dict(answer.failures), "served": answer.count_served(),
+            output = choose_output(state, file, decision, out)
+        chunks = read_request(predictor, file, watch)
+        first = next(chunks)
+        with watch.stage("selection"):
+            choice = predictor.choose(first[1])
+        tally = Tally(config.selection.matched_rows)
+        sweep(output.parent, deep=False)
+        with open_table(output, find_types(file)) as table, Progress(file.name) as progress:
+            for chunk, rows in itertools.chain([first], chunks):
+                with watch.stage("prediction"):
+                    answer = predictor.answer(rows, choice)
+                with watch.stage("writing"):
+                    ids = {ROW_ID: name_rows(decision, chunk.first, len(rows))}
+                    table.write(add_answer(chunk.table, answer, predictor.schema, ids))
+                tally.add(chunk, rows, answer, config.labels.key_columns)
+                progress.add(len(rows), chunk.done)
+        with watch.stage("estimation"):
+            estimate = predictor.estimate(choice, tally.sample_answer(answer))
+            log.info("estimated without labels: %s", estimate.describe())
+        columns = [name for name in predictor.schema.inputs if name in first[0].table]
+        described = predictor.describe(choice) | tally.save_matched(predictor, state, columns) | {
+            "id": decision, "request": file.name, "rows": tally.rows, "output": output.name,
+            "estimate": estimate.to_json(), "failures": tally.failures, "served": dict(sorted(tally.served.items())),
         }  # fmt: skip
         record(state, watch, described)
     return output
 
 
-def read_request(file: Path, schema: Schema) -> pd.DataFrame:
-    """Return the rows to answer; none of the inputs has to be there, but one at least."""
-    request = read_table(file)
-    if not any(name in request for name in schema.inputs):
+def read_request(predictor: Predictor, file: Path, watch: Stopwatch) -> Iterator[tuple[Chunk, ReadRows]]:
+    """Yield a file's rows in chunks, as they are and as models read them; the next one is read meanwhile."""
+    chunks = read_ahead(read_chunks(file, predictor.config.inference.chunk_rows))
+    while True:
+        with watch.stage("reading"):
+            chunk = next(chunks, None)
+            if chunk is None:
+                return
+            if chunk.first == 0:
+                check_request(file, chunk.table, predictor.schema)
+            rows = predictor.read(chunk.table)
+        yield chunk, rows
+
+
+def check_request(file: Path, table: pd.DataFrame, schema: Schema) -> None:
+    """Raise DataError where there is nothing to answer; none of the inputs has to be there, but one at least."""
+    if not any(name in table for name in schema.inputs):
         shown = ", ".join(schema.inputs[:8])
         raise DataError(f"The file '{file}' has none of the columns that models read ({shown}, ...); check its header.")
-    if not len(request):
+    if not len(table):
         raise DataError(f"The file '{file}' has a header and no rows; add the rows to predict.")
-    absent = [name for name in schema.inputs if name not in request]
+    absent = [name for name in schema.inputs if name not in table]
     if absent:
         log.warning("'%s' has no column %s; they count as missing", file, ", ".join(map(repr, absent[:8])))
-    return request
 
 
 def name_decision(predictor: Predictor, file: Path) -> str:
     """Return the id of a decision: the same request answered by the same generation is the same decision."""
-    mode, content = predictor.config.selection.mode, compute_digest(file.read_bytes())
-    asked = f"{predictor.generation.number}/{mode}/{content}/{file.name}"
+    with file.open("rb") as opened:
+        content = hashlib.file_digest(opened, "sha256").hexdigest()
+    asked = f"{predictor.generation.number}/{predictor.config.selection.mode}/{content}/{file.name}"
     if predictor.published:
         asked += f"/{predictor.published.why}"
     return compute_digest(asked.encode())[:12]
 
 
-def write_answer(state: State, file: Path, decision: str, table: pd.DataFrame) -> Path:
-    """Save the answered rows under the state folder, in the request's own format."""
+def choose_output(state: State, file: Path, decision: str, out: Path | None) -> Path:
+    """Return where the answered rows go: ``out``, or a file under the state folder in the request's own format.
+
+    Raises ConfigError where ``out`` cannot be written or would take the request's place.
+    """
     ending = find_format(file)
-    written = ".xlsx" if ending == ".xls" else ending
-    output = state.folder / "predictions" / f"{file.name[: -len(ending)]}-{decision}{written}"
-    write_table(table, output)
-    return output
+    if out is None:
+        written = ".xlsx" if ending == ".xls" else ending
+        return state.folder / "predictions" / f"{file.name[: -len(ending)]}-{decision}{written}"
+    if not out.name.lower().endswith(OUTPUTS):
+        raise ConfigError(f"The output '{out}' has an ending that cannot be written; use {', '.join(OUTPUTS)}.")
+    if out.is_dir() or (out.exists() and out.samefile(file)):
+        what = "a folder" if out.is_dir() else "the request itself"
+        raise ConfigError(f"The output '{out}' is {what}; name another file.")
+    check_room(file, out)
+    return out
 
 
 def record(state: State, watch: Stopwatch, described: dict[str, Any]) -> None:

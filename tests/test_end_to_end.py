@@ -86,12 +86,14 @@ class TestContract:
         assert done.stdout.count("\n") == 1
         answered = pd.read_csv(done.stdout.strip(), dtype=str)
         assert list(answered.columns) == [
-            *request.columns, "predict", "predict_proba", "predict_model", "predict_reason"
+            *request.columns, "predict", "predict_proba", "predict_model", "predict_reason", "predict_id"
         ]  # fmt: skip
         pd.testing.assert_frame_equal(answered[request.columns], request.reset_index(drop=True))
         assert set(answered["predict"]) <= {"0", "1"}
         assert answered["predict_proba"].astype(float).between(0, 1).all()
         assert answered["predict_model"].str.fullmatch(r"[a-z_]+-\d{4}").all()
+        decision = done.stdout.strip().rpartition("-")[2].removesuffix(".csv")
+        assert answered["predict_id"].tolist() == [f"{decision}-{position}" for position in range(len(answered))]
 
     def test_damaged_rows_go_to_the_fallback_and_say_so(self, learned):
         rows = {"day": ["2021-01-01"] * 3, "code": ["01"] * 3, "number": [0.1, "", 9e9], "level": ["west", "", "moon"]}

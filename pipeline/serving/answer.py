@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -112,9 +113,14 @@ def answer_request(
     return Answer(outputs, decided, versions, reasons, kinds, failures)
 
 
-def add_answer(request: pd.DataFrame, answer: Answer, schema: Schema) -> pd.DataFrame:
-    """Return the request with ``predict`` and the other answer columns behind its own, rows and order as they were."""
-    columns = present_answer(answer, schema)
+def add_answer(
+    request: pd.DataFrame, answer: Answer, schema: Schema, more: Mapping[str, Any] | None = None
+) -> pd.DataFrame:
+    """Return the request with ``predict`` and the other answer columns behind its own, rows and order as they were.
+
+    ``more`` are columns (n_rows,) behind those of the answer.
+    """
+    columns = present_answer(answer, schema) | dict(more or {})
     kept = request.drop(columns=[name for name in columns if name in request])
     return pd.concat([kept, pd.DataFrame(columns, index=request.index)], axis=1)
 

@@ -22,13 +22,13 @@ def read_parquet_chunks(path: Path, rows: int) -> Iterator[tuple[pd.DataFrame, f
 
     with pyarrow.parquet.ParquetFile(path) as file:
         n_rows, first = file.metadata.num_rows, 0
-        ranges = [one for one in (file.schema_arrow.pandas_metadata or {}).get("index_columns", [])
-                  if isinstance(one, dict) and one["name"] is not None]  # fmt: skip
+        indices = (file.schema_arrow.pandas_metadata or {}).get("index_columns", [])
+        ranges = {place: one for place, one in enumerate(indices) if isinstance(one, dict) and one["name"] is not None}
         widened = find_widened(file)
         for part in _read_parts(file, rows):
             table = _read_frame(part)
-            for one in ranges:
-                table.insert(0, one["name"], one["start"] + one["step"] * np.arange(first, first + len(table)))
+            for place, one in ranges.items():
+                table.insert(place, one["name"], one["start"] + one["step"] * np.arange(first, first + len(table)))
             check_names(path, list(table.columns))
             table.columns = tidy_names(table)
             first += len(table)

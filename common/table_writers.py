@@ -39,6 +39,10 @@ class TableWriter(ABC):
     def finish(self) -> None:
         """Write what only the end of the table brings."""
 
+    @abstractmethod
+    def abandon(self) -> None:
+        """Let go of what is held for a table that will not be finished."""
+
 
 @contextmanager
 def open_table(path: Path, types: "Mapping[str, pa.DataType] | None" = None) -> Iterator[TableWriter]:
@@ -48,8 +52,12 @@ def open_table(path: Path, types: "Mapping[str, pa.DataType] | None" = None) -> 
     """
     ending = find_format(path)
     with open_atomically(path) as file:
-        writer = _WRITERS[ending](path, file, types or {})
-        yield writer
+        writer: TableWriter = _WRITERS[ending](path, file, types or {})
+        try:
+            yield writer
+        except BaseException:
+            writer.abandon()
+            raise
         writer.finish()
 
 
@@ -97,6 +105,9 @@ class _CsvWriter(TableWriter):
     def finish(self) -> None:
         pass
 
+    def abandon(self) -> None:
+        pass
+
 
 class _GzipWriter(_CsvWriter):
     """The name and the time of writing stay out, so that equal tables are equal bytes."""
@@ -123,7 +134,7 @@ class _ParquetWriter(TableWriter):
                 self.writer = pyarrow.parquet.ParquetWriter(self.file, schema, compression="snappy")
             table = pa.Table.from_pandas(part, schema=self.writer.schema, preserve_index=False)
         except pa.ArrowException as error:
-            reason = str(error.args[0]).strip().splitlines()[0].rstrip(".")
+            reason = " ".join(" ".join(map(str, error.args)).split()).rstrip(".")
             raise DataError(
                 f"The answer cannot be written to '{self.path}' ({reason}): a Parquet column has one type; write it as "
                 ".csv or .xlsx."
@@ -141,6 +152,9 @@ class _ParquetWriter(TableWriter):
     def finish(self) -> None:
         if self.writer is not None:
             self.writer.close()
+
+    def abandon(self) -> None:
+        self.finish()
 
 
 class _ExcelWriter(TableWriter):
@@ -174,6 +188,9 @@ class _ExcelWriter(TableWriter):
 
     def finish(self) -> None:
         self.book.save(self.file)
+
+    def abandon(self) -> None:
+        self.sheet.close()
 
 
 def _show_cells(column: pd.Series) -> list[Any]:

@@ -48,6 +48,19 @@ def test_a_stage_that_fails_is_measured_and_its_error_goes_on():
     assert [cost.stage for cost in watch.costs] == ["search", "commit"]
 
 
+def test_a_stage_that_is_entered_again_adds_up():
+    watch = Stopwatch()
+    for _ in range(3):
+        with watch.stage("reading"):
+            time.sleep(0.01)
+        with watch.stage("writing"):
+            pass
+    reading, writing = watch.costs
+    assert (reading.stage, writing.stage) == ("reading", "writing")
+    assert reading.seconds >= 0.03
+    assert [row["stage"] for row in watch.rows("inference", "a", 5)] == ["reading", "writing"]
+
+
 def test_a_stage_inside_another_ends_first_and_costs_no_more():
     watch = Stopwatch()
     with watch.stage("training"), watch.stage("search"):

@@ -35,6 +35,7 @@ EXAMPLES = """examples:
   python run.py eda 7                         explores stored batch 7; without a number all, with -file X.csv a file
   python run.py experiments 7                 best trials and runs of batch 7, or all; -file X.csv exports every one
   python run.py backtest --apply              replays the stream under policies of retraining, configures the best
+  python run.py serve service.port=8080       a service answers over HTTP; prints its URL
   python run.py update search.trials=40       any key of the configuration can be overridden
 """
 
@@ -67,7 +68,8 @@ def main(arguments: list[str] | None = None) -> int:
     command = ""
     try:
         command, subject, overrides = read_command(parsed)
-        print(run(command, parsed, subject, overrides), flush=True)
+        if (answer := run(command, parsed, subject, overrides)) is not None:
+            print(answer, flush=True)
     except SwitchyardError as error:
         return _fail(command, str(error), error.exit_code, parsed.debug)
     except BrokenPipeError:  # whoever reads the answer, such as head, has read enough
@@ -186,6 +188,15 @@ def run_backtest(config: "Config", parsed: argparse.Namespace, subject: list[str
     return backtest(config, Path(parsed.config) if subject or parsed.apply else None)
 
 
+def run_serve(config: "Config", _parsed: argparse.Namespace, subject: list[str]) -> None:
+    """Answer requests over HTTP until a signal ends it; its URL is printed when it accepts them."""
+    if subject:
+        raise ConfigError(f"serve knows no '{subject[0]}'; write overrides as service.port=8080.")
+    from pipeline.service import serve
+
+    serve(config)
+
+
 def run_experiments(config: "Config", parsed: argparse.Namespace, subject: list[str]) -> object:
     """Show the leaderboards of a batch or of all, or export every run and trial."""
     from pipeline.experiments import show_experiments
@@ -205,6 +216,7 @@ COMMANDS: dict[str, Callable[["Config", argparse.Namespace, list[str]], object]]
     "eda": run_eda,
     "experiments": run_experiments,
     "backtest": run_backtest,
+    "serve": run_serve,
 }
 """What each command calls: with the configuration, the options, and the words that say what it is about."""
 

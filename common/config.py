@@ -358,6 +358,23 @@ class MlflowConfig(Section):
     serve: bool = False
 
 
+class ServiceConfig(Section):
+    """The service that answers requests over HTTP, and what one request may ask of it."""
+
+    host: str = Field("127.0.0.1", min_length=1)
+    port: int = Field(8000, ge=0, le=65_535)
+    open: bool = False
+    poll_seconds: float = Field(2.0, gt=0)
+    max_mb: float = Field(16.0, gt=0)
+    max_rows: int = Field(100_000, ge=1)
+    max_columns: int = Field(1_000, ge=1)
+    max_text: int = Field(10_000, ge=1)
+    seconds: float = Field(30.0, gt=0)
+    concurrent: int = Field(128, ge=1)
+    shutdown_seconds: int = Field(20, ge=0)
+    access_log: Literal["file", "stderr", "none"] = "file"
+
+
 class Config(Section):
     """Everything a run depends on."""
 
@@ -384,6 +401,7 @@ class Config(Section):
     storage: StorageConfig = StorageConfig()
     report: ReportConfig = ReportConfig()
     mlflow: MlflowConfig = MlflowConfig()
+    service: ServiceConfig = ServiceConfig()
 
 
 def load_config(path: str | Path = "config.yaml", overrides: Sequence[str] = ()) -> Config:

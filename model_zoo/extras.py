@@ -4,7 +4,10 @@ from importlib.util import find_spec
 
 from common.errors import ConfigError
 
-REQUIREMENTS = {"catboost": "catboost", "faiss": "faiss-cpu", "imblearn": "imbalanced-learn", "mlflow": "mlflow-skinny"}
+REQUIREMENTS = {
+    "catboost": "catboost", "faiss": "faiss-cpu", "imblearn": "imbalanced-learn", "mlflow": "mlflow-skinny",
+    "fastapi": "fastapi", "uvicorn": "uvicorn", "orjson": "orjson", "prometheus_client": "prometheus-client",
+}  # fmt: skip
 """The pip requirement of every optional library by the name it is imported under."""
 
 

@@ -1,0 +1,82 @@
+"""A request of rows, answered: read, chosen for, predicted, presented."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import orjson
+import pandas as pd
+
+from common.config import ServiceConfig
+from pipeline.predictor import Choice, Predictor, ReadRows
+from pipeline.service.current import Served
+from pipeline.service.parquet import read_parquet_rows
+from pipeline.service.reading import CSV, JSON, Brought, read_csv_rows, read_json_rows
+from pipeline.serving.answer import Answer, show_labels
+
+READERS = {JSON: read_json_rows, CSV: read_csv_rows}
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """A request's rows and what they were answered; ``body`` is what its client gets."""
+
+    id: str
+    brought: Brought
+    rows: ReadRows
+    choice: Choice
+    answer: Answer
+    body: bytes
+
+    def count_rows(self) -> Mapping[tuple[str, str], int]:
+        """Return the number of rows by version and reason."""
+        return Counter(zip(self.answer.versions.tolist(), self.answer.reasons.tolist(), strict=True))
+
+
+def read_rows(media_type: str, body: bytes, served: Served, limits: ServiceConfig) -> Brought:
+    """Return the rows of a body; Refused where they cannot be read."""
+    return READERS.get(media_type, read_parquet_rows)(body, served.columns, limits)
+
+
+def answer_rows(request: str, brought: Brought, served: Served) -> Answered:
+    """Answer rows by what is served."""
+    predictor = served.predictor
+    given = brought.rows
+    rows = predictor.read(given) if isinstance(given, pd.DataFrame) else predictor.read_rows(given)
+    choice = predictor.choose(rows)
+    answer = predictor.answer(rows, choice)
+    told = {
+        "request": request,
+        "generation": served.generation,
+        "rows": present_rows(request, answer, predictor),
+        "expected": present_expectation(choice),
+        "alarm": choice.plan.alarm.describe() if choice.plan.alarm else None,
+        "warnings": brought.warnings,
+    }
+    return Answered(request, brought, rows, choice, answer, orjson.dumps(told))
+
+
+def present_rows(request: str, answer: Answer, predictor: Predictor) -> list[dict[str, Any]]:
+    """Return each row as its client gets it: id, prediction, probability (of classes), version and reason."""
+    ids = [f"{request}-{position}" for position in range(len(answer.versions))]
+    columns: dict[str, list[Any]] = {"id": ids, "predict": answer.decided.tolist()}
+    schema = predictor.schema
+    if schema.task.is_classification:
+        columns["predict"] = show_labels(schema.classes)[answer.decided.astype(int)].tolist()
+        if len(schema.classes) == 2:
+            columns["probability"] = answer.outputs[:, 1].tolist()
+        else:
+            label_shares = partial(zip, schema.classes, strict=True)
+            columns["probability"] = [dict(label_shares(shares)) for shares in answer.outputs.tolist()]
+    columns |= {"version": answer.versions.tolist(), "reason": answer.reasons.tolist()}
+    return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
+
+
+def present_expectation(choice: Choice) -> dict[str, float | None] | None:
+    """Return the expected loss of the plan with the interval that holds nine requests of ten; None where unknown."""
+    expected = choice.serving.expected
+    if choice.serving is not choice.plan or expected.loss is None:
+        return None
+    return {"loss": expected.loss, "lower": expected.lower, "upper": expected.upper}

@@ -1,0 +1,260 @@
+"""The routes of the service."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import HTMLResponse
+from starlette.exceptions import HTTPException
+
+from common.config import Config
+from common.database import utc_now
+from common.errors import SwitchyardError
+from common.state import State
+from pipeline.answer_log import AnswerLog, ServedRequest
+from pipeline.labels import Received, add_labels
+from pipeline.service import document
+from pipeline.service.access import GONE
+from pipeline.service.answering import Answered, answer_rows, read_rows
+from pipeline.service.bodies import Disconnected, Inbox
+from pipeline.service.current import Current, Served
+from pipeline.service.feedback import present_received, read_labels
+from pipeline.service.index import write_index
+from pipeline.service.listing import list_models
+from pipeline.service.metrics import Metrics
+from pipeline.service.reading import CSV, JSON, MEDIA_TYPES, PARQUET, PARQUET_TYPES
+from pipeline.service.refusal import Refused, shorten
+from pipeline.service.report import ReportMaker
+from pipeline.service.worker import Worker
+
+log = logging.getLogger(__name__)
+
+INLINE_BYTES, INLINE_ROWS = 16_384, 32
+"""A request this small is answered where it was read: handing it to the worker would take longer than it does."""
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+REPORT_SECONDS = 3
+"""When a client should ask again for a report that is being made."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """What the routes share."""
+
+    config: Config
+    state: State
+    current: Current
+    metrics: Metrics
+    inbox: Inbox
+    answers: AnswerLog
+    report: ReportMaker
+    predicting: Worker
+    booking: Worker
+
+    async def predict(self, job: Callable[[], Answered]) -> Answered:
+        """Have the worker answer a request; TimeoutError where that takes too long."""
+        return await self.predicting.run(job, self.config.service.seconds)
+
+    async def book(self, job: Callable[[], Received]) -> Received:
+        """Have labels stored beside what is predicted; TimeoutError where that takes too long."""
+        return await self.booking.run(job, self.config.service.seconds)
+
+    def need_served(self) -> Served:
+        """Return what serves; Refused with 503 where nothing does yet."""
+        served = self.current.served
+        if served is None:
+            raise Refused(503, self.current.reason, retry_after=5)
+        return served
+
+
+def build_service(config: Config, state: State) -> Service:
+    """Return everything that the routes need, the newest generation loaded if there is one."""
+    metrics = Metrics()
+    service = Service(
+        config=config,
+        state=state,
+        current=Current(config, state, metrics),
+        metrics=metrics,
+        inbox=Inbox(config.service),
+        answers=AnswerLog(config, state),
+        report=ReportMaker(config),
+        predicting=Worker("predicting"),
+        booking=Worker("booking"),
+    )
+    service.current.refresh()
+    return service
+
+
+def build_app(service: Service) -> FastAPI:
+    """Return the application."""
+    app = FastAPI(title="Switchyard", redoc_url=None, swagger_ui_oauth2_redirect_url=None)
+    add_handlers(app)
+
+    def describe() -> dict[str, Any]:
+        served = service.current.served
+        return document.describe_service(served.predictor.schema if served else None)
+
+    app.openapi = describe  # type: ignore[method-assign]
+
+    @app.post("/predict")
+    async def predict(request: Request) -> Response:
+        return await answer(service, request)
+
+    @app.post("/feedback")
+    async def feedback(request: Request) -> Response:
+        return await take_labels(service, request)
+
+    @app.get("/health")
+    async def health() -> Response:
+        return respond({"status": "alive"})
+
+    @app.get("/ready")
+    async def ready() -> Response:
+        return respond({"status": "ready", "generation": service.need_served().generation})
+
+    @app.get("/models")
+    async def models() -> Response:
+        return respond(list_models(service.need_served().predictor.generation))
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        service.metrics.log_waiting.set(service.answers.queued)
+        service.metrics.log_dropped.set(service.answers.dropped)
+        return Response(service.metrics.show(), media_type=METRICS_TYPE)
+
+    @app.get("/report")
+    async def report(request: Request) -> Response:
+        return show_report(service, request.scope["state"]["request"])
+
+    @app.get("/", include_in_schema=False)
+    async def index() -> Response:
+        return HTMLResponse(write_index(service.current.served, service.current.reason))
+
+    return app
+
+
+async def answer(service: Service, request: Request) -> Response:
+    """Answer the rows of a request body: a small one here, any other by the worker, in the order in which they came."""
+    told, limits = request.scope["state"], service.config.service
+    served = service.need_served()
+    media_type = find_media_type(request)
+    body = await service.inbox.read(request.headers, request.receive)
+    try:
+        told |= {"bytes": len(body), "generation": served.generation}
+        if media_type == JSON and len(body) <= INLINE_BYTES:
+            brought = read_rows(media_type, body, served, limits)
+            work = partial(answer_rows, told["request"], brought, served)
+            answered = work() if len(brought) <= INLINE_ROWS else await service.predict(work)
+        else:
+            answered = await service.predict(
+                lambda: answer_rows(told["request"], read_rows(media_type, body, served, limits), served)
+            )
+    finally:
+        service.inbox.release(body)
+    told["rows"] = len(answered.rows)
+    service.metrics.count_rows(answered.count_rows())
+    service.answers.add(describe_served(service.config, served, answered))
+    return Response(answered.body, media_type=JSON)
+
+
+def describe_served(config: Config, served: Served, answered: Answered) -> ServedRequest:
+    """Return what the answer log keeps of a request."""
+    brought = answered.brought
+    return ServedRequest(
+        id=answered.id,
+        at=utc_now(),
+        origin="/predict",
+        predictor=served.predictor,
+        keys=brought.pick(config.labels.key_columns),
+        rows=answered.rows,
+        choice=answered.choice,
+        answer=answered.answer,
+        columns=[name for name in served.columns.inputs if name in brought.columns],
+    )
+
+
+async def take_labels(service: Service, request: Request) -> Response:
+    """Store late labels; they are durable when this answers."""
+    told = request.scope["state"]
+    service.need_served()
+    if find_media_type(request) != JSON:
+        raise Refused(415, f'Labels are taken as {JSON} alone; send {{"labels": [...]}} with that Content-Type.')
+    body = await service.inbox.read(request.headers, request.receive)
+    try:
+        told["bytes"] = len(body)
+        pairs = read_labels(body, service.config.service)
+        told["labels"] = len(pairs)
+        received = await service.book(partial(add_labels, service.config, service.state, pairs, "/feedback"))
+    finally:
+        service.inbox.release(body)
+    presented = present_received(told["request"], received)
+    for outcome, count in presented["counts"].items():
+        service.metrics.labels.labels(outcome).inc(count)
+    return respond(presented)
+
+
+def show_report(service: Service, request: str) -> Response:
+    """Return the report of the generation that serves, the one before while it is made, or when to ask again."""
+    is_there = service.report.ask(service.need_served().generation)
+    page = service.report.page
+    if page is not None:
+        headers = {"x-generation": str(page.generation)}
+        return HTMLResponse(page.html, headers=headers if is_there else headers | {"retry-after": str(REPORT_SECONDS)})
+    if failure := service.report.failure:
+        raise Refused(503, failure, retry_after=REPORT_SECONDS)
+    waiting = respond({"request": request, "status": "the report is being made; ask again in a moment"}, 202)
+    waiting.headers["retry-after"] = str(REPORT_SECONDS)
+    return waiting
+
+
+def find_media_type(request: Request) -> str:
+    """Return which of MEDIA_TYPES a body is said to be; Refused with 415 for anything else.
+
+    One without a Content-Type is refused, since a page of another site could have a browser send it unasked.
+    """
+    stated = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if stated in PARQUET_TYPES:
+        return PARQUET
+    if stated in MEDIA_TYPES:
+        return stated
+    named = f"'{shorten(stated)}' is not read" if stated else "There is no Content-Type"
+    raise Refused(415, f"{named}; send {JSON}, {CSV} or {PARQUET} (curl: -H 'Content-Type: {JSON}').")
+
+
+def respond(content: dict[str, Any], status: int = 200) -> Response:
+    """Return a response of JSON."""
+    return Response(orjson.dumps(content), status, media_type=JSON)
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Make every refusal and failure a body of JSON with a sentence."""
+
+    @app.exception_handler(Refused)
+    async def refuse(request: Request, refusal: Refused) -> Response:
+        headers = {} if refusal.retry_after is None else {"retry-after": str(refusal.retry_after)}
+        body = orjson.dumps(refusal.to_json(request.scope["state"]["request"]))
+        return Response(body, refusal.status, headers, JSON)
+
+    @app.exception_handler(TimeoutError)
+    async def give_up(request: Request, _error: TimeoutError) -> Response:
+        late = Refused(503, "The answer was not there in time (service.seconds); send fewer rows.", retry_after=1)
+        return await refuse(request, late)
+
+    @app.exception_handler(SwitchyardError)
+    async def explain(request: Request, error: SwitchyardError) -> Response:
+        log.error("request %s: %s", request.scope["state"]["request"], error)
+        return await refuse(request, Refused(503, str(error), retry_after=5))
+
+    @app.exception_handler(HTTPException)
+    async def miss(request: Request, missed: HTTPException) -> Response:
+        known = {404: "There is no such route; / lists them.", 405: "This route is not asked that way; see /docs."}
+        response = await refuse(request, Refused(missed.status_code, known.get(missed.status_code, missed.detail)))
+        response.headers.update(missed.headers or {})
+        return response
+
+    @app.exception_handler(Disconnected)
+    async def drop(_request: Request, _gone: Disconnected) -> Response:
+        return Response(status_code=GONE)

@@ -1,0 +1,92 @@
+"""The process: a socket, the application, and an end in which everything that was begun is finished."""
+
+import gc
+import logging
+import signal
+import socket
+import sys
+from types import FrameType
+from typing import Any
+
+import uvicorn
+
+import pipeline.catalogue  # noqa: F401  (the catalogue is opened with every table)
+from common.config import Config, ServiceConfig
+from common.errors import ConfigError
+from common.state import open_state
+from pipeline.service.access import Gate, find_key, write_access_log
+from pipeline.service.app import build_app, build_service
+
+log = logging.getLogger(__name__)
+
+BACKLOG = 1024
+KEEP_ALIVE_SECONDS = 30
+SWITCH_SECONDS = 0.001
+"""How long a thread computes before another may: small requests are answered beside what the worker does."""
+
+
+def run_server(config: Config) -> None:
+    """Serve until SIGTERM or SIGINT; print the URL on stdout once requests are accepted."""
+    settings = config.service
+    key = find_key(settings)
+    with open_state(config) as state, bind(settings) as listening:
+        sys.setswitchinterval(SWITCH_SECONDS)
+        service = build_service(config, state)
+        gate = Gate(build_app(service), settings, key, service.metrics, write_access_log(settings, state.folder))
+        server = Server(gate, settings, name_url(settings, listening))
+        service.current.start()
+        gc.collect()
+        gc.freeze()  # what is there by now stays; no later collection has to look through it
+        try:
+            server.run(sockets=[listening])
+        finally:
+            service.current.stop()
+            service.report.close()
+            service.answers.close()
+    log.info("the service has ended")
+
+
+def bind(settings: ServiceConfig) -> socket.socket:
+    """Return a socket that listens where the configuration says; ConfigError where it cannot."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((settings.host, settings.port))
+        listening.listen(BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise ConfigError(
+            f"The service cannot listen at {settings.host}:{settings.port} ({error.strerror or error}); "
+            "change service.host or service.port (0 takes a free one)."
+        ) from error
+    return listening
+
+
+def name_url(settings: ServiceConfig, listening: socket.socket) -> str:
+    """Return the URL of a bound socket."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{listening.getsockname()[1]}"
+
+
+class Server(uvicorn.Server):
+    """Uvicorn, which tells when it accepts requests and for which a signal is an ordinary end."""
+
+    def __init__(self, app: Any, settings: ServiceConfig, url: str) -> None:
+        super().__init__(uvicorn.Config(
+            app, log_config=None, access_log=False, lifespan="off", ws="none", server_header=False, proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=settings.shutdown_seconds,
+        ))  # fmt: skip
+        self._url = url
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # Uvicorn takes these over and raises them again when it is done, which must not end the process unclean.
+            signal.signal(number, self._end)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept requests and say where."""
+        await super().startup(sockets)
+        if self.started and not self.should_exit:
+            print(self._url, flush=True)
+
+    def _end(self, _number: int, _frame: FrameType | None) -> None:
+        self.should_exit = True

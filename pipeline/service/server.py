@@ -49,7 +49,8 @@ def run_server(config: Config) -> None:
 def bind(settings: ServiceConfig) -> socket.socket:
     """Return a socket that listens where the configuration says; ConfigError where it cannot."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.socket(family)
+    # The protocol is named, or else asyncio would not send the small packets of an answer at once.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((settings.host, settings.port))

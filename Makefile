@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python run.py
 DEMO_STATE ?= state/demo
 
-.PHONY: demo install test check lock clean
+.PHONY: demo install test check audit lock clean
 
 demo: install  ## several updates on the built-in stream, one inference, the report
 	$(RUN) update --batches 6 state_dir=$(DEMO_STATE)
@@ -29,10 +29,14 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt requirements-ext
 test: $(VENV)/.installed-dev  ## every test, the slow ones too, on every core
 	$(VENV)/bin/python -m pytest -n auto --dist loadfile
 
-check: $(VENV)/.installed-dev  ## style, imports and types
+check: $(VENV)/.installed-dev  ## style, imports, types, and advisories on the pins
 	$(VENV)/bin/python -m ruff check .
 	$(VENV)/bin/python -m ruff format --check .
 	$(VENV)/bin/python -m mypy
+	$(VENV)/bin/python .ci/audit.py
+
+audit: $(VENV)/.installed-dev  ## the pins against published advisories
+	$(VENV)/bin/python .ci/audit.py
 
 lock:  ## compile the direct dependencies into pins (needs uv)
 	uv pip compile -q --universal --annotation-style line --no-header --no-emit-index-url --python-version 3.11 requirements.in -o requirements.txt

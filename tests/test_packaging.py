@@ -1,0 +1,96 @@
+"""The container and the audit, as far as they can be looked at without either."""
+
+import importlib.util
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from common.config import load_config
+from run import build_parser, read_command
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def read_dockerfile():
+    """Its instructions and what follows them, continued lines joined."""
+    text = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
+    lines = [line.split(maxsplit=1) for line in text.splitlines() if line and not line.startswith("#")]
+    return [(instruction, " ".join(rest.split())) for instruction, rest in lines]
+
+
+def find_all(instruction):
+    return [rest for found, rest in read_dockerfile() if found == instruction]
+
+
+class TestDockerfile:
+    def test_the_process_is_not_root_and_the_code_is_not_its_own(self):
+        instructions = [instruction for instruction, _ in read_dockerfile()]
+        (user,) = find_all("USER")
+        assert user not in ("root", "0")
+        assert f"--shell /usr/sbin/nologin {user}" in (ROOT / "Dockerfile").read_text()
+        assert instructions.index("USER") > max(place for place, one in enumerate(instructions) if one == "COPY")
+        assert not any("--chown" in copied for copied in find_all("COPY"))
+
+    def test_what_it_copies_and_installs_is_there_and_not_ignored(self):
+        ignored = (ROOT / ".dockerignore").read_text().split()
+        for copied in find_all("COPY"):
+            for source in shlex.split(copied)[:-1]:
+                assert (ROOT / source).exists(), source
+                assert source not in ignored
+        installed = re.findall(r"-r (\S+)", " ".join(find_all("RUN")))
+        assert installed == ["requirements.txt", "requirements-extras.txt"]
+        assert {".git", ".venv", "state"} <= set(ignored)
+        needed = {"run.py", "config.yaml", "common", "pipeline", "model_zoo", "meta", "registry", "experiments"}
+        assert needed.isdisjoint(ignored)
+
+    def test_its_command_is_one_and_serves_where_it_is_looked_for(self):
+        (command,), (entry,), (state,) = find_all("CMD"), find_all("ENTRYPOINT"), find_all("VOLUME")
+        assert json.loads(entry) == ["python", "run.py"]
+        parsed = build_parser().parse_intermixed_args(json.loads(command))
+        name, _, overrides = read_command(parsed)
+        config = load_config(ROOT / "config.yaml", overrides)
+        (workdir,), (port,), (check,) = find_all("WORKDIR"), find_all("EXPOSE"), find_all("HEALTHCHECK")
+        assert name == "serve"
+        assert config.service.host == "0.0.0.0"
+        assert str(config.service.port) == port
+        assert f":{port}/health" in check
+        assert f"{workdir}/{config.state_dir}" == state
+
+    def test_the_image_is_named_without_a_host(self):
+        assert find_all("FROM") == ["python:3.11-slim"]
+
+
+class TestAudit:
+    @pytest.fixture
+    def audit(self):
+        spec = importlib.util.spec_from_file_location("audit", ROOT / ".ci" / "audit.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    def run(self, audit, monkeypatch, capsys, answer):
+        monkeypatch.setattr(audit, "ask", answer)
+        code = audit.main()
+        return code, capsys.readouterr().out
+
+    def test_a_service_that_cannot_be_reached_is_told_and_passes(self, audit, monkeypatch, capsys):
+        for answer in ([], [{"name": "a", "skip_reason": "not found"}]):
+            code, told = self.run(audit, monkeypatch, capsys, lambda _files, answer=answer: answer)
+            assert code == 0
+            assert told == "The advisory service cannot be reached: the pinned dependencies were not audited.\n"
+
+    def test_a_finding_fails_and_names_what_mends_it(self, audit, monkeypatch, capsys):
+        pin = {"name": "a", "version": "1", "vulns": [{"id": "CVE-1", "fix_versions": ["2"]}]}
+        code, told = self.run(audit, monkeypatch, capsys, lambda _files: [pin])
+        assert (code, told) == (1, "a 1: CVE-1, mended in 2\n")
+
+    def test_sound_pins_pass(self, audit, monkeypatch, capsys):
+        pin = {"name": "a", "version": "1", "vulns": []}
+        code, told = self.run(audit, monkeypatch, capsys, lambda _files: [pin])
+        assert (code, told) == (0, "3 pins, no advisory on any.\n")
+
+    def test_every_file_of_pins_is_audited(self, audit):
+        assert sorted(audit.PINS) == sorted(path.name for path in ROOT.glob("requirements*.txt"))

@@ -19,10 +19,11 @@ from common.performance import performance_table
 from common.state import open_state
 from common.tables import read_table
 from meta.tables import decisions_table
-from model_zoo.arrays import load_arrays
+from pipeline.answered_rows import load_answered
 from pipeline.inference import infer
 from pipeline.predictor import load_predictor
 from pipeline.serving.answer import present_answer
+from registry.generations import load_generation
 
 ROWS = 700
 
@@ -65,11 +66,11 @@ def test_chunks_add_up_to_one_decision(folder):
     assert decision["rows"] == sum(decision["served"].values()) == ROWS
     assert answered["predict_id"][0] == f"{decision['id']}-0"
     with open_state(configure(folder)) as state:
-        kept = load_arrays(state.files.load(decision["rows_file"]))
+        kept = load_answered(state.files, decision["rows_file"], load_generation(state).schema)
         query = sa.select(performance_table).where(performance_table.c.subject == decision["id"])
         costs = read_rows(state.engine, query)
-    assert len(kept["keys"]) == ROWS
-    np.testing.assert_allclose(kept["outputs"][:, 1], answered["predict_proba"].astype(float), rtol=1e-6)
+    assert kept.positions.tolist() == list(range(ROWS))
+    np.testing.assert_allclose(kept.outputs[:, 1], answered["predict_proba"].astype(float), rtol=1e-6)
     assert len({cost["stage"] for cost in costs}) == len(costs)
     assert {cost["rows"] for cost in costs} == {ROWS}
 

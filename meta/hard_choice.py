@@ -58,7 +58,7 @@ class HardChooser:
         if self.forest is None or margin == NEVER or champion not in self.lines:
             return champion
         described = np.array([[metafeatures[name] for name in METAFEATURES]], dtype=np.float32)
-        votes = np.concatenate(list(self.forest.vote(described)))
+        votes = self.forest.vote(described)[:, 0]
         advantage = votes[:, [self.lines.index(champion)]] - votes
         sure = advantage.mean(axis=0) - margin * advantage.std(axis=0)
         best = int(np.argmax(sure))

@@ -20,6 +20,9 @@ from model_zoo.boosting_text import read_text
 from model_zoo.family import Estimator, Family, Sample, Size
 from model_zoo.search import Params, Space, read_params
 
+FEW_ROWS = 512
+"""Rows that are predicted on one thread."""
+
 UPDATE_SHARE = 0.1
 """Rounds that an update adds, as a share of the first fit's: 24 updates grow a model by a factor of 3.4."""
 
@@ -138,7 +141,9 @@ class Boosting(Family):
     def answer(self, estimator: Estimator, values: np.ndarray) -> np.ndarray:
         """Return the sum of the trees through the objective's link."""
         learned: Boosted = estimator.learned
-        answer: np.ndarray = learned.booster.predict(learned.prepare(values))
+        # starting threads takes longer than a few rows do
+        threads = {"num_threads": 1} if len(values) <= FEW_ROWS else {}
+        answer: np.ndarray = learned.booster.predict(learned.prepare(values), **threads)
         two_classes = len(estimator.classes) == 2
         return np.column_stack([1 - answer, answer]) if two_classes else answer
 

@@ -79,9 +79,33 @@ def flag_cells(
     )
 
 
+def find_anomalous(
+    cells: Cells, reference: InputReference, drifting: Collection[str] | None = None
+) -> dict[str, np.ndarray]:
+    """Return the anomalous cells (n_rows,) bool of the features that have any; ``drifting`` as in ``flag_cells``."""
+    numbers = cells.read_numbers(reference.numeric_names)
+    outside = (numbers < reference.lows) | (numbers > reference.highs)
+    found = {}
+    if outside.any():
+        drifts = find_drifting(cells, reference) if drifting is None else drifting
+        for place in np.flatnonzero(outside.any(axis=0)):
+            name = reference.numeric_names[place]
+            if name not in drifts:
+                found[name] = outside[:, place]
+    for name, normal in reference.categorical.items():
+        column = cells.read_levels(name)
+        unknown = [level not in normal.levels for level in column.known]
+        if True in unknown and (unseen := np.array([*unknown, False])[column.codes]).any():
+            found[name] = unseen
+    return found
+
+
 def find_drifting(features: pd.DataFrame | Cells, reference: InputReference) -> frozenset[str]:
     """Return the features that are out of range as a whole in these rows."""
-    numbers = Cells.of(features).read_numbers(reference.numeric_names)
+    cells = Cells.of(features)
+    if len(cells) < MIN_DRIFT_ROWS:
+        return frozenset()
+    numbers = cells.read_numbers(reference.numeric_names)
     outside = (numbers < reference.lows) | (numbers > reference.highs)
     drifts = _find_drifting(outside, ~np.isnan(numbers))
     return frozenset(name for name, drifts_now in zip(reference.numeric_names, drifts, strict=True) if drifts_now)

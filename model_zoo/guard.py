@@ -5,7 +5,7 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 
-from model_zoo.cell_flags import flag_cells
+from model_zoo.cell_flags import find_anomalous
 from model_zoo.cells import Cells
 from model_zoo.reference import InputReference
 
@@ -16,11 +16,9 @@ def guard_cells(cells: Cells, reference: InputReference, drifting: Collection[st
     A feature that is out of range as a whole is left as it is: that is drift, which a model must see; ``drifting``
     names them where these rows are a part of a request. Cells are returned themselves where there is nothing to hide.
     """
-    flags = flag_cells(cells, reference, drifting)
-    hidden = flags.anomalous
-    if not hidden.any():
+    touched = find_anomalous(cells, reference, drifting)
+    if not touched:
         return cells
-    touched = {name: hidden[:, place] for place, name in enumerate(flags.names) if hidden[:, place].any()}
     outside = np.zeros(cells.numbers.shape, dtype=bool)
     for place, name in enumerate(cells.numeric):
         if name in touched:
@@ -31,9 +29,7 @@ def guard_cells(cells: Cells, reference: InputReference, drifting: Collection[st
 
 def guard(features: pd.DataFrame, reference: InputReference) -> pd.DataFrame:
     """Do the same to a feature table (n_rows, n_features), which is not changed itself."""
-    flags = flag_cells(features, reference)
-    hidden = flags.anomalous
-    touched = {name: hidden[:, place] for place, name in enumerate(flags.names) if hidden[:, place].any()}
+    touched = find_anomalous(Cells.of(features), reference)
     if not touched:
         return features
     return features.assign(**{name: features[name].mask(cells) for name, cells in touched.items()})

@@ -7,6 +7,7 @@ request, however many parts its rows come in), answer the rows of a part by the 
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -28,6 +29,7 @@ from model_zoo.readings import Drifts, Readings
 from pipeline.estimates import estimate_request
 from pipeline.preparation.cleaning import clean_inputs
 from pipeline.preparation.features import engineer_features
+from pipeline.preparation.row_reader import RowReader, TypedRows
 from pipeline.publishing import Published, list_answerers, load_published
 from pipeline.serving.answer import Answer, answer_request
 from registry.generations import Generation, load_generation
@@ -41,13 +43,18 @@ SAMPLE_ROWS = 10_000
 
 @dataclass(frozen=True, eq=False)
 class ReadRows:
-    """Rows of a request: ``inputs`` (n_rows, n_inputs) typed and cleaned, and their features."""
+    """Rows of a request: typed and cleaned, and their features."""
 
-    inputs: pd.DataFrame
+    typed: pd.DataFrame | TypedRows
     cells: Cells
 
     def __len__(self) -> int:
-        return len(self.inputs)
+        return len(self.cells)
+
+    @cached_property
+    def inputs(self) -> pd.DataFrame:
+        """The typed and cleaned inputs (n_rows, n_inputs)."""
+        return self.typed.to_frame() if isinstance(self.typed, TypedRows) else self.typed
 
 
 @dataclass(frozen=True)
@@ -86,7 +93,12 @@ class Predictor:
 
     def read_rows(self, rows: Sequence[Mapping[str, Any]]) -> ReadRows:
         """Do what ``read`` does for rows that are mappings of column names to numbers, texts, booleans or None."""
-        return self.read(pd.DataFrame(list(rows)))
+        typed = self._row_reader.read(rows)
+        return ReadRows(typed, self._row_reader.engineer(typed))
+
+    @cached_property
+    def _row_reader(self) -> RowReader:
+        return RowReader(self.schema, self.config.quality, self.config.features)
 
     def choose(self, rows: ReadRows) -> Choice:
         """Choose what serves a request from its rows, or from a bounded sample of them."""

@@ -4,6 +4,7 @@ Everything here is computed row by row and learns nothing, so it can be applied 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,80 @@ SECONDS_A_DAY = 86_400.0
 SEASONS = {"month": 365.25, "weekday": 7.0, "hour": 1.0}
 """Parts of the time column that 'auto' takes, with the days after which each begins anew."""
 
+TO_MONDAY = 3
+"""1 January 1970, day 0 of the calendar of NumPy, was a Thursday."""
+
+
+@dataclass(frozen=True)
+class FeatureRecipe:
+    """What is made of which inputs, resolved for a schema: ``numeric`` are taken as they are, the rest by pairs."""
+
+    numeric: tuple[str, ...]
+    parts: tuple[tuple[str, str], ...]
+    durations: tuple[tuple[str, str], ...]
+    ratios: tuple[tuple[str, str], ...]
+    differences: tuple[tuple[str, str], ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the numeric features, in their order; one that is made twice is there once."""
+        made = (
+            *self.numeric,
+            *(f"{name}_{part}" for name, part in self.parts),
+            *(f"{start}_to_{end}_days" for start, end in self.durations),
+            *(f"{numerator}_per_{denominator}" for numerator, denominator in self.ratios),
+            *(f"{minuend}_minus_{subtrahend}" for minuend, subtrahend in self.differences),
+        )
+        return tuple(dict.fromkeys(made))
+
+    def make(self, numbers: Mapping[str, np.ndarray], dates: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the numeric features, each (n_rows,) float64, of inputs: float64 numbers and datetime64[us] dates."""
+        columns = {name: numbers[name] for name in self.numeric}
+        for name, part in self.parts:
+            columns[f"{name}_{part}"] = take_part(dates[name], part)
+        for start, end in self.durations:
+            microseconds = (dates[end] - dates[start]).astype("timedelta64[us]")
+            columns[f"{start}_to_{end}_days"] = _to_floats(microseconds) / 1e6 / SECONDS_A_DAY
+        for numerator, denominator in self.ratios:
+            below = numbers[denominator]
+            with np.errstate(over="ignore"):
+                quotient = np.divide(numbers[numerator], below, out=np.full(len(below), np.nan), where=below != 0)
+            columns[f"{numerator}_per_{denominator}"] = _keep_finite(quotient)
+        for minuend, subtrahend in self.differences:
+            columns[f"{minuend}_minus_{subtrahend}"] = _keep_finite(numbers[minuend] - numbers[subtrahend])
+        return columns
+
+
+def resolve_features(schema: Schema, config: FeaturesConfig) -> FeatureRecipe:
+    """Return what the configuration makes of the inputs of a schema.
+
+    Raises ConfigError naming the key and the column where a feature is made of a column that is no such input.
+    """
+
+    def date(name: str, key: str) -> str:
+        return _check(schema.dates, name, key, "date")
+
+    def number(name: str, key: str) -> str:
+        return _check(schema.numeric, name, key, "numeric")
+
+    parts = [
+        (date(name, "features.date_parts"), part)
+        for name, parts_of in _resolve_date_parts(schema, config).items()
+        for part in parts_of
+    ]
+    durations = [
+        (date(one.start, "features.durations"), date(one.end, "features.durations"))
+        for one in _resolve_durations(schema, config)
+    ]
+    ratios = [
+        (number(one.numerator, "features.ratios"), number(one.denominator, "features.ratios")) for one in config.ratios
+    ]
+    differences = [
+        (number(one.minuend, "features.differences"), number(one.subtrahend, "features.differences"))
+        for one in config.differences
+    ]
+    return FeatureRecipe(schema.numeric, tuple(parts), tuple(durations), tuple(ratios), tuple(differences))
+
 
 def engineer_features(inputs: pd.DataFrame, schema: Schema, config: FeaturesConfig) -> pd.DataFrame:
     """Return the feature table (n_rows, n_features): float64 numbers and ``str`` levels, in a fixed order.
@@ -23,28 +98,39 @@ def engineer_features(inputs: pd.DataFrame, schema: Schema, config: FeaturesConf
     ``inputs`` is typed by ``read_inputs``. Dates leave the table; what is configured of them stays.
     Raises ConfigError naming the key and the column where a feature is made of a column that is no such input.
     """
-    columns = {name: inputs[name] for name in schema.numeric}
-    for name, parts in _resolve_date_parts(schema, config).items():
-        dates = _get(inputs, schema.dates, name, "features.date_parts", "date")
-        for part in parts:
-            accessor = {"weekday": "day_of_week"}.get(part, part)
-            columns[f"{name}_{part}"] = getattr(dates.dt, accessor).astype("float64")
-    for duration in _resolve_durations(schema, config):
-        start = _get(inputs, schema.dates, duration.start, "features.durations", "date")
-        end = _get(inputs, schema.dates, duration.end, "features.durations", "date")
-        columns[f"{duration.start}_to_{duration.end}_days"] = (end - start).dt.total_seconds() / SECONDS_A_DAY
-    for ratio in config.ratios:
-        numerator = _get(inputs, schema.numeric, ratio.numerator, "features.ratios", "numeric")
-        denominator = _get(inputs, schema.numeric, ratio.denominator, "features.ratios", "numeric")
-        quotient = numerator / denominator.where(denominator != 0, np.nan)
-        columns[f"{ratio.numerator}_per_{ratio.denominator}"] = quotient.where(np.isfinite(quotient), np.nan)
-    for difference in config.differences:
-        minuend = _get(inputs, schema.numeric, difference.minuend, "features.differences", "numeric")
-        subtrahend = _get(inputs, schema.numeric, difference.subtrahend, "features.differences", "numeric")
-        rest = minuend - subtrahend
-        columns[f"{difference.minuend}_minus_{difference.subtrahend}"] = rest.where(np.isfinite(rest), np.nan)
+    numbers = {name: inputs[name].to_numpy(dtype=np.float64) for name in schema.numeric}
+    dates = {name: inputs[name].to_numpy(dtype="datetime64[us]") for name in schema.dates}
+    made = resolve_features(schema, config).make(numbers, dates)
+    columns = {name: pd.Series(cells, index=inputs.index) for name, cells in made.items()}
     levels = {name: inputs[name].astype("str") for name in schema.categorical}
     return pd.DataFrame(columns | levels, index=inputs.index)
+
+
+def take_part(dates: np.ndarray, part: str) -> np.ndarray:
+    """Return a part of dates (n_rows,) datetime64[us] as float64; NaN where a date is missing.
+
+    >>> dates = np.array(["2020-02-29T18:30", "NaT"], dtype="datetime64[us]")
+    >>> [take_part(dates, part).tolist() for part in ("year", "month", "day", "weekday", "hour")]
+    [[2020.0, nan], [2.0, nan], [29.0, nan], [5.0, nan], [18.0, nan]]
+    """
+    if part == "year":
+        return _to_floats(dates.astype("datetime64[Y]")) + 1970
+    if part == "month":
+        return _to_floats(dates.astype("datetime64[M]")) % 12 + 1
+    days = dates.astype("datetime64[D]")
+    if part == "day":
+        return _to_floats(days - dates.astype("datetime64[M]").astype("datetime64[D]")) + 1
+    if part == "weekday":
+        return (_to_floats(days) + TO_MONDAY) % 7
+    return _to_floats((dates - days).astype("timedelta64[h]"))
+
+
+def _to_floats(moments: np.ndarray) -> np.ndarray:
+    return np.where(np.isnat(moments), np.nan, moments.astype(np.int64).astype(np.float64))
+
+
+def _keep_finite(numbers: np.ndarray) -> np.ndarray:
+    return np.where(np.isfinite(numbers), numbers, np.nan)
 
 
 def find_seasons(schema: Schema, config: FeaturesConfig) -> dict[str, float]:
@@ -79,8 +165,8 @@ def _resolve_durations(schema: Schema, config: FeaturesConfig) -> tuple[Duration
     return tuple(Duration(start=schema.time, end=name) for name in others) if schema.time in schema.dates else ()
 
 
-def _get(inputs: pd.DataFrame, known: tuple[str, ...], name: str, key: str, role: str) -> pd.Series:
+def _check(known: tuple[str, ...], name: str, key: str, role: str) -> str:
     if name not in known:
         has = ", ".join(known) or "none"
         raise ConfigError(f"The key '{key}' names '{name}', which is no {role} input; the {role} inputs are: {has}.")
-    return inputs[name]
+    return name

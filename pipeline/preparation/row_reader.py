@@ -1,0 +1,188 @@
+"""Rows of a request without a DataFrame: cell by cell from JSON to what models read.
+
+pandas takes some ten milliseconds to type, clean and engineer one row of thirty columns, more than its models need.
+Here a cell is read by itself, as ``common.reading`` reads a column; what needs more than a glance is read by that very
+code, once, and remembered.
+"""
+
+import math
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from common.config import FeaturesConfig, QualityConfig
+from common.reading import read_dates, read_numbers
+from common.rules import check_rules
+from common.schema import Schema, canonical_level
+from model_zoo.cells import Cells, Levels
+from pipeline.preparation.features import FeatureRecipe, resolve_features
+
+REMEMBERED = 65_536
+"""Distinct texts of each kind that are remembered."""
+
+EXACT_DIGITS = 15
+"""A number of so many characters is read to the same bits by every reader."""
+PLAIN_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
+PLAIN_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?)?", re.ASCII)
+NO_DATE = np.datetime64("NaT", "us")
+
+
+@dataclass(frozen=True, eq=False)
+class TypedRows:
+    """Typed and cleaned rows as arrays: numbers (n_rows,) float64, levels, and dates (n_rows,) datetime64[us]."""
+
+    n_rows: int
+    numbers: Mapping[str, np.ndarray]
+    levels: Mapping[str, Levels]
+    dates: Mapping[str, np.ndarray]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return what ``read_inputs`` and ``clean_inputs`` return of the same rows."""
+        texts = {
+            name: pd.Series([column.known[code] if code >= 0 else None for code in column.codes], dtype="str")
+            for name, column in self.levels.items()
+        }
+        return pd.DataFrame({**self.numbers, **texts, **self.dates}, index=pd.RangeIndex(self.n_rows))
+
+
+class RowReader:
+    """Reads rows that are mappings of column names to numbers, texts, booleans or None."""
+
+    def __init__(self, schema: Schema, quality: QualityConfig, features: FeaturesConfig) -> None:
+        check_rules(quality, schema)
+        self.schema, self.quality = schema, quality
+        self.recipe: FeatureRecipe = resolve_features(schema, features)
+        missing = tuple(schema.missing_values)
+        codes = frozenset(pd.to_numeric(pd.Series(list(missing), dtype="str"), errors="coerce").dropna().tolist())
+        self._number = make_number_reader(missing, codes)
+        self._level = make_level_reader(missing, codes)
+        self._dates = {
+            name: make_date_reader(schema.time_format if name == schema.time else None) for name in schema.dates
+        }
+
+    def read(self, rows: Sequence[Mapping[str, Any]]) -> TypedRows:
+        """Return typed and cleaned rows; an absent cell is missing."""
+        numbers = {name: self._read_numbers(name, [row.get(name) for row in rows]) for name in self.schema.numeric}
+        levels = {name: self._read_levels(name, [row.get(name) for row in rows]) for name in self.schema.categorical}
+        dates = {
+            name: np.array([read(row.get(name)) for row in rows], dtype="datetime64[us]")
+            for name, read in self._dates.items()
+        }
+        return TypedRows(len(rows), numbers, levels, dates)
+
+    def engineer(self, typed: TypedRows) -> Cells:
+        """Return the features of typed rows."""
+        made = self.recipe.make(typed.numbers, typed.dates)
+        numbers = np.stack(list(made.values()), axis=1) if made else np.zeros((typed.n_rows, 0))
+        return Cells(tuple(made), numbers, typed.levels)
+
+    def _read_numbers(self, name: str, cells: Sequence[Any]) -> np.ndarray:
+        numbers = np.array([self._number(cell) for cell in cells], dtype=np.float64)
+        for low, high in self._ranges.get(name, ()):
+            numbers = np.where((numbers < low) | (numbers > high), np.nan, numbers)
+        for allowed in self._allowed_numbers.get(name, ()):
+            numbers = np.where(np.isin(numbers, allowed), numbers, np.nan)
+        return numbers
+
+    def _read_levels(self, name: str, cells: Sequence[Any]) -> Levels:
+        known: dict[str, int] = {}
+        codes = []
+        allowed = self._allowed_levels.get(name)
+        for cell in cells:
+            level = self._level(cell)
+            if level is None or (allowed is not None and level not in allowed):
+                codes.append(-1)
+            else:
+                codes.append(known.setdefault(level, len(known)))
+        return Levels(np.array(codes, dtype=np.intp), tuple(known))
+
+    @cached_property
+    def _ranges(self) -> dict[str, list[tuple[float, float]]]:
+        ranges: dict[str, list[tuple[float, float]]] = {}
+        for rule in self.quality.ranges:
+            low = -math.inf if rule.min is None else float(rule.min)
+            high = math.inf if rule.max is None else float(rule.max)
+            ranges.setdefault(rule.column, []).append((low, high))
+        return ranges
+
+    @cached_property
+    def _allowed_numbers(self) -> dict[str, list[np.ndarray]]:
+        allowed: dict[str, list[np.ndarray]] = {}
+        for rule in self.quality.allowed:
+            if rule.column in self.schema.numeric:
+                numbers = read_numbers(pd.Series(rule.allowed, dtype="object")).to_numpy()
+                allowed.setdefault(rule.column, []).append(numbers)
+        return allowed
+
+    @cached_property
+    def _allowed_levels(self) -> dict[str, frozenset[str]]:
+        allowed: dict[str, frozenset[str]] = {}
+        for rule in self.quality.allowed:
+            if rule.column in self.schema.categorical:
+                levels = frozenset(canonical_level(level) for level in rule.allowed)
+                allowed[rule.column] = allowed.get(rule.column, levels) & levels
+        return allowed
+
+
+def make_number_reader(missing: Sequence[str], codes: Collection[float]) -> Callable[[Any], float]:
+    """Return what reads a cell as ``read_numbers`` does; ``codes`` are numbers that stand for missing."""
+
+    @lru_cache(REMEMBERED)
+    def read_text(text: str) -> float:
+        if len(text) <= EXACT_DIGITS and text not in missing and PLAIN_NUMBER.fullmatch(text):
+            number = float(text)
+            return math.nan if number in codes else number
+        return float(read_numbers(pd.Series([text], dtype="str"), missing).iloc[0])
+
+    def read(cell: Any) -> float:
+        if cell is None:
+            return math.nan
+        if isinstance(cell, str):
+            return read_text(cell)
+        number = float(cell)
+        return number if math.isfinite(number) and number not in codes else math.nan
+
+    return read
+
+
+def make_level_reader(missing: Sequence[str], codes: Collection[float]) -> Callable[[Any], str | None]:
+    """Return what reads a cell as ``read_levels`` does: a level, or None for a missing one."""
+
+    @lru_cache(REMEMBERED)
+    def read_text(text: str) -> str | None:
+        return None if text.strip() in missing else canonical_level(text)
+
+    def read(cell: Any) -> str | None:
+        if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+            return None
+        if isinstance(cell, str):
+            return read_text(cell)
+        return None if cell in codes else read_text(str(cell))
+
+    return read
+
+
+def make_date_reader(date_format: str | None) -> Callable[[Any], np.datetime64]:
+    """Return what reads a cell as ``read_dates`` does."""
+    any_notation = date_format in (None, "ISO8601")
+
+    @lru_cache(REMEMBERED)
+    def read_text(text: str) -> np.datetime64:
+        if any_notation and PLAIN_DATE.fullmatch(text):
+            with suppress(ValueError):
+                return np.datetime64(text.replace(" ", "T"), "us")
+        read = read_dates(pd.Series([text], dtype="str"), date_format)
+        return np.datetime64(read.to_numpy(dtype="datetime64[us]")[0], "us")
+
+    def read(cell: Any) -> np.datetime64:
+        if cell is None:
+            return NO_DATE
+        return read_text(cell if isinstance(cell, str) else str(cell).removesuffix(".0"))
+
+    return read

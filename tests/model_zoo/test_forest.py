@@ -1,0 +1,68 @@
+"""Trees as arrays answer to the bit what scikit-learn's objects do, for one row and for many."""
+
+import numpy as np
+import pytest
+import shap
+from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from model_zoo.forest import FEW_ROWS, Forest, describe_for_shap, read_trees
+
+GENERATOR = np.random.default_rng(0)
+VALUES = GENERATOR.normal(size=(400, 5)).astype(np.float32)
+HOLES = np.where(GENERATOR.random(VALUES.shape) < 0.2, np.float32(np.nan), VALUES)
+TARGET = VALUES[:, 0] + GENERATOR.normal(size=400)
+CODES = np.digitize(TARGET, [-0.5, 0.5])
+MANY = np.column_stack([TARGET, -TARGET, TARGET**2])
+MODELS = {
+    "classes": ExtraTreesClassifier(30, min_samples_leaf=3, random_state=1).fit(VALUES, CODES),
+    "missing": ExtraTreesClassifier(30, max_depth=6, random_state=1).fit(HOLES, CODES),
+    "numbers": ExtraTreesRegressor(20, random_state=1).fit(VALUES, TARGET),
+    "several": ExtraTreesRegressor(20, min_samples_leaf=3, random_state=1).fit(VALUES, MANY),
+    "one tree": DecisionTreeClassifier(max_depth=5, random_state=1).fit(VALUES, CODES),
+    "stump": DecisionTreeRegressor(random_state=1).fit(VALUES, np.ones(400)),
+}
+FORESTS = {name: read_trees(getattr(model, "estimators_", [model])) for name, model in MODELS.items()}
+
+
+def ask(name, values):
+    model = MODELS[name]
+    answered = model.predict_proba(values) if hasattr(model, "predict_proba") else model.predict(values)
+    return answered.reshape(len(values), -1)
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("rows", [1, FEW_ROWS, FEW_ROWS + 1, 400])
+def test_a_forest_answers_what_scikit_learn_does(name, rows):
+    asked = (HOLES if name == "missing" else VALUES)[-rows:]
+    assert np.array_equal(FORESTS[name].predict(asked), ask(name, asked))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_votes_are_those_of_the_trees(name):
+    trees = getattr(MODELS[name], "estimators_", [MODELS[name]])
+    for asked in (VALUES[:2], VALUES[:50]):
+        own = [tree.tree_.predict(asked).reshape(len(asked), -1) for tree in trees]
+        assert np.array_equal(FORESTS[name].vote(asked), np.stack(own))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_forest_comes_back_from_its_bytes(name):
+    stored = FORESTS[name].dump()
+    again = Forest.load(stored)
+    assert np.array_equal(again.predict(VALUES), FORESTS[name].predict(VALUES))
+    assert again.dump() == stored
+
+
+def test_shap_explains_the_arrays_as_it_explains_the_model():
+    mine = shap.TreeExplainer(describe_for_shap(FORESTS["classes"]))
+    theirs = shap.TreeExplainer(MODELS["classes"])
+    np.testing.assert_allclose(mine.shap_values(VALUES[:9]), theirs.shap_values(VALUES[:9]), atol=1e-12)
+    np.testing.assert_allclose(mine.expected_value, theirs.expected_value)
+
+
+def test_arrays_that_are_no_forest_are_refused():
+    from model_zoo.arrays import dump_arrays
+
+    with pytest.raises(ValueError, match="holds a instead of starts, left"):
+        Forest.load(dump_arrays(a=np.zeros(3)))

@@ -43,11 +43,15 @@ class LivePart:
 
     def take(self, rows: np.ndarray) -> "LivePart":
         """Return some of the rows, by position or by mask."""
-        kept = self.record.rows
-        arrays = {name: getattr(kept, name)[rows] for name in ("part", *ROW_ARRAYS)}
-        predicted = {line: outputs[rows] for line, outputs in self.record.predicted.items()}
-        record = Record(replace(kept, **arrays), predicted)
+        record = take_rows(self.record, rows)
         return replace(self, record=record, names=self.names[rows], digests=self.digests[rows], keys=self.keys[rows])
+
+
+def take_rows(record: Record, rows: np.ndarray) -> Record:
+    """Return some of the rows of a record, by position or by mask."""
+    arrays = {name: getattr(record.rows, name)[rows] for name in ("part", *ROW_ARRAYS)}
+    predicted = {line: outputs[rows] for line, outputs in record.predicted.items()}
+    return replace(record, rows=replace(record.rows, **arrays), predicted=predicted)
 
 
 def make_live_rows(

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import sqlalchemy as sa
 
 from common.config import Config
-from common.database import Draft
-from common.errors import first_line
+from common.database import Draft, read_rows
+from common.errors import StateError, first_line
 from common.sampling import spread_rows
 from common.state import State
 from meta.flags import RowKind
@@ -24,15 +25,20 @@ from meta.tables import decisions_table
 from pipeline.answered_rows import AnsweredRows, find_newest_time, join_answered, keep_rows, save_answered
 from pipeline.predictor import Choice, Predictor, ReadRows
 from pipeline.serving.answer import Answer
+from pipeline.shadow import Shadow
 
 log = logging.getLogger(__name__)
 
-MOST_QUEUED = 5_000
-"""Requests that wait at most; what comes beyond is dropped and counted."""
+MOST_QUEUED, MOST_QUEUED_ROWS = 5_000, 200_000
+"""Requests and rows that wait at most; what comes beyond is dropped and counted."""
 FLUSH_SECONDS = 1.0
 FLUSH_ROWS = 20_000
 PATIENCE = 60.0
 """Seconds for which a closing log goes on trying to write what it holds."""
+LONGEST_PAUSE = 5.0
+"""Seconds between two attempts to write."""
+MOST_AT_ONCE = 500
+"""Requests that one statement asks for, well below what databases permit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,37 +80,48 @@ class AnswerLog:
     def __init__(self, config: Config, state: State) -> None:
         self.dropped = 0
         self._config, self._state = config, state
-        self._waiting: queue.Queue[ServedRequest] = queue.Queue(MOST_QUEUED)
+        self._shadow = Shadow(config.labels.shadow_rows) if config.labels.shadow else None
+        self._waiting: queue.SimpleQueue[ServedRequest] = queue.SimpleQueue()
+        self._requests = self._rows = 0
+        self._counting = threading.Lock()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="answer-log", daemon=True)
         self._thread.start()
 
     @property
     def queued(self) -> int:
-        """Requests that wait to be written."""
-        return self._waiting.qsize()
+        """Requests that are not written yet."""
+        return self._requests
 
     def add(self, served: ServedRequest) -> bool:
         """Take a request, if it belongs to the share that is logged; return whether it was taken. Never waits."""
-        if self._closing.is_set() or not is_logged(served.id, self._config.labels.log_share):
+        if not is_logged(served.id, self._config.labels.log_share):
             return False
-        try:
-            self._waiting.put_nowait(served)
-        except queue.Full:
-            self.dropped += 1
-            return False
+        with self._counting:
+            full = self._requests >= MOST_QUEUED or self._rows + len(served.rows) > MOST_QUEUED_ROWS + FLUSH_ROWS
+            if full or self._closing.is_set():
+                self.dropped += 1
+                return False
+            self._requests += 1
+            self._rows += len(served.rows)
+            self._waiting.put(served)
         return True
 
     def close(self) -> None:
         """Write what waits and stop."""
-        self._closing.set()
+        with self._counting:
+            self._closing.set()
         self._thread.join()
 
     def _run(self) -> None:
         while not (self._closing.is_set() and self._waiting.empty()):
             taken = self._take()
             if taken:
-                self._write(taken)
+                written = self._write(taken)
+                with self._counting:
+                    self._requests -= len(taken)
+                    self._rows -= sum_rows(taken)
+                    self.dropped += len(taken) - written
 
     def _take(self) -> list[ServedRequest]:
         """Return the next requests: what comes within a second, as long as it is not too many rows."""
@@ -119,23 +136,36 @@ class AnswerLog:
                 continue
         return taken
 
-    def _write(self, taken: Sequence[ServedRequest]) -> None:
-        """Write requests, again and again while the catalogue is locked or a disk is full."""
+    def _write(self, taken: Sequence[ServedRequest]) -> int:
+        """Write requests, again and again while the catalogue is locked or a disk is full; return how many are."""
         pause, given_up = 0.1, None
-        while True:
-            try:
-                write_requests(self._config, self._state, taken)
-                return
-            except Exception as error:  # whatever fails, answers go on, and what was answered is still here
-                log.warning("%d served requests could not be logged yet: %s", len(taken), first_line(error))
-            if self._closing.is_set():
-                given_up = given_up or time.monotonic() + PATIENCE
-                if time.monotonic() > given_up:
-                    self.dropped += len(taken)
-                    log.error("%d served requests are not logged: the log was closed", len(taken))
-                    return
-            time.sleep(pause)
-            pause = min(5.0, pause * 2)
+        shadow = self._shadow if self._shadow and self._shadow.is_due and self._requests < MOST_QUEUED / 2 else None
+        try:
+            prepared = prepare_requests(self._config, taken, shadow)
+            while True:
+                try:
+                    write_requests(self._state, prepared)
+                    return len(taken)
+                except (StateError, OSError) as error:
+                    log.warning("%d served requests could not be logged yet: %s", len(taken), first_line(error))
+                if self._closing.is_set():
+                    given_up = given_up or time.monotonic() + PATIENCE
+                    if time.monotonic() > given_up:
+                        break
+                time.sleep(pause)
+                pause = min(LONGEST_PAUSE, pause * 2)
+            log.error("%d served requests are not logged: the log was closed before they could be", len(taken))
+        except Exception as error:  # whatever is wrong with a request, later ones are to be logged
+            log.error("%d served requests are not logged: %s", len(taken), first_line(error))
+        return 0
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Requests to one generation, ready to be written: their decisions, and their rows one after another."""
+
+    decisions: Sequence[dict[str, Any]]
+    rows: AnsweredRows
 
 
 def sum_rows(taken: Sequence[ServedRequest]) -> int:
@@ -143,21 +173,47 @@ def sum_rows(taken: Sequence[ServedRequest]) -> int:
     return sum(len(one.rows) for one in taken)
 
 
-def write_requests(config: Config, state: State, taken: Sequence[ServedRequest]) -> None:
-    """Store the rows of requests, one file a generation, and book their decisions in one transaction."""
+def prepare_requests(config: Config, taken: Sequence[ServedRequest], shadow: Shadow | None = None) -> list[Prepared]:
+    """Return what is to be written of requests, by generation, with the predictions of other versions."""
     by_generation: dict[int, list[ServedRequest]] = {}
     for served in taken:
         by_generation.setdefault(served.predictor.generation.number, []).append(served)
-    draft = Draft()
+    prepared = []
     for requests in by_generation.values():
         kept = [keep_served(config, one) for one in requests]
-        file = save_answered(state.files, join_answered(kept))
-        first_rows = np.cumsum([0, *map(len, kept)])
-        draft.add(decisions_table, [
-            describe_served(served, rows) | {"rows_file": file, "first_row": int(first)}
-            for served, rows, first in zip(requests, kept, first_rows[:-1], strict=True)
-        ])  # fmt: skip
+        rows = join_answered(kept)
+        if shadow and len(rows):
+            rows = shadow.score(requests[0].predictor, rows)
+        first_rows = np.cumsum([0, *map(len, kept)]).tolist()
+        decisions = [describe_served(served, own) | {"first_row": first}
+                     for served, own, first in zip(requests, kept, first_rows[:-1], strict=True)]  # fmt: skip
+        prepared.append(Prepared(decisions, rows))
+    return prepared
+
+
+def write_requests(state: State, prepared: Sequence[Prepared]) -> None:
+    """Store the rows of requests, one file a generation, and book their decisions in one transaction.
+
+    A request that is booked already, as after an attempt whose end was not heard of, is not booked again.
+    """
+    asked = [decision["id"] for one in prepared for decision in one.decisions]
+    booked = find_booked(state, asked)
+    draft = Draft()
+    for one in prepared:
+        new = {decision["id"]: decision for decision in reversed(one.decisions) if decision["id"] not in booked}
+        booked |= set(new)
+        if new:
+            file = save_answered(state.files, one.rows) if len(one.rows) else None
+            draft.add(decisions_table, [decision | {"rows_file": file} for decision in new.values()])
     draft.commit(state.engine)
+
+
+def find_booked(state: State, asked: Sequence[str]) -> set[str]:
+    """Return which of some requests have a decision."""
+    table = decisions_table.c
+    parts = [asked[start : start + MOST_AT_ONCE] for start in range(0, len(asked), MOST_AT_ONCE)]
+    return {row["id"] for part in parts for row in read_rows(state.engine, sa.select(table.id).where(
+        table.id.in_(part)))}  # fmt: skip
 
 
 def keep_served(config: Config, served: ServedRequest) -> AnsweredRows:

@@ -73,7 +73,7 @@ def look_for_drift(
     newest: LabelledBatch,
     ground: Ground,
     proof: Proof,
-    settled: Settled,
+    settled: Settled | None = None,
 ) -> DriftFound:
     """Judge the newest batch: data drift of its columns and rows, concept drift, and what either costs.
 
@@ -184,7 +184,7 @@ def rank_alarms(
 
 
 def list_changes(
-    losses: np.ndarray, earlier: np.ndarray, times: pd.Series, settled: Settled
+    losses: np.ndarray, earlier: np.ndarray, times: pd.Series, settled: Settled | None
 ) -> tuple[list[DriftTest], dict[str, str]]:
     """Return where detectors saw the serving model's losses (n_rows,) leave those on ``earlier`` rows, and when.
 
@@ -194,15 +194,15 @@ def list_changes(
     """
     if not len(earlier) or not len(losses):
         return [], {}
-    served = len(settled.losses)
-    newest, moments = np.concatenate([settled.losses, losses]), [*pd.Series(settled.times), *times]
+    before, moments = (settled.losses, settled.times) if settled else (np.empty(0), np.empty(0, "datetime64[us]"))
+    served, newest, when = len(before), np.concatenate([before, losses]), [*pd.Series(moments), *times]
     found = find_changes(np.concatenate([earlier, newest]), len(newest))
     tests = [
         DriftTest(Drift.CONCEPT, "", name, max(0, row - served), float(newest[row:].mean() - earlier.mean()), 0.0, None,
                   False, None)
         for name, row in found.items()
     ]  # fmt: skip
-    return tests, {name: str(moments[row]) for name, row in found.items()}
+    return tests, {name: str(when[row]) for name, row in found.items()}
 
 
 def load_sketches(state: State, which: sa.ColumnElement[bool], most: int) -> list[Sketch]:

@@ -40,7 +40,8 @@ LABELLED_SHARE = 0.5
 class JudgedRows:
     """Labelled rows of one generation with what its versions predict for them; ``features`` are those of all rows.
 
-    outputs: by version, (n_rows, n_outputs); rivals: the same of rivals, as far as they scored the rows when served
+    outputs: by version, (n_rows, n_outputs); rivals: the same of rivals, NaN where they did not score
+    a row when it was served
     """
 
     rows: LateRows
@@ -74,8 +75,7 @@ def judge_rows(config: Config, shelf: ModelShelf, schema: Schema, rows: LateRows
             predicted = predict_version(shelf, version, readings, schema)
             outputs |= {} if predicted is None else {version.id: predicted}
     known = kept.answered.by_version
-    rivals = {one.id: known[one.id] for one in kept.generation.rivals
-              if one.id in known and np.isfinite(known[one.id]).all()}  # fmt: skip
+    rivals = {one.id: known[one.id] for one in kept.generation.rivals if one.id in known}
     return JudgedRows(kept, features, outputs, rivals)
 
 

@@ -17,6 +17,7 @@ from common.config import Config
 from common.database import read_rows
 from common.state import State
 from meta.decayed import compute_decayed_records, compute_part_losses
+from meta.live import take_rows
 from meta.past import stack_records
 from meta.records import Record, predict_outputs
 from model_zoo import get_family
@@ -89,9 +90,12 @@ def _compare(
     outputs: np.ndarray,
     shadow: np.ndarray | None,
 ) -> Bout:
-    own = [live for live in record.live if live.served_by == before.number and served.line in live.predicted]
-    beside = [Record(live.rows, {rival.id: shadow, served.id: live.predicted[served.line]})
-              for live in own if shadow is not None]  # fmt: skip
+    beside = []
+    if shadow is not None:
+        own = [one for one in record.live if one.served_by == before.number and served.line in one.predicted]
+        scored = np.flatnonzero(np.isfinite(shadow).all(axis=1))
+        beside = [take_rows(Record(one.rows, {rival.id: shadow, served.id: one.predicted[served.line]}), scored)
+                  for one in own if len(scored)]  # fmt: skip
     pair = Record(record.rows, {rival.id: outputs, served.id: record.predicted[served.line]}, tuple(beside))
     past = stack_records([pair], [rival.id, served.id])
     losses = past.losses[past.clean] * past.scale

@@ -13,6 +13,7 @@ from common.state import State, open_state
 from common.text import lay_out
 from meta.estimation.estimator import Estimate
 from meta.flags import RowKind
+from meta.label_tables import labels_table, settled_labels_table, settled_requests_table, settlements_table
 from meta.plan import Plan, name_kind
 from meta.profile import Profile
 from meta.store import load_stored_selector
@@ -36,9 +37,9 @@ def explain(config: Config, decision_id: str) -> str:
         stored = load_stored_selector(state, generation)
         plan = stored.plan(Profile.from_json(decision["profile"]), decision["mode"])
         check_same(decision, generation, plan)
-        query = sa.select(regrets_table).where(regrets_table.c.decision == decision["id"])
+        regrets = load_regrets(state, decision)
         graded = sa.select(estimates_table).where(estimates_table.c.request == decision["id"])
-        return describe(decision, generation, plan, read_rows(state.engine, query), read_rows(state.engine, graded))
+        return describe(decision, generation, plan, regrets, read_rows(state.engine, graded))
 
 
 def find_decision(state: State, decision_id: str) -> dict[str, Any]:
@@ -51,6 +52,23 @@ def find_decision(state: State, decision_id: str) -> dict[str, Any]:
     known = ", ".join(row["id"] for row in read_rows(state.engine, newest)) or "none yet"
     problem = "Several decisions begin" if found else "No decision begins"
     raise StateError(f"{problem} with '{decision_id}'; the newest ones are: {known}.")
+
+
+def load_regrets(state: State, decision: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what labels showed of a request: entries of its own, or those it shares with others of its generation."""
+    table = regrets_table.c
+    own = read_rows(state.engine, sa.select(regrets_table).where(table.decision == decision["id"]))
+    if own:
+        return own
+    by_batch = sa.select(settled_requests_table.c.batch).where(settled_requests_table.c.request == decision["id"])
+    by_id = (
+        sa.select(settlements_table.c.batch)
+        .join(settled_labels_table, settled_labels_table.c.generation == settlements_table.c.generation)
+        .join(labels_table, labels_table.c.number == settled_labels_table.c.label)
+        .where(labels_table.c.request == decision["id"])
+    )
+    shared = sa.select(regrets_table).where(table.decision == f"generation {decision['generation']}")
+    return read_rows(state.engine, shared.where(sa.or_(table.batch.in_(by_batch), table.batch.in_(by_id))))
 
 
 def check_same(decision: Mapping[str, Any], generation: Generation, plan: Plan) -> None:
@@ -95,9 +113,11 @@ def describe(
     ]  # fmt: skip
     for regret in regrets:
         best = "unknown" if regret["single_best"] is None else f"{regret['single_best']:.4g}"
+        whose = f"those of {regret['requests']} small requests" if regret["decision"] != decision["id"] else "its own"
         lines.append(
-            f"{'labels':<19} batch {regret['batch']} brought {regret['rows']}: loss {regret['served']:.4g}, champion "
-            f"{regret['champion']:.4g}, single best so far {best}, oracle {regret['oracle']:.4g}"
+            f"{'labels':<19} with batch {regret['batch']}, by labels of {regret['rows']} rows ({whose}): loss "
+            f"{regret['served']:.4g}, champion {regret['champion']:.4g}, single best so far {best}, oracle "
+            f"{regret['oracle']:.4g}"
         )
     for one in graded:
         held = "inside" if one["covered"] else "outside"

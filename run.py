@@ -21,6 +21,7 @@ EXAMPLES = """examples:
   python run.py update -file claims.csv       this labelled file as the next batch
   python run.py inference -file new.csv       writes new.csv with predictions and prints where
   python run.py inference -file new.csv -out answers.parquet   any format by its ending, files of any length
+  python run.py inference -file new.csv --explain     adds the three strongest reasons of every row
   python run.py summary                       writes the report and prints where
   python run.py explain 3f2a                  what served the request of that decision, and why
   python run.py feedback -file labels.csv     late labels of served rows (predict_id and the target); counts the new
@@ -52,6 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("words", nargs="*", metavar="COMMAND | key=value", help=f"{', '.join(COMMANDS)}; overrides")
     parser.add_argument("-file", "--file", type=Path, help="what to predict or explore, update with, or export to")
     parser.add_argument("-out", "--out", type=Path, help="where inference writes: .csv, .csv.gz, .parquet or .xlsx")
+    parser.add_argument("--explain", action="store_true", help="add what moved each row's answer most (inference)")
     parser.add_argument("--batches", default="1", help="how many batches update takes: a number or 'all'")
     parser.add_argument("--why", default="", help="why quarantine or models decides so, for the record")
     parser.add_argument("--to", type=int, help="the generation that models rollback goes back to")
@@ -90,8 +92,9 @@ def read_command(parsed: argparse.Namespace) -> tuple[str, list[str], list[str]]
         raise ConfigError(f"'{command}' is no command; use one of {', '.join(COMMANDS)} (python run.py --help).")
     if parsed.apply and command != "backtest":
         raise ConfigError(f"--apply is an option of backtest and not of {command}; leave it out.")
-    if parsed.out and command != "inference":
-        raise ConfigError(f"--out is an option of inference and not of {command}; leave it out.")
+    for option, given in (("--out", parsed.out), ("--explain", parsed.explain)):
+        if given and command != "inference":
+            raise ConfigError(f"{option} is an option of inference and not of {command}; leave it out.")
     subject = [word for word in words if "=" not in word]
     if subject and command in MODES:
         raise ConfigError(f"'{subject[0]}' is neither a command nor an override; write key=value.")
@@ -123,7 +126,7 @@ def run_inference(config: "Config", parsed: argparse.Namespace, _subject: list[s
         raise ConfigError("inference needs the file to predict; add -file X.csv.")
     from pipeline.inference import infer
 
-    return infer(config, parsed.file, parsed.out)
+    return infer(config, parsed.file, parsed.out, parsed.explain)
 
 
 def run_summary(config: "Config", _parsed: argparse.Namespace, _subject: list[str]) -> Path:

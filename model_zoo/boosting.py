@@ -19,6 +19,7 @@ from model_zoo.bins import MAX_BINS, bin_rows, binning_params, share_bins
 from model_zoo.boosting_text import read_text
 from model_zoo.family import Estimator, Family, Sample, Size
 from model_zoo.search import Params, Space, read_params
+from model_zoo.terms import Terms
 
 FEW_ROWS = 512
 """Rows that are predicted on one thread."""
@@ -146,6 +147,23 @@ class Boosting(Family):
         answer: np.ndarray = learned.booster.predict(learned.prepare(values), **threads)
         two_classes = len(estimator.classes) == 2
         return np.column_stack([1 - answer, answer]) if two_classes else answer
+
+    def explain(self, estimator: Estimator, values: np.ndarray) -> Terms:
+        """Return exact values of the trees, as LightGBM computes them (TreeSHAP, Lundberg et al. 2020)."""
+        learned: Boosted = estimator.learned
+        prepared = learned.prepare(values)
+        terms = learned.booster.predict(prepared, pred_contrib=True).reshape(len(values), -1, prepared.shape[1] + 1)
+        terms = terms.transpose(0, 2, 1)
+        return Terms(terms[:, :-1], terms[0, -1])
+
+    def link(self, estimator: Estimator, margins: np.ndarray) -> np.ndarray:
+        """Return probabilities of log-odds; of numbers the exponential where trees add up logarithms."""
+        learned: Boosted = estimator.learned
+        if not estimator.classes:
+            return np.exp(margins) if learned.objective == "tweedie" else margins
+        logs = margins if len(estimator.classes) > 2 else np.column_stack([np.zeros(len(margins)), margins])
+        exponentials = np.exp(logs - logs.max(axis=1, keepdims=True))
+        return exponentials / exponentials.sum(axis=1, keepdims=True)
 
     def dump_learned(self, learned: Boosted) -> dict[str, bytes]:
         """Return LightGBM's text and, in JSON, how columns are read."""

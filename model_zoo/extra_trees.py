@@ -8,7 +8,8 @@ import numpy as np
 from model_zoo.family import Estimator, Family, Sample, Size
 from model_zoo.forest import Forest, read_trees
 from model_zoo.search import Params, Space, read_params
-from model_zoo.tree import ask_forest, fit_leaf
+from model_zoo.terms import Terms
+from model_zoo.tree import ask_forest, explain_paths, fit_leaf
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,10 @@ class ExtraTrees(Family):
     def answer(self, estimator: Estimator, values: np.ndarray) -> np.ndarray:
         """Return the average over the trees."""
         return ask_forest(estimator, values)
+
+    def explain(self, estimator: Estimator, values: np.ndarray) -> Terms:
+        """Return how the mean of the trees changes on the way to each row's leaves."""
+        return explain_paths(estimator, values)
 
     def dump_learned(self, learned: Forest) -> dict[str, bytes]:
         """Return the arrays."""

@@ -20,6 +20,7 @@ from model_zoo.baseline import Baseline, fit_baseline
 from model_zoo.encoded import LARGEST, EncodedTable
 from model_zoo.extras import has_extra
 from model_zoo.search import Params, Space, Trial, read_params
+from model_zoo.terms import Terms
 
 PROTOCOL = 1
 """Version of the files that ``dump`` writes; it rises when an older reader could not understand them."""
@@ -127,6 +128,14 @@ class Family(ABC):
     @abstractmethod
     def load_learned(self, parts: Mapping[str, bytes]) -> Any:
         """Return what ``dump_learned`` stored."""
+
+    def explain(self, estimator: Estimator, values: np.ndarray) -> Terms | None:  # noqa: ARG002
+        """Return what each column adds to the margins of rows (n_rows, n_columns); None where the family cannot say."""
+        return None
+
+    def link(self, estimator: Estimator, margins: np.ndarray) -> np.ndarray:  # noqa: ARG002
+        """Return the answers (n_rows, n_outputs) that margins (n_rows, n_margins) of ``explain`` stand for."""
+        return margins
 
     def relearn(self, estimator: Estimator, sample: Sample, settings: Any, *, seed: int, threads: int) -> Any:  # noqa: ARG002
         """Return what ``estimator.learned`` becomes with a new sample; only where ``can_update``."""

@@ -13,8 +13,11 @@ from model_zoo.family import Estimator, Family, Sample
 from model_zoo.neighbour_search import LARGE, Search, build_search
 from model_zoo.scaling import Scaling, fit_scaling
 from model_zoo.search import Params, Space, read_params
+from model_zoo.terms import Terms
 
 SOFTENING = 0.1
+RIDGE = 0.01
+"""Added to the variance of a column where slopes are fitted."""
 MOST_ROWS = 1_000_000
 """Rows that can be remembered: 200 MB at 50 columns, and as much again for the search."""
 
@@ -100,6 +103,23 @@ class NearestNeighbours(Family):
         n_votes = votes.shape[1]
         return (n_votes * shares + estimator.baseline.shares) / (n_votes + 1)
 
+    def explain(self, estimator: Estimator, values: np.ndarray) -> Terms:
+        """Share out what the neighbours' vote differs from that of all remembered rows.
+
+        A vote by itself knows no columns. A column's share is how far the middle of the neighbours lies from that of
+        all remembered rows, times the slope of the target in this column over all of these (ridge regression).
+        """
+        learned, params = estimator.learned, read_params(KnnParams, estimator.params)
+        votes, nearest = _find_votes(learned, params, learned.scaling.apply(values).astype(np.float32))
+        middle = learned.rows.mean(axis=0)
+        away = np.einsum("rn,rnc->rc", votes, learned.rows[nearest]) - middle
+        moved = np.abs(away[:, :, None] * _fit_slopes(learned, estimator.classes, middle))
+        total = moved.sum(axis=1, keepdims=True)
+        shares = np.divide(moved, total, out=np.zeros_like(moved), where=total > 0)
+        answers = self.answer(estimator, values).reshape(len(values), -1)
+        base = estimator.baseline.predict(1).reshape(-1)
+        return Terms(shares * (answers - base)[:, None, :], base)
+
     def dump_learned(self, learned: Neighbourhood) -> dict[str, bytes]:
         """Return the arrays."""
         scaling = vars(learned.scaling)
@@ -110,6 +130,14 @@ class NearestNeighbours(Family):
         arrays = load_arrays(parts["knn.npz"])
         rows, target, weights = (arrays.pop(name) for name in ("rows", "target", "weights"))
         return Neighbourhood(Scaling(**arrays), rows, target, weights)
+
+
+def _fit_slopes(learned: Neighbourhood, classes: tuple[int, ...], middle: np.ndarray) -> np.ndarray:
+    """Return by how much each output moves with each column over the remembered rows (n_columns, n_outputs)."""
+    target = learned.target[:, None] == np.array(classes) if classes else learned.target[:, None]
+    away = (learned.rows - middle).astype(np.float64)
+    curvature = away.T @ away + RIDGE * len(away) * np.eye(away.shape[1])
+    return np.linalg.solve(curvature, away.T @ (target - target.mean(axis=0)))
 
 
 def _remember(sample: Sample, scaling: Scaling) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -19,6 +19,7 @@ from model_zoo.arrays import dump_arrays, load_arrays
 from model_zoo.family import Estimator, Family, Sample
 from model_zoo.scaling import Scaling, fit_scaling
 from model_zoo.search import Params, Space
+from model_zoo.terms import Terms
 
 NEWTON_LIMIT = 600
 """Coefficients up to which second derivatives are kept as a matrix and classes are fitted by Newton's method.
@@ -107,10 +108,20 @@ class Linear(Family):
     def answer(self, estimator: Estimator, values: np.ndarray) -> np.ndarray:
         """Return one matrix product, as probabilities for classes."""
         learned = estimator.learned
-        outputs = learned.scaling.apply(values) @ learned.coefficients.T + learned.intercepts
+        answers = self.link(estimator, learned.scaling.apply(values) @ learned.coefficients.T + learned.intercepts)
+        return answers if estimator.task.is_classification else answers[:, 0]
+
+    def explain(self, estimator: Estimator, values: np.ndarray) -> Terms:
+        """Return coefficient times distance from the training mean, in log-odds or in the target's unit."""
+        learned = estimator.learned
+        scaled = learned.scaling.apply(values)  # the training mean of every column is 0
+        return Terms(scaled[:, :, None] * learned.coefficients.T[None], learned.intercepts)
+
+    def link(self, estimator: Estimator, margins: np.ndarray) -> np.ndarray:
+        """Return probabilities of log-odds, or numbers as they are."""
         if not estimator.task.is_classification:
-            return outputs[:, 0]
-        return _softmax(outputs if outputs.shape[1] > 1 else np.column_stack([np.zeros(len(outputs)), outputs]))
+            return margins
+        return _softmax(margins if margins.shape[1] > 1 else np.column_stack([np.zeros(len(margins)), margins]))
 
     def dump_learned(self, learned: LinearWeights) -> dict[str, bytes]:
         """Return the arrays."""

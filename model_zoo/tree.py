@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from model_zoo.family import Estimator, Family, Sample, Size
-from model_zoo.forest import Forest, read_trees
+from model_zoo.forest import LEAF, Forest, read_trees
 from model_zoo.search import Params, Space, read_params
+from model_zoo.terms import Terms
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,10 @@ class Tree(Family):
         """Return the shares or the mean of the leaf that each row falls into."""
         return ask_forest(estimator, values)
 
+    def explain(self, estimator: Estimator, values: np.ndarray) -> Terms:
+        """Return how the share or the mean changes on the way to each row's leaf."""
+        return explain_paths(estimator, values)
+
     def measure(self, estimator: Estimator) -> Size:
         """Return the limit on the depth."""
         settings: TreeParams = read_params(TreeParams, estimator.params)
@@ -83,6 +88,29 @@ def ask_forest(estimator: Estimator, values: np.ndarray) -> np.ndarray:
     """Return what a tree or forest answers: probabilities of the classes it met, or numbers."""
     answers: np.ndarray = estimator.learned.predict(values)
     return answers if estimator.task.is_classification else answers[:, 0]
+
+
+def explain_paths(estimator: Estimator, values: np.ndarray) -> Terms:
+    """Return what columns add to the mean answer of trees: a split adds what its child differs from it.
+
+    Source: Palczewska et al. (2013), "Interpreting random forest models using a feature contribution method".
+    """
+    forest: Forest = estimator.learned
+    n_rows = len(values)
+    base = np.zeros(forest.answers.shape[1])
+    parts = np.zeros((n_rows, values.shape[1], len(base)))
+    for tree in forest.list_trees():
+        shares = tree["answers"]
+        base += shares[0]
+        rows, node = np.arange(n_rows), np.zeros(n_rows, dtype=int)
+        while len(rows := rows[inner := tree["left"][node] != LEAF]):
+            node = node[inner]
+            column = tree["feature"][node]
+            left = values[rows, column] <= tree["threshold"][node]
+            child = np.where(left, tree["left"][node], tree["right"][node])
+            parts[rows, column] += shares[child] - shares[node]
+            node = child
+    return Terms(parts / len(forest), base / len(forest))
 
 
 def _compute_impurity(sample: Sample) -> float:

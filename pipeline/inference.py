@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import logging
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -28,7 +29,7 @@ from common.table_writers import OUTPUTS, check_room, open_table
 from common.tables import check_file, find_format
 from meta.tables import decisions_table
 from pipeline.answered_rows import save_request_rows
-from pipeline.predictor import Predictor, ReadRows, load_predictor
+from pipeline.predictor import Choice, Predictor, ReadRows, load_predictor
 from pipeline.serving.answer import Answer, add_answer
 from pipeline.serving.row_ids import ROW_ID, name_rows
 
@@ -36,6 +37,8 @@ log = logging.getLogger(__name__)
 
 ESTIMATED_ROWS = 50_000
 """Rows, evenly spread over a longer request, whose answers say what to expect of all: at least so many."""
+
+MOST_REASONS = 3
 
 
 class Tally:
@@ -76,11 +79,13 @@ class Tally:
         )  # fmt: skip
 
 
-def infer(config: Config, file: Path, out: Path | None = None) -> Path:
+def infer(config: Config, file: Path, out: Path | None = None, explain: bool = False) -> Path:
     """Answer every row of ``file`` and return the path of the saved table: its columns plus ``predict`` and more.
 
     The table is ``out``, in the format that its ending names, or lies under the state folder in the request's own.
-    What serves is chosen once, from the first chunk. Raises StateError before the first update, DataError where the
+    What serves is chosen once, from the first chunk. With ``explain`` every row says what moved its answer most.
+
+    Raises StateError before the first update, DataError where the
     file cannot be used, ConfigError where ``out`` cannot be written; there is no output then.
     """
     watch = Stopwatch()
@@ -100,9 +105,12 @@ def infer(config: Config, file: Path, out: Path | None = None) -> Path:
             for chunk, rows in itertools.chain([first], chunks):
                 with watch.stage("prediction"):
                     answer = predictor.answer(rows, choice)
+                more: dict[str, Any] = {ROW_ID: name_rows(decision, chunk.first, len(rows))}
+                if explain:
+                    with watch.stage("explanation"):
+                        more |= list_reasons(predictor, rows, choice, answer)
                 with watch.stage("writing"):
-                    ids = {ROW_ID: name_rows(decision, chunk.first, len(rows))}
-                    table.write(add_answer(chunk.table, answer, predictor.schema, ids))
+                    table.write(add_answer(chunk.table, answer, predictor.schema, more))
                 tally.add(chunk, rows, answer, config.labels.key_columns)
                 progress.add(len(rows), chunk.done)
         with watch.stage("estimation"):
@@ -141,6 +149,20 @@ def check_request(file: Path, table: pd.DataFrame, schema: Schema) -> None:
     absent = [name for name in schema.inputs if name not in table]
     if absent:
         log.warning("'%s' has no column %s; they count as missing", file, ", ".join(map(repr, absent[:8])))
+
+
+def list_reasons(predictor: Predictor, rows: ReadRows, choice: Choice, answer: Answer) -> dict[str, list[str]]:
+    """Return the columns of the strongest reasons of every row; '' where a row has fewer."""
+    from pipeline.reasons import explain_rows
+
+    started = time.perf_counter()
+    shown = [[str(reason) for reason in one] for one in explain_rows(predictor, rows, choice, answer, MOST_REASONS)]
+    spent = (time.perf_counter() - started) / len(rows)
+    log.info("explained %d rows at %.2g ms a row, beside what answering takes", len(rows), 1e3 * spent)
+    return {
+        f"reason_{place + 1}": [one[place] if place < len(one) else "" for one in shown]
+        for place in range(MOST_REASONS)
+    }
 
 
 def name_decision(predictor: Predictor, file: Path) -> str:

@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 
 from common.task import Task
+from model_zoo import get_family
 from model_zoo.family import Estimator
 from model_zoo.forest import describe_for_shap
 from model_zoo.model import Model
+from model_zoo.terms import Terms
 from pipeline.reporting.explanation.origins import sum_by_origin
 from pipeline.reporting.explanation.permutation import explain_by_permutation
 
@@ -138,23 +140,25 @@ def _name_scale(model: Model, outputs: tuple[str, ...]) -> str:
 
 
 def _explain_boosting(model: Model, rows: pd.DataFrame, _all: pd.DataFrame, _seed: int) -> _Terms:
-    learned = model.estimator.learned
-    values = learned.prepare(model.encoder.encode(rows).values)
-    outputs = _name_outputs(model)
-    terms = learned.booster.predict(values, pred_contrib=True).reshape(len(rows), len(outputs), values.shape[1] + 1)
-    terms = terms.transpose(0, 2, 1)
-    scale = "log of the predicted value" if learned.objective == "tweedie" else _name_scale(model, outputs)
-    base = terms[0, -1] + _weight_shift(model, len(outputs))
-    return _Terms(terms[:, :-1], base, scale, "exact values of the trees, as LightGBM computes them (TreeSHAP)")
+    terms, outputs = _take_apart(model, rows), _name_outputs(model)
+    tweedie = model.estimator.learned.objective == "tweedie"
+    scale = "log of the predicted value" if tweedie else _name_scale(model, outputs)
+    base = terms.base + _weight_shift(model, len(outputs))
+    return _Terms(terms.parts, base, scale, "exact values of the trees, as LightGBM computes them (TreeSHAP)")
 
 
 def _explain_linear(model: Model, rows: pd.DataFrame, _all: pd.DataFrame, _seed: int) -> _Terms:
-    weights = model.estimator.learned
-    scaled = weights.scaling.apply(model.encoder.encode(rows).values)  # the training mean of every column is 0
-    terms = scaled[:, :, None] * weights.coefficients.T[None]
-    outputs = _name_outputs(model)
-    base = weights.intercepts + _weight_shift(model, len(outputs))
-    return _Terms(terms, base, _name_scale(model, outputs), "exact: coefficient times distance from the training mean")
+    terms, outputs = _take_apart(model, rows), _name_outputs(model)
+    base = terms.base + _weight_shift(model, len(outputs))
+    return _Terms(
+        terms.parts, base, _name_scale(model, outputs), "exact: coefficient times distance from the training mean"
+    )
+
+
+def _take_apart(model: Model, rows: pd.DataFrame) -> Terms:
+    terms = get_family(model.candidate.family).explain(model.estimator, model.encoder.encode(rows).values)
+    assert terms is not None
+    return terms
 
 
 def _explain_trees(model: Model, rows: pd.DataFrame, _all: pd.DataFrame, _seed: int) -> _Terms:

@@ -301,11 +301,19 @@ class WorkersConfig(Section):
     scheduler: str | None = None
 
 
+class BudgetConfig(Section):
+    """What a version that serves may cost: microseconds a row as measured, and MB of its files; None is no limit."""
+
+    predict_us: float | None = Field(None, gt=0)
+    mb: float | None = Field(None, gt=0)
+
+
 class PromotionConfig(Section):
     """When a version is registered, replaced or retired."""
 
     confidence: float = Field(0.9, gt=0.5, lt=1)
     max_active: int = Field(20, ge=2)
+    budget: BudgetConfig = BudgetConfig()
 
 
 class SelectionConfig(Section):

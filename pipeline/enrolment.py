@@ -23,6 +23,7 @@ from pipeline.training.contenders import Ground, Lesson, RecordSheet, Trained, c
 from pipeline.training.threshold import tune_threshold
 from pipeline.training.trials import Trial
 from pipeline.validation.promotion import Promotion, promote
+from registry.budget import bar_lines
 from registry.contender import Contender, Origin
 from registry.generations import Event, Generation, Member, Role
 from registry.lineage import load_recent
@@ -169,6 +170,7 @@ def decide_promotion(
         config.promotion.confidence,
         config.promotion.max_active,
         before.pinned,
+        bar_lines(config.promotion.budget, [contender.line for contender in contenders], before.versions),
     )
 
 
@@ -256,6 +258,8 @@ def enrol(
             events.append(Event(version.id, "kept", _explain_kept(contender, ways)))
         else:
             continue
+        if contender.line in promotion.barred:
+            events.append(Event(version.id, "barred", promotion.barred[contender.line]))
         members.append(Member(version, _find_role(contender, promotion)))
     members = crown(members, past)
     champion = next(member.version for member in members if member.role is Role.CHAMPION)

@@ -63,7 +63,7 @@ def retire(config: Config, state: State, version_id: str, why: str) -> str:
     stays = [one for one in before.members if one.version.line != member.version.line and one not in gone]
     after = before.succeed(Cause.RETIREMENT, members=tuple(stays), why=why)
     records = load_known(state, before)
-    selector = learn_selector(config, after, records, load_grades(state), None)
+    selector = learn_selector(config, after, records, load_grades(state), None, before.versions)
     after = replace(after, members=crown_again(stays, selector))
     estimators = learn_estimators(config, after, selector, records, None)
     reference = load_stored_selector(state, before).reference

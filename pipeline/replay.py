@@ -25,6 +25,7 @@ from pipeline.update import take_in
 from registry.generations import Generation, load_generation
 from registry.lineage import load_lineage, read_state_rows
 from registry.snapshot import (
+    copy_costs,
     copy_generation,
     copy_named,
     copy_other_versions,
@@ -99,6 +100,7 @@ def recompute(config: Config, state: State, lineage: Sequence[int], wanted: set[
                 copy_settled(state, copy, number, lineage)
                 take_again(config, state, copy, number)
                 yield from compare(number, read_written(state, number), read_written(copy, number))
+                copy_costs(state, number, copy)
             else:
                 copy_generation(state, number, copy)
 

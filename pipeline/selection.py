@@ -18,6 +18,7 @@ from pipeline.enrolment import (
     TUNING_BATCHES,
     tune,
 )
+from registry.budget import bar_lines
 from registry.contender import FALLBACK_FAMILY
 from registry.generations import Alias, Event, Generation
 from registry.versions import Version
@@ -29,19 +30,28 @@ def learn_selector(
     records: Sequence[Record],
     grades: Sequence[Grade],
     plan_outputs: np.ndarray | None,
+    stored: Sequence[Version],
 ) -> Selector:
-    """Fit the selector on everything that is known about the active lines and tune its threshold."""
+    """Fit the selector on everything that is known about the active lines and tune its threshold.
+
+    ``stored`` are the versions of before, by which lines beyond the budget are left out.
+    """
     assert generation.schema is not None
     settings, task = config.selection, generation.schema.task
-    lines = [version.line for version in generation.versions]
+    active = [version.line for version in generation.versions]
+    barred = bar_lines(config.promotion.budget, active, stored)
+    lines = [line for line in active if line not in barred]
     shares = {version.id: version.line for version in generation.versions}
     blends = {
         blend.line: np.array([dict(_by_line(blend, shares)).get(line, 0.0) for line in lines])
         for blend in generation.blends
     }
+    if barred:
+        blends = {line: weights / weights.sum() for line, weights in blends.items() if weights.sum() > 0}
     trust = judge_grades(grades, settings.half_life, settings.confidence, root=not task.is_classification)
     margins = Margins(*[tune_group(grades, group, settings.half_life) for group in (CLEAN_GROUP, DAMAGED_GROUP)])
-    guarded = [one.line for one in generation.versions if one.guarded or one.family == FALLBACK_FAMILY]
+    guarded = [one.line for one in generation.versions
+               if one.line in lines and (one.guarded or one.family == FALLBACK_FAMILY)]  # fmt: skip
     selector = fit_selector(records, lines, blends, settings, config.seed, trust, margins, guarded)
     answered = [record for record in records[-TUNING_BATCHES:] if PLAN_LINE in record.predicted]
     outputs = [record.predicted[PLAN_LINE] for record in answered]

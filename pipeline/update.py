@@ -158,7 +158,9 @@ def take_in(
     with watch.stage("selection"):
         # A part of a season that is new is no error: such features are never flagged.
         reference = fit_input_reference(ground.rows.features.drop(columns=list(ground.rows.seasons)))
-        selector = learn_selector(config, generation, learned.records, [*load_grades(state), *grades], plan_outputs)
+        selector = learn_selector(
+            config, generation, learned.records, [*load_grades(state), *grades], plan_outputs, before.versions
+        )
         estimators = learn_estimators(config, generation, selector, learned.records, plan_outputs)
     with watch.stage("associations"):
         draft_rules(draft, config, schema, window, raw.number)

@@ -76,6 +76,15 @@ def copy_other_versions(state: State, number: int, copy: State) -> None:
         _insert(target, versions_table, rows)
 
 
+def copy_costs(state: State, number: int, copy: State) -> None:
+    """Copy what versions of a generation were measured to cost: what is decided by it later is decided the same."""
+    measured = sa.select(versions_table.c.id, versions_table.c.predict_us).where(versions_table.c.generation == number)
+    with state.engine.connect() as source, copy.engine.begin() as target:
+        for version, predict_us in source.execute(measured).all():
+            changed = versions_table.update().where(versions_table.c.id == version)
+            target.execute(changed.values(predict_us=predict_us))
+
+
 def read_written(state: State, number: int) -> dict[str, list[dict[str, Any]]]:
     """Return by table the rows that a generation wrote, in a fixed order and without what two runs may differ in."""
     written = {}

@@ -1,7 +1,7 @@
 """Who is active in the next generation, who its champions are, and why."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -26,7 +26,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Promotion:
-    """The outcome: who goes on, who the champions are, what was compared and who retires."""
+    """The outcome: who goes on, who the champions are, what was compared, who retires and who may not serve."""
 
     champion: Contender
     damaged_champion: Contender
@@ -34,6 +34,7 @@ class Promotion:
     judged: tuple[Judged, ...]
     retired: tuple[Event, ...]
     reason: str
+    barred: Mapping[str, str] = field(default_factory=dict)
 
 
 def promote(
@@ -45,17 +46,20 @@ def promote(
     confidence: float,
     max_active: int,
     pinned: str | None = None,
+    barred: Mapping[str, str] | None = None,
 ) -> Promotion:
     """Decide the next generation from the records of all contenders, whose lines are those of ``past`` in order.
 
     The champions have the lowest decayed loss on clean batches and on damaged copies of them. Lines whose candidate is
     ``standing`` (by key) stay, and so do the fallback and the ``pinned`` line, which serves by a person's decision; of
     the others those with the best records, as far as ``max_active`` allows, as long as they are better than the
-    fallback and do not answer as a better one does.
+    fallback and do not answer as a better one does. A line that is ``barred``, with a reason, is no champion.
     """
     parts = compute_part_losses(past)
     clean, damaged = (compute_decayed_records(parts, of_clean, half_life) for of_clean in (True, False))
-    champion, damaged_champion = contenders[int(np.argmin(clean))], contenders[int(np.argmin(damaged))]
+    barred = barred or {}
+    away = np.array([np.inf if one.line in barred else 0.0 for one in contenders])
+    champion, damaged_champion = (contenders[int(np.argmin(losses + away))] for losses in (clean, damaged))
     always = {
         one.line for one in contenders
         if one in (champion, damaged_champion) or (one.candidate.key in standing and not one.is_recalled)
@@ -81,12 +85,19 @@ def promote(
         for one in contenders if one.parent and one.line not in stays
     )  # fmt: skip
     incumbent = next((one for one in contenders if one.line == champion_line), champion)
-    lead = clean[list(contenders).index(incumbent)] - clean.min()
-    reason = f"lowest decayed loss on {len(np.unique(past.batch))} labelled batches, {clean.min():.4g}"
+    lowest = clean[list(contenders).index(champion)]
+    lead = clean[list(contenders).index(incumbent)] - lowest
+    reason = f"lowest decayed loss on {len(np.unique(past.batch))} labelled batches, {lowest:.4g}"
+    if lowest > clean.min():
+        reason += " among those within promotion.budget"
     if incumbent is not champion:
-        reason += f", {lead:.4g} below that of {incumbent.name}"
+        reason += (
+            f", {lead:.4g} below that of {incumbent.name}"
+            if incumbent.line not in barred
+            else (f"; {incumbent.name} may not serve: {barred[incumbent.line]}")
+        )
     judged = compare_newest(contenders, past, incumbent, confidence)
-    return Promotion(champion, damaged_champion, active, judged, retired, reason)
+    return Promotion(champion, damaged_champion, active, judged, retired, reason, barred)
 
 
 def _say_why(line: str, doubles: Mapping[str, str], others: Collection[str], max_active: int) -> str:

@@ -102,3 +102,12 @@ def test_a_double_of_a_better_line_retires_and_leaves_its_place_to_another():
     standing = {contenders[2].candidate.key}
     kept = decide(contenders, past, champion="v-0", standing=standing, max_active=5)
     assert [one.name for one in kept.active] == ["v0", "v2", "v3", "prior-1"]
+
+
+def test_a_line_that_is_barred_is_no_champion_and_its_reason_is_told():
+    contenders = [enter("slow", "x-1"), enter("b"), enter("prior-1", family="prior")]
+    past = remember(0.5, 0.7, 1.0, damaged=(0.6, 0.8, 1.0))
+    outcome = promote(contenders, past, (), "x-1", 4.0, 0.9, 8, barred={"x-1": "it took an hour"})
+    assert (outcome.champion.name, outcome.damaged_champion.name) == ("b", "b")
+    assert "within promotion.budget; slow may not serve: it took an hour" in outcome.reason
+    assert [one.name for one in outcome.active] == ["slow", "b", "prior-1"]

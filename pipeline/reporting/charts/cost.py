@@ -8,15 +8,15 @@ from pipeline.reporting.report import Report
 
 
 def draw_stages(report: Report, timeline: Timeline) -> Chart:
-    """Draw the seconds of every update by stage, with its processor time, and below them the peak memory."""
+    """Draw the seconds of every update by stage, with its processor time; below them rows a second and peak memory."""
     updates = report.performance.updates
     totals: dict[str, float] = {}
     for update in updates:
         for stage, seconds in update.stages.items():
             totals[stage] = totals.get(stage, 0.0) + seconds
     named = sorted(totals, key=lambda stage: -totals[stage])[: len(SERIES) - 1]
-    with sheet(FULL, 3.8) as figure:
-        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1.3))
+    with sheet(FULL, 4.8) as figure:
+        upper, middle, lower = figure.subplots(3, 1, sharex=True, height_ratios=(3, 1.3, 1.3))
         places = range(len(timeline))
         bottom = timeline.spread(dict.fromkeys(timeline.batches, 0.0))
         for stage, colour in zip([*named, "other stages"], SERIES, strict=False):
@@ -29,12 +29,18 @@ def draw_stages(report: Report, timeline: Timeline) -> Chart:
         upper.plot(places, cpu, "_", color=INK, markersize=7, markeredgewidth=1.5, label="processor time")
         upper.set_title("Seconds an update takes")
         timeline.decorate(upper, labels=False)
+        middle.plot(places, timeline.spread({one.batch: one.rows_per_second for one in updates}), color=INK, marker=".")
+        middle.set_title("Rows a second")
+        middle.set_ylim(0, 1.15 * max(update.rows_per_second for update in updates))
+        timeline.decorate(middle, labels=False, letters=False)
         lower.plot(places, timeline.spread({one.batch: one.peak_mb for one in updates}), color=INK, marker=".")
         lower.set_title("Peak memory, MB")
         lower.set_ylim(0, 1.15 * max(update.peak_mb for update in updates))
         timeline.decorate(lower, letters=False)
         figure.legend(loc="outside upper left", ncols=5)
-        return export(figure, "stages", "Seconds by stage and peak memory of every update", timeline.note)
+        return export(
+            figure, "stages", "Seconds by stage, rows a second and peak memory of every update", timeline.note
+        )
 
 
 def draw_requests(report: Report) -> Chart:

@@ -18,19 +18,22 @@ class UpdateCost:
     rows: int
     seconds: float
     cpu_seconds: float
+    rows_per_second: float
     peak_mb: float
     stages: Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class RequestCost:
-    """One answered request; its seconds leave out the start of the program."""
+    """One answered request; its seconds, by stage too, leave out the start of the program."""
 
     request: str
     rows: int
     seconds: float
+    cpu_seconds: float
     rows_per_second: float
     peak_mb: float
+    stages: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -55,19 +58,34 @@ def _group(rows: pd.DataFrame, command: str) -> list[tuple[object, pd.DataFrame]
 
 def _sum_update(subject: str, run: pd.DataFrame) -> UpdateCost:
     """A subject is 'batch 7'."""
-    stages = run.groupby("stage", sort=False)["seconds"].sum()
+    seconds, rows = float(run["seconds"].sum()), int(run["rows"].iloc[-1])
     return UpdateCost(
         batch=int(subject.rpartition(" ")[2]),
-        rows=int(run["rows"].iloc[-1]),
-        seconds=float(run["seconds"].sum()),
+        rows=rows,
+        seconds=seconds,
         cpu_seconds=float(run["cpu_seconds"].sum()),
+        rows_per_second=rows / max(seconds, 1e-9),
         peak_mb=float(run["peak_mb"].max()),
-        stages={str(stage): float(seconds) for stage, seconds in stages.items()},
+        stages=_sum_stages(run),
     )
 
 
 def _sum_request(subject: str, run: pd.DataFrame) -> RequestCost:
     """The same request may be answered more than once: its newest answer counts."""
-    newest = run.groupby("stage", sort=False).tail(1)
+    begins = run["stage"] == run["stage"].iloc[0]
+    newest = run[run["id"] >= run.loc[begins, "id"].max()]
     seconds, rows = float(newest["seconds"].sum()), int(newest["rows"].iloc[-1])
-    return RequestCost(subject, rows, seconds, rows / max(seconds, 1e-9), float(newest["peak_mb"].max()))
+    return RequestCost(
+        request=subject,
+        rows=rows,
+        seconds=seconds,
+        cpu_seconds=float(newest["cpu_seconds"].sum()),
+        rows_per_second=rows / max(seconds, 1e-9),
+        peak_mb=float(newest["peak_mb"].max()),
+        stages=_sum_stages(newest),
+    )
+
+
+def _sum_stages(run: pd.DataFrame) -> dict[str, float]:
+    stages = run.groupby("stage", sort=False)["seconds"].sum()
+    return {str(stage): float(seconds) for stage, seconds in stages.items()}

@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import replace
 from datetime import datetime
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from common.metrics import METRICS
 from common.state import open_state
 from pipeline.reporting.explanation.contributions import Explanation
 from pipeline.reporting.figures.choices import UNBOUNDED
+from pipeline.reporting.figures.cost import compute_costs
 from pipeline.reporting.figures.influence import rank_influences
 from pipeline.reporting.figures.scores import compute_gain
 from pipeline.reporting.report import Report, compute_report, to_json
@@ -109,7 +111,20 @@ def test_decisions_are_summed_over_requests(report):
 def test_costs_are_by_update_and_request(report):
     assert [update.batch for update in report.performance.updates] == [1, 2, 3, 4]
     assert report.performance.updates[0].stages == {"search": 2.0, "refresh": 1.5}
+    assert report.performance.updates[0].rows_per_second * 3.5 == pytest.approx(report.performance.updates[0].rows)
     assert report.performance.requests[0].rows_per_second == pytest.approx(220)
+    assert report.performance.requests[0].stages == {"prediction": 0.5}
+
+
+def test_of_a_request_that_was_answered_again_the_newest_run_counts():
+    stages = ("opening", "explanation", "writing", "opening", "writing")
+    rows = pd.DataFrame({
+        "id": range(1, 6), "command": "inference", "subject": "a", "stage": stages, "seconds": [1.0, 9, 1, 2, 3],
+        "cpu_seconds": 0.5, "peak_mb": 100.0, "rows": 10,
+    })  # fmt: skip
+    (request,) = compute_costs(SimpleNamespace(performance=rows)).requests
+    assert request.stages == {"opening": 2.0, "writing": 3.0}
+    assert (request.seconds, request.rows_per_second, request.cpu_seconds) == (5.0, 2.0, 1.0)
 
 
 def test_an_interval_without_bounds_is_none(report):

@@ -58,6 +58,8 @@ def read_levels(cells: pd.Series, missing_values: Sequence[str] = ()) -> pd.Seri
 DATE_FORMATS = ("ISO8601", "%d-%b-%y", "%d-%b-%Y", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y%m%d", "%d/%m/%Y %H:%M",
                 "%m/%d/%Y %H:%M", "%d-%m-%Y", "%Y/%m/%d", "%d/%m/%y", "%m/%d/%y")  # fmt: skip
 
+FIRST_MOMENT, LAST_MOMENT = pd.Timestamp("0001-01-01"), pd.Timestamp("9999-12-31T23:59:59.999999")
+
 
 def read_dates(cells: pd.Series, date_format: str | None = None) -> pd.Series:
     """Return cells as datetimes without a zone; what cannot be read is NaT.
@@ -69,7 +71,7 @@ def read_dates(cells: pd.Series, date_format: str | None = None) -> pd.Series:
     [8.0, 9.0, nan]
     """
     if pd.api.types.is_datetime64_any_dtype(cells):
-        return _without_zone(cells).astype("datetime64[us]")
+        return _of_calendar(_without_zone(cells).astype("datetime64[us]"))
     text = cells.astype("str").str.strip()
     if pd.api.types.is_numeric_dtype(cells):
         text = text.str.removesuffix(".0")
@@ -87,7 +89,12 @@ def _parse_dates(text: pd.Series, date_format: str | None) -> pd.Series:
             continue
         read = pd.to_datetime(text[left], format=candidate, errors="coerce", utc=candidate == "ISO8601")
         dates[left] = _without_zone(read).astype("datetime64[us]")
-    return dates
+    return _of_calendar(dates)
+
+
+def _of_calendar(dates: pd.Series) -> pd.Series:
+    """Return dates without those that Python and databases have no room for; '-361' would be the year -361."""
+    return dates.where(dates.between(FIRST_MOMENT, LAST_MOMENT))
 
 
 def guess_date_format(cells: pd.Series) -> str | None:

@@ -12,11 +12,9 @@ import pandas as pd
 from common.config import ServiceConfig
 from pipeline.predictor import Choice, Predictor, ReadRows
 from pipeline.service.current import Served
-from pipeline.service.parquet import read_parquet_rows
+from pipeline.service.decoder import Decoder
 from pipeline.service.reading import CSV, JSON, Brought, read_csv_rows, read_json_rows
 from pipeline.serving.answer import Answer, show_labels
-
-READERS = {JSON: read_json_rows, CSV: read_csv_rows}
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +33,11 @@ class Answered:
         return Counter(zip(self.answer.versions.tolist(), self.answer.reasons.tolist(), strict=True))
 
 
-def read_rows(media_type: str, body: bytes, served: Served, limits: ServiceConfig) -> Brought:
+def read_rows(media_type: str, body: bytes, served: Served, limits: ServiceConfig, decoder: Decoder) -> Brought:
     """Return the rows of a body; Refused where they cannot be read."""
-    return READERS.get(media_type, read_parquet_rows)(body, served.columns, limits)
+    if media_type == JSON:
+        return read_json_rows(body, served.columns, limits)
+    return read_csv_rows(body, served.columns, limits) if media_type == CSV else decoder.read(body, served.columns)
 
 
 def answer_rows(request: str, brought: Brought, served: Served) -> Answered:

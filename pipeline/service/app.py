@@ -22,11 +22,12 @@ from pipeline.service.access import GONE
 from pipeline.service.answering import Answered, answer_rows, read_rows
 from pipeline.service.bodies import Disconnected, Inbox
 from pipeline.service.current import Current, Served
+from pipeline.service.decoder import Decoder
 from pipeline.service.feedback import present_received, read_labels
 from pipeline.service.index import write_index
 from pipeline.service.listing import list_models
 from pipeline.service.metrics import Metrics
-from pipeline.service.reading import CSV, JSON, MEDIA_TYPES, PARQUET, PARQUET_TYPES
+from pipeline.service.reading import CSV, JSON, MEDIA_TYPES, PARQUET, PARQUET_TYPES, Brought
 from pipeline.service.refusal import Refused, shorten
 from pipeline.service.report import ReportMaker
 from pipeline.service.worker import Worker
@@ -51,6 +52,7 @@ class Service:
     inbox: Inbox
     answers: AnswerLog
     report: ReportMaker
+    decoder: Decoder
     predicting: Worker
     booking: Worker
 
@@ -61,6 +63,13 @@ class Service:
     async def book(self, job: Callable[[], Received]) -> Received:
         """Have labels stored beside what is predicted; TimeoutError where that takes too long."""
         return await self.booking.run(job, self.config.service.seconds)
+
+    def close(self) -> None:
+        """Stop everything that goes on beside requests, and write what waits to be logged."""
+        self.current.stop()
+        self.report.close()
+        self.decoder.close()
+        self.answers.close()
 
     def need_served(self) -> Served:
         """Return what serves; Refused with 503 where nothing does yet."""
@@ -81,6 +90,7 @@ def build_service(config: Config, state: State) -> Service:
         inbox=Inbox(config.service),
         answers=AnswerLog(config, state),
         report=ReportMaker(config),
+        decoder=Decoder(config.service),
         predicting=Worker("predicting"),
         booking=Worker("booking"),
     )
@@ -90,7 +100,7 @@ def build_service(config: Config, state: State) -> Service:
 
 def build_app(service: Service) -> FastAPI:
     """Return the application."""
-    app = FastAPI(title="Switchyard", redoc_url=None, swagger_ui_oauth2_redirect_url=None)
+    app = FastAPI(title="Switchyard", redoc_url=None, swagger_ui_oauth2_redirect_url=None, redirect_slashes=False)
     add_handlers(app)
 
     def describe() -> dict[str, Any]:
@@ -144,14 +154,15 @@ async def answer(service: Service, request: Request) -> Response:
     body = await service.inbox.read(request.headers, request.receive)
     try:
         told |= {"bytes": len(body), "generation": served.generation}
+
+        def read() -> Brought:
+            return read_rows(media_type, body, served, limits, service.decoder)
+
         if media_type == JSON and len(body) <= INLINE_BYTES:
-            brought = read_rows(media_type, body, served, limits)
-            work = partial(answer_rows, told["request"], brought, served)
+            work = partial(answer_rows, told["request"], brought := read(), served)
             answered = work() if len(brought) <= INLINE_ROWS else await service.predict(work)
         else:
-            answered = await service.predict(
-                lambda: answer_rows(told["request"], read_rows(media_type, body, served, limits), served)
-            )
+            answered = await service.predict(lambda: answer_rows(told["request"], read(), served))
     finally:
         service.inbox.release(body)
     told["rows"] = len(answered.rows)

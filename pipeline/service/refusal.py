@@ -28,6 +28,9 @@ class Refused(Exception):
         self.problems = tuple(problems)
         self.retry_after = retry_after
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Refused, (self.status, str(self), self.problems, self.retry_after)
+
     def to_json(self, request: str) -> dict[str, Any]:
         """Return the body that a client gets."""
         body: dict[str, Any] = {"request": request, "error": str(self)}

@@ -40,9 +40,7 @@ def run_server(config: Config) -> None:
         try:
             server.run(sockets=[listening])
         finally:
-            service.current.stop()
-            service.report.close()
-            service.answers.close()
+            service.close()
     log.info("the service has ended")
 
 

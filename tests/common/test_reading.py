@@ -115,6 +115,14 @@ def test_no_word_is_read_as_the_clock():
     assert read_dates(pd.Series(["now", "Today", "NaT"])).isna().all()
 
 
+def test_moments_that_databases_have_no_room_for_are_missing():
+    far = pd.Series([-(2**62), 0], dtype="int64").astype("datetime64[us]")
+    assert read_dates(far).isna().tolist() == [True, False]
+    assert read_dates(pd.Series([-361, 20200101])).isna().tolist() == [True, False]
+    assert read_dates(pd.Series(["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])).isna().all()
+    assert read_dates(pd.Series(["0001-01-01", "9999-12-31"])).notna().all()
+
+
 def test_numbers_and_mere_text_are_no_dates():
     for cells in (pd.Series([20200101]), pd.Series(["red", "blue"]), pd.Series([None]), pd.Series([], dtype="str")):
         assert guess_date_format(cells) is None

@@ -51,6 +51,4 @@ def open_service(folder, *overrides, key=b"", lines=None):
             yield service, client
         finally:
             client.close()
-            service.current.stop()
-            service.report.close()
-            service.answers.close()
+            service.close()

@@ -2,6 +2,10 @@
 
 import asyncio
 import io
+import os
+import resource
+import signal
+import threading
 import time
 
 import numpy as np
@@ -135,6 +139,36 @@ REFUSED = {
 }
 
 
+class TestDecoder:
+    def test_a_body_that_ends_its_reader_is_refused_and_the_next_is_read(self, learned, rows):
+        sound = to_parquet(pd.DataFrame(rows[:2]))
+        with open_service(learned) as (service, client):
+            assert send(client, sound, PARQUET).status_code == 200
+            reader = service.decoder._process
+            os.kill(reader.pid, signal.SIGSTOP)
+            threading.Timer(0.3, reader.kill).start()
+            refused = send(client, sound, PARQUET)
+            assert (refused.status_code, "its reader gave up" in refused.text) == (400, True)
+            assert send(client, sound, PARQUET).status_code == 200
+            service.decoder._process.kill()
+            service.decoder._process.join()
+            assert send(client, sound, PARQUET).status_code == 200
+
+    def test_one_that_is_stuck_is_ended_in_time(self, learned, rows):
+        sound = to_parquet(pd.DataFrame(rows[:2]))
+        with open_service(learned) as (service, client):
+            service.decoder.read(sound, service.current.served.columns)
+            os.kill(service.decoder._process.pid, signal.SIGSTOP)
+            service.decoder._limits = service.config.service.model_copy(update={"seconds": 0.2})
+            late = send(client, sound, PARQUET)
+            assert (late.status_code, late.headers["retry-after"]) == (503, "1")
+
+    def test_it_may_not_take_all_the_memory_there_is(self, service, rows):
+        service.decoder.read(to_parquet(pd.DataFrame(rows[:2])), service.current.served.columns)
+        bound, _ = resource.prlimit(service.decoder._process.pid, resource.RLIMIT_AS)
+        assert 0 < bound < 2**36
+
+
 class TestRefusals:
     @pytest.mark.parametrize("name", REFUSED)
     def test_it_says_what_is_wrong_and_where(self, client, name):
@@ -184,7 +218,7 @@ class TestRefusals:
 
 @pytest.fixture(scope="module")
 def small(learned):
-    limits = ("max_mb=0.02", "max_rows=50", "max_columns=20", "max_text=1000", "seconds=0.3")
+    limits = ("max_mb=0.02", "max_rows=50", "max_columns=20", "max_text=1000")
     with open_service(learned, *(f"service.{limit}" for limit in limits)) as (_, client):
         yield client
 
@@ -228,8 +262,9 @@ class TestLimits:
             service.config.service.__dict__["seconds"] = 5.0
             assert client.post("/predict", json=rows[:100]).status_code == 200
 
-    def test_a_slow_body_is_given_up(self, small):
-        late = send(small, chunks_of(b" ", 100, pause=0.02))
+    def test_a_slow_body_is_given_up(self, learned):
+        with open_service(learned, "service.seconds=0.3") as (_, client):
+            late = send(client, chunks_of(b" ", 100, pause=0.02))
         assert late.status_code == 408
         assert "within 0.3 seconds" in late.json()["error"]
 

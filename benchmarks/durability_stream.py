@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from common.config import Config, load_config
 from common.database import metadata, read_rows
@@ -46,11 +47,11 @@ class Place:
         """A file to answer."""
         return self.folder / "request.csv"
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        """Start a command as the head of a process group."""
+    def start(self, *words: str, log: IO[str] | int = subprocess.PIPE) -> subprocess.Popen[str]:
+        """Start a command as the head of a process group; ``log`` takes what it complains of."""
         command = [sys.executable, "run.py", *words, "--config", str(ROOT / "config.yaml"), *self.keys]
         return subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
         )
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:

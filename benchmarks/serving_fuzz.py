@@ -1,0 +1,271 @@
+"""Whether the service stands what it is sent: thousands of bad requests, broken HTTP, new generations under load.
+
+python benchmarks/serving_fuzz.py [--parts bad broken swap] [--requests 5000] [--updates 3] [--clients 8] [--seed 7]
+                                  [--write docs/serving_fuzz.md]
+
+bad:    requests of every kind of ``bad_requests.py`` and, by schemathesis, of the service's own OpenAPI document, while
+        a client with sound requests goes on asking
+broken: what is no HTTP, or ends in the middle: the service has to be there after it
+swap:   updates of the state while clients ask, all of them sound requests
+
+A request is lost where its client got no answer. The service is a process of its own on a small stream.
+"""
+
+import argparse
+import json
+import os
+import random
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[0] = str(ROOT)  # in the place of this folder, whose requests.py is not the library that schemathesis needs
+
+import httpx  # noqa: E402
+import pandas as pd  # noqa: E402
+from hypothesis import HealthCheck, Phase, given, seed, settings  # noqa: E402
+from hypothesis import strategies as st  # noqa: E402
+
+from benchmarks.bad_requests import KINDS, Bad  # noqa: E402
+from benchmarks.durability_stream import Place, write_stream  # noqa: E402
+from common.state import open_state  # noqa: E402
+from registry.generations import load_generation  # noqa: E402
+
+SECONDS = 60.0
+BROKEN: dict[str, bytes] = {
+    "no HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 20,
+    "no version": b"POST /predict\r\n\r\n",
+    "no host": b"POST /predict HTTP/1.1\r\n\r\n",
+    "headers without end": b"GET / HTTP/1.1\r\n" + b"x: " + b"y" * 200_000,
+    "half a header": b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-le",
+    "half a body": b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-length: 99\r\n\r\n{",
+    "two lengths": b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}",
+    "a negative length": b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n{}",
+    "a chunk of nonsense": b"POST /predict HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n{}",
+    "an upgrade": b"GET /predict HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n",
+}
+
+
+@dataclass
+class Tally:
+    """What became of the requests of one kind."""
+
+    statuses: Counter[int] = field(default_factory=Counter)
+    lost: int = 0
+    generations: set[int] = field(default_factory=set)
+
+    @property
+    def failed(self) -> int:
+        """Answers with a status of 500 and above."""
+        return sum(count for status, count in self.statuses.items() if status >= 500)
+
+    def row(self, name: str) -> str:
+        """Return the line of a table."""
+        shown = ", ".join(f"{status}: {count}" for status, count in sorted(self.statuses.items()))
+        total = self.statuses.total() + self.lost
+        return f"| {name} | {total:,} | {shown} | {self.failed} | {self.lost} |"
+
+
+@contextmanager
+def start(place: Place) -> Iterator[str]:
+    """The service on a state; its URL."""
+    with (place.folder / "serve.log").open("w") as log:
+        process = place.start("serve", "service.port=0", "service.poll_seconds=0.5", log=log)
+        try:
+            assert process.stdout is not None
+            url = process.stdout.readline().strip()
+            if not url.startswith("http"):
+                raise SystemExit("The service did not start: " + (place.folder / "serve.log").read_text())
+            yield url
+        finally:
+            process.terminate()
+            code = process.wait(timeout=SECONDS)
+            if code:
+                print(f"the service ended with exit code {code}", file=sys.stderr)
+
+
+def ask(client: httpx.Client, tally: Tally, bad: Bad) -> None:
+    """Send a request and count what came back."""
+    try:
+        answered = client.post(bad.path, content=bad.content, headers=bad.headers)
+    except httpx.HTTPError as error:
+        tally.lost += 1
+        print(f"lost: {type(error).__name__} {error} at {bad}"[:400], file=sys.stderr)
+        return
+    tally.statuses[answered.status_code] += 1
+    if answered.status_code >= 500:
+        print(f"failed: {answered.text} at {bad}"[:400], file=sys.stderr)
+    elif answered.status_code == 200 and bad.path == "/predict":
+        tally.generations.add(answered.json()["generation"])
+
+
+@contextmanager
+def keep_asking(url: str, sound: Bad, clients: int) -> Iterator[list[Tally]]:
+    """Clients that send the same sound request again and again beside what is done here."""
+    ended, tallies = threading.Event(), [Tally() for _ in range(clients)]
+
+    def go_on(tally: Tally) -> None:
+        with httpx.Client(base_url=url, timeout=SECONDS) as client:
+            while not ended.wait(0.02):
+                ask(client, tally, sound)
+
+    threads = [threading.Thread(target=go_on, args=(tally,)) for tally in tallies]
+    for thread in threads:
+        thread.start()
+    try:
+        yield tallies
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+
+
+def add_up(tallies: list[Tally]) -> Tally:
+    """Return several tallies as one."""
+    total = Tally()
+    for one in tallies:
+        total.statuses += one.statuses
+        total.lost += one.lost
+        total.generations |= one.generations
+    return total
+
+
+def draw(strategy: st.SearchStrategy[Any], count: int, options: argparse.Namespace, act: Callable[[Any], None]) -> None:
+    """Call ``act`` with so many examples of a strategy, none of them shrunk or stored."""
+    how = settings(max_examples=count, deadline=None, database=None, phases=[Phase.generate],
+                   suppress_health_check=list(HealthCheck))  # fmt: skip
+
+    @seed(options.seed)
+    @how
+    @given(drawn=strategy)
+    def go(drawn: Any) -> None:
+        act(drawn)
+
+    go()
+
+
+def send_bad(url: str, sound: Bad, options: argparse.Namespace) -> list[str]:
+    """Return the table of bad requests by kind."""
+    tallies = {name: Tally() for name in KINDS}
+    each = options.requests // (len(KINDS) + 2)
+    with httpx.Client(base_url=url, timeout=SECONDS) as client, keep_asking(url, sound, 1) as beside:
+        for name, strategy in KINDS.items():
+            draw(strategy, each, options, partial(ask, client, tallies[name]))
+        tallies |= send_by_document(url, options, options.requests - each * len(KINDS))
+    total = add_up(list(tallies.values()))
+    tallies |= {"**all of them**": total, "sound ones beside them": add_up(beside)}
+    return [tally.row(name) for name, tally in tallies.items()]
+
+
+def send_by_document(url: str, options: argparse.Namespace, count: int) -> dict[str, Tally]:
+    """Return what became of requests that break what the OpenAPI document asks for."""
+    import schemathesis
+    from schemathesis import GenerationMode
+
+    schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
+    tallies = {}
+    for number, path in enumerate(("/predict", "/feedback")):
+        tally = tallies[f"against the document, {path}"] = Tally()
+        (operation,) = (one.ok() for one in schema.include(path=path).get_all_operations())
+        strategy = operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
+        draw(strategy, (count + number) // 2, options, partial(call, tally))
+    return tallies
+
+
+def call(tally: Tally, case: Any) -> None:
+    """Send what schemathesis made and count what came back."""
+    try:
+        tally.statuses[case.call().status_code] += 1
+    except Exception as error:  # its client may break in many ways
+        tally.lost += 1
+        print(f"lost: {type(error).__name__} {error}"[:400], file=sys.stderr)
+
+
+def send_broken(url: str, sound: Bad, options: argparse.Namespace) -> list[str]:
+    """Return the table of what is no HTTP; nobody waits for an answer to it."""
+    host, port = url.removeprefix("http://").split(":")
+    generator, sent, lines = random.Random(options.seed), 0, []
+    with keep_asking(url, sound, 1) as beside:
+        for _ in range(20):
+            for content in BROKEN.values():
+                with socket.create_connection((host, int(port)), timeout=SECONDS) as connection:
+                    connection.sendall(content[: generator.randint(1, 2 * len(content))])
+                    if generator.random() < 0.5:
+                        connection.shutdown(socket.SHUT_WR)
+                    sent += 1
+    there = httpx.get(f"{url}/health").status_code
+    lines.append(f"| broken HTTP | {sent} | the service is there after it: {there} | 0 | none is expected |")
+    return [*lines, add_up(beside).row("sound ones beside them")]
+
+
+def swap(url: str, sound: Bad, place: Place, options: argparse.Namespace) -> list[str]:
+    """Return the table of sound requests during updates."""
+    with keep_asking(url, sound, options.clients) as tallies:
+        for _ in range(options.updates):
+            done = place.run("update")
+            if done.returncode:
+                raise SystemExit(f"An update failed: {done.stderr}")
+        with httpx.Client(base_url=url, timeout=SECONDS) as client:
+            newest = load_newest(place)
+            while client.get("/ready").json()["generation"] < newest or newest not in add_up(tallies).generations:
+                time.sleep(0.1)
+    total = add_up(tallies)
+    seen = ", ".join(map(str, sorted(total.generations)))
+    return [total.row(f"{options.clients} clients, {options.updates} updates; answered by generations {seen}")]
+
+
+def load_newest(place: Place) -> int:
+    """Return the number of the newest generation."""
+    with open_state(place.config) as state:
+        return load_generation(state).number
+
+
+def main() -> None:
+    """Run the wanted parts and print, or write, what they found."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parts", nargs="+", choices=("bad", "broken", "swap"), default=["bad", "broken", "swap"])
+    parser.add_argument("--requests", type=int, default=5000)
+    parser.add_argument("--updates", type=int, default=3)
+    parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--write", type=Path)
+    options = parser.parse_args()
+    os.environ.pop("SWITCHYARD_API_KEY", None)
+    lines = []
+    with tempfile.TemporaryDirectory() as folder:
+        write_stream(Path(folder))
+        place = Place(Path(folder), "state")
+        done = place.run("update", "--batches", "2")
+        assert done.returncode == 0, done.stderr
+        rows = json.loads(pd.read_csv(place.request).head(3).to_json(orient="records"))
+        sound = Bad("/predict", json.dumps(rows).encode(), {"content-type": "application/json"})
+        with start(place) as url:
+            parts: dict[str, Callable[[], list[str]]] = {
+                "bad": lambda: send_bad(url, sound, options),
+                "broken": lambda: send_broken(url, sound, options),
+                "swap": lambda: swap(url, sound, place, options),
+            }
+            for part in options.parts:
+                lines += parts[part]()
+    head = ["| requests | sent | answers by status | 5xx | lost |", "|---|---|---|---|---|"]
+    command = f"`python benchmarks/serving_fuzz.py --requests {options.requests} --seed {options.seed}`"
+    told = ["# What the service stands", "", f"{command}, {datetime.now(UTC):%Y-%m-%d}, two cores.", "", *head, *lines]
+    text = "\n".join(told) + "\n"
+    print(text)
+    if options.write:
+        options.write.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

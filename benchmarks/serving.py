@@ -1,0 +1,394 @@
+"""What serving costs: one row and many over HTTP, a file of a million rows, a cold start, and the choice.
+
+OMP_NUM_THREADS=1 python benchmarks/serving.py [--data ../shared/data] [--parts row load file cold choice]
+    [--updates 4] [--rows 1000000] [--seconds 60] [--state FOLDER] [--write docs/serving.md]
+
+The hotel stream is learned by a few updates of 5,000 rows with the default budget; rows after them are asked about. The
+bare contestants are scikit-learn pipelines like those behind the versions (``serving_bare.py``): the leading version's
+alone, and those of all members of the plan. Ratios are from one run: what is compared is measured in turns.
+"""
+
+import argparse
+import http.client
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[0] = str(ROOT)
+
+import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
+
+from benchmarks.serving_bare import build_pipeline, load_training_rows, predict  # noqa: E402
+from common.config import Config, load_config  # noqa: E402
+from common.state import open_state  # noqa: E402
+from meta.flags import RowKind  # noqa: E402
+from pipeline.predictor import Predictor, load_predictor  # noqa: E402
+
+PARTS = ("row", "load", "file", "cold", "choice")
+BATCH_ROWS = 5_000
+TURNS = 400
+LOAD_ROWS, CONNECTIONS = 200, 16
+CHUNK_ROWS = 50_000
+MINIMAL = """import sys
+import joblib, lightgbm, pandas, sklearn
+pipeline = joblib.load(sys.argv[1])
+rows = pandas.read_csv(sys.argv[2])
+text = rows.select_dtypes(exclude="number").columns
+rows[text] = rows[text].astype("str")
+rows.assign(predict=pipeline.predict_proba(rows)[:, -1]).to_csv(sys.argv[3], index=False)
+"""
+"""The script of someone who has one model and no questions."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table: what was measured, the bound, and whether it is met (None where there is no bound)."""
+
+    what: str
+    measured: str
+    bound: str = ""
+    met: bool | None = None
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What every part stands on: the stream, a learned state, its predictor, and pipelines of the plan's members."""
+
+    options: argparse.Namespace
+    folder: Path
+    config: Config
+    predictor: Predictor
+    asked: pd.DataFrame
+    weights: dict[str, float]
+    pipelines: dict[str, Any]
+
+    @property
+    def leading(self) -> str:
+        """The member with the most weight."""
+        return max(self.weights, key=lambda line: self.weights[line])
+
+    def engineer(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return raw rows as models read them."""
+        from pipeline.preparation.features import engineer_features
+
+        return engineer_features(self.predictor.read(rows).inputs, self.predictor.schema, self.config.features)
+
+    def command(self, *words: str) -> list[str]:
+        """Return a command of the product on this state."""
+        places = [f"state_dir={self.config.state_dir}", f"data_dir={self.options.data.resolve()}"]
+        return [sys.executable, "run.py", *words, "--config", "configs/hotel.yaml", *places]
+
+
+@contextmanager
+def prepare(options: argparse.Namespace) -> Iterator[Ground]:
+    """Learn the stream, unless a learned state is given, and fit the bare pipelines."""
+    with tempfile.TemporaryDirectory() as folder:
+        state_dir = options.state or Path(folder) / "state"
+        overrides = [f"data_dir={options.data.resolve()}", f"state_dir={state_dir}", f"batch.rows={BATCH_ROWS}"]
+        config = load_config("configs/hotel.yaml", overrides)
+        if options.state is None:
+            update = [sys.executable, "run.py", "update", "--batches", str(options.updates), "--config",
+                      "configs/hotel.yaml", *overrides]  # fmt: skip
+            subprocess.run(update, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with open_state(config) as state:
+            predictor = load_predictor(config, state)
+            stream = pd.read_parquet(options.data / "hotel.parquet").drop(columns=["is_canceled"])
+            asked = stream.iloc[options.updates * BATCH_ROWS :].reset_index(drop=True)
+            plan = predictor.choose(predictor.read(asked.head(1000))).serving
+            weights = dict(plan.weights[RowKind.CLEAN])
+            by_line = {version.line: version for version in predictor.generation.versions}
+            features, target = load_training_rows(predictor, state)
+            tell(f"{len(weights)} members, fitting their bare pipelines")
+            pipelines = {line: build_pipeline(predictor, by_line[line], features, target) for line in weights}
+            yield Ground(options, Path(folder), config, predictor, asked, weights, pipelines)
+
+
+def measure_row(ground: Ground) -> Iterator[Row]:
+    """One row over HTTP beside one ready row through the leading version's bare pipeline, in turns."""
+    rows = to_json_rows(ground.asked.head(TURNS))
+    features = ground.engineer(ground.asked.head(TURNS))
+    pipeline = ground.pipelines[ground.leading]
+    with serve(ground) as (host, port):
+        client = http.client.HTTPConnection(host, port)
+        http_seconds, bare_seconds = [], []
+        for place, row in enumerate(rows):
+            body = json.dumps({"rows": [row]}).encode()
+            one = features.iloc[[place]]
+            bare_seconds.append(take_time(partial(predict, pipeline, one)))
+            http_seconds.append(take_time(partial(post, client, body)))
+    mine, bare = statistics.median(http_seconds[20:]), statistics.median(bare_seconds[20:])
+    version = {one.line: one for one in ground.predictor.generation.versions}[ground.leading]
+    yield Row(f"one row through /predict, plan of {len(ground.weights)} members: median", f"{mine * 1e3:.2f} ms")
+    yield Row(f"one ready row through the bare pipeline of {version.id} ({version.variant})", f"{bare * 1e3:.2f} ms")
+    yield Row("the first against the second", f"{mine / bare:.2f}", "1", mine <= bare)
+
+
+def measure_load(ground: Ground) -> Iterator[Row]:
+    """200 rows a request on 16 connections at once."""
+    body = json.dumps({"rows": to_json_rows(ground.asked.head(LOAD_ROWS))}).encode()
+    seconds: list[float] = []
+    errors: list[str] = []
+    with serve(ground) as (host, port):
+        until = time.monotonic() + ground.options.seconds
+
+        def ask() -> None:
+            client = http.client.HTTPConnection(host, port, timeout=60)
+            while time.monotonic() < until:
+                try:
+                    seconds.append(take_time(partial(post, client, body)))
+                except Exception as error:  # whatever it is, it is what the table counts
+                    errors.append(repr(error))
+                    client = http.client.HTTPConnection(host, port, timeout=60)
+
+        threads = [threading.Thread(target=ask) for _ in range(CONNECTIONS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    median, p99 = (float(np.quantile(seconds, share)) for share in (0.5, 0.99))
+    per_second = len(seconds) / ground.options.seconds
+    asked = f"{CONNECTIONS} connections, {LOAD_ROWS} rows a request, {ground.options.seconds:g} s"
+    yield Row(f"{asked}: requests a second, rows a second", f"{per_second:.1f}, {per_second * LOAD_ROWS:,.0f}")
+    yield Row("errors", str(len(errors)) + (f" ({errors[0]})" if errors else ""), "0", not errors)
+    yield Row("median; 99th percentile", f"{median * 1e3:.0f} ms; {p99 * 1e3:.0f} ms")
+    yield Row("the second against the first", f"{p99 / median:.1f}", "10", p99 < 10 * median)
+
+
+def measure_file(ground: Ground) -> Iterator[Row]:
+    """A file of many rows, as a whole process, beside the bare pipelines on ready chunks."""
+    chunk = tile(ground.asked, CHUNK_ROWS)
+    ready = ground.engineer(chunk)
+    bare = {line: min(take_time(partial(predict, one, ready)) for _ in range(2))
+            for line, one in ground.pipelines.items()}  # fmt: skip
+    idle = run_measured(ground, write_request(ground, ground.asked.head(1), "one.parquet"))
+    all_members, alone = CHUNK_ROWS / sum(bare.values()), CHUNK_ROWS / bare[ground.leading]
+    n_rows = ground.options.rows
+    yield Row(f"bare pipelines of all {len(bare)} members on ready chunks", f"{all_members:,.0f} rows/s")
+    yield Row("bare pipeline of the leading version alone on ready chunks", f"{alone:,.0f} rows/s")
+    for ending in ("parquet", "csv"):
+        name = f"rows.{ending}"
+        done = run_measured(ground, write_request(ground, tile(ground.asked, n_rows), name))
+        speed = n_rows / done.seconds
+        yield Row(f"{n_rows:,} rows of {ending}, the whole process", f"{done.seconds:.0f} s, {speed:,.0f} rows/s")
+        yield Row("against the bare pipelines of the plan", f"{speed / all_members:.2f}", "at least 0.8",
+                  speed >= 0.8 * all_members)  # fmt: skip
+        above = done.peak_mb - idle.peak_mb
+        yield Row(
+            f"peak memory above that of one row ({idle.peak_mb:.0f} MB)", f"{above:.0f} MB", "600 MB", above <= 600
+        )
+        yield from measure_single(ground, name, n_rows, alone)
+
+
+def measure_single(ground: Ground, name: str, n_rows: int, alone: float) -> Iterator[Row]:
+    """The same where one version serves (``selection.mode: single``)."""
+    done = run_measured(ground, ground.folder / name, "selection.mode=single")
+    speed = n_rows / done.seconds
+    yield Row("the same with selection.mode=single", f"{done.seconds:.0f} s, {speed:,.0f} rows/s")
+    yield Row("against the bare pipeline of the leading version", f"{speed / alone:.2f}", "at least 0.8",
+              speed >= 0.8 * alone)  # fmt: skip
+
+
+def measure_cold(ground: Ground) -> Iterator[Row]:
+    """A cold inference of 1,000 rows beside a minimal script with the leading version's pipeline, in turns."""
+    import joblib
+
+    request = ground.folder / "cold.csv"
+    ground.asked.head(1000).to_csv(request, index=False)
+    ready, script = ground.folder / "ready.csv", ground.folder / "minimal.py"
+    ground.engineer(ground.asked.head(1000)).to_csv(ready, index=False)
+    script.write_text(MINIMAL)
+    joblib.dump(ground.pipelines[ground.leading], ground.folder / "pipeline.joblib")
+    minimal = [
+        sys.executable,
+        str(script),
+        str(ground.folder / "pipeline.joblib"),
+        str(ready),
+        str(ground.folder / "out"),
+    ]
+    seconds = [(time_command(ground.command("inference", "-file", str(request))), time_command(minimal))
+               for _ in range(8)][1:]  # fmt: skip
+    mine, theirs = (statistics.median(one) for one in zip(*seconds, strict=True))
+    ratio = statistics.median(one / other for one, other in seconds)
+    yield Row("cold inference of 1,000 rows; the minimal script", f"{mine:.2f} s; {theirs:.2f} s")
+    yield Row("the first against the second, median of pairs", f"{ratio:.2f}", "1.5", ratio <= 1.5)
+
+
+def measure_choice(ground: Ground) -> Iterator[Row]:
+    """What the choice adds to the prediction of requests of several sizes."""
+    for n_rows, runs in ((1_000, 3), (10_000, 3), (100_000, 1)):
+        rows = ground.predictor.read(tile(ground.asked, n_rows))
+        choice = ground.predictor.choose(rows)
+        choose = statistics.median(take_time(partial(ground.predictor.choose, rows)) for _ in range(5))
+        answer = statistics.median(take_time(partial(ground.predictor.answer, rows, choice)) for _ in range(runs))
+        share = choose / answer
+        bound, met = ("10 %", share <= 0.1) if n_rows == 1_000 else ("", None)
+        what = f"the choice beside the prediction of {n_rows:,} rows"
+        yield Row(what, f"{choose * 1e3:.1f} ms, {share:.1%}", bound, met)
+
+
+MEASURES: dict[str, Callable[[Ground], Iterator[Row]]] = {
+    "row": measure_row, "load": measure_load, "file": measure_file, "cold": measure_cold, "choice": measure_choice,
+}  # fmt: skip
+
+
+@contextmanager
+def serve(ground: Ground) -> Iterator[tuple[str, int]]:
+    """Run the service as a process of its own on a free port."""
+    command = ground.command("serve", "service.port=0")
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            assert process.stdout is not None
+            url = process.stdout.readline().strip()
+            host, port = url.removeprefix("http://").rsplit(":", 1)
+            wait_until_ready(host, int(port))
+            yield host, int(port)
+        finally:
+            process.terminate()
+
+
+def wait_until_ready(host: str, port: int) -> None:
+    """Wait for a generation to serve; RuntimeError after a minute."""
+    for _ in range(600):
+        client = http.client.HTTPConnection(host, port)
+        client.request("GET", "/ready")
+        if client.getresponse().status == 200:
+            return
+        time.sleep(0.1)
+    raise RuntimeError("the service was not ready after a minute")
+
+
+def post(client: http.client.HTTPConnection, body: bytes) -> None:
+    """Ask for a prediction; RuntimeError for any answer but 200."""
+    client.request("POST", "/predict", body, {"content-type": "application/json"})
+    response = client.getresponse()
+    answered = response.read()
+    if response.status != 200:
+        raise RuntimeError(f"{response.status}: {answered[:200]!r}")
+
+
+@dataclass(frozen=True)
+class Done:
+    """A process that ended: its wall seconds and its highest resident memory."""
+
+    seconds: float
+    peak_mb: float
+
+
+def run_measured(ground: Ground, request: Path, *overrides: str) -> Done:
+    """Answer a file as a whole process."""
+    started = time.perf_counter()
+    command = [*ground.command("inference", "-file", str(request)), *overrides]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
+    return Done(time.perf_counter() - started, usage.ru_maxrss / 1e3)
+
+
+def time_command(command: Sequence[str]) -> float:
+    """Return the wall seconds of a process; it must succeed."""
+    return take_time(
+        lambda: subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    )
+
+
+def take_time(act: Callable[[], Any]) -> float:
+    """Return the seconds of a call."""
+    started = time.perf_counter()
+    act()
+    return time.perf_counter() - started
+
+
+def write_request(ground: Ground, rows: pd.DataFrame, name: str) -> Path:
+    """Write rows as a request."""
+    path = ground.folder / name
+    if name.endswith(".csv"):
+        import pyarrow as pa
+        import pyarrow.csv
+
+        pyarrow.csv.write_csv(pa.Table.from_pandas(rows, preserve_index=False), path)
+    else:
+        rows.to_parquet(path, index=False)
+    return path
+
+
+def tile(rows: pd.DataFrame, count: int) -> pd.DataFrame:
+    """Return the rows over and over again until there are ``count``."""
+    return rows.iloc[np.resize(np.arange(len(rows)), count)].reset_index(drop=True)
+
+
+def to_json_rows(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return rows as a client of the service has them."""
+    parsed: list[dict[str, Any]] = json.loads(rows.to_json(orient="records", date_format="iso"))
+    return parsed
+
+
+def tell(sentence: str) -> None:
+    """Say on stderr how far it is."""
+    print(sentence, file=sys.stderr, flush=True)
+
+
+def describe(parts: dict[str, list[Row]], options: argparse.Namespace) -> str:
+    """Return the table as Markdown with the command and the date."""
+    lines = [
+        "# Serving",
+        "",
+        f"`OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', '')} python benchmarks/serving.py --parts "
+        f"{' '.join(parts)}`, {datetime.now(UTC):%Y-%m-%d}, two cores.",
+        f"The hotel stream after {options.updates} updates of {BATCH_ROWS:,} rows, default budget. Bare pipelines are",
+        "scikit-learn's own (ColumnTransformer and estimator), as large as the versions and fitted on the same batches",
+        "(`benchmarks/serving_bare.py`); they get ready features, the product raw rows. One run, measured in turns.",
+        "",
+        "| what | measured | at most | |",
+        "|---|---|---|---|",
+    ]
+    verdicts = {True: "met", False: "missed", None: ""}
+    for rows in parts.values():
+        lines += [f"| {row.what} | {row.measured} | {row.bound} | {verdicts[row.met]} |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measure and print (or write) the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--updates", type=int, default=4)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--state", type=Path, help="a state that has learned the stream so far")
+    parser.add_argument("--write", type=Path)
+    options = parser.parse_args()
+    if not (options.data / "hotel.parquet").is_file():
+        tell(f"skipped: '{options.data / 'hotel.parquet'}' is absent; name the folder that has it with --data")
+        return
+    with prepare(options) as ground:
+        measured: dict[str, list[Row]] = {}
+        for part in options.parts:
+            tell(f"measuring: {part}")
+            measured[part] = list(MEASURES[part](ground))
+            for row in measured[part]:
+                tell(f"  {row.what}: {row.measured} {'' if row.met is None else row.met}")
+    table = describe(measured, options)
+    print(table)
+    if options.write:
+        options.write.write_text(table, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

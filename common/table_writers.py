@@ -1,7 +1,6 @@
 """Tables written a part at a time, in the format that the file's ending names, and seen only once they are whole."""
 
 import gzip
-import io
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import pandas as pd
 
 from common.chunks import read_chunks
+from common.csv_text import make_csv
 from common.errors import DataError
 from common.files import open_atomically
 from common.tables import find_format
@@ -97,9 +97,7 @@ class _CsvWriter(TableWriter):
         self.begun = False
 
     def write(self, part: pd.DataFrame) -> None:
-        text = io.BytesIO()
-        part.to_csv(text, index=False, header=not self.begun)
-        self.file.write(text.getbuffer())
+        self.file.write(make_csv(part, header=not self.begun))
         self.begun = True
 
     def finish(self) -> None:

@@ -162,6 +162,8 @@ class TestContract:
             (["updat"], 2, "no command"),
             (["inference"], 2, "-file"),
             (["update", "batch.rows=many"], 2, "batch.rows"),
+            (["update", "--out", "a.csv"], 2, "--out is an option of inference"),
+            (["summary", "--explain"], 2, "--explain is an option of inference"),
             (["update", "source.paths=[absent.csv]"], 1, "absent.csv"),
         ],
     )

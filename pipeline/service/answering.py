@@ -11,6 +11,7 @@ import pandas as pd
 
 from common.config import ServiceConfig
 from pipeline.predictor import Choice, Predictor, ReadRows
+from pipeline.reasons import explain_rows
 from pipeline.service.current import Served
 from pipeline.service.decoder import Decoder
 from pipeline.service.reading import CSV, JSON, Brought, read_csv_rows, read_json_rows
@@ -40,17 +41,21 @@ def read_rows(media_type: str, body: bytes, served: Served, limits: ServiceConfi
     return read_csv_rows(body, served.columns, limits) if media_type == CSV else decoder.read(body, served.columns)
 
 
-def answer_rows(request: str, brought: Brought, served: Served) -> Answered:
-    """Answer rows by what is served."""
+def answer_rows(request: str, brought: Brought, served: Served, explains: bool = False) -> Answered:
+    """Answer rows by what is served; ``explains`` adds the strongest reasons of each row's answer."""
     predictor = served.predictor
     given = brought.rows
     rows = predictor.read(given) if isinstance(given, pd.DataFrame) else predictor.read_rows(given)
     choice = predictor.choose(rows)
     answer = predictor.answer(rows, choice)
+    presented = present_rows(request, answer, predictor)
+    if explains:
+        for shown, reasons in zip(presented, explain_rows(predictor, rows, choice, answer), strict=True):
+            shown["reasons"] = [vars(reason) for reason in reasons]
     told = {
         "request": request,
         "generation": served.generation,
-        "rows": present_rows(request, answer, predictor),
+        "rows": presented,
         "expected": present_expectation(choice),
         "alarm": choice.plan.alarm.describe() if choice.plan.alarm else None,
         "warnings": brought.warnings,

@@ -150,7 +150,7 @@ async def answer(service: Service, request: Request) -> Response:
     """Answer the rows of a request body: a small one here, any other by the worker, in the order in which they came."""
     told, limits = request.scope["state"], service.config.service
     served = service.need_served()
-    media_type = find_media_type(request)
+    media_type, explains = find_media_type(request), read_switch(request, "explain")
     body = await service.inbox.read(request.headers, request.receive)
     try:
         told |= {"bytes": len(body), "generation": served.generation}
@@ -159,10 +159,11 @@ async def answer(service: Service, request: Request) -> Response:
             return read_rows(media_type, body, served, limits, service.decoder)
 
         if media_type == JSON and len(body) <= INLINE_BYTES:
-            work = partial(answer_rows, told["request"], brought := read(), served)
-            answered = work() if len(brought) <= INLINE_ROWS else await service.predict(work)
+            work = partial(answer_rows, told["request"], brought := read(), served, explains)
+            is_small = len(brought) <= INLINE_ROWS and not explains
+            answered = work() if is_small else await service.predict(work)
         else:
-            answered = await service.predict(lambda: answer_rows(told["request"], read(), served))
+            answered = await service.predict(lambda: answer_rows(told["request"], read(), served, explains))
     finally:
         service.inbox.release(body)
     told["rows"] = len(answered.rows)
@@ -233,6 +234,16 @@ def find_media_type(request: Request) -> str:
         return stated
     named = f"'{shorten(stated)}' is not read" if stated else "There is no Content-Type"
     raise Refused(415, f"{named}; send {JSON}, {CSV} or {PARQUET} (curl: -H 'Content-Type: {JSON}').")
+
+
+def read_switch(request: Request, name: str) -> bool:
+    """Return a query parameter that is true or false; Refused with 422 for anything else."""
+    if not request.scope["query_string"]:
+        return False
+    stated = request.query_params.get(name, "false").strip().lower()
+    if stated not in ("true", "false", "1", "0", ""):
+        raise Refused(422, f"The parameter {name} is '{shorten(stated)}'; write true or false.")
+    return stated in ("true", "1")
 
 
 def respond(content: dict[str, Any], status: int = 200) -> Response:

@@ -79,8 +79,9 @@ def describe_answer(schema: Schema | None) -> Json:
     if schema is None or schema.task.is_classification:
         shares: Json = {"type": "object", "additionalProperties": NUMBER}
         probability = {"probability": NUMBER if schema and len(schema.classes) == 2 else shares}
+    reason = holding({"feature": TEXT, "cell": or_null(TEXT, NUMBER), "effect": NUMBER})
     told = {"id": TEXT, "predict": {"type": ["string", "number"]}, "version": TEXT, "reason": TEXT}
-    return holding(told | probability, reasons=list_of({"type": "object"}))
+    return holding(told | probability, reasons=list_of(reason))
 
 
 def describe_components(schema: Schema | None) -> Json:

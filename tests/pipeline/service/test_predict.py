@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from open_services import open_service
 
+from pipeline.reasons import explain_rows
 from pipeline.service import app
 from pipeline.service.reading import CSV, JSON, PARQUET
 
@@ -83,6 +84,18 @@ class TestAnswers:
 
     def test_one_row_needs_no_list(self, client, rows):
         assert strip(client.post("/predict", json=rows[0])) == strip(client.post("/predict", json=[rows[0]]))
+
+    def test_reasons_are_told_on_request(self, client, service, rows):
+        answered = client.post("/predict?explain=true", json=rows[:20])
+        predictor = service.current.served.predictor
+        read = predictor.read_rows(rows[:20])
+        choice = predictor.choose(read)
+        expected = explain_rows(predictor, read, choice, predictor.answer(read, choice))
+        assert [row["reasons"] for row in answered.json()["rows"]] == [[vars(one) for one in each] for each in expected]
+        assert any(expected)
+        assert "reasons" not in client.post("/predict?explain=false", json=rows[:1]).json()["rows"][0]
+        refused = client.post("/predict?explain=maybe", json=rows[:1])
+        assert refused.json()["error"] == "The parameter explain is 'maybe'; write true or false."
 
     def test_numbers_may_be_texts_and_columns_may_be_absent(self, client, rows):
         texts = {name: str(cell) for name, cell in rows[0].items()}

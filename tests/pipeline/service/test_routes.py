@@ -1,6 +1,7 @@
 """The other routes: labels, what serves, counters, the report, and the gate before all of them."""
 
 import json
+import sys
 import time
 
 import pandas as pd
@@ -158,6 +159,27 @@ class TestGate:
         monkeypatch.setattr(pipeline.service, "has_extra", lambda library: library != "uvicorn")
         with pytest.raises(ConfigError, match="The service needs the optional package uvicorn"):
             serve(small_stream.configure(tmp_path))
+
+
+class TestFiles:
+    def test_nothing_that_a_request_says_names_a_file_or_a_version(self, learned, rows):
+        """Every file that the process opens while requests are full of paths is one that the service names itself."""
+        opened, listening = [], True
+        sys.addaudithook(lambda event, given: opened.append(str(given[0])) if listening and event == "open" else None)
+        bad = "../../marked/catalogue.db"
+        with open_service(learned) as (service, client):
+            version = service.current.served.predictor.generation.champion.id
+            client.post("/predict", json={**rows[0], "MAKE": bad, bad: 1, "version": bad, "file": bad})
+            client.post(f"/predict?explain={bad}&version={bad}&state_dir={bad}", json=rows[0])
+            client.post("/predict", json=rows[0], headers={"X-Request-Id": bad, "Referer": bad})
+            client.post("/predict", content=f"PREMIUM,{bad}\n1,{bad}".encode(), headers={"content-type": "text/csv"})
+            client.post("/feedback", json={"labels": [{"id": f"{bad}-0", "label": bad}]})
+            for path in (f"/report/{bad}", f"/models/{version}", f"/{bad}", "/x//marked", "/docs/%2e%2e/marked"):
+                assert client.get(path).status_code == 404
+            told = client.post("/predict", json={**rows[0], "version": "prior-0001"}).json()
+            assert told["rows"][0]["version"] == client.post("/predict", json=rows[0]).json()["rows"][0]["version"]
+        listening = False
+        assert not [path for path in opened if "marked" in path]
 
 
 class TestGenerations:

@@ -3,7 +3,8 @@
 import gzip
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -33,7 +34,7 @@ class TableWriter(ABC):
 
     @abstractmethod
     def write(self, part: pd.DataFrame) -> None:
-        """Add rows; DataError where they do not fit those before."""
+        """Add rows; DataError, now or with the next ones, where they do not fit those before."""
 
     @abstractmethod
     def finish(self) -> None:
@@ -51,14 +52,14 @@ def open_table(path: Path, types: "Mapping[str, pa.DataType] | None" = None) -> 
     ``types`` are those of columns that may begin with empty cells alone, for formats that keep types.
     """
     ending = find_format(path)
-    with open_atomically(path) as file:
-        writer: TableWriter = _WRITERS[ending](path, file, types or {})
+    with open_atomically(path) as file, ThreadPoolExecutor(1, "writing") as pool:
+        writer = _Behind(_WRITERS[ending](path, file, types or {}), pool)
         try:
             yield writer
+            writer.finish()
         except BaseException:
             writer.abandon()
             raise
-        writer.finish()
 
 
 def check_room(request: Path, path: Path) -> None:
@@ -89,6 +90,32 @@ def _may_hold(path: Path, rows: int) -> bool:
 
 def _say_full(path: Path) -> str:
     return f"An Excel sheet holds {EXCEL_ROWS:,} rows, which are too few for '{path}'; write .csv or .parquet."
+
+
+class _Behind(TableWriter):
+    """Lets a thread of its own write a part while the next one is made; what goes wrong is told a part later."""
+
+    def __init__(self, writer: TableWriter, pool: ThreadPoolExecutor) -> None:
+        self.writer, self.pool = writer, pool
+        self.writing: Future[None] | None = None
+
+    def write(self, part: pd.DataFrame) -> None:
+        self._wait()
+        self.writing = self.pool.submit(self.writer.write, part)
+
+    def finish(self) -> None:
+        self._wait()
+        self.writer.finish()
+
+    def abandon(self) -> None:
+        with suppress(Exception):
+            self._wait()
+        self.writer.abandon()
+
+    def _wait(self) -> None:
+        writing, self.writing = self.writing, None
+        if writing is not None:
+            writing.result()
 
 
 class _CsvWriter(TableWriter):
@@ -188,7 +215,8 @@ class _ExcelWriter(TableWriter):
         self.book.save(self.file)
 
     def abandon(self) -> None:
-        self.sheet.close()
+        if not self.sheet.closed:
+            self.sheet.close()
 
 
 def _show_cells(column: pd.Series) -> list[Any]:

@@ -95,7 +95,7 @@ def test_a_table_is_seen_only_once_it_is_whole(tmp_path):
         assert (tmp_path / "a.csv").read_text() == "old"
     assert (tmp_path / "a.csv").read_text() != "old"
     with pytest.raises(AttributeError), open_table(tmp_path / "b.csv") as writer:
-        writer.write("no table")
+        writer.write("no table")  # an AttributeError, once it is waited for
     assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
 
 

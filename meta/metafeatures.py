@@ -45,9 +45,9 @@ def compute_metafeatures(
         "distance_worst_column": float(distances.max()) if len(distances) else 0.0,
     }
     parts = (("missing", flags.missing), ("out_of_range", flags.out_of_range), ("unseen", flags.unseen))
-    for name, cells in parts:
+    for (name, cells), by_column in zip(parts, flags.shares, strict=True):
         described[f"{name}_share"] = _share(cells)
-        described[f"{name}_worst_column"] = float(cells.mean(axis=0).max()) if cells.size else 0.0
+        described[f"{name}_worst_column"] = float(by_column.max()) if cells.size else 0.0
     return {name: described[name] for name in METAFEATURES}
 
 

@@ -54,14 +54,12 @@ def profile_request(features: pd.DataFrame | Cells, flags: CellFlags, reference:
     kinds, quality = find_kinds(flags), measure_quality(flags).astype(float)
     means = [quality[kinds == kind].mean(axis=0) if (kinds == kind).any() else np.zeros(quality.shape[1])
              for kind in RowKind]  # fmt: skip
-    parts = (flags.missing, flags.out_of_range, flags.unseen)
-    by_column = np.stack([cells.mean(axis=0) if len(cells) else np.zeros(len(flags.names)) for cells in parts], axis=1)
     return Profile(
         metafeatures=compute_metafeatures(features, flags, reference),
         counts=tuple(int((kinds == kind).sum()) for kind in RowKind),
         quality=tuple(tuple(float(number) for number in row) for row in means),
         shares={
-            name: (float(missing), float(out_of_range), float(unseen))
-            for name, (missing, out_of_range, unseen) in zip(flags.names, by_column, strict=True)
+            name: (missing, out_of_range, unseen)
+            for name, (missing, out_of_range, unseen) in zip(flags.names, flags.shares.T.tolist(), strict=True)
         },
     )

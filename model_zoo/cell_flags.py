@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -32,10 +33,16 @@ class CellFlags:
     unseen: np.ndarray
     drifting: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def anomalous(self) -> np.ndarray:
         """Cells that hold something no training row held."""
         return self.out_of_range | self.unseen
+
+    @cached_property
+    def shares(self) -> np.ndarray:
+        """Shares (3, n_features) of the cells that are missing, out of range and unseen; 0 without rows."""
+        parts = (self.missing, self.out_of_range, self.unseen)
+        return np.stack([cells.mean(axis=0) if len(cells) else np.zeros(len(self.names)) for cells in parts])
 
     def take(self, rows: np.ndarray) -> "CellFlags":
         """Return the flags of some rows."""

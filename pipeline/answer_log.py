@@ -22,7 +22,7 @@ from common.state import State
 from meta.flags import RowKind
 from meta.plan import name_kind
 from meta.tables import decisions_table
-from pipeline.answered_rows import AnsweredRows, find_newest_time, join_answered, keep_rows, save_answered
+from pipeline.answered_rows import AnsweredRows, compute_keys, compute_named_keys, find_newest_time, save_answered
 from pipeline.predictor import Choice, Predictor, ReadRows
 from pipeline.serving.answer import Answer
 from pipeline.shadow import Shadow
@@ -180,13 +180,17 @@ def prepare_requests(config: Config, taken: Sequence[ServedRequest], shadow: Sha
         by_generation.setdefault(served.predictor.generation.number, []).append(served)
     prepared = []
     for requests in by_generation.values():
-        kept = [keep_served(config, one) for one in requests]
-        rows = join_answered(kept)
+        chosen = [spread_rows(len(one.rows), config.selection.matched_rows) for one in requests]
+        rows = keep_served(config, requests, chosen)
+        counts = np.array([len(own) for own in chosen])
+        told = find_newest_times(requests, rows, counts)
         if shadow and len(rows):
             rows = shadow.score(requests[0].predictor, rows)
-        first_rows = np.cumsum([0, *map(len, kept)]).tolist()
-        decisions = [describe_served(served, own) | {"first_row": first}
-                     for served, own, first in zip(requests, kept, first_rows[:-1], strict=True)]  # fmt: skip
+        first_rows = (np.cumsum(counts) - counts).tolist()
+        decisions = [
+            describe_served(served) | {"first_row": first, "kept_rows": count, "newest_time": newest}
+            for served, first, count, newest in zip(requests, first_rows, counts.tolist(), told, strict=True)
+        ]
         prepared.append(Prepared(decisions, rows))
     return prepared
 
@@ -216,17 +220,49 @@ def find_booked(state: State, asked: Sequence[str]) -> set[str]:
         table.id.in_(part)))}  # fmt: skip
 
 
-def keep_served(config: Config, served: ServedRequest) -> AnsweredRows:
-    """Return the rows of a request that are kept: all, or ``selection.matched_rows`` evenly spread ones."""
-    rows = spread_rows(len(served.rows), config.selection.matched_rows)
-    schema = served.predictor.schema
-    inputs = served.rows.inputs.iloc[rows]
-    named = None if served.keys is None else served.keys.iloc[rows]
-    columns = list(served.columns if served.columns is not None else schema.inputs)
-    return keep_rows(schema, inputs, columns, served.answer.outputs[rows], rows, named, config.labels.key_columns)
+def keep_served(config: Config, requests: Sequence[ServedRequest], chosen: Sequence[np.ndarray]) -> AnsweredRows:
+    """Return the ``chosen`` rows of requests to one generation, one request after another.
+
+    They are put together before anything is computed of them: most requests are of a single row.
+    """
+    schema = requests[0].predictor.schema
+    pairs = list(zip(requests, chosen, strict=True))
+    inputs = pd.concat([_pick(one.rows.inputs, rows) for one, rows in pairs], ignore_index=True)
+    counts = [len(rows) for rows in chosen]
+    owner = np.repeat(np.arange(len(requests)), counts)
+    digests, keys = np.zeros(len(inputs), np.uint64), np.zeros(len(inputs), np.uint64)
+    known = {place: tuple(one.columns if one.columns is not None else schema.inputs)
+             for place, one in enumerate(requests)}  # fmt: skip
+    for own in dict.fromkeys(known.values()):
+        rows_of = np.flatnonzero(np.isin(owner, [place for place, names in known.items() if names == own]))
+        digests[rows_of] = compute_keys(inputs.iloc[rows_of], own)
+    named = [(place, _pick(one.keys, rows)) for place, (one, rows) in enumerate(pairs) if one.keys is not None]
+    if named and config.labels.key_columns:
+        rows_of = np.flatnonzero(np.isin(owner, [place for place, _ in named]))
+        raw = pd.concat([table for _, table in named], ignore_index=True)
+        keys[rows_of] = compute_named_keys(raw, config.labels.key_columns, schema)
+    positions = np.concatenate(chosen).astype(np.int32)
+    outputs = np.concatenate([one.answer.outputs[rows] for one, rows in pairs]).astype(np.float32)
+    return AnsweredRows(inputs, positions, digests, keys, outputs)
 
 
-def describe_served(served: ServedRequest, kept: AnsweredRows) -> dict[str, Any]:
+def find_newest_times(
+    requests: Sequence[ServedRequest], rows: AnsweredRows, counts: np.ndarray
+) -> list[datetime | None]:  # fmt: skip
+    """Return for each request what ``find_newest_time`` says of its rows."""
+    schema, ends = requests[0].predictor.schema, np.cumsum(counts)
+    if schema.time not in rows.inputs:
+        return [None] * len(requests)
+    times = rows.inputs[[schema.time]]
+    return [find_newest_time(times.iloc[end - count : end], schema, one.at)
+            for one, count, end in zip(requests, counts, ends, strict=True)]  # fmt: skip
+
+
+def _pick(table: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
+    return table if len(rows) == len(table) else table.iloc[rows]
+
+
+def describe_served(served: ServedRequest) -> dict[str, Any]:
     """Return the row of the decisions table, without what no later look at it needs."""
     described = served.predictor.describe(served.choice)
     counts = served.choice.profile.counts
@@ -242,8 +278,6 @@ def describe_served(served: ServedRequest, kept: AnsweredRows) -> dict[str, Any]
         "served": served.answer.count_served(),
         "output": "",
         "key_columns": list(served.columns or ()),
-        "kept_rows": len(kept),
-        "newest_time": find_newest_time(kept.inputs, served.predictor.schema, served.at),
         "created_at": served.at,
     }
 

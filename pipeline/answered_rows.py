@@ -7,7 +7,7 @@ by its id, by a digest of its inputs, or by a digest of the columns that name it
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -109,9 +109,9 @@ def find_newest_time(inputs: pd.DataFrame, schema: Schema, served_at: datetime) 
     """
     if schema.time not in inputs:
         return None
-    times = inputs[schema.time]
-    times = times[times <= pd.Timestamp(served_at) + pd.Timedelta("1D")]
-    return pd.Timestamp(times.max()).to_pydatetime() if len(times) else None
+    times = inputs[schema.time].to_numpy(dtype="datetime64[us]")
+    times = times[times <= np.datetime64(served_at + timedelta(days=1), "us")]
+    return times.max().item() if len(times) else None
 
 
 def compute_keys(inputs: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:

@@ -1,8 +1,7 @@
 """How late labels are: in the stream's own time, which the gap of folds follows, and by the clock, for the report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,7 @@ from common.config import Config
 from common.database import read_rows
 from common.records import LabelledBatch
 from common.state import State
-from meta.label_tables import settlements_table
+from meta.label_tables import MATURITY_DAYS, settlements_table
 from meta.tables import decisions_table
 
 AUTO = "auto"
@@ -23,8 +22,6 @@ NEWEST = 24
 """Updates that the gap looks back on."""
 MOST_OF_WINDOW = 0.25
 """A gap takes at most this share of the time that the training window covers, or nothing were left to learn from."""
-AGES = (1, 7, 30, 91, 365)
-"""Days after which the report looks how many labels have come."""
 
 
 def resolve_gap(config: Config, state: State, window: Sequence[LabelledBatch]) -> str:
@@ -73,28 +70,19 @@ def find_clock(state: State) -> tuple[str | None, datetime | None]:
 
 
 def count_maturity(served_at: pd.Series, arrived_at: pd.Series) -> dict[str, dict[str, int]]:
-    """Return the number of labels by month of serving and by the first of AGES they came within; later ones as 'later'.
+    """Return the number of labels by month of serving and by the first of MATURITY_DAYS that they came within.
+
+    Those that came within none of them are 'later'.
 
     >>> served = pd.Series(pd.to_datetime(["2026-01-01", "2026-01-02", "2026-02-01"]))
     >>> count_maturity(served, served + pd.to_timedelta([0.5, 8, 400], unit="D"))
     {'2026-01': {'1': 1, '30': 1}, '2026-02': {'later': 1}}
     """
     days = (pd.to_datetime(arrived_at) - pd.to_datetime(served_at)).dt.total_seconds() / 86_400
-    names = np.array([*map(str, AGES), "later"])[np.searchsorted(AGES, days.to_numpy())]
+    names = np.array([*map(str, MATURITY_DAYS), "later"])[np.searchsorted(MATURITY_DAYS, days.to_numpy())]
     counted: dict[str, dict[str, int]] = {}
     months = pd.to_datetime(served_at).dt.strftime("%Y-%m")
     for month, name in zip(months, names.tolist(), strict=True):
         of_month = counted.setdefault(month, {})
         of_month[name] = of_month.get(name, 0) + 1
     return counted
-
-
-def add_maturity(settlements: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
-    """Return the counts of several updates together."""
-    total: dict[str, dict[str, int]] = {}
-    for one in settlements:
-        for month, counts in one.items():
-            for name, count in counts.items():
-                of_month = total.setdefault(month, {})
-                of_month[name] = of_month.get(name, 0) + count
-    return total

@@ -17,6 +17,7 @@ from common.performance import performance_table
 from common.seeding import random_generator
 from common.state import State, open_state
 from experiments.tables import feature_gains_table, runs_table, trials_table
+from meta.label_tables import live_records_table, settlements_table
 from meta.tables import (
     decisions_table,
     estimates_table,
@@ -101,6 +102,9 @@ def read_history(config: Config, state: State, generation: Generation) -> Histor
         decisions=read_table(state, decisions_table, newest=decisions_table.c.created_at),
         regrets=read_table(state, regrets_table, newest=regrets_table.c.batch),
         estimates=read_table(state, estimates_table, newest=estimates_table.c.batch),
+        settlements=read_table(state, settlements_table),
+        served_months=count_served(state),
+        live_records=read_table(state, live_records_table),
         record_rows=read_table(state, record_rows_table),
         records=read_table(state, records_table),
         performance=read_table(state, performance_table, newest=performance_table.c.id),
@@ -118,6 +122,17 @@ def read_table(
     if newest is not None:
         query = query.order_by(newest.desc()).limit(NEWEST_ROWS)
     return pd.DataFrame(read_rows(state.engine, query), columns=[column.name for column in table.columns])
+
+
+def count_served(state: State) -> pd.DataFrame:
+    """Return how many rows were served and kept by month."""
+    moment, rows = decisions_table.c.created_at, decisions_table.c.kept_rows
+    parts = [sa.extract(name, moment) for name in ("year", "month")]
+    query: sa.Select[Any] = sa.select(*(part.label(name) for part, name in zip(parts, ("year", "month"), strict=True)),
+                      sa.func.sum(rows).label("rows"))  # fmt: skip
+    found = read_rows(state.engine, query.where(rows.is_not(None)).group_by(*parts).order_by(*parts))
+    months = [(f"{int(row['year'])}-{int(row['month']):02}", int(row["rows"])) for row in found]
+    return pd.DataFrame(months, columns=["month", "rows"])
 
 
 def count_quarantined(state: State) -> pd.DataFrame:

@@ -63,6 +63,9 @@ class History:
     decisions: pd.DataFrame
     regrets: pd.DataFrame
     estimates: pd.DataFrame
+    settlements: pd.DataFrame
+    served_months: pd.DataFrame
+    live_records: pd.DataFrame
     record_rows: pd.DataFrame
     records: pd.DataFrame
     performance: pd.DataFrame

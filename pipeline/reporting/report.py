@@ -31,6 +31,7 @@ from pipeline.reporting.figures.features import FeatureFigures, list_features
 from pipeline.reporting.figures.grades import GradeFigures, list_grades
 from pipeline.reporting.figures.headline import Headline, HeadlineParts, compute_headline
 from pipeline.reporting.figures.influence import InfluenceFigures, compute_influences
+from pipeline.reporting.figures.labels import LabelFigures, compute_labels
 from pipeline.reporting.figures.quarantine import QuarantineFigures, compute_quarantine
 from pipeline.reporting.figures.regret import RegretFigures, compute_regrets
 from pipeline.reporting.figures.scores import (
@@ -88,6 +89,7 @@ class Report:
     grades: tuple[GradeFigures, ...]
     decisions: DecisionFigures
     regrets: RegretFigures
+    labels: LabelFigures
     estimates: UnlabelledFigures
     influences: InfluenceFigures
     performance: CostFigures
@@ -144,6 +146,7 @@ def compute_report(history: History, explanation: Explanation, written_at: datet
         grades=parts.grades,
         decisions=parts.decisions,
         regrets=compute_regrets(history),
+        labels=compute_labels(history, written_at),
         estimates=compute_estimates(history),
         influences=compute_influences(history, history.seed),
         performance=compute_costs(history),

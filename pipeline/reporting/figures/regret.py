@@ -47,7 +47,8 @@ def compute_regrets(history: History) -> RegretFigures:
         for row in list_rows(table.head(MOST_ENTRIES))
     )  # fmt: skip
     rows = int(table["rows"].sum()) if len(table) else 0
-    return RegretFigures(table["decision"].nunique(), rows, entries=entries, **means)
+    requests = int(table["requests"].fillna(1).sum()) if len(table) else 0
+    return RegretFigures(requests, rows, entries=entries, **means)
 
 
 def _average(table: pd.DataFrame, name: str) -> float | None:

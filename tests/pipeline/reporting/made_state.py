@@ -15,6 +15,7 @@ from common.schema import Schema
 from common.state import open_state
 from common.task import Task
 from experiments.tables import feature_gains_table, runs_table, trials_table
+from meta.label_tables import live_records_table, settlements_table
 from meta.tables import decisions_table, grades_table, regrets_table
 from model_zoo import get_family
 from model_zoo.candidate import Candidate
@@ -119,7 +120,7 @@ class MadeState:
                 "id": f"request-{rows}", "generation": self.generation.number, "request": f"new-{rows}.csv",
                 "rows": rows, "mode": "plan", "version": champion.id, "champion": champion.id, "reason": reason,
                 "alarm": "", "profile": {}, "weights": {}, "expected": {"loss": 0.45, "lower": None, "upper": None},
-                "failures": {}, "key_columns": [], "rows_file": None,
+                "failures": {}, "key_columns": [], "rows_file": None, "kept_rows": rows,
                 "served": {f"{champion.id}/champion": rows - 10, f"{self.versions['prior'].id}/fallback:sparse": 10},
                 "output": "x.csv", "created_at": FIRST_DAY}])  # fmt: skip
             draft.add(performance_table, [cost("inference", f"request-{rows}", "prediction", 0.5, rows)])
@@ -249,6 +250,12 @@ class MadeState:
             draft.add(regrets_table, [{
                 "decision": f"request-{number}", "batch": number, "rows": 10 * number, "served": 0.4, "champion": 0.5,
                 "single_best": None if number == 2 else 0.45, "oracle": 0.35, "losses": {}}])  # fmt: skip
+            draft.add(settlements_table, [{
+                "batch": number, "gap": "3600s", "labels": 4, "rows": 6, "delays": [0, 3600], "clock": None,
+                "maturity": {"2026-01": {"1": 2, "30": 1}, "2025-12": {"later": 1}}}])  # fmt: skip
+            draft.add(live_records_table, [{
+                "batch": number, "served_by": number - 1, "rows": 10 * number, "classes": ["0", "1"], "profile": {},
+                "versions": {"a": "a-1"}, "losses": {"a": 0.5, "b": 0.1 * number}, "file": "0" * 64}])  # fmt: skip
         draft.add(performance_table, [cost("update", f"batch {number}", stage, seconds, ROWS)
                                       for stage, seconds in (("search", 2.0), ("refresh", 1.5))])  # fmt: skip
 

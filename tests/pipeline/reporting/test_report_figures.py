@@ -17,6 +17,7 @@ from pipeline.reporting.explanation.contributions import Explanation
 from pipeline.reporting.figures.choices import UNBOUNDED
 from pipeline.reporting.figures.cost import compute_costs
 from pipeline.reporting.figures.influence import rank_influences
+from pipeline.reporting.figures.labels import compute_labels
 from pipeline.reporting.figures.scores import compute_gain
 from pipeline.reporting.report import Report, compute_report, to_json
 from pipeline.summary import read_history
@@ -236,6 +237,28 @@ def test_the_ledger_weighs_requests_by_their_labelled_rows(report):
     assert (regrets.served, regrets.champion, regrets.oracle) == (pytest.approx(0.4), 0.5, pytest.approx(0.35))
     assert regrets.entries[-1].single_best is None
     assert regrets.single_best == pytest.approx(0.45)
+
+
+def test_labels_are_counted_by_the_month_of_serving_and_lines_by_what_they_lost(report):
+    months = {one.month: one for one in report.labels.months}
+    assert all(one.rows for one in months.values())
+    assert report.labels.gap == "3600s"
+    lines = {one.line: one for one in report.labels.lines}
+    assert lines["a"].rows == lines["b"].rows == 90
+    assert (lines["a"].loss, lines["b"].loss) == (0.5, pytest.approx((20 * 0.2 + 30 * 0.3 + 40 * 0.4) / 90))
+    assert lines["a"].best == lines["b"].loss
+
+
+def test_shares_of_labels_are_told_only_once_their_time_has_passed():
+    history = SimpleNamespace(
+        settlements=pd.DataFrame({"batch": [1, 2], "gap": ["0s", "9s"], "maturity": [
+            {"2026-01": {"1": 2, "30": 3}}, {"2026-01": {"later": 1, "1": 1}}]}),
+        served_months=pd.DataFrame({"month": ["2026-01", "2026-03"], "rows": [10, 4]}),
+        live_records=pd.DataFrame({"rows": [], "losses": []}),
+    )  # fmt: skip
+    march, january = compute_labels(history, datetime(2026, 3, 5)).months
+    assert (january.labelled, january.shares) == (7, (0.3, 0.3, 0.6, None, None))
+    assert (march.rows, march.labelled, march.shares) == (4, 0, (0.0, None, None, None, None))
 
 
 def test_influences_find_what_moves_the_loss_and_its_direction():

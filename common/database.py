@@ -143,9 +143,16 @@ class Draft:
 
 def read_rows(engine: Engine, query: sa.Select[Any]) -> list[dict[str, Any]]:
     """Return the rows of a query as dictionaries."""
+    names, rows = read_tuples(engine, query)
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def read_tuples(engine: Engine, query: sa.Select[Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Return the names of a query's columns, and its rows, for queries of very many."""
     try:
         with engine.connect() as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
+            found = connection.execute(query)
+            return list(found.keys()), [tuple(row) for row in found]
     except ValueError as error:  # a cell that is no JSON, or no date
         raise DamagedCatalogue(engine.url.render_as_string(hide_password=True), first_line(error)) from error
 

@@ -1,7 +1,7 @@
 """The profile of a request: all that selection knows of it. Small, without labels, and kept with every decision."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,12 @@ class Profile:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON types."""
-        return asdict(self)
+        return {
+            "metafeatures": dict(self.metafeatures),
+            "counts": self.counts,
+            "quality": self.quality,
+            "shares": dict(self.shares),
+        }
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Profile":

@@ -22,7 +22,7 @@ from common.state import State
 from meta.flags import RowKind
 from meta.plan import name_kind
 from meta.tables import decisions_table
-from pipeline.answered_rows import AnsweredRows, compute_keys, compute_named_keys, find_newest_time, save_answered
+from pipeline.answered_rows import AnsweredRows, compute_keys, compute_named_keys, find_newest, save_answered
 from pipeline.predictor import Choice, Predictor, ReadRows
 from pipeline.serving.answer import Answer
 from pipeline.shadow import Shadow
@@ -250,12 +250,12 @@ def find_newest_times(
     requests: Sequence[ServedRequest], rows: AnsweredRows, counts: np.ndarray
 ) -> list[datetime | None]:  # fmt: skip
     """Return for each request what ``find_newest_time`` says of its rows."""
-    schema, ends = requests[0].predictor.schema, np.cumsum(counts)
+    schema = requests[0].predictor.schema
     if schema.time not in rows.inputs:
         return [None] * len(requests)
-    times = rows.inputs[[schema.time]]
-    return [find_newest_time(times.iloc[end - count : end], schema, one.at)
-            for one, count, end in zip(requests, counts, ends, strict=True)]  # fmt: skip
+    times = rows.inputs[schema.time].to_numpy(dtype="datetime64[us]")
+    parts = np.split(times, np.cumsum(counts)[:-1])
+    return [find_newest(part, one.at) for one, part in zip(requests, parts, strict=True)]
 
 
 def _pick(table: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:

@@ -103,13 +103,17 @@ def join_answered(parts: Sequence[AnsweredRows]) -> AnsweredRows:
 
 
 def find_newest_time(inputs: pd.DataFrame, schema: Schema, served_at: datetime) -> datetime | None:
-    """Return the latest moment in the time column of rows, where that is an input and known.
+    """Return the latest moment in the time column of rows, where that is an input and known."""
+    return (
+        find_newest(inputs[schema.time].to_numpy(dtype="datetime64[us]"), served_at) if schema.time in inputs else None
+    )
+
+
+def find_newest(times: np.ndarray, served_at: datetime) -> datetime | None:
+    """Return the latest of some moments (n_rows,) datetime64[us] of rows, None where none is known.
 
     It is the stream's clock: a date later than the day on which the row was served tells nothing of it.
     """
-    if schema.time not in inputs:
-        return None
-    times = inputs[schema.time].to_numpy(dtype="datetime64[us]")
     times = times[times <= np.datetime64(served_at + timedelta(days=1), "us")]
     return times.max().item() if len(times) else None
 

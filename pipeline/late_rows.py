@@ -8,13 +8,14 @@ a label by its id then counts no second time, and no version can have learned it
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
 from common.config import Config
-from common.database import read_rows
+from common.database import read_rows, read_tuples
 from common.reading import encode_target
 from common.records import LabelledBatch
 from common.schema import Schema
@@ -287,7 +288,7 @@ def load_unsettled(state: State) -> pd.DataFrame:
         .order_by(table.created_at.desc(), table.id)
         .limit(MOST_ROWS)
     )
-    served = pd.DataFrame(read_rows(state.engine, query), columns=list(SERVED))
+    served = _read_frame(state, query)
     served = served[served["kept_rows"].cumsum() - served["kept_rows"] < MOST_ROWS]
     return served.assign(columns=served["key_columns"].map(tuple))
 
@@ -304,7 +305,7 @@ def load_waiting(state: State) -> pd.DataFrame:
         .where(served.rows_file.is_not(None), served.first_row.is_not(None), table.number > newest - MOST_ROWS)
         .where(table.number.not_in(sa.select(settled_labels_table.c.label)))
     )
-    return pd.DataFrame(read_rows(state.engine, query), columns=[column.name for column in names])
+    return _read_frame(state, query)
 
 
 def load_settled_rows(state: State, requests: Sequence[str]) -> set[tuple[str, int]]:
@@ -316,6 +317,11 @@ def load_settled_rows(state: State, requests: Sequence[str]) -> set[tuple[str, i
     parts = [requests[start : start + MOST_AT_ONCE] for start in range(0, len(requests), MOST_AT_ONCE)]
     return {(row["request"], row["position"]) for part in parts
             for row in read_rows(state.engine, query.where(table.request.in_(part)))}  # fmt: skip
+
+
+def _read_frame(state: State, query: sa.Select[Any]) -> pd.DataFrame:
+    names, rows = read_tuples(state.engine, query)
+    return pd.DataFrame(rows, columns=names)
 
 
 def _describe(

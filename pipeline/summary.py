@@ -127,9 +127,8 @@ def read_table(
 def count_served(state: State) -> pd.DataFrame:
     """Return how many rows were served and kept by month."""
     moment, rows = decisions_table.c.created_at, decisions_table.c.kept_rows
-    parts = [sa.extract(name, moment) for name in ("year", "month")]
-    query: sa.Select[Any] = sa.select(*(part.label(name) for part, name in zip(parts, ("year", "month"), strict=True)),
-                      sa.func.sum(rows).label("rows"))  # fmt: skip
+    parts: list[Any] = [sa.extract("year", moment), sa.extract("month", moment)]
+    query = sa.select(parts[0].label("year"), parts[1].label("month"), sa.func.sum(rows).label("rows"))
     found = read_rows(state.engine, query.where(rows.is_not(None)).group_by(*parts).order_by(*parts))
     months = [(f"{int(row['year'])}-{int(row['month']):02}", int(row["rows"])) for row in found]
     return pd.DataFrame(months, columns=["month", "rows"])

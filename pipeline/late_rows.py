@@ -14,15 +14,13 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from common.config import Config
 from common.database import read_rows, read_tuples
 from common.reading import encode_target
 from common.records import LabelledBatch
 from common.schema import Schema
 from common.state import State
-from meta.label_tables import batch_digests_table, labels_table, settled_labels_table, settled_requests_table
+from meta.label_tables import labels_table, settled_labels_table, settled_requests_table
 from meta.tables import decisions_table
-from model_zoo.arrays import load_arrays
 from model_zoo.model import align_classes
 from pipeline.answered_rows import (
     DIGEST,
@@ -30,11 +28,11 @@ from pipeline.answered_rows import (
     POSITION,
     AnsweredRows,
     compute_keys,
-    compute_named_keys,
     join_answered,
     load_answered,
     load_marks,
 )
+from pipeline.batch_marks import BatchMarks, load_earlier_marks
 from pipeline.labels import name_row
 from registry.generations import Generation, load_generation
 
@@ -42,8 +40,6 @@ log = logging.getLogger(__name__)
 
 MOST_ROWS = 500_000
 """Of the newest rows and labels, how many an update looks at."""
-MOST_BATCHES = 200
-"""Of the newest batches, how many a labelled row is looked for in."""
 MOST_AT_ONCE = 500
 """Requests that one statement asks for, well below what databases permit."""
 
@@ -51,18 +47,6 @@ SERVED = ("id", "generation", "rows_file", "first_row", "kept_rows", "key_column
 LATE_ARRAYS = ("requests", "champions", "target", "late", "times", "stream_times")
 FOUND = ("request", "generation", "champion", "rows_file", "place", "position", "target", "late", "served_at",
          "arrived_at", "stream_time")  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class BatchMarks:
-    """A batch by the digests of its rows' inputs, and of the columns that name them (0 where they do not)."""
-
-    digests: np.ndarray
-    keys: np.ndarray
-
-    def has(self, digests: np.ndarray, keys: np.ndarray) -> np.ndarray:
-        """Return which of some rows are in the batch (n_rows,) bool."""
-        return np.isin(digests, self.digests) | ((keys != 0) & np.isin(keys, self.keys))
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,19 +90,6 @@ class Found:
 
     table: pd.DataFrame
     labels: tuple[int, ...]
-
-
-def mark_batch(config: Config, schema: Schema, batch: LabelledBatch, raw: pd.DataFrame) -> BatchMarks:
-    """Return the marks of a batch; ``raw`` are its rows as they came."""
-    keys = compute_named_keys(raw, config.labels.key_columns, schema)
-    return BatchMarks(compute_keys(batch.inputs, schema.inputs), keys)
-
-
-def load_earlier_marks(state: State) -> list[BatchMarks]:
-    """Return the marks of the newest batches before."""
-    query = sa.select(batch_digests_table).order_by(batch_digests_table.c.batch.desc()).limit(MOST_BATCHES)
-    contents = [state.files.load_if_sound(row["file"]) for row in read_rows(state.engine, query)]
-    return [BatchMarks(**load_arrays(content)) for content in contents if content is not None]
 
 
 def find_labelled(

@@ -34,10 +34,10 @@ from meta.live import LivePart, live_row, load_repeats, load_stored_live, make_l
 from meta.past import MAX_BATCHES
 from meta.records import CLEAN_ROWS, Record
 from meta.tables import estimates_table, regrets_table
-from model_zoo.arrays import dump_arrays
 from model_zoo.reference import InputReference
+from pipeline.batch_marks import BatchMarks, mark_batch, save_marks
 from pipeline.label_delay import count_maturity, find_clock, summarise_delays
-from pipeline.late_rows import BatchMarks, Found, digest_names, find_labelled, gather_late_rows, mark_batch
+from pipeline.late_rows import Found, digest_names, find_labelled, gather_late_rows
 from pipeline.ledger import JudgedRows, grade_decisions, judge_rows, list_regrets
 from pipeline.proving import mix_blends
 from registry.generations import Generation
@@ -199,11 +199,6 @@ def list_repeats(
         if new:
             repeats.append({"by_batch": batch, "batch": place[0], "served_by": place[1], "rows": new})
     return repeats
-
-
-def save_marks(state: State, batch: int, marks: BatchMarks) -> dict[str, Any]:
-    """Store the digests of a batch and return their row."""
-    return {"batch": batch, "file": state.files.save(dump_arrays(digests=marks.digests, keys=marks.keys), ".npz")}
 
 
 def _is_late(found: Found) -> pd.Series:

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 BACKLOG = 1024
 KEEP_ALIVE_SECONDS = 30
-SWITCH_SECONDS = 0.001
+SWITCH_SECONDS = 0.0005
 """How long a thread computes before another may: small requests are answered beside what the worker does."""
 
 

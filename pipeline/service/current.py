@@ -52,8 +52,9 @@ class Current:
         self.served: Served | None = None
         self.reason = "The service has not looked for a model yet; ask again in a moment."
         self._config, self._state, self._metrics = config, state, metrics
-        self._seen = 0
-        self._complained = 0
+        self._taken: int | None = None
+        self._failed: int | None = None
+        self._complained: int | str | None = None
         self._retry_at = 0.0
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
@@ -75,16 +76,21 @@ class Current:
         """
         try:
             newest = self._find_newest()
-            if newest == self._seen and (time.monotonic() < self._retry_at or self._complained != newest):
-                return False
-            if newest == 0:
-                self.reason = f"There is no model in '{self._state.folder.name}' yet; run 'python run.py update' first."
-                return False
+        except Exception as error:  # a catalogue that is gone or busy ends no service
+            self._complain(error, about="catalogue")
+            return False
+        if newest == self._taken or (newest == self._failed and time.monotonic() < self._retry_at):
+            return False
+        if newest == 0:
+            self.reason = f"There is no model in '{self._state.folder.name}' yet; run 'python run.py update' first."
+            return False
+        try:
             served = self._load(newest)
         except Exception as error:  # whatever stored bytes lead to, what is served goes on
-            self._complain(error)
+            self._failed, self._retry_at = newest, time.monotonic() + RETRY_SECONDS
+            self._complain(error, about=newest)
             return False
-        self._seen, self._retry_at = newest, 0.0
+        self._taken, self._failed, self._complained = newest, None, None
         self.served = served
         self._metrics.take_over(served.generation, served.versions)
         log.info("generation %d serves", served.generation)
@@ -102,23 +108,22 @@ class Current:
         return rows[0]["newest"] or 0
 
     def _load(self, newest: int) -> Served:
-        self._seen = newest
         predictor = load_predictor(self._config, self._state)
-        if predictor.generation.number != newest and self.served is not None:
+        if predictor.generation.number < newest and self.served is not None:
             raise StateError(f"Generation {newest} cannot be loaded; the log says why.")
         warm_up(predictor)
         return Served(predictor, Columns.of(predictor.schema, self._config.labels.key_columns))
 
-    def _complain(self, error: Exception) -> None:
+    def _complain(self, error: Exception, about: int | str) -> None:
+        """Tell once what is wrong with a generation, or the catalogue."""
         sentence = str(error) if isinstance(error, StateError) else f"{type(error).__name__}: {first_line(error)}"
-        self._retry_at = time.monotonic() + RETRY_SECONDS
         self._metrics.load_failures.inc()
         if self.served is None:
             self.reason = sentence
-        if self._complained != self._seen or self._seen == 0:
+        if self._complained != about:
             kept = f"generation {self.served.generation} goes on serving" if self.served else "nothing serves yet"
             log.error("%s (%s)", sentence.removesuffix("."), kept)
-        self._complained = self._seen
+        self._complained = about
 
     def _watch(self) -> None:
         while not self._stopped.wait(self._config.service.poll_seconds):

@@ -1,5 +1,6 @@
 """The process: a socket, the application, and an end in which everything that was begun is finished."""
 
+import asyncio
 import gc
 import logging
 import signal
@@ -9,6 +10,7 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 import pipeline.catalogue  # noqa: F401  (the catalogue is opened with every table)
 from common.config import Config, ServiceConfig
@@ -31,6 +33,7 @@ def run_server(config: Config) -> None:
     key = find_key(settings)
     with open_state(config) as state, bind(settings) as listening:
         sys.setswitchinterval(SWITCH_SECONDS)
+        logging.getLogger("uvicorn").setLevel(logging.WARNING)
         service = build_service(config, state)
         gate = Gate(build_app(service), settings, key, service.metrics, write_access_log(settings, state.folder))
         server = Server(gate, settings, name_url(settings, listening))
@@ -68,13 +71,45 @@ def name_url(settings: ServiceConfig, listening: socket.socket) -> str:
     return f"http://{host}:{listening.getsockname()[1]}"
 
 
+class Protocol(H11Protocol):
+    """HTTP whose requests have to be there in time, from the first byte of their headers; see ``with_patience``."""
+
+    seconds = 30.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for a request."""
+        super().connection_made(transport)
+        self._waiting = self.loop.call_later(self.seconds, self._give_up)
+
+    def on_response_complete(self) -> None:
+        """Begin to wait for the next request."""
+        super().on_response_complete()
+        self._waiting.cancel()
+        self._waiting = self.loop.call_later(self.seconds, self._give_up)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        self._waiting.cancel()
+        super().connection_lost(exc)
+
+    def _give_up(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.close()
+
+
+def with_patience(seconds: float) -> type[Protocol]:
+    """Return the protocol that waits so long for a request, as ``service.seconds`` says."""
+    return type("PatientProtocol", (Protocol,), {"seconds": seconds})
+
+
 class Server(uvicorn.Server):
     """Uvicorn, which tells when it accepts requests and for which a signal is an ordinary end."""
 
     def __init__(self, app: Any, settings: ServiceConfig, url: str) -> None:
         super().__init__(uvicorn.Config(
-            app, log_config=None, access_log=False, lifespan="off", ws="none", server_header=False, proxy_headers=False,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=settings.shutdown_seconds,
+            app, http=with_patience(settings.seconds), ws="none", lifespan="off", log_config=None, access_log=False,
+            server_header=False, proxy_headers=False, timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=settings.shutdown_seconds,
         ))  # fmt: skip
         self._url = url
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -10,10 +10,9 @@ import small_stream
 from open_services import open_service
 
 import pipeline.service
-from common.errors import ConfigError
+from common.errors import ConfigError, StateError
 from pipeline.service import serve
 from pipeline.service.access import KEY_VARIABLE, ROUTES, find_key, write_access_log
-from pipeline.service.current import RETRY_SECONDS
 from pipeline.service.server import bind
 
 
@@ -208,6 +207,21 @@ class TestGenerations:
             read = old.predictor.read_rows(rows[:2])
             assert len(old.predictor.answer(read, old.predictor.choose(read)).decided) == 2
 
+    def test_a_catalogue_that_cannot_be_read_is_told_once_and_ends_nothing(self, learned, rows, caplog, monkeypatch):
+        with open_service(learned) as (service, client):
+            number = service.current.served.generation
+            find = service.current._find_newest
+            monkeypatch.setattr(service.current, "_find_newest", lambda: (_ for _ in ()).throw(StateError("Busy.")))
+            assert not service.current.refresh()
+            assert not service.current.refresh()
+            assert [line for line in caplog.messages if "Busy" in line] == [
+                f"Busy (generation {number} goes on serving)"
+            ]
+            assert client.post("/predict", json=rows[0]).status_code == 200
+            monkeypatch.setattr(service.current, "_find_newest", find)
+            assert not service.current.refresh()
+            assert service.current.served.generation == number
+
     def test_one_that_cannot_be_loaded_is_told_once_and_the_old_one_goes_on(
         self, learned, tmp_path, rows, caplog, monkeypatch
     ):
@@ -227,6 +241,6 @@ class TestGenerations:
             assert "switchyard_generation_load_failures_total 3.0" in client.get("/metrics").text
             for path, content in new.items():
                 path.write_bytes(content)
-            assert RETRY_SECONDS > 1
             assert service.current.refresh()
+            assert not service.current.refresh()
             assert client.post("/predict", json=rows[0]).json()["generation"] == before + 1

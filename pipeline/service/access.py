@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 KEY_VARIABLE = "SWITCHYARD_API_KEY"
 OPEN_ROUTES = ("/health", "/ready")
 """Routes that need no key and always have room: those who watch the service ask them."""
-ROUTES = ("/", "/predict", "/feedback", "/health", "/ready", "/models", "/metrics", "/report", "/docs", "/openapi.json")
+ROUTES = ("/", "/predict", "/feedback", "/health", "/ready", "/models", "/metrics", "/report", "/openapi.json")
 LOG_BYTES, LOG_FILES = 64 * MB, 3
 HEADERS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
 GONE = 499

@@ -57,7 +57,7 @@ def answer_rows(request: str, brought: Brought, served: Served, explains: bool =
         "generation": served.generation,
         "rows": presented,
         "expected": present_expectation(choice),
-        "alarm": choice.plan.alarm.describe() if choice.plan.alarm else None,
+        "alarm": choice.plan.alarm.describe().removeprefix("alarm: ") if choice.plan.alarm else None,
         "warnings": brought.warnings,
     }
     return Answered(request, brought, rows, choice, answer, orjson.dumps(told))

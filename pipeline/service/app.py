@@ -100,7 +100,8 @@ def build_service(config: Config, state: State) -> Service:
 
 def build_app(service: Service) -> FastAPI:
     """Return the application."""
-    app = FastAPI(title="Switchyard", redoc_url=None, swagger_ui_oauth2_redirect_url=None, redirect_slashes=False)
+    # The usual page at /docs would load scripts of other hosts; / tells what there is.
+    app = FastAPI(title="Switchyard", docs_url=None, redoc_url=None, redirect_slashes=False)
     add_handlers(app)
 
     def describe() -> dict[str, Any]:
@@ -272,7 +273,10 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def miss(request: Request, missed: HTTPException) -> Response:
-        known = {404: "There is no such route; / lists them.", 405: "This route is not asked that way; see /docs."}
+        known = {
+            404: "There is no such route; / lists them.",
+            405: "This route is not asked that way; /openapi.json says how.",
+        }
         response = await refuse(request, Refused(missed.status_code, known.get(missed.status_code, missed.detail)))
         response.headers.update(missed.headers or {})
         return response

@@ -82,7 +82,8 @@ class TestWhatIsTold:
         assert "PREMIUM" in client.get("/").text
         document = client.get("/openapi.json").json()
         assert "MAKE" in document["components"]["schemas"]["Row"]["properties"]
-        assert set(document["paths"]) <= set(ROUTES)
+        assert set(document["paths"]) == set(ROUTES) - {"/", "/openapi.json"}
+        assert "http" not in client.get("/").text
 
     def test_a_route_that_is_none_is_told_in_a_sentence(self, client):
         missed, wrong = client.get("/models/../../etc/passwd"), client.get("/predict")

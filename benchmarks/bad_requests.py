@@ -116,7 +116,8 @@ def odd_headers(draw: st.DrawFn) -> Bad:
     printable = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20).map(str.strip)
     endings = ["", "?explain=maybe", "?explain=1&explain=2", "/../models", "//", "/%2e%2e", "?rows=1"]
     path = "/predict" + draw(st.sampled_from(endings))
-    return Bad(path, b'{"PREMIUM": 1}', draw(st.dictionaries(st.sampled_from(names), printable, max_size=4)))
+    headers = draw(st.dictionaries(st.sampled_from(names), printable, max_size=4))
+    return Bad(path, b'{"PREMIUM": 1}', {"content-type": JSON} | headers)
 
 
 KINDS: dict[str, st.SearchStrategy[Bad]] = {

@@ -195,8 +195,8 @@ def call(tally: Tally, case: Any) -> None:
 def send_broken(url: str, sound: Bad, options: argparse.Namespace) -> list[str]:
     """Return the table of what is no HTTP; nobody waits for an answer to it."""
     host, port = url.removeprefix("http://").split(":")
-    generator, sent, lines = random.Random(options.seed), 0, []
-    with keep_asking(url, sound, 1) as beside:
+    generator, sent, between = random.Random(options.seed), 0, Tally()
+    with httpx.Client(base_url=url, timeout=SECONDS) as client:
         for _ in range(20):
             for content in BROKEN.values():
                 with socket.create_connection((host, int(port)), timeout=SECONDS) as connection:
@@ -204,9 +204,8 @@ def send_broken(url: str, sound: Bad, options: argparse.Namespace) -> list[str]:
                     if generator.random() < 0.5:
                         connection.shutdown(socket.SHUT_WR)
                     sent += 1
-    there = httpx.get(f"{url}/health").status_code
-    lines.append(f"| broken HTTP | {sent} | the service is there after it: {there} | 0 | none is expected |")
-    return [*lines, add_up(beside).row("sound ones beside them")]
+                    ask(client, between, sound)
+    return [f"| broken HTTP | {sent} | none is expected | | |", between.row("sound ones between them")]
 
 
 def swap(url: str, sound: Bad, place: Place, options: argparse.Namespace) -> list[str]:

@@ -15,6 +15,7 @@ from meta.tables import decisions_table
 from pipeline.answer_log import prepare_requests
 from pipeline.answered_rows import load_answered
 from pipeline.predictor import load_predictor
+from pipeline.preparation.features import engineer_features
 from pipeline.shadow import Shadow, score_rows
 from pipeline.tournament import _compare
 from registry.generations import Member, Role
@@ -51,7 +52,7 @@ def test_versions_and_rivals_that_did_not_answer_are_kept_with_the_rows(opened, 
     generation = predictor.generation
     assert set(kept.by_version) == {version.id for version in (*generation.versions, *generation.rivals)}
     assert generation.rivals
-    features = predictor.read(rows.iloc[[5]]).features
+    features = predictor.read(rows.iloc[[5]]).cells
     for version in generation.versions:
         expected = predict_outputs(predictor.shelf.load(version), features, predictor.schema.classes)
         np.testing.assert_allclose(kept.by_version[version.id], expected, atol=1e-6)
@@ -95,7 +96,7 @@ def test_the_losses_of_a_rival_in_the_shadow_count_in_its_bout(predictor):
     random = np.random.default_rng(5)
     stream = small_stream.make_rows().tail(60)
     target = (random.random(60) < 0.5).astype(float)
-    features = predictor.read(stream).features
+    features = engineer_features(predictor.read(stream).inputs, schema, predictor.config.features)
     live_rows = make_rows(4, features, target, schema, predictor.stored.reference)
     own_rows = replace(live_rows, part=np.zeros(60, dtype=np.int16))
     even, right = np.full((60, 2), 0.5, np.float32), np.eye(2, dtype=np.float32)[target.astype(int)] * 0.8 + 0.1

@@ -37,6 +37,8 @@ PATIENCE = 60.0
 """Seconds for which a closing log goes on trying to write what it holds."""
 LONGEST_PAUSE = 5.0
 """Seconds between two attempts to write."""
+LEAST_ESTIMATED = 50
+"""Rows from which on an estimate of a request's loss is worth its room."""
 MOST_AT_ONCE = 500
 """Requests that one statement asks for, well below what databases permit."""
 
@@ -146,7 +148,7 @@ class AnswerLog:
                 try:
                     write_requests(self._state, prepared)
                     return len(taken)
-                except (StateError, OSError) as error:
+                except (StateError, OSError, sa.exc.OperationalError) as error:
                     log.warning("%d served requests could not be logged yet: %s", len(taken), first_line(error))
                 if self._closing.is_set():
                     given_up = given_up or time.monotonic() + PATIENCE
@@ -155,7 +157,9 @@ class AnswerLog:
                 time.sleep(pause)
                 pause = min(LONGEST_PAUSE, pause * 2)
             log.error("%d served requests are not logged: the log was closed before they could be", len(taken))
-        except Exception as error:  # whatever is wrong with a request, later ones are to be logged
+        except Exception as error:  # whatever is wrong with a request, the others are to be logged
+            if len(taken) > 1:
+                return sum(self._write([one]) for one in taken)
             log.error("%d served requests are not logged: %s", len(taken), first_line(error))
         return 0
 
@@ -264,7 +268,7 @@ def _pick(table: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
 
 def describe_served(served: ServedRequest) -> dict[str, Any]:
     """Return the row of the decisions table, without what no later look at it needs."""
-    described = served.predictor.describe(served.choice)
+    described, many = served.predictor.describe(served.choice), len(served.rows) >= LEAST_ESTIMATED
     counts = served.choice.profile.counts
     present = {name_kind(kind) for kind in RowKind if counts[kind]}
     return described | {
@@ -273,7 +277,7 @@ def describe_served(served: ServedRequest) -> dict[str, Any]:
         "rows": len(served.rows),
         "profile": shorten_profile(described["profile"]),
         "weights": {kind: weights for kind, weights in described["weights"].items() if kind in present},
-        "estimate": None,
+        "estimate": served.predictor.estimate(served.choice, served.answer).to_json() if many else None,
         "failures": dict(served.answer.failures),
         "served": served.answer.count_served(),
         "output": "",

@@ -32,7 +32,11 @@ class BatchMarks:
 
     def has(self, digests: np.ndarray, keys: np.ndarray) -> np.ndarray:
         """Return which of some rows are in the batch (n_rows,) bool."""
-        return np.isin(digests, self.digests) | ((keys != 0) & np.isin(keys, self.keys))
+        return np.where(self.names(keys), np.isin(keys, self.keys), np.isin(digests, self.digests))
+
+    def names(self, keys: np.ndarray) -> np.ndarray:
+        """Return which rows (n_rows,) bool are told by their keys: those that have one, if the batch has any."""
+        return (keys != 0) & self.keys.any()
 
 
 def mark_batch(config: Config, schema: Schema, batch: LabelledBatch, raw: pd.DataFrame) -> BatchMarks:

@@ -120,7 +120,8 @@ def find_brought(state: State, batch: LabelledBatch, marks: BatchMarks, arrived_
             kept = stored.iloc[places]
             names, digests = kept[KEY].to_numpy(), kept[DIGEST].to_numpy()
             by_inputs = compute_keys(batch.inputs, columns) if columns else marks.digests
-            for wanted, theirs, ours in ((names != 0, marks.keys, names), (names == 0, by_inputs, digests)):
+            named = marks.names(names)
+            for wanted, theirs, ours in ((named, marks.keys, names), (~named, by_inputs, digests)):
                 rows = np.flatnonzero(wanted)
                 in_batch, matched = match_rows(theirs, ours[rows], owner[rows])
                 rows = rows[matched]

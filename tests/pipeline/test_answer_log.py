@@ -1,7 +1,10 @@
 """What is served is logged whole, once, off the answer path, and nothing that was taken is lost without being told."""
 
 import time
+from dataclasses import replace
 
+import numpy as np
+import pandas as pd
 import pytest
 import small_stream
 import sqlalchemy as sa
@@ -123,6 +126,28 @@ def test_what_cannot_be_written_before_the_end_is_counted(opened, rows, monkeypa
     log.close()
     assert (log.dropped, log.queued) == (1, 0)
     assert "1 served requests are not logged" in caplog.text
+
+
+def test_a_request_that_cannot_be_logged_costs_no_other(opened, rows, caplog):
+    config, state = opened
+    predictor = load_predictor(config, state)
+    good = [answer(predictor, name, one) for name, one in one_by_one(rows.head(3)).items()]
+    bad = replace(good[1], id="bad", answer=replace(good[1].answer, outputs=np.empty((0, 2))))
+    log = AnswerLog(config, state)
+    for served in (good[0], bad, *good[1:]):
+        log.add(served)
+    log.close()
+    assert set(read_decisions(state)) == {"one0", "one1", "one2"}
+    assert (log.dropped, log.queued) == (1, 0)
+    assert "1 served requests are not logged" in caplog.text
+
+
+def test_a_request_of_many_rows_is_estimated(opened, rows):
+    config, state = opened
+    serve(config, state, {"few": rows, "many": pd.concat([rows, rows], ignore_index=True)})
+    decisions = read_decisions(state)
+    assert decisions["few"]["estimate"] is None
+    assert decisions["many"]["estimate"]["rows"] == 80
 
 
 def test_a_full_queue_drops_and_counts(opened, rows, monkeypatch):

@@ -64,9 +64,12 @@ def write_access_log(settings: ServiceConfig, folder: Path) -> Callable[[bytes],
         return lambda _line: None
     handler: logging.Handler = logging.StreamHandler(sys.stderr)
     if settings.access_log == "file":
-        handler = RotatingFileHandler(
-            folder / "access.log", maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8"
-        )
+        path = folder / "access.log"
+        try:
+            handler = RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8")
+        except OSError as error:  # such as a state that may only be read, which is served all the same
+            log.warning("There is no access log: '%s' cannot be written (%s).", path, error.strerror)
+            return lambda _line: None
     lines = logging.Logger("access")  # one of its own: it stands in no tree, so nobody else shows its lines
     lines.addHandler(handler)
     return lambda line: lines.info(line.decode())

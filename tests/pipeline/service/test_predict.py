@@ -265,15 +265,12 @@ class TestLimits:
         assert (refused.status_code, "snappy" in refused.text) == (415, True)
 
     def test_a_slow_answer_is_given_up(self, learned, rows, monkeypatch):
-        with open_service(learned, "service.seconds=0.05") as (service, client):
+        with open_service(learned, "service.seconds=0.05") as (_, client):
             plain = app.answer_rows
             monkeypatch.setattr(app, "answer_rows", lambda *given: (time.sleep(0.3), plain(*given))[1])
             late = client.post("/predict", json=rows[:100])
             assert (late.status_code, late.headers["retry-after"]) == (503, "1")
             assert "service.seconds" in late.json()["error"]
-            monkeypatch.setattr(app, "answer_rows", plain)
-            service.config.service.__dict__["seconds"] = 5.0
-            assert client.post("/predict", json=rows[:100]).status_code == 200
 
     def test_a_slow_body_is_given_up(self, learned):
         with open_service(learned, "service.seconds=0.3") as (_, client):

@@ -149,6 +149,11 @@ class TestGate:
         write(b'{"a":1}')
         assert (tmp_path / "access.log").read_text() == '{"a":1}\n'
 
+    def test_without_room_for_an_access_log_there_is_none(self, tmp_path, caplog):
+        (tmp_path / "access.log").mkdir()
+        write_access_log(small_stream.configure(tmp_path).service, tmp_path)(b"{}")
+        assert "There is no access log" in caplog.text
+
     def test_an_address_that_is_taken_is_a_sentence(self, tmp_path):
         with bind(small_stream.configure(tmp_path, "service.port=0").service) as listening:
             taken = small_stream.configure(tmp_path, f"service.port={listening.getsockname()[1]}").service

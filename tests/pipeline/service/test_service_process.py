@@ -83,7 +83,8 @@ def test_a_new_generation_is_taken_over_under_load_and_a_signal_loses_nothing(li
             target=lambda: running.append(client.post("/predict", content=table, headers={"content-type": CSV}))
         )
         last.start()
-        time.sleep(0.3)
+        while not running and "switchyard_requests_running 2.0" not in client.get("/metrics").text:
+            time.sleep(0.01)
         process.send_signal(signal.SIGTERM)
         last.join()
         assert running[0].status_code == 200

@@ -138,10 +138,10 @@ def _read_by_arrow(text: Text, rows: int) -> Iterator[tuple[pd.DataFrame, float]
         done = 1.0 if source.closed else source.tell() / size
         while kept >= rows:
             table = pa.Table.from_batches(held)
-            yield table.slice(0, rows).to_pandas(), done
+            yield table.slice(0, rows).combine_chunks().to_pandas(), done
             held, kept, empty = table.slice(rows).to_batches(), kept - rows, False
     if kept or empty:
-        yield pa.Table.from_batches(held, schema=reader.schema).to_pandas(), 1.0
+        yield pa.Table.from_batches(held, schema=reader.schema).combine_chunks().to_pandas(), 1.0
 
 
 def _find_hollow(text: Text, first: pd.DataFrame, rows: int) -> list[str]:

@@ -43,9 +43,8 @@ def _write_cells(column: pd.Series) -> Any:
     import pyarrow.compute as compute
 
     if isinstance(column.dtype, pd.StringDtype):
-        cells = pa.array(column, from_pandas=True)
-        whole = cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells  # of a table that was joined
-        return _quote(compute.cast(whole, pa.large_string()))
+        cells = compute.cast(pa.array(column, from_pandas=True), pa.large_string())
+        return _quote(cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells)
     if not isinstance(column.dtype, np.dtype):
         return None
     if column.dtype.kind in "iu":

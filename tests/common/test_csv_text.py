@@ -37,6 +37,12 @@ def test_numbers_of_every_size_are_written_as_python_does():
     assert written == [f"{float(number)!r},0" for number in numbers]
 
 
+def test_a_column_that_lies_in_pieces_is_written_whole():
+    parts = [pd.DataFrame({"a": pd.Series([text, None], dtype="str"), "b": 1}) for text in ("x", 'y"')]
+    for table in (pd.concat(parts), pd.concat(parts, axis=0).iloc[1:3]):
+        assert make_csv(table, header=True) == table.to_csv(index=False).encode()
+
+
 def test_a_return_in_a_cell_is_quoted_so_that_the_row_stays_one():
     assert make_csv(pd.DataFrame({"a": ["x\ry"], "b": [1]}), header=False) == b'"x\ry",1\n'
 

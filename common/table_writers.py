@@ -38,7 +38,7 @@ class TableWriter(ABC):
 
     @abstractmethod
     def finish(self) -> None:
-        """Write what only the end of the table brings."""
+        """Write what only the end of the table brings; the end of the block does so, too."""
 
     @abstractmethod
     def abandon(self) -> None:
@@ -98,14 +98,17 @@ class _Behind(TableWriter):
     def __init__(self, writer: TableWriter, pool: ThreadPoolExecutor) -> None:
         self.writer, self.pool = writer, pool
         self.writing: Future[None] | None = None
+        self.finished = False
 
     def write(self, part: pd.DataFrame) -> None:
         self._wait()
         self.writing = self.pool.submit(self.writer.write, part)
 
     def finish(self) -> None:
-        self._wait()
-        self.writer.finish()
+        if not self.finished:
+            self._wait()
+            self.writer.finish()
+            self.finished = True
 
     def abandon(self) -> None:
         with suppress(Exception):

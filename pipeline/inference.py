@@ -85,8 +85,8 @@ def infer(config: Config, file: Path, out: Path | None = None, explain: bool = F
     The table is ``out``, in the format that its ending names, or lies under the state folder in the request's own.
     What serves is chosen once, from the first chunk. With ``explain`` every row says what moved its answer most.
 
-    Raises StateError before the first update, DataError where the
-    file cannot be used, ConfigError where ``out`` cannot be written; there is no output then.
+    Raises StateError before the first update, DataError where the file cannot be used, ConfigError where ``out`` cannot
+    be written; there is no output then.
     """
     watch = Stopwatch()
     with open_state(config) as state:
@@ -99,10 +99,13 @@ def infer(config: Config, file: Path, out: Path | None = None, explain: bool = F
         first = next(chunks)
         with watch.stage("selection"):
             choice = predictor.choose(first[1])
+        columns = [name for name in predictor.schema.inputs if name in first[0].table]
+        parts = itertools.chain([first], chunks)
+        del first  # nothing holds a chunk longer than it takes to answer it
         tally = Tally(config.selection.matched_rows)
         sweep(output.parent, deep=False)
         with open_table(output, find_types(file)) as table, Progress(file.name) as progress:
-            for chunk, rows in itertools.chain([first], chunks):
+            for chunk, rows in parts:
                 with watch.stage("prediction"):
                     answer = predictor.answer(rows, choice)
                 more: dict[str, Any] = {ROW_ID: name_rows(decision, chunk.first, len(rows))}
@@ -113,11 +116,14 @@ def infer(config: Config, file: Path, out: Path | None = None, explain: bool = F
                     table.write(add_answer(chunk.table, answer, predictor.schema, more))
                 tally.add(chunk, rows, answer, config.labels.key_columns)
                 progress.add(len(rows), chunk.done)
+            with watch.stage("writing"):
+                table.finish()
         with watch.stage("estimation"):
             estimate = predictor.estimate(choice, tally.sample_answer(answer))
             log.info("estimated without labels: %s", estimate.describe())
-        columns = [name for name in predictor.schema.inputs if name in first[0].table]
-        described = predictor.describe(choice) | tally.save_matched(predictor, state, columns) | {
+        with watch.stage("writing"):
+            told = tally.save_matched(predictor, state, columns)
+        described = predictor.describe(choice) | told | {
             "id": decision, "request": file.name, "rows": tally.rows, "output": output.name,
             "estimate": estimate.to_json(), "failures": tally.failures, "served": dict(sorted(tally.served.items())),
         }  # fmt: skip

@@ -45,9 +45,3 @@ def test_a_column_that_lies_in_pieces_is_written_whole():
 
 def test_a_return_in_a_cell_is_quoted_so_that_the_row_stays_one():
     assert make_csv(pd.DataFrame({"a": ["x\ry"], "b": [1]}), header=False) == b'"x\ry",1\n'
-
-
-def test_a_table_that_was_joined_of_parts_is_written_as_one():
-    part = pd.DataFrame({"a": pd.Series(["x", "y,z", None], dtype="str"), "b": [1.5, np.nan, 3.0]})
-    joined = pd.concat([part, part], ignore_index=True)
-    assert make_csv(joined, header=True) == joined.to_csv(index=False).encode()

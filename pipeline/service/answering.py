@@ -12,6 +12,7 @@ import pandas as pd
 from common.config import ServiceConfig
 from pipeline.predictor import Choice, Predictor, ReadRows
 from pipeline.reasons import explain_rows
+from pipeline.service.costs import Laps
 from pipeline.service.current import Served
 from pipeline.service.decoder import Decoder
 from pipeline.service.reading import CSV, JSON, Brought, read_csv_rows, read_json_rows
@@ -28,6 +29,7 @@ class Answered:
     choice: Choice
     answer: Answer
     body: bytes
+    costs: Mapping[str, tuple[float, float]]
 
     def count_rows(self) -> Mapping[tuple[str, str], int]:
         """Return the number of rows by version and reason."""
@@ -43,15 +45,19 @@ def read_rows(media_type: str, body: bytes, served: Served, limits: ServiceConfi
 
 def answer_rows(request: str, brought: Brought, served: Served, explains: bool = False) -> Answered:
     """Answer rows by what is served; ``explains`` adds the strongest reasons of each row's answer."""
-    predictor = served.predictor
+    predictor, laps = served.predictor, Laps()
     given = brought.rows
     rows = predictor.read(given) if isinstance(given, pd.DataFrame) else predictor.read_rows(given)
+    laps.end("reading")
     choice = predictor.choose(rows)
+    laps.end("selection")
     answer = predictor.answer(rows, choice)
+    laps.end("prediction")
     presented = present_rows(request, answer, predictor)
     if explains:
         for shown, reasons in zip(presented, explain_rows(predictor, rows, choice, answer), strict=True):
             shown["reasons"] = [vars(reason) for reason in reasons]
+        laps.end("explanation")
     told = {
         "request": request,
         "generation": served.generation,
@@ -60,7 +66,9 @@ def answer_rows(request: str, brought: Brought, served: Served, explains: bool =
         "alarm": choice.plan.alarm.describe().removeprefix("alarm: ") if choice.plan.alarm else None,
         "warnings": brought.warnings,
     }
-    return Answered(request, brought, rows, choice, answer, orjson.dumps(told))
+    body = orjson.dumps(told)
+    laps.end("presentation")
+    return Answered(request, brought, rows, choice, answer, body, laps.costs)
 
 
 def present_rows(request: str, answer: Answer, predictor: Predictor) -> list[dict[str, Any]]:

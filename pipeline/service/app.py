@@ -21,6 +21,7 @@ from pipeline.service import document
 from pipeline.service.access import GONE
 from pipeline.service.answering import Answered, answer_rows, read_rows
 from pipeline.service.bodies import Disconnected, Inbox
+from pipeline.service.costs import CostBook
 from pipeline.service.current import Current, Served
 from pipeline.service.decoder import Decoder
 from pipeline.service.feedback import present_received, read_labels
@@ -51,6 +52,7 @@ class Service:
     metrics: Metrics
     inbox: Inbox
     answers: AnswerLog
+    costs: CostBook
     report: ReportMaker
     decoder: Decoder
     predicting: Worker
@@ -70,6 +72,7 @@ class Service:
         self.report.close()
         self.decoder.close()
         self.answers.close()
+        self.costs.close()
 
     def need_served(self) -> Served:
         """Return what serves; Refused with 503 where nothing does yet."""
@@ -89,6 +92,7 @@ def build_service(config: Config, state: State) -> Service:
         metrics=metrics,
         inbox=Inbox(config.service),
         answers=AnswerLog(config, state),
+        costs=CostBook(state),
         report=ReportMaker(config),
         decoder=Decoder(config.service),
         predicting=Worker("predicting"),
@@ -169,6 +173,7 @@ async def answer(service: Service, request: Request) -> Response:
         service.inbox.release(body)
     told["rows"] = len(answered.rows)
     service.metrics.count_rows(answered.count_rows())
+    service.costs.add(served.generation, len(answered.rows), answered.costs)
     service.answers.add(describe_served(service.config, served, answered))
     return Response(answered.body, media_type=JSON)
 

@@ -37,11 +37,26 @@ class RequestCost:
 
 
 @dataclass(frozen=True)
+class ServiceCost:
+    """What the service answered by one generation."""
+
+    generation: int
+    requests: int
+    rows: int
+    seconds: float
+    cpu_seconds: float
+    rows_per_second: float
+    peak_mb: float
+    stages: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class CostFigures:
-    """Updates, oldest first, and the newest requests."""
+    """Updates, oldest first, the newest requests of files, and the service by generation, oldest first."""
 
     updates: tuple[UpdateCost, ...]
     requests: tuple[RequestCost, ...]
+    service: tuple[ServiceCost, ...]
 
 
 def compute_costs(history: History) -> CostFigures:
@@ -49,7 +64,12 @@ def compute_costs(history: History) -> CostFigures:
     rows = history.performance.sort_values("id")
     updates = [_sum_update(str(subject), run) for subject, run in _group(rows, "update")]
     requests = [_sum_request(str(subject), run) for subject, run in _group(rows, "inference")]
-    return CostFigures(tuple(sorted(updates, key=lambda one: one.batch)), tuple(requests[-MOST_REQUESTS:]))
+    served = [_sum_service(str(subject), run) for subject, run in _group(rows, "serve")]
+    return CostFigures(
+        tuple(sorted(updates, key=lambda one: one.batch)),
+        tuple(requests[-MOST_REQUESTS:]),
+        tuple(sorted(served, key=lambda one: one.generation)),
+    )
 
 
 def _group(rows: pd.DataFrame, command: str) -> list[tuple[object, pd.DataFrame]]:
@@ -83,6 +103,22 @@ def _sum_request(subject: str, run: pd.DataFrame) -> RequestCost:
         rows_per_second=rows / max(seconds, 1e-9),
         peak_mb=float(newest["peak_mb"].max()),
         stages=_sum_stages(newest),
+    )
+
+
+def _sum_service(subject: str, run: pd.DataFrame) -> ServiceCost:
+    """A subject is 'generation 7', booked once a minute, a row a stage; every request has been predicted."""
+    seconds, booked = float(run["seconds"].sum()), run[run["stage"] == "prediction"]
+    rows = int(booked["rows"].sum())
+    return ServiceCost(
+        generation=int(subject.rpartition(" ")[2]),
+        requests=int(booked["requests"].sum()),
+        rows=rows,
+        seconds=seconds,
+        cpu_seconds=float(run["cpu_seconds"].sum()),
+        rows_per_second=rows / max(seconds, 1e-9),
+        peak_mb=float(run["peak_mb"].max()),
+        stages=_sum_stages(run),
     )
 
 

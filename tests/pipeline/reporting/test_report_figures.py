@@ -128,6 +128,19 @@ def test_of_a_request_that_was_answered_again_the_newest_run_counts():
     assert (request.seconds, request.rows_per_second, request.cpu_seconds) == (5.0, 2.0, 1.0)
 
 
+def test_the_service_is_summed_over_its_minutes():
+    rows = pd.DataFrame({
+        "id": range(1, 6), "command": "serve", "subject": ["generation 3"] * 4 + ["generation 2"],
+        "stage": ["reading", "prediction", "reading", "prediction", "prediction"], "seconds": [1.0, 3, 1, 5, 2],
+        "cpu_seconds": 0.5, "peak_mb": [100.0, 100, 120, 120, 90], "rows": [10, 10, 30, 30, 4],
+        "requests": [2, 2, 3, 3, 4],
+    })  # fmt: skip
+    second, third = compute_costs(SimpleNamespace(performance=rows)).service
+    assert (second.generation, third.generation, third.requests, third.rows) == (2, 3, 5, 40)
+    assert (third.seconds, third.rows_per_second, third.peak_mb) == (10.0, 4.0, 120.0)
+    assert third.stages == {"reading": 2.0, "prediction": 8.0}
+
+
 def test_an_interval_without_bounds_is_none(report):
     assert report.comparisons[0].lower is None
     assert report.comparisons[0].difference == 0.01

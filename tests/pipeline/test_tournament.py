@@ -4,6 +4,7 @@ import itertools
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import sqlalchemy as sa
 
@@ -117,7 +118,7 @@ def test_a_rival_that_cannot_predict_has_lost_and_stops_nobody(learned):
     from meta.store import load_records
 
     record = load_records(state, before.schema)[-1]
-    sheet = type("Sheet", (), {"rows": record.rows, "features": None})()
+    sheet = type("Sheet", (), {"rows": record.rows, "features": pd.DataFrame(index=range(3))})()
     assert hold_bouts(Broken(), before, record, sheet) == ([], {})
 
 

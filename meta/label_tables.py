@@ -37,8 +37,9 @@ settled_requests_table = sa.Table(
     sa.Column("batch", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("request", sa.String, primary_key=True),
     sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("positions", sa.JSON, nullable=False),
 )
-"""Served requests that a batch brought labels of, and of how many of their rows."""
+"""Served requests that a batch brought labels of: of how many of their rows, and of which."""
 
 settlements_table = sa.Table(
     "settlements",

@@ -8,6 +8,7 @@ a label by its id then counts no second time, and no version can have learned it
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,11 @@ MOST_ROWS = 500_000
 """Of the newest rows and labels, how many an update looks at."""
 MOST_AT_ONCE = 500
 """Requests that one statement asks for, well below what databases permit."""
+COLUMNS_HELD = 32
+"""Sets of columns whose digests of the batch are kept: files of requests are many, and most have the same columns."""
+
+Row = tuple[str, int]
+"""A served row: its request and its position."""
 
 SERVED = ("id", "generation", "rows_file", "first_row", "kept_rows", "key_columns", "champion", "created_at")
 LATE_ARRAYS = ("requests", "champions", "target", "late", "times", "stream_times")
@@ -86,29 +92,46 @@ class LateRows:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """Served rows with labels, one a row of ``table`` (FOUND); ``labels`` are the numbers of those taken by id."""
+    """Served rows with labels, one a row of ``table`` (FOUND); ``labels`` are the numbers of those taken by id.
+
+    ``repeated`` are rows that the batch brings and whose labels an earlier update took by their ids.
+    """
 
     table: pd.DataFrame
     labels: tuple[int, ...]
+    repeated: tuple[Row, ...] = ()
 
 
 def find_labelled(
     state: State, schema: Schema, batch: LabelledBatch, marks: BatchMarks, arrived_at: pd.Timestamp
 ) -> Found:
     """Return every served row whose label the batch brings, or came by its id since the update before."""
-    brought = find_brought(state, batch, marks, arrived_at)
+    brought, repeated = find_brought(state, batch, marks, arrived_at)
     waiting, labels = find_waiting(state, schema)
     if len(waiting):
         everywhere = [marks, *load_earlier_marks(state)]
         in_batch = np.any([one.has(waiting[DIGEST].to_numpy(), waiting[KEY].to_numpy()) for one in everywhere], axis=0)
-        waiting = waiting[~in_batch]
+        # digests of requests that had some of the inputs alone are not among the marks
+        told = load_brought_rows(state, list_requests(waiting)) | set(list_rows(brought))
+        waiting = waiting[~in_batch & ~is_among(waiting, told)]
     parts = [part[list(FOUND)] for part in (brought, waiting) if len(part)]
-    return Found(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(FOUND)), labels)
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(FOUND))
+    return Found(table, labels, tuple(repeated))
 
 
-def find_brought(state: State, batch: LabelledBatch, marks: BatchMarks, arrived_at: pd.Timestamp) -> pd.DataFrame:
-    """Return the served rows that a batch brings again, but for those whose labels an update took by their ids."""
+def find_brought(
+    state: State, batch: LabelledBatch, marks: BatchMarks, arrived_at: pd.Timestamp
+) -> tuple[pd.DataFrame, list[Row]]:
+    """Return the served rows that a batch brings, and those of which a label was taken by its id before.
+
+    Rows that an earlier batch brought are neither.
+    """
     served = load_unsettled(state)
+
+    @lru_cache(COLUMNS_HELD)
+    def digest_batch(columns: tuple[str, ...]) -> np.ndarray:
+        return compute_keys(batch.inputs, columns) if columns else marks.digests
+
     parts = []
     for file, of_file in served.groupby("rows_file", sort=True):
         stored = load_marks(state.files, str(file))
@@ -119,21 +142,21 @@ def find_brought(state: State, batch: LabelledBatch, marks: BatchMarks, arrived_
             owner, places = spread_out(own)
             kept = stored.iloc[places]
             names, digests = kept[KEY].to_numpy(), kept[DIGEST].to_numpy()
-            by_inputs = compute_keys(batch.inputs, columns) if columns else marks.digests
             named = marks.names(names)
-            for wanted, theirs, ours in ((named, marks.keys, names), (~named, by_inputs, digests)):
+            for wanted, theirs, ours in ((named, marks.keys, names), (~named, digest_batch(columns), digests)):
                 rows = np.flatnonzero(wanted)
                 in_batch, matched = match_rows(theirs, ours[rows], owner[rows])
                 rows = rows[matched]
                 table = _describe(own, owner[rows], places[rows], kept[POSITION].to_numpy()[rows])
                 parts.append(table.assign(target=batch.target[in_batch]))
     if not parts:
-        return pd.DataFrame(columns=list(FOUND))
+        return pd.DataFrame(columns=list(FOUND)), []
     found = pd.concat(parts, ignore_index=True)
-    by_id = load_settled_rows(state, sorted(set(found["request"].tolist())))
-    pairs = zip(found["request"], found["position"], strict=True)
-    found = found[[pair not in by_id for pair in pairs]]
-    return found.assign(late=False, arrived_at=arrived_at, stream_time=None)
+    requests = list_requests(found)
+    found = found[~is_among(found, load_brought_rows(state, requests))]
+    by_id = is_among(found, load_settled_rows(state, requests))
+    brought = found[~by_id].assign(late=False, arrived_at=arrived_at, stream_time=None)
+    return brought, list_rows(found[by_id])
 
 
 def find_waiting(state: State, schema: Schema) -> tuple[pd.DataFrame, tuple[int, ...]]:
@@ -280,8 +303,33 @@ def load_waiting(state: State) -> pd.DataFrame:
     return _read_frame(state, query)
 
 
-def load_settled_rows(state: State, requests: Sequence[str]) -> set[tuple[str, int]]:
-    """Return the rows, as (request, position), of some requests whose labels an update took by their ids."""
+def load_brought_rows(state: State, requests: Sequence[str]) -> set[Row]:
+    """Return the rows of some requests that batches brought before."""
+    table = settled_requests_table.c
+    query = sa.select(table.request, table.positions)
+    parts = [requests[start : start + MOST_AT_ONCE] for start in range(0, len(requests), MOST_AT_ONCE)]
+    return {(row["request"], position) for part in parts
+            for row in read_rows(state.engine, query.where(table.request.in_(part)))
+            for position in row["positions"]}  # fmt: skip
+
+
+def list_rows(table: pd.DataFrame) -> list[Row]:
+    """Return request and position of each row of a table."""
+    return list(zip(table["request"].tolist(), table["position"].tolist(), strict=True))
+
+
+def list_requests(table: pd.DataFrame) -> list[str]:
+    """Return the requests that rows of a table are of, in order."""
+    return sorted(set(table["request"].tolist()))
+
+
+def is_among(table: pd.DataFrame, rows: set[Row]) -> np.ndarray:
+    """Return which rows of a table (n_rows,) bool are among some."""
+    return np.array([row in rows for row in list_rows(table)], dtype=bool)
+
+
+def load_settled_rows(state: State, requests: Sequence[str]) -> set[Row]:
+    """Return the rows of some requests whose labels an update took by their ids."""
     table = labels_table.c
     query = sa.select(table.request, table.position).join(
         settled_labels_table, settled_labels_table.c.label == table.number

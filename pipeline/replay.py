@@ -108,13 +108,15 @@ def recompute(config: Config, state: State, lineage: Sequence[int], wanted: set[
 def copy_settled(state: State, copy: State, number: int, lineage: Sequence[int]) -> None:
     """Copy the labels and the served requests that a generation settled, and no others: more may have come since.
 
-    A request may have been served by a generation that was gone back from.
+    Labels that were settled before are there, too: a batch that brings their rows takes them out of the evidence. A
+    request may have been served by a generation that was gone back from.
     """
     with state.engine.connect() as connection:
         labels = [row["label"] for row in read_state_rows(connection, settled_labels_table, [number])]
         requests = {row["request"] for row in read_state_rows(connection, settled_requests_table, [number])}
         requests |= {row["clock"] for row in read_state_rows(connection, settlements_table, [number]) if row["clock"]}
-    copy_named(state, labels_table, labels_table.c.number, labels, copy)
+    labels += [row["label"] for row in read_rows(copy.engine, sa.select(settled_labels_table.c.label))]
+    copy_named(state, labels_table, labels_table.c.number, sorted(labels), copy)
     requests |= {row["request"] for row in read_rows(copy.engine, sa.select(labels_table.c.request).distinct())}
     copy_named(state, decisions_table, decisions_table.c.id, sorted(requests), copy)
     served_by = {

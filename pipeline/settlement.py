@@ -37,7 +37,7 @@ from meta.tables import estimates_table, regrets_table
 from model_zoo.reference import InputReference
 from pipeline.batch_marks import BatchMarks, mark_batch, save_marks
 from pipeline.label_delay import count_maturity, find_clock, summarise_delays
-from pipeline.late_rows import Found, digest_names, find_labelled, gather_late_rows
+from pipeline.late_rows import Found, digest_names, find_labelled, gather_late_rows, list_rows
 from pipeline.ledger import JudgedRows, grade_decisions, judge_rows, list_regrets
 from pipeline.proving import mix_blends
 from registry.generations import Generation
@@ -178,23 +178,24 @@ def measure_delays(
 
 def count_brought(found: Found, batch: int) -> list[dict[str, Any]]:
     """Return the rows of the settled_requests table."""
-    counts = found.table.loc[~_is_late(found), "request"].value_counts().sort_index()
-    return [{"batch": batch, "request": request, "rows": int(rows)} for request, rows in counts.items()]
+    brought = found.table[~_is_late(found)]
+    return [
+        {"batch": batch, "request": request, "rows": len(own), "positions": sorted(map(int, own))}
+        for request, own in brought.groupby("request", sort=True)["position"]
+    ]
 
 
 def list_repeats(
     state: State, schema: Schema, batch: int, marks: BatchMarks, found: Found
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Return the rows of the live_repeats table: rows of live records that the batch brings, or labels correct."""
-    late = found.table[_is_late(found)]
-    corrected = (
-        digest_names(late["request"].tolist(), late["position"].tolist()) if len(late) else np.empty(0, "uint64")
-    )
+    told = [*list_rows(found.table[_is_late(found)]), *found.repeated]
+    told_again = digest_names([row[0] for row in told], [row[1] for row in told]) if told else np.empty(0, "uint64")
     first = batch - MAX_BATCHES
     gone, repeats = load_repeats(state, first), []
     for part in load_stored_live(state, schema, first):
         place = part.record.rows.batch, part.served_by
-        again = np.flatnonzero(marks.has(part.digests, part.keys) | np.isin(part.names, corrected))
+        again = np.flatnonzero(marks.has(part.digests, part.keys) | np.isin(part.names, told_again))
         new = sorted(set(again.tolist()) - set(gone.get(place, [])))
         if new:
             repeats.append({"by_batch": batch, "batch": place[0], "served_by": place[1], "rows": new})

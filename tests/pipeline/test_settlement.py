@@ -7,7 +7,7 @@ import small_stream
 import sqlalchemy as sa
 from made_requests import go_on, make_live_rows, one_by_one, serve
 
-from common.database import read_rows, state_tables
+from common.database import Draft, read_rows, state_tables
 from meta.label_tables import (
     labels_table,
     live_records_table,
@@ -189,6 +189,42 @@ def test_live_rows_that_a_batch_brings_later_do_not_count_twice(folder):
         assert [len(row["rows"]) for row in read(state, live_repeats_table)] == [60]
         assert all(not record.live for record in load_records(state, load_generation(state).schema))
         assert len(read(state, regrets_table)) == 1, "the ledger had them already"
+
+
+def test_rows_that_lack_a_column_are_found_by_the_others(folder):
+    with opened(folder) as (config, state):
+        target = config.schema_.target
+        stream = small_stream.make_rows().drop(columns=["PREMIUM"])
+        columns = [name for name in load_generation(state).schema.inputs if name in stream]
+        now, later = (stream.iloc[batch * small_stream.ROWS :].head(60) for batch in (3, 4))
+        asked = {"now": now.drop(columns=[target]), "later": later.drop(columns=[target])}
+        serve(config, state, asked, columns=columns)
+        labels = [(f"now-{place}", label) for place, label in enumerate(now[target])]
+        labels += [(f"later-{place}", label) for place, label in enumerate(later[target].head(55))]
+        add_labels(config, state, labels, "feedback")
+        go_on(config, state)
+        entries = {row["decision"]: row["rows"] for row in read(state, regrets_table)}
+        assert entries == {"now": 60, "later": 55}, "each row counts once, though both ways told of it"
+        assert [row["rows"] for row in read(state, live_records_table)] == [55]
+        assert replay(config, ["4"]).startswith("Generation 4 came out the same")
+        go_on(config, state)
+        assert [len(row["rows"]) for row in read(state, live_repeats_table)] == [55]
+        entries = {(row["batch"], row["decision"]): row["rows"] for row in read(state, regrets_table)}
+        assert entries[5, "generation 3"] == 5, "the rows whose labels had not come"
+        assert replay(config, ["5"]).startswith("Generation 5 came out the same")
+
+
+def test_a_row_that_a_batch_brought_is_not_brought_by_another_one(folder):
+    with opened(folder) as (config, state):
+        rows = small_stream.make_rows().iloc[3 * small_stream.ROWS :].head(60)
+        serve(config, state, {"next": rows.drop(columns=[config.schema_.target])})
+        earlier = Draft(load_generation(state).number)
+        earlier.add(settled_requests_table, [{"batch": 3, "request": "next", "rows": 5, "positions": [*range(5)]}])
+        earlier.commit(state.engine)
+        go_on(config, state)
+        (entry,) = read(state, regrets_table)
+        assert entry["rows"] == 55
+        assert read(state, settled_requests_table)[-1]["positions"] == [*range(5, 60)]
 
 
 def test_key_columns_name_rows_whose_inputs_were_corrected(folder):

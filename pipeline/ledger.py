@@ -60,9 +60,9 @@ def judge_rows(config: Config, shelf: ModelShelf, schema: Schema, rows: LateRows
     """Return labelled rows with what the versions of their generation predict: those of big requests, a sample of the
     others, and a sample of those that came late.
     """
-    big = np.isin(rows.requests, list(find_big(rows)))
-    small, late = np.flatnonzero(~big), np.flatnonzero(rows.late)
-    chosen = [np.flatnonzero(big), *(those[spread_rows(len(those), CLEAN_ROWS)] for those in (small, late))]
+    big, small = find_big(rows.requests)
+    late = np.flatnonzero(rows.late)
+    chosen = [*big.values(), *(those[spread_rows(len(those), CLEAN_ROWS)] for those in (small, late))]
     kept = rows.take(np.unique(np.concatenate(chosen)).astype(int))
     features = engineer_features(kept.answered.inputs, schema, config.features)
     readings = Readings(features)
@@ -79,10 +79,19 @@ def judge_rows(config: Config, shelf: ModelShelf, schema: Schema, rows: LateRows
     return JudgedRows(kept, features, outputs, rivals)
 
 
-def find_big(rows: LateRows) -> set[str]:
-    """Return the requests with enough labelled rows for an entry of their own."""
-    requests, counts = np.unique(rows.requests.astype(str), return_counts=True)
-    return set(requests[counts >= LEAST_OWN].tolist())
+def find_big(requests: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Return positions among ``requests`` (n_rows,) of each that has enough rows for an entry of its own, and the rest.
+
+    >>> big, others = find_big(np.array(["a", "b", *["c"] * LEAST_OWN], dtype=object))
+    >>> list(big), others.tolist()
+    (['c'], [0, 1])
+    """
+    by_request = pd.Series(requests, dtype="object").groupby(requests, sort=True).indices
+    big = {str(request): np.asarray(own) for request, own in by_request.items() if len(own) >= LEAST_OWN}
+    others = np.ones(len(requests), dtype=bool)
+    for own in big.values():
+        others[own] = False
+    return big, np.flatnonzero(others)
 
 
 def predict_version(shelf: ModelShelf, version: Version, readings: Readings, schema: Schema) -> np.ndarray | None:
@@ -97,16 +106,17 @@ def predict_version(shelf: ModelShelf, version: Version, readings: Readings, sch
 
 def list_regrets(state: State, schema: Schema, batch: int, judged: Sequence[JudgedRows]) -> list[dict[str, Any]]:
     """Return the rows of the regrets table: one a big request, and one a generation for all its small ones."""
-    ledger = read_rows(state.engine, sa.select(regrets_table)) if judged else []
+    so_far = SingleBest()
+    for entry in read_rows(state.engine, sa.select(regrets_table)) if judged else []:
+        so_far.add(entry)
     entries: list[dict[str, Any]] = []
     for one in judged:
-        big = find_big(one.rows)
-        small = np.array([request not in big for request in one.rows.requests], dtype=bool)
-        groups = {request: one.rows.requests == request for request in sorted(big)}
-        groups |= {f"generation {one.rows.generation.number}": small} if small.any() else {}
+        groups, small = find_big(one.rows.requests)
+        groups |= {f"generation {one.rows.generation.number}": small} if len(small) else {}
         for name, rows in groups.items():
-            regret = compute_regret(schema, one, np.flatnonzero(rows)) | {"decision": name, "batch": batch}
-            entries.append(regret | {"single_best": find_single_best([*ledger, *entries], regret)})
+            regret = compute_regret(schema, one, rows) | {"decision": name, "batch": batch}
+            so_far.add(regret)
+            entries.append(regret | {"single_best": so_far.find(regret)})
     return entries
 
 
@@ -139,8 +149,7 @@ def grade_decisions(state: State, schema: Schema, batch: int, judged: Sequence[J
     """Return the grades of the estimates of big requests, as far as half of their rows have labels."""
     graded: list[dict[str, Any]] = []
     for one in judged:
-        for request in sorted(find_big(one.rows)):
-            rows = np.flatnonzero(one.rows.requests == request)
+        for request, rows in find_big(one.rows.requests)[0].items():
             query = sa.select(decisions_table.c.estimate, decisions_table.c.kept_rows)
             (decision,) = read_rows(state.engine, query.where(decisions_table.c.id == request))
             if decision["estimate"] and len(rows) >= LABELLED_SHARE * decision["kept_rows"]:
@@ -150,15 +159,19 @@ def grade_decisions(state: State, schema: Schema, batch: int, judged: Sequence[J
     return graded
 
 
-def find_single_best(ledger: Sequence[Mapping[str, Any]], regret: Mapping[str, Any]) -> float | None:
-    """Return this request's loss of the line that is best over all labelled requests so far, this one included.
+class SingleBest:
+    """Which line is best over all entries of the ledger so far: those added, compared with the champion of each."""
 
-    Lines are compared with the champion on the requests that they have a loss of.
-    """
-    apart: dict[str, list[tuple[float, int]]] = {}
-    for entry in [*ledger, regret]:
+    def __init__(self) -> None:
+        self._apart: dict[str, tuple[float, int]] = {}
+
+    def add(self, entry: Mapping[str, Any]) -> None:
+        """Take an entry: each line that it has a loss of, weighed by its rows."""
         for line, loss in entry["losses"].items():
-            apart.setdefault(line, []).append((loss - entry["champion"], entry["rows"]))
-    means = {line: float(np.average([loss for loss, _ in known], weights=[rows for _, rows in known]))
-             for line, known in apart.items() if line in regret["losses"]}  # fmt: skip
-    return regret["losses"][min(means, key=lambda line: means[line])] if means else None
+            apart, rows = self._apart.get(line, (0.0, 0))
+            self._apart[line] = apart + (loss - entry["champion"]) * entry["rows"], rows + entry["rows"]
+
+    def find(self, entry: Mapping[str, Any]) -> float | None:
+        """Return an entry's loss of the line, of those that it has, that is best so far; None where it has none."""
+        means = {line: self._apart[line][0] / self._apart[line][1] for line in entry["losses"]}
+        return entry["losses"][min(means, key=lambda line: means[line])] if means else None

@@ -1,6 +1,7 @@
 """The command line: parse, load the configuration, call one flow, print its answer, set the exit code."""
 
 import argparse
+import gc
 import logging
 import os
 import sys
@@ -13,6 +14,10 @@ from common.errors import ConfigError, SwitchyardError
 
 if TYPE_CHECKING:
     from common.config import Config
+
+COLLECTED_AT = 50_000
+"""New objects after which Python looks for cycles. At its own 700 that takes a tenth of a start: libraries are many
+objects, and none of them is garbage."""
 
 MODES = ("update", "inference", "summary")
 EXAMPLES = """examples:
@@ -66,6 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the returned value is the exit code, and stdout carries the answer alone."""
+    gc.set_threshold(COLLECTED_AT)
     parsed = build_parser().parse_intermixed_args(arguments)
     command = ""
     try:

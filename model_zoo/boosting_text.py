@@ -92,18 +92,26 @@ def _check_splits(numbers: Mapping[str, np.ndarray], leaves: np.ndarray, last_fe
 
 def _check_categories(trees: Sequence[Mapping[str, str]], decisions: np.ndarray, leaves: np.ndarray) -> None:
     """Every set of categories that a split names is there, and lies within its tree's list."""
-    sets = [_read_count(tree, "num_cat") for tree in trees]
-    of_trees = np.split((decisions & CATEGORICAL) == CATEGORICAL, np.cumsum(leaves - 1)[:-1])
-    for tree, count, named in zip(trees, sets, of_trees, strict=True):
-        if named.any():
-            thresholds = np.fromstring(_get(tree, "threshold"), sep=" ")
-            _require(len(thresholds) == len(named), "a tree has too few or too many 'threshold'")
-            chosen = thresholds[named]
-            _require(bool(((chosen >= 0) & (chosen < count)).all()), "a split names categories that are not there")
-        if count:
-            bounds = _read_positions([tree], "cat_boundaries", np.array([count + 1]))
-            _require(bounds[0] == 0 and bool((np.diff(bounds) >= 0).all()), "a set of categories has no bounds")
-            _list_cells([tree], "cat_threshold", bounds[-1:])
+    sets = np.array([_read_count(tree, "num_cat") for tree in trees], dtype=np.int64)
+    owner = np.repeat(np.arange(len(trees)), leaves - 1)
+    named = (decisions & CATEGORICAL) == CATEGORICAL
+    asking = np.unique(owner[named])
+    if len(asking):
+        thresholds = np.fromstring(" ".join(_get(trees[place], "threshold") for place in asking), sep=" ")
+        own = np.isin(owner, asking)
+        _require(len(thresholds) == own.sum(), "a tree has too few or too many 'threshold'")
+        chosen = thresholds[named[own]]
+        there = (chosen >= 0) & (chosen < sets[owner[named]])
+        _require(bool(there.all()), "a split names categories that are not there")
+    listing = [tree for tree, count in zip(trees, sets, strict=True) if count]
+    if listing:
+        counts = sets[sets > 0] + 1
+        bounds = _read_positions(listing, "cat_boundaries", counts)
+        ends = np.cumsum(counts)
+        rises = np.diff(bounds) >= 0
+        rises[ends[:-1] - 1] = True  # from one tree's last to the next one's first
+        _require(not bounds[ends - counts].any() and bool(rises.all()), "a set of categories has no bounds")
+        _list_cells(listing, "cat_threshold", bounds[ends - 1])
 
 
 def _read_positions(trees: Sequence[Mapping[str, str]], name: str, counts: np.ndarray) -> np.ndarray:

@@ -71,7 +71,10 @@ class LevelTable:
         return dict(zip(self.known, self.rows.tolist(), strict=True))
 
     def look_up(self, levels: Levels) -> np.ndarray:
-        """Return what the rows of a column become: (n_rows, n_encoded) float32."""
+        """Return what the rows of a column become: (n_rows, n_encoded) float32, or (n_encoded,) of one row."""
+        if len(levels.codes) == 1 and self.spelling is None:
+            code = levels.codes[0]
+            return self.table[1 if code < 0 else self._places.get(levels.known[code], 0)]
         found = [self._places.get(level, 0) for level in levels.known]
         table = self.table
         if self.spelling is not None and 0 in found:

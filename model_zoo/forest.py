@@ -70,29 +70,33 @@ class Forest:
 
     def _walk(self, values: np.ndarray) -> np.ndarray:
         """Return the same for few rows, which go down all trees at once."""
-        left, right, feature = self._paths
+        children, feature, depth = self._paths
         missing = np.isnan(values)
         some_missing = bool(missing.any())
         rows = np.arange(len(values))
         at = np.repeat(self.starts[:-1, np.newaxis], len(values), axis=1)
-        while True:
-            asked = feature[at]
-            to_left = values[rows, asked] <= self.threshold[at]
+        for _ in range(depth):
+            asked = feature.take(at)
+            to_left = values[rows, asked] <= self.threshold.take(at)
             if some_missing:
-                to_left = np.where(missing[rows, asked], self.to_left[at], to_left)
-            further = np.where(to_left, left[at], right[at])
-            if np.array_equal(further, at):
-                return self.answers[at]
-            at = further
+                to_left = np.where(missing[rows, asked], self.to_left.take(at), to_left)
+            at = children.take(2 * at + to_left)
+        return self.answers[at]
 
     @cached_property
-    def _paths(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Children as positions among all nodes, and what is asked; a leaf leads to itself, whatever it asks."""
+    def _paths(self) -> tuple[np.ndarray, np.ndarray, int]:
+        """Return the right and the left child of each node in turn, what is asked, and the depth of the deepest tree.
+
+        Children are positions among all nodes. A leaf leads to itself, whatever it asks.
+        """
         sizes = np.diff(self.starts)
         first = np.repeat(self.starts[:-1], sizes)
         ends, own = self.left == LEAF, np.arange(len(self.left))
         left, right = (np.where(ends, own, first + side) for side in (self.left, self.right))
-        return left, right, np.where(ends, 0, self.feature)
+        depth, level = 0, self.starts[:-1]
+        while len(level := level[~ends[level]]):
+            depth, level = depth + 1, np.concatenate([left[level], right[level]])
+        return np.stack([right, left], axis=1).ravel(), np.where(ends, 0, self.feature), depth
 
     def list_trees(self) -> Iterator[dict[str, np.ndarray]]:
         """Yield the arrays of each tree under the names of the fields."""

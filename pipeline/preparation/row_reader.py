@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -23,13 +23,17 @@ from common.schema import Schema, canonical_level
 from model_zoo.cells import Cells, Levels
 from pipeline.preparation.features import FeatureRecipe, resolve_features
 
+T = TypeVar("T")
+
 REMEMBERED = 65_536
 """Distinct texts of each kind that are remembered."""
+LONGEST = 100
+"""Characters of a text that is remembered; longer ones are rarely met again, and would fill the memory."""
 
 EXACT_DIGITS = 15
 """A number of so many characters is read to the same bits by every reader."""
 PLAIN_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
-PLAIN_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?)?", re.ASCII)
+PLAIN_DATE = re.compile(r"(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?)?", re.ASCII)
 NO_DATE = np.datetime64("NaT", "us")
 
 
@@ -130,10 +134,16 @@ class RowReader:
         return allowed
 
 
+def remember(read: Callable[[str], T]) -> Callable[[str], T]:
+    """Return what reads a text, once each as long as it is among the newest short ones."""
+    remembered = lru_cache(REMEMBERED)(read)
+    return lambda text: remembered(text) if len(text) <= LONGEST else read(text)
+
+
 def make_number_reader(missing: Sequence[str], codes: Collection[float]) -> Callable[[Any], float]:
     """Return what reads a cell as ``read_numbers`` does; ``codes`` are numbers that stand for missing."""
 
-    @lru_cache(REMEMBERED)
+    @remember
     def read_text(text: str) -> float:
         if len(text) <= EXACT_DIGITS and text not in missing and PLAIN_NUMBER.fullmatch(text):
             number = float(text)
@@ -154,7 +164,7 @@ def make_number_reader(missing: Sequence[str], codes: Collection[float]) -> Call
 def make_level_reader(missing: Sequence[str], codes: Collection[float]) -> Callable[[Any], str | None]:
     """Return what reads a cell as ``read_levels`` does: a level, or None for a missing one."""
 
-    @lru_cache(REMEMBERED)
+    @remember
     def read_text(text: str) -> str | None:
         return None if text.strip() in missing else canonical_level(text)
 
@@ -172,7 +182,7 @@ def make_date_reader(date_format: str | None) -> Callable[[Any], np.datetime64]:
     """Return what reads a cell as ``read_dates`` does."""
     any_notation = date_format in (None, "ISO8601")
 
-    @lru_cache(REMEMBERED)
+    @remember
     def read_text(text: str) -> np.datetime64:
         if any_notation and PLAIN_DATE.fullmatch(text):
             with suppress(ValueError):

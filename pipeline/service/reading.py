@@ -150,7 +150,7 @@ def read_csv_rows(body: bytes, columns: Columns, limits: ServiceConfig) -> Broug
     first = next((line for line in io.StringIO(text) if line.strip()), "")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=find_separator(first), strict=True)
     try:
-        lines = [line for line in reader if line]
+        lines = [line for line in reader if not is_blank(line)]
     except csv.Error as error:
         raise Refused(400, f"The body is no CSV (line {reader.line_num}: {error}); quote what needs it.") from None
     if not lines:
@@ -170,12 +170,21 @@ def read_csv_rows(body: bytes, columns: Columns, limits: ServiceConfig) -> Broug
     return Brought(pd.DataFrame(table, dtype="str"), frozenset(table), warnings)
 
 
+def is_blank(line: Sequence[str]) -> bool:
+    """Return whether a line of cells is none, as in files: nothing or blanks alone, but not an empty cell in quotes.
+
+    >>> [is_blank(line) for line in ([], ["  "], [""], [" ", ""])]
+    [True, True, False, False]
+    """
+    return not line or (len(line) == 1 and line[0] != "" and not line[0].strip(" \t"))
+
+
 def check_line(position: int, line: Sequence[str], header: Sequence[str], limits: ServiceConfig) -> list[Problem]:
     """Return what is wrong with a line of cells; one that is too short ends in empty cells, as in files."""
     if len(line) > len(header) and any(line[len(header) :]):
         told = f"{len(line)} cells, and the header names {len(header)}; quote cells that hold the separator"
         return [Problem(position, "", told)]
-    return [Problem(position, name, describe_long(len(cell), limits))
+    return [Problem(position, shorten(name), describe_long(len(cell), limits))
             for name, cell in zip(header, line, strict=False) if len(cell) > limits.max_text]  # fmt: skip
 
 
@@ -184,7 +193,7 @@ def find_places(header: Sequence[str], columns: Columns) -> dict[str, int]:
     places: dict[str, int] = {}
     for place, name in enumerate(header):
         if name in places:
-            raise Refused(422, f"The column '{name}' is there more than once; leave one of them out.")
+            raise Refused(422, f"The column '{shorten(name)}' is there more than once; leave one of them out.")
         if name in columns.known:
             places[name] = place
     if places.keys().isdisjoint(columns.inputs):

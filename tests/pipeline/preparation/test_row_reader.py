@@ -14,7 +14,7 @@ from common.task import Task
 from model_zoo.cells import Cells
 from pipeline.preparation.cleaning import clean_inputs
 from pipeline.preparation.features import engineer_features
-from pipeline.preparation.row_reader import RowReader
+from pipeline.preparation.row_reader import LONGEST, RowReader, remember
 
 QUALITY = QualityConfig.model_validate({
     "ranges": [{"column": "worth", "min": -5, "max": 1e6}, {"column": "worth", "max": 5e5}],
@@ -35,7 +35,7 @@ LEVELS = st.none() | st.sampled_from(["a", " a ", "9", "9.0", "ISUZU", "NA", "",
 DATES = st.none() | PLAIN_TEXTS | st.sampled_from(
     ["2020-02-29", "2020-02-30", "2020-02-29 18:30", "2020-02-29T18:30:59", "2020-02-29T18:30:59Z",
      "08-AUG-13", "20200131", "31/12/2019", "12/31/2019", "now", "today",
-     "2020-13-01", "0001-01-01", "9999-12-31", "2020-02-29T25:00", "2020-01"]
+     "2020-13-01", "0000-01-01", "0001-01-01", "9999-12-31", "2020-02-29T25:00", "2020-01"]
 ) | st.dates().map(str) | st.datetimes().map(str)  # fmt: skip
 
 
@@ -86,6 +86,14 @@ def test_numbers_and_booleans_are_cells_too():
     assert np.isnan(typed.numbers["worth"][0])
     assert (typed.levels["make"].known, typed.levels["town"].known) == (("9",), ("False",))
     assert typed.dates["begin"][0] == typed.dates["end"][0] == np.datetime64("2020-01-31")
+
+
+def test_short_texts_are_remembered_and_long_ones_fill_no_memory():
+    read = []
+    reader = remember(lambda text: read.append(text) or len(text))
+    short, long = "x" * LONGEST, "x" * (LONGEST + 1)
+    assert [reader(text) for text in (short, short, long, long)] == [LONGEST, LONGEST, LONGEST + 1, LONGEST + 1]
+    assert read == [short, long, long]
 
 
 def test_a_rule_on_a_column_that_is_none_is_refused_before_any_row():

@@ -82,6 +82,12 @@ class TestAnswers:
             assert answered.status_code == 200, (kind, answered.text)
         assert all(strip(answered) == strip(bodies[JSON]) for answered in bodies.values())
 
+    def test_blank_lines_are_no_rows(self, client, rows):
+        body = to_csv(pd.DataFrame(rows[:2]))
+        header, first, second = body.splitlines()
+        blank = send(client, b"\n".join([b"", header, first, b"   ", second, b"\t", b""]), CSV)
+        assert strip(blank) == strip(send(client, body, CSV))
+
     def test_one_row_needs_no_list(self, client, rows):
         assert strip(client.post("/predict", json=rows[0])) == strip(client.post("/predict", json=[rows[0]]))
 

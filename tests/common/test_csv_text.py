@@ -5,7 +5,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.csv_text import make_csv
+from common.csv_text import make_csv, show_times
 
 TEXT = st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=6)
 COLUMNS = {
@@ -25,7 +25,7 @@ def test_any_table_is_written_as_pandas_does(drawn, names):
     cells = {name: drawn.draw(st.lists(COLUMNS[name][0], min_size=n_rows, max_size=n_rows)) for name in names}
     table = pd.DataFrame({f'{name}, "x"': pd.Series(cells[name], dtype=COLUMNS[name][1]) for name in names})
     for header in (True, False):
-        expected = table.to_csv(index=False, header=header, lineterminator="\n").encode()
+        expected = show_times(table).to_csv(index=False, header=header, lineterminator="\n").encode()
         assert make_csv(table, header) == expected
 
 
@@ -41,6 +41,16 @@ def test_a_column_that_lies_in_pieces_is_written_whole():
     parts = [pd.DataFrame({"a": pd.Series([text, None], dtype="str"), "b": 1}) for text in ("x", 'y"')]
     for table in (pd.concat(parts), pd.concat(parts, axis=0).iloc[1:3]):
         assert make_csv(table, header=True) == table.to_csv(index=False).encode()
+
+
+@given(st.lists(COLUMNS["time"][0] | COLUMNS["day"][0], max_size=6), st.integers(0, 6), st.sampled_from([[1], [None]]))
+def test_a_moment_is_written_alike_in_any_part_of_a_table(moments, cut, beside):
+    table = pd.DataFrame({"at": pd.Series(moments, dtype="datetime64[us]")}).assign(a=beside * len(moments))
+    parts = [make_csv(part, header=False) for part in (table.iloc[:cut], table.iloc[cut:])]
+    written = make_csv(table, header=False)
+    assert b"".join(parts) == written
+    cells = [line.split(",")[0] for line in written.decode().splitlines()]
+    assert cells == ["" if pd.isna(moment) else str(moment) for moment in table["at"]]
 
 
 def test_a_return_in_a_cell_is_quoted_so_that_the_row_stays_one():

@@ -76,10 +76,13 @@ def split_row_id(row_id: str) -> tuple[str, int] | None:
 
     >>> split_row_id("3f2a-11"), split_row_id("a-b-0"), split_row_id("3f2a"), split_row_id("3f2a--1")
     (('3f2a', 11), ('a-b', 0), None, None)
+    >>> split_row_id("a\\0-1") is None  # not every database has room for such a text
+    True
     """
     request, _, position = row_id.rpartition("-")
     sound = position.isascii() and position.isdecimal() and len(position) <= 9 and str(int(position)) == position
-    return (request, int(position)) if request and not request.endswith("-") and sound else None
+    named = request and request.isprintable() and not request.endswith("-")
+    return (request, int(position)) if named and sound else None
 
 
 def receive(config: Config, file: Path) -> str:

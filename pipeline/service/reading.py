@@ -21,8 +21,6 @@ PARQUET_TYPES = (PARQUET, "application/x-parquet", "application/parquet", "appli
 MEDIA_TYPES = (JSON, CSV, PARQUET)
 
 SHAPES = 'send {"rows": [{...}, ...]}, a list of rows or one row'
-MOST_EXACT = 2**53
-"""Whole numbers beyond this are no exact floats, and models read floats."""
 KINDS: dict[type, str] = {list: "a list", dict: "an object"}
 
 
@@ -117,9 +115,6 @@ def check_row(
         if kind is str:
             if len(cell) > most_text:
                 problems.append(Problem(position, name, describe_long(len(cell), limits)))
-        elif kind is int:
-            if not -MOST_EXACT <= cell <= MOST_EXACT:
-                cell = float(cell)
         elif kind is list or kind is dict:
             problems.append(Problem(position, name, f"{KINDS[kind]} is no cell; write a number, a text or null"))
         kept[name] = cell

@@ -17,7 +17,7 @@ from open_services import open_service
 
 from pipeline.reasons import explain_rows
 from pipeline.service import app
-from pipeline.service.reading import CSV, JSON, PARQUET
+from pipeline.service.reading import CSV, JSON, PARQUET, read_csv_rows, read_json_rows
 
 
 def to_csv(rows, **options):
@@ -81,6 +81,16 @@ class TestAnswers:
         for kind, answered in bodies.items():
             assert answered.status_code == 200, (kind, answered.text)
         assert all(strip(answered) == strip(bodies[JSON]) for answered in bodies.values())
+
+    def test_long_numbers_are_told_apart_as_texts_are(self, service):
+        columns, limits = service.current.served.columns, service.config.service
+        brought = read_json_rows(b'{"MAKE": 1234567890123456789, "PREMIUM": 18446744073709551615}', columns, limits)
+        assert brought.pick(["MAKE"])["MAKE"].tolist() == [1234567890123456789]
+        predictor = service.current.served.predictor
+        texts = read_csv_rows(b"MAKE,PREMIUM\n1234567890123456789,18446744073709551615\n", columns, limits)
+        one, other = predictor.read_rows(brought.rows).inputs, predictor.read(texts.rows).inputs
+        pd.testing.assert_frame_equal(one, other)
+        assert one["MAKE"].tolist() == ["1234567890123456789"]
 
     def test_blank_lines_are_no_rows(self, client, rows):
         body = to_csv(pd.DataFrame(rows[:2]))

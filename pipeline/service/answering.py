@@ -16,7 +16,11 @@ from pipeline.service.costs import Laps
 from pipeline.service.current import Served
 from pipeline.service.decoder import Decoder
 from pipeline.service.reading import CSV, JSON, Brought, read_csv_rows, read_json_rows
+from pipeline.service.refusal import Refused
 from pipeline.serving.answer import Answer, show_labels
+
+MOST_EXPLAINED = 1_000
+"""Rows of a request whose answers are explained: that takes milliseconds a row, for which all others would wait."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +48,13 @@ def read_rows(media_type: str, body: bytes, served: Served, limits: ServiceConfi
 
 
 def answer_rows(request: str, brought: Brought, served: Served, explains: bool = False) -> Answered:
-    """Answer rows by what is served; ``explains`` adds the strongest reasons of each row's answer."""
+    """Answer rows by what is served; ``explains`` adds the strongest reasons of each row's answer.
+
+    Refused with 413 where that would take too long.
+    """
+    if explains and len(brought) > MOST_EXPLAINED:
+        raise Refused(413, f"{len(brought)} rows are more than the {MOST_EXPLAINED} that are explained in one request; "
+                           "send them in parts.")  # fmt: skip
     predictor, laps = served.predictor, Laps()
     given = brought.rows
     rows = predictor.read(given) if isinstance(given, pd.DataFrame) else predictor.read_rows(given)

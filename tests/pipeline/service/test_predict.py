@@ -113,6 +113,13 @@ class TestAnswers:
         refused = client.post("/predict?explain=maybe", json=rows[:1])
         assert refused.json()["error"] == "The parameter explain is 'maybe'; write true or false."
 
+    def test_many_rows_are_not_explained_at_once(self, client):
+        refused = client.post("/predict?explain=true", json=[{"PREMIUM": 1}] * 1_001)
+        assert refused.status_code == 413
+        assert refused.json()["error"] == (
+            "1001 rows are more than the 1000 that are explained in one request; send them in parts."
+        )
+
     def test_numbers_may_be_texts_and_columns_may_be_absent(self, client, rows):
         texts = {name: str(cell) for name, cell in rows[0].items()}
         assert strip(client.post("/predict", json=texts)) == strip(client.post("/predict", json=rows[0]))

@@ -273,8 +273,9 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(SwitchyardError)
     async def explain(request: Request, error: SwitchyardError) -> Response:
-        log.error("request %s: %s", request.scope["state"]["request"], error)
-        return await refuse(request, Refused(503, str(error), retry_after=5))
+        told = request.scope["state"]["request"]
+        log.error("request %s: %s", told, error)  # its words may name places of this machine, which are not told
+        return await refuse(request, Refused(503, f"The request failed; the log says why of {told}.", retry_after=5))
 
     @app.exception_handler(HTTPException)
     async def miss(request: Request, missed: HTTPException) -> Response:

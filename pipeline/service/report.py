@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 
 from common.config import Config
-from common.errors import SwitchyardError
+from common.errors import SwitchyardError, first_line
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +39,12 @@ class ReportMaker:
                 return True
             if not self._making:
                 self._making, self.failure = generation, ""
-                self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
-                self._pool.submit(make_report, self._config).add_done_callback(self._take)
+                try:
+                    self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+                    self._pool.submit(make_report, self._config).add_done_callback(self._take)
+                except OSError as error:  # no process can be started now; the next request tries again
+                    log.error("The report could not be made: %s", first_line(error))
+                    self._making, self.failure = 0, "No report can be made at the moment; ask again later."
             return False
 
     def close(self) -> None:

@@ -1,6 +1,7 @@
 """How cells of any source become numbers, levels, dates and labels, as the schema has them."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ def find_missing(cells: pd.Series, missing_values: Sequence[str]) -> pd.Series:
     """Return True where a cell is empty or one of the texts that stand for 'missing'."""
     missing = cells.isna()
     if pd.api.types.is_numeric_dtype(cells):
-        return missing | cells.isin(_read_missing_codes(missing_values))
+        return missing | cells.isin(_read_missing_codes(tuple(missing_values)))
     if pd.api.types.is_datetime64_any_dtype(cells):
         return missing
     return missing | cells.astype("str").str.strip().isin(missing_values)
@@ -29,16 +30,24 @@ def read_numbers(cells: pd.Series, missing_values: Sequence[str] = ()) -> pd.Ser
     >>> read_numbers(pd.Series(["4.0", " 7 ", "8R", None, "1,200"])).tolist()
     [4.0, 7.0, nan, nan, nan]
     """
-    if not pd.api.types.is_numeric_dtype(cells):
-        text = cells.astype("str").str.strip()
-        cells = text.mask(text.isin(missing_values))
+    if not pd.api.types.is_numeric_dtype(cells):  # texts repeat: each is read once
+        codes, distinct = pd.factorize(cells.astype("str"))
+        text = pd.Series(distinct, dtype="str").str.strip()
+        numbers = _read_distinct(text.mask(text.isin(missing_values)), missing_values)
+        return pd.Series(np.append(numbers.to_numpy(), np.nan)[codes], index=cells.index, name=cells.name)
+    return _read_distinct(cells, missing_values)
+
+
+def _read_distinct(cells: pd.Series, missing_values: Sequence[str]) -> pd.Series:
     numbers = pd.to_numeric(cells, errors="coerce").astype("float64")
-    return numbers.where(np.isfinite(numbers) & ~numbers.isin(_read_missing_codes(missing_values)))
+    return numbers.where(np.isfinite(numbers) & ~numbers.isin(_read_missing_codes(tuple(missing_values))))
 
 
-def _read_missing_codes(missing_values: Sequence[str]) -> list[float]:
+@lru_cache
+def _read_missing_codes(missing_values: tuple[str, ...]) -> tuple[float, ...]:
     """Numbers that stand for 'missing', such as -999, so that a Parquet column of numbers is read like CSV text."""
-    return pd.to_numeric(pd.Series(list(missing_values), dtype="str"), errors="coerce").dropna().tolist()
+    numbers = pd.to_numeric(pd.Series(missing_values, dtype="str"), errors="coerce").dropna()
+    return tuple(numbers.tolist())
 
 
 def read_levels(cells: pd.Series, missing_values: Sequence[str] = ()) -> pd.Series:

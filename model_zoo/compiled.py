@@ -116,12 +116,15 @@ class Compiled:
         return encoded
 
     def list_arrays(self) -> dict[str, np.ndarray]:
-        """Return every array by a name."""
+        """Return every array by a name; those of all level tables are one, since each array has its price to read."""
         arrays = {f"numbers.{name}": array for name, array in vars(self.numbers).items()} if self.numbers else {}
+        if self.levels:
+            arrays["levels.rows"] = np.concatenate([table.rows for table in self.levels])
+            arrays["levels.tables"] = np.concatenate([table.table.ravel() for table in self.levels])
+            arrays["levels.shapes"] = np.array([table.table.shape for table in self.levels], dtype=np.int64)
         for place, table in enumerate(self.levels):
-            arrays |= {f"levels.{place}.rows": table.rows, f"levels.{place}.table": table.table}
             if table.spelling is not None:
-                arrays |= {f"levels.{place}.{name}": one for name, one in table.spelling.list_arrays().items()}
+                arrays |= {f"spelling.{place}.{name}": one for name, one in table.spelling.list_arrays().items()}
         return arrays
 
     def to_json(self) -> dict[str, Any]:
@@ -133,25 +136,34 @@ class Compiled:
     @classmethod
     def build(cls, described: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> "Compiled":
         """Return what ``to_json`` and ``list_arrays`` described; ValueError where they do not fit together."""
-        tables = []
-        for place, (known, grams) in enumerate(zip(described["known"], described["grams"], strict=True)):
-            rows, table = arrays[f"levels.{place}.rows"], arrays[f"levels.{place}.table"]
-            if (
-                rows.shape != (len(known),)
-                or table.ndim != 2
-                or (len(rows) and not 0 <= rows.min() <= rows.max() < len(table))
-            ):
-                raise ValueError("a stored encoder leads out of its own tables")
-            own = {name.split(".", 2)[2]: one for name, one in arrays.items() if name.startswith(f"levels.{place}.")}
-            spelling = None if grams is None else Spelling.build(tuple(grams), own)
-            tables.append(LevelTable(tuple(known), rows, table, spelling))
-        numbers = (
-            Scaled(**{one.name: arrays[f"numbers.{one.name}"] for one in fields(Scaled)})
-            if described["scaled"]
-            else None
-        )
+        numbers = None
+        if described["scaled"]:
+            numbers = Scaled(**{one.name: arrays[f"numbers.{one.name}"] for one in fields(Scaled)})
         names, origins, stages = (tuple(described[name]) for name in ("names", "origins", "stages"))
-        return cls(numbers, tuple(tables), names, origins, stages)
+        return cls(numbers, _build_tables(described["known"], described["grams"], arrays), names, origins, stages)
+
+
+def _build_tables(
+    known: Sequence[Sequence[str]], spelled: Sequence[Sequence[str] | None], arrays: Mapping[str, np.ndarray]
+) -> tuple[LevelTable, ...]:
+    """Return the tables of columns with ``known`` levels, of which some are ``spelled`` in n-grams."""
+    if not known:
+        return ()
+    shapes, cells, rows = (arrays[f"levels.{name}"] for name in ("shapes", "tables", "rows"))
+    fits = shapes.shape == (len(known), 2) and bool((shapes >= 0).all())
+    ends, counts = np.cumsum(shapes.prod(axis=-1)), np.cumsum([len(levels) for levels in known])
+    if not fits or len(cells) != ends[-1] or len(rows) != counts[-1]:
+        raise ValueError("a stored encoder has tables that do not fit together")
+    tables = []
+    parts = zip(known, spelled, np.split(rows, counts[:-1]), np.split(cells, ends[:-1]), shapes.tolist(), strict=True)
+    for place, (levels, grams, own, table, shape) in enumerate(parts):
+        if shape[0] < 2 or (len(own) and not 0 <= own.min() <= own.max() < shape[0]):
+            raise ValueError("a stored encoder leads out of its own tables")
+        prefix = f"spelling.{place}."
+        of_grams = {name.removeprefix(prefix): one for name, one in arrays.items() if name.startswith(prefix)}
+        spelling = None if grams is None else Spelling.build(tuple(grams), of_grams)
+        tables.append(LevelTable(tuple(levels), own, table.reshape(shape), spelling))
+    return tuple(tables)
 
 
 def bound(encoded: np.ndarray) -> np.ndarray:

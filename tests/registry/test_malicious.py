@@ -178,9 +178,15 @@ def test_trees_that_do_not_fit_together_are_refused(files, fitted, starts):
 @pytest.mark.parametrize("row", [-1, 10**6])
 def test_an_encoder_that_leads_out_of_its_tables_is_refused(files, fitted, row):
     arrays = load_arrays(fitted["tree"]["encoder.npz"])
-    arrays["levels.0.rows"][0] = row
+    arrays["levels.rows"][0] = row
     forged = forge(files, fitted["tree"], **{"encoder.npz": dump_arrays(**arrays)})
     refuse(files, forged, "leads out of its own tables")
+
+
+@pytest.mark.parametrize("shapes", [[[3, 4], [2, 2]], [[1, 12]], [[-3, -4]], [[10**6, 4]]])
+def test_tables_that_do_not_fit_together_are_refused(files, fitted, shapes):
+    arrays = load_arrays(fitted["tree"]["encoder.npz"]) | {"levels.shapes": np.array(shapes)}
+    refuse(files, forge(files, fitted["tree"], **{"encoder.npz": dump_arrays(**arrays)}), "tables")
 
 
 def test_a_model_that_does_not_answer_its_golden_rows_is_refused_with_the_libraries(files, fitted):

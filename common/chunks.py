@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 
@@ -14,6 +15,8 @@ from common.csv_chunks import read_csv_chunks
 from common.excel_chunks import read_excel_chunks
 from common.parquet_chunks import read_parquet_chunks
 from common.tables import check_file, explain_reading, read_table
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,13 +48,14 @@ def read_chunks(path: Path, rows: int) -> Iterator[Chunk]:
         yield Chunk(held.table, held.first, 1.0)
 
 
-def read_ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
-    """Yield chunks, of which the next one is read by a thread of its own in the meantime."""
+def read_ahead(parts: Iterator[T]) -> Iterator[T]:
+    """Yield parts, of which the next one is read by a thread of its own in the meantime."""
     with ThreadPoolExecutor(1, "reading") as pool:
-        coming = pool.submit(next, chunks, None)
-        while (chunk := coming.result()) is not None:
-            coming = pool.submit(next, chunks, None)
-            yield chunk
+        coming = pool.submit(next, parts, None)
+        while (part := coming.result()) is not None:
+            coming = pool.submit(next, parts, None)
+            yield part
+            del part  # it is done with: while the next one is waited for, nothing holds it
 
 
 def _read(path: Path, ending: str, rows: int) -> Iterator[tuple[pd.DataFrame, float]]:

@@ -66,7 +66,7 @@ class LookBackEncoder(TransformerMixin, BaseEstimator):
             own = codes[:n_rows]
             met = [np.bincount(own, weights, minlength=len(levels) + 2) for weights in told.T]  # missing, never met
             self.tables_.append(self._encode(np.column_stack(met), so_far[[-1]], squares[[-1]]))
-            self.levels_.append(json.dumps(levels.tolist()))  # one text: skops would store every level as an object
+            self.levels_.append(json.dumps(levels.tolist()))  # one text, as small as it gets
         return np.hstack(encoded)
 
     def transform(self, X: pd.DataFrame) -> np.ndarray:

@@ -132,17 +132,25 @@ def infer(config: Config, file: Path, out: Path | None = None, explain: bool = F
 
 
 def read_request(predictor: Predictor, file: Path, watch: Stopwatch) -> Iterator[tuple[Chunk, ReadRows]]:
-    """Yield a file's rows in chunks, as they are and as models read them; the next one is read meanwhile."""
-    chunks = read_ahead(read_chunks(file, predictor.config.inference.chunk_rows))
-    while True:
-        with watch.stage("reading"):
-            chunk = next(chunks, None)
-            if chunk is None:
-                return
+    """Yield a file's rows in chunks, as they are and as models read them; the next one is read meanwhile.
+
+    The stage of reading is what is waited for it.
+    """
+
+    def read() -> Iterator[tuple[Chunk, ReadRows]]:
+        for chunk in read_chunks(file, predictor.config.inference.chunk_rows):
             if chunk.first == 0:
                 check_request(file, chunk.table, predictor.schema)
-            rows = predictor.read(chunk.table)
-        yield chunk, rows
+            yield chunk, predictor.read(chunk.table)
+
+    parts = read_ahead(read())
+    while True:
+        with watch.stage("reading"):
+            part = next(parts, None)
+        if part is None:
+            return
+        yield part
+        del part  # it is answered: while the next one is waited for, nothing holds it
 
 
 def check_request(file: Path, table: pd.DataFrame, schema: Schema) -> None:

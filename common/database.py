@@ -1,9 +1,9 @@
 """The catalogue: one SQL database, each package owning its tables, written in one commit per update."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
@@ -15,6 +15,11 @@ from common.postgresql import prepare_postgresql
 from common.upkeep import bring_up_to_date
 
 metadata = sa.MetaData()
+
+T = TypeVar("T")
+
+MOST_AT_ONCE = 500
+"""Values that one statement asks for, well below what databases permit."""
 
 VOLATILE = {"volatile": True}
 """Column ``info`` for clock times, durations and memory: what two runs on the same data may differ in."""
@@ -145,6 +150,15 @@ def read_rows(engine: Engine, query: sa.Select[Any]) -> list[dict[str, Any]]:
     """Return the rows of a query as dictionaries."""
     names, rows = read_tuples(engine, query)
     return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def in_parts(wanted: Sequence[T]) -> list[Sequence[T]]:
+    """Return what a query asks for in parts: databases permit so many values in one statement and no more.
+
+    >>> [len(part) for part in in_parts(range(1_200))]
+    [500, 500, 200]
+    """
+    return [wanted[start : start + MOST_AT_ONCE] for start in range(0, len(wanted), MOST_AT_ONCE)]
 
 
 def read_tuples(engine: Engine, query: sa.Select[Any]) -> tuple[list[str], list[tuple[Any, ...]]]:

@@ -15,7 +15,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from common.config import Config
-from common.database import Draft, read_rows
+from common.database import Draft, in_parts, read_rows
 from common.errors import StateError, first_line
 from common.sampling import spread_rows
 from common.state import State
@@ -39,8 +39,6 @@ LONGEST_PAUSE = 5.0
 """Seconds between two attempts to write."""
 LEAST_ESTIMATED = 50
 """Rows from which on an estimate of a request's loss is worth its room."""
-MOST_AT_ONCE = 500
-"""Requests that one statement asks for, well below what databases permit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,8 +217,7 @@ def write_requests(state: State, prepared: Sequence[Prepared]) -> None:
 def find_booked(state: State, asked: Sequence[str]) -> set[str]:
     """Return which of some requests have a decision."""
     table = decisions_table.c
-    parts = [asked[start : start + MOST_AT_ONCE] for start in range(0, len(asked), MOST_AT_ONCE)]
-    return {row["id"] for part in parts for row in read_rows(state.engine, sa.select(table.id).where(
+    return {row["id"] for part in in_parts(asked) for row in read_rows(state.engine, sa.select(table.id).where(
         table.id.in_(part)))}  # fmt: skip
 
 

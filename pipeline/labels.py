@@ -10,7 +10,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from common.config import Config
-from common.database import Draft, read_rows
+from common.database import Draft, in_parts, read_rows
 from common.errors import DataError, StateError
 from common.reading import encode_target, read_labels
 from common.schema import Schema
@@ -24,8 +24,6 @@ from registry.generations import load_generation
 log = logging.getLogger(__name__)
 
 ID, LABEL = "predict_id", "label"
-MOST_AT_ONCE = 500
-"""Requests that one statement asks for, well below what databases permit."""
 MOST_NAMED = 5
 
 
@@ -176,7 +174,7 @@ def load_served(state: State, requests: Sequence[str]) -> dict[str, dict[str, An
     """Return what is logged of some requests, by id."""
     table = decisions_table.c
     query = sa.select(table.id, table.rows, table.rows_file)
-    return {row["id"]: row for part in _in_parts(requests) for row in read_rows(state.engine, query.where(
+    return {row["id"]: row for part in in_parts(requests) for row in read_rows(state.engine, query.where(
         table.id.in_(part)))}  # fmt: skip
 
 
@@ -186,7 +184,7 @@ def load_newest(state: State, requests: Sequence[str]) -> dict[tuple[str, int], 
     query = sa.select(table.request, table.position, table.label).order_by(table.number)
     return {
         (row["request"], row["position"]): row["label"]
-        for part in _in_parts(requests)
+        for part in in_parts(requests)
         for row in read_rows(state.engine, query.where(table.request.in_(part)))
     }
 
@@ -195,7 +193,3 @@ def load_stream_time(state: State) -> Any:
     """Return the newest time of any row that was served so far, None where none told of one."""
     newest = sa.select(sa.func.max(decisions_table.c.newest_time).label("newest"))
     return read_rows(state.engine, newest)[0]["newest"]
-
-
-def _in_parts(requests: Sequence[str]) -> list[Sequence[str]]:
-    return [requests[start : start + MOST_AT_ONCE] for start in range(0, len(requests), MOST_AT_ONCE)]

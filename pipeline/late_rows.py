@@ -9,19 +9,14 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import sqlalchemy as sa
 
-from common.database import read_rows, read_tuples
 from common.reading import encode_target
 from common.records import LabelledBatch
 from common.schema import Schema
 from common.state import State
-from meta.label_tables import labels_table, settled_labels_table, settled_requests_table
-from meta.tables import decisions_table
 from model_zoo.model import align_classes
 from pipeline.answered_rows import (
     DIGEST,
@@ -35,21 +30,14 @@ from pipeline.answered_rows import (
 )
 from pipeline.batch_marks import BatchMarks, load_earlier_marks
 from pipeline.labels import name_row
+from pipeline.served_rows import Row, load_brought_rows, load_settled_rows, load_unsettled, load_waiting
 from registry.generations import Generation, load_generation
 
 log = logging.getLogger(__name__)
 
-MOST_ROWS = 500_000
-"""Of the newest rows and labels, how many an update looks at."""
-MOST_AT_ONCE = 500
-"""Requests that one statement asks for, well below what databases permit."""
 COLUMNS_HELD = 32
 """Sets of columns whose digests of the batch are kept: files of requests are many, and most have the same columns."""
 
-Row = tuple[str, int]
-"""A served row: its request and its position."""
-
-SERVED = ("id", "generation", "rows_file", "first_row", "kept_rows", "key_columns", "champion", "created_at")
 LATE_ARRAYS = ("requests", "champions", "target", "late", "times", "stream_times")
 FOUND = ("request", "generation", "champion", "rows_file", "place", "position", "target", "late", "served_at",
          "arrived_at", "stream_time")  # fmt: skip
@@ -267,52 +255,6 @@ def spread_out(served: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return owner, np.arange(counts.sum()) - (np.cumsum(counts) - counts - first)[owner]
 
 
-def load_unsettled(state: State) -> pd.DataFrame:
-    """Return the newest served requests, as far as rows were kept and batches have not brought all of them."""
-    table = decisions_table.c
-    brought = (
-        sa.select(settled_requests_table.c.request, sa.func.sum(settled_requests_table.c.rows).label("rows"))
-        .group_by(settled_requests_table.c.request)
-        .subquery()
-    )
-    query = (
-        sa.select(*(table[name] for name in SERVED))
-        .outerjoin(brought, brought.c.request == table.id)
-        .where(table.rows_file.is_not(None), table.first_row.is_not(None))
-        .where(sa.or_(brought.c.rows.is_(None), brought.c.rows < table.kept_rows))
-        .order_by(table.created_at.desc(), table.id)
-        .limit(MOST_ROWS)
-    )
-    served = _read_frame(state, query)
-    served = served[served["kept_rows"].cumsum() - served["kept_rows"] < MOST_ROWS]
-    return served.assign(columns=served["key_columns"].map(tuple))
-
-
-def load_waiting(state: State) -> pd.DataFrame:
-    """Return the newest labels by id of kept rows that no update took yet."""
-    table, served = labels_table.c, decisions_table.c
-    names = [table.number, table.request, table.position, table.label, table.stream_time, table.arrived_at,
-             *(served[name] for name in SERVED if name != "id")]  # fmt: skip
-    newest = sa.select(sa.func.max(table.number)).scalar_subquery()
-    query = (
-        sa.select(*names)
-        .join(decisions_table, served.id == table.request)
-        .where(served.rows_file.is_not(None), served.first_row.is_not(None), table.number > newest - MOST_ROWS)
-        .where(table.number.not_in(sa.select(settled_labels_table.c.label)))
-    )
-    return _read_frame(state, query)
-
-
-def load_brought_rows(state: State, requests: Sequence[str]) -> set[Row]:
-    """Return the rows of some requests that batches brought before."""
-    table = settled_requests_table.c
-    query = sa.select(table.request, table.positions)
-    parts = [requests[start : start + MOST_AT_ONCE] for start in range(0, len(requests), MOST_AT_ONCE)]
-    return {(row["request"], position) for part in parts
-            for row in read_rows(state.engine, query.where(table.request.in_(part)))
-            for position in row["positions"]}  # fmt: skip
-
-
 def list_rows(table: pd.DataFrame) -> list[Row]:
     """Return request and position of each row of a table."""
     return list(zip(table["request"].tolist(), table["position"].tolist(), strict=True))
@@ -326,22 +268,6 @@ def list_requests(table: pd.DataFrame) -> list[str]:
 def is_among(table: pd.DataFrame, rows: set[Row]) -> np.ndarray:
     """Return which rows of a table (n_rows,) bool are among some."""
     return np.array([row in rows for row in list_rows(table)], dtype=bool)
-
-
-def load_settled_rows(state: State, requests: Sequence[str]) -> set[Row]:
-    """Return the rows of some requests whose labels an update took by their ids."""
-    table = labels_table.c
-    query = sa.select(table.request, table.position).join(
-        settled_labels_table, settled_labels_table.c.label == table.number
-    )
-    parts = [requests[start : start + MOST_AT_ONCE] for start in range(0, len(requests), MOST_AT_ONCE)]
-    return {(row["request"], row["position"]) for part in parts
-            for row in read_rows(state.engine, query.where(table.request.in_(part)))}  # fmt: skip
-
-
-def _read_frame(state: State, query: sa.Select[Any]) -> pd.DataFrame:
-    names, rows = read_tuples(state.engine, query)
-    return pd.DataFrame(rows, columns=names)
 
 
 def _describe(

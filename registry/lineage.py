@@ -10,13 +10,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from common.database import read_rows, state_tables
+from common.database import in_parts, read_rows, state_tables
 from common.state import State
 from registry.generations import Cause
 from registry.tables import generations_table, set_aside_table
-
-MOST_AT_ONCE = 500
-"""Generations that one statement names, well below what databases permit."""
 
 
 def load_lineage(state: State, number: int) -> list[int]:
@@ -106,8 +103,8 @@ def _delete(
 
 
 def _in_parts(generations: list[int], act: Callable[[list[int]], Any]) -> None:
-    for start in range(0, len(generations), MOST_AT_ONCE):
-        act(generations[start : start + MOST_AT_ONCE])
+    for part in in_parts(generations):
+        act(list(part))
 
 
 def _encode(row: sa.RowMapping) -> dict[str, Any]:

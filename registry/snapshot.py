@@ -8,10 +8,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from common.database import connect, state_tables
+from common.database import connect, in_parts, state_tables
 from common.files import LayeredStore
 from common.state import State
-from registry.lineage import MOST_AT_ONCE, load_lineage, read_state_rows
+from registry.lineage import load_lineage, read_state_rows
 from registry.tables import aliases_table, events_table, generations_table, members_table, versions_table
 
 REGISTRY = {
@@ -60,8 +60,8 @@ def copy_named(
     with state.engine.connect() as source, copy.engine.begin() as target:
         there = set(target.execute(sa.select(column)).scalars())
         wanted = [name for name in names if name not in there]
-        for start in range(0, len(wanted), MOST_AT_ONCE):
-            _copy(source, target, table, sa.select(table).where(column.in_(wanted[start : start + MOST_AT_ONCE])))
+        for part in in_parts(wanted):
+            _copy(source, target, table, sa.select(table).where(column.in_(part)))
 
 
 def copy_other_versions(state: State, number: int, copy: State) -> None:

@@ -28,12 +28,11 @@ class SpreadSample:
 
     def add(self, first: int, *columns: np.ndarray | pd.DataFrame) -> None:
         """Keep some rows of a part: ``columns`` (n_rows, ...) each, ``first`` the position of its first row."""
-        if self.most:
-            places = np.arange(-first % self.every, len(columns[0]), self.every)
-            self._kept.append((first + places, tuple(_take(one, places) for one in columns)))
-            while sum(len(positions) for positions, _ in self._kept) > 2 * self.most:
-                self.every *= 2
-                self._kept = [self._thin(*part) for part in self._kept]
+        places = np.arange(-first % self.every, len(columns[0]) if self.most else 0, self.every)
+        self._kept.append((first + places, tuple(_take(one, places) for one in columns)))
+        while sum(len(positions) for positions, _ in self._kept) > 2 * self.most:
+            self.every *= 2
+            self._kept = [self._thin(*part) for part in self._kept]
 
     def collect(self) -> tuple[Any, ...]:
         """Return what was kept of every column, in the order of the parts; nothing where none was added."""

@@ -7,8 +7,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from model_zoo.cells import Cells
-from model_zoo.reference import InputReference
+from model_zoo.cells import Cells, Levels
+from model_zoo.reference import InputReference, LevelReference
 
 OFTEN_MISSING = 0.25
 """A feature that is missing in a larger share of the training rows is expected to be missing."""
@@ -58,9 +58,7 @@ def flag_cells(
     request; without it they are judged by the rows themselves.
     """
     cells = Cells.of(features)
-    numbers = cells.read_numbers(reference.numeric_names)
-    out_of_range = (numbers < reference.lows) | (numbers > reference.highs)
-    known = ~np.isnan(numbers)
+    known, out_of_range = _look_at_numbers(cells, reference)
     drifts = (
         _find_drifting(out_of_range, known)
         if drifting is None
@@ -74,9 +72,8 @@ def flag_cells(
     for place, (name, normal) in enumerate(reference.categorical.items(), start=n_numeric):
         column = cells.read_levels(name)
         missing[:, place] = column.codes < 0
-        unknown = [level not in normal.levels for level in column.known]
-        if True in unknown:
-            unseen[:, place] = np.array([*unknown, False])[column.codes]
+        if (cells_unseen := _find_unseen(column, normal)) is not None:
+            unseen[:, place] = cells_unseen
     return CellFlags(
         names=reference.names,
         missing=missing & ~reference.often_missing(OFTEN_MISSING),
@@ -90,8 +87,7 @@ def find_anomalous(
     cells: Cells, reference: InputReference, drifting: Collection[str] | None = None
 ) -> dict[str, np.ndarray]:
     """Return the anomalous cells (n_rows,) bool of the features that have any; ``drifting`` as in ``flag_cells``."""
-    numbers = cells.read_numbers(reference.numeric_names)
-    outside = (numbers < reference.lows) | (numbers > reference.highs)
+    _, outside = _look_at_numbers(cells, reference)
     found = {}
     if outside.any():
         drifts = find_drifting(cells, reference) if drifting is None else drifting
@@ -100,9 +96,8 @@ def find_anomalous(
             if name not in drifts:
                 found[name] = outside[:, place]
     for name, normal in reference.categorical.items():
-        column = cells.read_levels(name)
-        unknown = [level not in normal.levels for level in column.known]
-        if True in unknown and (unseen := np.array([*unknown, False])[column.codes]).any():
+        unseen = _find_unseen(cells.read_levels(name), normal)
+        if unseen is not None and unseen.any():
             found[name] = unseen
     return found
 
@@ -112,10 +107,21 @@ def find_drifting(features: pd.DataFrame | Cells, reference: InputReference) -> 
     cells = Cells.of(features)
     if len(cells) < MIN_DRIFT_ROWS:
         return frozenset()
-    numbers = cells.read_numbers(reference.numeric_names)
-    outside = (numbers < reference.lows) | (numbers > reference.highs)
-    drifts = _find_drifting(outside, ~np.isnan(numbers))
+    known, outside = _look_at_numbers(cells, reference)
+    drifts = _find_drifting(outside, known)
     return frozenset(name for name, drifts_now in zip(reference.numeric_names, drifts, strict=True) if drifts_now)
+
+
+def _look_at_numbers(cells: Cells, reference: InputReference) -> tuple[np.ndarray, np.ndarray]:
+    """Return which numbers (n_rows, n_numeric) are known, and which are out of their range."""
+    numbers = cells.read_numbers(reference.numeric_names)
+    return ~np.isnan(numbers), (numbers < reference.lows) | (numbers > reference.highs)
+
+
+def _find_unseen(column: Levels, normal: LevelReference) -> np.ndarray | None:
+    """Return which cells (n_rows,) hold a level that is not normal; None where no level of the column is one."""
+    unknown = [level not in normal.levels for level in column.known]
+    return np.array([*unknown, False])[column.codes] if True in unknown else None
 
 
 def _find_drifting(out_of_range: np.ndarray, known: np.ndarray) -> np.ndarray:

@@ -4,7 +4,6 @@ These are ordered target statistics (Prokhorenkova et al. 2018), in the stream's
 row is encoded by its own target or by one that came later, just as no request is.
 """
 
-import json
 from typing import Any
 
 import numpy as np
@@ -54,7 +53,7 @@ class LookBackEncoder(TransformerMixin, BaseEstimator):
         so_far = np.vstack([np.zeros((1, told.shape[1])), told.cumsum(axis=0)])  # the last line is what all rows say
         squares = np.append(0.0, np.square(told[:, -1]).cumsum())
         self.n_means_ = told.shape[1] - 1
-        self.levels_: list[str] = []
+        self.levels_: list[list[str]] = []
         self.tables_: list[np.ndarray] = []
         encoded = []
         for _name, column in X.items():
@@ -66,15 +65,15 @@ class LookBackEncoder(TransformerMixin, BaseEstimator):
             own = codes[:n_rows]
             met = [np.bincount(own, weights, minlength=len(levels) + 2) for weights in told.T]  # missing, never met
             self.tables_.append(self._encode(np.column_stack(met), so_far[[-1]], squares[[-1]]))
-            self.levels_.append(json.dumps(levels.tolist()))  # one text, as small as it gets
+            self.levels_.append(levels.tolist())
         return np.hstack(encoded)
 
     def transform(self, X: pd.DataFrame) -> np.ndarray:
         """Return the rows as encoded by all rows of the fit: (n_rows, n_encoded) float64."""
         encoded = []
-        for (_name, column), stored, table in zip(X.items(), self.levels_, self.tables_, strict=True):
+        for (_name, column), levels, table in zip(X.items(), self.levels_, self.tables_, strict=True):
             codes, asked = pd.factorize(column.astype("str"))
-            places = {level: place for place, level in enumerate(json.loads(stored))}
+            places = {level: place for place, level in enumerate(levels)}
             missing, never_met = len(places), len(places) + 1
             asked_places = np.array([*(places.get(level, never_met) for level in asked), missing])
             encoded.append(table[asked_places[codes]])  # -1, the code of a missing cell, is the last place

@@ -1,6 +1,6 @@
 """Answers taken apart: what each encoded column of a row adds to margins, and through a link to the answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,3 +43,18 @@ def carry(terms: Terms, link: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     found = carried.sum(axis=1)
     ratio = np.divide(exact, found, out=np.ones_like(found), where=np.abs(found) > STEP)
     return carried * np.clip(ratio, 0.5, 2.0)[:, None]
+
+
+def sum_by_origin(values: np.ndarray, origins: Sequence[str], features: Sequence[str]) -> np.ndarray:
+    """Return contributions by feature (n_rows, n_features, ...) from those by column (n_rows, n_columns, ...).
+
+    Adding up keeps every row's total, so what was additive by column is additive by feature.
+
+    >>> sum_by_origin(np.array([[1.0, 2.0, 4.0]]), ["b", "a", "b"], ["a", "b", "c"]).tolist()
+    [[2.0, 5.0, 0.0]]
+    """
+    place = {name: position for position, name in enumerate(features)}
+    summed = np.zeros((len(values), len(features), *values.shape[2:]))
+    for column, origin in enumerate(origins):
+        summed[:, place[origin]] += values[:, column]
+    return summed

@@ -68,9 +68,6 @@ class Tally:
 
     def save_matched(self, predictor: Predictor, state: State, columns: Sequence[str]) -> dict[str, Any]:
         """Store the rows by which late labels find this request, and return what its decision says of them."""
-        if not self.matched.most:
-            return {"key_columns": list(columns), "newest_time": None, "rows_file": None, "first_row": None,
-                    "kept_rows": 0}  # fmt: skip
         inputs, outputs, positions, named = self.matched.collect()
         kept = spread_rows(len(positions), self.matched.most)
         return save_request_rows(

@@ -14,11 +14,10 @@ import pandas as pd
 from meta.flags import RowKind
 from model_zoo import get_family
 from model_zoo.model import Model, align_classes, correct
-from model_zoo.terms import carry
+from model_zoo.terms import carry, sum_by_origin
 from pipeline.predictor import Choice, Predictor, ReadRows
 from pipeline.preparation.features import engineer_features
 from pipeline.publishing import list_answerers
-from pipeline.reporting.explanation.origins import sum_by_origin
 from pipeline.serving.answer import Answer
 
 log = logging.getLogger(__name__)

@@ -15,8 +15,7 @@ from model_zoo import get_family
 from model_zoo.family import Estimator
 from model_zoo.forest import describe_for_shap
 from model_zoo.model import Model
-from model_zoo.terms import Terms
-from pipeline.reporting.explanation.origins import sum_by_origin
+from model_zoo.terms import Terms, sum_by_origin
 from pipeline.reporting.explanation.permutation import explain_by_permutation
 
 CHUNK_ROWS = 25

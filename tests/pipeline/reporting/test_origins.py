@@ -8,7 +8,7 @@ from made_state import make_model, make_rows
 
 from common.task import Task
 from model_zoo.encoder import Encoder
-from pipeline.reporting.explanation.origins import sum_by_origin
+from model_zoo.terms import sum_by_origin
 
 
 @pytest.mark.parametrize("task", [Task.BINARY, Task.MULTICLASS, Task.REGRESSION])

@@ -126,3 +126,9 @@ def test_a_killed_run_leaves_no_file_that_looks_finished(folder, tmp_path):
     process.wait()
     assert len(list(tmp_path.glob(".*.tmp"))) == 1
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_request_may_keep_no_rows(folder):
+    make_rows().head(ROWS).to_csv(folder / "forgotten.csv", index=False)
+    _, decision = answer(folder, "forgotten.csv", "inference.chunk_rows=100", "selection.matched_rows=0")
+    assert (decision["rows"], decision["rows_file"], decision["kept_rows"]) == (ROWS, None, 0)

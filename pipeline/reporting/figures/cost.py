@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -10,11 +11,10 @@ from pipeline.reporting.history import History
 MOST_REQUESTS = 60
 
 
-@dataclass(frozen=True)
-class UpdateCost:
-    """One update: seconds by stage in the order in which they ran."""
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What some rows cost: seconds by stage in the order in which they ran, processor seconds and peak memory."""
 
-    batch: int
     rows: int
     seconds: float
     cpu_seconds: float
@@ -23,31 +23,26 @@ class UpdateCost:
     stages: Mapping[str, float]
 
 
-@dataclass(frozen=True)
-class RequestCost:
+@dataclass(frozen=True, kw_only=True)
+class UpdateCost(Cost):
+    """One update."""
+
+    batch: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestCost(Cost):
     """One answered request; its seconds, by stage too, leave out the start of the program."""
 
     request: str
-    rows: int
-    seconds: float
-    cpu_seconds: float
-    rows_per_second: float
-    peak_mb: float
-    stages: Mapping[str, float]
 
 
-@dataclass(frozen=True)
-class ServiceCost:
+@dataclass(frozen=True, kw_only=True)
+class ServiceCost(Cost):
     """What the service answered by one generation."""
 
     generation: int
     requests: int
-    rows: int
-    seconds: float
-    cpu_seconds: float
-    rows_per_second: float
-    peak_mb: float
-    stages: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -78,48 +73,38 @@ def _group(rows: pd.DataFrame, command: str) -> list[tuple[object, pd.DataFrame]
 
 def _sum_update(subject: str, run: pd.DataFrame) -> UpdateCost:
     """A subject is 'batch 7'."""
-    seconds, rows = float(run["seconds"].sum()), int(run["rows"].iloc[-1])
-    return UpdateCost(
-        batch=int(subject.rpartition(" ")[2]),
-        rows=rows,
-        seconds=seconds,
-        cpu_seconds=float(run["cpu_seconds"].sum()),
-        rows_per_second=rows / max(seconds, 1e-9),
-        peak_mb=float(run["peak_mb"].max()),
-        stages=_sum_stages(run),
-    )
+    return UpdateCost(batch=_read_number(subject), **_sum(run, int(run["rows"].iloc[-1])))
 
 
 def _sum_request(subject: str, run: pd.DataFrame) -> RequestCost:
     """The same request may be answered more than once: its newest answer counts."""
     begins = run["stage"] == run["stage"].iloc[0]
     newest = run[run["id"] >= run.loc[begins, "id"].max()]
-    seconds, rows = float(newest["seconds"].sum()), int(newest["rows"].iloc[-1])
-    return RequestCost(
-        request=subject,
-        rows=rows,
-        seconds=seconds,
-        cpu_seconds=float(newest["cpu_seconds"].sum()),
-        rows_per_second=rows / max(seconds, 1e-9),
-        peak_mb=float(newest["peak_mb"].max()),
-        stages=_sum_stages(newest),
-    )
+    return RequestCost(request=subject, **_sum(newest, int(newest["rows"].iloc[-1])))
 
 
 def _sum_service(subject: str, run: pd.DataFrame) -> ServiceCost:
     """A subject is 'generation 7', booked once a minute, a row a stage; every request has been predicted."""
-    seconds, booked = float(run["seconds"].sum()), run[run["stage"] == "prediction"]
-    rows = int(booked["rows"].sum())
-    return ServiceCost(
-        generation=int(subject.rpartition(" ")[2]),
-        requests=int(booked["requests"].sum()),
-        rows=rows,
-        seconds=seconds,
-        cpu_seconds=float(run["cpu_seconds"].sum()),
-        rows_per_second=rows / max(seconds, 1e-9),
-        peak_mb=float(run["peak_mb"].max()),
-        stages=_sum_stages(run),
-    )
+    booked = run[run["stage"] == "prediction"]
+    requests, rows = int(booked["requests"].sum()), int(booked["rows"].sum())
+    return ServiceCost(generation=_read_number(subject), requests=requests, **_sum(run, rows))
+
+
+def _read_number(subject: str) -> int:
+    return int(subject.rpartition(" ")[2])
+
+
+def _sum(run: pd.DataFrame, rows: int) -> dict[str, Any]:
+    """Return the fields of a Cost."""
+    seconds = float(run["seconds"].sum())
+    return {
+        "rows": rows,
+        "seconds": seconds,
+        "cpu_seconds": float(run["cpu_seconds"].sum()),
+        "rows_per_second": rows / max(seconds, 1e-9),
+        "peak_mb": float(run["peak_mb"].max()),
+        "stages": _sum_stages(run),
+    }
 
 
 def _sum_stages(run: pd.DataFrame) -> dict[str, float]:

@@ -21,8 +21,12 @@ MESSAGES = {
     "dict_type": "it must hold keys and values",
 }
 """What pydantic says in terms of Python, in ours."""
-FREE = ("features.date_parts", "quality.severity")
+FREE = ("features.date_parts", "quality.severity", "schema.numbers", "schema.dates")
 """Keys whose own keys are the user's."""
+
+
+MISSING_VALUES = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "null", "NULL", "None")
+"""Texts that stand for 'missing' wherever they are; others are found by column."""
 
 
 class Section(BaseModel):
@@ -69,8 +73,25 @@ class SourceConfig(Section):
         return self
 
 
+class NumberConfig(Section):
+    """How numbers are written: the mark of decimals and that of thousands, '' for none."""
+
+    decimal: Literal[".", ","] = "."
+    thousands: Literal["", ".", ",", " ", "'"] = ""
+
+    @model_validator(mode="after")
+    def _marks_differ(self) -> "NumberConfig":
+        if self.decimal == self.thousands:
+            raise ValueError(f"decimal and thousands are both '{self.decimal}'; write the mark that each of them has")
+        return self
+
+
 class SchemaConfig(Section):
-    """Roles of columns. Only time and target are compulsory; the rest is inferred from the first batch."""
+    """Roles of columns. Only time and target are compulsory; the rest is inferred from the first batch.
+
+    ``numbers`` states how numbers are written, of all columns by its keys decimal and thousands, or by column;
+    ``dates`` lists columns, or gives each its notation (null decides it on the cells).
+    """
 
     time: str
     target: str
@@ -80,9 +101,42 @@ class SchemaConfig(Section):
     id: str | None = None
     numeric: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
-    dates: tuple[str, ...] = ()
+    numbers: dict[str, str | NumberConfig] = {}
+    dates: tuple[str, ...] | dict[str, str | None] = ()
     drop: tuple[str, ...] = ()
-    missing_values: tuple[str, ...] = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
+    missing_values: tuple[str, ...] = MISSING_VALUES
+
+    @field_validator("dates", mode="before")
+    @classmethod
+    def _is_a_list_or_formats(cls, dates: Any) -> Any:
+        if not isinstance(dates, dict | list | tuple):
+            raise ValueError("write a list such as [BEGIN, END], or the notation of each such as {BIRTH: '%d/%m/%y'}")
+        return dates
+
+    @field_validator("numbers", mode="before")
+    @classmethod
+    def _has_marks_or_columns(cls, numbers: Any) -> Any:
+        """The marks of all columns stand beside columns with marks of their own."""
+        if not isinstance(numbers, dict):
+            raise ValueError("write {decimal: ',', thousands: '.'}, or such marks by column")
+        marks = {name: mark for name, mark in numbers.items() if not isinstance(mark, dict | NumberConfig)}
+        if unknown := [name for name in marks if name not in NumberConfig.model_fields]:
+            raise ValueError(f"'{unknown[0]}' is no mark; write decimal and thousands, for it alone below its name")
+        NumberConfig.model_validate(marks)
+        return numbers
+
+    def find_number_marks(self, column: str) -> NumberConfig | None:
+        """Return how the numbers of a column are said to be written, None where nothing is."""
+        own = self.numbers.get(column)
+        if isinstance(own, NumberConfig):
+            return own
+        marks = {name: mark for name, mark in self.numbers.items() if isinstance(mark, str)}
+        return NumberConfig.model_validate(marks) if marks else None
+
+    @property
+    def date_formats(self) -> dict[str, str | None]:
+        """The notation of every column that is declared a date, None where its cells decide."""
+        return dict(self.dates) if isinstance(self.dates, dict) else dict.fromkeys(self.dates)
 
 
 class BatchConfig(Section):

@@ -1,4 +1,8 @@
-"""How cells of any source become numbers, levels, dates and labels, as the schema has them."""
+"""How cells of any source become numbers, levels, dates and labels, as the schema has them.
+
+Reading is strict: what a cell means follows from the column's notation and the cell alone. A table in other notations
+than the schema's is read by ``common.adaptation``, which decides on the evidence of its columns first.
+"""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -6,6 +10,10 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
+from common.cells.dates import find_far, parse_dates
+from common.cells.notation import PLAIN, Notation
+from common.cells.numbers import parse_numbers
+from common.cells.words import fold, read_truth
 from common.errors import DataError
 from common.schema import Schema, canonical_level
 from common.task import Task
@@ -21,25 +29,36 @@ def find_missing(cells: pd.Series, missing_values: Sequence[str]) -> pd.Series:
         return missing | cells.isin(_read_missing_codes(tuple(missing_values)))
     if pd.api.types.is_datetime64_any_dtype(cells):
         return missing
-    return missing | cells.astype("str").str.strip().isin(missing_values)
+    return missing | trim(cells).isin(missing_values)
 
 
-def read_numbers(cells: pd.Series, missing_values: Sequence[str] = ()) -> pd.Series:
-    """Return cells as float64; what is missing, infinite or no number is NaN.
+def trim(cells: pd.Series) -> pd.Series:
+    """Return cells as text without blanks around them; missing ones are NaN.
 
-    >>> read_numbers(pd.Series(["4.0", " 7 ", "8R", None, "1,200"])).tolist()
-    [4.0, 7.0, nan, nan, nan]
+    Whole numbers have no '.0': a column of them is one of floats where a cell is missing.
+    """
+    text = cells.astype("str").str.strip()
+    return text.str.removesuffix(".0") if pd.api.types.is_numeric_dtype(cells) else text
+
+
+def read_numbers(cells: pd.Series, missing_values: Sequence[str] = (), notation: Notation = PLAIN) -> pd.Series:
+    """Return cells as float64; what is missing, infinite or no number in this notation is NaN.
+
+    >>> read_numbers(pd.Series(["4.0", " 7 ", "8R", None, "1,200", "$5"])).tolist()
+    [4.0, 7.0, nan, nan, nan, 5.0]
+    >>> read_numbers(pd.Series(["1,200"]), notation=Notation(thousands=",")).tolist()
+    [1200.0]
     """
     if not pd.api.types.is_numeric_dtype(cells):  # texts repeat: each is read once
         codes, distinct = pd.factorize(cells.astype("str"))
         text = pd.Series(distinct, dtype="str").str.strip()
-        numbers = _read_distinct(text.mask(text.isin(missing_values)), missing_values)
-        return pd.Series(np.append(numbers.to_numpy(), np.nan)[codes], index=cells.index, name=cells.name)
-    return _read_distinct(cells, missing_values)
+        numbers = parse_numbers(text.mask(text.isin(missing_values)), notation)
+        read = _without_codes(pd.Series(numbers), missing_values).to_numpy()
+        return pd.Series(np.append(read, np.nan)[codes], index=cells.index, name=cells.name)
+    return _without_codes(pd.to_numeric(cells, errors="coerce").astype("float64"), missing_values)
 
 
-def _read_distinct(cells: pd.Series, missing_values: Sequence[str]) -> pd.Series:
-    numbers = pd.to_numeric(cells, errors="coerce").astype("float64")
+def _without_codes(numbers: pd.Series, missing_values: Sequence[str]) -> pd.Series:
     return numbers.where(np.isfinite(numbers) & ~numbers.isin(_read_missing_codes(tuple(missing_values))))
 
 
@@ -50,88 +69,93 @@ def _read_missing_codes(missing_values: tuple[str, ...]) -> tuple[float, ...]:
     return tuple(numbers.tolist())
 
 
-def read_levels(cells: pd.Series, missing_values: Sequence[str] = ()) -> pd.Series:
-    """Return cells as text levels of dtype ``str``; missing cells are NaN.
+def read_levels(cells: pd.Series, missing_values: Sequence[str] = (), notation: Notation = PLAIN) -> pd.Series:
+    """Return cells as text levels of dtype ``str``; missing cells are NaN. Words of a truth value become one spelling.
 
     >>> read_levels(pd.Series([1.0, None, 2.0])).tolist()
     ['1', nan, '2']
+    >>> read_levels(pd.Series([True, "TRUE", "no", "perhaps"]), notation=Notation(words=("false", "true"))).tolist()
+    ['true', 'true', 'false', 'perhaps']
     """
     if cells.dtype == "object":
         cells = cells.astype("str")
     distinct = pd.Series(cells.unique())
     known = distinct[~find_missing(distinct, missing_values)]
-    levels = {cell: canonical_level(cell) for cell in known}
+    levels = {cell: read_level(cell, notation) for cell in known}
     return cells.map(levels).astype("str")
 
 
-DATE_FORMATS = ("ISO8601", "%d-%b-%y", "%d-%b-%Y", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y%m%d", "%d/%m/%Y %H:%M",
-                "%m/%d/%Y %H:%M", "%d-%m-%Y", "%Y/%m/%d", "%d/%m/%y", "%m/%d/%y")  # fmt: skip
+def read_level(cell: object, notation: Notation = PLAIN) -> str:
+    """Return a known cell as a level."""
+    level = canonical_level(cell)
+    if notation.words is not None and (means := read_truth(level)) is not None:
+        return notation.words[means] or str(means)
+    return level
 
-FIRST_MOMENT, LAST_MOMENT = pd.Timestamp("0001-01-01"), pd.Timestamp("9999-12-31T23:59:59.999999")
 
+def read_dates(
+    cells: pd.Series, date_format: str | None = None, missing_values: Sequence[str] = (), latest_year: int | None = None
+) -> pd.Series:
+    """Return cells as datetimes (us) without a zone; what cannot be read or lies beyond reach is NaT.
 
-def read_dates(cells: pd.Series, date_format: str | None = None) -> pd.Series:
-    """Return cells as datetimes without a zone; what cannot be read is NaT.
+    ``date_format`` is tried first and, where cells are left over, notations that cannot be mistaken for it.
 
-    ``date_format`` is tried first and, where cells are left over, the formats of DATE_FORMATS one by one, so that a
-    file in another notation than the stream's is still understood.
-
-    >>> read_dates(pd.Series(["08-AUG-13", "2013-08-09", "soon"]), "%d-%b-%y").dt.day.tolist()
-    [8.0, 9.0, nan]
+    >>> read_dates(pd.Series(["08-AUG-13", "2013-08-09", "soon", "9999-12-31"]), "%d-%b-%y").dt.day.tolist()
+    [8.0, 9.0, nan, nan]
     """
+    dates = read_any_dates(cells, date_format, missing_values, latest_year)
+    return dates.mask(find_far(dates))
+
+
+def read_any_dates(
+    cells: pd.Series, date_format: str | None = None, missing_values: Sequence[str] = (), latest_year: int | None = None
+) -> pd.Series:
+    """Return cells as ``read_dates`` does, those beyond reach as they are."""
     if pd.api.types.is_datetime64_any_dtype(cells):
-        return _of_calendar(_without_zone(cells).astype("datetime64[us]"))
-    text = cells.astype("str").str.strip()
-    if pd.api.types.is_numeric_dtype(cells):
-        text = text.str.removesuffix(".0")
-    codes, distinct = pd.factorize(text)
-    dates = _parse_dates(pd.Series(distinct, dtype="str"), date_format)
+        cells = cells.dt.tz_convert("UTC").dt.tz_localize(None) if cells.dt.tz is not None else cells
+        return cells.astype("datetime64[us]")
+    codes, distinct = pd.factorize(trim(cells))
+    text = pd.Series(distinct, dtype="str")
+    dates = parse_dates(text.mask(text.isin(missing_values)), date_format, latest_year)
     return dates.reindex(codes).set_axis(cells.index)
 
 
-def _parse_dates(text: pd.Series, date_format: str | None) -> pd.Series:
-    dates = pd.Series(pd.NaT, index=text.index, dtype="datetime64[us]")
-    text = text.mask(text.str.lower().isin(("now", "today")))  # pandas would read the clock
-    for candidate in dict.fromkeys([date_format, *DATE_FORMATS]):
-        left = dates.isna()
-        if candidate is None or not left.any():
-            continue
-        read = pd.to_datetime(text[left], format=candidate, errors="coerce", utc=candidate == "ISO8601")
-        dates[left] = _without_zone(read).astype("datetime64[us]")
-    return _of_calendar(dates)
-
-
-def _of_calendar(dates: pd.Series) -> pd.Series:
-    """Return dates without those that Python and databases have no room for; '-361' would be the year -361."""
-    return dates.where(dates.between(FIRST_MOMENT, LAST_MOMENT))
-
-
-def guess_date_format(cells: pd.Series) -> str | None:
-    """Return the format that reads nearly all known cells as dates, or None where they are no dates."""
-    known = cells.dropna()
-    if pd.api.types.is_datetime64_any_dtype(cells):
-        return "ISO8601"
-    if known.empty or pd.api.types.is_numeric_dtype(cells):
-        return None
-    text = pd.Series(known.astype("str").str.strip().unique())
-    for candidate in DATE_FORMATS:
-        read = pd.to_datetime(text, format=candidate, errors="coerce", utc=candidate == "ISO8601")
-        if read.notna().mean() >= TYPE_SHARE:
-            return candidate
-    return None
-
-
 def read_labels(cells: pd.Series, schema: Schema) -> pd.Series:
-    """Return the target's cells as labels (classification, dtype ``str``) or numbers (regression); unknown is NaN."""
-    missing = find_missing(cells, schema.missing_values)
+    """Return the target's cells as labels (classification, dtype ``str``) or numbers (regression); unknown is NaN.
+
+    Labels that differ from a class in case and blanks alone are that class, and so is another word for the same truth.
+    """
+    missing_values, notation = schema.missing_of(schema.target), schema.notation(schema.target)
+    missing = find_missing(cells, missing_values)
     if schema.missing_target is not None:
         filled = cells.astype("object").mask(missing, schema.missing_target)
         cells = filled.infer_objects() if pd.api.types.is_numeric_dtype(cells) else filled.astype("str")
     if schema.task is Task.REGRESSION:
-        return read_numbers(cells, schema.missing_values)
+        return read_numbers(cells, missing_values, notation)
     if schema.label_is_rule:
-        return _apply_rule(read_numbers(cells, schema.missing_values), str(schema.positive))
-    return read_levels(cells, schema.missing_values)
+        return _apply_rule(read_numbers(cells, missing_values, notation), str(schema.positive))
+    labels = read_levels(cells, missing_values)
+    same = match_labels(list(labels.dropna().unique()), schema.classes)
+    return labels.map(lambda label: same.get(label, label), na_action="ignore").astype("str") if same else labels
+
+
+def match_labels(labels: Sequence[str], classes: Sequence[str]) -> dict[str, str]:
+    """Return the class of each label that is written in another way.
+
+    >>> match_labels(["Paid ", "paid", "open", "TRUE"], ["paid", "1"]), match_labels(["True", "no"], ["0", "1"])
+    ({'Paid ': 'paid'}, {'True': '1', 'no': '0'})
+    """
+    folded: dict[str, str] = {}
+    for name in classes:
+        folded.setdefault(fold(name), name)
+    truths = {read_truth(name): name for name in classes}
+    words = truths if None not in truths and len(classes) == len(truths) else {}
+    found = {}
+    for label in labels:
+        same = folded.get(fold(label)) or words.get(read_truth(label))
+        if label not in classes and same is not None:
+            found[label] = same
+    return found
 
 
 def encode_target(labels: pd.Series, schema: Schema) -> np.ndarray:
@@ -153,22 +177,29 @@ def _apply_rule(numbers: pd.Series, rule: str) -> pd.Series:
     return compare(threshold).map({True: "1", False: "0"}).where(numbers.notna()).astype("str")
 
 
-def _without_zone(dates: pd.Series) -> pd.Series:
-    return dates.dt.tz_convert("UTC").dt.tz_localize(None) if dates.dt.tz is not None else dates
-
-
 def read_inputs(raw: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """Return the schema's inputs typed: float64 numbers, ``str`` levels, datetimes; an absent column is all missing.
 
     Extra columns are left out and the order is the schema's, whatever the order in ``raw``. The index is kept.
     """
     absent = pd.Series(np.nan, index=raw.index, dtype="float64")
-    columns: dict[str, pd.Series] = {}
-    for name in schema.numeric:
-        columns[name] = read_numbers(raw.get(name, absent), schema.missing_values)
-    for name in schema.categorical:
-        columns[name] = read_levels(raw.get(name, absent), schema.missing_values)
-    for name in schema.dates:
-        date_format = schema.time_format if name == schema.time else None
-        columns[name] = read_dates(raw[name], date_format) if name in raw else absent.astype("datetime64[us]")
+    columns = {name: read_input(raw.get(name, absent), name, schema) for name in schema.inputs}
     return pd.DataFrame(columns, index=raw.index)
+
+
+def read_input(cells: pd.Series, name: str, schema: Schema) -> pd.Series:
+    """Return the cells of one input as the schema reads them."""
+    missing_values, notation = schema.missing_of(name), schema.notation(name)
+    if name in schema.numeric:
+        return read_numbers(cells, missing_values, notation)
+    if name in schema.categorical:
+        return read_levels(cells, missing_values, notation)
+    return read_schema_dates(cells, name, schema)
+
+
+def read_schema_dates(cells: pd.Series, name: str, schema: Schema) -> pd.Series:
+    """Return the cells of a date column, or of the time, as the schema reads them."""
+    notation = schema.notation(name)
+    if pd.api.types.is_float_dtype(cells) and cells.isna().all():
+        return cells.astype("datetime64[us]")
+    return read_dates(cells, notation.date_format, schema.missing_of(name), notation.latest_year)

@@ -15,7 +15,8 @@ class RawBatch:
 
     ``times`` has one datetime a row, aligned with ``frame``; NaT where the time cell cannot be read. ``cursor`` is the
     JSON the next update continues from once this batch is committed. ``origin`` names the source in messages.
-    ``retakes`` is the number of a rejected batch whose rows these are, released from quarantine.
+    ``retakes`` is the number of a rejected batch whose rows these are, released from quarantine. ``time_format`` is the
+    notation of the time cells, None where it is that of the stream.
     """
 
     number: int
@@ -25,6 +26,7 @@ class RawBatch:
     cursor: dict[str, Any]
     late_rows: int = 0
     retakes: int | None = None
+    time_format: str | None = None
 
     def __len__(self) -> int:
         return len(self.frame)

@@ -1,10 +1,13 @@
 """Roles and types of a stream's columns."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from common.cells.notation import PLAIN, Notation
+from common.cells.words import fold, read_truth
+from common.classes import put_positive_last
 from common.task import Task
 
 
@@ -13,7 +16,8 @@ class Schema:
     """What each column of the stream is. Decided on the first batch and carried by every generation.
 
     ``unused`` maps a column that models never see to the reason. ``classes`` are the target's labels in code order;
-    for a binary target the last one is the positive class.
+    for a binary target the last one is the positive class. ``notations`` has how the cells of a column are written,
+    where that is not how programs write them; that of the time is ``time_format``.
     """
 
     time: str
@@ -29,6 +33,7 @@ class Schema:
     missing_values: tuple[str, ...] = ()
     missing_target: float | str | None = None
     positive: float | str | None = None
+    notations: Mapping[str, Notation] = field(default_factory=dict)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -40,23 +45,54 @@ class Schema:
         """Whether the label is a comparison such as '> 0' and no value of the target column."""
         return isinstance(self.positive, str) and self.positive.strip()[:1] in "<>"
 
+    def notation(self, column: str) -> Notation:
+        """Return how the cells of a column are written."""
+        notation = self.notations.get(column, PLAIN)
+        return replace(notation, date_format=self.time_format) if column == self.time else notation
+
+    def missing_of(self, column: str) -> tuple[str, ...]:
+        """Return the texts that stand for 'missing' in a column."""
+        notation = self.notations.get(column)
+        if notation is None or not (notation.missing or notation.labels):
+            return self.missing_values
+        stated = (text for text in self.missing_values if text not in notation.labels)
+        return (*stated, *(text for text in notation.missing if text not in self.missing_values))
+
+    def with_notations(self, notations: Mapping[str, Notation]) -> "Schema":
+        """Return this schema with other notations for some columns, the time among them or not."""
+        time = notations.get(self.time)
+        merged = {**self.notations, **notations}
+        if time is not None:
+            merged[self.time] = replace(time, date_format=None)
+        kept = {name: one for name, one in merged.items() if one != PLAIN}
+        return replace(self, notations=kept, time_format=time.date_format if time else self.time_format)
+
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON types."""
-        return asdict(self)
+        notations = {name: notation.to_json() for name, notation in self.notations.items()}
+        return asdict(replace(self, notations={})) | {"notations": notations}
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "Schema":
         """Return the schema that ``to_json`` described."""
         lists = {name: tuple(cells) for name, cells in stored.items() if isinstance(cells, list)}
-        return cls(**{**stored, **lists, "task": Task(stored["task"])})
+        notations = {name: Notation.from_json(one) for name, one in stored.get("notations", {}).items()}
+        return cls(**{**stored, **lists, "task": Task(stored["task"]), "notations": notations})
 
     def with_classes(self, labels: Sequence[str]) -> "Schema":
-        """Return this schema with unknown labels added: sorted for two classes, appended for more."""
+        """Return this schema with unknown labels added: the positive one last of two classes, appended for more.
+
+        Of two classes the one that came later is the rarer one.
+        """
         new = sorted(set(labels) - set(self.classes))
         if not new or not self.task.is_classification:
             return self
         classes = (*self.classes, *new)
-        return replace(self, classes=order_classes(classes, self.positive) if len(classes) <= 2 else classes)
+        if len(classes) <= 2:
+            classes = order_classes(classes, self.positive)
+        if self.task is Task.BINARY and self.positive is None and len(classes) == 2:
+            classes = put_positive_last(classes, dict.fromkeys(self.classes, 1))
+        return replace(self, classes=classes)
 
 
 def order_classes(labels: Sequence[str], positive: float | str | None) -> tuple[str, ...]:
@@ -68,6 +104,11 @@ def order_classes(labels: Sequence[str], positive: float | str | None) -> tuple[
     ('9', '10')
     """
     stated = None if positive is None else canonical_level(positive)
+    if stated is not None and stated not in labels:  # written otherwise in the configuration than in the data
+        truth = read_truth(stated)
+        same = [label for label in labels if fold(label) == fold(stated)]
+        same = same or [label for label in labels if truth is not None and read_truth(label) == truth]
+        stated = same[0] if same else stated
     key: Callable[[str], Any] = _read_number if all(_read_number(label) is not None for label in labels) else str
     return tuple(sorted(labels, key=lambda label: (label == stated, key(label))))
 

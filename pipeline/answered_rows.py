@@ -15,7 +15,7 @@ import pandas as pd
 
 from common.errors import StateError, first_line
 from common.files import FileStore
-from common.reading import read_dates, read_levels
+from common.reading import read_levels, read_schema_dates
 from common.schema import Schema
 
 POSITION, DIGEST, KEY = "position", "digest", "key"
@@ -141,8 +141,8 @@ def compute_named_keys(raw: pd.DataFrame, key_columns: Sequence[str], schema: Sc
         return np.zeros(len(raw), dtype=np.uint64)
     dates = {schema.time, *schema.dates}
     read = pd.DataFrame({
-        name: read_dates(raw[name], schema.time_format if name == schema.time else None) if name in dates
-        else read_levels(raw[name], ("", *schema.missing_values)).astype("object")
+        name: read_schema_dates(raw[name], name, schema) if name in dates
+        else read_levels(raw[name], ("", *schema.missing_of(name))).astype("object")
         for name in key_columns
     })  # fmt: skip
     digests = pd.util.hash_pandas_object(read, index=False).to_numpy()

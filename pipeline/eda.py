@@ -1,6 +1,7 @@
 """Exploring data on demand: a stored batch, the whole store or any file, as one page."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,19 +9,22 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
+from common.adaptation import read_adapted
 from common.config import Config
 from common.database import read_rows
 from common.errors import ConfigError, DataError, StateError, SwitchyardError
 from common.files import save_atomically
-from common.reading import read_dates, read_labels, read_levels, read_numbers
+from common.reading import read_input, read_labels, read_schema_dates
 from common.schema import Schema
 from common.seeding import random_generator
 from common.state import State, open_state
 from common.tables import find_format, read_table
 from common.task import Task
 from pipeline.analysis.tables import drift_table, quality_table
-from pipeline.collection.roles import Role, infer_role, infer_schema
+from pipeline.collection.column_evidence import Role, decide_column
+from pipeline.collection.roles import infer_schema
 from pipeline.collection.tables import batches
+from pipeline.preparation.raw_rows import read_frame
 from pipeline.reporting.eda.page import Exploration, render_exploration
 from pipeline.reporting.eda.sampling import choose_rows
 from pipeline.reporting.eda.target import (
@@ -152,25 +156,28 @@ def read_target(frame: pd.DataFrame, schema: Schema | None) -> tuple[Target, pd.
     task, classes = (schema.task, schema.classes) if schema else (Task.REGRESSION, ())
     labels, times = nothing, nothing.astype("datetime64[us]")
     if schema and schema.target in frame:
-        labels = read_labels(frame[schema.target], schema)
+        labels = read_labels(frame[schema.target], read_frame(frame[[schema.target]], schema).schema)
     if schema and schema.time in frame:
-        times = read_dates(frame[schema.time], schema.time_format)
+        times = read_schema_dates(frame[schema.time], schema.time, schema)
     return code_target(labels, task, classes), times
 
 
 def type_columns(frame: pd.DataFrame, schema: Schema | None, config: Config) -> pd.DataFrame:
     """Return raw rows typed: by the schema where it knows a column, else by what the cells look like."""
-    roles = {name: Role(role) for role in ("numeric", "categorical", "dates") for name in getattr(schema, role, ())}
-    missing = schema.missing_values if schema else config.schema_.missing_values
+    known = read_adapted(frame, schema).inputs if schema else pd.DataFrame(index=frame.index)
+    guessed = schema or Schema("", "", Task.REGRESSION, missing_values=config.schema_.missing_values)
     columns = {}
     for name in map(str, frame):
-        role = roles.get(name) or infer_role(frame[name], config.schema_).role
-        if role is Role.NUMERIC:
-            columns[name] = read_numbers(frame[name], missing)
-        elif role is Role.DATE:
-            columns[name] = read_dates(frame[name], schema.time_format if schema and name == schema.time else None)
-        else:
-            columns[name] = read_levels(frame[name], missing)
+        if schema and name in schema.inputs:
+            columns[name] = known[name]
+            continue
+        column = decide_column(frame[name], name, config.schema_)
+        names = {role: (name,) if column.role is role else () for role in (Role.NUMERIC, Role.DATE)}
+        alone = replace(
+            guessed, time="", numeric=names[Role.NUMERIC], dates=names[Role.DATE], notations={name: column.notation},
+            categorical=() if any(names.values()) else (name,),
+        )  # fmt: skip
+        columns[name] = read_input(frame[name], name, alone)
     return pd.DataFrame(columns, index=frame.index)
 
 

@@ -41,7 +41,7 @@ def load_batch(config: Config, state: State, schema: Schema, stored: Mapping[str
     aside = sa.select(quarantine_table.c.row).where(quarantine_table.c.batch == number)
     kept = np.setdiff1d(np.arange(stored["rows"]), [row["row"] for row in read_rows(state.engine, aside)])
     then = load_config_of(state, stored["generation"], config)
-    return read_raw_rows(then, state, schema, number, stored["file"], kept.tolist())
+    return read_raw_rows(then, state, schema, number, stored["file"], stored["time_format"], kept.tolist())
 
 
 def gather_window(config: Config, state: State, schema: Schema, batch: LabelledBatch) -> list[LabelledBatch]:

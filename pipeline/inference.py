@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
+from common.adaptation import Unread
 from common.chunks import Chunk, read_ahead, read_chunks
 from common.config import Config
 from common.database import Draft, read_rows, utc_now
@@ -48,6 +49,7 @@ class Tally:
         self.rows = 0
         self.served: Counter[str] = Counter()
         self.failures: dict[str, str] = {}
+        self.unread: dict[str, Unread] = {}
         self.answers = SpreadSample(ESTIMATED_ROWS)
         self.matched = SpreadSample(matched_rows)
 
@@ -57,6 +59,9 @@ class Tally:
         self.rows += len(rows)
         self.served.update(answer.count_served())
         self.failures = {**answer.failures, **self.failures}
+        for one in rows.unread:
+            before = self.unread.get(one.column)
+            self.unread[one.column] = replace(before, count=before.count + one.count) if before else one
         self.answers.add(first, answer.outputs, answer.kinds)
         named = chunk.table[[name for name in key_columns if name in chunk.table]]
         self.matched.add(first, rows.inputs, answer.outputs, np.arange(first, first + len(rows)), named)
@@ -96,6 +101,10 @@ def infer(config: Config, file: Path, out: Path | None = None, explain: bool = F
         first = next(chunks)
         with watch.stage("selection"):
             choice = predictor.choose(first[1])
+        for change in first[1].changes:
+            log.warning("In '%s' %s.", file, change.describe())
+        if len(predictor.schema.classes) == 2:
+            log.info("predict_proba is the probability of '%s'", predictor.schema.classes[-1])
         columns = [name for name in predictor.schema.inputs if name in first[0].table]
         parts = itertools.chain([first], chunks)
         del first  # nothing holds a chunk longer than it takes to answer it
@@ -115,6 +124,8 @@ def infer(config: Config, file: Path, out: Path | None = None, explain: bool = F
                 progress.add(len(rows), chunk.done)
             with watch.stage("writing"):
                 table.finish()
+        for unread in tally.unread.values():
+            log.warning("In '%s' %s.", file, replace(unread, rows=tally.rows).describe())
         with watch.stage("estimation"):
             estimate = predictor.estimate(choice, tally.sample_answer(answer))
             log.info("estimated without labels: %s", estimate.describe())
@@ -135,10 +146,13 @@ def read_request(predictor: Predictor, file: Path, watch: Stopwatch) -> Iterator
     """
 
     def read() -> Iterator[tuple[Chunk, ReadRows]]:
+        schema = None
         for chunk in read_chunks(file, predictor.config.inference.chunk_rows):
             if chunk.first == 0:
                 check_request(file, chunk.table, predictor.schema)
-            yield chunk, predictor.read(chunk.table)
+            rows = predictor.read(chunk.table, schema)
+            schema = rows.schema  # the first rows tell how a file is written
+            yield chunk, rows
 
     parts = read_ahead(read())
     while True:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from common.adaptation import read_adapted
 from common.config import FeaturesConfig, QualityConfig
 from common.metrics import decide_classes
-from common.reading import read_inputs
 from common.schema import Schema
 from meta.records import predict_outputs
 from model_zoo.model import Model
@@ -48,7 +48,8 @@ class PublishedModel:
         Columns are taken by name; one that is absent counts as missing.
         """
         schema = self.schema
-        inputs = clean_inputs(read_inputs(model_input, schema), self.quality, schema)
+        reading = read_adapted(model_input, schema)
+        inputs = clean_inputs(reading.inputs, self.quality, schema)
         outputs = predict_outputs(self.model, engineer_features(inputs, schema, self.features), schema.classes)
         decided = (
             decide_classes(schema.task, outputs, self.model.threshold)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from common.adaptation import Change, Reading, Unread, find_unread, read_adapted
 from common.config import Config
 from common.errors import StateError
 from common.reading import read_inputs
@@ -43,13 +44,25 @@ SAMPLE_ROWS = 10_000
 
 @dataclass(frozen=True, eq=False)
 class ReadRows:
-    """Rows of a request: typed and cleaned, and their features."""
+    """Rows of a request: typed and cleaned, and their features.
+
+    ``schema`` has the notations in which they are written; ``changes`` are where these are not the stream's, ``unread``
+    what could not be read all the same.
+    """
 
     typed: pd.DataFrame | TypedRows
     cells: Cells
+    schema: Schema
+    changes: tuple[Change, ...] = ()
+    unread: tuple[Unread, ...] = ()
 
     def __len__(self) -> int:
         return len(self.cells)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a client should know of how its cells were read."""
+        return (*(change.describe() for change in self.changes), *(one.describe() for one in self.unread))
 
     @cached_property
     def inputs(self) -> pd.DataFrame:
@@ -86,15 +99,30 @@ class Predictor:
         assert self.generation.schema is not None
         return self.generation.schema
 
-    def read(self, table: pd.DataFrame) -> ReadRows:
-        """Type, clean and engineer raw rows; an input that ``table`` has not counts as missing."""
-        inputs = clean_inputs(read_inputs(table, self.schema), self.config.quality, self.schema)
-        return ReadRows(inputs, Cells.of(engineer_features(inputs, self.schema, self.config.features)))
+    def read(self, table: pd.DataFrame, schema: Schema | None = None) -> ReadRows:
+        """Type, clean and engineer raw rows; an input that ``table`` has not counts as missing.
+
+        Their notations are decided on these rows, unless ``schema`` has those of earlier rows of the same request.
+        """
+        reading = read_adapted(table, self.schema) if schema is None else Reading(read_inputs(table, schema), schema)
+        inputs = clean_inputs(reading.inputs, self.config.quality, reading.schema)
+        cells = Cells.of(engineer_features(inputs, reading.schema, self.config.features))
+        unread = tuple(find_unread(table, reading.inputs, reading.schema))
+        return ReadRows(inputs, cells, reading.schema, reading.changes, unread)
 
     def read_rows(self, rows: Sequence[Mapping[str, Any]]) -> ReadRows:
         """Do what ``read`` does for rows that are mappings of column names to numbers, texts, booleans or None."""
-        typed = self._row_reader.read(rows)
-        return ReadRows(typed, self._row_reader.engineer(typed))
+        reader = self._row_reader
+        typed = reader.read(rows)
+        if not (lost := reader.find_lost(rows, typed)):
+            return ReadRows(typed, reader.engineer(typed), self.schema)
+        table = pd.DataFrame({name: pd.Series([row.get(name) for row in rows], dtype=object) for name in lost})
+        reading = read_adapted(table, self.schema)
+        if reading.schema != self.schema:
+            reader = RowReader(reading.schema, self.config.quality, self.config.features)
+            typed = reader.read(rows)
+        unread = tuple(find_unread(table, reading.inputs, reading.schema))
+        return ReadRows(typed, reader.engineer(typed), reading.schema, reading.changes, unread)
 
     @cached_property
     def _row_reader(self) -> RowReader:

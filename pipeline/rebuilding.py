@@ -226,7 +226,7 @@ class Workshop:
         parts = []
         for rows in (batch.released, batch.kept):
             if rows:
-                read = read_raw_rows(config, self.state, schema, batch.number, batch.file, rows)
+                read = read_raw_rows(config, self.state, schema, batch.number, batch.file, batch.time_format, rows)
                 features = engineer_features(read.inputs, schema, config.features)
                 parts.append((batch.number, features, read.target, read.times))
         return join_rows(parts, max_rows=len(batch.released) + len(batch.kept))
@@ -238,6 +238,7 @@ class RawRows:
 
     number: int
     file: str
+    time_format: str | None
     released: list[int]
     kept: list[int]
 
@@ -255,7 +256,7 @@ def load_raw_batch(state: State, version: Version, number: int) -> RawRows:
     last = {one["row"]: one["action"] for one in sorted(decided, key=lambda one: one["generation"])}
     kept = np.setdiff1d(np.arange(stored[0]["rows"]), [one["row"] for one in aside]).tolist()
     released = sorted(row for row, action in last.items() if action == RELEASED and row is not None)
-    return RawRows(number, stored[0]["file"], released, kept)
+    return RawRows(number, stored[0]["file"], stored[0].get("time_format"), released, kept)
 
 
 def store(config: Config, state: State, done: Sequence[Rebuilt]) -> None:

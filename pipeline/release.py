@@ -7,13 +7,14 @@ import sqlalchemy as sa
 
 from common.config import Config
 from common.database import read_rows
-from common.reading import encode_target, read_dates, read_inputs, read_labels
+from common.reading import encode_target, read_labels
 from common.records import LabelledBatch
 from common.schema import Schema
 from common.state import State
 from pipeline.analysis.quality.tables import RELEASED, quarantine_decisions_table, quarantined_rows, retaken_table
 from pipeline.collection.tables import batches
 from pipeline.preparation.cleaning import clean_inputs
+from pipeline.preparation.raw_rows import read_frame, read_frame_times
 
 
 def find_released_batch(state: State) -> tuple[int, str] | None:
@@ -38,25 +39,26 @@ def load_released(config: Config, state: State, schema: Schema, window: Sequence
     """Return the released rows of the batches in the window, one part a batch, read and cleaned like all others."""
     table = quarantined_rows().c
     query = (
-        sa.select(table.batch, table.row, batches.c.file)
+        sa.select(table.batch, table.row, batches.c.file, batches.c.time_format)
         .join(batches, batches.c.number == table.batch)
         .where(table.status == RELEASED, table.batch.in_([one.number for one in window]))
         .order_by(table.batch, table.row)
     )
-    rows_of: dict[tuple[int, str], list[int]] = {}
+    rows_of: dict[tuple[int, str, str | None], list[int]] = {}
     for stored in read_rows(state.engine, query):
-        rows_of.setdefault((stored["batch"], stored["file"]), []).append(stored["row"])
-    return [read_raw_rows(config, state, schema, number, file, rows) for (number, file), rows in rows_of.items()]
+        rows_of.setdefault((stored["batch"], stored["file"], stored["time_format"]), []).append(stored["row"])
+    return [read_raw_rows(config, state, schema, *batch, rows) for batch, rows in rows_of.items()]
 
 
 def read_raw_rows(
-    config: Config, state: State, schema: Schema, number: int, file: str, rows: list[int]
+    config: Config, state: State, schema: Schema, number: int, file: str, time_format: str | None, rows: list[int]
 ) -> LabelledBatch:
     """Return rows of a raw batch that have a label and a time; what a change of the schema made unreadable is left."""
-    frame = state.files.load_table(file).iloc[rows].reset_index(drop=True)
-    inputs = clean_inputs(read_inputs(frame, schema), config.quality, schema)
-    times = read_dates(frame[schema.time], schema.time_format)
-    target = encode_target(read_labels(frame[schema.target], schema), schema)
+    frame = state.files.load_table(file)
+    reading = read_frame(frame, schema, time_format)  # the whole batch tells how its cells are written
+    inputs = clean_inputs(reading.inputs, config.quality, reading.schema).iloc[rows].reset_index(drop=True)
+    times = read_frame_times(frame, schema, time_format).iloc[rows].reset_index(drop=True)
+    target = encode_target(read_labels(frame[schema.target].iloc[rows], reading.schema), reading.schema)
     usable = np.flatnonzero(~np.isnan(target) & times.notna().to_numpy())
     return LabelledBatch(
         number=number,

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 import pipeline.catalogue  # noqa: F401  (a replay copies and compares the rows of every table)
+from common.cells.dates import ISO
 from common.config import Config
 from common.database import read_rows
 from common.environment import describe_changes, describe_environment
@@ -143,9 +144,9 @@ def load_raw(config: Config, state: State, stored: Generation) -> tuple[RawBatch
         (taken,) = read_state_rows(connection, batches, [stored.number])
         retaken = read_state_rows(connection, retaken_table, [stored.number])
     frame = state.files.load_table(taken["file"])
-    time_format = config.schema_.time_format or (stored.schema.time_format if stored.schema else None)
-    times = read_times(frame[config.schema_.time], taken["origin"],
-                       config.schema_.model_copy(update={"time_format": time_format}))  # fmt: skip
+    usual = stored.schema.time_format if stored.schema else None
+    time_format = taken.get("time_format") or config.schema_.time_format or usual or ISO
+    times = read_times(frame[config.schema_.time], taken["origin"], config.schema_, time_format)
     raw = RawBatch(
         number=taken["number"],
         origin=taken["origin"],
@@ -154,6 +155,7 @@ def load_raw(config: Config, state: State, stored: Generation) -> tuple[RawBatch
         cursor=stored.cursor or {},
         late_rows=taken["late_rows"],
         retakes=retaken[0]["rejected"] if retaken else None,
+        time_format=taken.get("time_format"),
     )
     return raw, taken["by_hand"]
 

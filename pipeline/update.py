@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
+from common.adaptation import Reading
 from common.config import Config
 from common.database import Draft, read_rows
 from common.errors import BatchRejected, NoNewData
 from common.performance import Stopwatch, performance_table
-from common.reading import read_inputs
 from common.records import Judgement, RawBatch, Severity
 from common.schema import Schema
 from common.state import State, lock_updates, open_state
@@ -35,8 +35,9 @@ from pipeline.analysis.tables import (
 from pipeline.collection.batching import take_again, take_batch, take_file
 from pipeline.collection.metaparameters import compute_metaparameters
 from pipeline.collection.ordering import PartReader
-from pipeline.collection.roles import describe_roles, infer_schema
+from pipeline.collection.roles import describe_roles, end_short_years, infer_schema
 from pipeline.collection.tables import batches
+from pipeline.collection.targets import tell_positive, tell_spellings
 from pipeline.commit import commit_generation
 from pipeline.drift import draft_drift, look_for_drift
 from pipeline.enrolment import (
@@ -48,6 +49,7 @@ from pipeline.label_delay import resolve_gap
 from pipeline.learning import learn, rest, trains_now
 from pipeline.preparation.clean_store import save_clean_batch
 from pipeline.preparation.cleaning import clean_inputs
+from pipeline.preparation.raw_rows import read_batch
 from pipeline.proving import (
     grade_plan,
     list_records,
@@ -103,6 +105,7 @@ def update(config: Config, batches_wanted: int | None = 1, file: Path | None = N
 def update_once(config: Config, state: State, reader: PartReader, file: Path | None = None) -> Generation:
     """Take one batch through every stage and commit; return the new generation."""
     watch, before = Stopwatch(), load_generation(state)
+    reader.usual = before.schema.time_format if before.schema else None
     with watch.stage("collection"):
         raw = collect(config, state, before, reader, file)
         if file is not None:
@@ -117,12 +120,13 @@ def take_in(
     draft = Draft(before.number + 1)
     with watch.stage("collection"):
         schema = decide_schema(config, before, raw)
+        reading = read_batch(raw, schema)
         raw_file = state.files.save_table(raw.frame)
     with watch.stage("analysis"):
-        judgement = analyse(config, raw, schema, load_quality_past(state))
+        judgement = analyse(config, raw, reading, load_quality_past(state))
     draft_analysis(draft, state, raw, judgement)
     tell_breaches(raw, judgement)
-    draft_batch(draft, state, raw, raw_file, judgement, schema, by_hand)
+    draft_batch(draft, state, raw, raw_file, judgement, reading.schema, by_hand)
     if judgement.rejected:
         rejected = before.succeed(Cause.REJECTED, batch=raw.number, cursor=raw.cursor)
         commit(config, state, draft, watch, rejected, raw)
@@ -138,7 +142,7 @@ def take_in(
         grades, plan_outputs = grade_plan(chooser, before, proof.record)
         estimates = grade_estimates(chooser, proof.record, plan_outputs)
     with watch.stage("labels"):
-        settled = settle(config, state, schema, before, chooser.reference if chooser else None, proof.shelf,
+        settled = settle(config, state, reading.schema, before, chooser.reference if chooser else None, proof.shelf,
                          judgement.batch, keep_raw(raw, judgement), gap)  # fmt: skip
         settled.lay_into(draft)
     with watch.stage("drift"):
@@ -189,7 +193,7 @@ def collect(config: Config, state: State, before: Generation, reader: PartReader
     number = read_rows(state.engine, sa.select(sa.func.max(batches.c.number).label("last")))[0]["last"]
     number = (number or 0) + 1
     if file is not None:
-        return take_file(config, file, before.cursor, number)
+        return take_file(config, file, before.cursor, number, before.schema.time_format if before.schema else None)
     if released := find_released_batch(state):
         rejected, rejected_file = released
         time_format = before.schema.time_format if before.schema else None
@@ -213,19 +217,22 @@ def check_new(state: State, file: Path, raw_file: str) -> None:
 
 
 def decide_schema(config: Config, before: Generation, raw: RawBatch) -> Schema:
-    """Infer the schema from the first batch; later ones only add classes to it."""
+    """Infer the schema from the first batch; later ones only add classes to it, and years to short dates."""
     if before.schema is None:
-        schema = infer_schema(raw.frame, config, raw.origin)
+        schema = infer_schema(raw.frame, config, raw.origin, raw.time_format)
         log.info("%s", describe_roles(schema))
         return schema
-    return extend_classes(raw, before.schema)
+    tell_spellings(raw.frame[before.schema.target], before.schema)
+    schema = extend_classes(raw, before.schema)
+    if len(before.schema.classes) < len(schema.classes) == 2:
+        tell_positive(schema.classes, schema.target)
+    return end_short_years(schema, raw.times.max())
 
 
-def analyse(config: Config, raw: RawBatch, schema: Schema, past: QualityPast | None = None) -> Judgement:
-    """Type the cells, clean them by the rules and judge the batch by the past; one that was released stays."""
-    inputs = read_inputs(raw.frame, schema)
-    cleaned = clean_inputs(inputs, config.quality, schema)
-    return judge(raw, inputs, cleaned, schema, config, past, lifted=raw.retakes is not None)
+def analyse(config: Config, raw: RawBatch, reading: Reading, past: QualityPast | None = None) -> Judgement:
+    """Clean the typed cells by the rules and judge the batch by the past; one that was released stays."""
+    cleaned = clean_inputs(reading.inputs, config.quality, reading.schema)
+    return judge(raw, reading.inputs, cleaned, reading.schema, config, past, raw.retakes is not None, reading.changes)
 
 
 def keep_raw(raw: RawBatch, judgement: Judgement) -> pd.DataFrame:
@@ -279,6 +286,7 @@ def draft_batch(
         "status": "accepted" if accepted else "rejected",
         "reason": judgement.rejected,
         "late_rows": raw.late_rows,
+        "time_format": raw.time_format,
         "quarantined": len(judgement.quarantined),
         "metaparameters": compute_metaparameters(raw, schema),
     }

@@ -1,7 +1,7 @@
 """The next batch of a stream: its parts in time order, cut by rows or by period."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from common.cells.dates import TWINS
 from common.config import BatchConfig, Config
 from common.errors import DataError, NoNewData
 from common.records import RawBatch
@@ -16,7 +17,7 @@ from common.tables import read_table
 from pipeline.collection.cursor import Cursor, PartState, match_parts
 from pipeline.collection.cuts import count_rows
 from pipeline.collection.naming import list_names
-from pipeline.collection.ordering import OrderedPart, PartReader, read_part, read_times
+from pipeline.collection.ordering import OrderedPart, PartReader, decide_time_format, read_part, read_times
 from pipeline.collection.part import Part
 from pipeline.collection.pending import Pending, find_pending
 from pipeline.collection.sources import open_source
@@ -54,13 +55,17 @@ def take_batch(
     return _assemble(config, number, known, shares)
 
 
-def take_file(config: Config, path: str | Path, cursor: Mapping[str, Any] | None, number: int) -> RawBatch:
+def take_file(
+    config: Config, path: str | Path, cursor: Mapping[str, Any] | None, number: int, usual: str | None = None
+) -> RawBatch:
     """Return the whole labelled file at ``path``, in time order, as the next batch; the cursor stays where it is.
+
+    ``usual`` is the notation of the stream's times, where it is known.
 
     Raises DataError where the file cannot be read, lacks the time or target column or has no rows.
     """
     path = Path(path)
-    ordered = read_part(Part(str(path), str(path), lambda: read_table(path), digest=None), config.schema_)
+    ordered = read_part(Part(str(path), str(path), lambda: read_table(path), digest=None), config.schema_, usual)
     if not len(ordered):
         raise DataError(f"The file '{path}' has a header and no rows; add labelled rows to it.")
     everything = np.arange(len(ordered))
@@ -71,6 +76,7 @@ def take_file(config: Config, path: str | Path, cursor: Mapping[str, Any] | None
         times=pd.Series(ordered.times, name=config.schema_.time),
         cursor=dict(cursor or {}),
         late_rows=_count_late(ordered.order, Cursor.from_json(cursor).newest),
+        time_format=ordered.time_format,
     )
 
 
@@ -87,8 +93,9 @@ def take_again(
     ``time_format`` is the notation of the stream's times, where it is known.
     """
     origin = f"batch {rejected}, released from quarantine"
-    stated = config.schema_.model_copy(update={"time_format": config.schema_.time_format or time_format})
-    times = read_times(frame[config.schema_.time], origin, stated)
+    cells = frame[config.schema_.time]
+    time_format = config.schema_.time_format or decide_time_format(cells, origin, config.schema_, time_format)
+    times = read_times(cells, origin, config.schema_, time_format)
     return RawBatch(
         number=number,
         origin=origin,
@@ -97,6 +104,7 @@ def take_again(
         cursor=dict(cursor or {}),
         late_rows=_count_late(times.ffill().bfill().to_numpy(), Cursor.from_json(cursor).newest),
         retakes=rejected,
+        time_format=time_format,
     )
 
 
@@ -144,7 +152,22 @@ def _assemble(config: Config, number: int, known: Cursor, shares: list[_Share]) 
         times=pd.Series(times[ranking], name=config.schema_.time),
         cursor=Cursor(before | after, max(newest, known.newest or newest)).to_json(),
         late_rows=_count_late(order, known.newest),
+        time_format=_join_time_formats([share.ordered for share in givers], config.schema_.time),
     )
+
+
+def _join_time_formats(parts: Sequence[OrderedPart], column: str) -> str:
+    """Return the notation that reads the times of all parts; DataError where what one reads another reads otherwise."""
+    by_format = {part.time_format: part for part in reversed(parts)}
+    mistakable = [one for one in by_format if one in TWINS]
+    for one in mistakable:
+        if TWINS[one] in by_format:
+            raise DataError(
+                f"The times '{column}' of one batch are {one} in '{by_format[one].part.label}' and {TWINS[one]} in "
+                f"'{by_format[TWINS[one]].part.label}'; write those of one file as YYYY-MM-DD, or give each file by "
+                "itself: update -file."
+            )
+    return next(iter(mistakable or by_format))
 
 
 def _join(times: list[np.ndarray]) -> np.ndarray:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from common.reading import encode_target, find_missing, read_labels, read_levels, read_numbers
+from common.reading import encode_target, find_missing, read_input, read_labels
 from common.records import RawBatch
 from common.schema import Schema
 from common.task import Task
@@ -75,11 +75,12 @@ def _describe_columns(frame: pd.DataFrame, schema: Schema) -> dict[str, float]:
 
 
 def _describe_cells(frame: pd.DataFrame, schema: Schema) -> dict[str, float]:
-    missing = {name: find_missing(frame[name], schema.missing_values) for name in schema.inputs if name in frame}
+    there = [name for name in schema.inputs if name in frame]
+    missing = {name: find_missing(frame[name], schema.missing_of(name)) for name in there}
     ratios = [missing[name].mean() if name in missing else 1.0 for name in schema.inputs]
-    numeric = [name for name in schema.numeric if name in frame]
-    unreadable = [(read_numbers(frame[name]).isna() & ~missing[name]).mean() for name in numeric]
-    levels = [read_levels(frame[name], schema.missing_values).nunique() for name in schema.categorical if name in frame]
+    read = {name: read_input(frame[name], name, schema) for name in there if name not in schema.dates}
+    unreadable = [(read[name].isna() & ~missing[name]).mean() for name in schema.numeric if name in read]
+    levels = [read[name].nunique() for name in schema.categorical if name in read]
     return {
         "missing_ratio": _mean(ratios),
         "max_missing_ratio": max(ratios, default=np.nan),

@@ -6,16 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from common.adaptation import count_texts
+from common.cells.dates import EPOCH_MS, EPOCH_S, EXCEL, FORMATS, ISO, TWINS, decide_dates
 from common.config import SchemaConfig
 from common.errors import DataError
-from common.reading import find_missing, guess_date_format, read_dates
+from common.reading import read_any_dates, read_dates
 from pipeline.collection.naming import check_columns
 from pipeline.collection.part import Part
 
 _log = logging.getLogger(__name__)
-
-AMBIGUOUS = {"%d/%m/%Y": "%m/%d/%Y", "%d/%m/%Y %H:%M": "%m/%d/%Y %H:%M", "%d/%m/%y": "%m/%d/%y"}
-"""Notations that another one can be mistaken for while no day is above 12."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +23,7 @@ class OrderedPart:
 
     ``rows`` (n_rows,) maps positions to rows of ``table``. ``times`` (n_rows,) are datetimes by position, NaT where a
     cell cannot be read; ``order`` has for such a row the time of the readable row before it in the part.
+    ``time_format`` is the notation of the time column.
     """
 
     part: Part
@@ -31,6 +31,7 @@ class OrderedPart:
     rows: np.ndarray
     times: np.ndarray
     order: np.ndarray
+    time_format: str
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -40,59 +41,98 @@ class OrderedPart:
         return self.table.iloc[self.rows[positions]]
 
 
-def read_part(part: Part, schema: SchemaConfig) -> OrderedPart:
-    """Load a part and put it in time order; DataError where the time or target column is absent or no time readable."""
+def read_part(part: Part, schema: SchemaConfig, usual: str | None = None) -> OrderedPart:
+    """Load a part and put it in time order; ``usual`` is the notation of the stream's times, where it is known.
+
+    Raises DataError where the time or target column is absent, or its times cannot be read.
+    """
     table = part.load()
     check_columns(table, part.label, {"schema.time": schema.time, "schema.target": schema.target})
-    times = read_times(table[schema.time], part.label, schema)
+    time_format = schema.time_format or decide_time_format(table[schema.time], part.label, schema, usual)
+    times = read_times(table[schema.time], part.label, schema, time_format)
     order = times.ffill().bfill().to_numpy()
     rows = np.argsort(order, kind="stable")
-    return OrderedPart(part, table, rows, times.to_numpy()[rows], order[rows])
+    return OrderedPart(part, table, rows, times.to_numpy()[rows], order[rows], time_format)
 
 
-def read_times(cells: pd.Series, label: str, schema: SchemaConfig) -> pd.Series:
+def read_times(cells: pd.Series, label: str, schema: SchemaConfig, time_format: str) -> pd.Series:
     """Return the time column as datetimes, NaT where unreadable; DataError where not one cell can be read."""
-    distinct = pd.Series(cells.unique())
-    known = distinct[~find_missing(distinct, schema.missing_values)]
-    times = read_dates(cells, schema.time_format or _guess_format(known, label, schema.time))
+    times = read_dates(cells, time_format, schema.missing_values)
     unreadable = int(times.isna().sum())
     if unreadable and unreadable == len(times):
-        found = f"such as '{known.iloc[0]}'" if len(known) else "every one of which is missing"
-        raise DataError(
-            f"No cell of the time column '{schema.time}' of '{label}' can be read as a date, {found}; set "
-            "schema.time_format to its notation (such as %d-%b-%y for 08-AUG-13) or correct schema.time."
-        )
+        raise DataError(_explain_unreadable(cells, label, schema))
     if unreadable:
-        _log.warning("%d of %d cells of '%s' in '%s' are no dates.", unreadable, len(times), schema.time, label)
+        example = cells[times.isna()].iloc[0]
+        _log.warning(
+            "%d of %d cells of '%s' in '%s' are no dates, such as '%s'; schema.time_format gives their notation.",
+            unreadable, len(times), schema.time, label, example,
+        )  # fmt: skip
     return times
 
 
-def _guess_format(known: pd.Series, label: str, column: str) -> str | None:
-    guessed = guess_date_format(known)
-    other = AMBIGUOUS.get(guessed or "")
-    if other and pd.to_datetime(known.astype("str").str.strip(), format=other, errors="coerce").notna().all():
+def decide_time_format(cells: pd.Series, label: str, schema: SchemaConfig, usual: str | None = None) -> str:
+    """Return the notation of a time column, on the evidence of all its cells; what was guessed is told.
+
+    Raises DataError where its cells contradict each other, or are numbers that mean times only if somebody says so.
+    """
+    if pd.api.types.is_datetime64_any_dtype(cells):
+        return usual or ISO
+    texts, counts = count_texts(cells, schema.missing_values)
+    decided = decide_dates(texts, counts, usual, digits=True)
+    if decided.contradicted:
+        one, other = decided.contradicted
+        raise DataError(
+            f"The times '{schema.time}' of '{label}' are in two notations ('{one}' and '{other}'), so that no other "
+            "one can be trusted; write them as YYYY-MM-DD, or set schema.time_format to the one that counts "
+            f"({decided.date_format} or {TWINS[decided.date_format]})."
+        )
+    if decided.date_format == EXCEL and usual != EXCEL:
+        raise DataError(
+            f"The times '{schema.time}' of '{label}' are numbers, such as '{texts.iloc[0]}'; set schema.time_format to "
+            "excel if they are Excel's days, or correct schema.time."
+        )
+    if decided.rival:
         _log.warning(
-            "The dates of '%s' in '%s' read as %s and as %s alike; the first is used unless schema.time_format is set.",
-            column, label, guessed, other,
+            "The dates of '%s' in '%s', such as '%s', read as %s and as %s alike; the first is used unless "
+            "schema.time_format is set.", schema.time, label, texts.iloc[0], decided.date_format, decided.rival,
         )  # fmt: skip
-    return guessed
+    elif decided.date_format != usual and (usual or decided.date_format not in FORMATS) and decided.reads.any():
+        first = read_any_dates(texts[decided.reads].head(1), decided.date_format).iloc[0]
+        before = f" and not as {usual}" if usual else ""
+        _log.warning(
+            "The times '%s' of '%s' are read as %s%s: '%s' is %s; schema.time_format states another notation.",
+            schema.time, label, decided.date_format, before, texts[decided.reads].iloc[0], first,
+        )  # fmt: skip
+    return decided.date_format
+
+
+def _explain_unreadable(cells: pd.Series, label: str, schema: SchemaConfig) -> str:
+    texts, _ = count_texts(cells, schema.missing_values)
+    found = f"such as '{texts.iloc[0]}'" if len(texts) else "every one of which is missing"
+    notations = f"a notation such as %d-%b-%y for 08-AUG-13, %Y%m for 202301, {EPOCH_S}, {EPOCH_MS} or {EXCEL}"
+    return (
+        f"No cell of the time column '{schema.time}' of '{label}' can be read as a date, {found}; set "
+        f"schema.time_format to {notations}, or correct schema.time."
+    )
 
 
 class PartReader:
     """Reads parts and keeps those of the last batch, so that cutting several batches in a row parses a part once."""
 
-    def __init__(self, schema: SchemaConfig) -> None:
+    def __init__(self, schema: SchemaConfig, usual: str | None = None) -> None:
         self._schema = schema
+        self.usual = usual
+        """The notation of the stream's times, once it is known."""
         self._kept: dict[tuple[str, str], OrderedPart] = {}
 
     def read(self, part: Part) -> OrderedPart:
         """Return ``part`` in time order, from memory where its digest says that it did not change."""
         if part.digest is None:
-            return read_part(part, self._schema)
+            return read_part(part, self._schema, self.usual)
         name = part.key, part.digest
         if name not in self._kept:
             self._kept = {kept: ordered for kept, ordered in self._kept.items() if kept[0] != part.key}
-            self._kept[name] = read_part(part, self._schema)
+            self._kept[name] = read_part(part, self._schema, self.usual)
         return self._kept[name]
 
     def forget(self, part: Part) -> None:

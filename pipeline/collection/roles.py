@@ -1,81 +1,117 @@
 """What each column is, decided on the first batch: declarations first, then what the cells look like."""
 
 import logging
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import replace
 
 import pandas as pd
 
+from common.cells.dates import SPAN_YEARS
+from common.cells.notation import PLAIN, Notation
 from common.config import Config, SchemaConfig
 from common.errors import ConfigError, DataError
-from common.reading import TYPE_SHARE, find_missing, guess_date_format, read_numbers
+from common.reading import read_dates
 from common.schema import Schema
+from pipeline.collection.column_evidence import Column, Role, decide_column, decide_declared
 from pipeline.collection.naming import check_columns, find_nearest, list_names
-from pipeline.collection.targets import infer_task
-
-MIN_IDENTIFIER_CELLS = 50
-IDENTIFIER_SHARE = 0.9
-"""A text column with more than this share of distinct cells among enough known ones has nothing to be learned."""
-
-DATE_SAMPLE = 2_000
-"""Distinct cells on which a column is tried as dates; every notation is tried on each."""
+from pipeline.collection.ordering import decide_time_format
+from pipeline.collection.targets import infer_target
 
 _log = logging.getLogger(__name__)
 
 
-class Role(StrEnum):
-    """What a column is to models."""
-
-    NUMERIC = "numeric"
-    CATEGORICAL = "categorical"
-    DATE = "dates"
-    UNUSED = "unused"
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column's role and, where it is not what a reader expects, the reason."""
-
-    role: Role
-    reason: str = ""
-
-
-def infer_schema(raw: pd.DataFrame, config: Config, origin: str) -> Schema:
+def infer_schema(raw: pd.DataFrame, config: Config, origin: str, time_format: str | None = None) -> Schema:
     """Return the schema of a stream whose first batch is ``raw``; ``origin`` names it in messages.
 
-    Raises ConfigError for a declared column that is absent or declared twice, DataError for a target that does not fit
-    the task and where no input is left.
+    ``time_format`` is the notation of the time, where its source has settled it. Raises ConfigError for a declared
+    column that is absent or declared twice, DataError for a target that does not fit the task and where no input is
+    left.
     """
     stated = config.schema_
     check_columns(raw, origin, {"schema.time": stated.time, "schema.target": stated.target})
     declared = find_declared(stated, list(raw.columns), origin)
-    task, classes = infer_task(raw[stated.target], config, origin)
+    target = infer_target(raw[stated.target], config, origin)
     names = [str(name) for name in raw.columns if name != stated.target]
-    columns = {name: declared.get(name) or infer_role(raw[name], stated) for name in names}
+    columns = {name: decide(raw[name], name, declared.get(name), stated) for name in names if name != stated.time}
+    columns = settle_open_marks(columns)
     for name, column in columns.items():
-        if column.reason:
+        if column.reason and not column.warnings:
             _log.info("The column '%s' is taken as %s: %s.", name, column.role, column.reason)
+        for warning in column.warnings:
+            _log.warning("%s", warning)
+    time_format = stated.time_format or time_format or decide_time_format(raw[stated.time], origin, stated)
+    columns = {stated.time: declared[stated.time], **columns}
+    notations = {name: column.notation for name, column in columns.items()} | {stated.target: target.notation}
     schema = Schema(
         time=stated.time,
         target=stated.target,
-        task=task,
-        classes=classes,
-        time_format=stated.time_format or guess_date_format(_find_known(raw[stated.time], stated)),
+        task=target.task,
+        classes=target.classes,
+        time_format=time_format,
         id=stated.id,
-        numeric=_of_role(columns, Role.NUMERIC),
-        categorical=_of_role(columns, Role.CATEGORICAL),
-        dates=_of_role(columns, Role.DATE),
-        unused={name: column.reason for name, column in columns.items() if column.role is Role.UNUSED},
+        numeric=_of_role(columns, names, Role.NUMERIC),
+        categorical=_of_role(columns, names, Role.CATEGORICAL),
+        dates=_of_role(columns, names, Role.DATE),
+        unused={name: columns[name].reason for name in names if columns[name].role is Role.UNUSED},
         missing_values=stated.missing_values,
         missing_target=stated.missing_target,
         positive=stated.positive,
+        notations={name: one for name, one in notations.items() if one != PLAIN},
     )
     if not set(schema.inputs) - {schema.time}:
         raise DataError(
             f"'{origin}' has no column to learn from besides time and target ({list_names(raw.columns)}); declare "
             "inputs under schema.numeric or schema.categorical."
         )
-    return schema
+    return end_short_years(schema, read_dates(raw[stated.time], time_format).max())
+
+
+def decide(cells: pd.Series, name: str, declared: Column | None, stated: SchemaConfig) -> Column:
+    """Return what a column is: what is declared, else what it looks like."""
+    if declared is None:
+        return decide_column(cells, name, stated)
+    decided = decide_declared(cells, name, declared.role, stated)
+    return replace(decided, role=declared.role, reason=declared.reason)
+
+
+def settle_open_marks(columns: dict[str, Column]) -> dict[str, Column]:
+    """Return the columns, numbers that can be read two ways with the decimal mark that the others have, if one does.
+
+    The warning stays, since another program may have written that column.
+    """
+    sure = {one.notation.decimal for one in columns.values() if _has_sure_marks(one)}
+    settled = dict(columns)
+    for name, column in columns.items():
+        rival = column.rival
+        if rival is None or len(sure) != 1 or column.notation.decimal in sure or rival.decimal not in sure:
+            continue
+        notation = replace(column.notation, decimal=rival.decimal, thousands=rival.thousands)
+        warning = (
+            f"The numbers of '{name}' can be read two ways; they are taken as those of the other columns, with "
+            f"'{rival.decimal}' before decimals; schema.numbers: {{{name}: {{decimal: '{column.notation.decimal}', "
+            f"thousands: '{column.notation.thousands}'}}}} takes the other."
+        )
+        settled[name] = replace(column, notation=notation, warnings=(*column.warnings[:-1], warning))
+    return settled
+
+
+def _has_sure_marks(column: Column) -> bool:
+    return column.role is Role.NUMERIC and column.rival is None and not column.notation.is_plain
+
+
+def end_short_years(schema: Schema, newest: pd.Timestamp) -> Schema:
+    """Return the schema with two-digit years that end some years after the newest time of the stream.
+
+    The time itself keeps Python's rule: nothing tells when a stream ends.
+    """
+    if pd.isna(newest):
+        return schema
+    notations: dict[str, Notation] = {}
+    for name in schema.dates:
+        notation = schema.notation(name)
+        if name != schema.time and "%y" in (notation.date_format or ""):
+            year = max(newest.year + SPAN_YEARS, notation.latest_year or 0)
+            notations[name] = replace(notation, latest_year=year)
+    return schema.with_notations(notations) if notations else schema
 
 
 def find_declared(stated: SchemaConfig, columns: list[str], origin: str) -> dict[str, Column]:
@@ -84,7 +120,7 @@ def find_declared(stated: SchemaConfig, columns: list[str], origin: str) -> dict
     claims = [
         *((name, "schema.numeric", Column(Role.NUMERIC)) for name in stated.numeric),
         *((name, "schema.categorical", Column(Role.CATEGORICAL)) for name in stated.categorical),
-        *((name, "schema.dates", Column(Role.DATE)) for name in stated.dates),
+        *((name, "schema.dates", Column(Role.DATE)) for name in stated.date_formats),
         *((name, key, Column(Role.UNUSED, why)) for key, (names, why) in unused.items() for name in names if name),
     ]
     keys = {stated.target: "schema.target"}
@@ -94,28 +130,6 @@ def find_declared(stated: SchemaConfig, columns: list[str], origin: str) -> dict
         keys[name] = key
         declared[name] = column
     return {stated.time: Column(Role.DATE)} | declared
-
-
-def infer_role(cells: pd.Series, stated: SchemaConfig) -> Column:
-    """Return what a column that nobody declared looks like.
-
-    >>> stated = SchemaConfig(time="day", target="y")
-    >>> infer_role(pd.Series(["1", "2.5", "NA"]), stated).role, infer_role(pd.Series(["red", "blue"]), stated).role
-    (<Role.NUMERIC: 'numeric'>, <Role.CATEGORICAL: 'categorical'>)
-    """
-    known = _find_known(cells, stated)
-    if known.empty:
-        return Column(Role.NUMERIC, "it is empty in the first batch and may fill later; declare it where that is wrong")
-    if pd.api.types.is_bool_dtype(cells):
-        return Column(Role.CATEGORICAL)
-    if not pd.api.types.is_datetime64_any_dtype(cells) and read_numbers(known).notna().mean() >= TYPE_SHARE:
-        return Column(Role.NUMERIC)
-    distinct = known.drop_duplicates()
-    if guess_date_format(distinct.head(DATE_SAMPLE)):
-        return Column(Role.DATE)
-    if len(known) >= MIN_IDENTIFIER_CELLS and len(distinct) > IDENTIFIER_SHARE * len(known):
-        return Column(Role.UNUSED, "looks like an identifier")
-    return Column(Role.CATEGORICAL)
 
 
 def describe_roles(schema: Schema) -> str:
@@ -141,9 +155,5 @@ def _check_claim(name: str, key: str, keys: dict[str, str], columns: list[str], 
         raise ConfigError(f"The column '{name}' is in {keys[name]} and in {key}; keep it in one of them.")
 
 
-def _find_known(cells: pd.Series, stated: SchemaConfig) -> pd.Series:
-    return cells[~find_missing(cells, stated.missing_values)]
-
-
-def _of_role(columns: dict[str, Column], role: Role) -> tuple[str, ...]:
-    return tuple(name for name, column in columns.items() if column.role is role)
+def _of_role(columns: dict[str, Column], names: list[str], role: Role) -> tuple[str, ...]:
+    return tuple(name for name in names if columns[name].role is role)

@@ -22,13 +22,14 @@ batches = sa.Table(
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False, default=""),
     sa.Column("late_rows", sa.Integer, nullable=False, default=0),
+    sa.Column("time_format", sa.Text),
     sa.Column("quarantined", sa.Integer, nullable=False, default=0),
     sa.Column("metaparameters", sa.JSON, nullable=False, default=dict),
     created_at(),
 )
 """One row a batch. ``status`` is 'accepted' or 'rejected'; ``by_hand`` marks a file given with ``update -file`` and a
 rejected batch taken again, which the cursor knows nothing of; ``file`` names the raw Parquet file and ``clean_file``
-the cleaned one."""
+the cleaned one; ``time_format`` is the notation of its times, null where it is the stream's."""
 
 
 def storable(table: pd.DataFrame) -> pd.DataFrame:

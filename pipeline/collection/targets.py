@@ -1,25 +1,48 @@
-"""What the target is: the task and its classes, from the labels of the first batch."""
+"""What the target is: the task, its classes and how it is written, from the labels of the first batch."""
 
-from dataclasses import replace
+import logging
+from collections import Counter
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
-from common.config import Config
+from common.adaptation import count_texts, describe_notation
+from common.cells.notation import PLAIN, Notation
+from common.cells.numbers import parse_numbers
+from common.cells.words import fold
+from common.classes import merge_spellings, put_positive_last
+from common.config import Config, SchemaConfig
 from common.errors import ConfigError, DataError
-from common.reading import TYPE_SHARE, read_labels
+from common.reading import TYPE_SHARE, match_labels, read_labels, read_levels
 from common.schema import Schema, canonical_level, order_classes
 from common.task import Task
+from pipeline.collection.column_evidence import find_number_column
 from pipeline.collection.naming import list_names
 
 MANY_VALUES = 20
-"""A numeric target with more distinct values than this is a quantity and no class."""
+"""A numeric target with more distinct values than this, or with any that is no whole number, is a quantity."""
 
 PAIRS = ({"0", "1"}, {"False", "True"})
 """Labels of which one implies the other, so that a first batch with one of them is no surprise."""
 
+NONE_SHARE, GAP_SHARE = 0.05, 0.5
+"""From these shares of the cells on 'None', and any other word for 'missing', is a label: too frequent for a gap."""
 
-def infer_task(cells: pd.Series, config: Config, origin: str) -> tuple[Task, tuple[str, ...]]:
-    """Return the task and its classes in code order; a regression has no classes.
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the target is. ``classes`` are in code order, none for a regression."""
+
+    task: Task
+    classes: tuple[str, ...]
+    notation: Notation = PLAIN
+
+
+def infer_target(cells: pd.Series, config: Config, origin: str) -> Target:
+    """Return what the target column of a first batch is.
 
     Raises DataError where no label is known or the labels do not fit the stated task, ConfigError where a rule for the
     positive class is stated together with another task than binary.
@@ -38,6 +61,7 @@ def infer_task(cells: pd.Series, config: Config, origin: str) -> tuple[Task, tup
             f"schema.positive is the rule '{stated.positive}', which makes the task binary, and task is {config.task}; "
             "set schema.positive to null or task to binary."
         )
+    draft = draft.with_notations({stated.target: decide_notation(cells, config, draft)})
     known = read_labels(cells, draft).dropna()
     if known.empty:
         raise DataError(
@@ -45,23 +69,115 @@ def infer_task(cells: pd.Series, config: Config, origin: str) -> tuple[Task, tup
             "schema.missing_target to what a missing label means."
         )
     numbers = read_labels(cells, replace(draft, task=Task.REGRESSION)).dropna()
-    labels = _complete(set(known), draft)
+    counts = merge_spellings(Counter(known))
+    labels = _complete(set(counts), draft)
     task = _guess_task(labels, known, numbers) if config.task == "auto" else Task(config.task)
     _check_task(task, labels, known, numbers, f"the target '{stated.target}' of '{origin}'")
-    return task, order_classes(sorted(labels), stated.positive) if task.is_classification else ()
+    notation = replace(draft.notation(stated.target), date_format=None)
+    if not task.is_classification:
+        return Target(task, (), replace(notation, labels=()))
+    if not draft.label_is_rule:
+        notation = Notation(labels=notation.labels)
+    classes = order_classes(sorted(labels), stated.positive)
+    if task is Task.BINARY and stated.positive is None and len(classes) == 2:
+        classes = tell_positive(put_positive_last(classes, counts), stated.target)
+    tell_spellings(cells, replace(draft, task=task, classes=classes))
+    return Target(task, classes, notation)
+
+
+def decide_notation(cells: pd.Series, config: Config, draft: Schema) -> Notation:
+    """Return how a target is written: its numbers, if it has many, and the missing-words that are labels of it."""
+    stated = config.schema_
+    texts, counts = count_texts(cells, ())
+    known = ~texts.isin(stated.missing_values).to_numpy(dtype=bool)
+    is_typed = pd.api.types.is_numeric_dtype(cells)
+    if not is_typed and (config.task in ("auto", "regression") or draft.label_is_rule) and known.any():
+        number = find_number_column(
+            texts[known].reset_index(drop=True), counts[known], stated.target, stated,
+            declared=config.task == "regression" or draft.label_is_rule,
+        )  # fmt: skip
+        if number is not None and (
+            draft.label_is_rule
+            or config.task == "regression"
+            or is_quantity(parse_numbers(texts[known], number.notation))
+        ):
+            for warning in number.warnings:
+                _log.warning("%s", warning)
+            if not number.notation.is_plain:
+                shown = describe_notation(number.notation)
+                _log.info("The numbers of the target '%s' are written as %s.", stated.target, shown)
+            return number.notation
+    if is_typed or stated.missing_target is not None or draft.label_is_rule:
+        return PLAIN
+    return Notation(labels=find_word_labels(texts, counts, stated))
+
+
+def is_quantity(numbers: np.ndarray) -> bool:
+    """Return whether the numbers (n_rows,) of a target measure something, and are no codes of classes.
+
+    >>> is_quantity(np.array([0.0, 1944.69, 12.5])), is_quantity(np.array([1.0, 2.0, 3.0]))
+    (True, False)
+    """
+    distinct = np.unique(numbers[~np.isnan(numbers)])
+    return len(distinct) > MANY_VALUES or (len(distinct) > 2 and bool((distinct != distinct.round()).any()))
+
+
+def find_word_labels(texts: pd.Series, counts: np.ndarray, stated: SchemaConfig) -> tuple[str, ...]:
+    """Return the words for 'missing' that are too frequent among distinct labels (n_texts,) to be gaps, and say so."""
+    filled = texts.ne("").to_numpy(dtype=bool)
+    if texts[filled].isin(stated.missing_values).all():
+        return ()
+    total = counts[filled].sum()
+    found = []
+    for text, count in zip(texts[filled], counts[filled], strict=True):
+        if text not in stated.missing_values:
+            continue
+        share = NONE_SHARE if fold(text) == "none" else GAP_SHARE
+        what = "a label" if count >= share * total else "a missing label"
+        key = "schema.missing_target" if what == "a label" else "schema.missing_values"
+        _log.warning(
+            "'%s' in the target '%s' (%d of %d cells) is taken for %s; %s decides otherwise.",
+            text, stated.target, count, total, what, key,
+        )  # fmt: skip
+        if what == "a label":
+            found.append(text)
+    return tuple(found)
+
+
+def tell_positive(classes: tuple[str, ...], target: str) -> tuple[str, ...]:
+    """Say whose probability is answered, and return the classes."""
+    _log.info(
+        "predict_proba is the probability that '%s' is '%s' (and not '%s'); schema.positive decides otherwise.",
+        target, classes[-1], classes[0],
+    )  # fmt: skip
+    return classes
+
+
+def tell_spellings(cells: pd.Series, schema: Schema) -> None:
+    """Warn of labels that differ from a class in case and blanks alone: they are that class."""
+    if not schema.task.is_classification or schema.label_is_rule:
+        return
+    found = read_levels(cells, schema.missing_of(schema.target)).value_counts()
+    same = match_labels(list(found.index), schema.classes)
+    if same:
+        told = ", ".join(f"'{label}' ({found[label]} rows) is '{name}'" for label, name in list(same.items())[:5])
+        _log.warning(
+            "Labels of the target '%s' that are written in several ways are one label: %s.", schema.target, told
+        )
 
 
 def _complete(labels: set[str], draft: Schema) -> set[str]:
     """Add the labels that must exist although the first batch lacks them."""
     if draft.positive is not None and not draft.label_is_rule:
-        labels = labels | {canonical_level(draft.positive)}
+        stated = canonical_level(draft.positive)
+        labels = labels | {match_labels([stated], sorted(labels)).get(stated, stated)}
     return next((pair for pair in PAIRS if labels <= pair), labels)
 
 
 def _guess_task(labels: set[str], known: pd.Series, numbers: pd.Series) -> Task:
     if len(labels) <= 2:
         return Task.BINARY
-    if len(numbers) >= TYPE_SHARE * len(known) and numbers.nunique() > MANY_VALUES:
+    if len(numbers) >= TYPE_SHARE * len(known) and is_quantity(numbers.to_numpy()):
         return Task.REGRESSION
     return Task.MULTICLASS
 

@@ -7,17 +7,20 @@ code, once, and remembered.
 
 import math
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
+from common.cells.dates import ISO
+from common.cells.notation import Notation
+from common.cells.numbers import make_pattern
 from common.config import FeaturesConfig, QualityConfig
-from common.reading import read_dates, read_numbers
+from common.reading import read_dates, read_level, read_numbers
 from common.rules import check_rules
 from common.schema import Schema, canonical_level
 from model_zoo.cells import Cells, Levels
@@ -33,7 +36,7 @@ LONGEST = 100
 EXACT_DIGITS = 15
 """A number of so many characters is read to the same bits by every reader."""
 PLAIN_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
-PLAIN_DATE = re.compile(r"(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?)?", re.ASCII)
+PLAIN_DATE = re.compile(r"(?:17|18|19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?)?", re.ASCII)
 NO_DATE = np.datetime64("NaT", "us")
 
 
@@ -62,13 +65,9 @@ class RowReader:
         check_rules(quality, schema)
         self.schema, self.quality = schema, quality
         self.recipe: FeatureRecipe = resolve_features(schema, features)
-        missing = tuple(schema.missing_values)
-        codes = frozenset(pd.to_numeric(pd.Series(list(missing), dtype="str"), errors="coerce").dropna().tolist())
-        self._number = make_number_reader(missing, codes)
-        self._level = make_level_reader(missing, codes)
-        self._dates = {
-            name: make_date_reader(schema.time_format if name == schema.time else None) for name in schema.dates
-        }
+        self._numbers = {name: _find_reader(make_number_reader, schema, name) for name in schema.numeric}
+        self._levels = {name: _find_reader(make_level_reader, schema, name) for name in schema.categorical}
+        self._dates = {name: _find_reader(make_date_reader, schema, name) for name in schema.dates}
 
     def read(self, rows: Sequence[Mapping[str, Any]]) -> TypedRows:
         """Return typed and cleaned rows; an absent cell is missing."""
@@ -80,6 +79,17 @@ class RowReader:
         }
         return TypedRows(len(rows), numbers, levels, dates)
 
+    def find_lost(self, rows: Sequence[Mapping[str, Any]], typed: TypedRows) -> list[str]:
+        """Return the numeric and date columns with cells that are there and could not be read."""
+        numbers = (name for name, cells in typed.numbers.items() if np.isnan(cells).any())
+        dates = (name for name, cells in typed.dates.items() if np.isnat(cells).any())
+        return [name for name in (*numbers, *dates) if self._has_text(name, rows)]
+
+    def _has_text(self, name: str, rows: Sequence[Mapping[str, Any]]) -> bool:
+        missing, read = self.schema.missing_of(name), self._numbers.get(name) or self._dates[name]
+        cells = (row.get(name) for row in rows)
+        return any(isinstance(cell, str) and cell.strip() not in missing and pd.isna(read(cell)) for cell in cells)
+
     def engineer(self, typed: TypedRows) -> Cells:
         """Return the features of typed rows."""
         made = self.recipe.make(typed.numbers, typed.dates)
@@ -87,7 +97,8 @@ class RowReader:
         return Cells(tuple(made), numbers, typed.levels)
 
     def _read_numbers(self, name: str, cells: Sequence[Any]) -> np.ndarray:
-        numbers = np.array([self._number(cell) for cell in cells], dtype=np.float64)
+        read = self._numbers[name]
+        numbers = np.array([read(cell) for cell in cells], dtype=np.float64)
         for low, high in self._ranges.get(name, ()):
             numbers = np.where((numbers < low) | (numbers > high), np.nan, numbers)
         for allowed in self._allowed_numbers.get(name, ()):
@@ -97,9 +108,9 @@ class RowReader:
     def _read_levels(self, name: str, cells: Sequence[Any]) -> Levels:
         known: dict[str, int] = {}
         codes = []
-        allowed = self._allowed_levels.get(name)
+        read, allowed = self._levels[name], self._allowed_levels.get(name)
         for cell in cells:
-            level = self._level(cell)
+            level = read(cell)
             if level is None or (allowed is not None and level not in allowed):
                 codes.append(-1)
             else:
@@ -140,15 +151,34 @@ def remember(read: Callable[[str], T]) -> Callable[[str], T]:
     return lambda text: remembered(text) if len(text) <= LONGEST else read(text)
 
 
-def make_number_reader(missing: Sequence[str], codes: Collection[float]) -> Callable[[Any], float]:
-    """Return what reads a cell as ``read_numbers`` does; ``codes`` are numbers that stand for missing."""
+def _find_reader(make: Callable[[tuple[str, ...], Notation], T], schema: Schema, name: str) -> T:
+    """Return the reader of a column; columns that are written alike share it, and what it remembers."""
+    return make(schema.missing_of(name), replace(schema.notation(name), missing=(), labels=()))
+
+
+@lru_cache
+def find_codes(missing: tuple[str, ...]) -> frozenset[float]:
+    """Return the numbers that stand for missing."""
+    return frozenset(pd.to_numeric(pd.Series(list(missing), dtype="str"), errors="coerce").dropna().tolist())
+
+
+@lru_cache
+def make_number_reader(missing: tuple[str, ...], notation: Notation) -> Callable[[Any], float]:
+    """Return what reads a cell as ``read_numbers`` does."""
+    codes = find_codes(missing)
+    plain = re.compile(make_pattern(notation.decimal, notation.thousands), re.ASCII)
 
     @remember
     def read_text(text: str) -> float:
-        if len(text) <= EXACT_DIGITS and text not in missing and PLAIN_NUMBER.fullmatch(text):
-            number = float(text)
-            return math.nan if number in codes else number
-        return float(read_numbers(pd.Series([text], dtype="str"), missing).iloc[0])
+        if len(text) <= EXACT_DIGITS and text not in missing:
+            if notation.is_plain and PLAIN_NUMBER.fullmatch(text):
+                number = float(text)
+                return math.nan if number in codes else number
+            if not notation.is_plain and plain.fullmatch(text):
+                digits = text.replace(notation.thousands, "") if notation.thousands else text
+                number = float(digits.replace(notation.decimal, "."))
+                return math.nan if number in codes else number
+        return float(read_numbers(pd.Series([text], dtype="str"), missing, notation).iloc[0])
 
     def read(cell: Any) -> float:
         if cell is None:
@@ -161,12 +191,14 @@ def make_number_reader(missing: Sequence[str], codes: Collection[float]) -> Call
     return read
 
 
-def make_level_reader(missing: Sequence[str], codes: Collection[float]) -> Callable[[Any], str | None]:
+@lru_cache
+def make_level_reader(missing: tuple[str, ...], notation: Notation) -> Callable[[Any], str | None]:
     """Return what reads a cell as ``read_levels`` does: a level, or None for a missing one."""
+    codes = find_codes(missing)
 
     @remember
     def read_text(text: str) -> str | None:
-        return None if text.strip() in missing else canonical_level(text)
+        return None if text.strip() in missing else read_level(text, notation)
 
     def read(cell: Any) -> str | None:
         if cell is None or (isinstance(cell, float) and math.isnan(cell)):
@@ -178,16 +210,17 @@ def make_level_reader(missing: Sequence[str], codes: Collection[float]) -> Calla
     return read
 
 
-def make_date_reader(date_format: str | None) -> Callable[[Any], np.datetime64]:
+@lru_cache
+def make_date_reader(missing: tuple[str, ...], notation: Notation) -> Callable[[Any], np.datetime64]:
     """Return what reads a cell as ``read_dates`` does."""
-    any_notation = date_format in (None, "ISO8601")
+    any_notation = notation.date_format in (None, ISO)
 
     @remember
     def read_text(text: str) -> np.datetime64:
-        if any_notation and PLAIN_DATE.fullmatch(text):
+        if any_notation and PLAIN_DATE.fullmatch(text) and text not in missing:
             with suppress(ValueError):
                 return np.datetime64(text.replace(" ", "T"), "us")
-        read = read_dates(pd.Series([text], dtype="str"), date_format)
+        read = read_dates(pd.Series([text], dtype="str"), notation.date_format, missing, notation.latest_year)
         return np.datetime64(read.to_numpy(dtype="datetime64[us]")[0], "us")
 
     def read(cell: Any) -> np.datetime64:

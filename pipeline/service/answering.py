@@ -74,8 +74,11 @@ def answer_rows(request: str, brought: Brought, served: Served, explains: bool =
         "rows": presented,
         "expected": present_expectation(choice),
         "alarm": choice.plan.alarm.describe().removeprefix("alarm: ") if choice.plan.alarm else None,
-        "warnings": brought.warnings,
+        "warnings": (*brought.warnings, *rows.warnings),
     }
+    if len(predictor.schema.classes) == 2:
+        told["positive"] = show_labels(predictor.schema.classes).tolist()[1]
+
     body = orjson.dumps(told)
     laps.end("presentation")
     return Answered(request, brought, rows, choice, answer, body, laps.costs)

@@ -128,14 +128,15 @@ def add_answer(
 def present_answer(answer: Answer, schema: Schema) -> dict[str, np.ndarray]:
     """Return the columns that an answer adds to its rows, each (n_rows,): ``predict``, probabilities, by whom and why.
 
-    Labels that are numbers are shown as numbers.
+    Labels that are numbers are shown as numbers. ``predict_proba`` is the probability of ``predict_positive``.
     """
     named = {"predict_model": answer.versions, "predict_reason": answer.reasons}
     if not schema.task.is_classification:
         return {"predict": answer.decided, **named}
     predicted = show_labels(schema.classes)[answer.decided.astype(int)]
     if len(schema.classes) == 2:
-        return {"predict": predicted, "predict_proba": answer.outputs[:, 1], **named}
+        positive = np.full(len(predicted), show_labels(schema.classes)[1])
+        return {"predict": predicted, "predict_proba": answer.outputs[:, 1], "predict_positive": positive, **named}
     shares = {f"predict_proba_{label}": answer.outputs[:, code] for code, label in enumerate(schema.classes)}
     return {"predict": predicted, **shares, **named}
 

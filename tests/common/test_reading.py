@@ -7,11 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from common.cells.dates import find_far
+from common.cells.notation import Notation
 from common.errors import DataError
 from common.reading import (
     encode_target,
     find_missing,
-    guess_date_format,
+    read_any_dates,
     read_dates,
     read_inputs,
     read_labels,
@@ -49,6 +51,8 @@ def test_numbers_are_the_same_from_every_dtype(cells):
 def test_what_is_no_number_or_infinite_is_missing():
     read = read_numbers(pd.Series(["1,200", "1e400", "inf", "0x10", "1_000", "-", "1e3", " 7 "]))
     assert read.tolist() == [NAN, NAN, NAN, NAN, NAN, NAN, 1000.0, 7.0]
+    assert read_numbers(pd.Series(["1,200", "1.5"]), notation=Notation(thousands=",")).tolist() == [1200.0, 1.5]
+    assert read_numbers(pd.Series(["1.200,5", "1.5"]), notation=Notation(",", ".")).tolist() == [1200.5, NAN]
 
 
 @pytest.mark.parametrize(
@@ -76,19 +80,11 @@ def test_levels_of_booleans_nested_cells_and_nothing():
     assert read_levels(pd.Series([], dtype="str")).empty
 
 
-def test_every_date_format_is_guessed_and_read():
-    day = pd.Timestamp("2013-08-25")
-    for written in ("2013-08-25", "25-AUG-13", "25-Aug-2013", "25/08/2013", "08/25/2013", "25.08.2013", "20130825"):
-        cells = pd.Series([written, None])
-        read = read_dates(cells, guess_date_format(cells))
-        assert read.iloc[0] == day, written
-        assert pd.isna(read.iloc[1])
-        assert read_dates(cells).iloc[0] == day, written
-
-
-def test_dates_of_another_notation_than_the_stated_are_still_read():
-    read = read_dates(pd.Series(["08-AUG-13", "2013-08-09", " 08/25/2013 ", "soon"]), "%d-%b-%y")
-    assert read.dt.day.tolist() == [8, 9, 25, NAN]
+def test_dates_of_another_notation_than_the_stated_are_read_where_day_and_month_cannot_be_mixed_up():
+    cells = ["08-AUG-13", "2013-08-09", " 10.08.2013 ", "08/11/2013", "08/25/2013", "soon"]
+    assert read_dates(pd.Series(cells), "%d-%b-%y").dt.day.tolist() == [8, 9, 10, NAN, NAN, NAN]
+    assert read_dates(pd.Series(cells), "%d/%m/%Y").dt.month.tolist() == [8, 8, 8, 11, NAN, NAN]
+    assert read_dates(pd.Series(cells), "%m/%d/%Y").dt.month.tolist() == [8, 8, 8, 8, 8, NAN]
 
 
 def test_a_stated_format_wins_over_the_order_of_the_known_ones():
@@ -120,12 +116,13 @@ def test_moments_that_databases_have_no_room_for_are_missing():
     assert read_dates(far).isna().tolist() == [True, False]
     assert read_dates(pd.Series([-361, 20200101])).isna().tolist() == [True, False]
     assert read_dates(pd.Series(["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])).isna().all()
-    assert read_dates(pd.Series(["0001-01-01", "9999-12-31"])).notna().all()
+    assert read_dates(pd.Series(["1700-01-01", "2199-12-31"])).notna().all()
 
 
-def test_numbers_and_mere_text_are_no_dates():
-    for cells in (pd.Series([20200101]), pd.Series(["red", "blue"]), pd.Series([None]), pd.Series([], dtype="str")):
-        assert guess_date_format(cells) is None
+def test_dates_beyond_reach_are_missing_and_no_year_is_too_far_to_be_read():
+    cells = pd.Series(["9999-12-31", "31.12.9999", "0001-01-01", "2999-12-31 00:00", "2020-01-01"])
+    assert read_dates(cells).isna().tolist() == [True, True, True, True, False]
+    assert find_far(read_any_dates(cells)).tolist() == [True, True, True, True, False]
 
 
 def test_labels_of_a_rule_are_one_and_zero():
@@ -157,6 +154,33 @@ def test_targets_are_codes_of_classes_or_numbers():
     numbers = make_schema(task=Task.REGRESSION)
     assert encode_target(read_labels(pd.Series(["2.5", "x"]), numbers), numbers).tolist() == [2.5, NAN]
     assert encode_target(read_labels(pd.Series([], dtype="str"), schema), schema).shape == (0,)
+
+
+def test_labels_that_mean_the_same_are_one_class():
+    written = pd.Series(["Paid", "paid ", "PAID", "un paid", "Un  Paid", "theft"])
+    read = read_labels(written, make_schema(classes=("paid", "un paid")))
+    assert read.tolist() == ["paid", "paid", "paid", "un paid", "un paid", "theft"]
+    truth = make_schema(classes=("0", "1"))
+    for cells in (pd.Series(["0", "1"]), pd.Series([False, True]), pd.Series(["false", "TRUE"]), pd.Series([0.0, 1.0])):
+        assert read_labels(cells, truth).tolist() == ["0", "1"]
+    assert read_labels(pd.Series(["ja", "Nein"]), make_schema(classes=("nein", "ja"))).tolist() == ["ja", "nein"]
+
+
+def test_words_of_a_truth_value_are_one_level_or_number_from_every_format():
+    schema = make_schema(
+        numeric=("n",), categorical=("c",),
+        notations={"n": Notation(words=("0", "1")), "c": Notation(words=("false", "true"))},
+    )  # fmt: skip
+    for cells in (
+        ["true", "false", None],
+        ["TRUE", "False", ""],
+        [True, False, None],
+        ["1", "0", "NA"],
+        ["yes", "no", ""],
+    ):
+        inputs = read_inputs(pd.DataFrame({"n": pd.Series(cells), "c": pd.Series(cells)}), schema)
+        assert inputs["n"].tolist() == [1.0, 0.0, NAN]
+        assert inputs["c"].tolist() == ["true", "false", NAN]
 
 
 def test_inputs_have_the_schemas_order_types_and_the_rows_index():

@@ -32,7 +32,8 @@ def test_inputs_are_numbers_then_levels_then_dates():
     ("known", "new", "expected"),
     [
         ((), ["b", "a"], ("a", "b")),
-        (("b",), ["a"], ("a", "b")),
+        (("b",), ["a"], ("b", "a")),
+        (("yes",), ["no"], ("no", "yes")),
         (("b", "a"), ["c"], ("b", "a", "c")),
         (("b", "c"), ["a", "d"], ("b", "c", "a", "d")),
         (("b", "a"), ["a"], ("b", "a")),
@@ -51,6 +52,8 @@ def test_the_positive_class_is_last_whatever_its_spelling():
     assert order_classes(["0", "1"], 0.0) == ("1", "0")
     assert order_classes(["False", "True"], False) == ("True", "False")
     assert order_classes(["lost", "kept"], " kept ") == ("lost", "kept")
+    assert order_classes(["Lost", "Kept"], "lost") == ("Kept", "Lost")
+    assert order_classes(["0", "1"], False) == order_classes(["0", "1"], "no") == ("1", "0")
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from pipeline.analysis.quality.completeness import (
 from pipeline.analysis.quality.consistency import measure_associations, measure_orders
 from pipeline.analysis.quality.evidence import Evidence
 from pipeline.analysis.quality.leakage import measure_hindsight, measure_missingness, measure_separation
+from pipeline.analysis.quality.notations import find_contradictions, find_other_notations, measure_far_dates
 from pipeline.analysis.quality.novelty import measure_cardinality, measure_outliers, measure_unseen
 from pipeline.analysis.quality.sufficiency import (
     find_constant_columns,
@@ -80,6 +81,9 @@ CHECKS = (
     Check("DQ030", Dimension.LEAKAGE, WARNING, measure_missingness),
     Check("DQ031", Dimension.LEAKAGE, WARNING, measure_hindsight),
     Check("DQ032", Dimension.CONSISTENCY, WARNING, measure_associations, "association rule broken"),
+    Check("DQ033", Dimension.VALIDITY, WARNING, find_other_notations),
+    Check("DQ034", Dimension.VALIDITY, ERROR, find_contradictions),
+    Check("DQ035", Dimension.VALIDITY, WARNING, measure_far_dates),
 )
 
 

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from common.adaptation import Change, find_far_cells
 from common.config import Config, OrderRule
 from common.reading import encode_target, find_missing, read_labels
 from common.records import RawBatch
@@ -24,7 +25,8 @@ SAMPLED_ROWS = 5_000
 class Evidence:
     """A batch under examination. Every mask is (n_rows,) bool by row position in the raw batch.
 
-    ``put_aside`` are rows that checks of severity 'quarantine' found at fault, by their reason.
+    ``put_aside`` are rows that checks of severity 'quarantine' found at fault, by their reason; ``changes`` are the
+    columns that are written otherwise than the stream's, which ``schema`` has as they are written here.
     """
 
     raw: RawBatch
@@ -34,6 +36,7 @@ class Evidence:
     config: Config
     past: QualityPast = field(default_factory=QualityPast)
     put_aside: Mapping[str, np.ndarray] = field(default_factory=dict)
+    changes: tuple[Change, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -60,11 +63,23 @@ class Evidence:
 
     @cached_property
     def missing(self) -> dict[str, np.ndarray]:
-        """Which raw cells hold nothing, for every input that the batch has."""
-        frame, texts = self.raw.frame, self.schema.missing_values
-        return {
-            name: find_missing(frame[name], texts).to_numpy(dtype=bool) for name in self.present(self.schema.inputs)
+        """Which raw cells hold nothing, for every input that the batch has; a date beyond reach is nothing, too."""
+        frame, schema = self.raw.frame, self.schema
+        missing = {
+            name: find_missing(frame[name], schema.missing_of(name)).to_numpy(dtype=bool)
+            for name in self.present(schema.inputs)
         }
+        return {name: cells | self.far[name] if name in self.far else cells for name, cells in missing.items()}
+
+    @cached_property
+    def far(self) -> dict[str, np.ndarray]:
+        """Which cells of the date inputs besides the time are dates beyond reach, where there are any."""
+        found = {
+            name: find_far_cells(self.raw.frame[name], name, self.schema)
+            for name in self.present(self.other_dates)
+            if self.inputs[name].isna().any()
+        }
+        return {name: far for name, far in found.items() if far.any()}
 
     @cached_property
     def unreadable(self) -> dict[str, np.ndarray]:
@@ -85,7 +100,8 @@ class Evidence:
         """Rows without a label, unless ``schema.missing_target`` says what that means."""
         if self.schema.missing_target is not None:
             return np.zeros(self.rows, dtype=bool)
-        return find_missing(self.raw.frame[self.schema.target], self.schema.missing_values).to_numpy(dtype=bool)
+        texts = self.schema.missing_of(self.schema.target)
+        return find_missing(self.raw.frame[self.schema.target], texts).to_numpy(dtype=bool)
 
     @cached_property
     def target_unknown(self) -> np.ndarray:

@@ -1,11 +1,14 @@
 """The gate: a raw batch is measured, its hopeless rows are put aside, and it is accepted or rejected."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
+from common.adaptation import Change
+from common.classes import merge_spellings
 from common.config import Config
 from common.reading import read_labels
 from common.records import Fingerprint, Judgement, LabelledBatch, RawBatch
@@ -26,17 +29,19 @@ def judge(
     config: Config,
     past: QualityPast | None = None,
     lifted: bool = False,
+    changes: Sequence[Change] = (),
 ) -> Judgement:
     """Return what is to be made of a batch: its checks, the rows to put aside, its profile and the verdict.
 
     ``inputs`` is ``read_inputs(raw.frame, schema)`` and ``cleaned`` is made of it by ``clean_inputs``, which also holds
     the rules of ``config.quality`` against the schema. ``schema`` knows the batch's new classes (``extend_classes``); a
     row with a label that it does not know is quarantined. ``past`` is what the batch is held against: earlier batches
-    alone. With ``lifted`` a breach rejects nothing, as long as a row can be learned from. Raises ConfigError for a
-    severity in the configuration that no check has.
+    alone. With ``lifted`` a breach rejects nothing, as long as a row can be learned from. ``changes`` are the columns
+    that are written otherwise than the stream's. Raises ConfigError for a severity in the configuration that no check
+    has.
     """
     checks = list_checks(config.quality)
-    evidence = Evidence(raw, inputs, cleaned, schema, config, past or QualityPast())
+    evidence = Evidence(raw, inputs, cleaned, schema, config, past or QualityPast(), changes=tuple(changes))
     if put_aside := find_faulty_rows(checks, evidence):
         evidence = replace(evidence, put_aside=put_aside)
     reasons = find_reasons(evidence)
@@ -62,7 +67,7 @@ def extend_classes(raw: RawBatch, schema: Schema) -> Schema:
     """
     if not schema.task.is_classification:
         return schema
-    labels = Counter(read_labels(raw.frame[schema.target], schema).dropna())
+    labels = merge_spellings(Counter(read_labels(raw.frame[schema.target], schema).dropna()))
     new = sorted(set(labels) - set(schema.classes), key=lambda label: (-labels[label], label))
     places = len(new) if schema.task is Task.MULTICLASS else max(0, 2 - len(schema.classes))
     return schema.with_classes(new[:places])

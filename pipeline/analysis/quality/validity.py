@@ -8,6 +8,7 @@ import pandas as pd
 from common.config import AllowedRule, PatternRule, RangeRule
 from common.reading import find_missing
 from common.rules import find_forbidden, find_outside, find_unmatched
+from common.task import Task
 from pipeline.analysis.quality.check import Finding, find_example, measure_share, skip
 from pipeline.analysis.quality.evidence import Evidence
 from pipeline.analysis.quality.learned import Learned
@@ -55,6 +56,9 @@ def measure_known_labels(evidence: Evidence) -> Iterator[Finding]:
     schema, unknown = evidence.schema, int(evidence.target_unknown.sum())
     given = int((~evidence.target_missing).sum())
     kind = f"no known class ({', '.join(schema.classes)})" if schema.task.is_classification else "no number"
+    advice = "correct them, or set schema.missing_values to what they mean"
+    if schema.task is Task.BINARY and not schema.label_is_rule:
+        advice = "set task: multiclass if there are more than two labels, or correct them"
     yield measure_share(
         schema.target,
         unknown,
@@ -62,8 +66,7 @@ def measure_known_labels(evidence: Evidence) -> Iterator[Finding]:
         evidence.threshold("min_validity"),
         lambda: (
             f"{unknown} of {given} labels of the target '{schema.target}' in {evidence.name} are {kind}, such as "
-            f"{find_example(evidence.raw.frame[schema.target], evidence.target_unknown)}; correct them, or set "
-            "schema.missing_values or schema.positive to what they mean."
+            f"{find_example(evidence.raw.frame[schema.target], evidence.target_unknown)}; {advice}."
         ),
     )
 
@@ -84,7 +87,7 @@ def _measure_pattern(evidence: Evidence, rule: PatternRule) -> Finding:
     name, frame, threshold = rule.column, evidence.raw.frame, evidence.threshold("min_validity")
     if name not in frame:
         return skip(name, threshold, f"the column '{name}' is absent")
-    known = ~find_missing(frame[name], evidence.schema.missing_values)
+    known = ~find_missing(frame[name], evidence.schema.missing_of(name))
     broken = find_unmatched(frame[name].where(known), rule).to_numpy(dtype=bool)
     return measure_share(
         name,
@@ -129,8 +132,8 @@ def _measure_readable(evidence: Evidence, name: str, kind: str) -> Finding:
         evidence.threshold("min_validity"),
         lambda: (
             f"{unreadable} of {known} known cells of '{name}' in {evidence.name} are no {kind}, such as "
-            f"{find_example(evidence.raw.frame[name], evidence.unreadable[name])}; clean them, or add the text to "
-            "schema.missing_values where it means missing."
+            f"{find_example(evidence.raw.frame[name], evidence.unreadable[name])}, and count as missing; clean them, "
+            "or add the text to schema.missing_values where it means missing."
         ),
         lambda: evidence.unreadable[name],
     )

@@ -11,7 +11,8 @@ from common.errors import ConfigError, DataError
 from common.schema import Schema
 from common.tables import read_table
 from common.task import Task
-from pipeline.collection.roles import Role, describe_roles, infer_role, infer_schema
+from pipeline.collection.column_evidence import Role, decide_column
+from pipeline.collection.roles import describe_roles, infer_schema
 
 ROWS = 100
 TEXT = {
@@ -96,7 +97,7 @@ def test_a_column_that_is_empty_at_first_is_an_input_and_the_log_says_so(caplog)
     ],
 )
 def test_a_role_follows_from_the_known_cells(cells, role):
-    assert infer_role(pd.Series(cells), make_config().schema_).role is role
+    assert decide_column(pd.Series(cells), "x", make_config().schema_).role is role
 
 
 @pytest.mark.parametrize("key", ["numeric", "categorical", "dates", "drop"])
@@ -185,7 +186,7 @@ def test_a_stated_task_wins():
 
 
 def test_missing_labels_that_mean_something_are_labels():
-    assert infer_target(["b", None, "NA"], missing_target="none") == (Task.BINARY, ("b", "none"))
+    assert infer_target(["b", None, "NA"], missing_target="none") == (Task.BINARY, ("none", "b"))
     assert infer_target([*range(30), None], missing_target=-1) == (Task.REGRESSION, ())
 
 

@@ -1,0 +1,186 @@
+"""Reading a table whose cells may be written otherwise than the stream's: a batch of another system, a request by hand.
+
+Each column is read in the stream's notation. Only where cells of it cannot be read is its notation decided anew, on all
+its cells in this table; it changes where another one surely reads more. What remains unreadable is told.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from common.cells.dates import decide_dates, find_far, parse_dates
+from common.cells.notation import Notation
+from common.cells.numbers import decide_numbers
+from common.reading import find_missing, read_any_dates, read_input, read_inputs, trim
+from common.schema import Schema
+
+LONGEST_EXAMPLE = 60
+"""Characters of a cell that a message shows."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A column of a table that is in another notation than the stream's: ``example`` was read in the new one.
+
+    ``contradicted`` is a pair of cells that no one notation reads; the column then stays in the stream's. ``rival`` is
+    a notation of dates that reads the cells as well, and otherwise.
+    """
+
+    column: str
+    was: Notation
+    now: Notation
+    example: str
+    contradicted: tuple[str, str] | None = None
+    rival: str | None = None
+
+    def describe(self) -> str:
+        """Return a sentence's middle: what is written how."""
+        if self.contradicted:
+            one, other = self.contradicted
+            return (
+                f"the dates of '{self.column}' are in two notations ('{one}' and '{other}'), so that no other cell of "
+                "them can be trusted; write them as YYYY-MM-DD"
+            )
+        return (
+            f"'{self.column}' is written as {describe_notation(self.now)}, such as '{self.example}', and was "
+            f"{describe_notation(self.was)} before; it is read as it is written"
+            + (f", though {self.rival} would read it as well" if self.rival else "")
+        )
+
+
+@dataclass(frozen=True)
+class Unread:
+    """Cells of a column of ``rows`` rows that are there and are no ``kind`` of thing that the column holds."""
+
+    column: str
+    kind: str
+    count: int
+    rows: int
+    example: str
+
+    def describe(self) -> str:
+        """Return a clause that says what could not be read, and what became of it.
+
+        >>> Unread("premium", "number", 3, 6, "43 years").describe()
+        "3 of 6 cells of 'premium' are no number, such as '43 years', and count as missing"
+        """
+        return (
+            f"{self.count} of {self.rows} cells of '{self.column}' are no {self.kind}, such as '{self.example}', and "
+            "count as missing"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """A table as it was read: typed inputs (n_rows, n_inputs), the schema in this table's notations, what changed."""
+
+    inputs: pd.DataFrame
+    schema: Schema
+    changes: tuple[Change, ...] = ()
+
+
+def read_adapted(raw: pd.DataFrame, schema: Schema) -> Reading:
+    """Return the typed inputs of a table, each column in the notation in which it is written here."""
+    inputs = read_inputs(raw, schema)
+    changes = tuple(find_changes(raw, inputs, schema))
+    adapted = schema.with_notations({one.column: one.now for one in changes if not one.contradicted})
+    for change in changes:
+        if change.column in inputs and not change.contradicted:
+            inputs[change.column] = read_input(raw[change.column], change.column, adapted)
+    return Reading(inputs, adapted, changes)
+
+
+def find_changes(raw: pd.DataFrame, inputs: pd.DataFrame, schema: Schema) -> Iterator[Change]:
+    """Yield which columns of a table are written otherwise; ``inputs`` is the table as the schema reads it."""
+    for name in schema.numeric:
+        if name in raw and not pd.api.types.is_numeric_dtype(raw[name]) and inputs[name].isna().any():
+            yield from _change_number(raw[name], name, schema)
+    for name in schema.dates:
+        if name in raw and not pd.api.types.is_datetime64_any_dtype(raw[name]):
+            yield from _change_date(raw[name], name, schema)
+
+
+def change_target(cells: pd.Series, schema: Schema) -> Change | None:
+    """Return how a target of numbers is written otherwise than before, None where it is not."""
+    if schema.task.is_classification and not schema.label_is_rule:
+        return None
+    if pd.api.types.is_numeric_dtype(cells):
+        return None
+    return next(_change_number(cells, schema.target, schema), None)
+
+
+def _change_number(cells: pd.Series, name: str, schema: Schema) -> Iterator[Change]:
+    texts, counts = count_texts(cells, schema.missing_of(name))
+    usual = schema.notation(name)
+    strict = decide_numbers(texts, counts, wanted=(replace(usual, missing=(), words=None, labels=()),), usual=usual)
+    if strict.reads.all():
+        return
+    decided = decide_numbers(texts, counts, usual=usual)
+    more = counts[decided.reads].sum() > counts[strict.reads].sum()
+    if more and not decided.example and decided.reads.any():
+        now = replace(usual, decimal=decided.notation.decimal, thousands=decided.notation.thousands)
+        yield Change(name, usual, now, _shorten(texts[decided.reads & ~strict.reads].iloc[0]))
+
+
+def _change_date(cells: pd.Series, name: str, schema: Schema) -> Iterator[Change]:
+    texts, counts = count_texts(cells, schema.missing_of(name))
+    usual = schema.notation(name)
+    if not len(texts) or parse_dates(texts, usual.date_format, usual.latest_year, others=False).notna().all():
+        return
+    decided = decide_dates(texts, counts, usual.date_format, digits=True)
+    if decided.contradicted:
+        yield Change(name, usual, usual, decided.contradicted[1], decided.contradicted)
+    elif decided.date_format != usual.date_format and decided.reads.any():
+        now = replace(usual, date_format=decided.date_format)
+        example = _shorten(texts[decided.reads].iloc[0])
+        yield Change(name, usual, now, example, rival=decided.rival)
+
+
+def count_texts(cells: pd.Series, missing_values: tuple[str, ...]) -> tuple[pd.Series, np.ndarray]:
+    """Return the distinct known cells as trimmed texts (n_texts,) of dtype ``str``, and how often each is there."""
+    counted = trim(cells).value_counts(sort=False)
+    texts = pd.Series(counted.index, dtype="str")
+    known = (texts.notna() & ~texts.isin(missing_values)).to_numpy(dtype=bool)
+    return texts[known].reset_index(drop=True), counted.to_numpy()[known]
+
+
+def find_unread(raw: pd.DataFrame, inputs: pd.DataFrame, schema: Schema) -> list[Unread]:
+    """Return which columns of a table have cells that are there and could not be read, in the order of the schema."""
+    found = []
+    for kind, names in (("number", schema.numeric), ("date", schema.dates)):
+        for name in names:
+            if name not in raw or not (lost := inputs[name].isna().to_numpy()).any():
+                continue
+            cells = raw[name][lost]
+            unread = ~find_missing(cells, schema.missing_of(name)).to_numpy(dtype=bool)
+            if kind == "date" and unread.any():
+                unread &= ~find_far_cells(cells, name, schema)
+            if unread.any():
+                example = _shorten(str(cells[unread].iloc[0]))
+                found.append(Unread(name, kind, int(unread.sum()), len(raw), example))
+    return found
+
+
+def find_far_cells(cells: pd.Series, name: str, schema: Schema) -> np.ndarray:
+    """Return which cells (n_rows,) of a date column are dates beyond reach, such as 9999-12-31 for an open end."""
+    notation = schema.notation(name)
+    dates = read_any_dates(cells, notation.date_format, schema.missing_of(name), notation.latest_year)
+    return find_far(dates).to_numpy(dtype=bool)
+
+
+def describe_notation(notation: Notation) -> str:
+    """Return a notation in words.
+
+    >>> describe_notation(Notation(decimal=",", thousands=".")), describe_notation(Notation(date_format="%d/%m/%Y"))
+    ('1.234,5', '%d/%m/%Y')
+    """
+    if notation.date_format:
+        return notation.date_format
+    return f"1{notation.thousands}234{notation.decimal}5"
+
+
+def _shorten(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST_EXAMPLE else text[:LONGEST_EXAMPLE] + "..."

@@ -1,0 +1,248 @@
+"""Dates as people and programs write them, and which notation a column is in.
+
+A notation is a format of ``strptime``, which a time of day may follow ('25.01.2023 11:00' is %d.%m.%Y), or one of the
+words below. Day and month are told apart on the evidence of the whole column: 13/02 can only be read one way, 01/02
+both ways.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+ISO = "ISO8601"
+EPOCH_S, EPOCH_MS, EXCEL, ISO_WEEK = "epoch_s", "epoch_ms", "excel", "iso_week"
+WORDS = (ISO, EPOCH_S, EPOCH_MS, EXCEL, ISO_WEEK)
+"""Notations that ``strptime`` has no format for: seconds and milliseconds since 1970, Excel's days, 2023-W05."""
+
+FIRST_MOMENT, LAST_MOMENT = pd.Timestamp("1700-01-01"), pd.Timestamp("2199-12-31T23:59:59.999999")
+"""Dates beyond reach are no dates but words: 9999-12-31 stands for 'open', and no model makes anything of 0001."""
+
+SPAN_YEARS = 10
+"""Two-digit years end so many years after the stream's own time: policies end later than they begin, births do not."""
+
+CONTRADICTING = 0.01
+"""Share of a column's cells that only the twin of its notation reads, from which on they are no slips of the pen."""
+
+SAMPLE = 2_000
+"""Distinct texts on which notations are tried before the likely ones are tried on all."""
+
+_D, _M, _Y4, _Y2, _NAME = "[0-9]{1,2}", "[0-9]{1,2}", "[0-9]{4}", "[0-9]{2}", "[A-Za-z]{3,9}"
+_SHORT = "(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
+
+FORMATS: dict[str, str] = {
+    ISO: rf"{_Y4}(?:-{_M}(?:-{_D})?)?(?:[T ].*)?",
+    "%d-%b-%y": rf"{_D}-{_SHORT}-{_Y2}", "%d-%b-%Y": rf"{_D}-{_SHORT}-{_Y4}",
+    "%d/%m/%Y": rf"{_D}/{_M}/{_Y4}", "%m/%d/%Y": rf"{_D}/{_M}/{_Y4}",
+    "%d.%m.%Y": rf"{_D}\.{_M}\.{_Y4}", "%m.%d.%Y": rf"{_D}\.{_M}\.{_Y4}",
+    "%d-%m-%Y": rf"{_D}-{_M}-{_Y4}", "%m-%d-%Y": rf"{_D}-{_M}-{_Y4}",
+    "%Y-%m-%d": rf"{_Y4}-{_M}-{_D}", "%Y/%m/%d": rf"{_Y4}/{_M}/{_D}", "%Y.%m.%d": rf"{_Y4}\.{_M}\.{_D}",
+    "%Y%m%d": r"[12][0-9]{7}",
+    "%d/%m/%y": rf"{_D}/{_M}/{_Y2}", "%m/%d/%y": rf"{_D}/{_M}/{_Y2}",
+    "%d.%m.%y": rf"{_D}\.{_M}\.{_Y2}", "%m.%d.%y": rf"{_D}\.{_M}\.{_Y2}",
+    "%d-%m-%y": rf"{_D}-{_M}-{_Y2}", "%m-%d-%y": rf"{_D}-{_M}-{_Y2}",
+    "%d %b %Y": rf"{_D} {_SHORT} {_Y4}", "%d %b %y": rf"{_D} {_SHORT} {_Y2}", "%d %B %Y": rf"{_D} {_NAME} {_Y4}",
+    "%d. %B %Y": rf"{_D}\. {_NAME} {_Y4}", "%d/%b/%Y": rf"{_D}/{_SHORT}/{_Y4}", "%d.%b.%Y": rf"{_D}\.{_SHORT}\.{_Y4}",
+    "%d%b%Y": rf"{_D}{_SHORT}{_Y4}", "%d%b%y": rf"{_D}{_SHORT}{_Y2}", "%Y-%b-%d": rf"{_Y4}-{_SHORT}-{_D}",
+    "%b %d, %Y": rf"{_SHORT} {_D}, {_Y4}", "%b %d %Y": rf"{_SHORT} {_D} {_Y4}",
+    "%B %d, %Y": rf"{_NAME} {_D}, {_Y4}", "%B %d %Y": rf"{_NAME} {_D} {_Y4}",
+    "%b %Y": rf"{_SHORT} {_Y4}", "%b-%Y": rf"{_SHORT}-{_Y4}", "%B %Y": rf"{_NAME} {_Y4}", "%b-%y": rf"{_SHORT}-{_Y2}",
+    "%m/%Y": rf"{_M}/{_Y4}", "%Y/%m": rf"{_Y4}/{_M}",
+    ISO_WEEK: rf"{_Y4}-?W{_Y2}(?:-?[1-7])?",
+}  # fmt: skip
+"""Notations with the cells that may be in them, the time of day aside, in the order in which they are tried."""
+
+DIGITS = {"%Y%m": r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])", "%Y%m%d": r"(?:19|20)[0-9]{6}",
+          "%Y%m%d%H%M": r"(?:19|20)[0-9]{10}", "%Y%m%d%H%M%S": r"(?:19|20)[0-9]{12}",
+          EPOCH_S: r"[1-3]?[0-9]{9}", EPOCH_MS: r"[1-3]?[0-9]{12}", EXCEL: r"[1-9][0-9]{4}(?:\.[0-9]+)?"}  # fmt: skip
+"""Notations of mere digits: a number is a date only where the column is one."""
+
+TWINS = {one: other for pair in (
+    ("%d/%m/%Y", "%m/%d/%Y"), ("%d.%m.%Y", "%m.%d.%Y"), ("%d-%m-%Y", "%m-%d-%Y"),
+    ("%d/%m/%y", "%m/%d/%y"), ("%d.%m.%y", "%m.%d.%y"), ("%d-%m-%y", "%m-%d-%y"),
+) for one, other in (pair, pair[::-1])}  # fmt: skip
+"""Notations that cells without a day above 12 do not tell apart."""
+
+CLOCK = r"(?:T| |, )\s*([0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?)\s*((?i:[ap]\.?m\.?)?)\s*(?:UTC|GMT|Z)?"
+"""A time of day behind a date: 11:00, 11:00:30.5, 1:05 PM."""
+
+
+@dataclass(frozen=True, eq=False)
+class DateDecision:
+    """The notation of a column, which of its texts (n_texts,) bool are dates in it, and what left it open.
+
+    ``rival`` reads as many cells, and otherwise; ``contradicted`` is a pair of cells that no one notation reads.
+    """
+
+    date_format: str
+    reads: np.ndarray
+    rival: str | None = None
+    contradicted: tuple[str, str] | None = None
+
+
+def parse_dates(
+    texts: pd.Series, date_format: str | None, latest_year: int | None = None, others: bool = True
+) -> pd.Series:
+    """Return texts of dtype ``str``, trimmed, as datetimes without a zone (us); NaT for what cannot be read.
+
+    ``date_format`` is tried first, and on what is left those of the ``others`` that no day and month can be mixed up
+    in: 02/13 is no date among days written first. Those beyond reach are returned, too: ``find_far`` tells of them.
+
+    >>> parse_dates(pd.Series(["01/02/53", "2013-08-09", "02/13/53"]), "%d/%m/%y", 2033).astype("str").tolist()
+    ['1953-02-01', '2013-08-09', nan]
+    """
+    dates = pd.Series(pd.NaT, index=texts.index, dtype="datetime64[us]")
+    left = texts.notna() & ~texts.str.lower().isin(("now", "today"))  # pandas would read the clock
+    if date_format is not None:
+        dates[left] = _read(texts[left], date_format, latest_year)
+        left &= dates.isna()
+    for candidate in FORMATS if others else ():
+        if not left.any():
+            break
+        if candidate == date_format or (candidate in TWINS and not _is_sure(candidate, date_format)):
+            continue
+        shaped = left & _has_shape(texts, candidate)
+        if shaped.any():
+            dates[shaped] = _read(texts[shaped], candidate, latest_year)
+            left &= dates.isna()
+    return dates
+
+
+def _is_sure(candidate: str, date_format: str | None) -> bool:
+    """Return whether dates that two notations read are in this one: with points the day comes first.
+
+    So it does where no notation is known at all; beside another notation such dates are left to the whole column.
+    """
+    if TWINS.get(candidate) == date_format or candidate.startswith("%m"):
+        return False
+    return date_format is None or "." in candidate
+
+
+def find_far(dates: pd.Series) -> pd.Series:
+    """Return True where a date lies beyond reach.
+
+    >>> find_far(pd.Series(["9999-12-31", "2020-01-01", None], dtype="datetime64[us]")).tolist()
+    [True, False, False]
+    """
+    return dates.notna() & ~dates.between(FIRST_MOMENT, LAST_MOMENT)
+
+
+def decide_dates(texts: pd.Series, counts: np.ndarray, usual: str | None = None, digits: bool = False) -> DateDecision:
+    """Return the notation of a column from its distinct texts (n_texts,), trimmed, and how often each is there.
+
+    It is the one in which most cells are dates; ``usual``, that of earlier tables, where it reads as many. Numbers of
+    mere ``digits`` count where the column is known to be one of dates, or where each of them is.
+
+    >>> decided = decide_dates(pd.Series(["01/02/2023", "01/13/2023"]), np.array([5, 1]))
+    >>> decided.date_format, decided.rival
+    ('%m/%d/%Y', None)
+    >>> decide_dates(pd.Series(["01/02/2023"]), np.array([5])).rival
+    '%m/%d/%Y'
+    """
+    sample = np.unique(np.linspace(0, max(len(texts) - 1, 0), min(len(texts), SAMPLE)).astype(int))
+    likely = {
+        candidate: _count(texts.iloc[sample], counts[sample], candidate)
+        for candidate in _list_candidates(usual, digits)
+    }
+    most = max(likely.values(), default=0)
+    tried = [candidate for candidate, found in likely.items() if found and found >= most / 2]
+    if not tried:
+        return DateDecision(usual or ISO, np.zeros(len(texts), dtype=bool))
+    tried += [twin for twin in (TWINS.get(one) for one in tried) if twin and twin not in tried]
+    dates = {candidate: _read(texts, candidate, None) for candidate in tried}
+    read = {candidate: int(counts[found.notna().to_numpy()].sum()) for candidate, found in dates.items()}
+    best = max(tried, key=lambda candidate: (read[candidate], candidate == usual, -tried.index(candidate)))
+    reads = parse_dates(texts, best).notna().to_numpy()
+    twin = TWINS.get(best)
+    if twin is None:
+        return DateDecision(best, reads)
+    rival = twin if read[twin] == read[best] and best != usual and not dates[best].equals(dates[twin]) else None
+    return DateDecision(best, reads, rival, _find_contradiction(texts, counts, dates[best], dates[twin]))
+
+
+def _find_contradiction(
+    texts: pd.Series, counts: np.ndarray, dates: pd.Series, others: pd.Series
+) -> tuple[str, str] | None:
+    only, against = dates.notna() & others.isna(), others.notna() & dates.isna()
+    if not only.any() or counts[against].sum() < max(2.0, CONTRADICTING * counts.sum()):
+        return None
+    return str(texts[only].iloc[0]), str(texts[against].iloc[0])
+
+
+def _list_candidates(usual: str | None, digits: bool) -> Iterator[str]:
+    if usual is not None:
+        yield usual
+    yield from (one for one in FORMATS if one != usual)
+    if digits:
+        yield from (one for one in DIGITS if one not in FORMATS and one != usual)
+
+
+def _count(texts: pd.Series, counts: np.ndarray, candidate: str) -> int:
+    return int(counts[_read(texts, candidate, None).notna().to_numpy()].sum())
+
+
+def _has_shape(texts: pd.Series, candidate: str) -> pd.Series:
+    """Return which texts may be dates in a notation, a time of day aside."""
+    shape = FORMATS.get(candidate) or DIGITS.get(candidate)
+    if shape is None:
+        return texts.notna()
+    clock = "" if candidate in (ISO, *DIGITS) else f"(?:{CLOCK})?"
+    return texts.str.fullmatch(f"(?:{shape}){clock}").fillna(False).astype(bool)
+
+
+def _read(texts: pd.Series, date_format: str, latest_year: int | None) -> pd.Series:
+    """Return texts in one notation as datetimes; NaT for all others."""
+    dates = pd.Series(pd.NaT, index=texts.index, dtype="datetime64[us]")
+    shaped = _has_shape(texts, date_format)
+    if not shaped.any():
+        return dates
+    texts = texts[shaped]
+    if date_format == ISO:
+        dates[shaped] = _without_zone(pd.to_datetime(texts, format=ISO, errors="coerce", utc=True))
+    elif date_format in (EPOCH_S, EPOCH_MS, EXCEL):
+        dates[shaped] = _read_counted(texts, date_format)
+    elif date_format == ISO_WEEK:
+        days = texts.str.replace("-", "", regex=False)
+        days = days.where(days.str.len() > len("2023W05"), days + "1")
+        dates[shaped] = pd.to_datetime(days, format="%GW%V%u", errors="coerce")
+    else:
+        dates[shaped] = _read_formatted(texts, date_format, latest_year)
+    return dates
+
+
+def _read_formatted(texts: pd.Series, date_format: str, latest_year: int | None) -> pd.Series:
+    clocks = None
+    if date_format in FORMATS and texts.str.contains(":", regex=False).any():
+        parts = texts.str.extract(f"^(.*?)(?:{CLOCK})?$")
+        texts, clocks = parts[0], _read_clock(parts[1], parts[2])
+    dates = pd.to_datetime(texts, format=date_format, errors="coerce")
+    dates = (_without_zone(dates) if dates.dt.tz is not None else dates).astype("datetime64[us]")
+    if "%y" in date_format and latest_year is not None:
+        late = dates.dt.year > latest_year
+        dates = dates.where(~late, dates - pd.DateOffset(years=100)) if late.any() else dates
+    return dates if clocks is None else dates + clocks
+
+
+def _read_clock(clocks: pd.Series, halves: pd.Series) -> pd.Series:
+    """Return times of day as durations, none as 0 and what is none as NaT."""
+    hours = clocks.str.extract("^([0-9]+):")[0].astype("float64")
+    half = halves.str.lower().str[:1]
+    wrong = (hours > 23) | (half.isin(["a", "p"]) & ((hours > 12) | (hours == 0)))
+    full = clocks.where(clocks.str.count(":") != 1, clocks + ":00")
+    read = pd.to_timedelta(full.fillna("0:00:00"), errors="coerce").astype("timedelta64[us]")
+    shift = np.where(half.eq("p") & (hours < 12), 12, np.where(half.eq("a") & (hours == 12), -12, 0))
+    return (read + pd.to_timedelta(shift, unit="h")).mask(wrong).astype("timedelta64[us]")
+
+
+def _read_counted(texts: pd.Series, date_format: str) -> pd.Series:
+    numbers = pd.to_numeric(texts, errors="coerce")
+    if date_format == EXCEL:  # Excel counts a 29 February 1900 that never was
+        dates = pd.to_datetime("1899-12-30") + pd.to_timedelta(numbers * 86_400, unit="s").dt.round("s")
+    else:
+        dates = pd.to_datetime(numbers, unit="s" if date_format == EPOCH_S else "ms", errors="coerce")
+    return dates.astype("datetime64[us]")
+
+
+def _without_zone(dates: pd.Series) -> pd.Series:
+    return dates.dt.tz_convert("UTC").dt.tz_localize(None).astype("datetime64[us]")

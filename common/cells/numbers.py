@@ -1,0 +1,206 @@
+"""Numbers as people and programs write them, and which of two notations a column is in.
+
+A cell is a number with what may stand around it (a currency, a percent sign, a sign before or behind it, parentheses
+for what is owed), which is taken off. What its marks mean cannot be seen from a cell: 1,234 may be either. So a column
+has one notation, the one in which most of its cells are numbers.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+from common.cells.notation import PLAIN, Notation
+
+NOTATIONS = tuple(
+    Notation(decimal=decimal, thousands=thousands)
+    for decimal, thousands in (
+        (".", ""), (",", ""), (".", ","), (",", "."), (".", " "), (",", " "), (".", "'"), (",", "'"),
+    )
+)  # fmt: skip
+"""Tried in this order: of notations that read the same the first is taken."""
+
+CODES = """USD EUR GBP CHF JPY CNY RMB RUB INR AUD CAD NZD SGD HKD SEK NOK DKK ISK PLN CZK HUF RON BGN TRY UAH ILS ZAR
+ETB KES NGN EGP MAD BRL MXN ARS CLP COP PEN KRW THB IDR MYR PHP VND AED SAR TWD""".split()  # noqa: SIM905
+SIGNS = """US$ A$ C$ R$ kr. kr Kr SFr. Fr. Fr zł Kč Ft лв. лв руб. руб р. грн. грн Rs. Rs 元 円 원""".split()  # noqa: SIM905
+SYMBOLS = "[$¢£¤¥֏؋৳฿៛₠-⃀﷼]"
+CURRENCY = "(?:" + "|".join([*map(re.escape, SIGNS), SYMBOLS, *(f"(?i:{code})" for code in CODES)]) + ")"
+LEADING = rf"^(?:{CURRENCY}|%)\s*"
+TRAILING = rf"\s*(?:{CURRENCY}|%)$"
+
+BLANKS = "[\u00a0\u2007\u2009\u202f]"
+APOSTROPHES = "[\u2018\u2019\u02bc\u00b4`]"
+MINUSES = "^[\u2212\u2013\u2012]"
+
+AMBIGUOUS = r"[1-9][0-9]{0,2}[.,][0-9]{3}"
+"""A number whose one mark may stand for decimals or for thousands."""
+
+
+@dataclass(frozen=True, eq=False)
+class NumberDecision:
+    """The notation of a column, which of its texts (n_texts,) bool are numbers in it, and what left it open.
+
+    ``example`` is a text that another notation, the ``rival``, reads as another number; '' where nothing is open.
+    """
+
+    notation: Notation
+    reads: np.ndarray
+    example: str = ""
+    rival: Notation | None = None
+
+
+def parse_numbers(texts: pd.Series, notation: Notation = PLAIN) -> np.ndarray:
+    """Return texts (n_texts,) of dtype ``str`` as float64; NaN for what is no number in this notation, or is missing.
+
+    >>> parse_numbers(pd.Series(["$1,234.50", "(7)", "12 %", "5-", "43 years"]), Notation(thousands=",")).tolist()
+    [1234.5, -7.0, 12.0, -5.0, nan]
+    """
+    if notation.words is None and notation.is_plain:
+        numbers = pd.to_numeric(texts, errors="coerce").to_numpy(dtype="float64", na_value=np.nan).copy()
+        left = np.isnan(numbers) & texts.notna().to_numpy()
+    else:
+        numbers = np.full(len(texts), np.nan)
+        left = texts.notna().to_numpy()
+    if left.any():
+        numbers[left] = _parse_written(texts[left], notation)
+    return numbers
+
+
+def _parse_written(texts: pd.Series, notation: Notation) -> np.ndarray:
+    cores, negative = undecorate(texts)
+    fits = cores.str.fullmatch(make_pattern(notation.decimal, notation.thousands)).to_numpy(dtype=bool)
+    numbers = np.full(len(texts), np.nan)
+    if fits.any():
+        digits = cores[fits]
+        if notation.thousands:
+            digits = digits.str.replace(notation.thousands, "", regex=False)
+        if notation.decimal != ".":
+            digits = digits.str.replace(notation.decimal, ".", regex=False)
+        found = pd.to_numeric(digits, errors="coerce").to_numpy(dtype="float64")
+        numbers[fits] = np.where(negative[fits], -found, found)
+    if notation.words is not None:
+        from common.cells.words import read_truth
+
+        for place in np.flatnonzero(~fits):
+            means = read_truth(str(texts.iloc[place]))
+            numbers[place] = np.nan if means is None else float(means)
+    return numbers
+
+
+def undecorate(texts: pd.Series) -> tuple[pd.Series, np.ndarray]:
+    """Return texts without currency, percent and signs, and which (n_texts,) are negative.
+
+    >>> cores, negative = undecorate(pd.Series(["€ -1.234,56", "(12.5%)", "7−"]))
+    >>> cores.tolist(), negative.tolist()
+    (['1.234,56', '12.5', '7−'], [True, True, False])
+    """
+    cores = texts.str.replace(BLANKS, " ", regex=True).str.replace(APOSTROPHES, "'", regex=True)
+    cores = cores.str.strip().str.replace(MINUSES, "-", regex=True)
+    if not cores.str.contains(r"[^0-9.,' ]", regex=True).any():
+        return cores, np.zeros(len(cores), dtype=bool)
+    negative = np.zeros(len(cores), dtype=bool)
+    for _ in range(2):  # a sign may stand before a currency or behind it: -$5, $-5, ($5), $(5)
+        cores, enclosed = _take_off(cores, r"^\((.*)\)$")
+        cores, before = _take_off(cores, r"^-\s*([^-].*)$")
+        cores, behind = _take_off(cores, r"^(.*[0-9.,%])\s*-$")
+        negative ^= enclosed | before | behind
+        cores = cores.str.replace(LEADING, "", regex=True).str.replace(TRAILING, "", regex=True)
+    return cores.str.removeprefix("+").str.strip(), negative
+
+
+def _take_off(texts: pd.Series, pattern: str) -> tuple[pd.Series, np.ndarray]:
+    """Return texts cut to the pattern's group where they match, and where (n_texts,) they did."""
+    found = texts.str.fullmatch(pattern).to_numpy(dtype=bool)
+    if found.any():
+        texts = texts.where(~found, texts.str.replace(pattern, r"\1", regex=True))
+    return texts, found
+
+
+@lru_cache
+def make_pattern(decimal: str, thousands: str) -> str:
+    """Return the regular expression of unsigned numbers in a notation.
+
+    >>> [bool(re.fullmatch(make_pattern(",", "."), text)) for text in ("1.234,5", "1234,5", "1.23", ",5", "1,5E-05")]
+    [True, True, False, True, True]
+    """
+    mark, exponent = re.escape(decimal), "(?:[eE][+-]?[0-9]+)?"
+    plain = rf"(?:[0-9]+(?:{mark}[0-9]*)?|{mark}[0-9]+){exponent}"
+    if not thousands:
+        return plain
+    group = re.escape(thousands)
+    grouped = rf"(?:[1-9][0-9]{{0,2}}(?:{group}[0-9]{{3}})+|[1-9][0-9]?(?:{group}[0-9]{{2}})+{group}[0-9]{{3}})"
+    return rf"(?:{grouped}(?:{mark}[0-9]*)?|{plain})"
+
+
+def decide_numbers(
+    texts: pd.Series, counts: np.ndarray, wanted: Iterable[Notation] = NOTATIONS, usual: Notation | None = None
+) -> NumberDecision:
+    """Return the notation of a column from its distinct texts (n_texts,), trimmed, and how often each is there.
+
+    Of the ``wanted`` ones that is the one in which most cells are numbers; ``usual``, the notation of earlier tables,
+    where it reads as many. Where notations that read equally many disagree, the column is undecided: numbers from 1000
+    on without a mark speak against thousands, and then the order of NOTATIONS decides.
+
+    >>> german = decide_numbers(pd.Series(["1.234", "7,5"]), np.array([1, 1]))
+    >>> german.notation.decimal, german.reads.tolist(), german.example
+    (',', [True, True], '')
+    >>> decide_numbers(pd.Series(["1,234", "999"]), np.array([1, 1])).example
+    '1,234'
+    """
+    wanted = tuple(wanted)
+    if usual is None and PLAIN in wanted and (plain := _decide_plain(texts)) is not None:
+        return plain
+    cores, _ = undecorate(texts)
+    fits = {one: cores.str.fullmatch(make_pattern(one.decimal, one.thousands)).to_numpy(dtype=bool) for one in wanted}
+    read = {one: int(counts[fit].sum()) for one, fit in fits.items()}
+    most = max(read.values(), default=0)
+    tied = [one for one in wanted if read[one] == most]
+    if not most or not tied:
+        return NumberDecision(usual or PLAIN, np.zeros(len(texts), dtype=bool))
+    if usual is not None:
+        same = next((one for one in tied if (one.decimal, one.thousands) == (usual.decimal, usual.thousands)), None)
+        if same is not None:
+            return NumberDecision(same, fits[same])
+    return _choose(texts, cores, tied, fits)
+
+
+def _decide_plain(texts: pd.Series) -> NumberDecision | None:
+    """Return the decision for a column that programs wrote: all numbers, some with other than three decimals."""
+    numbers = pd.to_numeric(texts, errors="coerce")
+    if numbers.isna().any():
+        return None
+    marked = texts.str.contains(".", regex=False)
+    if marked.any() and texts[marked].str.fullmatch(f"[+-]?{AMBIGUOUS}").all():
+        return None
+    return NumberDecision(PLAIN, np.ones(len(texts), dtype=bool))
+
+
+def _choose(
+    texts: pd.Series, cores: pd.Series, tied: list[Notation], fits: dict[Notation, np.ndarray]
+) -> NumberDecision:
+    readings = {one: parse_numbers(texts, one) for one in tied}
+    first = tied[0]
+    rivals = [one for one in tied if not np.array_equal(readings[one], readings[first], equal_nan=True)]
+    if not rivals:
+        return NumberDecision(first, fits[first])
+    unmarked = cores.str.fullmatch("[0-9]{4,}").to_numpy(dtype=bool).any()
+    if unmarked:  # who marks thousands marks them in every number
+        whole = [one for one in tied if not one.thousands or not _marks_thousands(cores, one)]
+        if whole:
+            first = whole[0]
+            rivals = [one for one in whole if not np.array_equal(readings[one], readings[first], equal_nan=True)]
+            if not rivals:
+                return NumberDecision(first, fits[first])
+    else:
+        # A point is a decimal mark to every program; a comma between groups of three is what spreadsheets show.
+        first = next((one for one in tied if one.decimal == "."), first)
+        rivals = [one for one in tied if not np.array_equal(readings[one], readings[first], equal_nan=True)]
+    differ = readings[first] != readings[rivals[0]]
+    return NumberDecision(first, fits[first], str(texts[differ & fits[first]].iloc[0]), rivals[0])
+
+
+def _marks_thousands(cores: pd.Series, notation: Notation) -> bool:
+    return bool(cores.str.contains(notation.thousands, regex=False).any())

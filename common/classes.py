@@ -1,0 +1,71 @@
+"""Which labels are one class, and which of two classes is the positive one."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from common.cells.words import fold, read_truth
+
+NEGATIONS = (
+    "no ",
+    "not ",
+    "non ",
+    "non-",
+    "not_",
+    "no_",
+    "non_",
+    "un",
+    "not",
+    "kein ",
+    "nicht ",
+    "sin ",
+    "sans ",
+    "не",
+)
+"""What makes a label the denial of another one, put before it."""
+
+
+def merge_spellings(counts: Mapping[str, int]) -> Counter[str]:
+    """Return how often each label is there, those that differ in case and blanks alone as their most frequent spelling.
+
+    >>> merge_spellings({"Paid": 2, "paid": 5, "open": 1})
+    Counter({'paid': 7, 'open': 1})
+    """
+    merged: Counter[str] = Counter()
+    spelled: dict[str, str] = {}
+    for label, count in sorted(counts.items(), key=lambda one: (-one[1], one[0])):
+        name = spelled.setdefault(fold(label), label)
+        merged[name] += count
+    return merged
+
+
+def put_positive_last(classes: tuple[str, ...], counts: Mapping[str, int]) -> tuple[str, ...]:
+    """Return two classes, the positive one last: what affirms, what is above 0, else the rarer one.
+
+    >>> put_positive_last(("да", "нет"), {"да": 9, "нет": 5}), put_positive_last(("a", "b"), {"a": 2, "b": 9})
+    (('нет', 'да'), ('b', 'a'))
+    >>> put_positive_last(("fraud", "no fraud"), {"fraud": 50, "no fraud": 9})
+    ('no fraud', 'fraud')
+    """
+    negative, positive = classes
+    truth = {name: read_truth(name) for name in classes}
+    signs = {name: _is_above_zero(name) for name in classes}
+    if set(truth.values()) == {True, False}:
+        positive = next(name for name in classes if truth[name])
+    elif set(signs.values()) == {True, False}:
+        positive = next(name for name in classes if signs[name])
+    elif _denies(positive, negative):
+        positive = negative
+    elif not _denies(negative, positive):
+        positive = min(classes, key=lambda name: (counts.get(name, 0), name == negative))
+    return next(name for name in classes if name != positive), positive
+
+
+def _denies(label: str, other: str) -> bool:
+    return fold(label) in {f"{no}{fold(other)}" for no in NEGATIONS}
+
+
+def _is_above_zero(label: str) -> bool | None:
+    try:
+        return float(label) > 0
+    except ValueError:
+        return None

@@ -1,0 +1,34 @@
+"""Raw batches as they are read: every column in the notation in which the batch has it."""
+
+from dataclasses import replace
+
+import pandas as pd
+
+from common.adaptation import Reading, change_target, read_adapted
+from common.reading import read_schema_dates
+from common.records import RawBatch
+from common.schema import Schema
+
+
+def read_batch(raw: RawBatch, schema: Schema) -> Reading:
+    """Return the typed inputs of a raw batch, and the schema in its notations."""
+    return read_frame(raw.frame, schema, raw.time_format)
+
+
+def read_frame(frame: pd.DataFrame, schema: Schema, time_format: str | None = None) -> Reading:
+    """Return the typed inputs of all rows of a raw batch, whose times are in ``time_format``, or the stream's."""
+    if time_format is not None and time_format != schema.time_format:
+        schema = replace(schema, time_format=time_format)
+    reading = read_adapted(frame, schema)
+    target = change_target(frame[schema.target], schema) if schema.target in frame else None
+    if target is None:
+        return reading
+    adapted = reading.schema.with_notations({target.column: target.now})
+    return replace(reading, schema=adapted, changes=(*reading.changes, target))
+
+
+def read_frame_times(frame: pd.DataFrame, schema: Schema, time_format: str | None = None) -> pd.Series:
+    """Return the times of all rows of a raw batch."""
+    return read_schema_dates(
+        frame[schema.time], schema.time, replace(schema, time_format=time_format or schema.time_format)
+    )

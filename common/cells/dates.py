@@ -5,8 +5,9 @@ words below. Day and month are told apart on the evidence of the whole column: 1
 both ways.
 """
 
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -25,8 +26,9 @@ SPAN_YEARS = 10
 CONTRADICTING = 0.01
 """Share of a column's cells that only the twin of its notation reads, from which on they are no slips of the pen."""
 
-SAMPLE = 2_000
-"""Distinct texts on which notations are tried before the likely ones are tried on all."""
+SAMPLE = 60
+LIKELY = 10
+"""Notations are tried on all texts if one in so many of a sample of them has their shape."""
 
 _D, _M, _Y4, _Y2, _NAME = "[0-9]{1,2}", "[0-9]{1,2}", "[0-9]{4}", "[0-9]{2}", "[A-Za-z]{3,9}"
 _SHORT = "(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
@@ -140,13 +142,7 @@ def decide_dates(texts: pd.Series, counts: np.ndarray, usual: str | None = None,
     >>> decide_dates(pd.Series(["01/02/2023"]), np.array([5])).rival
     '%m/%d/%Y'
     """
-    sample = np.unique(np.linspace(0, max(len(texts) - 1, 0), min(len(texts), SAMPLE)).astype(int))
-    likely = {
-        candidate: _count(texts.iloc[sample], counts[sample], candidate)
-        for candidate in _list_candidates(usual, digits)
-    }
-    most = max(likely.values(), default=0)
-    tried = [candidate for candidate, found in likely.items() if found and found >= most / 2]
+    tried = _list_likely(texts, usual, digits)
     if not tried:
         return DateDecision(usual or ISO, np.zeros(len(texts), dtype=bool))
     tried += [twin for twin in (TWINS.get(one) for one in tried) if twin and twin not in tried]
@@ -170,25 +166,33 @@ def _find_contradiction(
     return str(texts[only].iloc[0]), str(texts[against].iloc[0])
 
 
-def _list_candidates(usual: str | None, digits: bool) -> Iterator[str]:
-    if usual is not None:
-        yield usual
-    yield from (one for one in FORMATS if one != usual)
-    if digits:
-        yield from (one for one in DIGITS if one not in FORMATS and one != usual)
+def _list_likely(texts: pd.Series, usual: str | None, digits: bool) -> list[str]:
+    """Return the notations whose shape some of a few texts have, the usual one first; none if most have no shape."""
+    places = np.unique(np.linspace(0, max(len(texts) - 1, 0), min(len(texts), SAMPLE)).astype(int))
+    sample = texts.iloc[places].tolist()
+    candidates = dict.fromkeys([*([usual] if usual else []), *FORMATS, *(DIGITS if digits else ())])
+    shaped = {one: {text for text in sample if (shape := _find_shape(one)) is None or shape.fullmatch(text)}
+              for one in candidates}  # fmt: skip
+    if len(set().union(*shaped.values())) * 2 < len(sample):
+        return []
+    return [one for one, found in shaped.items() if len(found) * LIKELY >= len(sample) and found]
 
 
-def _count(texts: pd.Series, counts: np.ndarray, candidate: str) -> int:
-    return int(counts[_read(texts, candidate, None).notna().to_numpy()].sum())
+@lru_cache
+def _find_shape(candidate: str) -> re.Pattern[str] | None:
+    """Return what dates in a notation look like, a time of day behind them or not; None where nothing is known."""
+    shape = FORMATS.get(candidate) or DIGITS.get(candidate)
+    if shape is None:
+        return None
+    return re.compile(f"(?:{shape})" if candidate in (ISO, *DIGITS) else f"(?:{shape})(?:{CLOCK})?")
 
 
 def _has_shape(texts: pd.Series, candidate: str) -> pd.Series:
-    """Return which texts may be dates in a notation, a time of day aside."""
-    shape = FORMATS.get(candidate) or DIGITS.get(candidate)
+    """Return which texts look like dates in a notation."""
+    shape = _find_shape(candidate)
     if shape is None:
         return texts.notna()
-    clock = "" if candidate in (ISO, *DIGITS) else f"(?:{CLOCK})?"
-    return texts.str.fullmatch(f"(?:{shape}){clock}").fillna(False).astype(bool)
+    return texts.str.fullmatch(shape.pattern).fillna(False).astype(bool)
 
 
 def _read(texts: pd.Series, date_format: str, latest_year: int | None) -> pd.Series:

@@ -28,12 +28,14 @@ ETB KES NGN EGP MAD BRL MXN ARS CLP COP PEN KRW THB IDR MYR PHP VND AED SAR TWD"
 SIGNS = """US$ A$ C$ R$ kr. kr Kr SFr. Fr. Fr zł Kč Ft лв. лв руб. руб р. грн. грн Rs. Rs 元 円 원""".split()  # noqa: SIM905
 SYMBOLS = "[$¢£¤¥֏؋৳฿៛₠-⃀﷼]"
 CURRENCY = "(?:" + "|".join([*map(re.escape, SIGNS), SYMBOLS, *(f"(?i:{code})" for code in CODES)]) + ")"
-LEADING = rf"^(?:{CURRENCY}|%)\s*"
-TRAILING = rf"\s*(?:{CURRENCY}|%)$"
+AROUND = rf"(?:{CURRENCY}|[-%()\s]|\+)"
+WRITTEN = re.compile(rf"(?P<before>{AROUND}*)(?P<core>[0-9.,][0-9.,' ]*(?:[eE][+-]?[0-9]+)?)(?P<behind>{AROUND}*)")
+"""A number with what may stand around it."""
 
-BLANKS = "[\u00a0\u2007\u2009\u202f]"
-APOSTROPHES = "[\u2018\u2019\u02bc\u00b4`]"
-MINUSES = "^[\u2212\u2013\u2012]"
+SPELLINGS = str.maketrans(dict.fromkeys("\xa0\u2007\u2009\u202f", " ")
+                          | dict.fromkeys("‘’ʼ´`", "'")
+                          | dict.fromkeys("−–‒", "-"))  # fmt: skip
+"""Characters that look like others and mean the same."""
 
 AMBIGUOUS = r"[1-9][0-9]{0,2}[.,][0-9]{3}"
 """A number whose one mark may stand for decimals or for thousands."""
@@ -93,30 +95,31 @@ def _parse_written(texts: pd.Series, notation: Notation) -> np.ndarray:
 def undecorate(texts: pd.Series) -> tuple[pd.Series, np.ndarray]:
     """Return texts without currency, percent and signs, and which (n_texts,) are negative.
 
-    >>> cores, negative = undecorate(pd.Series(["€ -1.234,56", "(12.5%)", "7−"]))
+    What has other things around it than these, or a sign twice, is returned as it is.
+
+    >>> cores, negative = undecorate(pd.Series(["€ -1.234,56", "(12.5%)", "7−", "1-2", "12 kg"]))
     >>> cores.tolist(), negative.tolist()
-    (['1.234,56', '12.5', '7−'], [True, True, False])
+    (['1.234,56', '12.5', '7', '1-2', '12 kg'], [True, True, True, False, False])
     """
-    cores = texts.str.replace(BLANKS, " ", regex=True).str.replace(APOSTROPHES, "'", regex=True)
-    cores = cores.str.strip().str.replace(MINUSES, "-", regex=True)
-    if not cores.str.contains(r"[^0-9.,' ]", regex=True).any():
-        return cores, np.zeros(len(cores), dtype=bool)
-    negative = np.zeros(len(cores), dtype=bool)
-    for _ in range(2):  # a sign may stand before a currency or behind it: -$5, $-5, ($5), $(5)
-        cores, enclosed = _take_off(cores, r"^\((.*)\)$")
-        cores, before = _take_off(cores, r"^-\s*([^-].*)$")
-        cores, behind = _take_off(cores, r"^(.*[0-9.,%])\s*-$")
-        negative ^= enclosed | before | behind
-        cores = cores.str.replace(LEADING, "", regex=True).str.replace(TRAILING, "", regex=True)
-    return cores.str.removeprefix("+").str.strip(), negative
+    cores, negative = texts.copy(), np.zeros(len(texts), dtype=bool)
+    decorated = np.flatnonzero(texts.str.contains("[^0-9.,]", regex=True).to_numpy(dtype=bool))
+    taken = [_take_apart(text) for text in texts.iloc[decorated]]
+    cores.iloc[decorated] = [core for core, _ in taken]
+    negative[decorated] = [below for _, below in taken]
+    return cores, negative
 
 
-def _take_off(texts: pd.Series, pattern: str) -> tuple[pd.Series, np.ndarray]:
-    """Return texts cut to the pattern's group where they match, and where (n_texts,) they did."""
-    found = texts.str.fullmatch(pattern).to_numpy(dtype=bool)
-    if found.any():
-        texts = texts.where(~found, texts.str.replace(pattern, r"\1", regex=True))
-    return texts, found
+def _take_apart(text: str) -> tuple[str, bool]:
+    """Return the digits and marks of a text, and whether what stands around them makes it negative."""
+    plain = text.translate(SPELLINGS)
+    found = WRITTEN.fullmatch(plain)
+    if found is None:
+        return plain, False
+    before, behind = found["before"], found["behind"]
+    minuses, enclosed = (before + behind).count("-"), (before.count("("), behind.count(")"))
+    if minuses + enclosed[0] > 1 or enclosed[0] != enclosed[1] or "(" in behind or ")" in before or "+" in behind:
+        return plain, False
+    return found["core"].strip(), minuses + enclosed[0] == 1
 
 
 @lru_cache
@@ -181,26 +184,32 @@ def _decide_plain(texts: pd.Series) -> NumberDecision | None:
 def _choose(
     texts: pd.Series, cores: pd.Series, tied: list[Notation], fits: dict[Notation, np.ndarray]
 ) -> NumberDecision:
+    """Return the decision between notations that read equally many cells."""
     readings = {one: parse_numbers(texts, one) for one in tied}
-    first = tied[0]
-    rivals = [one for one in tied if not np.array_equal(readings[one], readings[first], equal_nan=True)]
+
+    def list_rivals(first: Notation, among: list[Notation]) -> list[Notation]:
+        return [one for one in among if not np.array_equal(readings[one], readings[first], equal_nan=True)]
+
+    likely = [one for one in tied if _is_consistent(cores, one)] or tied
+    # A point is a decimal mark to every program; a comma between groups of three is what spreadsheets show.
+    first = next((one for one in likely if one.decimal == "."), likely[0])
+    rivals = list_rivals(first, likely)
     if not rivals:
         return NumberDecision(first, fits[first])
-    unmarked = cores.str.fullmatch("[0-9]{4,}").to_numpy(dtype=bool).any()
-    if unmarked:  # who marks thousands marks them in every number
-        whole = [one for one in tied if not one.thousands or not _marks_thousands(cores, one)]
-        if whole:
-            first = whole[0]
-            rivals = [one for one in whole if not np.array_equal(readings[one], readings[first], equal_nan=True)]
-            if not rivals:
-                return NumberDecision(first, fits[first])
-    else:
-        # A point is a decimal mark to every program; a comma between groups of three is what spreadsheets show.
-        first = next((one for one in tied if one.decimal == "."), first)
-        rivals = [one for one in tied if not np.array_equal(readings[one], readings[first], equal_nan=True)]
     differ = readings[first] != readings[rivals[0]]
     return NumberDecision(first, fits[first], str(texts[differ & fits[first]].iloc[0]), rivals[0])
 
 
-def _marks_thousands(cores: pd.Series, notation: Notation) -> bool:
-    return bool(cores.str.contains(notation.thousands, regex=False).any())
+def _is_consistent(cores: pd.Series, notation: Notation) -> bool:
+    """Return whether a notation's marks stand where who writes it puts them.
+
+    Who marks thousands marks them in every number from 1000 on. Decimals are written as many as are needed (1.5), or as
+    many everywhere (1.500, 2.000): no column has 2.500 beside 7.
+    """
+    marked = cores.str.fullmatch(AMBIGUOUS).to_numpy(dtype=bool)
+    if notation.thousands and cores[marked].str.contains(notation.thousands, regex=False).any():
+        return not cores.str.fullmatch("[0-9]{4,}").any()
+    decimals = marked & cores.str.contains(notation.decimal, regex=False).to_numpy(dtype=bool)
+    if not decimals.any():
+        return True
+    return not (cores.str.fullmatch("[0-9]+").any() and cores[decimals].str.endswith("0").any())

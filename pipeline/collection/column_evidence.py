@@ -77,9 +77,8 @@ def decide_column(cells: pd.Series, name: str, stated: SchemaConfig) -> Column:
     if is_code(texts, counts):
         return Column(Role.CATEGORICAL, "its cells are codes with leading zeros, such as "
                       f"'{_find_leading_zero(texts)}'; schema.numeric reads them as numbers")  # fmt: skip
-    if (digits := find_digit_dates(texts)) is not None:
-        why = f"its cells are dates of digits ({digits}, such as '{texts.iloc[0]}'); schema.numeric makes them numbers"
-        return Column(Role.DATE, why, Notation(date_format=digits))
+    if (digits := find_digit_dates(texts, counts, name)) is not None:
+        return digits
     if (numbers := find_number_column(texts, counts, name, stated)) is not None:
         return numbers
     if (dates := find_date_column(texts, counts, name)) is not None:
@@ -111,11 +110,11 @@ def decide_declared(cells: pd.Series, name: str, role: Role, stated: SchemaConfi
 
 def find_truth_column(texts: pd.Series, counts: np.ndarray, name: str) -> Column | None:
     """Return the column that distinct texts (n_texts,) make if they are yes and no in some words; else None."""
-    gaps = [text for text in texts if fold(text) in MISSING_WORDS] if len(texts) <= MOST_TRUTHS else []
+    gaps = find_gap_words(texts) if len(texts) <= MOST_TRUTHS else ()
     known = [text for _, text in sorted(zip(-counts, texts, strict=True)) if text not in gaps][: MOST_TRUTHS + 1]
     if not known or len(known) > MOST_TRUTHS or (words := find_truth(known)) is None:
         return None
-    notation = Notation(words=words, missing=tuple(sorted(gaps)))
+    notation = Notation(words=words, missing=gaps)
     digits = {"0", "1", "1.0", "0.0", ""}
     role = Role.NUMERIC if set(known) <= digits else Role.CATEGORICAL
     return Column(role, notation=notation, warnings=warn_of_gaps(name, notation.missing, texts, counts, "yes or no"))
@@ -193,17 +192,29 @@ def find_date_column(
     return Column(Role.DATE, notation=notation, warnings=warnings)
 
 
-def find_digit_dates(texts: pd.Series) -> str | None:
-    """Return the notation of texts that are all months or days of a calendar in digits, such as 202301; else None."""
-    if len(texts) < MIN_DIGIT_DATES:
+def find_digit_dates(texts: pd.Series, counts: np.ndarray, name: str) -> Column | None:
+    """Return the column that distinct texts (n_texts,) make if all are months or days in digits, such as 202301."""
+    gaps = find_gap_words(texts)
+    days = texts[~texts.isin(gaps)]
+    if len(days) < MIN_DIGIT_DATES:
         return None
     for date_format in ("%Y%m%d", "%Y%m", "%Y%m%d%H%M%S", "%Y%m%d%H%M"):
-        if not texts.str.fullmatch(DIGITS[date_format]).all():
+        if not days.str.fullmatch(DIGITS[date_format]).all():
             continue
-        dates = parse_dates(texts, date_format, others=False)
-        if dates.notna().all() and dates.between(FIRST_MOMENT, LAST_MOMENT).all():
-            return date_format
+        dates = parse_dates(days, date_format, others=False)
+        if dates.between(FIRST_MOMENT, LAST_MOMENT).all():
+            why = f"its cells are dates of digits ({date_format}, such as '{days.iloc[0]}')"
+            notation = Notation(date_format=date_format, missing=gaps)
+            return Column(
+                Role.DATE, f"{why}; schema.numeric makes them numbers", notation,
+                warn_of_gaps(name, gaps, texts, counts, "dates"),
+            )  # fmt: skip
     return None
+
+
+def find_gap_words(texts: pd.Series) -> tuple[str, ...]:
+    """Return the distinct texts that are words for 'missing', sorted."""
+    return tuple(sorted(text for text in texts if fold(text) in MISSING_WORDS))
 
 
 def is_code(texts: pd.Series, counts: np.ndarray) -> bool:

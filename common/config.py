@@ -73,6 +73,10 @@ class SourceConfig(Section):
         return self
 
 
+ARRIVAL = "(arrival)"
+"""The time column of a table that has none: when each row came, by file and row."""
+
+
 class NumberConfig(Section):
     """How numbers are written: the mark of decimals and that of thousands, '' for none."""
 
@@ -93,7 +97,7 @@ class SchemaConfig(Section):
     ``dates`` lists columns, or gives each its notation (null decides it on the cells).
     """
 
-    time: str
+    time: str  # null in a file is ARRIVAL
     target: str
     time_format: str | None = None
     missing_target: float | str | None = None
@@ -105,6 +109,16 @@ class SchemaConfig(Section):
     dates: tuple[str, ...] | dict[str, str | None] = ()
     drop: tuple[str, ...] = ()
     missing_values: tuple[str, ...] = MISSING_VALUES
+
+    @field_validator("time", mode="before")
+    @classmethod
+    def _may_be_the_order_of_arrival(cls, time: Any) -> Any:
+        return ARRIVAL if time is None else time
+
+    @property
+    def is_timeless(self) -> bool:
+        """Whether the stream has no time column, so that the order in which its rows arrive is its time."""
+        return self.time == ARRIVAL
 
     @field_validator("dates", mode="before")
     @classmethod
@@ -464,6 +478,15 @@ class Config(Section):
     report: ReportConfig = ReportConfig()
     mlflow: MlflowConfig = MlflowConfig()
     service: ServiceConfig = ServiceConfig()
+
+    @model_validator(mode="after")
+    def _cuts_by_a_time_that_is_there(self) -> "Config":
+        if self.schema_.is_timeless and self.batch.period:
+            raise ValueError(
+                f"batch.period is {self.batch.period} and schema.time is null, so there is no time to cut by; set "
+                "batch.rows instead"
+            )
+        return self
 
 
 def load_config(path: str | Path = "config.yaml", overrides: Sequence[str] = ()) -> Config:

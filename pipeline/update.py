@@ -10,7 +10,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from common.adaptation import Reading
-from common.config import Config
+from common.config import ARRIVAL, Config
 from common.database import Draft, read_rows
 from common.errors import BatchRejected, NoNewData
 from common.performance import Stopwatch, performance_table
@@ -109,7 +109,7 @@ def update_once(config: Config, state: State, reader: PartReader, file: Path | N
     with watch.stage("collection"):
         raw = collect(config, state, before, reader, file)
         if file is not None:
-            check_new(state, file, state.files.save_table(raw.frame))
+            check_new(state, file, raw.frame)
     return take_in(config, state, before, raw, watch, by_hand=file is not None or raw.retakes is not None)
 
 
@@ -208,10 +208,15 @@ def collect(config: Config, state: State, before: Generation, reader: PartReader
     return take_batch(config, before.cursor, number, stored_rows, reader)
 
 
-def check_new(state: State, file: Path, raw_file: str) -> None:
+def check_new(state: State, file: Path, frame: pd.DataFrame) -> None:
     """Raise NoNewData where the rows of a file given by hand are a batch already: a batch is stored exactly once."""
-    query = sa.select(batches.c.number).where(batches.c.file == raw_file)
-    known = read_rows(state.engine, query)
+    query = sa.select(batches.c.number, batches.c.file)
+    if ARRIVAL not in frame:
+        known = read_rows(state.engine, query.where(batches.c.file == state.files.save_table(frame)))
+    else:  # the same rows arrive at another time
+        alike = read_rows(state.engine, query.where(batches.c.rows == len(frame)).order_by(batches.c.number))
+        cells = frame.drop(columns=ARRIVAL)
+        known = [one for one in alike if cells.equals(state.files.load_table(one["file"]).drop(columns=ARRIVAL))]
     if known:
         raise NoNewData(f"There is no new data in '{file}': its rows are batch {known[0]['number']} already.")
 

@@ -14,6 +14,7 @@ from common.config import BatchConfig, Config
 from common.errors import DataError, NoNewData
 from common.records import RawBatch
 from common.tables import read_table
+from pipeline.collection.arrival import follow, number_parts
 from pipeline.collection.cursor import Cursor, PartState, match_parts
 from pipeline.collection.cuts import count_rows
 from pipeline.collection.naming import list_names
@@ -44,6 +45,8 @@ def take_batch(
     reader = reader or PartReader(config.schema_)
     source = open_source(config)
     parts, known = match_parts(source.parts(), Cursor.from_json(cursor))
+    if config.schema_.is_timeless:
+        parts = number_parts(parts, known.parts)
     states = {part.key: known.parts.get(part.key, PartState()) for part in parts}
     finished = [part for part in parts if states[part.key].has_all_of(part)]
     for part in finished:
@@ -65,7 +68,10 @@ def take_file(
     Raises DataError where the file cannot be read, lacks the time or target column or has no rows.
     """
     path = Path(path)
-    ordered = read_part(Part(str(path), str(path), lambda: read_table(path), digest=None), config.schema_, usual)
+    part = Part(str(path), str(path), lambda: read_table(path), digest=None)
+    if config.schema_.is_timeless:
+        part = follow(part, Cursor.from_json(cursor).newest)
+    ordered = read_part(part, config.schema_, usual)
     if not len(ordered):
         raise DataError(f"The file '{path}' has a header and no rows; add labelled rows to it.")
     everything = np.arange(len(ordered))

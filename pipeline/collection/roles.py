@@ -11,6 +11,7 @@ from common.config import Config, SchemaConfig
 from common.errors import ConfigError, DataError
 from common.reading import read_dates
 from common.schema import Schema
+from pipeline.collection.arrival import COST
 from pipeline.collection.column_evidence import Column, Role, decide_column, decide_declared
 from pipeline.collection.naming import check_columns, find_nearest, list_names
 from pipeline.collection.ordering import decide_time_format
@@ -38,6 +39,8 @@ def infer_schema(raw: pd.DataFrame, config: Config, origin: str, time_format: st
             _log.info("The column '%s' is taken as %s: %s.", name, column.role, column.reason)
         for warning in column.warnings:
             _log.warning("%s", warning)
+    if stated.is_timeless:
+        _log.warning("%s", COST)
     time_format = stated.time_format or time_format or decide_time_format(raw[stated.time], origin, stated)
     columns = {stated.time: declared[stated.time], **columns}
     notations = {name: column.notation for name, column in columns.items()} | {stated.target: target.notation}
@@ -129,7 +132,8 @@ def find_declared(stated: SchemaConfig, columns: list[str], origin: str) -> dict
         _check_claim(name, key, keys, columns, origin)
         keys[name] = key
         declared[name] = column
-    return {stated.time: Column(Role.DATE)} | declared
+    time = Column(Role.UNUSED, "the order of arrival") if stated.is_timeless else Column(Role.DATE)
+    return {stated.time: time} | declared
 
 
 def describe_roles(schema: Schema) -> str:

@@ -1,0 +1,42 @@
+"""The time of rows that have none: the order in which they arrive, a file a day and a row a millisecond.
+
+These are no real moments, only an order that every stage can work with: models never see them, and nothing that needs
+the calendar (seasons, ``batch.period``, the delay of labels) is made of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from common.config import ARRIVAL
+from pipeline.collection.part import Part
+
+FIRST_DAY = pd.Timestamp("2000-01-01")
+COST = (
+    "schema.time is null: the order of files and rows is the time, so that there are no seasons, batches are cut by "
+    "rows alone, and folds trust that earlier rows were known earlier; name a time column if there is one."
+)
+"""What the log says once of a stream without a time."""
+
+
+def number_parts(parts: Sequence[Part], known: Mapping[str, object]) -> list[Part]:
+    """Return the parts with times of arrival: a day each, those that were seen before first and in their order."""
+    days = {key: day for day, key in enumerate(known)}
+    for part in parts:
+        days.setdefault(part.key, len(days))
+    return [replace(part, load=partial(_load, part, FIRST_DAY + pd.Timedelta(days=days[part.key]))) for part in parts]
+
+
+def follow(part: Part, newest: pd.Timestamp | None) -> Part:
+    """Return a part that arrives on the day after the newest row."""
+    start = FIRST_DAY if newest is None else newest.normalize() + pd.Timedelta(days=1)
+    return replace(part, load=partial(_load, part, start))
+
+
+def _load(part: Part, start: pd.Timestamp) -> pd.DataFrame:
+    table = part.load()
+    moments = start.to_datetime64() + np.arange(len(table)).astype("timedelta64[ms]")
+    return table.assign(**{ARRIVAL: moments.astype("datetime64[us]")})

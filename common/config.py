@@ -53,12 +53,30 @@ class SourceConfig(Section):
     paths: tuple[str, ...] = ()
     url: str | None = None
     query: str | None = None
+    encoding: str | None = None
+    sheet: str | int | None = None
     demo: DemoConfig = DemoConfig()
 
     @field_validator("paths", mode="before")
     @classmethod
     def _one_path_is_a_list(cls, paths: Any) -> Any:
         return (paths,) if isinstance(paths, str) else paths
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_an_encoding_of_text(cls, encoding: str | None) -> str | None:
+        try:
+            "".encode(encoding or "utf-8")
+        except LookupError:
+            raise ValueError("it must be an encoding of text that Python knows, such as cp1251 or utf-8") from None
+        return encoding
+
+    @field_validator("sheet", mode="before")
+    @classmethod
+    def _is_a_name_or_a_number_from_one(cls, sheet: Any) -> Any:
+        if isinstance(sheet, bool) or (isinstance(sheet, int) and sheet < 1):
+            raise ValueError("it must be the name of a sheet or its number, counted from 1")
+        return sheet
 
     @model_validator(mode="after")
     def _has_what_its_kind_needs(self) -> "SourceConfig":

@@ -14,7 +14,7 @@ from common.chunks import read_chunks
 from common.csv_text import make_csv
 from common.errors import DataError
 from common.files import open_atomically
-from common.tables import find_format
+from common.formats import find_format
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -12,11 +12,12 @@ from common.config import Config
 from common.database import read_rows
 from common.errors import ConfigError, DataError, StateError, SwitchyardError
 from common.files import save_atomically
+from common.formats import find_format
 from common.reading import read_dates, read_labels, read_levels, read_numbers
 from common.schema import Schema
 from common.seeding import random_generator
 from common.state import State, open_state
-from common.tables import find_format, read_table
+from common.tables import read_table
 from common.task import Task
 from pipeline.analysis.tables import drift_table, quality_table
 from pipeline.collection.roles import Role, infer_role, infer_schema

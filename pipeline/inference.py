@@ -19,6 +19,7 @@ from common.config import Config
 from common.database import Draft, read_rows, utc_now
 from common.errors import ConfigError, DataError
 from common.files import compute_digest, sweep
+from common.formats import check_file, find_format
 from common.parquet_chunks import find_types
 from common.performance import Stopwatch, performance_table
 from common.progress import Progress
@@ -26,7 +27,6 @@ from common.sampling import SpreadSample, spread_rows
 from common.schema import Schema
 from common.state import State, open_state
 from common.table_writers import OUTPUTS, check_room, open_table
-from common.tables import check_file, find_format
 from meta.tables import decisions_table
 from pipeline.answered_rows import save_request_rows
 from pipeline.predictor import Choice, Predictor, ReadRows, load_predictor

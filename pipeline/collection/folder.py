@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import DataError
-from common.tables import FORMATS
+from common.formats import FORMATS
 from pipeline.collection.part import Part, describe_file
 
 _log = logging.getLogger(__name__)

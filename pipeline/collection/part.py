@@ -10,7 +10,8 @@ from typing import Protocol
 import pandas as pd
 
 from common.errors import DataError
-from common.tables import find_format, read_table
+from common.formats import find_format
+from common.tables import read_table
 
 
 @dataclass(frozen=True)

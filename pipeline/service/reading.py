@@ -13,7 +13,7 @@ import pandas as pd
 
 from common.config import ServiceConfig
 from common.schema import Schema
-from common.tables import find_separator
+from common.text_files import find_separator
 from pipeline.service.refusal import MOST_PROBLEMS, Problem, Refused, refuse_rows, shorten
 
 JSON, CSV, PARQUET = "application/json", "text/csv", "application/vnd.apache.parquet"

@@ -49,7 +49,7 @@ def _explain_text(text: Text, n_names: int = 0) -> Iterator[None]:
             f"The file '{text.path}' has nothing but blank lines; it needs a header line and rows."
         ) from None
     except pd.errors.ParserError as error:
-        _log.info("pandas on '%s': %s", text.path, error)
+        _log.debug("pandas on '%s': %s", text.path, error)
         raise explain_width(text, n_names or sys.maxsize) from error
     except UnicodeDecodeError as error:
         raise explain_bytes(text) from error

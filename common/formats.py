@@ -102,7 +102,7 @@ def explain_reading(path: Path, ending: str) -> Iterator[None]:
     except (DataError, MemoryError):
         raise
     except Exception as error:
-        _log.info("reading '%s' ended with %s: %s", path, type(error).__name__, first_line(error))
+        _log.debug("reading '%s' ended with %s: %s", path, type(error).__name__, first_line(error))
         if isinstance(error, OSError) and error.errno and error.strerror:
             told = f"The file '{path}' cannot be read ({error.strerror}); check it and its permissions."
             raise DataError(told) from error

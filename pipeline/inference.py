@@ -27,6 +27,7 @@ from common.sampling import SpreadSample, spread_rows
 from common.schema import Schema
 from common.state import State, open_state
 from common.table_writers import OUTPUTS, check_room, open_table
+from common.wanted import Wanted
 from meta.tables import decisions_table
 from pipeline.answered_rows import save_request_rows
 from pipeline.predictor import Choice, Predictor, ReadRows, load_predictor
@@ -91,8 +92,9 @@ def infer(config: Config, file: Path, out: Path | None = None, explain: bool = F
             check_file(file)
             predictor = load_predictor(config, state)
             decision = name_decision(predictor, file)
-            output = choose_output(state, file, decision, out)
-        chunks = read_request(predictor, file, watch)
+            wanted = Wanted.of_request(config, predictor.schema.inputs)
+            output = choose_output(state, file, decision, out, wanted)
+        chunks = read_request(predictor, file, wanted, watch)
         first = next(chunks)
         with watch.stage("selection"):
             choice = predictor.choose(first[1])
@@ -128,14 +130,16 @@ def infer(config: Config, file: Path, out: Path | None = None, explain: bool = F
     return output
 
 
-def read_request(predictor: Predictor, file: Path, watch: Stopwatch) -> Iterator[tuple[Chunk, ReadRows]]:
+def read_request(
+    predictor: Predictor, file: Path, wanted: Wanted, watch: Stopwatch
+) -> Iterator[tuple[Chunk, ReadRows]]:
     """Yield a file's rows in chunks, as they are and as models read them; the next one is read meanwhile.
 
     The stage of reading is what is waited for it.
     """
 
     def read() -> Iterator[tuple[Chunk, ReadRows]]:
-        for chunk in read_chunks(file, predictor.config.inference.chunk_rows):
+        for chunk in read_chunks(file, predictor.config.inference.chunk_rows, wanted):
             if chunk.first == 0:
                 check_request(file, chunk.table, predictor.schema)
             yield chunk, predictor.read(chunk.table)
@@ -186,7 +190,7 @@ def name_decision(predictor: Predictor, file: Path) -> str:
     return compute_digest(asked.encode())[:12]
 
 
-def choose_output(state: State, file: Path, decision: str, out: Path | None) -> Path:
+def choose_output(state: State, file: Path, decision: str, out: Path | None, wanted: Wanted) -> Path:
     """Return where the answered rows go: ``out``, or a file under the state folder in the request's own format.
 
     Raises ConfigError where ``out`` cannot be written or would take the request's place.
@@ -200,7 +204,7 @@ def choose_output(state: State, file: Path, decision: str, out: Path | None) -> 
     if out.is_dir() or (out.exists() and out.samefile(file)):
         what = "a folder" if out.is_dir() else "the request itself"
         raise ConfigError(f"The output '{out}' is {what}; name another file.")
-    check_room(file, out)
+    check_room(file, out, wanted)
     return out
 
 

@@ -11,8 +11,10 @@ import pandas as pd
 
 from common.config import BatchConfig, Config
 from common.errors import DataError, NoNewData
+from common.exact import concat_tables
 from common.records import RawBatch
 from common.tables import read_table
+from common.wanted import Wanted
 from pipeline.collection.cursor import Cursor, PartState, match_parts
 from pipeline.collection.cuts import count_rows
 from pipeline.collection.naming import list_names
@@ -60,7 +62,8 @@ def take_file(config: Config, path: str | Path, cursor: Mapping[str, Any] | None
     Raises DataError where the file cannot be read, lacks the time or target column or has no rows.
     """
     path = Path(path)
-    ordered = read_part(Part(str(path), str(path), lambda: read_table(path), digest=None), config.schema_)
+    wanted = Wanted.of_stream(config)
+    ordered = read_part(Part(str(path), str(path), lambda: read_table(path, wanted), digest=None), config.schema_)
     if not len(ordered):
         raise DataError(f"The file '{path}' has a header and no rows; add labelled rows to it.")
     everything = np.arange(len(ordered))
@@ -131,7 +134,7 @@ def _assemble(config: Config, number: int, known: Cursor, shares: list[_Share]) 
     givers = [share for share in shares if len(share.positions)]
     order = _join([share.ordered.order[share.positions] for share in givers])
     ranking = np.argsort(order, kind="stable")
-    frame = pd.concat([share.ordered.take(share.positions) for share in givers], ignore_index=True)
+    frame = concat_tables([share.ordered.take(share.positions) for share in givers])
     times = _join([share.ordered.times[share.positions] for share in givers])
     renamed = {share.pending.former for share in shares}
     before = {key: state for key, state in known.parts.items() if key not in renamed}

@@ -102,6 +102,23 @@ class SchemaConfig(Section):
     drop: tuple[str, ...] = ()
     missing_values: tuple[str, ...] = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_written_as_text(cls, stated: Any, info: ValidationInfo) -> Any:
+        """YAML takes the bare words yes and on for true, and 2024 for a number; names of columns are texts."""
+        cells = stated if isinstance(stated, list | tuple) else [stated]
+        truth = next((cell for cell in cells if isinstance(cell, bool)), None)
+        if truth is not None:
+            words = ("yes", "on", "true") if truth else ("no", "off", "false")
+            raise ValueError(
+                f"YAML takes the bare words {', '.join(words)} for {words[-1]}; "
+                f"quote it: {info.field_name}: '{words[0]}'"
+            )
+        if info.field_name in ("positive", "missing_target"):
+            return stated
+        texts = [str(cell) if isinstance(cell, int | float) else cell for cell in cells]
+        return texts if isinstance(stated, list | tuple) else texts[0]
+
 
 class BatchConfig(Section):
     """How the stream is cut."""

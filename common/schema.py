@@ -1,7 +1,7 @@
 """Roles and types of a stream's columns."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -57,6 +57,16 @@ class Schema:
             return self
         classes = (*self.classes, *new)
         return replace(self, classes=order_classes(classes, self.positive) if len(classes) <= 2 else classes)
+
+
+def find_strangers(columns: Iterable[str], schema: Schema) -> list[str]:
+    """Return the columns that a stream does not know.
+
+    >>> find_strangers(["day", "new"], Schema("day", "y", Task.BINARY))
+    ['new']
+    """
+    known = {schema.time, schema.target, schema.id, *schema.inputs, *schema.unused}
+    return [name for name in columns if name not in known]
 
 
 def order_classes(labels: Sequence[str], positive: float | str | None) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 import csv
 import gzip
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,7 +86,10 @@ def check_swallowed(text: Text, table: pd.DataFrame, first: int) -> None:
                 is_number = find_numeric(table)
             count = count_swallowed(table.iloc[position].tolist(), place, text.separator, is_number)
             if count:
-                raise DataError(_describe_swallowed(text, first + int(position), count, str(table.columns[place])))
+                row = first + int(position) + 1
+                record = next(record for number, record in enumerate(read_records(text)) if number == row)
+                what, column = f"The file '{text.path}'", str(table.columns[place])
+                raise DataError(describe_swallowed(what, record, text.separator, count, column))
 
 
 def _may_hold_lines(cells: pd.Series) -> bool:
@@ -137,31 +140,40 @@ def find_numeric(table: pd.DataFrame) -> np.ndarray:
 
 
 def read_records(text: Text) -> Iterator[Record]:
-    """Yield the rows of a file that are not blank, the header first, a short one as long as it is."""
+    """Yield the rows of a file that are not blank, the header first."""
     with text.open() as (lines, _):
-        raw: list[str] = []
+        yield from split_records(lines, text.separator, text.skipped)
 
-        def keep() -> Iterator[str]:
-            for line in lines:
-                raw.append(line)
-                yield line
 
-        source = keep()
-        reader = csv.reader(source, delimiter=text.separator)
-        before = text.skipped
-        while True:
-            raw.clear()
-            try:
-                cells = next(reader, None)
-            except csv.Error:  # a cell longer than the module takes: a quote that is not closed made it one
-                cells = []
-                for _ in source:
-                    pass
-            if cells is None:
-                return
-            if "".join(raw).strip(" \t\r\n"):
-                yield Record(before + 1, len(raw), cells, "".join(raw))
-            before += len(raw)
+def split_records(lines: Iterable[str], separator: str, skipped: int) -> Iterator[Record]:
+    """Yield the rows that lines hold, ``skipped`` of which were read before; a short row is as long as it is.
+
+    >>> [(one.line, one.lines, one.cells) for one in split_records(["a,b\\n", '1,"x\\n', 'y"\\n'], ",", 0)]
+    [(1, 1, ['a', 'b']), (2, 2, ['1', 'x\\ny'])]
+    """
+    raw: list[str] = []
+
+    def keep() -> Iterator[str]:
+        for line in lines:
+            raw.append(line)
+            yield line
+
+    source = keep()
+    reader = csv.reader(source, delimiter=separator)
+    before = skipped
+    while True:
+        raw.clear()
+        try:
+            cells = next(reader, None)
+        except csv.Error:  # a cell longer than the module takes: a quote that is not closed made it one
+            cells = []
+            for _ in source:
+                pass
+        if cells is None:
+            return
+        if "".join(raw).strip(" \t\r\n"):
+            yield Record(before + 1, len(raw), cells, "".join(raw))
+        before += len(raw)
 
 
 def find_open_quote(record: Record, separator: str) -> int | None:
@@ -189,11 +201,11 @@ def find_quote(record: Record, separator: str) -> int:
     return record.line
 
 
-def _describe_swallowed(text: Text, position: int, count: int, column: str) -> str:
-    record = next(record for place, record in enumerate(read_records(text)) if place == position + 1)
-    begins, ends = find_quote(record, text.separator), record.line + record.lines - 1
+def describe_swallowed(what: str, record: Record, separator: str, count: int, column: str) -> str:
+    """Return the sentence for ``what`` (a file, a body) in which a record holds ``count`` rows too many."""
+    begins, ends = find_quote(record, separator), record.line + record.lines - 1
     rows = "1 more row" if count == 1 else f"{count} more rows"
     return (
-        f"The file '{text.path}' has a quote in line {begins} that ends only in line {ends}, so that {rows} would be "
-        f"one cell of '{column}'; remove the quote in line {begins}, or write it twice inside a quoted cell."
+        f"{what} has a quote in line {begins} that ends only in line {ends}, so that {rows} would be one cell of "
+        f"'{column}'; remove the quote in line {begins}, or write it twice inside a quoted cell."
     )

@@ -15,6 +15,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from common.chunks import Chunk, read_ahead, read_chunks
+from common.column_names import describe_renamed, list_shown
 from common.config import Config
 from common.database import Draft, read_rows, utc_now
 from common.errors import ConfigError, DataError
@@ -24,7 +25,7 @@ from common.parquet_chunks import find_types
 from common.performance import Stopwatch, performance_table
 from common.progress import Progress
 from common.sampling import SpreadSample, spread_rows
-from common.schema import Schema
+from common.schema import Schema, find_strangers
 from common.state import State, open_state
 from common.table_writers import OUTPUTS, check_room, open_table
 from common.wanted import Wanted
@@ -112,7 +113,10 @@ def infer(config: Config, file: Path, out: Path | None = None, explain: bool = F
                     with watch.stage("explanation"):
                         more |= list_reasons(predictor, rows, choice, answer)
                 with watch.stage("writing"):
-                    table.write(add_answer(chunk.table, answer, predictor.schema, more))
+                    answered = add_answer(chunk.table, answer, predictor.schema, more)
+                    if chunk.first == 0:
+                        tell_renamed(file, chunk.table, answered)
+                    table.write(answered)
                 tally.add(chunk, rows, answer, config.labels.key_columns)
                 progress.add(len(rows), chunk.done)
             with watch.stage("writing"):
@@ -158,12 +162,29 @@ def check_request(file: Path, table: pd.DataFrame, schema: Schema) -> None:
     """Raise DataError where there is nothing to answer; none of the inputs has to be there, but one at least."""
     if not any(name in table for name in schema.inputs):
         shown = ", ".join(schema.inputs[:8])
-        raise DataError(f"The file '{file}' has none of the columns that models read ({shown}, ...); check its header.")
+        raise DataError(
+            f"The file '{file}' has none of the columns that models read ({shown}, ...), its own are "
+            f"{list_shown(list(table))}; check its header."
+        )
     if not len(table):
         raise DataError(f"The file '{file}' has a header and no rows; add the rows to predict.")
     absent = [name for name in schema.inputs if name not in table]
     if absent:
-        log.warning("'%s' has no column %s; they count as missing", file, ", ".join(map(repr, absent[:8])))
+        strangers = find_strangers(table.columns, schema)
+        told = ", ".join(f"{name!r}{describe_renamed(name, strangers)}" for name in absent[:8])
+        log.warning("'%s' has no column %s; they count as missing", file, told)
+
+
+def tell_renamed(file: Path, request: pd.DataFrame, answered: pd.DataFrame) -> None:
+    """Warn where the request has columns of its own that are named like those of the answer."""
+    added = list(answered.columns[len(request.columns) :])
+    suffix = added[0].removeprefix("predict")
+    if suffix:
+        own = [name for name in request if f"{name}{suffix}" in added]
+        log.warning(
+            "'%s' has columns of its own named %s, which stay as they are; those of the answer are named %s",
+            file, list_shown(own), list_shown(added),
+        )  # fmt: skip
 
 
 def list_reasons(predictor: Predictor, rows: ReadRows, choice: Choice, answer: Answer) -> dict[str, list[str]]:

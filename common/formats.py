@@ -124,8 +124,7 @@ def is_bare_utf16(head: bytes) -> str:
         if others or zeros * 2 < len(head) * CONTROL_SHARE:
             continue
         text = head[: len(head) // 2 * 2].decode(encoding, errors="replace")
-        line, end, _ = text.partition("\n")
-        if end and any(separator in line for separator in SEPARATORS):
+        if "\n" in text and any(separator in text for separator in SEPARATORS):
             return encoding
     return ""
 

@@ -13,8 +13,9 @@ import pandas as pd
 
 from common.csv_chunks import read_csv_chunks
 from common.excel_chunks import read_excel_chunks
+from common.formats import explain_reading, find_content
 from common.parquet_chunks import read_parquet_chunks
-from common.tables import check_file, explain_reading, read_table
+from common.wanted import Wanted
 
 T = TypeVar("T")
 
@@ -31,15 +32,16 @@ class Chunk:
     done: float
 
 
-def read_chunks(path: Path, rows: int) -> Iterator[Chunk]:
+def read_chunks(path: Path, rows: int, wanted: Wanted | None = None) -> Iterator[Chunk]:
     """Yield the table in a file in chunks of at most ``rows`` rows; at least one, which is empty if the table is.
 
-    Raises DataError as ``read_table`` does, also in the middle of a file.
+    ``wanted`` tells the header, the sheet and the encoding. Raises DataError as ``read_table`` does, also in the middle
+    of a file.
     """
-    ending = check_file(path)
+    content = find_content(path)
     first, held = 0, None
-    with explain_reading(path, ending):
-        for table, done in _read(path, ending, rows):
+    with explain_reading(path, content):
+        for table, done in _read(path, content, rows, wanted or Wanted()):
             if held is not None:
                 yield held
             held = Chunk(table, first, min(done, 0.999))
@@ -58,18 +60,9 @@ def read_ahead(parts: Iterator[T]) -> Iterator[T]:
             del part  # it is done with: while the next one is waited for, nothing holds it
 
 
-def _read(path: Path, ending: str, rows: int) -> Iterator[tuple[pd.DataFrame, float]]:
-    if ending == ".parquet":
+def _read(path: Path, content: str, rows: int, wanted: Wanted) -> Iterator[tuple[pd.DataFrame, float]]:
+    if content == ".parquet":
         return read_parquet_chunks(path, rows)
-    if ending == ".xlsx":
-        return read_excel_chunks(path, rows)
-    if ending == ".xls":
-        return _cut(read_table(path), rows)
-    return read_csv_chunks(path, ending, rows)
-
-
-def _cut(table: pd.DataFrame, rows: int) -> Iterator[tuple[pd.DataFrame, float]]:
-    """An old Excel file holds at most 65,536 rows and is read whole."""
-    for start in range(0, max(len(table), 1), rows):
-        part = table.iloc[start : start + rows].reset_index(drop=True)
-        yield part, (start + len(part)) / max(len(table), 1)
+    if content in (".xlsx", ".xls"):
+        return read_excel_chunks(path, content, rows, wanted)
+    return read_csv_chunks(path, content == ".csv.gz", rows, wanted)

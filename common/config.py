@@ -57,12 +57,30 @@ class SourceConfig(Section):
     paths: tuple[str, ...] = ()
     url: str | None = None
     query: str | None = None
+    encoding: str | None = None
+    sheet: str | int | None = None
     demo: DemoConfig = DemoConfig()
 
     @field_validator("paths", mode="before")
     @classmethod
     def _one_path_is_a_list(cls, paths: Any) -> Any:
         return (paths,) if isinstance(paths, str) else paths
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_an_encoding_of_text(cls, encoding: str | None) -> str | None:
+        try:
+            "".encode(encoding or "utf-8")
+        except LookupError:
+            raise ValueError("it must be an encoding of text that Python knows, such as cp1251 or utf-8") from None
+        return encoding
+
+    @field_validator("sheet", mode="before")
+    @classmethod
+    def _is_a_name_or_a_number_from_one(cls, sheet: Any) -> Any:
+        if isinstance(sheet, bool) or (isinstance(sheet, int) and sheet < 1):
+            raise ValueError("it must be the name of a sheet or its number, counted from 1")
+        return sheet
 
     @model_validator(mode="after")
     def _has_what_its_kind_needs(self) -> "SourceConfig":
@@ -151,6 +169,23 @@ class SchemaConfig(Section):
     def date_formats(self) -> dict[str, str | None]:
         """The notation of every column that is declared a date, None where its cells decide."""
         return dict(self.dates) if isinstance(self.dates, dict) else dict.fromkeys(self.dates)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_written_as_text(cls, stated: Any, info: ValidationInfo) -> Any:
+        """YAML takes the bare words yes and on for true, and 2024 for a number; names of columns are texts."""
+        cells = stated if isinstance(stated, list | tuple) else [stated]
+        truth = next((cell for cell in cells if isinstance(cell, bool)), None)
+        if truth is not None:
+            words = ("yes", "on", "true") if truth else ("no", "off", "false")
+            raise ValueError(
+                f"YAML takes the bare words {', '.join(words)} for {words[-1]}; "
+                f"quote it: {info.field_name}: '{words[0]}'"
+            )
+        if info.field_name in ("positive", "missing_target"):
+            return stated
+        texts = [str(cell) if isinstance(cell, int | float) else cell for cell in cells]
+        return texts if isinstance(stated, list | tuple) else texts[0]
 
 
 class BatchConfig(Section):

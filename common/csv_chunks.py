@@ -3,95 +3,66 @@
 Arrow reads plain files, three times as fast; whatever it does not take is read, or refused, by pandas.
 """
 
-import codecs
-import gzip
 import logging
+import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from common.tables import (
-    check_names,
-    check_width,
-    find_hollow,
-    find_separator,
-    read_header_line,
-    starts_as_utf16,
-    tidy_names,
-)
+from common.column_names import check_names, find_hollow, tidy_names
+from common.errors import DataError
+from common.text_faults import check_swallowed, explain_bytes, explain_width
+from common.text_files import PIECE, Text, inspect_text
+from common.wanted import Wanted
 
 _log = logging.getLogger(__name__)
 
-PIECE = 1 << 20
-"""Bytes looked at, and by Arrow parsed, at a time."""
 TEXT = pd.StringDtype("pyarrow", na_value=np.nan)
 
 
-@dataclass(frozen=True)
-class Text:
-    """How a file holds its text. ``is_plain`` is UTF-8 without quotes and without single returns."""
-
-    path: Path
-    is_zipped: bool
-    encoding: str
-    separator: str
-    is_plain: bool
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """How pandas reads it, every cell as text."""
-        return {
-            "sep": self.separator,
-            "encoding": self.encoding,
-            "compression": "gzip" if self.is_zipped else None,
-            "keep_default_na": False,
-            "na_filter": False,
-        }
-
-
-def read_csv_chunks(path: Path, ending: str, rows: int) -> Iterator[tuple[pd.DataFrame, float]]:
+def read_csv_chunks(path: Path, is_zipped: bool, rows: int, wanted: Wanted) -> Iterator[tuple[pd.DataFrame, float]]:
     """Yield chunks of at most ``rows`` rows, cells as text, and the share of the file read so far."""
-    text = inspect_text(path, ending)
-    header = pd.read_csv(path, header=None, nrows=1, dtype=str, **text.options)
+    text = inspect_text(path, is_zipped, wanted)
+    with _explain_text(text):
+        header = _read(text, header=None, nrows=1, dtype=str)
+    n_names = len(header.columns)
     check_names(path, header.iloc[0].tolist())
     hollow: list[str] | None = None
-    for table, done in _read_chunks(text, len(header.columns), rows):
-        if hollow is None:
-            hollow = _find_hollow(text, table, rows)
-        table.columns = tidy_names(table)
-        yield table.drop(columns=hollow), done
+    with _explain_text(text, n_names):
+        for table, done in _read_chunks(text, n_names, rows):
+            if hollow is None:
+                hollow = _find_hollow(text, table, rows)
+            table.columns = tidy_names(table)
+            yield table.drop(columns=hollow), done
 
 
-def inspect_text(path: Path, ending: str) -> Text:
-    """Return how a file holds its text: UTF-16 where it begins with that mark, UTF-8 if all of it is, or cp1252.
-
-    The whole file is decoded, so that a letter in its last line does not change what was read of its first.
-    """
-    encoding, is_plain = "utf-16", False
-    if not starts_as_utf16(path, ending):
-        encoding, is_plain = _decode(path, ending)
-    separator = find_separator(read_header_line(path, ending, encoding))
-    return Text(path, ending == ".csv.gz", encoding, separator, is_plain)
-
-
-def _decode(path: Path, ending: str) -> tuple[str, bool]:
-    open_file: Any = gzip.open if ending == ".csv.gz" else open
-    decoder = codecs.getincrementaldecoder("utf-8-sig")()
-    is_plain = True
+@contextmanager
+def _explain_text(text: Text, n_names: int = 0) -> Iterator[None]:
     try:
-        with open_file(path, "rb") as file:
-            while piece := file.read(PIECE):
-                decoder.decode(piece)
-                is_plain = is_plain and b'"' not in piece and piece.count(b"\r") == piece.count(b"\r\n")
-            decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        _log.warning("The file '%s' is not UTF-8; it is read as Windows-1252.", path)
-        return "cp1252", False
-    return "utf-8-sig", is_plain
+        yield
+    except pd.errors.EmptyDataError:
+        raise DataError(
+            f"The file '{text.path}' has nothing but blank lines; it needs a header line and rows."
+        ) from None
+    except pd.errors.ParserError as error:
+        _log.debug("pandas on '%s': %s", text.path, error)
+        raise explain_width(text, n_names or sys.maxsize) from error
+    except UnicodeDecodeError as error:
+        raise explain_bytes(text) from error
+
+
+def _options(text: Text) -> dict[str, Any]:
+    """How pandas reads it, every cell as text."""
+    return {"sep": text.separator, "keep_default_na": False, "na_filter": False}
+
+
+def _read(text: Text, **options: Any) -> pd.DataFrame:
+    with text.open() as (lines, _):
+        return pd.read_csv(lines, **_options(text), **options)
 
 
 def _read_chunks(text: Text, n_names: int, rows: int) -> Iterator[tuple[pd.DataFrame, float]]:
@@ -108,12 +79,19 @@ def _read_chunks(text: Text, n_names: int, rows: int) -> Iterator[tuple[pd.DataF
         else:
             return
     size = text.path.stat().st_size
-    with text.path.open("rb") as file, pd.read_csv(file, dtype=TEXT, chunksize=rows, **text.options) as reader:
+    with (
+        text.open() as (lines, raw),
+        pd.read_csv(lines, dtype=TEXT, chunksize=rows, **_options(text)) as reader,
+    ):
+        first = 0
         for place, table in enumerate(reader):
-            if place == 0:
-                check_width(text.path, table, n_names)
-            if place * rows >= known:
-                yield table.reset_index(drop=True), file.tell() / size
+            if place == 0 and not isinstance(table.index, pd.RangeIndex):  # cells without a name became an index
+                raise explain_width(text, n_names)
+            if first >= known:
+                if not text.is_plain:
+                    check_swallowed(text, table, first)
+                yield table.reset_index(drop=True), raw.tell() / size
+            first += len(table)
 
 
 def _read_by_arrow(text: Text, rows: int) -> Iterator[tuple[pd.DataFrame, float]]:
@@ -121,12 +99,12 @@ def _read_by_arrow(text: Text, rows: int) -> Iterator[tuple[pd.DataFrame, float]
     import pyarrow as pa
     from pyarrow import csv
 
-    names = list(pd.read_csv(text.path, nrows=0, **text.options).columns)
+    names = list(_read(text, nrows=0).columns)
     source = pa.OSFile(str(text.path))
     size = source.size()
     reader = csv.open_csv(
         pa.CompressedInputStream(source, "gzip") if text.is_zipped else source,
-        csv.ReadOptions(column_names=names, skip_rows_after_names=1, block_size=PIECE),
+        csv.ReadOptions(column_names=names, skip_rows=text.skipped + 1, block_size=PIECE),
         csv.ParseOptions(delimiter=text.separator, quote_char=False),
         csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
     )
@@ -151,7 +129,10 @@ def _find_hollow(text: Text, first: pd.DataFrame, rows: int) -> list[str]:
     if not hollow or len(first) < rows:
         return hollow
     places = [list(tidy.columns).index(name) for name in hollow]
-    with pd.read_csv(text.path, dtype=TEXT, chunksize=rows, usecols=places, **text.options) as reader:
+    with (
+        text.open() as (lines, _),
+        pd.read_csv(lines, dtype=TEXT, chunksize=rows, usecols=places, **_options(text)) as reader,
+    ):
         for table in reader:
             hollow = [name for name in hollow if table[name].eq("").all()]
     return hollow

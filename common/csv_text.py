@@ -67,6 +67,8 @@ def _write_cells(column: pd.Series) -> Any:
     if isinstance(column.dtype, pd.StringDtype):
         cells = compute.cast(pa.array(column, from_pandas=True), pa.large_string())
         return _quote(cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells)
+    if isinstance(column.dtype, pd.Int64Dtype | pd.UInt64Dtype):
+        return compute.fill_null(compute.cast(pa.array(column), pa.large_string()), "")
     if not isinstance(column.dtype, np.dtype):
         return None
     if column.dtype.kind in "iu":

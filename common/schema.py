@@ -1,7 +1,7 @@
 """Roles and types of a stream's columns."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -93,6 +93,16 @@ class Schema:
         if self.task is Task.BINARY and self.positive is None and len(classes) == 2:
             classes = put_positive_last(classes, dict.fromkeys(self.classes, 1))
         return replace(self, classes=classes)
+
+
+def find_strangers(columns: Iterable[str], schema: Schema) -> list[str]:
+    """Return the columns that a stream does not know.
+
+    >>> find_strangers(["day", "new"], Schema("day", "y", Task.BINARY))
+    ['new']
+    """
+    known = {schema.time, schema.target, schema.id, *schema.inputs, *schema.unused}
+    return [name for name in columns if name not in known]
 
 
 def order_classes(labels: Sequence[str], positive: float | str | None) -> tuple[str, ...]:

@@ -14,13 +14,16 @@ from common.chunks import read_chunks
 from common.csv_text import make_csv
 from common.errors import DataError
 from common.files import open_atomically
-from common.tables import find_format
+from common.formats import find_content, find_format
+from common.wanted import Wanted
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 EXCEL_ROWS = 1_048_575
 """Rows that a sheet holds below its header."""
+EXCEL_DIGITS = 15
+"""Digits of a number that Excel keeps; it makes the others zeros."""
 COUNTED_ROWS = 50_000
 LEVEL = 6
 """How hard gzip tries: 9 takes three times as long and saves one byte of a hundred."""
@@ -49,7 +52,8 @@ class TableWriter(ABC):
 def open_table(path: Path, types: "Mapping[str, pa.DataType] | None" = None) -> Iterator[TableWriter]:
     """Open a table to write, which appears at ``path`` once the block ends, and not at all where it fails.
 
-    ``types`` are those of columns that may begin with empty cells alone, for formats that keep types.
+    ``types`` are those of columns that may begin with empty cells alone, or with shorter decimals than come later, for
+    formats that keep types.
     """
     ending = find_format(path)
     with open_atomically(path) as file, ThreadPoolExecutor(1, "writing") as pool:
@@ -62,16 +66,16 @@ def open_table(path: Path, types: "Mapping[str, pa.DataType] | None" = None) -> 
             raise
 
 
-def check_room(request: Path, path: Path) -> None:
+def check_room(request: Path, path: Path, wanted: Wanted | None = None) -> None:
     """Raise DataError where an Excel file would have to hold more rows than it can, before any of them is answered."""
-    if find_format(path) == ".xlsx" and count_rows(request, EXCEL_ROWS) > EXCEL_ROWS:
+    if find_format(path) == ".xlsx" and count_rows(request, EXCEL_ROWS, wanted) > EXCEL_ROWS:
         raise DataError(_say_full(path))
 
 
-def count_rows(path: Path, most: int) -> int:
+def count_rows(path: Path, most: int, wanted: Wanted | None = None) -> int:
     """Return the number of rows of a file, or of its first ones once there are more than ``most``."""
     rows = 0
-    for chunk in read_chunks(path, COUNTED_ROWS) if _may_hold(path, most) else ():
+    for chunk in read_chunks(path, COUNTED_ROWS, wanted) if _may_hold(path, most) else ():
         rows += len(chunk.table)
         if rows > most:
             break
@@ -80,7 +84,7 @@ def count_rows(path: Path, most: int) -> int:
 
 def _may_hold(path: Path, rows: int) -> bool:
     """An Excel file never holds too many for another, and a row of text needs a byte at least."""
-    ending = find_format(path)
+    ending = find_content(path)
     if ending == ".parquet":
         import pyarrow.parquet
 
@@ -173,7 +177,8 @@ class _ParquetWriter(TableWriter):
         import pyarrow as pa
 
         for place, field in enumerate(schema):
-            if pa.types.is_null(field.type) and field.name in self.types:
+            begins_otherwise = pa.types.is_null(field.type) or pa.types.is_decimal(field.type)
+            if begins_otherwise and field.name in self.types:
                 schema = schema.set(place, field.with_type(self.types[field.name]))
         return schema
 
@@ -223,11 +228,22 @@ class _ExcelWriter(TableWriter):
 
 
 def _show_cells(column: pd.Series) -> list[Any]:
-    """Return cells as Excel takes them: nothing where missing, times without a zone, all else as it is or as text."""
+    """Return cells as Excel takes them: nothing where missing, times without a zone, all else as it is or as text.
+
+    Text, too, are numbers of more digits than Excel keeps.
+    """
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         column = column.dt.tz_localize(None)
     cells = column.astype("object").where(column.notna(), None).tolist()
-    return [cell if isinstance(cell, _EXCEL_TYPES) else str(cell) for cell in cells]
+    return [cell if isinstance(cell, _EXCEL_TYPES) and not _is_too_long(cell) else str(cell) for cell in cells]
+
+
+def _is_too_long(cell: Any) -> bool:
+    from decimal import Decimal
+
+    if isinstance(cell, int):
+        return abs(cell) >= 10**EXCEL_DIGITS
+    return isinstance(cell, Decimal) and len(cell.as_tuple().digits) > EXCEL_DIGITS
 
 
 def _list_excel_types() -> tuple[type, ...]:

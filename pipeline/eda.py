@@ -14,12 +14,14 @@ from common.config import Config
 from common.database import read_rows
 from common.errors import ConfigError, DataError, StateError, SwitchyardError
 from common.files import save_atomically
+from common.formats import find_format
 from common.reading import read_input, read_labels, read_schema_dates
 from common.schema import Schema
 from common.seeding import random_generator
 from common.state import State, open_state
-from common.tables import find_format, read_table
+from common.tables import read_table
 from common.task import Task
+from common.wanted import Wanted
 from pipeline.analysis.tables import drift_table, quality_table
 from pipeline.collection.column_evidence import Role, decide_column
 from pipeline.collection.roles import infer_schema
@@ -103,10 +105,12 @@ def explore_stored(config: Config, state: State, stored: Sequence[Mapping[str, A
 
 def explore_file(config: Config, state: State, file: Path) -> Exploration:
     """Return what a file holds, typed by the stored schema as far as that knows its columns."""
-    frame = read_table(file)
+    schema = load_generation(state).schema
+    stated = config.schema_
+    named = [schema.time, schema.target, *schema.inputs] if schema else [stated.time, stated.target]
+    frame = read_table(file, Wanted.of_request(config, named))
     if not len(frame):
         raise DataError(f"The file '{file}' has a header and no rows; add the rows to look at.")
-    schema = load_generation(state).schema
     notes = describe_columns(frame, schema)
     schema = schema or guess_schema(config, frame, str(file))
     chosen = choose_rows(len(frame), SHOWN_ROWS, random_generator(config.seed, "eda"))

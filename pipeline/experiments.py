@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from common.config import Config
 from common.database import read_rows
 from common.errors import ConfigError, StateError
+from common.formats import find_format
 from common.schema import Schema
 from common.state import State, open_state
-from common.tables import find_format, write_table
+from common.tables import write_table
 from common.text import lay_out
 from experiments.leaderboard import RankedTrial, count_failures, flatten_run, rank_runs, rank_trials
 from experiments.tables import runs_table, trials_table

@@ -16,18 +16,20 @@ import sqlalchemy as sa
 
 from common.adaptation import Unread
 from common.chunks import Chunk, read_ahead, read_chunks
+from common.column_names import describe_renamed, list_shown
 from common.config import Config
 from common.database import Draft, read_rows, utc_now
 from common.errors import ConfigError, DataError
 from common.files import compute_digest, sweep
+from common.formats import check_file, find_format
 from common.parquet_chunks import find_types
 from common.performance import Stopwatch, performance_table
 from common.progress import Progress
 from common.sampling import SpreadSample, spread_rows
-from common.schema import Schema
+from common.schema import Schema, find_strangers
 from common.state import State, open_state
 from common.table_writers import OUTPUTS, check_room, open_table
-from common.tables import check_file, find_format
+from common.wanted import Wanted
 from meta.tables import decisions_table
 from pipeline.answered_rows import save_request_rows
 from pipeline.predictor import Choice, Predictor, ReadRows, load_predictor
@@ -96,8 +98,9 @@ def infer(config: Config, file: Path, out: Path | None = None, explain: bool = F
             check_file(file)
             predictor = load_predictor(config, state)
             decision = name_decision(predictor, file)
-            output = choose_output(state, file, decision, out)
-        chunks = read_request(predictor, file, watch)
+            wanted = Wanted.of_request(config, predictor.schema.inputs)
+            output = choose_output(state, file, decision, out, wanted)
+        chunks = read_request(predictor, file, wanted, watch)
         first = next(chunks)
         with watch.stage("selection"):
             choice = predictor.choose(first[1])
@@ -119,7 +122,10 @@ def infer(config: Config, file: Path, out: Path | None = None, explain: bool = F
                     with watch.stage("explanation"):
                         more |= list_reasons(predictor, rows, choice, answer)
                 with watch.stage("writing"):
-                    table.write(add_answer(chunk.table, answer, predictor.schema, more))
+                    answered = add_answer(chunk.table, answer, predictor.schema, more)
+                    if chunk.first == 0:
+                        tell_renamed(file, chunk.table, answered)
+                    table.write(answered)
                 tally.add(chunk, rows, answer, config.labels.key_columns)
                 progress.add(len(rows), chunk.done)
             with watch.stage("writing"):
@@ -139,7 +145,9 @@ def infer(config: Config, file: Path, out: Path | None = None, explain: bool = F
     return output
 
 
-def read_request(predictor: Predictor, file: Path, watch: Stopwatch) -> Iterator[tuple[Chunk, ReadRows]]:
+def read_request(
+    predictor: Predictor, file: Path, wanted: Wanted, watch: Stopwatch
+) -> Iterator[tuple[Chunk, ReadRows]]:
     """Yield a file's rows in chunks, as they are and as models read them; the next one is read meanwhile.
 
     The stage of reading is what is waited for it.
@@ -147,7 +155,7 @@ def read_request(predictor: Predictor, file: Path, watch: Stopwatch) -> Iterator
 
     def read() -> Iterator[tuple[Chunk, ReadRows]]:
         schema = None
-        for chunk in read_chunks(file, predictor.config.inference.chunk_rows):
+        for chunk in read_chunks(file, predictor.config.inference.chunk_rows, wanted):
             if chunk.first == 0:
                 check_request(file, chunk.table, predictor.schema)
             rows = predictor.read(chunk.table, schema)
@@ -168,12 +176,29 @@ def check_request(file: Path, table: pd.DataFrame, schema: Schema) -> None:
     """Raise DataError where there is nothing to answer; none of the inputs has to be there, but one at least."""
     if not any(name in table for name in schema.inputs):
         shown = ", ".join(schema.inputs[:8])
-        raise DataError(f"The file '{file}' has none of the columns that models read ({shown}, ...); check its header.")
+        raise DataError(
+            f"The file '{file}' has none of the columns that models read ({shown}, ...), its own are "
+            f"{list_shown(list(table))}; check its header."
+        )
     if not len(table):
         raise DataError(f"The file '{file}' has a header and no rows; add the rows to predict.")
     absent = [name for name in schema.inputs if name not in table]
     if absent:
-        log.warning("'%s' has no column %s; they count as missing", file, ", ".join(map(repr, absent[:8])))
+        strangers = find_strangers(table.columns, schema)
+        told = ", ".join(f"{name!r}{describe_renamed(name, strangers)}" for name in absent[:8])
+        log.warning("'%s' has no column %s; they count as missing", file, told)
+
+
+def tell_renamed(file: Path, request: pd.DataFrame, answered: pd.DataFrame) -> None:
+    """Warn where the request has columns of its own that are named like those of the answer."""
+    added = list(answered.columns[len(request.columns) :])
+    suffix = added[0].removeprefix("predict")
+    if suffix:
+        own = [name for name in request if f"{name}{suffix}" in added]
+        log.warning(
+            "'%s' has columns of its own named %s, which stay as they are; those of the answer are named %s",
+            file, list_shown(own), list_shown(added),
+        )  # fmt: skip
 
 
 def list_reasons(predictor: Predictor, rows: ReadRows, choice: Choice, answer: Answer) -> dict[str, list[str]]:
@@ -200,7 +225,7 @@ def name_decision(predictor: Predictor, file: Path) -> str:
     return compute_digest(asked.encode())[:12]
 
 
-def choose_output(state: State, file: Path, decision: str, out: Path | None) -> Path:
+def choose_output(state: State, file: Path, decision: str, out: Path | None, wanted: Wanted) -> Path:
     """Return where the answered rows go: ``out``, or a file under the state folder in the request's own format.
 
     Raises ConfigError where ``out`` cannot be written or would take the request's place.
@@ -214,7 +239,7 @@ def choose_output(state: State, file: Path, decision: str, out: Path | None) -> 
     if out.is_dir() or (out.exists() and out.samefile(file)):
         what = "a folder" if out.is_dir() else "the request itself"
         raise ConfigError(f"The output '{out}' is {what}; name another file.")
-    check_room(file, out)
+    check_room(file, out, wanted)
     return out
 
 

@@ -16,14 +16,16 @@ from common.reading import encode_target, read_labels
 from common.schema import Schema
 from common.state import State, open_state
 from common.tables import read_table
+from common.wanted import Wanted
 from meta.label_tables import labels_table
 from meta.tables import decisions_table
 from pipeline.answer_log import is_logged
+from pipeline.serving.row_ids import ROW_ID, find_row_ids
 from registry.generations import load_generation
 
 log = logging.getLogger(__name__)
 
-ID, LABEL = "predict_id", "label"
+ID, LABEL = ROW_ID, "label"
 MOST_NAMED = 5
 
 
@@ -86,18 +88,20 @@ def split_row_id(row_id: str) -> tuple[str, int] | None:
 def receive(config: Config, file: Path) -> str:
     """Take the labels in a file with the columns ``predict_id`` and the target's name (or 'label').
 
-    Returns how many are new; the log says what the others are. Raises DataError where a column is missing.
+    Of a file that was answered several times, the ids of the last time count. Returns how many are new; the log says
+    what the others are. Raises DataError where a column is missing.
     """
     with open_state(config) as state:
-        table = read_table(file)
         schema = load_schema(state)
+        table = read_table(file, Wanted.of_request(config, [ID, schema.target, LABEL]))
         column = next((name for name in (schema.target, LABEL) if name in table), None)
-        if ID not in table or column is None:
+        ids = find_row_ids(table.columns)
+        if ids is None or column is None:
             raise DataError(
                 f"The file '{file}' needs the columns '{ID}' and '{schema.target}' (or '{LABEL}'); "
                 f"it has {', '.join(map(repr, list(table)[:8]))}."
             )
-        received = add_labels(config, state, list(zip(table[ID].astype("str"), table[column], strict=True)), file.name)
+        received = add_labels(config, state, list(zip(table[ids].astype("str"), table[column], strict=True)), file.name)
     log.info("'%s': %s", file, received.describe())
     return str(len(received.new))
 

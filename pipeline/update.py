@@ -47,6 +47,7 @@ from pipeline.estimates import grade_estimates, learn_estimators
 from pipeline.ground import describe_window, gather_window, prepare
 from pipeline.label_delay import resolve_gap
 from pipeline.learning import learn, rest, trains_now
+from pipeline.new_columns import tell_new_columns
 from pipeline.preparation.clean_store import save_clean_batch
 from pipeline.preparation.cleaning import clean_inputs
 from pipeline.preparation.raw_rows import read_batch
@@ -121,6 +122,8 @@ def take_in(
     with watch.stage("collection"):
         schema = decide_schema(config, before, raw)
         reading = read_batch(raw, schema)
+        if before.schema is not None:
+            tell_new_columns(state, raw, schema)
         raw_file = state.files.save_table(raw.frame)
     with watch.stage("analysis"):
         judgement = analyse(config, raw, reading, load_quality_past(state))

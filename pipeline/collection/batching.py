@@ -12,8 +12,10 @@ import pandas as pd
 from common.cells.dates import TWINS
 from common.config import BatchConfig, Config
 from common.errors import DataError, NoNewData
+from common.exact import concat_tables
 from common.records import RawBatch
 from common.tables import read_table
+from common.wanted import Wanted
 from pipeline.collection.arrival import follow, number_parts
 from pipeline.collection.cursor import Cursor, PartState, match_parts
 from pipeline.collection.cuts import count_rows
@@ -68,7 +70,8 @@ def take_file(
     Raises DataError where the file cannot be read, lacks the time or target column or has no rows.
     """
     path = Path(path)
-    part = Part(str(path), str(path), lambda: read_table(path), digest=None)
+    wanted = Wanted.of_stream(config)
+    part = Part(str(path), str(path), lambda: read_table(path, wanted), digest=None)
     if config.schema_.is_timeless:
         part = follow(part, Cursor.from_json(cursor).newest)
     ordered = read_part(part, config.schema_, usual)
@@ -145,7 +148,7 @@ def _assemble(config: Config, number: int, known: Cursor, shares: list[_Share]) 
     givers = [share for share in shares if len(share.positions)]
     order = _join([share.ordered.order[share.positions] for share in givers])
     ranking = np.argsort(order, kind="stable")
-    frame = pd.concat([share.ordered.take(share.positions) for share in givers], ignore_index=True)
+    frame = concat_tables([share.ordered.take(share.positions) for share in givers])
     times = _join([share.ordered.times[share.positions] for share in givers])
     renamed = {share.pending.former for share in shares}
     before = {key: state for key, state in known.parts.items() if key not in renamed}

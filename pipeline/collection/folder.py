@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import DataError
-from common.tables import FORMATS
+from common.formats import FORMATS
+from common.wanted import Wanted
 from pipeline.collection.part import Part, describe_file
 
 _log = logging.getLogger(__name__)
@@ -20,6 +21,7 @@ class FolderSource:
 
     paths: tuple[str, ...]
     data_dir: Path
+    wanted: Wanted | None = None
 
     @property
     def label(self) -> str:
@@ -27,7 +29,7 @@ class FolderSource:
 
     def parts(self) -> tuple[Part, ...]:
         files = [file for path in self.paths for file in _list_files(self.data_dir / path)]
-        return tuple(describe_file(file, self.data_dir) for file in dict.fromkeys(files))
+        return tuple(describe_file(file, self.data_dir, self.wanted) for file in dict.fromkeys(files))
 
 
 def _list_files(folder: Path) -> list[Path]:

@@ -10,7 +10,9 @@ from typing import Protocol
 import pandas as pd
 
 from common.errors import DataError
-from common.tables import find_format, read_table
+from common.formats import find_format
+from common.tables import read_table
+from common.wanted import Wanted
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,10 @@ class Source(Protocol):
         ...
 
 
-def describe_file(path: Path, data_dir: Path) -> Part:
+def describe_file(path: Path, data_dir: Path, wanted: Wanted | None = None) -> Part:
     """Return the file at ``path`` as a part: its key is the path below ``data_dir``, its digest that of its bytes.
+
+    ``wanted`` says what it is read by.
 
     Raises DataError where the file does not exist or its format is not supported.
     """
@@ -47,7 +51,7 @@ def describe_file(path: Path, data_dir: Path) -> Part:
     if path.is_dir():
         raise DataError(f"The path '{path}' is a folder; name a file in source.paths or set source.kind to folder.")
     key = path.relative_to(data_dir) if path.is_relative_to(data_dir) else path
-    return Part(key.as_posix(), str(path), partial(read_table, path), compute_file_digest(path))
+    return Part(key.as_posix(), str(path), partial(read_table, path, wanted), compute_file_digest(path))
 
 
 def compute_file_digest(path: Path) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from common.config import Config
+from common.wanted import Wanted
 from pipeline.collection.folder import FolderSource
 from pipeline.collection.part import Part, Source, describe_file
 from pipeline.collection.sql import SqlSource
@@ -21,13 +22,15 @@ class FilesSource:
 
     paths: tuple[str, ...]
     data_dir: Path
+    wanted: Wanted | None = None
 
     @property
     def label(self) -> str:
         return ", ".join(self.paths)
 
     def parts(self) -> tuple[Part, ...]:
-        parts = {part.key: part for part in (describe_file(self.data_dir / path, self.data_dir) for path in self.paths)}
+        described = (describe_file(self.data_dir / path, self.data_dir, self.wanted) for path in self.paths)
+        parts = {part.key: part for part in described}
         if len(parts) < len(self.paths):
             _log.warning("source.paths names a file more than once; it is taken once.")
         return tuple(parts.values())
@@ -53,9 +56,9 @@ def open_source(config: Config) -> Source:
     """Return the source that ``config.source`` describes; nothing is read yet."""
     source = config.source
     if source.kind == "files":
-        return FilesSource(source.paths, config.data_dir)
+        return FilesSource(source.paths, config.data_dir, Wanted.of_stream(config))
     if source.kind == "folder":
-        return FolderSource(source.paths, config.data_dir)
+        return FolderSource(source.paths, config.data_dir, Wanted.of_stream(config))
     if source.kind == "sql":
         return SqlSource(source.url or "", source.query or "", config.data_dir)
     return DemoSource(source.demo.rows, source.demo.seed)

@@ -1,14 +1,21 @@
 """A query on a database as a source."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
 
 from common.errors import ConfigError, DataError
+from common.exact import type_cells
 from pipeline.collection.part import Part
+
+FLOAT_DIGITS = 15
+"""Digits of a decimal that a float64 always keeps."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +47,9 @@ class SqlSource:
             ) from error
         try:
             with engine.connect() as connection:
-                rows = pd.read_sql_query(sa.text(_escape_colons(self.query)), connection)
-        except (sa.exc.SQLAlchemyError, pd.errors.DatabaseError) as error:
+                result = connection.execute(sa.text(_escape_colons(self.query)))
+                rows = make_table(list(result.keys()), result.fetchall())
+        except sa.exc.SQLAlchemyError as error:
             raise DataError(
                 f"The query of '{self.label}' failed ({_describe(error, url)}); check source.url and source.query."
             ) from None
@@ -76,10 +84,34 @@ def _escape_colons(query: str) -> str:
 
 
 def _describe(error: Exception, url: sa.URL) -> str:
-    cause = error.__cause__ if isinstance(error, pd.errors.DatabaseError) and error.__cause__ else error
-    reason = str(getattr(cause, "orig", None) or cause).strip() or type(cause).__name__
+    reason = str(getattr(error, "orig", None) or error).strip() or type(error).__name__
     first = reason.splitlines()[0].rstrip(".")
     return first.replace(str(url.password), "***") if url.password else first
+
+
+def make_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
+    """Return rows of a database with the types that pandas gives them, unless that would round a number.
+
+    >>> make_table(["id", "fee"], [(900719925474100568, Decimal("1.50")), (None, Decimal("2"))]).to_dict("list")
+    {'id': [900719925474100568, None], 'fee': [1.5, 2.0]}
+    """
+    table = pd.DataFrame.from_records([tuple(row) for row in rows], columns=list(names), coerce_float=True)
+    for place in range(table.shape[1]):
+        if table.dtypes.iloc[place] in ("float64", "object"):
+            table.isetitem(place, _keep_exact(table.iloc[:, place], [row[place] for row in rows]).array)
+    return table
+
+
+def _keep_exact(column: pd.Series, cells: list[Any]) -> pd.Series:
+    """Return a column as pandas made it, or of its cells: long whole numbers, long decimals, and bytes as such."""
+    if any(isinstance(cell, Decimal) and len(cell.as_tuple().digits) > FLOAT_DIGITS for cell in cells):
+        return pd.Series(cells, dtype=object)
+    if column.dtype == "float64" and not any(isinstance(cell, Decimal) for cell in cells):
+        return type_cells(pd.Series(cells, dtype=object))
+    if any(isinstance(cell, memoryview | bytearray) for cell in cells):
+        cells = [bytes(cell) if isinstance(cell, memoryview | bytearray) else cell for cell in cells]
+        return pd.Series(cells, dtype=object)
+    return column
 
 
 def _name_columns(rows: pd.DataFrame, label: str) -> pd.DataFrame:

@@ -44,7 +44,9 @@ def read_rows(media_type: str, body: bytes, served: Served, limits: ServiceConfi
     """Return the rows of a body; Refused where they cannot be read."""
     if media_type == JSON:
         return read_json_rows(body, served.columns, limits)
-    return read_csv_rows(body, served.columns, limits) if media_type == CSV else decoder.read(body, served.columns)
+    if media_type == CSV:
+        return read_csv_rows(body, served.columns, limits, served.predictor.config.source.encoding)
+    return decoder.read(body, served.columns)
 
 
 def answer_rows(request: str, brought: Brought, served: Served, explains: bool = False) -> Answered:

@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from common.config import ServiceConfig
-from common.errors import first_line
+from common.parquet_chunks import is_long, read_exactly
 from pipeline.service.bodies import MB
 from pipeline.service.reading import (
     Brought,
@@ -20,6 +20,8 @@ from pipeline.service.reading import (
 from pipeline.service.refusal import Problem, Refused, refuse_rows
 
 MAGIC = b"PAR1"
+FLOAT_DIGITS = 15
+"""Digits of a decimal that a float64 always keeps."""
 CODECS = ("UNCOMPRESSED", "SNAPPY")
 """Snappy, which most writers use, expands 20 times at most; the others may do so thousands of times."""
 EXPANSION = 32
@@ -37,8 +39,8 @@ def read_parquet_rows(body: bytes, columns: Columns, limits: ServiceConfig) -> B
         return read_rows(body, columns, limits)
     except Refused:
         raise
-    except Exception as error:  # Arrow has errors of many kinds for bytes that are no Parquet
-        raise Refused(400, f"The body is no Parquet file that can be read ({first_line(error)[:200]}).") from None
+    except Exception:  # Arrow has errors of many kinds for bytes that are no Parquet
+        raise Refused(400, "The body is a Parquet file that is damaged or was cut off; write it again.") from None
 
 
 def read_rows(body: bytes, columns: Columns, limits: ServiceConfig) -> Brought:
@@ -104,6 +106,10 @@ def read_cells(column: pa.ChunkedArray) -> pd.Series:
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
         zone = "UTC" if getattr(kind, "tz", None) else None
         return column.cast(pa.timestamp("us", zone), safe=getattr(kind, "unit", "") != "ns").to_pandas()
+    if pa.types.is_integer(kind) and kind.bit_width == 64 and is_long(column):
+        return read_exactly(column)
+    if pa.types.is_decimal(kind) and kind.precision > FLOAT_DIGITS:
+        return column.to_pandas()
     if pa.types.is_decimal(kind) or pa.types.is_floating(kind) or pa.types.is_unsigned_integer(kind):
         return column.cast(pa.float64(), safe=False).to_pandas()
     return (column.cast(pa.large_string()) if is_text(kind) else column).to_pandas()

@@ -1,8 +1,9 @@
 """Answering a request along its plan: members are mixed, one that fails drops out, and never is there no answer."""
 
+import itertools
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,11 +119,23 @@ def add_answer(
 ) -> pd.DataFrame:
     """Return the request with ``predict`` and the other answer columns behind its own, rows and order as they were.
 
-    ``more`` are columns (n_rows,) behind those of the answer.
+    ``more`` are columns (n_rows,) behind those of the answer. Where the request has a column of one of these names,
+    which stays as it is, all of them get the same suffix.
     """
     columns = present_answer(answer, schema) | dict(more or {})
-    kept = request.drop(columns=[name for name in columns if name in request])
-    return pd.concat([kept, pd.DataFrame(columns, index=request.index)], axis=1)
+    suffix = find_suffix(set(request.columns), columns)
+    answered = pd.DataFrame({f"{name}{suffix}": cells for name, cells in columns.items()}, index=request.index)
+    return pd.concat([request, answered], axis=1)
+
+
+def find_suffix(taken: Collection[str], names: Collection[str]) -> str:
+    """Return what makes names free: '' or the first of '_2', '_3', ... with which none of them is taken.
+
+    >>> find_suffix({"age"}, ["predict"]), find_suffix({"predict", "predict_id_2"}, ["predict", "predict_id"])
+    ('', '_3')
+    """
+    suffixes = itertools.chain([""], (f"_{number}" for number in itertools.count(2)))
+    return next(suffix for suffix in suffixes if not any(f"{name}{suffix}" in taken for name in names))
 
 
 def present_answer(answer: Answer, schema: Schema) -> dict[str, np.ndarray]:

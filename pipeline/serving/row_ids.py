@@ -1,9 +1,23 @@
 """The id of an answered row, by which a late label finds it: the decision's id and the row's position from 0."""
 
+import re
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
 ROW_ID = "predict_id"
+
+
+def find_row_ids(columns: Iterable[str]) -> str | None:
+    """Return the column of ids that was added last to a file, which may have been answered several times.
+
+    >>> find_row_ids(["age", "predict_id", "predict_id_2"]), find_row_ids(["age"])
+    ('predict_id_2', None)
+    """
+    found = (re.fullmatch(rf"{ROW_ID}(?:_(\d+))?", name) for name in columns)
+    numbered = {one[0]: int(one[1] or 1) for one in found if one}
+    return max(numbered, key=lambda name: numbered[name], default=None)
 
 
 def name_rows(decision: str, first: int, rows: int) -> pd.Series:

@@ -214,3 +214,38 @@ class TestQuality:
     def test_a_pattern_has_to_be_a_regular_expression(self, load):
         with pytest.raises(ConfigError, match=r"'quality\.patterns\.0\.pattern'.*'\[A' is no regular expression"):
             load(MINIMAL + "quality: {patterns: [{column: a, pattern: '[A'}]}")
+
+
+class TestColumnNames:
+    """YAML takes yes, no, on and off for truth values, and 2024 for a number."""
+
+    @pytest.mark.parametrize(("key", "word"), [
+        ("target", "yes"), ("time", "on"), ("id", "no"), ("target", "true"), ("positive", "yes"), ("positive", "off"),
+        ("missing_target", "no"), ("categorical", "[make, yes]"), ("drop", "[off]"),
+    ])  # fmt: skip
+    def test_a_bare_word_that_yaml_takes_for_a_truth_value_has_to_be_quoted(self, load, key, word):
+        stated = {"time": "begin", "target": "y", key: word}
+        text = "schema: {" + ", ".join(f"{name}: {cell}" for name, cell in stated.items()) + "}\n"
+        with pytest.raises(ConfigError, match=rf"schema\.{key}.* quote it: {key}: '(yes|no)'"):
+            load(text)
+        bare = word.strip("[]").split(", ")[-1]
+        quoted = getattr(load(text.replace(word, word.replace(bare, f"'{bare}'"))).schema_, key)
+        assert quoted == bare or quoted[-1] == bare
+
+    def test_a_number_is_a_name(self, load):
+        schema = load("schema: {time: 2023, target: 2024, numeric: [2022, age], missing_values: [-999, '']}\n").schema_
+        assert (schema.time, schema.target, schema.numeric) == ("2023", "2024", ("2022", "age"))
+        assert schema.missing_values == ("-999", "")
+
+
+class TestSource:
+    def test_an_encoding_that_does_not_exist_is_refused(self, load):
+        assert load(MINIMAL, "source.encoding=cp1251").source.encoding == "cp1251"
+        with pytest.raises(ConfigError, match=r"source\.encoding.*must be an encoding of text.*\(found 'ansi1251'\)"):
+            load(MINIMAL, "source.encoding=ansi1251")
+
+    def test_a_sheet_is_a_name_or_a_number_from_one(self, load):
+        assert [load(MINIMAL, f"source.sheet={sheet}").source.sheet for sheet in ("Data", 2)] == ["Data", 2]
+        for sheet in (0, -1, "true"):
+            with pytest.raises(ConfigError, match=r"source\.sheet.*name of a sheet or its number, counted from 1"):
+                load(MINIMAL, f"source.sheet={sheet}")

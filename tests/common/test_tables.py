@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from common.errors import DataError, StateError
-from common.tables import FORMATS, find_format, read_table, write_table
+from common.formats import FORMATS, find_format
+from common.tables import read_table, write_table
 
 ROWS = pd.DataFrame({"day": ["2013-08-08", "2013-08-09"], "level": ["a", "ü"], "amount": ["1.50", "2"]})
 
@@ -147,7 +148,7 @@ def test_an_empty_first_sheet_is_refused(tmp_path):
 
 def test_a_spreadsheet_with_a_broken_inside_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "hollow.xlsx", "w") as archive:
-        archive.writestr("readme.txt", "no workbook")
+        archive.writestr("xl/workbook.xml", "no workbook")
     with pytest.raises(DataError, match=r"hollow\.xlsx' cannot be read as \.xlsx"):
         read_table(tmp_path / "hollow.xlsx")
 

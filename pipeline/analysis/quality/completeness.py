@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from common.column_names import describe_renamed
 from pipeline.analysis.quality.check import Finding, measure_share, skip
 from pipeline.analysis.quality.evidence import Evidence
 from pipeline.analysis.quality.learned import Learned
@@ -47,8 +48,9 @@ def _find_absence(evidence: Evidence, name: str) -> Finding:
         float(name in evidence.raw.frame),
         Learned(1.0, recurs=True),
         lambda: (
-            f"The column '{name}' is absent from {evidence.name} ({evidence.raw.origin}) and counts as missing in all "
-            "of its rows; add it to the source again, or list it under schema.drop."
+            f"The column '{name}' is absent from {evidence.name} ({evidence.raw.origin})"
+            f"{describe_renamed(name, evidence.strangers)} and counts as missing in all of its rows; "
+            "add it to the source again, or list it under schema.drop."
         ),
         evidence.rows,
     )

@@ -11,7 +11,7 @@ from common.adaptation import Change, find_far_cells
 from common.config import Config, OrderRule
 from common.reading import encode_target, find_missing, read_labels
 from common.records import RawBatch
-from common.schema import Schema
+from common.schema import Schema, find_strangers
 from pipeline.analysis.quality.associations import ItemTable
 from pipeline.analysis.quality.fingerprints import ColumnLevels, digest_rows, list_levels
 from pipeline.analysis.quality.learned import Learned, choose_threshold
@@ -55,6 +55,11 @@ class Evidence:
     def present(self, columns: tuple[str, ...]) -> list[str]:
         """Return those of ``columns`` that the raw batch has."""
         return [name for name in columns if name in self.raw.frame]
+
+    @property
+    def strangers(self) -> list[str]:
+        """Columns of the raw batch that the stream does not know."""
+        return find_strangers(self.raw.frame.columns, self.schema)
 
     @property
     def other_dates(self) -> tuple[str, ...]:

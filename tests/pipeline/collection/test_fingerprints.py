@@ -107,3 +107,11 @@ def test_formatted_cells_keep_their_index_and_missing_ones():
     assert cells.index.tolist() == [5, 5, 1]
     assert cells.isna().tolist() == [False, True, False]
     assert cells.dtype == "str"
+
+
+def test_long_numbers_beside_missing_ones_are_told_apart_and_are_the_same_in_every_format():
+    ids = [900719925474100568, None, 900719925474100569]
+    nullable = pd.DataFrame({"id": pd.Series(ids, dtype="Int64")})
+    text = pd.DataFrame({"id": ["900719925474100568", "", "900719925474100569"]})
+    assert len(set(hash_rows(nullable))) == 3
+    assert hash_rows(nullable).tolist() == hash_rows(text).tolist()

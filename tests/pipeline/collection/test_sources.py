@@ -2,6 +2,8 @@
 
 import logging
 import shutil
+import uuid
+from decimal import Decimal
 
 import pandas as pd
 import pytest
@@ -9,8 +11,11 @@ import sqlalchemy as sa
 
 from common.config import Config
 from common.errors import ConfigError, DataError
+from pipeline.collection.cells import format_cells
 from pipeline.collection.simulator import simulate
 from pipeline.collection.sources import open_source
+from pipeline.collection.sql import make_table
+from pipeline.collection.tables import storable
 
 ROWS = pd.DataFrame({"day": ["2020-01-01", "2020-01-02"], "x": ["1", "2"], "y": ["0", "1"]})
 
@@ -173,6 +178,15 @@ class TestSql(SourceContract):
             self.load(tmp_path, query)
         assert "\n" not in str(refused.value)
 
+    def test_cells_of_every_kind_keep_their_digits(self, tmp_path):
+        table = self.load(tmp_path, """
+            SELECT 900719925474100568 AS id, 1 AS small, x'41ff' AS code, 'a' AS text, NULL AS none
+            UNION ALL SELECT NULL, NULL, NULL, NULL, NULL""")  # fmt: skip
+        assert table["id"].tolist() == [900719925474100568, pd.NA]
+        assert table["small"].dtype == "float64"
+        assert storable(table)["code"].tolist()[0] == "A\\xff"
+        assert table["text"].dtype == "str"
+
     def test_a_query_changes_nothing(self, tmp_path):
         with pytest.raises(DataError):
             self.load(tmp_path, "DELETE FROM rows")
@@ -237,3 +251,19 @@ def test_every_kind_of_source_keeps_the_contract():
 
     kinds = get_args(SourceConfig.model_fields["kind"].annotation)
     assert {f"Test{kind.capitalize()}" for kind in kinds} == {kind.__name__ for kind in SourceContract.__subclasses__()}
+
+
+@pytest.mark.parametrize(("cells", "expected"), [
+    ([Decimal("1.50"), None, Decimal("2")], ["1.5", "", "2"]),
+    ([Decimal("12345678901234567.25"), None, Decimal("2.00")], ["12345678901234567.25", "", "2"]),
+    ([Decimal("900719925474100568"), Decimal("1")], ["900719925474100568", "1"]),
+    ([2**70, None, 1], [str(2**70), "", "1"]),
+    ([2**63, None], [str(2**63), ""]),
+    ([memoryview(b"ab"), None], ["ab", ""]),
+    ([uuid.UUID(int=7), None], ["00000000-0000-0000-0000-000000000007", ""]),
+    ([True, None, False], ["True", "", "False"]),
+    ([1, "x", None], ["1", "x", ""]),
+])  # fmt: skip
+def test_cells_of_a_database_are_stored_with_all_their_digits(cells, expected):
+    stored = storable(make_table(["a"], [(cell,) for cell in cells]))["a"]
+    assert format_cells(stored).fillna("").tolist() == expected

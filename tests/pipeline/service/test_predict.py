@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 import os
 import resource
 import signal
@@ -17,6 +18,7 @@ from open_services import open_service
 
 from pipeline.reasons import explain_rows
 from pipeline.service import app
+from pipeline.service.parquet import read_parquet_rows
 from pipeline.service.reading import CSV, JSON, PARQUET, read_csv_rows, read_json_rows
 
 
@@ -92,6 +94,31 @@ class TestAnswers:
         pd.testing.assert_frame_equal(one, other)
         assert one["MAKE"].tolist() == ["1234567890123456789"]
 
+    def test_long_numbers_beside_missing_ones_keep_their_digits(self, service):
+        columns, limits = service.current.served.columns, service.config.service
+        long = [900719925474100568, None, -900719925474100569]
+        sent = json.dumps([{"MAKE": one} for one in long]).encode()
+        assert read_json_rows(sent, columns, limits).pick(["MAKE"])["MAKE"].tolist() == [long[0], pd.NA, long[2]]
+        for kind in (pa.int64(), pa.decimal128(20, 0)):
+            body = io.BytesIO()
+            pq.write_table(pa.table({"MAKE": pa.array(long, pa.int64()).cast(kind)}), body, compression="snappy")
+            cells = read_parquet_rows(body.getvalue(), columns, limits).pick(["MAKE"])["MAKE"]
+            assert [int(cell) for cell in cells.dropna()] == [long[0], long[2]]
+
+    @pytest.mark.parametrize("above", ["sep=;\n", "Claims of March\n\n", "\n"])
+    def test_lines_above_the_header_are_left_out(self, client, rows, above):
+        body = to_csv(pd.DataFrame(rows[:2]), sep=";")
+        answered = send(client, above.encode() + body, CSV)
+        assert strip(answered) == strip(send(client, body, CSV))
+        assert bool(answered.json()["warnings"]) == above.startswith("Claims")
+
+    @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-8-sig", "cp1251"])
+    def test_a_body_is_read_in_the_encodings_of_files(self, service, encoding):
+        columns, limits = service.current.served.columns, service.config.service
+        body = "PREMIUM,MAKE\n1,Лада\n".encode(encoding)
+        brought = read_csv_rows(body, columns, limits, "cp1251")
+        assert brought.rows["MAKE"].tolist() == ["Лада"]
+
     def test_blank_lines_are_no_rows(self, client, rows):
         body = to_csv(pd.DataFrame(rows[:2]))
         header, first, second = body.splitlines()
@@ -166,11 +193,13 @@ REFUSED = {
     "no column that models read": (b'[{"COLOUR": 1}]', JSON, 422, "No row has a column that models read"),
     "a CSV header alone": (b"PREMIUM,MAKE\n", CSV, 422, "There is no row"),
     "a CSV line with more cells": (b"PREMIUM,MAKE\n1,a\n1,a,b\n", CSV, 422, "Row 1: 3 cells"),
-    "an open quote": (b'PREMIUM,MAKE\n1,"a\n', CSV, 400, "is no CSV"),
-    "a CSV of another encoding": ("PREMIUM\né".encode("utf-16"), CSV, 400, "is not UTF-8"),
+    "an open quote": (b'PREMIUM,MAKE\n\n1,a\n1,"a\n', CSV, 400, "a quote in line 4 that is never closed"),
+    "text behind a quote": (b'PREMIUM,MAKE\n1,"a"b\n', CSV, 400, "text behind a closing quote"),
+    "stray quotes": (b'PREMIUM,MAKE\n1,a\n1,"a\n2,b\n3,c"\n', CSV, 400, "a quote in line 3 that ends only in line 5"),
+    "a CSV of another encoding": ("PREMIUM\né".encode("cp1252"), CSV, 400, "is not UTF-8"),
     "a name twice": (b"PREMIUM,PREMIUM\n1,2\n", CSV, 422, "'PREMIUM' is there more than once"),
     "no Parquet": (b"PREMIUM\n1\n", PARQUET, 400, "first bytes are not PAR1"),
-    "a cut Parquet": (b"PAR1" + bytes(40), PARQUET, 400, "can be read"),
+    "a cut Parquet": (b"PAR1" + bytes(40), PARQUET, 400, "was cut off"),
     "another kind": (b"<rows/>", "text/xml", 415, "'text/xml' is not read"),
 }
 

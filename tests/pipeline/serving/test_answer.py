@@ -112,8 +112,23 @@ def test_a_regression_is_mixed_as_numbers():
 
 
 def test_the_answer_stands_behind_the_request():
-    request = pd.DataFrame({"code": ["08", "07", "06", "05"], "predict": 0})
+    request = pd.DataFrame({"code": ["08", "07", "06", "05"]})
     table = add_answer(request, answer(*[{"good": 1.0}] * 3), SCHEMA)
     assert list(table) == ["code", "predict", "predict_proba", "predict_model", "predict_reason"]
     assert table["code"].tolist() == ["08", "07", "06", "05"]
     assert set(table["predict"]) == {"yes"}
+
+
+ADDED = ["predict", "predict_proba", "predict_model", "predict_reason", "predict_id", "reason_1"]
+
+
+@pytest.mark.parametrize("own", ADDED)
+def test_a_column_of_the_request_that_is_named_like_one_of_the_answer_stays_as_it_is(own):
+    request = pd.DataFrame({own: ["mine", "yours", "", "x"]})
+    more = {"predict_id": list("abcd"), "reason_1": ["why"] * 4}
+    table = add_answer(request, answer(*[{"good": 1.0}] * 3), SCHEMA, more)
+    assert table[own].tolist() == ["mine", "yours", "", "x"]
+    assert list(table) == [own, *(f"{name}_2" for name in ADDED)]
+    again = add_answer(table, answer(*[{"good": 1.0}] * 3), SCHEMA, more)
+    assert list(again)[: table.shape[1]] == list(table)
+    assert list(again)[table.shape[1] :] == [f"{name}_3" for name in ADDED]

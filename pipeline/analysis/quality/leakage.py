@@ -3,17 +3,21 @@
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 
 from pipeline.analysis.profile import compute_days
 from pipeline.analysis.quality.check import Finding, skip
 from pipeline.analysis.quality.evidence import Evidence
 from pipeline.analysis.quality.learned import Learned
+from pipeline.analysis.quality.pooling import LabelledRows
 from pipeline.analysis.quality.separation import compute_separation
 
 FEWEST_ROWS = 50
 """With fewer labelled rows chance alone can make a column look like the answer."""
 
 FEWEST_UNLABELLED = 20
+
+FEW_OF_A_CLASS = "hardly any labelled row, here and in earlier batches, is of a second class or value"
 
 AFTER_LABEL = 0.1
 """A column that is known so much more rarely where the label is not is filled in together with the label."""
@@ -42,53 +46,73 @@ def _list_columns(evidence: Evidence) -> list[str]:
 
 
 def _measure_column(evidence: Evidence, name: str) -> Finding:
-    schema, rows = evidence.schema, evidence.labelled_sample
-    is_level = name in schema.categorical
-    if is_level:
-        feature = evidence.levels[name].codes[rows]
-        known = feature >= 0
-    else:
-        cells = evidence.inputs[name]
-        numbers = compute_days(cells) - compute_days(evidence.raw.times) if name in schema.dates else cells
-        feature = numbers.to_numpy(dtype="float64")[rows]
-        known = np.isfinite(feature)
-    threshold = _read_threshold(evidence)
-    if known.sum() < FEWEST_ROWS:
-        return skip(name, threshold, f"fewer than {FEWEST_ROWS} labelled rows have '{name}'")
-    told = compute_separation(feature[known], evidence.target[rows][known], schema.task, is_level)
-    if told is None:
-        return skip(name, threshold, "hardly any labelled row is of a second class or value")
+    schema, threshold, reason = evidence.schema, _read_threshold(evidence), f"no known cell of '{name}' has a label"
+    for rows in evidence.labelled:
+        feature, known = _read_feature(evidence, rows, name)
+        if not known.any():  # what the batch lacks altogether is no finding of this batch
+            break
+        told = None
+        if known.sum() < FEWEST_ROWS:
+            reason = f"fewer than {FEWEST_ROWS} labelled rows have '{name}'"
+        else:
+            told = compute_separation(feature[known], rows.target[known], schema.task, name in schema.categorical)
+            reason = FEW_OF_A_CLASS
+        if told is not None:
+            return _report_separation(evidence, rows, name, told, int(known.sum()))
+    return skip(name, threshold, reason)
+
+
+def _read_feature(evidence: Evidence, rows: LabelledRows, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return a column as numbers or codes of levels (n_rows,), and in which rows it is known."""
+    cells = rows.inputs[name]
+    if name in evidence.schema.categorical:
+        codes = pd.factorize(cells)[0]
+        return codes, codes >= 0
+    numbers = compute_days(cells) - compute_days(rows.times) if name in evidence.schema.dates else cells
+    feature = numbers.to_numpy(dtype="float64")
+    return feature, np.isfinite(feature)
+
+
+def _report_separation(evidence: Evidence, rows: LabelledRows, name: str, told: float, known: int) -> Finding:
     return Finding(
         name,
         1 - told,
-        threshold,
+        _read_threshold(evidence),
         lambda: (
-            f"'{name}' alone tells {told:.1%} of the target '{schema.target}' in {evidence.name}, as the label itself "
-            "would; list it under schema.drop if it is not known when a request is answered, or raise "
+            f"'{name}' alone tells {told:.1%} of the target '{evidence.schema.target}' in {rows.name}, as the label "
+            "itself would; list it under schema.drop if it is not known when a request is answered, or raise "
             "quality.max_leakage."
         ),
-        int(known.sum()),
+        known,
     )
 
 
 def _measure_gaps(evidence: Evidence, name: str) -> Finding:
-    rows, target = evidence.labelled_sample, evidence.schema.target
-    missing, threshold = evidence.missing[name][rows], _read_threshold(evidence)
-    if len(rows) < FEWEST_ROWS or missing.all() or not missing.any():
-        reason = (
-            f"fewer than {FEWEST_ROWS} rows have a label" if len(rows) < FEWEST_ROWS else "no cells are missing, or all"
-        )
-        return skip(name, threshold, reason)
-    told = compute_separation(missing.astype("float64"), evidence.target[rows], evidence.schema.task, is_level=False)
-    if told is None:
-        return skip(name, threshold, "hardly any labelled row is of a second class or value")
+    threshold, own = _read_threshold(evidence), evidence.missing[name]
+    if own.all() or not own.any():
+        return skip(name, threshold, "no cells are missing, or all")
+    reason = FEW_OF_A_CLASS
+    for rows in evidence.labelled:
+        missing = rows.missing[name].to_numpy(dtype="float64")
+        told = None
+        if len(rows) < FEWEST_ROWS:
+            reason = f"fewer than {FEWEST_ROWS} rows have a label"
+        else:
+            told = compute_separation(missing, rows.target, evidence.schema.task, is_level=False)
+            reason = FEW_OF_A_CLASS
+        if told is not None:
+            return _report_gaps(evidence, rows, name, told)
+    return skip(name, threshold, reason)
+
+
+def _report_gaps(evidence: Evidence, rows: LabelledRows, name: str, told: float) -> Finding:
     return Finding(
         name,
         1 - told,
-        threshold,
+        _read_threshold(evidence),
         lambda: (
-            f"Whether '{name}' is filled in tells {told:.1%} of the target '{target}' in {evidence.name}, as if it "
-            "were written once the label is known; list it under schema.drop, or raise quality.max_leakage."
+            f"Whether '{name}' is filled in tells {told:.1%} of the target '{evidence.schema.target}' in {rows.name}, "
+            "as if it were written once the label is known; list it under schema.drop, or raise quality.max_leakage."
         ),
         len(rows),
     )

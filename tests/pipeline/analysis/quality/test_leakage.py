@@ -160,3 +160,12 @@ def test_copies_of_classes_and_numbers():
         assert compute_separation(copy, amounts, Task.REGRESSION, is_level=False) == pytest.approx(1.0)
     few = np.where(np.arange(300) < 5, 1.0, 0.0)
     assert compute_separation(few, few, Task.REGRESSION, is_level=False) is None
+
+
+def test_what_looks_like_a_leak_in_a_few_rows_has_to_look_so_in_more():
+    leaky = with_paid(100)
+    assert ("DQ029", "premium") in breaches(judge_frame(leaky))
+    before = [with_paid(100, noise=100, seed=seed) for seed in range(6)]
+    assert ("DQ029", "premium") not in breaches(judge_frame(leaky, past=make_past(before)))
+    assert ("DQ029", "premium") in breaches(judge_frame(with_paid(500), past=make_past(before)))
+    assert ("DQ029", "premium") in breaches(judge_frame(leaky, past=make_past([with_paid(100, seed=1)])))

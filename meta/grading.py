@@ -87,11 +87,16 @@ def _grade_group(
         difference=compared.difference,
         error=compared.error,
         alarms=float(np.mean([alarms[part] for part in parts])),
-        margins={str(margin): means[str(margin)] / means["champion"] - 1 for margin in MARGINS},
+        margins={str(margin): compare_with(means[str(margin)], means["champion"]) for margin in MARGINS},
         selected_by_kind=_mean_by_kind(rows["selected"][chosen] * past.scale, past.kinds[chosen]),
         champion_by_kind=_mean_by_kind(rows["champion"][chosen] * past.scale, past.kinds[chosen]),
         calibration=_measure_calibration(selector, record, past, chosen) if clean else {},
     )
+
+
+def compare_with(loss: float, champion: float) -> float:
+    """Return a loss relative to the champion's; where that is 0, any other counts as twice as large."""
+    return loss / champion - 1 if champion > 0 else float(loss > 0)
 
 
 def _mix_known(past: Past, weights: np.ndarray) -> np.ndarray:

@@ -57,6 +57,7 @@ class Selector:
     last_best: the line that was best on the newest batch: a bar for grades
     ranking:   the lines by decayed record on clean batches, the best first
     threshold: least probability of the positive class at which a plan's binary answer is positive
+    untuned:   why the threshold was not tuned; None where it was
     """
 
     lines: tuple[str, ...]
@@ -73,6 +74,7 @@ class Selector:
     forest: Forest | None = None
     trust: Trust = field(default_factory=Trust)
     threshold: float = 0.5
+    untuned: str | None = None
 
     def plan(self, profile: Profile, mode: str = "plan") -> Plan:
         """Return how to serve a request, as far as the selector is trusted."""
@@ -172,6 +174,7 @@ class Selector:
             "decayed": None if self.decayed is None else self.decayed.tolist(),
             "trust": self.trust.to_json(),
             "threshold": self.threshold,
+            **({"untuned": self.untuned} if self.untuned else {}),
         }
         parts = {"selector.json": json.dumps(described, sort_keys=True).encode()}
         forests = {"forest.npz": self.forest, "hard.npz": self.hard.forest}
@@ -198,6 +201,7 @@ class Selector:
             forest=forests.get("forest.npz"),
             trust=Trust.from_json(stored["trust"]),
             threshold=stored["threshold"],
+            untuned=stored.get("untuned"),
         )
 
 

@@ -102,7 +102,8 @@ def _judge_group(grades: Sequence[Grade], half_life: float, confidence: float) -
     if difference <= float(norm.ppf(confidence)) * error:
         return ""
     level = float(np.average([grade.champion for grade in grades], weights=weights))
-    return f"the plan lost to the champion by {difference / level:.1%} on {grades[0].group} input when it was graded"
+    by = f"{difference / level:.1%}" if level > 0 else f"{difference:.3g}"
+    return f"the plan lost to the champion by {by} on {grades[0].group} input when it was graded"
 
 
 def _average(grades: Sequence[Grade], kind: RowKind, half_life: float, name: str) -> tuple[float, float | None] | None:

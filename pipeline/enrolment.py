@@ -20,7 +20,7 @@ from meta.selector import fit_blends
 from model_zoo.candidate import Candidate
 from model_zoo.model import PROTOCOL, Model
 from pipeline.training.contenders import Ground, Lesson, RecordSheet, Trained, can_continue, enter, train
-from pipeline.training.threshold import tune_threshold
+from pipeline.training.threshold import Threshold, choose_threshold
 from pipeline.training.trials import Trial
 from pipeline.validation.promotion import Promotion, promote
 from registry.budget import bar_lines
@@ -335,19 +335,19 @@ def _describe(contender: Contender, past: Past) -> str:
     return f"{found}: {pipeline}; {loss}"
 
 
-def tune_line(config: Config, past: Past, line: str) -> float:
+def tune_line(config: Config, past: Past, line: str) -> Threshold:
     """Return the threshold that was best for a line on the rows of the newest batches, before it learned them."""
     column = past.lines.index(line)
     rows = past.clean & past.known[:, column] & (past.age < TUNING_BATCHES)
     return tune(config, past.task, past.target[rows], past.outputs[rows, column])
 
 
-def tune(config: Config, task: Task, target: np.ndarray, outputs: np.ndarray) -> float:
-    """Return the best threshold for the configured decision on rows nobody had learned; 0.5 where there is none."""
+def tune(config: Config, task: Task, target: np.ndarray, outputs: np.ndarray) -> Threshold:
+    """Return the threshold for the configured decision by rows nobody had learned; 0.5 where there is none."""
     if task is not Task.BINARY or outputs.shape[1] != 2 or not len(target):
-        return 0.5
+        return Threshold()
     costs = config.training.costs
-    return tune_threshold(target, outputs[:, 1], config.training.decision, costs.false_positive, costs.false_negative)
+    return choose_threshold(target, outputs[:, 1], config.training.decision, costs.false_positive, costs.false_negative)
 
 
 def save_version(
@@ -379,7 +379,8 @@ def save_version(
         first_batch=continued.first_batch if continued else learned.first_batch,
         last_batch=learned.last_batch,
         rows=(continued.rows if continued else 0) + len(fresh),
-        threshold=done.threshold,
+        threshold=done.threshold.least,
+        untuned=done.threshold.untuned,
         manifest=manifest,
         bytes=size,
         fit_seconds=done.fit_seconds,
@@ -413,6 +414,7 @@ def save_blends(
         by_version = {singles[position].id: share for position, share in members.items()}
         manifest, size = save_weights(state.files, by_version)
         used = [singles[position] for position in members]
+        threshold = tune(config, past.task, past.target[past.clean], past.mix(weights)[past.clean])
         saved.append(
             Version(
                 id=version_id,
@@ -431,7 +433,8 @@ def save_blends(
                 first_batch=min(version.first_batch for version in used),
                 last_batch=max(version.last_batch for version in used),
                 rows=max(version.rows for version in used),
-                threshold=tune(config, past.task, past.target[past.clean], past.mix(weights)[past.clean]),
+                threshold=threshold.least,
+                untuned=threshold.untuned,
                 manifest=manifest,
                 bytes=size,
                 fit_seconds=0.0,

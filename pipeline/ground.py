@@ -1,7 +1,7 @@
 """What an update learns from: stored batches, the window of the newest of them, and its rows with their features."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,20 +44,20 @@ def load_batch(config: Config, state: State, schema: Schema, stored: Mapping[str
     return read_raw_rows(then, state, schema, number, stored["file"], stored["time_format"], kept.tolist())
 
 
+def read_newest(config: Config, state: State, schema: Schema, most: int) -> Iterator[LabelledBatch]:
+    """Yield the newest stored batches, at most so many, the newest first; each is read when it is asked for."""
+    query = sa.select(batches).where(batches.c.status == "accepted").order_by(batches.c.number.desc()).limit(most)
+    for stored in read_rows(state.engine, query) if most > 0 else []:
+        yield load_batch(config, state, schema, stored)
+
+
 def gather_window(config: Config, state: State, schema: Schema, batch: LabelledBatch) -> list[LabelledBatch]:
     """Return the newest stored batches and this one, oldest first: as many as the window and its rows allow."""
-    query = (
-        sa.select(batches)
-        .where(batches.c.status == "accepted")
-        .order_by(batches.c.number.desc())
-        .limit(config.training.window_batches - 1)
-    )
     window, room = [batch], config.training.max_rows - len(batch)
-    for stored in read_rows(state.engine, query) if config.training.window_batches > 1 else []:
-        if room <= 0:
-            break
-        window.append(load_batch(config, state, schema, stored))
-        room -= len(window[-1])
+    newest = read_newest(config, state, schema, config.training.window_batches - 1)
+    while room > 0 and (stored := next(newest, None)) is not None:
+        window.append(stored)
+        room -= len(stored)
     return window[::-1]
 
 

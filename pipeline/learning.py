@@ -75,6 +75,7 @@ from pipeline.tournament import (
 )
 from pipeline.training.budget import size_search
 from pipeline.training.contenders import Ground
+from pipeline.training.evaluation import drop_unjudged
 from pipeline.training.problem import Fold, SearchProblem
 from pipeline.training.retraining import configured_policy, trains
 from pipeline.training.roster import standing_candidates
@@ -256,4 +257,9 @@ def run_search(config: Config, state: State, problem: SearchProblem, trials: int
     if not problem.folds:
         log.warning("too few rows for time-ordered folds; no search until more batches arrive")
         return []
-    return search(problem, config.search, trials, load_known_trials(state), workers)
+    judged = drop_unjudged(problem)
+    if not judged.folds:
+        name = problem.metric.name
+        log.warning("no search: labels are too much alike for metric=%s, which metric=auto is not stopped by", name)
+        return []
+    return search(judged, config.search, trials, load_known_trials(state), workers)

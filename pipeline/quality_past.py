@@ -1,6 +1,6 @@
 """The past that a batch's quality is held against: read before the batch is judged, added to afterwards."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 
 import numpy as np
@@ -18,14 +18,14 @@ from pipeline.analysis.quality.associations import AssociationRule
 from pipeline.analysis.quality.fingerprints import add_levels
 from pipeline.analysis.quality.learned import PastShare
 from pipeline.analysis.quality.mining import mine_rules
-from pipeline.analysis.quality.past import PAST_BATCHES, CheckKey, PastBatch, QualityPast
+from pipeline.analysis.quality.past import PAST_BATCHES, CheckKey, PastBatch, QualityPast, read_nothing
 from pipeline.analysis.quality.tables import association_rows, associations_table, fingerprints_table
 from pipeline.analysis.tables import profiles_table, quality_table
 from pipeline.collection.tables import batches
 
 
-def load_quality_past(state: State) -> QualityPast:
-    """Return what is known of the newest accepted batches."""
+def load_quality_past(state: State, read_earlier: Callable[[], Iterator[LabelledBatch]] = read_nothing) -> QualityPast:
+    """Return what is known of the newest accepted batches, which ``read_earlier`` yields with the newest first."""
     query = (
         sa.select(batches.c.number, batches.c.rows, batches.c.end)
         .where(batches.c.status == "accepted")
@@ -43,6 +43,7 @@ def load_quality_past(state: State) -> QualityPast:
         levels=_load_levels(state),
         digests=_load_digests(state, list(rows)),
         rules=load_rules(state),
+        read_earlier=read_earlier,
     )
 
 

@@ -34,7 +34,7 @@ def examine_outputs(rows: RecordRows, contender: Contender, done: Trained) -> Ex
     if outputs is None or not rows.clean.any():
         return None
     predicted = outputs[rows.clean] if rows.task.is_classification else outputs[rows.clean, 0]
-    return hold_exam(rows.task, rows.target[rows.clean], predicted, done.threshold, done.exam.constant)
+    return hold_exam(rows.task, rows.target[rows.clean], predicted, done.threshold.least, done.exam.constant)
 
 
 def _describe(

@@ -1,5 +1,6 @@
 """Selection: the selector, fitted on everything that is known about the active lines."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -22,6 +23,8 @@ from registry.budget import bar_lines
 from registry.contender import FALLBACK_FAMILY
 from registry.generations import Alias, Event, Generation
 from registry.versions import Version
+
+log = logging.getLogger(__name__)
 
 
 def learn_selector(
@@ -61,7 +64,26 @@ def learn_selector(
         answered, outputs = [records[-1]], [answer_record(selector, records[-1])]
     target = np.concatenate([record.rows.target[record.rows.clean] for record in answered])
     clean = [known[record.rows.clean] for record, known in zip(answered, outputs, strict=True)]
-    return replace(selector, threshold=tune(config, task, target, np.concatenate(clean)))
+    threshold = tune(config, task, target, np.concatenate(clean))
+    return replace(selector, threshold=threshold.least, untuned=threshold.untuned)
+
+
+def tell_untuned(config: Config, generation: Generation, selector: Selector) -> None:
+    """Warn where the threshold of what serves (the plan, or the champion or a pinned line alone) was not tuned."""
+    alone = [one for one in generation.versions if one is generation.champion or one.line == generation.pinned]
+    serving = [("the plan", selector.threshold, selector.untuned)]
+    serving += [(one.id, one.threshold, one.untuned) for one in alone]
+    untuned = [one for one in serving if one[2]]
+    if not untuned:
+        return
+    decision, (_, threshold, why) = config.training.decision, untuned[0]
+    by_cost = "it follows from training.costs alone" if decision == "cost" else (
+        "it can be stated by what wrong answers cost: training.decision=cost with training.costs"
+    )  # fmt: skip
+    log.warning(
+        "training.decision=%s has not tuned the threshold of %s, whose answers are positive from a probability of %.4g "
+        "on: %s; %s", decision, " and ".join(name for name, *_ in untuned), threshold, why, by_cost,
+    )  # fmt: skip
 
 
 def name_aliases(generation: Generation, selector: Selector, profile: Profile, mode: str) -> dict[Alias, str]:

@@ -22,7 +22,7 @@ from meta.store import grade_rows, load_grades, record_rows_row, save_selector
 from meta.tables import estimates_table, grades_table, record_rows_table, records_table
 from model_zoo.reference import fit_input_reference
 from pipeline.analysis.quality.judge import extend_classes, judge
-from pipeline.analysis.quality.past import QualityPast
+from pipeline.analysis.quality.past import PAST_BATCHES, QualityPast
 from pipeline.analysis.quality.tables import retaken_table
 from pipeline.analysis.tables import (
     profile_rows,
@@ -44,7 +44,7 @@ from pipeline.enrolment import (
     Enrolled,
 )
 from pipeline.estimates import grade_estimates, learn_estimators
-from pipeline.ground import describe_window, gather_window, prepare
+from pipeline.ground import describe_window, gather_window, prepare, read_newest
 from pipeline.label_delay import resolve_gap
 from pipeline.learning import learn, rest, trains_now
 from pipeline.new_columns import tell_new_columns
@@ -62,7 +62,7 @@ from pipeline.proving import (
 from pipeline.quality_past import draft_fingerprint, draft_rules, load_quality_past
 from pipeline.release import find_released_batch, load_released
 from pipeline.response import answer_alarms
-from pipeline.selection import learn_selector, list_changes, name_aliases
+from pipeline.selection import learn_selector, list_changes, name_aliases, tell_untuned
 from pipeline.settlement import settle
 from pipeline.validation.prequential import score_rows
 from pipeline.validation.tables import scores_table
@@ -126,7 +126,8 @@ def take_in(
             tell_new_columns(state, raw, schema)
         raw_file = state.files.save_table(raw.frame)
     with watch.stage("analysis"):
-        judgement = analyse(config, raw, reading, load_quality_past(state))
+        past = load_quality_past(state, lambda: read_newest(config, state, schema, PAST_BATCHES))
+        judgement = analyse(config, raw, reading, past)
     draft_analysis(draft, state, raw, judgement)
     tell_breaches(raw, judgement)
     draft_batch(draft, state, raw, raw_file, judgement, reading.schema, by_hand)
@@ -186,6 +187,7 @@ def take_in(
         described = state.files.save(describe_window(schema, window).to_json(), ".json")
         generation = replace(generation, reference=described)
     changes = list_changes(before, generation)
+    tell_untuned(config, generation, selector)
     commit(config, state, draft, watch, generation, raw, learned.enrolled, changes)
     log.info("batch %d done: champion %s", raw.number, generation.champion.id if generation.champion else "none")
     return generation

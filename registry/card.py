@@ -115,7 +115,10 @@ def _describe_use(version: Version, schema: Schema) -> list[str]:
     if schema.task.is_classification:
         lines.append(f"- classes: {', '.join(f'`{_clean(label)}`' for label in schema.classes)}")
     if len(schema.classes) == 2:
-        lines.append(f"- answers `{_clean(schema.classes[-1])}` from a probability of {version.threshold:.4g} on")
+        untuned = f" (not tuned: {version.untuned})" if version.untuned else ""
+        lines.append(
+            f"- answers `{_clean(schema.classes[-1])}` from a probability of {version.threshold:.4g} on{untuned}"
+        )
     if version.family == FALLBACK_FAMILY:
         lines.append("- the fallback: it answers when nothing else can, and looks at no input")
     guarded = "counts as missing" if version.guarded else "is taken as it is"

@@ -49,6 +49,7 @@ versions_table = sa.Table(
     sa.Column("last_batch", sa.Integer, nullable=False),
     sa.Column("rows", sa.Integer, nullable=False),
     sa.Column("threshold", sa.Float, nullable=False),
+    sa.Column("untuned", sa.String, nullable=True),
     sa.Column("manifest", sa.String, nullable=False, info=MANIFEST),
     sa.Column("bytes", sa.Integer, nullable=False),
     sa.Column("fit_seconds", sa.Float, nullable=False, info=VOLATILE),

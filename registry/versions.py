@@ -48,6 +48,7 @@ class Version:
     seed:        that of its fit
     protocol:    the version of its files' format
     environment: what it was made with: see ``describe_environment``
+    untuned:     why its threshold was not tuned; None where it was, or where there is none
     """
 
     id: str
@@ -76,6 +77,7 @@ class Version:
     seed: int = 0
     protocol: int = 1
     environment: Mapping[str, str] = field(default_factory=dict)
+    untuned: str | None = None
 
     @property
     def is_blend(self) -> bool:

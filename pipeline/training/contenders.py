@@ -22,6 +22,7 @@ from model_zoo.golden import make_golden_parts, measure_predict_us
 from model_zoo.model import Model, PreparedRows, fit_prepared, prepare_rows, update_model
 from pipeline.training.digests import digest_batches
 from pipeline.training.rows import TrainingRows
+from pipeline.training.threshold import Threshold
 from registry.contender import Contender, Origin
 from registry.versions import LearnedBatch, Version
 
@@ -128,7 +129,7 @@ class Trained:
     """
 
     parts: Mapping[str, bytes]
-    threshold: float
+    threshold: Threshold
     origin: Origin
     updates: int
     fit_seconds: float
@@ -149,7 +150,7 @@ class Lesson:
     contender: Contender
     before: Model | None
     way: Origin = Origin.UPDATE
-    threshold: float = 0.5
+    threshold: Threshold = field(default_factory=Threshold)
 
 
 def train(ground: Ground, lesson: Lesson) -> Trained:
@@ -165,17 +166,17 @@ def train(ground: Ground, lesson: Lesson) -> Trained:
         model = update_model(lesson.before, fresh.features, fresh.target, ground.seed, ground.threads)
         origin, updates = Origin.UPDATE, version.updates + 1
         seconds = time.perf_counter() - started
-        exam = examine_updated(ground, model, version.first_batch, lesson.threshold)
+        exam = examine_updated(ground, model, version.first_batch, lesson.threshold.least)
     else:
         prepared = ground.prepare(contender.candidate, ground.rows)
         model = ground.fit_prepared(contender.candidate, prepared)
         origin, updates = Origin.REFIT if version else contender.origin, 0
         seconds = time.perf_counter() - started
-        exam = examine_fitted(ground, model, prepared, lesson.threshold)
+        exam = examine_fitted(ground, model, prepared, lesson.threshold.least)
     newest = ground.rows.last(1).features
     golden = make_golden_parts(model, newest, ground.seed)  # predicts before the clock runs
     return Trained(
-        parts=model.with_threshold(lesson.threshold).dump() | golden,
+        parts=model.with_threshold(lesson.threshold.least).dump() | golden,
         threshold=lesson.threshold,
         origin=origin,
         updates=updates,

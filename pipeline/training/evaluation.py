@@ -15,7 +15,7 @@ from model_zoo.candidate import Candidate
 from model_zoo.encoded import EncodedTable
 from model_zoo.model import TREATMENTS, FittedCandidate, fit_encoded
 from pipeline.training.encodings import Encodings
-from pipeline.training.problem import SearchProblem
+from pipeline.training.problem import Fold, SearchProblem
 from pipeline.training.threshold import tune_threshold
 from pipeline.training.trials import Trial, TrialState
 
@@ -161,6 +161,18 @@ def compute_fold_loss(metric: Metric, target: np.ndarray, predicted: np.ndarray)
         threshold = tune_threshold(target[:half], predicted[:half, 1], decision)
         target, predicted = target[half:], predicted[half:]
     return metric.to_loss(metric.compute(target, predicted, threshold))
+
+
+def drop_unjudged(problem: SearchProblem) -> SearchProblem:
+    """Return the problem without folds on whose later rows its metric is undefined, whatever is predicted for them."""
+    width = (len(problem.classes),) if problem.task.is_classification else ()
+
+    def is_judged(fold: Fold) -> bool:
+        target = fold.validate.target
+        same = np.full((len(target), *width), 1 / max(1, *width, 1))
+        return bool(np.isfinite(compute_fold_loss(problem.metric, target, same)))
+
+    return replace(problem, folds=[fold for fold in problem.folds if is_judged(fold)])
 
 
 def _thin(table: EncodedTable, target: np.ndarray) -> tuple[EncodedTable, np.ndarray]:

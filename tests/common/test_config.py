@@ -141,7 +141,7 @@ class TestCells:
             ("training.gap=30", r"'training\.gap'.*valid string \(found 30\)"),
             ("training.gap=30 days", "'30 days' is no duration; write a number and D, h, min or s, such as 30D"),
             ("training.gap=-1D", "'-1D' is no duration"),
-            ("schema.time=null", r"'schema\.time'.*\(found None\)"),
+            ("schema.target=null", r"'schema\.target'.*\(found None\)"),
             ("features.date_parts.begin=[fortnight]", r"'features\.date_parts\.begin\.0'.*\(found 'fortnight'\)"),
             ("source.kind=sql", r"source\.url and source\.query must both be set"),
             ("source.kind=files", r"source\.paths must name at least one path"),

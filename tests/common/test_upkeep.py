@@ -1,12 +1,16 @@
 """A catalogue of before is brought up to date in place; one that cannot be read rightly is refused in a sentence."""
 
+from datetime import UTC, datetime
+
 import pytest
 import sqlalchemy as sa
 
-import registry.tables  # noqa: F401  (registers tables)
 from common.database import connect, metadata, read_rows
 from common.errors import StateError
 from common.upkeep import PROTOCOL, bring_up_to_date, protocol_table
+from registry.tables import versions_table
+from registry.versions import Version, version_row
+from tests.registry.made_versions import make_version
 
 
 @pytest.fixture
@@ -46,6 +50,18 @@ def test_what_an_older_one_lacks_is_made(engine, catalogue_url):
     assert read_rows(engine, sa.select(members)) == []
     assert [row["reason"] for row in read_rows(engine, sa.select(events))] == ["r"]
     assert read_rows(engine, sa.select(protocol_table)) == [{"number": PROTOCOL}]
+
+
+def test_versions_of_before_have_no_reason_for_their_threshold(engine, catalogue_url):
+    version = make_version(1)
+    with engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE versions DROP COLUMN untuned"))
+        row = {**version_row(version), "created_at": datetime(2026, 1, 1, tzinfo=UTC)}
+        del row["untuned"]
+        connection.execute(sa.insert(versions_table).values(row))
+    connect(catalogue_url).dispose()
+    (stored,) = read_rows(engine, sa.select(versions_table))
+    assert Version.from_row(stored) == version
 
 
 def test_a_column_that_cannot_be_made_up_is_named_and_nothing_changed(engine, catalogue_url):

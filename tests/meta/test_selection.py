@@ -8,7 +8,7 @@ import pytest
 from common.config import SelectionConfig
 from common.task import Task
 from meta.grades import CLEAN_GROUP, DAMAGED_GROUP
-from meta.grading import answer_record, grade_selector
+from meta.grading import answer_record, compare_with, grade_selector
 from meta.past import MAX_BATCHES, stack_records
 from meta.selector import Selector, fit_blends, fit_selector
 from meta.trust import Trust, judge_grades
@@ -143,6 +143,26 @@ def test_grades_lie_between_their_bounds(task):
     assert (clean.group, clean.requests, damaged.requests) == (CLEAN_GROUP, 1, 5)
     assert (clean.alarms, damaged.alarms) == (0.0, 1.0)
     assert bool(clean.calibration) == task.is_classification
+
+
+@pytest.mark.parametrize("task", [Task.BINARY, Task.REGRESSION])
+def test_a_champion_without_an_error_is_graded_and_can_be_lost_to(task):
+    record = make_record(6, task=task)
+    truth = record.rows.target[:, None] if task is Task.REGRESSION else np.eye(2)[record.rows.target.astype(int)]
+    perfect = record.with_lines(dict.fromkeys(LINES, truth))
+    grades = grade_selector(fit(make_records(5, task=task)), perfect)
+    assert all(grade.champion == 0 and set(grade.margins.values()) == {0.0} for grade in grades)
+    assert (compare_with(0.2, 0.0), compare_with(0.0, 0.0), compare_with(0.3, 0.2)) == (1.0, 0.0, pytest.approx(0.5))
+    lost = [replace(grade, difference=0.1, error=0.01) for grade in grades]
+    assert all("by 0.1 on" in reason for reason in judge_grades(lost, 4.0, 0.9, root=False).reasons.values())
+
+
+def test_why_a_threshold_is_not_tuned_is_stored_with_the_selector():
+    selector = fit(make_records(5))
+    told = replace(selector, untuned="3 of 90 labels are positive")
+    assert Selector.load(told.dump()).untuned == told.untuned
+    assert Selector.load(selector.dump()).untuned is None
+    assert b"untuned" not in selector.dump()["selector.json"]  # a selector of before has the same bytes
 
 
 def test_a_plan_that_loses_beyond_noise_is_withheld_and_comes_back():

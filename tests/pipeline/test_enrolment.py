@@ -12,6 +12,7 @@ from common.workers import Workers
 from meta.past import stack_records
 from model_zoo.candidate import Candidate
 from pipeline.enrolment import count_from, crown, enter_newcomers, group_outputs, tune
+from pipeline.training.threshold import Threshold
 from registry.contender import Contender, Origin
 from registry.generations import Generation, Member, Role
 from tests.meta.made_records import LINES, make_records
@@ -68,9 +69,9 @@ def test_thresholds_follow_the_cost_of_wrong_answers():
         config = Config.model_validate(
             {"schema": {"time": "t", "target": "y"}, "training": {"decision": "cost", "costs": costs}}
         )
-        return tune(config, Task.BINARY, target, outputs)
+        return tune(config, Task.BINARY, target, outputs).least
 
     assert tuned(1, 9) == pytest.approx(0.1, abs=0.07)
     assert tuned(9, 1) == pytest.approx(0.9, abs=0.07)
     config = Config.model_validate({"schema": {"time": "t", "target": "y"}})
-    assert tune(config, Task.REGRESSION, target, target[:, None]) == 0.5
+    assert tune(config, Task.REGRESSION, target, target[:, None]) == Threshold()

@@ -16,9 +16,7 @@ from pipeline.analysis.quality.associations import ItemTable
 from pipeline.analysis.quality.fingerprints import ColumnLevels, digest_rows, list_levels
 from pipeline.analysis.quality.learned import Learned, choose_threshold
 from pipeline.analysis.quality.past import QualityPast
-
-SAMPLED_ROWS = 5_000
-"""Enough to know a rank statistic to within 0.02."""
+from pipeline.analysis.quality.pooling import LabelledRows, Pool, widen_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,10 +112,17 @@ class Evidence:
         return np.isnan(self.target) & ~self.target_missing
 
     @cached_property
-    def labelled_sample(self) -> np.ndarray:
-        """Positions of rows with a usable label, evenly spread, at most SAMPLED_ROWS of them."""
-        rows = np.flatnonzero(~np.isnan(self.target))
-        return rows[np.linspace(0, len(rows) - 1, min(len(rows), SAMPLED_ROWS)).astype(int)]
+    def labelled(self) -> Pool:
+        """Rows with a usable label: of this batch and, for whom they are too few, of those before it, too."""
+        rows, names = np.flatnonzero(~np.isnan(self.target)), self.present(self.schema.inputs)
+        own = LabelledRows(
+            self.name,
+            self.inputs[names].iloc[rows],
+            pd.DataFrame({name: self.missing[name][rows] for name in names}),
+            self.raw.times.iloc[rows],
+            self.target[rows],
+        )
+        return Pool(widen_rows(self.raw.number, own, self.past.read_earlier))
 
     @cached_property
     def time_unreadable(self) -> np.ndarray:

@@ -1,12 +1,12 @@
 """What the checks know of the stream's own past: earlier accepted batches, never the batch under examination."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from common.records import ColumnProfile
+from common.records import ColumnProfile, LabelledBatch
 from pipeline.analysis.quality.associations import AssociationRule
 from pipeline.analysis.quality.learned import Learned, PastShare, learn_bound, list_usual
 
@@ -26,6 +26,11 @@ class PastBatch:
     end: pd.Timestamp
 
 
+def read_nothing() -> Iterator[LabelledBatch]:
+    """Return that no earlier batch is at hand."""
+    return iter(())
+
+
 @dataclass(frozen=True, eq=False)
 class QualityPast:
     """The newest accepted batches, oldest first.
@@ -35,6 +40,7 @@ class QualityPast:
     levels:   digests of every level that any earlier batch had, sorted, by column
     digests:  digests (n_rows,) of the rows of each batch, by its number
     rules:    association rules mined from them
+    read_earlier: yields the clean batches themselves, the newest first, for what one batch is too small to tell
     """
 
     batches: tuple[PastBatch, ...] = ()
@@ -43,6 +49,7 @@ class QualityPast:
     levels: Mapping[str, np.ndarray] = field(default_factory=dict)
     digests: Mapping[int, np.ndarray] = field(default_factory=dict)
     rules: tuple[AssociationRule, ...] = ()
+    read_earlier: Callable[[], Iterator[LabelledBatch]] = read_nothing
 
     @property
     def newest(self) -> pd.Timestamp | None:

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from pipeline.analysis.quality.check import Finding, measure_share, skip
 from pipeline.analysis.quality.evidence import Evidence
 from pipeline.analysis.quality.learned import Learned, learn_factor
@@ -72,21 +70,32 @@ def measure_usual_volume(evidence: Evidence) -> Iterator[Finding]:
 
 
 def measure_classes(evidence: Evidence) -> Iterator[Finding]:
-    """Yield 1 where the kept rows have two classes or more, else 0."""
-    schema = evidence.schema
-    codes = np.unique(evidence.target[find_reasons(evidence) == ""])
-    if not schema.task.is_classification or not len(codes):
-        reason = "no row can be learned from" if schema.task.is_classification else "the target is a number"
-        yield skip(schema.target, 1.0, reason)
+    """Yield 1 where the labels of the kept rows differ, else 0."""
+    target = evidence.target[find_reasons(evidence) == ""]
+    if not len(target):
+        yield skip(evidence.schema.target, 1.0, "no row can be learned from")
         return
     yield Finding(
-        schema.target,
-        float(len(codes) > 1),
+        evidence.schema.target,
+        float(target.min() < target.max()),
         1.0,
-        lambda: (
-            f"Every label of the target '{schema.target}' in {evidence.name} is '{schema.classes[int(codes[0])]}', "
-            "which tells no good model from a bad one; take larger batches with batch.rows or batch.period."
-        ),
+        lambda: _explain_one_label(evidence, float(target[0])),
+    )
+
+
+def _explain_one_label(evidence: Evidence, only: float) -> str:
+    """Say what one label all over means: that nothing can be learned yet, or that a batch is too small to tell."""
+    schema = evidence.schema
+    label = schema.classes[int(only)] if schema.task.is_classification else f"{only:g}"
+    every = f"Every label of the target '{schema.target}' in {evidence.name}"
+    if any((earlier.target != only).any() for earlier in evidence.past.read_earlier()):
+        larger = "take larger batches with batch.rows or batch.period"
+        return f"{every} is '{label}', which tells no good model from a bad one; {larger}."
+    before = " and in those before it" if evidence.past.batches else ""
+    return (
+        f"{every}{before} is '{label}', so that nothing can be learned until a second one appears; correct "
+        "schema.target if this is not the column to predict, or set schema.missing_target if a cell without a label "
+        "means another one."
     )
 
 

@@ -68,7 +68,7 @@ def draw_comparisons(report: Report) -> Chart:
     with sheet(FULL, 0.9 + 0.22 * len(shown)) as figure:
         axes = figure.subplots()
         bounded = [end for one in shown for end in (one.lower, one.upper, one.difference) if end is not None]
-        reach = 1.05 * max(map(abs, bounded), default=1.0)
+        reach = 1.05 * max(map(abs, bounded), default=1.0) or 1.0  # all may be alike to the last digit
         for row, one in enumerate(shown):
             colour = OUTCOMES.get(one.outcome, GREY)
             ends = (-reach if one.lower is None else one.lower, reach if one.upper is None else one.upper)

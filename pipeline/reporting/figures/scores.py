@@ -44,7 +44,10 @@ class ChampionScore:
 
 @dataclass(frozen=True)
 class VersionFigures:
-    """An active version. ``last`` are the newest prequential metrics of its line, on batch ``last_scored``."""
+    """An active version. ``last`` are the newest prequential metrics of its line, on batch ``last_scored``.
+
+    ``untuned`` is why its threshold was not tuned, None where it was.
+    """
 
     id: str
     role: str
@@ -58,6 +61,7 @@ class VersionFigures:
     last_batch: int
     rows: int
     threshold: float | None
+    untuned: str | None
     bytes: int
     fit_seconds: float
     params: Mapping[str, Any]
@@ -131,6 +135,7 @@ def list_versions(history: History, scores: tuple[Score, ...]) -> tuple[VersionF
                 last_batch=version.last_batch,
                 rows=version.rows,
                 threshold=version.threshold if history.task == "binary" else None,
+                untuned=version.untuned,
                 bytes=version.bytes,
                 fit_seconds=version.fit_seconds,
                 params=dict(version.params),

@@ -1,6 +1,7 @@
 """A small stream of policies to break in one place at a time."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -68,7 +69,7 @@ def find_check(judgement, code, column):
 
 def make_past(frames, rules=(), schema=SCHEMA, **quality):
     """What judging ``frames`` one after the other leaves for the next batch, as the catalogue would hand it on."""
-    past = QualityPast(rules=rules)
+    past, clean = QualityPast(rules=rules), []
     for number, frame in enumerate(frames, 1):
         judgement = judge_frame(frame, schema, past=past, **quality)
         shares, places = {key: list(known) for key, known in past.shares.items()}, Counter()
@@ -79,6 +80,7 @@ def make_past(frames, rules=(), schema=SCHEMA, **quality):
                 one = PastShare(len(frame), check.share, check.passed)
                 shares.setdefault((check.code, check.column, place), []).append(one)
         profiles = {one.column: (*past.profiles.get(one.column, ()), (len(frame), one)) for one in judgement.profile}
+        clean.append(replace(judgement.batch, number=number))
         past = QualityPast(
             batches=(*past.batches, PastBatch(number, len(frame), read_dates(frame["begin"]).max())),
             shares={key: tuple(known) for key, known in shares.items()},
@@ -86,6 +88,7 @@ def make_past(frames, rules=(), schema=SCHEMA, **quality):
             levels=add_levels(past.levels, judgement.fingerprint.levels),
             digests={**past.digests, number: judgement.fingerprint.rows},
             rules=rules,
+            read_earlier=lambda: reversed(clean),
         )
     return past
 

@@ -13,7 +13,7 @@ from model_zoo.candidate import Candidate
 from model_zoo.model import fit_model
 from pipeline.training import evaluation as module
 from pipeline.training.encodings import Encodings
-from pipeline.training.evaluation import Assignment, Evaluator, compute_fold_loss, evaluate, set_bars
+from pipeline.training.evaluation import Assignment, Evaluator, compute_fold_loss, drop_unjudged, evaluate, set_bars
 from pipeline.training.trials import Trial, TrialState
 
 LINEAR = Candidate("linear", "onehot", {"l2_penalty": 1.0, "balance": 0.5, "calibrate": True})
@@ -178,6 +178,19 @@ def test_other_metrics_judge_every_row(metric):
     target, positive = np.array([0, 1, 0, 1]), np.array([0.1, 0.6, 0.7, 0.8])
     predicted = np.column_stack([1 - positive, positive])
     assert compute_fold_loss(metric, target, predicted) == metric.to_loss(metric.compute(target, predicted, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("task", "metric", "left"),
+    [(Task.BINARY, "roc_auc", 1), (Task.BINARY, "f1", 1), (Task.BINARY, "log_loss", 2), (Task.BINARY, "precision", 2),
+     (Task.MULTICLASS, "macro_f1", 2), (Task.REGRESSION, "r2", 1), (Task.REGRESSION, "rmse", 2)],
+)  # fmt: skip
+def test_folds_whose_labels_leave_the_metric_undefined_are_no_folds(task, metric, left):
+    problem = make_problem(task, metric)
+    newest = problem.folds[-1]
+    alike = replace(newest, validate=replace(newest.validate, target=np.zeros(len(newest.validate))))
+    assert drop_unjudged(problem).folds == list(problem.folds)
+    assert len(drop_unjudged(replace(problem, folds=[problem.folds[0], alike])).folds) == left
 
 
 def make_seen(*steps):

@@ -6,7 +6,17 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from claims_batch import SCHEMA, breaches, find_check, judge_frame, make_batch, make_config, make_frame
+from claims_batch import (
+    SCHEMA,
+    breaches,
+    find_check,
+    judge_frame,
+    make_batch,
+    make_config,
+    make_frame,
+    make_past,
+    shift,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -119,15 +129,30 @@ def test_an_empty_or_absent_column_is_a_warning_and_no_rejection(frame):
     assert judgement.batch.inputs["premium"].isna().all()
 
 
-def test_a_batch_of_one_class_is_a_warning_and_has_no_class_check_for_a_regression():
-    judgement = judge_frame(make_frame().assign(claim="no"))
+@pytest.mark.parametrize(("task", "only"), [(Task.BINARY, "no"), (Task.MULTICLASS, "no"), (Task.REGRESSION, "12.5")])
+def test_one_label_all_over_is_a_warning_that_says_what_it_waits_for(task, only):
+    schema = replace(SCHEMA, task=task, classes=SCHEMA.classes if task.is_classification else ())
+    frame = make_frame().assign(claim=only)
+    judgement = judge_frame(frame, schema)
     assert breaches(judgement) == {("DQ017", "claim")}
-    assert "is 'no'" in find_check(judgement, "DQ017", "claim").message
+    message = find_check(judgement, "DQ017", "claim").message
+    assert f"in batch 7 is '{only}', so that nothing can be learned until a second one appears" in message
     assert not judgement.rejected
-    regression = replace(SCHEMA, task=Task.REGRESSION, classes=())
-    judgement = judge_frame(make_frame().assign(claim="12.5"), regression)
-    assert find_check(judgement, "DQ017", "claim").share is None
-    assert set(judgement.batch.target) == {12.5}
+    later = judge_frame(shift(frame, 30), schema, past=make_past([frame], schema=schema))
+    assert "in batch 7 and in those before it is" in find_check(later, "DQ017", "claim").message
+
+
+def test_one_label_in_a_batch_alone_asks_for_larger_batches():
+    judgement = judge_frame(shift(make_frame().assign(claim="no"), 30), past=make_past([make_frame()]))
+    assert "take larger batches" in find_check(judgement, "DQ017", "claim").message
+
+
+def test_where_a_cell_without_a_label_means_one_saying_so_mends_a_constant_target():
+    frame = make_frame()
+    frame = frame.assign(claim=frame["claim"].replace("no", ""))
+    assert ("DQ017", "claim") in breaches(judge_frame(frame, replace(SCHEMA, classes=("yes",)), max_quarantined=1.0))
+    stated = replace(SCHEMA, missing_target="no")
+    assert ("DQ017", "claim") not in breaches(judge_frame(frame, stated))
 
 
 def test_text_in_the_target_of_a_regression_is_put_aside():

@@ -19,7 +19,7 @@ from registry.versions import Version
 
 log = logging.getLogger(__name__)
 
-UNDECIDING = {"state_dir", "data_dir", "database_url", "source", "workers", "storage", "mlflow", "report"}
+UNDECIDING = {"name", "state_dir", "data_dir", "database_url", "source", "workers", "storage", "mlflow", "report"}
 """Sections that no decision depends on; some hold passwords. They are not kept with a generation."""
 
 

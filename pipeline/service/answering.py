@@ -74,7 +74,7 @@ def answer_rows(request: str, brought: Brought, served: Served, explains: bool =
         "rows": presented,
         "expected": present_expectation(choice),
         "alarm": choice.plan.alarm.describe().removeprefix("alarm: ") if choice.plan.alarm else None,
-        "warnings": brought.warnings,
+        "warnings": [*brought.warnings, *([predictor.unread] if predictor.unread else [])],
     }
     body = orjson.dumps(told)
     laps.end("presentation")

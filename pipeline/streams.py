@@ -114,6 +114,6 @@ def _list_sources(config: Config) -> tuple[str, ...]:
             url = sa.make_url(source.url or "")
         except sa.exc.ArgumentError:  # opening the source says what is wrong with it
             return ()
-        bare = url.set(username=None, password=None, query={}).render_as_string(hide_password=True)
+        bare = sa.URL.create(url.drivername, host=url.host, port=url.port, database=url.database).render_as_string()
         return (f"{bare} {' '.join((source.query or '').split())}",)
     return source.paths

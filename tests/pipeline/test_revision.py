@@ -70,16 +70,18 @@ def list_of(folder, table):
         return read_rows(state.engine, sa.select(table))
 
 
+REVISED = ("schema.categorical=[zone]", "schema.drop=[kind,region]")
+
+
+@pytest.fixture(scope="module")
+def revised(learned, tmp_path_factory):
+    folder = shutil.copytree(learned, tmp_path_factory.mktemp("roles") / "copy")
+    before = digest(folder)
+    update(configure(folder, *REVISED))
+    return folder, before
+
+
 class TestRoles:
-    REVISED = ("schema.categorical=[zone]", "schema.drop=[kind,region]")
-
-    @pytest.fixture(scope="class")
-    def revised(self, learned, tmp_path_factory):
-        folder = shutil.copytree(learned, tmp_path_factory.mktemp("roles") / "copy")
-        before = digest(folder)
-        update(configure(folder, *self.REVISED))
-        return folder, before
-
     def test_the_schema_is_decided_anew_and_nothing_of_before_serves(self, revised):
         folder, _ = revised
         before, after = load(folder, LEARNED), load(folder)
@@ -100,12 +102,12 @@ class TestRoles:
 
     def test_it_is_computed_again_to_the_same_bytes(self, revised):
         folder, _ = revised
-        assert "Generations 1 to 3 came out the same" in replay(configure(folder, *self.REVISED), ["all"])
+        assert "Generations 1 to 3 came out the same" in replay(configure(folder, *REVISED), ["all"])
         assert "Generation 3 came out the same" in replay(configure(folder), [])
 
     def test_updates_go_on_and_the_report_is_written(self, revised, tmp_path):
         folder = shutil.copytree(revised[0], tmp_path / "copy")
-        config = configure(folder, *self.REVISED)
+        config = configure(folder, *REVISED)
         update(config)
         assert load(folder).cause is Cause.UPDATE
         assert "Generations 1 to 4 came out the same" in replay(config, ["all"])
@@ -123,7 +125,7 @@ class TestRoles:
 
     def test_no_champion_of_before_competes_again(self, revised, tmp_path):
         folder = shutil.copytree(revised[0], tmp_path / "copy")
-        config = configure(folder, *self.REVISED, "response.concept=[revive]")
+        config = configure(folder, *REVISED, "response.concept=[revive]")
         update(config)
         old = {member.version.id for member in load(folder, LEARNED).members}
         assert not old & {member.version.id for member in load(folder).members}
@@ -134,7 +136,9 @@ def test_declarations_that_say_what_is_so_change_nothing(folder, learned, tmp_pa
     plain = shutil.copytree(learned, tmp_path / "plain")
     update(configure(plain))
     assert load(folder).cause is Cause.UPDATE
-    assert digest(folder) == digest(plain)
+    stated, unstated = digest(folder), digest(plain)
+    assert stated.pop("batches") != unstated.pop("batches")  # they name the file, which lies in another folder
+    assert stated == unstated
 
 
 def test_without_a_new_batch_the_newest_one_is_taken_again(folder):
@@ -186,8 +190,8 @@ def test_a_rejected_batch_is_released_as_the_advice_says(tmp_path, caplog):
 
 
 def test_what_was_decided_about_quarantined_rows_holds_on(tmp_path):
-    table = make_rows(3)
-    table.loc[[3, 9], "claim"] = ["", 0]
+    table = make_rows(3).astype({"claim": "object"})
+    table.loc[3, "claim"] = ""
     table.loc[9, "day"] = "no date"
     folder = make_stream(tmp_path / "held", table)
     update(configure(folder), 2)
@@ -231,7 +235,7 @@ def test_a_wrong_declaration_is_refused_in_a_sentence_and_changes_nothing(folder
 
 class TestTimes:
     def test_the_notation_that_was_guessed_may_be_stated(self, folder):
-        update(configure(folder, "schema.time_format=%Y-%m-%d"))
+        update(configure(folder, "schema.time_format='%Y-%m-%d'"))
         assert load(folder).cause in (Cause.REVISION, Cause.UPDATE)
         assert load(folder).schema.time_format == "%Y-%m-%d"
 
@@ -241,9 +245,9 @@ class TestTimes:
         folder = make_stream(tmp_path / "times", table)
         update(configure(folder))
         with pytest.raises(ConfigError, match=r"schema\.time_format is '%m/%d/%Y'.*--from-state") as refusal:
-            update(configure(folder, "schema.time_format=%m/%d/%Y"))
+            update(configure(folder, "schema.time_format='%m/%d/%Y'"))
         fresh = str(refusal.value).partition("state_dir=")[2].partition("'")[0]
-        update(configure(folder, "schema.time_format=%m/%d/%Y", f"state_dir={fresh}"), None, None, folder / "state")
+        update(configure(folder, "schema.time_format='%m/%d/%Y'", f"state_dir={fresh}"), None, None, folder / "state")
         with open_state(configure(folder, f"state_dir={fresh}")) as state:
             assert load_generation(state).schema.time_format == "%m/%d/%Y"
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from common.config import Config
-from common.errors import StateError
+from common.errors import StateError, first_line
 from common.state import State
 from pipeline.commit import load_config_of
 from registry.generations import Generation
@@ -39,8 +39,9 @@ def load_settings(config: Config, state: State, generation: Generation) -> Confi
         return config
     try:
         return load_config_of(state, number, config)
-    except StateError as error:
-        log.warning("the settings of generation %d cannot be read, so those of now read rows: %s", number, error)
+    except (StateError, ValueError) as error:  # ValueError: a key that this release does not know
+        reason = first_line(error)
+        log.warning("the settings of generation %d cannot be read, so those of now read rows: %s", number, reason)
         return config
 
 

@@ -41,6 +41,8 @@ def check_stream(config: Config, state: State, before: Generation) -> Stream:
     asked, known = describe_stream(config), recall_stream_of(before)
     if known and not known.is_same(asked):
         raise ConfigError(describe_conflict(known, asked, state.folder))
+    if known and known.name and not known.shares_source(asked):
+        log.info("the stream %s goes on with another source, %s", known.describe(), ", ".join(asked.sources))
     return replace(asked, task=known.task) if known else asked
 
 

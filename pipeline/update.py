@@ -157,7 +157,8 @@ def take_on(
     draft_batch(draft, state, raw, raw_file, judgement, schema, by_hand)
     if judgement.rejected:
         # A revision is made only with a batch that can be learned: it is called for again by the next one.
-        rejected = live.succeed(Cause.REJECTED, batch=raw.number, cursor=raw.cursor, why=base.why)
+        stream = live.stream if live.schema else None  # until a batch is accepted, everything may be stated otherwise
+        rejected = live.succeed(Cause.REJECTED, batch=raw.number, cursor=raw.cursor, why=base.why, stream=stream)
         commit(config, ours, draft, watch, rejected, raw)
         raise BatchRejected(f"Batch {raw.number} was rejected and kept aside: {judgement.rejected}")
     with watch.stage("preparation"):

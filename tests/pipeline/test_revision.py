@@ -233,6 +233,22 @@ def test_a_wrong_declaration_is_refused_in_a_sentence_and_changes_nothing(folder
     assert digest(folder) == before
 
 
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("schema.positive=0", "classes [0, 1] -> [1, 0]"),
+        ("schema.missing_values=['',south]", "missing_values"),
+        ("schema.missing_target=0", "missing_target None -> 0"),
+        ("schema.id=region", "region categorical -> unused"),
+        ("task=regression", "task binary -> regression"),
+    ],
+)
+def test_whatever_was_declared_can_be_declared_otherwise(folder, override, told):
+    update(configure(folder, override))
+    assert load(folder).cause is Cause.REVISION
+    assert told in load(folder).why
+
+
 class TestTimes:
     def test_the_notation_that_was_guessed_may_be_stated(self, folder):
         update(configure(folder, "schema.time_format='%Y-%m-%d'"))

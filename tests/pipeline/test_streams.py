@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from one_stream import ROWS, make_rows, write_config
 
 from common.config import load_config
-from common.errors import ConfigError
+from common.errors import BatchRejected, ConfigError
 from common.state import open_state
 from pipeline.accounts import load_accounts
 from pipeline.own_config import peek
@@ -164,3 +164,17 @@ def test_no_password_is_stored(folder):
     known = peek(folder / "sql")
     assert known.stream.sources == describe_stream(config).sources
     assert "timeout" not in str(known.stream.sources)
+
+
+def test_until_a_batch_is_accepted_the_target_may_be_corrected(tmp_path):
+    make_rows(2).to_csv(tmp_path / "stream.csv", index=False)
+    write_config(tmp_path)
+    config = configure(tmp_path, "quality.max_quarantined=0")
+    table = make_rows(1).astype({"claim": "object"})
+    table.loc[5, "claim"] = ""
+    table.to_csv(tmp_path / "hopeless.csv", index=False)
+    with pytest.raises(BatchRejected):
+        update(config, file=tmp_path / "hopeless.csv")
+    update(configure(tmp_path, "schema.target=value", "schema.drop=[kind,claim]"))
+    with open_state(config) as state:
+        assert load_generation(state).stream.target == "value"

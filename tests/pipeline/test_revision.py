@@ -22,6 +22,7 @@ from pipeline.inference import infer
 from pipeline.labels import receive
 from pipeline.models import models
 from pipeline.quarantine import quarantine
+from pipeline.rebuilding import rebuild_versions
 from pipeline.replay import replay
 from pipeline.served_rows import load_unsettled, load_waiting
 from pipeline.summary import summarise
@@ -112,6 +113,13 @@ class TestRoles:
         assert load(folder).cause is Cause.UPDATE
         assert "Generations 1 to 4 came out the same" in replay(config, ["all"])
         assert summarise(config).is_file()
+
+    def test_versions_of_before_and_after_are_rebuilt_byte_for_byte(self, revised, tmp_path):
+        folder = shutil.copytree(revised[0], tmp_path / "copy")
+        for number in (LEARNED, LEARNED + 1):
+            champion = load(folder, number).champion.id
+            (told,) = rebuild_versions(configure(folder), [champion])
+            assert "is what it was, byte for byte" in told
 
     def test_a_rollback_undoes_it_and_is_undone(self, revised, tmp_path):
         folder, before = revised

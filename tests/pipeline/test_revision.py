@@ -21,6 +21,7 @@ from pipeline.history import describe_history
 from pipeline.inference import infer
 from pipeline.labels import receive
 from pipeline.models import models
+from pipeline.own_config import choose_config
 from pipeline.quarantine import quarantine
 from pipeline.rebuilding import rebuild_versions
 from pipeline.replay import replay
@@ -293,3 +294,17 @@ def test_answers_given_before_a_revision_teach_nothing_after_it(folder):
     models(revised, ["rollback"], to=LEARNED)
     with open_state(revised) as state:
         assert len(load_waiting(state)) == 20
+
+
+def test_on_any_database_a_revision_is_one_commit_and_undone(tmp_path, catalogue_url, monkeypatch):
+    folder = make_stream(tmp_path / "shared", make_rows(3))
+    shared = (f"database_url={catalogue_url}",)
+    update(configure(folder, *shared), LEARNED)
+    update(configure(folder, *shared, *REVISED))
+    monkeypatch.chdir(folder)
+    config, told = choose_config(None, [f"state_dir={folder / 'state'}", *shared], may_go_by_state=True)
+    assert (config.schema_.categorical, told) == (("zone",), [])
+    assert "Generations 1 to 3 came out the same" in replay(config, ["all"])
+    models(config, ["rollback"], to=LEARNED)
+    with open_state(config) as state:
+        assert load_generation(state).schema.categorical == ("region",)

@@ -23,6 +23,8 @@ MODES = ("update", "inference", "summary")
 EXAMPLES = """examples:
   python run.py update                        the next batch of the source through every stage
   python run.py update --batches 5            the next five; 'all' takes every one there is
+  python run.py update --config b.yaml --from-state state --batches all state_dir=new   begins a state with the raw
+                                              batches of another one, as for another target
   python run.py update -file claims.csv       this labelled file as the next batch
   python run.py inference -file new.csv       writes new.csv with predictions and prints where
   python run.py inference -file new.csv -out answers.parquet   any format by its ending, files of any length
@@ -60,11 +62,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("-out", "--out", type=Path, help="where inference writes: .csv, .csv.gz, .parquet or .xlsx")
     parser.add_argument("--explain", action="store_true", help="add what moved each row's answer most (inference)")
     parser.add_argument("--batches", default="1", help="how many batches update takes: a number or 'all'")
+    parser.add_argument("--from-state", type=Path, help="update: begin with the raw batches of the state there")
     parser.add_argument("--why", default="", help="why quarantine or models decides so, for the record")
     parser.add_argument("--to", type=int, help="the generation that models rollback goes back to")
     parser.add_argument("--reason", default="", help="release or discard only the rows kept out for this reason")
     parser.add_argument("--apply", action="store_true", help="write what backtest recommends into the configuration")
-    parser.add_argument("--config", default="config.yaml", help="the configuration (default: config.yaml)")
+    parser.add_argument("--config", help="the configuration (default: config.yaml, else the one kept with the state)")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
 
@@ -98,6 +101,8 @@ def read_command(parsed: argparse.Namespace) -> tuple[str, list[str], list[str]]
         raise ConfigError(f"'{command}' is no command; use one of {', '.join(COMMANDS)} (python run.py --help).")
     if parsed.apply and command != "backtest":
         raise ConfigError(f"--apply is an option of backtest and not of {command}; leave it out.")
+    if parsed.from_state and (command != "update" or parsed.file):
+        raise ConfigError("--from-state is an option of update without -file; leave one of them out.")
     for option, given in (("--out", parsed.out), ("--explain", parsed.explain)):
         if given and command != "inference":
             raise ConfigError(f"{option} is an option of inference and not of {command}; leave it out.")
@@ -109,10 +114,14 @@ def read_command(parsed: argparse.Namespace) -> tuple[str, list[str], list[str]]
 
 def run(command: str, parsed: argparse.Namespace, subject: list[str], overrides: list[str]) -> object:
     """Call the flow of a command and return what it answers."""
-    from common.config import load_config
+    from pipeline.own_config import choose_config
 
-    config = load_config(parsed.config, overrides)
+    is_update = command == "update"
+    needs_file = is_update or (command == "backtest" and (parsed.apply or bool(subject)))
+    config, told = choose_config(parsed.config, overrides, not needs_file, checks_itself=is_update)
     set_up_logging(config.state_dir)
+    for sentence in told:
+        logging.getLogger("run").warning("%s", sentence)
     return COMMANDS[command](config, parsed, subject)
 
 
@@ -123,7 +132,7 @@ def run_update(config: "Config", parsed: argparse.Namespace, _subject: list[str]
 
     for family in config.search.families:  # one that is unknown or not installed is refused before a batch is read
         get_family(family)
-    return update(config, read_batches(parsed.batches, parsed.file), parsed.file)
+    return update(config, read_batches(parsed.batches, parsed.file), parsed.file, parsed.from_state)
 
 
 def run_inference(config: "Config", parsed: argparse.Namespace, _subject: list[str]) -> Path:
@@ -194,7 +203,7 @@ def run_backtest(config: "Config", parsed: argparse.Namespace, subject: list[str
         raise ConfigError(f"backtest knows no '{subject[0]}'; leave it out, or write --apply to configure the winner.")
     from pipeline.backtest import backtest
 
-    return backtest(config, Path(parsed.config) if subject or parsed.apply else None)
+    return backtest(config, Path(parsed.config or "config.yaml") if subject or parsed.apply else None)
 
 
 def run_serve(config: "Config", _parsed: argparse.Namespace, subject: list[str]) -> None:

@@ -34,13 +34,13 @@ from pipeline.backtest import LEAST_JUDGED, WARM_UP, replay_policies  # noqa: E4
 from pipeline.collection.batching import take_batch  # noqa: E402
 from pipeline.collection.ordering import PartReader  # noqa: E402
 from pipeline.collection.roles import infer_schema  # noqa: E402
+from pipeline.judging import analyse  # noqa: E402
 from pipeline.replayed import Replayed  # noqa: E402
 from pipeline.replaying import Fitting  # noqa: E402
 from pipeline.training.policy_table import describe  # noqa: E402
 from pipeline.training.recommendation import Advice, Backtest, Evidence, compute_outcomes, follow_advice  # noqa: E402
 from pipeline.training.replay import Ledger, replay  # noqa: E402
 from pipeline.training.retraining import ALWAYS, list_policies  # noqa: E402
-from pipeline.update import analyse  # noqa: E402
 
 STREAMS = ("elec2", "bank", "hotel")
 LEARNERS = {"lightgbm": "native", "linear": "onehot"}

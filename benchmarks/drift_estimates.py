@@ -35,9 +35,10 @@ from model_zoo.reference import InputReference, fit_input_reference  # noqa: E40
 from pipeline.collection.batching import take_batch  # noqa: E402
 from pipeline.collection.ordering import PartReader  # noqa: E402
 from pipeline.ground import prepare  # noqa: E402
+from pipeline.judging import analyse  # noqa: E402
 from pipeline.proving import build_sheet  # noqa: E402
 from pipeline.training.roster import SMALL_TREES  # noqa: E402
-from pipeline.update import analyse, decide_schema  # noqa: E402
+from pipeline.update import decide_schema  # noqa: E402
 from registry.generations import Generation  # noqa: E402
 
 STREAMS = {"bank": 1_000, "hotel": 2_000, "elec2": 1_000, "pm25": 1_000}

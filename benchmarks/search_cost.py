@@ -21,12 +21,12 @@ from model_zoo.candidate import Candidate  # noqa: E402
 from model_zoo.model import fit_model  # noqa: E402
 from pipeline.collection.roles import infer_schema  # noqa: E402
 from pipeline.ground import prepare  # noqa: E402
+from pipeline.judging import analyse  # noqa: E402
 from pipeline.learning import pose_problem  # noqa: E402
 from pipeline.training import search as search_module  # noqa: E402
 from pipeline.training.encodings import Encodings  # noqa: E402
 from pipeline.training.evaluation import Evaluator, compute_fold_loss, evaluate  # noqa: E402
 from pipeline.training.problem import SearchProblem  # noqa: E402
-from pipeline.update import analyse  # noqa: E402
 
 BATCHES = 5
 """Batches that the rows of a problem are cut into."""

@@ -46,8 +46,9 @@ from meta.trust import Trust  # noqa: E402
 from model_zoo.cell_flags import flag_cells  # noqa: E402
 from model_zoo.model import Model  # noqa: E402
 from pipeline.collection.ordering import PartReader  # noqa: E402
+from pipeline.judging import analyse  # noqa: E402
 from pipeline.preparation.features import engineer_features  # noqa: E402
-from pipeline.update import analyse, collect, decide_schema, update_once  # noqa: E402
+from pipeline.update import collect, decide_schema, update_once  # noqa: E402
 from registry.generations import Generation, load_generation  # noqa: E402
 from registry.versions import load_model  # noqa: E402
 

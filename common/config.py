@@ -486,13 +486,26 @@ class ServiceConfig(Section):
     access_log: Literal["file", "stderr", "none"] = "file"
 
 
-class Config(Section):
-    """Everything a run depends on."""
+DEFAULT_NAME = "config"
 
+
+def name_state_dir(name: str) -> Path:
+    """Return where the state of the configuration ``name``.yaml lives unless it says otherwise.
+
+    >>> str(name_state_dir("config")), str(name_state_dir("claims"))
+    ('state', 'state-claims')
+    """
+    return Path("state" if name == DEFAULT_NAME else f"state-{name}")
+
+
+class Config(Section):
+    """Everything a run depends on. ``name`` is that of the stream, by default that of the file."""
+
+    name: str = Field(DEFAULT_NAME, min_length=1)
     task: Literal["auto", "binary", "multiclass", "regression"] = "auto"
     metric: str = "auto"
     seed: int = 7
-    state_dir: Path = Path("state")
+    state_dir: Path = Field(default_factory=lambda stated: name_state_dir(stated.get("name", DEFAULT_NAME)))
     data_dir: Path = Path(".")
     database_url: str | None = None
     source: SourceConfig = SourceConfig()
@@ -530,13 +543,18 @@ def load_config(path: str | Path = "config.yaml", overrides: Sequence[str] = ())
     Raises ConfigError naming the file, the key, the value and the fix; an unknown key is refused with the nearest
     known one.
     """
+    path = Path(path)
+    return lay_over({"name": path.stem} | read_yaml(path), overrides, path)
+
+
+def lay_over(written: Mapping[str, Any], overrides: Sequence[str], path: Path) -> Config:
+    """Return the configuration ``written`` at ``path`` with overrides laid over it, as ``load_config`` does."""
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    path = Path(path)
     known = known_keys(Config)
     try:
-        stated = OmegaConf.create(read_yaml(path))
+        stated = OmegaConf.create(dict(written))
         for override in overrides:
             key = override.partition("=")[0]
             if "=" not in override or not key:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from common.schema import Schema
+
 
 @dataclass(frozen=True)
 class RawBatch:
@@ -87,10 +89,12 @@ class QuarantinedRow:
 class Judgement:
     """What analysis makes of a raw batch. ``rejected`` holds the reason, or is empty for an accepted batch.
 
-    ``fingerprint`` is what later batches are compared with.
+    ``schema`` is the stream's, in the notations in which the batch is written; ``fingerprint`` is what later batches
+    are compared with.
     """
 
     batch: LabelledBatch
+    schema: Schema
     checks: tuple[CheckResult, ...]
     quarantined: tuple[QuarantinedRow, ...]
     profile: tuple["ColumnProfile", ...]

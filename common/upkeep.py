@@ -9,7 +9,7 @@ from sqlalchemy.schema import CreateColumn
 from common.errors import StateError
 from common.postgresql import wait_for_tables
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Raised by a change that older versions would read wrongly. New tables and columns that may be null are none."""
 
 protocol_table = sa.Table(

@@ -19,7 +19,7 @@ from registry.versions import Version
 
 log = logging.getLogger(__name__)
 
-UNDECIDING = {"state_dir", "data_dir", "database_url", "source", "workers", "storage", "mlflow", "report"}
+UNDECIDING = {"name", "state_dir", "data_dir", "database_url", "source", "workers", "storage", "mlflow", "report"}
 """Sections that no decision depends on; some hold passwords. They are not kept with a generation."""
 
 
@@ -54,6 +54,9 @@ def save_config(config: Config, state: State) -> str:
 def load_config_of(state: State, number: int, config: Config) -> Config:
     """Return the configuration that a generation was made with, with the places that ``config`` names."""
     query = sa.select(generations_table.c.config).where(generations_table.c.number == number)
-    stored = json.loads(state.files.load(read_rows(state.engine, query)[0]["config"]))
+    name = read_rows(state.engine, query)[0]["config"]
+    if name is None:
+        raise StateError(f"Generation {number} was stored without its configuration, by a release that kept none.")
+    stored = json.loads(state.files.load(name))
     places = config.model_dump(mode="json", by_alias=True, include=UNDECIDING)
     return Config.model_validate(stored | places)

@@ -85,6 +85,7 @@ from pipeline.training.warm_start import load_known_trials
 from pipeline.validation.comparison_rows import comparison_rows
 from pipeline.validation.tables import bouts_table, comparisons_table
 from registry.generations import Event, Generation, Member, Role
+from registry.versions import Version
 
 log = logging.getLogger(__name__)
 
@@ -195,7 +196,7 @@ def learn(
             outcomes["retire"] = f"retired: {', '.join(gone) or 'none, as every line learns'}"
         promotion = decide_promotion(config, before, contenders, records, standing)
         unlearned = tuple(Event(version, "retired", "it did not learn the change of the relation") for version in gone)
-        broken = tuple(Event(version.id, "lost", "its artefacts could not be loaded") for version in lost)
+        broken = tuple(Event(version, "lost", reason) for version, reason in say_why(lost, proof).items())
         promotion = replace(promotion, retired=(*broken, *unlearned, *promotion.retired))
     with watch.stage("training"):
         numbers = itertools.count(count_from(first_number, newcomers))
@@ -218,6 +219,16 @@ def learn(
     draft.add(comparisons_table, comparison_rows(batch, promotion.judged))
     draft.add(responses_table, response_rows(batch, answers.record(outcomes)))
     return Learned(enrolled.members, records, late, enrolled)
+
+
+def say_why(lost: Sequence[Version], proof: Proof) -> dict[str, str]:
+    """Return why each of some versions cannot go on, by its id."""
+    made = set(map(str, proof.sheet.features))
+    unmade = {version.id: [name for name in version.inputs if name not in made] for version in lost}
+    return {
+        name: f"it reads {', '.join(gone)}, which is no longer made" if gone else "its artefacts could not be loaded"
+        for name, gone in unmade.items()
+    }
 
 
 def pose_problem(config: Config, ground: Ground, number: int) -> SearchProblem:

@@ -26,6 +26,7 @@ from model_zoo.readings import Readings
 from pipeline.estimates import grade
 from pipeline.late_rows import LateRows
 from pipeline.preparation.features import engineer_features
+from pipeline.settings import load_settings
 from registry.versions import ModelShelf, Version
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ class JudgedRows:
         return {lines[version]: outputs for version, outputs in self.outputs.items()}
 
 
-def judge_rows(config: Config, shelf: ModelShelf, schema: Schema, rows: LateRows) -> JudgedRows:
+def judge_rows(config: Config, state: State, shelf: ModelShelf, schema: Schema, rows: LateRows) -> JudgedRows:
     """Return labelled rows with what the versions of their generation predict: those of big requests, a sample of the
     others, and a sample of those that came late.
     """
@@ -64,7 +65,8 @@ def judge_rows(config: Config, shelf: ModelShelf, schema: Schema, rows: LateRows
     late = np.flatnonzero(rows.late)
     chosen = [*big.values(), *(those[spread_rows(len(those), CLEAN_ROWS)] for those in (small, late))]
     kept = rows.take(np.unique(np.concatenate(chosen)).astype(int))
-    features = engineer_features(kept.answered.inputs, schema, config.features)
+    served_by = load_settings(config, state, rows.generation)
+    features = engineer_features(kept.answered.inputs, schema, served_by.features)
     readings = Readings(features)
     outputs: dict[str, np.ndarray] = {}
     for version in kept.generation.versions:

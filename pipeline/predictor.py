@@ -33,6 +33,7 @@ from pipeline.preparation.features import engineer_features
 from pipeline.preparation.row_reader import RowReader, TypedRows
 from pipeline.publishing import Published, list_answerers, load_published
 from pipeline.serving.answer import Answer, answer_request
+from pipeline.settings import describe_difference, load_settings, read_as
 from registry.generations import Generation, load_generation
 from registry.versions import ModelShelf
 
@@ -85,13 +86,17 @@ class Choice:
 
 @dataclass(frozen=True)
 class Predictor:
-    """A loaded generation. It never changes: a new generation is another predictor."""
+    """A loaded generation. It never changes: a new generation is another predictor.
+
+    ``config`` reads rows as the generation does; ``unread`` says what the configuration states otherwise, or is ''.
+    """
 
     config: Config
     generation: Generation
     stored: StoredSelector
     shelf: ModelShelf
     published: Published | None
+    unread: str = ""
 
     @property
     def schema(self) -> Schema:
@@ -187,7 +192,12 @@ def load_predictor(config: Config, state: State) -> Predictor:
     shelf = ModelShelf(state.files)
     generation, stored = _load_serving(state, shelf)
     assert generation.schema is not None
-    return Predictor(config, generation, stored, shelf, load_published(config, state, generation.schema))
+    settings = load_settings(config, state, generation)
+    unread = describe_difference(config, settings, generation.number)
+    if unread:
+        log.warning("%s", unread)
+    published = load_published(config, state, generation.schema)
+    return Predictor(read_as(config, settings), generation, stored, shelf, published, unread)
 
 
 def _load_serving(state: State, shelf: ModelShelf) -> tuple[Generation, StoredSelector]:

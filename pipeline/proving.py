@@ -62,9 +62,20 @@ def prove(
 ) -> Proof:
     """Let every active version and blend predict the newest batch of the window."""
     shelf = ModelShelf(state.files)
-    models = load_models(shelf, before)
     sheet = make_sheet(config, selector, schema, window)
+    blind = find_blind(before, sheet)
+    models = {line: model for line, model in load_models(shelf, before).items() if line not in blind}
     return Proof(shelf, models, sheet, answer_sheet(before, models, sheet), load_records(state, schema))
+
+
+def find_blind(before: Generation, sheet: RecordSheet) -> dict[str, str]:
+    """Return the lines of versions that read a feature which is no longer made, and which that is.
+
+    A model would take it for missing in every row; its candidate may enter again and learn the features of now.
+    """
+    made = set(map(str, sheet.features))
+    unmade = {version.line: [name for name in version.inputs if name not in made] for version in before.versions}
+    return {line: names[0] for line, names in unmade.items() if names}
 
 
 def load_models(shelf: ModelShelf, before: Generation) -> dict[str, Model]:

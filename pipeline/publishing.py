@@ -17,6 +17,7 @@ from meta.estimation.estimator import Estimator
 from meta.flags import RowKind
 from meta.plan import Plan
 from model_zoo.model import Model
+from pipeline.settings import load_settings
 from registry.generations import Generation, load_generation
 from registry.mlflow_registry import Address, Described, fetch_production
 from registry.mlflow_registry import publish as publish_to_mlflow
@@ -37,7 +38,9 @@ def publish(config: Config, version_id: str) -> str:
         generation = load_generation(state)
         version, address = find_version(state, version_id), find_address(config, state)
         assert generation.schema is not None
-        publication = collect(state.files, version, describe_reading(config, generation.schema))
+        publication = collect(
+            state.files, version, describe_reading(load_settings(config, state, generation), generation.schema)
+        )
         is_champion = generation.champion is not None and generation.champion.id == version.id
         aliases = ("champion",) if is_champion else ()
         described = describe_version(state, version, generation.schema)

@@ -32,7 +32,7 @@ from pipeline.training.digests import digest_batches
 from pipeline.training.rows import TrainingRows, join_rows
 from registry.contender import Origin
 from registry.generations import Cause, Event, load_generation
-from registry.lineage import load_lineage, read_state_rows
+from registry.lineage import load_past, read_state_rows
 from registry.tables import dropped_table, versions_table
 from registry.versions import LearnedBatch, ModelShelf, Version, find_version, load_manifest, save_parts, save_weights
 
@@ -245,7 +245,7 @@ class RawRows:
 
 def load_raw_batch(state: State, version: Version, number: int) -> RawRows:
     """Return the rows of a batch as they were when a version learned it, set aside by a rollback since or not."""
-    led_there = load_lineage(state, version.generation)
+    led_there = load_past(state, version.generation)
     with state.engine.connect() as connection:
         stored, aside, decided = (
             [row for row in read_state_rows(connection, table, led_there) if row[name] == number]

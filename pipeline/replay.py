@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,9 +22,10 @@ from pipeline.analysis.quality.tables import retaken_table
 from pipeline.collection.ordering import read_times
 from pipeline.collection.tables import batches
 from pipeline.commit import load_config_of
+from pipeline.revision import plan_revision
 from pipeline.update import take_in
-from registry.generations import Generation, load_generation
-from registry.lineage import load_lineage, read_state_rows
+from registry.generations import Cause, Generation, load_generation
+from registry.lineage import load_lineage, load_past, read_state_rows, turn
 from registry.snapshot import (
     copy_costs,
     copy_generation,
@@ -103,7 +104,16 @@ def recompute(config: Config, state: State, lineage: Sequence[int], wanted: set[
                 yield from compare(number, read_written(state, number), read_written(copy, number))
                 copy_costs(state, number, copy)
             else:
+                begin_past(state, copy, number)
                 copy_generation(state, number, copy)
+
+
+def begin_past(state: State, copy: State, number: int) -> None:
+    """Set aside what the copy holds where a generation is a revision, which begins another past."""
+    generation = load_generation(state, number)
+    if generation.cause is Cause.REVISION and generation.parent:
+        with copy.engine.begin() as connection:
+            turn(connection, load_past(copy, generation.parent), ())
 
 
 def copy_settled(state: State, copy: State, number: int, lineage: Sequence[int]) -> None:
@@ -132,8 +142,11 @@ def take_again(config: Config, state: State, copy: State, number: int) -> None:
     stored = load_generation(state, number)
     then = load_config_of(state, number, config)
     raw, by_hand = load_raw(then, state, stored)
+    before = replace(load_generation(copy), stream=stored.stream)
+    is_revised = stored.cause is Cause.REVISION or (stored.cause is Cause.REJECTED and stored.why)
+    revision = plan_revision(then, copy, before, raw) if is_revised else None
     try:
-        take_in(then, copy, load_generation(copy), raw, Stopwatch(), by_hand)
+        take_in(then, copy, before, raw, Stopwatch(), by_hand, revision)
     except BatchRejected:
         log.info("batch %d was rejected, as it may have been", raw.number)
 
@@ -141,8 +154,10 @@ def take_again(config: Config, state: State, copy: State, number: int) -> None:
 def load_raw(config: Config, state: State, stored: Generation) -> tuple[RawBatch, bool]:
     """Return the batch that a generation took, from its raw file, and whether it was given by hand."""
     with state.engine.connect() as connection:
-        (taken,) = read_state_rows(connection, batches, [stored.number])
-        retaken = read_state_rows(connection, retaken_table, [stored.number])
+        (taken,), retaken = (
+            [row for row in read_state_rows(connection, table, [stored.number]) if row[name] == stored.batch]
+            for table, name in ((batches, "number"), (retaken_table, "batch"))
+        )
     frame = state.files.load_table(taken["file"])
     usual = stored.schema.time_format if stored.schema else None
     time_format = taken.get("time_format") or config.schema_.time_format or usual or ISO

@@ -18,7 +18,7 @@ from pipeline.analysis.drift.witness import RECENT
 from pipeline.drift import DriftFound
 from registry.contender import FALLBACK_FAMILY, Contender, Origin
 from registry.generations import Generation, Role
-from registry.lineage import load_lineage
+from registry.lineage import load_past
 from registry.tables import dropped_table, members_table, versions_table
 from registry.versions import Version
 
@@ -119,7 +119,7 @@ def load_earlier_champions(state: State, before: Generation) -> list[Version]:
         .where(versions_table.c.id.not_in(sa.select(dropped_table.c.version)))
         .order_by(members_table.c.generation)
     )
-    earlier = set(load_lineage(state, before.number)[1:])
+    earlier = set(load_past(state, before.number)[1:])
     present = {version.id for version in (*before.versions, *before.rivals)}
     rows = [row for row in read_rows(state.engine, query) if row["crowned"] in earlier and row["id"] not in present]
     former = {row["id"]: Version.from_row(row) for row in rows}

@@ -12,10 +12,11 @@ from common.errors import StateError
 from common.state import State
 from pipeline.collection.tables import batches
 from pipeline.commit import commit_generation
+from pipeline.settings import load_settings
 from registry.files import find_missing
 from registry.garbage import find_dropped
 from registry.generations import Alias, Cause, Event, Generation, load_generation
-from registry.lineage import load_lineage, turn
+from registry.lineage import load_past, turn
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +31,10 @@ def roll_back(config: Config, state: State, number: int, why: str) -> str:
     live, target = load_generation(state), load_generation(state, number)
     check(state, live, target, number)
     after = target.succeed(Cause.ROLLBACK, number=live.number + 1, why=why)
-    led_here, wanted = load_lineage(state, live.number), load_lineage(state, target.number)
+    led_here, wanted = load_past(state, live.number), load_past(state, target.number)
     before = list_batches(state)
-    commit_generation(config, state, Draft(after.number), after, events=list_events(live, after, why),
+    settings = load_settings(config, state, target)  # they come back, too
+    commit_generation(settings, state, Draft(after.number), after, events=list_events(live, after, why),
                       first=lambda connection: turn(connection, led_here, wanted))  # fmt: skip
     return describe(live, after, before, list_batches(state))
 

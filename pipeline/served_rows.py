@@ -10,6 +10,8 @@ from common.database import in_parts, read_rows, read_tuples
 from common.state import State
 from meta.label_tables import labels_table, settled_labels_table, settled_requests_table
 from meta.tables import decisions_table
+from registry.generations import load_generation
+from registry.lineage import load_other_pasts
 
 MOST_ROWS = 500_000
 """Of the newest rows and labels, how many an update looks at."""
@@ -36,7 +38,7 @@ def load_unsettled(state: State) -> pd.DataFrame:
         .order_by(table.created_at.desc(), table.id)
         .limit(MOST_ROWS)
     )
-    served = _read_frame(state, query)
+    served = _leave_out(state, _read_frame(state, query))
     served = served[served["kept_rows"].cumsum() - served["kept_rows"] < MOST_ROWS]
     return served.assign(columns=served["key_columns"].map(tuple))
 
@@ -53,7 +55,7 @@ def load_waiting(state: State) -> pd.DataFrame:
         .where(served.rows_file.is_not(None), served.first_row.is_not(None), table.number > newest - MOST_ROWS)
         .where(table.number.not_in(sa.select(settled_labels_table.c.label)))
     )
-    return _read_frame(state, query)
+    return _leave_out(state, _read_frame(state, query))
 
 
 def load_brought_rows(state: State, requests: Sequence[str]) -> set[Row]:
@@ -73,6 +75,12 @@ def load_settled_rows(state: State, requests: Sequence[str]) -> set[Row]:
     )
     return {(row["request"], row["position"]) for part in in_parts(requests)
             for row in read_rows(state.engine, query.where(table.request.in_(part)))}  # fmt: skip
+
+
+def _leave_out(state: State, served: pd.DataFrame) -> pd.DataFrame:
+    """Return rows without those that were served under another schema: their inputs and outputs mean something else."""
+    others = load_other_pasts(state, load_generation(state).number)
+    return served[~served["generation"].isin(others)] if others else served
 
 
 def _read_frame(state: State, query: sa.Select[Any]) -> pd.DataFrame:

@@ -86,7 +86,7 @@ def settle(
     marks = mark_batch(config, schema, batch, raw)
     found = find_labelled(state, schema, batch, marks, now)
     late = list(gather_late_rows(state, schema, found))
-    judged = [judge_rows(config, shelf, schema, rows) for rows in late]
+    judged = [judge_rows(config, state, shelf, schema, rows) for rows in late]
     settled = list_live(schema, batch.number, reference, judged) if reference else []
     live = tuple(part for part, _, _ in settled)
     losses, times = follow_champion(schema, before, judged)

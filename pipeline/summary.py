@@ -38,12 +38,13 @@ from pipeline.reporting.explanation.contributions import Explanation, explain_ch
 from pipeline.reporting.history import History, Marker
 from pipeline.reporting.page import save_report
 from pipeline.reporting.report import compute_report
+from pipeline.settings import load_settings
 from pipeline.training.importance import compute_importances
 from pipeline.training.tables import backtests_table
 from pipeline.training.warm_start import read_trial
 from pipeline.validation.tables import bouts_table, comparisons_table, scores_table
 from registry.generations import Generation, load_generation
-from registry.lineage import load_lineage
+from registry.lineage import load_past
 from registry.tables import events_table, generations_table, members_table, versions_table
 from registry.versions import load_model
 
@@ -71,7 +72,7 @@ def summarise(config: Config, written_at: datetime | None = None) -> Path:
 def read_history(config: Config, state: State, generation: Generation) -> History:
     """Return the rows of every table that the report draws on."""
     schema, decided = generation.schema, quarantine_decisions_table
-    led_here = set(load_lineage(state, generation.number))
+    led_here = set(load_past(state, generation.number))
     return History(
         generation=generation,
         metric=get_metric(config.metric, schema.task) if schema else None,
@@ -183,7 +184,8 @@ def explain_newest_batch(config: Config, state: State, history: History) -> Expl
         batch = load_clean_batch(state.files, str(stored), number, generation.schema)
     except StateError as error:
         return Explanation(champion.id, number, 0, None, str(error).removesuffix("."))
-    features = engineer_features(batch.inputs, generation.schema, config.features)
+    settings = load_settings(config, state, generation)
+    features = engineer_features(batch.inputs, generation.schema, settings.features)
     drawn = random_generator(config.seed, "report", number).permutation(len(features))[: config.report.shap_rows]
     sample = features.iloc[sorted(drawn)].reset_index(drop=True)
     return explain_champion(champion.id, number, model, sample, config.report.max_shap_seconds, config.seed)

@@ -1,39 +1,28 @@
 """The update: the next batch through every stage, made visible by one commit at the end."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from common.adaptation import Reading
 from common.config import ARRIVAL, Config
 from common.database import Draft, read_rows
 from common.errors import BatchRejected, NoNewData
 from common.performance import Stopwatch, performance_table
-from common.records import Judgement, RawBatch, Severity
+from common.records import RawBatch
 from common.schema import Schema
 from common.state import State, lock_updates, open_state
 from meta.live import attach_live
 from meta.store import grade_rows, load_grades, record_rows_row, save_selector
 from meta.tables import estimates_table, grades_table, record_rows_table, records_table
 from model_zoo.reference import fit_input_reference
-from pipeline.analysis.quality.judge import extend_classes, judge
-from pipeline.analysis.quality.past import PAST_BATCHES, QualityPast
-from pipeline.analysis.quality.tables import retaken_table
-from pipeline.analysis.tables import (
-    profile_rows,
-    profiles_table,
-    quality_rows,
-    quality_table,
-    quarantine_rows,
-    quarantine_table,
-)
+from pipeline.analysis.quality.judge import extend_classes
+from pipeline.analysis.quality.past import PAST_BATCHES
 from pipeline.collection.batching import take_again, take_batch, take_file
-from pipeline.collection.metaparameters import compute_metaparameters
 from pipeline.collection.ordering import PartReader
 from pipeline.collection.roles import describe_roles, end_short_years, infer_schema
 from pipeline.collection.tables import batches
@@ -45,13 +34,13 @@ from pipeline.enrolment import (
 )
 from pipeline.estimates import grade_estimates, learn_estimators
 from pipeline.ground import describe_window, gather_window, prepare, read_newest
+from pipeline.judging import analyse, draft_analysis, draft_batch, keep_raw, tell_breaches
 from pipeline.label_delay import resolve_gap
 from pipeline.learning import learn, rest, trains_now
 from pipeline.new_columns import tell_new_columns
-from pipeline.preparation.clean_store import save_clean_batch
-from pipeline.preparation.cleaning import clean_inputs
-from pipeline.preparation.raw_rows import read_batch
+from pipeline.old_batches import OldBatches, open_batches
 from pipeline.proving import (
+    find_blind,
     grade_plan,
     list_records,
     load_sound,
@@ -59,11 +48,13 @@ from pipeline.proving import (
     score_batch,
     score_newcomers,
 )
-from pipeline.quality_past import draft_fingerprint, draft_rules, load_quality_past
+from pipeline.quality_past import draft_rules, load_quality_past
 from pipeline.release import find_released_batch, load_released
 from pipeline.response import answer_alarms
+from pipeline.revision import Base, Revision, open_base, plan_revision, take_newest_again
 from pipeline.selection import learn_selector, list_changes, name_aliases, tell_untuned
 from pipeline.settlement import settle
+from pipeline.streams import check_columns, check_stream
 from pipeline.validation.prequential import score_rows
 from pipeline.validation.tables import scores_table
 from registry.garbage import collect_garbage
@@ -71,22 +62,25 @@ from registry.generations import Cause, Event, Generation, Member, Role, load_ge
 
 log = logging.getLogger(__name__)
 
-MOST_TOLD = 3
-"""Breached checks that an update tells in full."""
 
-
-def update(config: Config, batches_wanted: int | None = 1, file: Path | None = None) -> bool:
+def update(
+    config: Config, batches_wanted: int | None = 1, file: Path | None = None, from_state: Path | None = None
+) -> bool:
     """Take the next batches, ``batches_wanted`` of them or, if None, all there are; return whether one was accepted.
 
+    With ``from_state`` they are the raw batches of another state, by which this one is to begin.
     Raises NoNewData where there was none to take, BatchRejected (after storing the batch and its verdict) where the
     only one was hopeless. Every batch is committed by itself: what went before an error stays.
     """
     taken = accepted = 0
     reader = PartReader(config.schema_)
-    with open_state(config) as state, lock_updates(state):
+    with (
+        open_state(config) as state, lock_updates(state),
+        open_batches(config, state, from_state) if from_state else nullcontext() as old,
+    ):  # fmt: skip
         while batches_wanted is None or taken < batches_wanted:
             try:
-                update_once(config, state, reader, file)
+                update_once(config, state, reader, file, old)
                 accepted += 1
                 if config.storage.max_mb is not None:
                     collect_garbage(state, config.storage.max_mb, config.storage.keep_generations)
@@ -103,37 +97,76 @@ def update(config: Config, batches_wanted: int | None = 1, file: Path | None = N
     return accepted > 0
 
 
-def update_once(config: Config, state: State, reader: PartReader, file: Path | None = None) -> Generation:
-    """Take one batch through every stage and commit; return the new generation."""
+def update_once(
+    config: Config, state: State, reader: PartReader, file: Path | None = None, old: OldBatches | None = None
+) -> Generation:
+    """Take one batch through every stage and commit; return the new generation.
+
+    Where task or schema are stated otherwise than before, it is a revision of the schema, which takes the newest batch
+    again where nothing new waits.
+    """
     watch, before = Stopwatch(), load_generation(state)
     reader.usual = before.schema.time_format if before.schema else None
+    before = replace(before, stream=check_stream(config, state, before))
     with watch.stage("collection"):
-        raw = collect(config, state, before, reader, file)
+        raw, by_hand = find_next(config, state, before, reader, file, old)
+        revision = plan_revision(config, state, before, raw)
+        if raw is None:
+            assert revision is not None
+            raw, by_hand = take_newest_again(config, state, before, revision.schema)
+        check_columns(config, state, before, raw)
         if file is not None:
             check_new(state, file, raw.frame)
-    return take_in(config, state, before, raw, watch, by_hand=file is not None or raw.retakes is not None)
+    return take_in(config, state, before, raw, watch, by_hand, revision)
+
+
+def find_next(
+    config: Config, state: State, before: Generation, reader: PartReader, file: Path | None, old: OldBatches | None
+) -> tuple[RawBatch | None, bool]:
+    """Return the next batch, and whether it was given by hand; None where nothing waits and the schema is revised."""
+    try:
+        if old is not None:
+            return old.take(before, next_number(state))
+        raw = collect(config, state, before, reader, file)
+        return raw, file is not None or raw.retakes is not None
+    except NoNewData:
+        if file is not None or plan_revision(config, state, before, None) is None:
+            raise
+        return None, False
 
 
 def take_in(
-    config: Config, state: State, before: Generation, raw: RawBatch, watch: Stopwatch, by_hand: bool
-) -> Generation:
+    config: Config, state: State, before: Generation, raw: RawBatch, watch: Stopwatch, by_hand: bool,
+    revision: Revision | None = None,
+) -> Generation:  # fmt: skip
     """Take a batch through every stage after its collection and commit; return the new generation."""
-    draft = Draft(before.number + 1)
     with watch.stage("collection"):
-        schema = decide_schema(config, before, raw)
-        reading = read_batch(raw, schema)
-        if before.schema is not None:
-            tell_new_columns(state, raw, schema)
+        schema = before.schema or infer_first(config, raw)
+    with open_base(config, state, replace(before, schema=schema), raw, revision) as base:
+        return take_on(config, state, before, base, raw, watch, by_hand)
+
+
+def take_on(
+    config: Config, ours: State, live: Generation, base: Base, raw: RawBatch, watch: Stopwatch, by_hand: bool
+) -> Generation:
+    """Take a batch in on the ground of what an update goes on from, and commit it to our state."""
+    state, before, draft = base.state, base.before, Draft(base.before.number + 1)
+    with watch.stage("collection"):
+        schema = advance_schema(base.schema, raw)
+        if live.schema is not None:
+            tell_new_columns(ours, raw, schema)
         raw_file = state.files.save_table(raw.frame)
     with watch.stage("analysis"):
         past = load_quality_past(state, lambda: read_newest(config, state, schema, PAST_BATCHES))
-        judgement = analyse(config, raw, reading, past)
+        judgement = analyse(config, raw, schema, past, lifted=is_stored(ours, raw.number))
     draft_analysis(draft, state, raw, judgement)
     tell_breaches(raw, judgement)
-    draft_batch(draft, state, raw, raw_file, judgement, reading.schema, by_hand)
+    draft_batch(draft, state, raw, raw_file, judgement, by_hand)
     if judgement.rejected:
-        rejected = before.succeed(Cause.REJECTED, batch=raw.number, cursor=raw.cursor)
-        commit(config, state, draft, watch, rejected, raw)
+        # A revision is made only with a batch that can be learned: it is called for again by the next one.
+        stream = live.stream if live.schema else None  # until a batch is accepted, everything may be stated otherwise
+        rejected = live.succeed(Cause.REJECTED, batch=raw.number, cursor=raw.cursor, why=base.why, stream=stream)
+        commit(config, ours, draft, watch, rejected, raw)
         raise BatchRejected(f"Batch {raw.number} was rejected and kept aside: {judgement.rejected}")
     with watch.stage("preparation"):
         window = gather_window(config, state, schema, judgement.batch)
@@ -146,7 +179,7 @@ def take_in(
         grades, plan_outputs = grade_plan(chooser, before, proof.record)
         estimates = grade_estimates(chooser, proof.record, plan_outputs)
     with watch.stage("labels"):
-        settled = settle(config, state, reading.schema, before, chooser.reference if chooser else None, proof.shelf,
+        settled = settle(config, state, judgement.schema, before, chooser.reference if chooser else None, proof.shelf,
                          judgement.batch, keep_raw(raw, judgement), gap)  # fmt: skip
         settled.lay_into(draft)
     with watch.stage("drift"):
@@ -154,14 +187,15 @@ def take_in(
         draft_drift(draft, state, found)
         answers = answer_alarms(config.response, found)
     proof = replace(proof, record=attach_live(proof.record, settled.live))
-    if trains_now(config, state, before, found, estimates):
+    if trains_now(config, state, before, found, estimates) or find_blind(before, proof.sheet):
         learned = learn(config, state, before, schema, window, ground, proof, answers, watch, draft, settled.rivals)
     else:
         log.info("batch %d is not learned: response.retrain is %s", raw.number, config.response.retrain)
         learned = rest(before, proof, answers, draft)
     generation = before.succeed(
-        Cause.UPDATE if learned.enrolled else Cause.KEPT, batch=raw.number, cursor=raw.cursor, schema=schema,
-        members=learned.members, pinned=find_pinned(before, learned.members),
+        base.cause or (Cause.UPDATE if learned.enrolled else Cause.KEPT), batch=raw.number, cursor=raw.cursor,
+        schema=schema, members=learned.members, pinned=find_pinned(before, learned.members), why=base.why,
+        stream=replace(live.stream, task=schema.task.value) if live.stream else None,
     )  # fmt: skip
     with watch.stage("selection"):
         # A part of a season that is new is no error: such features are never flagged.
@@ -186,17 +220,17 @@ def take_in(
     if learned.enrolled:
         described = state.files.save(describe_window(schema, window).to_json(), ".json")
         generation = replace(generation, reference=described)
-    changes = list_changes(before, generation)
+    base.lay_into(draft)
+    changes = [*list_changes(before, generation), *base.events]
     tell_untuned(config, generation, selector)
-    commit(config, state, draft, watch, generation, raw, learned.enrolled, changes)
+    commit(config, ours, draft, watch, generation, raw, learned.enrolled, changes, base.set_aside)
     log.info("batch %d done: champion %s", raw.number, generation.champion.id if generation.champion else "none")
     return generation
 
 
 def collect(config: Config, state: State, before: Generation, reader: PartReader, file: Path | None) -> RawBatch:
     """Take the one file the user names, a rejected batch that was released, or cut the next batch of the source."""
-    number = read_rows(state.engine, sa.select(sa.func.max(batches.c.number).label("last")))[0]["last"]
-    number = (number or 0) + 1
+    number = next_number(state)
     if file is not None:
         return take_file(config, file, before.cursor, number, before.schema.time_format if before.schema else None)
     if released := find_released_batch(state):
@@ -213,6 +247,12 @@ def collect(config: Config, state: State, before: Generation, reader: PartReader
     return take_batch(config, before.cursor, number, stored_rows, reader)
 
 
+def next_number(state: State) -> int:
+    """Return the number of the batch that is taken next."""
+    last = read_rows(state.engine, sa.select(sa.func.max(batches.c.number).label("last")))[0]["last"]
+    return (last or 0) + 1
+
+
 def check_new(state: State, file: Path, frame: pd.DataFrame) -> None:
     """Raise NoNewData where the rows of a file given by hand are a batch already: a batch is stored exactly once."""
     query = sa.select(batches.c.number, batches.c.file)
@@ -227,81 +267,29 @@ def check_new(state: State, file: Path, frame: pd.DataFrame) -> None:
 
 
 def decide_schema(config: Config, before: Generation, raw: RawBatch) -> Schema:
-    """Infer the schema from the first batch; later ones only add classes to it, and years to short dates."""
-    if before.schema is None:
-        schema = infer_schema(raw.frame, config, raw.origin, raw.time_format)
-        log.info("%s", describe_roles(schema))
-        return schema
-    tell_spellings(raw.frame[before.schema.target], before.schema)
-    schema = extend_classes(raw, before.schema)
-    if len(before.schema.classes) < len(schema.classes) == 2:
-        tell_positive(schema.classes, schema.target)
-    return end_short_years(schema, raw.times.max())
+    """Infer the schema from the first batch; later ones only add to it."""
+    return advance_schema(before.schema or infer_first(config, raw), raw)
 
 
-def analyse(config: Config, raw: RawBatch, reading: Reading, past: QualityPast | None = None) -> Judgement:
-    """Clean the typed cells by the rules and judge the batch by the past; one that was released stays."""
-    cleaned = clean_inputs(reading.inputs, config.quality, reading.schema)
-    return judge(raw, reading.inputs, cleaned, reading.schema, config, past, raw.retakes is not None, reading.changes)
+def infer_first(config: Config, raw: RawBatch) -> Schema:
+    """Infer the schema from the first batch and tell it."""
+    schema = infer_schema(raw.frame, config, raw.origin, raw.time_format)
+    log.info("%s", describe_roles(schema))
+    return schema
 
 
-def keep_raw(raw: RawBatch, judgement: Judgement) -> pd.DataFrame:
-    """Return the raw rows of those that were kept, in their order."""
-    aside = [one.row for one in judgement.quarantined]
-    return raw.frame.iloc[np.setdiff1d(np.arange(len(raw)), aside)].reset_index(drop=True)
+def advance_schema(schema: Schema, raw: RawBatch) -> Schema:
+    """Return the schema with the classes of a batch, and with two-digit years as far as the stream has come."""
+    tell_spellings(raw.frame[schema.target], schema)
+    extended = extend_classes(raw, schema)
+    if len(schema.classes) < len(extended.classes) == 2:
+        tell_positive(extended.classes, schema.target)
+    return end_short_years(extended, raw.times.max())
 
 
-def draft_analysis(draft: Draft, state: State, raw: RawBatch, judgement: Judgement) -> None:
-    """Lay the analysis of a batch into the draft; one that is rejected leaves no mark on what is usual."""
-    if judgement.fingerprint and not judgement.rejected:
-        draft_fingerprint(draft, state, raw.number, judgement.fingerprint)
-    if raw.retakes:
-        draft.add(retaken_table, [{"batch": raw.number, "rejected": raw.retakes}])
-    draft.add(quality_table, quality_rows(raw.number, judgement.checks))
-    draft.add(profiles_table, profile_rows(raw.number, judgement.profile))
-    draft.add(quarantine_table, quarantine_rows(raw.number, judgement.quarantined))
-
-
-def tell_breaches(raw: RawBatch, judgement: Judgement) -> None:
-    """Log what is wrong with an accepted batch: the first breaches in full, and how many more there are."""
-    if judgement.rejected:
-        return
-    breached = [check for check in judgement.checks if not check.passed and check.severity != Severity.INFO]
-    for check in breached[:MOST_TOLD]:
-        log.warning("%s %s", check.code, check.message)
-    if len(breached) > MOST_TOLD:
-        more = len(breached) - MOST_TOLD
-        log.warning("batch %d has %d more findings; python run.py summary shows them", raw.number, more)
-    if judgement.quarantined:
-        log.info("python run.py quarantine lists the rows of batch %d that were kept out, and why", raw.number)
-
-
-def draft_batch(
-    draft: Draft, state: State, raw: RawBatch, raw_file: str, judgement: Judgement, schema: Schema,
-    by_hand: bool,
-) -> None:  # fmt: skip
-    """Lay the batch itself into the draft; a clean batch is stored beside the raw one."""
-    times = raw.times.dropna()
-    accepted = not judgement.rejected
-    described = {
-        "number": raw.number,
-        "origin": raw.origin,
-        "by_hand": by_hand,
-        "file": raw_file,
-        "clean_file": save_clean_batch(state.files, judgement.batch, schema) if accepted else None,
-        "rows": len(raw),
-        "columns": raw.frame.shape[1],
-        "start": times.min().to_pydatetime() if len(times) else None,
-        "end": times.max().to_pydatetime() if len(times) else None,
-        "status": "accepted" if accepted else "rejected",
-        "reason": judgement.rejected,
-        "late_rows": raw.late_rows,
-        "time_format": raw.time_format,
-        "quarantined": len(judgement.quarantined),
-        "metaparameters": compute_metaparameters(raw, schema),
-    }
-    draft.add(batches, [described])
-    log.info("batch %d: %d rows of %s, %d quarantined", raw.number, len(raw), raw.origin, described["quarantined"])
+def is_stored(state: State, number: int) -> bool:
+    """Whether a batch of that number was taken before."""
+    return bool(read_rows(state.engine, sa.select(batches.c.number).where(batches.c.number == number)))
 
 
 def find_pinned(before: Generation, members: Sequence[Member]) -> str | None:
@@ -322,8 +310,9 @@ def commit(
     raw: RawBatch,
     enrolled: Enrolled | None = None,
     changes: Sequence[Event] = (),
+    first: Callable[[sa.Connection], None] | None = None,
 ) -> None:
-    """Make the whole update visible at once."""
+    """Make the whole update visible at once; what is to be done ``first`` belongs to the same transaction."""
     new, events = (enrolled.new, enrolled.events) if enrolled else ((), ())
     draft.add(performance_table, watch.rows("update", f"batch {raw.number}", len(raw)))
-    commit_generation(config, state, draft, generation, new, [*events, *changes])
+    commit_generation(config, state, draft, generation, new, [*events, *changes], first)

@@ -10,15 +10,20 @@ import sqlalchemy as sa
 from common.database import Draft, read_rows
 from common.schema import Schema
 from common.state import State
+from registry.stream import Stream
 from registry.tables import aliases_table, events_table, generations_table, members_table, versions_table
 from registry.versions import Version, version_row
 
 
 class Cause(StrEnum):
-    """What made a generation: a batch that was learned, kept unlearned or rejected, or a person's decision."""
+    """What made a generation: a batch that was learned, kept unlearned or rejected, or a person's decision.
+
+    A revision takes a batch under another schema than before, and rereads all earlier ones: with it a new past begins.
+    """
 
     EMPTY = "empty"
     UPDATE = "update"
+    REVISION = "revision"
     KEPT = "kept"
     REJECTED = "rejected"
     QUARANTINE = "quarantine"
@@ -30,7 +35,12 @@ class Cause(StrEnum):
     @property
     def takes_batch(self) -> bool:
         """Whether such a generation took a batch from the stream."""
-        return self in (Cause.UPDATE, Cause.KEPT, Cause.REJECTED)
+        return self.accepts_batch or self is Cause.REJECTED
+
+    @property
+    def accepts_batch(self) -> bool:
+        """Whether the batch was accepted, so that the configuration of then is what reads rows from there on."""
+        return self in (Cause.UPDATE, Cause.REVISION, Cause.KEPT)
 
 
 class Alias(StrEnum):
@@ -78,6 +88,7 @@ class Generation:
 
     Generation 0 is the state before the first update: no schema, no cursor, no member. ``pinned`` is the line that a
     person has made serve; ``aliases`` are versions by alias; ``who`` committed it and, where a person did, ``why``.
+    ``stream`` is which stream it is of; None where an earlier release wrote it.
     """
 
     number: int = 0
@@ -93,6 +104,7 @@ class Generation:
     aliases: Mapping[Alias, str] = field(default_factory=dict)
     who: str = ""
     why: str = ""
+    stream: Stream | None = None
 
     @property
     def champion(self) -> Version | None:
@@ -161,6 +173,7 @@ def load_generation(state: State, number: int | None = None) -> Generation:
         aliases={Alias(row["alias"]): row["version"] for row in aliases},
         who=stored["who"],
         why=stored["why"],
+        stream=Stream.from_json(stored["stream"]) if stored["stream"] else None,
     )
 
 
@@ -187,6 +200,7 @@ def draft_generation(
                 "selector": generation.selector,
                 "pinned": generation.pinned,
                 "config": config,
+                "stream": generation.stream.to_json() if generation.stream else None,
                 "seed": seed,
                 "who": generation.who,
                 "why": generation.why,

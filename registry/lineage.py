@@ -1,7 +1,8 @@
 """The generations that led to one, and what a change of direction does to the rows that the others wrote.
 
-Rows of the live state carry the generation that wrote them. The tables hold those of the live lineage alone, so every
-reader sees one consistent past; a rollback sets the others aside, and going back to them brings them in again.
+Rows of the live state carry the generation that wrote them. The tables hold those of the live past alone, so every
+reader sees one consistent past; a rollback sets the others aside, and going back to them brings them in again. The past
+of a generation is its lineage down to the newest revision of the schema: what was written before is set aside, too.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -21,10 +22,15 @@ def load_lineage(state: State, number: int) -> list[int]:
     return [one for one, _ in _follow(state, number)]
 
 
+def load_past(state: State, number: int) -> list[int]:
+    """Return a generation and those before it whose rows mean the same, the newest first: down to a revision."""
+    return [one for one, _ in _follow_past(state, number)]
+
+
 def load_recent(state: State, number: int, updates: int) -> list[int]:
-    """Return the newest of a lineage, back to the generation that took its ``updates``-th newest batch."""
+    """Return the newest of a past, back to the generation that took its ``updates``-th newest batch."""
     recent: list[int] = []
-    for one, cause in _follow(state, number):
+    for one, cause in _follow_past(state, number):
         recent.append(one)
         updates -= cause.takes_batch
         if not updates:
@@ -33,8 +39,34 @@ def load_recent(state: State, number: int, updates: int) -> list[int]:
 
 
 def load_updates(state: State, number: int) -> list[int]:
-    """Return those of a lineage that took a batch, the newest first: its age in updates, not in decisions."""
-    return [one for one, cause in _follow(state, number) if cause.takes_batch]
+    """Return those of a past that took a batch, the newest first: its age in updates, not in decisions."""
+    return [one for one, cause in _follow_past(state, number) if cause.takes_batch]
+
+
+def find_accepting(state: State, number: int) -> int | None:
+    """Return the newest of a lineage that accepted a batch: its configuration says how rows are read."""
+    return next((one for one, cause in _follow(state, number) if cause.accepts_batch), None)
+
+
+def load_other_pasts(state: State, number: int) -> set[int]:
+    """Return the generations, in any lineage, whose rows mean something else than those of ``number``.
+
+    A generation whose parents are not known belongs to none of them.
+    """
+    query = sa.select(generations_table.c.number, generations_table.c.parent, generations_table.c.cause)
+    began: dict[int, int | None] = {}
+    for row in read_rows(state.engine, query.order_by(generations_table.c.number)):
+        root = 0 if row["parent"] is None else began.get(row["parent"])
+        began[row["number"]] = row["number"] if row["cause"] == Cause.REVISION else root
+    own = began.get(number)
+    return {one for one, root in began.items() if root is not None and own is not None and root != own}
+
+
+def _follow_past(state: State, number: int) -> Iterator[tuple[int, Cause]]:
+    for one, cause in _follow(state, number):
+        yield one, cause
+        if cause is Cause.REVISION:
+            return
 
 
 def _follow(state: State, number: int) -> Iterator[tuple[int, Cause]]:

@@ -76,6 +76,12 @@ def copy_other_versions(state: State, number: int, copy: State) -> None:
         _insert(target, versions_table, rows)
 
 
+def copy_versions(state: State, copy: State) -> None:
+    """Copy every version, so that its number and its name are taken, but nothing of what became of it."""
+    with state.engine.connect() as source, copy.engine.begin() as target:
+        _copy(source, target, versions_table, sa.select(versions_table))
+
+
 def copy_costs(state: State, number: int, copy: State) -> None:
     """Copy what versions of a generation were measured to cost: what is decided by it later is decided the same."""
     measured = sa.select(versions_table.c.id, versions_table.c.predict_us).where(versions_table.c.generation == number)

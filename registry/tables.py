@@ -21,13 +21,15 @@ generations_table = sa.Table(
     sa.Column("selector", sa.String, nullable=True, info=MANIFEST),
     sa.Column("pinned", sa.String, nullable=True),
     sa.Column("config", sa.String, nullable=True, info=FILE),
+    sa.Column("stream", sa.JSON, nullable=True),
     sa.Column("seed", sa.Integer, nullable=False),
     sa.Column("who", sa.String, nullable=False, info=VOLATILE),
     sa.Column("why", sa.Text, nullable=False),
     created_at(),
 )
 """``parent`` is the generation it goes on from, which after a rollback is not the one before. ``config`` names the file
-with the configuration it was made with; ``pinned`` is the line that serves by a person's decision."""
+with the configuration it was made with; ``pinned`` is the line that serves by a person's decision. ``stream`` is which
+stream it is of, null where an earlier release wrote it."""
 
 versions_table = sa.Table(
     "versions",

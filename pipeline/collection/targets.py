@@ -81,7 +81,6 @@ def infer_target(cells: pd.Series, config: Config, origin: str) -> Target:
     classes = order_classes(sorted(labels), stated.positive)
     if task is Task.BINARY and stated.positive is None and len(classes) == 2:
         classes = tell_positive(put_positive_last(classes, counts), stated.target)
-    tell_spellings(cells, replace(draft, task=task, classes=classes))
     return Target(task, classes, notation)
 
 

@@ -64,6 +64,20 @@ def test_versions_of_before_have_no_reason_for_their_threshold(engine, catalogue
     assert Version.from_row(stored) == version
 
 
+def test_a_state_from_before_streams_were_kept_is_taken_over(engine, catalogue_url):
+    with engine.begin() as connection:
+        connection.execute(sa.text(
+            "INSERT INTO generations (number, cause, seed, who, why, created_at) "
+            "VALUES (1, 'update', 7, 'me', '', '2026-01-01 00:00:00')"
+        ))  # fmt: skip
+        connection.execute(sa.text("ALTER TABLE generations DROP COLUMN stream"))
+    set_protocol(engine, 1)
+    connect(catalogue_url).dispose()
+    rows = read_rows(engine, sa.select(metadata.tables["generations"]))
+    assert [(row["number"], row["stream"]) for row in rows] == [(1, None)]
+    assert read_rows(engine, sa.select(protocol_table)) == [{"number": PROTOCOL}]
+
+
 def test_a_column_that_cannot_be_made_up_is_named_and_nothing_changed(engine, catalogue_url):
     with engine.begin() as connection:
         connection.execute(sa.text("ALTER TABLE generations DROP COLUMN cause"))

@@ -17,10 +17,12 @@ from model_zoo import get_family
 from pipeline import backtest as flow
 from pipeline.backtest import WARM_UP, backtest, replay_policies
 from pipeline.collection.ordering import PartReader
+from pipeline.collection.roles import infer_schema
+from pipeline.judging import analyse, draft_batch
 from pipeline.replaying import Fitting
 from pipeline.training.replay import Ledger
 from pipeline.training.retraining import Policy
-from pipeline.update import analyse, collect, draft_batch, infer_schema
+from pipeline.update import collect
 from registry.generations import Cause, Generation, Member, Role, draft_generation
 from registry.versions import Version
 

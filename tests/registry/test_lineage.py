@@ -13,7 +13,16 @@ from common.database import Draft, metadata, read_rows, state_tables
 from common.state import open_state
 from pipeline.collection.tables import batches
 from registry.generations import Cause, Generation, draft_generation
-from registry.lineage import load_lineage, load_recent, load_updates, read_state_rows, turn
+from registry.lineage import (
+    find_accepting,
+    load_lineage,
+    load_other_pasts,
+    load_past,
+    load_recent,
+    load_updates,
+    read_state_rows,
+    turn,
+)
 from registry.tables import set_aside_table
 
 
@@ -116,3 +125,53 @@ def test_every_module_with_tables_is_in_the_catalogue():
             continue
         if "sa.Table(" in path.read_text(encoding="utf-8"):
             assert f"import {'.'.join(relative.with_suffix('').parts)}\n" in imported, relative
+
+
+def revise(state, live):
+    """Commit a revision: every batch so far is written anew, and what was written before is set aside."""
+    number, newest = live.number + 1, live.batch or 0
+    after = Generation(number, live.number, Cause.REVISION, newest + 1)
+    draft = Draft(number)
+    draft_generation(draft, after, 7)
+    draft.add(batches, [make_row(batch) for batch in range(1, newest + 2)])
+    gone = load_past(state, live.number)
+    draft.commit(state.engine, lambda connection: turn(connection, gone, ()))
+    return after
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.one_of(st.sampled_from(["update", "revise"]), st.integers(0, 30)), min_size=1, max_size=12))
+def test_every_batch_is_there_once_whatever_is_revised_and_rolled_back(tmp_path_factory, moves):
+    with open_state(make_config(tmp_path_factory.mktemp("turns"))) as state:
+        made = [add(state, None)]
+        told = {made[0].number: {1: 1}}
+        for move in moves:
+            live = made[-1]
+            if move == "update":
+                made.append(add(state, live))
+                told[made[-1].number] = {**told[live.number], made[-1].batch: made[-1].number}
+            elif move == "revise":
+                made.append(revise(state, live))
+                told[made[-1].number] = dict.fromkeys(range(1, made[-1].batch + 1), made[-1].number)
+            elif (target := made[move % len(made)]) is not live:
+                led_here, wanted = load_past(state, live.number), load_past(state, target.number)
+                made.append(
+                    add(state, target, Cause.ROLLBACK, lambda one, old=led_here, new=wanted: turn(one, old, new))
+                )
+                told[made[-1].number] = told[target.number]
+            rows = read_rows(state.engine, sa.select(batches))
+            assert {row["number"]: row["generation"] for row in rows} == told[made[-1].number]
+
+
+def test_a_past_ends_at_a_revision_and_a_lineage_does_not(tmp_path):
+    with open_state(make_config(tmp_path)) as state:
+        first = add(state, None)
+        second = revise(state, first)
+        third = add(state, second)
+        decided = add(state, third, Cause.PROMOTION)
+        assert load_lineage(state, 4) == [4, 3, 2, 1]
+        assert load_past(state, 4) == [4, 3, 2]
+        assert load_updates(state, 4) == [3, 2]
+        assert load_recent(state, 4, 9) == [4, 3, 2]
+        assert (find_accepting(state, decided.number), find_accepting(state, 1)) == (3, 1)
+        assert (load_other_pasts(state, 4), load_other_pasts(state, 1)) == ({1}, {2, 3, 4})

@@ -49,6 +49,7 @@ def judge(
     kept = np.flatnonzero(reasons == "")
     return Judgement(
         batch=_keep(evidence, kept),
+        schema=schema,
         checks=results,
         quarantined=list_quarantined(reasons),
         profile=compute_profile(inputs, schema),

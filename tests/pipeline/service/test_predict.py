@@ -338,3 +338,14 @@ class TestLimits:
             assert client.get("/health").status_code == 200
             client.app._running = 0
             assert client.get("/models").status_code == 200
+
+
+def test_an_edit_of_what_models_read_changes_no_answer_and_is_told(learned, client, rows):
+    plain = client.post("/predict", json={"rows": rows[:20]}).json()
+    with open_service(learned, "features.ratios=[]", "quality.ranges=[]") as (_, other):
+        edited = other.post("/predict", json={"rows": rows[:20]}).json()
+    assert [row["probability"] for row in edited["rows"]] == [row["probability"] for row in plain["rows"]]
+    assert plain["warnings"] == []
+    (warning,) = edited["warnings"]
+    assert warning.startswith(f"generation {plain['generation']} reads rows by its own settings")
+    assert warning.endswith("features.ratios, quality.ranges")

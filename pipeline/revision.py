@@ -119,7 +119,7 @@ def infer_again(
 ) -> Schema:
     """Return the schema inferred from the first accepted batch, with the classes of all of them.
 
-    ``usual`` is the notation of the stream's times so far. A column that is declared and came later counts as missing there.
+    ``usual`` is the notation of the stream's times so far. A declared column that came later counts as missing there.
     """
     frames = [state.files.load_table(one.file) for one in accepted]
     stated = config.schema_

@@ -25,8 +25,8 @@ FREE = ("features.date_parts", "quality.severity", "schema.numbers", "schema.dat
 """Keys whose own keys are the user's."""
 
 
-MISSING_VALUES = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "null", "NULL", "None")
-"""Texts that stand for 'missing' wherever they are; others are found by column."""
+MISSING_VALUES = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
+"""Texts that stand for 'missing' wherever they are; others are found by column, and told."""
 
 
 class Section(BaseModel):

@@ -4,6 +4,7 @@ A file states only what differs from these defaults; ``config.yaml`` shows them 
 """
 
 import difflib
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +13,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from common.errors import ConfigError, first_line
-from common.strict_yaml import read_yaml
+from common.strict_yaml import RESERVED, read_yaml
+from common.time_format import find_fault
 
 SECONDS = {"D": 86_400, "h": 3_600, "min": 60, "s": 1}
 MESSAGES = {
@@ -83,6 +85,13 @@ class SchemaConfig(Section):
     dates: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     missing_values: tuple[str, ...] = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
+
+    @field_validator("time_format")
+    @classmethod
+    def _is_a_notation(cls, notation: str | None) -> str | None:
+        if notation is not None and (fault := find_fault(notation)):
+            raise ValueError(f"it is no notation of dates ({fault}); write one such as '%d-%b-%y' for 08-AUG-13")
+        return notation
 
 
 class BatchConfig(Section):
@@ -430,7 +439,7 @@ def load_config(path: str | Path = "config.yaml", overrides: Sequence[str] = ())
             if "=" not in override or not key:
                 raise ConfigError(f"'{override}' is no override; write key=value, such as search.trials=20.")
             _check_known(key, known, "the command line")
-        laid_over = OmegaConf.from_dotlist(list(overrides))
+        laid_over = OmegaConf.from_dotlist([_quote(override) for override in overrides])
         merged = OmegaConf.to_container(OmegaConf.merge(stated, laid_over), resolve=True)
         _choose_batch_cut(merged, OmegaConf.to_container(laid_over))
     except yaml.YAMLError as error:
@@ -460,6 +469,16 @@ def known_keys(section: type[Section], prefix: str = "") -> dict[str, bool]:
         if isinstance(kind, type) and issubclass(kind, Section):
             keys |= known_keys(kind, f"{key}.")
     return keys
+
+
+def _quote(override: str) -> str:
+    """Return an override whose value YAML takes for text, also where it begins with a sign that YAML keeps to itself.
+
+    >>> _quote("schema.time_format=%d-%b-%y"), _quote("search.trials=3")
+    ('schema.time_format="%d-%b-%y"', 'search.trials=3')
+    """
+    key, _, stated = override.partition("=")
+    return f"{key}={json.dumps(stated, ensure_ascii=False)}" if stated[:1] in RESERVED else override
 
 
 def _choose_batch_cut(merged: Any, overrides: Any) -> None:

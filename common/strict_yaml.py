@@ -1,11 +1,16 @@
 """YAML files of keys and values, in which no key may stand twice."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from common.errors import ConfigError, first_line
+
+
+RESERVED = ("%", "@", "`")
+"""Signs that no value without quotes may begin with."""
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -17,6 +22,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"The configuration '{path}' cannot be read: {first_line(error)}.") from error
     except yaml.YAMLError as error:
+        if unquoted := re.search(r"character '([%@`])' that cannot start any token", str(error)):
+            line = f" of line {error.problem_mark.line + 1}" if getattr(error, "problem_mark", None) else ""
+            raise ConfigError(
+                f"The value{line} of the configuration '{path}' begins with {unquoted[1]}; write it in quotes, such as "
+                "'%d-%b-%y'."
+            ) from error
         raise ConfigError(f"The configuration '{path}' is not valid YAML: {' '.join(str(error).split())}.") from error
     if stated is None:
         return {}

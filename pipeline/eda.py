@@ -49,7 +49,7 @@ def explore(config: Config, numbers: Sequence[str] = (), file: Path | None = Non
         raise ConfigError(f"eda was given the file '{file}' and the batch '{numbers[0]}'; name one of them.")
     if len(numbers) > 1 or not all(number.isdecimal() for number in numbers):
         raise ConfigError(f"eda takes one batch by its number, not '{' '.join(numbers)}'; write python run.py eda 7.")
-    with open_state(config) as state:
+    with open_state(config, must_exist=file is None) as state:
         if file is not None:
             exploration, name = explore_file(config, state, file), f"file-{file.name[: -len(find_format(file))]}"
         else:

@@ -37,7 +37,7 @@ def show_experiments(config: Config, subject: Sequence[str], file: Path | None =
     batch = read_batch(subject)
     if file is not None:
         find_format(file)
-    with open_state(config) as state:
+    with open_state(config, must_exist=True) as state:
         schema = load_generation(state).schema
         trials, runs = load_trials(state, batch), load_runs(state, batch)
         if schema is None or not (trials or runs):

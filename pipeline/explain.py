@@ -31,7 +31,7 @@ def explain(config: Config, decision_id: str) -> str:
     The plan is computed again from the stored profile by the selector of the generation that decided. Raises StateError
     where there is no such decision, or where the same numbers do not come out again.
     """
-    with open_state(config) as state:
+    with open_state(config, must_exist=True) as state:
         decision = find_decision(state, decision_id)
         generation = load_generation(state, decision["generation"])
         stored = load_stored_selector(state, generation)

@@ -88,7 +88,7 @@ def receive(config: Config, file: Path) -> str:
 
     Returns how many are new; the log says what the others are. Raises DataError where a column is missing.
     """
-    with open_state(config) as state:
+    with open_state(config, must_exist=True) as state:
         table = read_table(file)
         schema = load_schema(state)
         column = next((name for name in (schema.target, LABEL) if name in table), None)

@@ -43,7 +43,7 @@ def quarantine(config: Config, words: Sequence[str], why: str = "", reason: str 
     Raises ConfigError for words that are no such command, StateError where there is nothing to decide on. A decision is
     one transaction; nothing is deleted from the raw store.
     """
-    with open_state(config) as state:
+    with open_state(config, must_exist=True) as state:
         if not words:
             return describe_quarantine(state, config)
         action, choices = read_words(words)

@@ -8,6 +8,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from common.errors import ConfigError, DataError
+from common.extras import missing_driver
 from pipeline.collection.part import Part
 
 
@@ -34,6 +35,8 @@ class SqlSource:
         try:
             engine = sa.create_engine(url)
         except (sa.exc.SQLAlchemyError, ImportError) as error:
+            if isinstance(error, ImportError) and (refusal := missing_driver(self.label, "source.url")):
+                raise refusal from error
             raise ConfigError(
                 f"The database '{self.label}' has no driver here ({_describe(error, url)}); install it or correct "
                 "source.url."

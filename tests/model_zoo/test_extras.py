@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from model_zoo.extras import REQUIREMENTS, has_extra
 
 from common.errors import ConfigError
 from model_zoo import FAMILIES, get_family
 from model_zoo.checks import iterate_cases
-from model_zoo.extras import REQUIREMENTS, has_extra
 
 ROOT = Path(__file__).parents[2]
 

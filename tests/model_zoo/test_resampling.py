@@ -6,13 +6,13 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
+from model_zoo.extras import has_extra
 from sklearn.metrics import roc_auc_score
 
 from common.errors import ConfigError
 from common.task import Task
 from model_zoo.candidate import Candidate
 from model_zoo.encoded import EncodedTable
-from model_zoo.extras import has_extra
 from model_zoo.model import Model, fit_model, update_model
 from model_zoo.resampling import LEAST_LEFT, MOST_GROWTH, SPREAD, Resampled, resample
 

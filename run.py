@@ -2,7 +2,6 @@
 
 import argparse
 import gc
-import logging
 import os
 import sys
 import traceback
@@ -246,7 +245,9 @@ def read_batches(text: str, file: Path | None) -> int | None:
         return None
     number = read_number(text)
     if not number or (file is not None and text != "1"):
-        raise ConfigError(f"--batches is '{shorten(text)}'; write a number from 1 or 'all', and leave it out with -file.")
+        raise ConfigError(
+            f"--batches is '{shorten(text)}'; write a number from 1 or 'all', and leave it out with -file."
+        )
     return number
 
 

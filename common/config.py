@@ -13,14 +13,22 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from common.errors import ConfigError, first_line
-from common.strict_yaml import RESERVED, read_yaml
+from common.strict_yaml import RESERVED, explain_misreading, read_yaml
+from common.text import shorten
 from common.time_format import find_fault
 
 SECONDS = {"D": 86_400, "h": 3_600, "min": 60, "s": 1}
+LARGEST = 2**31 - 1
+"""Of whole numbers: every database and library has room for it."""
+MOST_WORKERS = 1_024
+MOST_DAYS = 36_525
+"""A century."""
 MESSAGES = {
     "tuple_type": "it must be a list, such as [a, b]",
     "model_type": "it must hold keys and values",
     "dict_type": "it must hold keys and values",
+    "path_type": "it must be the path of a folder",
+    "int_parsing_size": "it is too large for a whole number",
 }
 """What pydantic says in terms of Python, in ours."""
 FREE = ("features.date_parts", "quality.severity")
@@ -39,6 +47,13 @@ class Section(BaseModel):
         if isinstance(stated, bool) and kind in (int, float, int | None, float | None):
             raise ValueError("it must be a number")
         return stated
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _has_room(cls, number: Any) -> Any:
+        if isinstance(number, int) and abs(number) > LARGEST:
+            raise ValueError(f"it must lie between -{LARGEST} and {LARGEST}")
+        return number
 
 
 class DemoConfig(Section):
@@ -278,15 +293,20 @@ class TrainingConfig(Section):
     gap: str = "auto"
     decision: Literal["f1", "accuracy", "cost"] = "f1"
     costs: CostsConfig = CostsConfig()
-    threads: int = Field(1, ge=1)
+    threads: int = Field(1, ge=1, le=MOST_WORKERS)
 
     @field_validator("gap")
     @classmethod
     def _is_a_duration(cls, gap: str) -> str:
         import re
 
-        if not re.fullmatch(r"auto|\d+(\.\d+)?\s*(D|h|min|s)", gap):
+        if gap == "auto":
+            return gap
+        parts = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(D|h|min|s)", gap)
+        if not parts:
             raise ValueError(f"'{gap}' is no duration; write a number and D, h, min or s, such as 30D, or auto")
+        if float(parts[1]) * SECONDS[parts[2]] > MOST_DAYS * SECONDS["D"]:
+            raise ValueError(f"it must be {MOST_DAYS}D, a century, at most")
         return gap
 
 
@@ -306,7 +326,7 @@ class SearchConfig(Section):
 class WorkersConfig(Section):
     """Where searching and fitting run."""
 
-    count: int | None = Field(None, ge=1)
+    count: int | None = Field(None, ge=1, le=MOST_WORKERS)
     scheduler: str | None = None
 
 
@@ -446,6 +466,8 @@ def load_config(path: str | Path = "config.yaml", overrides: Sequence[str] = ())
         raise ConfigError(f"An override cannot be read: {' '.join(str(error).split())}.") from error
     except OmegaConfBaseException as error:
         raise ConfigError(f"An override or '{path}' cannot be read: {first_line(error)}.") from error
+    except ValueError as error:  # a number or a date that YAML sees in it and that is none
+        raise ConfigError(f"An override holds {explain_misreading(error)}.") from error
     assert isinstance(merged, dict)
     for key in _dotted(merged):
         _check_known(key, known, f"'{path}'")
@@ -518,8 +540,8 @@ def _describe(error: ValidationError, stated: Any, path: Path) -> str:
         by_override = "" if any(isinstance(part, int) for part in place) else f" or as {key}=... "
         return f"The key '{key}' is compulsory and missing from '{path}'; state it there{by_override}."
     key = ".".join(parts) or "the configuration"
-    message = MESSAGES.get(first["type"], first["msg"].removeprefix("Value error, "))
-    shown = "" if isinstance(first["input"], dict | Section) else f" (found {first['input']!r})"
+    message = MESSAGES.get(first["type"], first["msg"].removeprefix("Value error, ").replace("Input should", "it must"))
+    shown = "" if isinstance(first["input"], dict | Section) else f" (found {shorten(repr(first['input']))})"
     return f"The key '{key}' in '{path}' or its override is not usable: {message}{shown}."
 
 

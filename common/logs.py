@@ -1,5 +1,6 @@
 """Where a run tells what it does: short lines on stderr, full ones in the state's log, failures among them."""
 
+import contextlib
 import logging
 import sys
 from pathlib import Path
@@ -25,10 +26,8 @@ class StateLog(logging.FileHandler):
         """Write one record, where there is a folder to write it in."""
         if self.stream is None and not self._folder.is_dir():
             return
-        try:
+        with contextlib.suppress(OSError):
             super().emit(record)
-        except OSError:
-            pass
 
 
 def set_up_logging(state_dir: Path) -> None:

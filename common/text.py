@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-
 MOST_DIGITS = 18
 """Of a number that someone names: every database has room for it."""
 MOST_SHOWN = 60

@@ -15,7 +15,7 @@ from common.errors import ConfigError, StateError
 from common.schema import Schema
 from common.state import State, open_state
 from common.tables import find_format, write_table
-from common.text import lay_out
+from common.text import lay_out, read_number, shorten
 from experiments.leaderboard import RankedTrial, count_failures, flatten_run, rank_runs, rank_trials
 from experiments.tables import runs_table, trials_table
 from pipeline.training.importance import LEAST_TRIALS, Importance, compute_importances
@@ -54,9 +54,11 @@ def read_batch(subject: Sequence[str]) -> int | None:
     """Return the batch that the words after the command name, None for all."""
     if not subject:
         return None
-    if len(subject) > 1 or not subject[0].isdecimal():
-        raise ConfigError(f"experiments takes the number of one batch and not '{' '.join(subject)}'; or leave it out.")
-    return int(subject[0])
+    number = read_number(subject[0]) if len(subject) == 1 else None
+    if number is None:
+        named = shorten(" ".join(subject))
+        raise ConfigError(f"experiments takes the number of one batch and not '{named}'; or leave it out.")
+    return number
 
 
 def load_trials(state: State, batch: int | None) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from common.extras import check_extras
 from common.performance import Stopwatch
 from common.records import RawBatch
 from common.state import State, open_state
+from common.text import read_number, shorten
 from meta.label_tables import labels_table, settled_labels_table, settled_requests_table, settlements_table
 from meta.tables import decisions_table
 from pipeline.analysis.quality.tables import retaken_table
@@ -78,8 +79,10 @@ def read_words(words: Sequence[str]) -> tuple[int | None, bool]:
     ((7, False), (None, True), (None, False))
     """
     everything, numbers = "all" in words, [word for word in words if word != "all"]
-    if len(numbers) > 1 or not all(word.isdecimal() for word in numbers):
-        raise ConfigError(f"'replay {' '.join(words)}' is no command; write replay, replay 7, or replay 7 all.")
+    if len(numbers) > 1 or not all(read_number(word) for word in numbers):
+        raise ConfigError(
+            f"'replay {shorten(' '.join(words))}' is no command; write replay, replay 7, or replay 7 all."
+        )
     return (int(numbers[0]) if numbers else None), everything
 
 

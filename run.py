@@ -1,5 +1,11 @@
 """The command line: parse, load the configuration, call one flow, print its answer, set the exit code."""
 
+from common.interrupts import INTERRUPTED, DeferredInterrupt, tell_of_interrupts
+
+if __name__ == "__main__":
+    tell_of_interrupts()
+
+# isort: split
 import argparse
 import gc
 import os
@@ -50,7 +56,6 @@ exit codes:
   3 update found nothing new    4 update took a batch that was rejected, and kept it aside
 update prints True where it accepted a batch, else False.
 """
-INTERRUPTED = "Interrupted; what was committed before stays, the rest is undone."
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -116,9 +121,10 @@ def read_command(parsed: argparse.Namespace) -> tuple[str, list[str], list[str]]
 
 def run(command: str, parsed: argparse.Namespace, subject: list[str], overrides: list[str]) -> object:
     """Call the flow of a command and return what it answers."""
-    from common.config import load_config
+    with DeferredInterrupt():
+        from common.config import load_config
 
-    config = load_config(parsed.config, overrides)
+        config = load_config(parsed.config, overrides)
     set_up_logging(config.state_dir)
     return COMMANDS[command](config, parsed, subject)
 

@@ -6,17 +6,17 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from model_zoo.extras import has_extra
 from sklearn.metrics import roc_auc_score
 
 from common.errors import ConfigError
+from common.extras import has_extra
 from common.task import Task
 from model_zoo.candidate import Candidate
 from model_zoo.encoded import EncodedTable
 from model_zoo.model import Model, fit_model, update_model
 from model_zoo.resampling import LEAST_LEFT, MOST_GROWTH, SPREAD, Resampled, resample
 
-needs_imblearn = pytest.mark.skipif(not has_extra("imblearn"), reason="the optional imbalanced-learn is not installed")
+needs_imblearn = pytest.mark.skipif(not has_extra("smote"), reason="the optional imbalanced-learn is not installed")
 WAYS = [pytest.param("smote", marks=needs_imblearn), "under"]
 SETTINGS = {
     "linear": ("onehot", {}),

@@ -183,7 +183,7 @@ class TestRefusals:
 
     def test_smote_without_its_library(self, monkeypatch) -> None:
         monkeypatch.setitem(sys.modules, "imblearn", None)
-        with pytest.raises(ConfigError, match="'smote' needs the optional package imbalanced-learn"):
+        with pytest.raises(ConfigError, match="'smote' needs imbalanced-learn, which is not installed"):
             draw("smote", [30, 3])
 
     def test_a_target_that_is_a_number(self) -> None:

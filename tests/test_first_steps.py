@@ -153,7 +153,7 @@ def test_after_it_every_command_answers_or_says_in_a_sentence_why_not(folder, re
     assert "new.csv" in page
     if not tiny:
         return
-    for words, code, out, err in walk(folder, REFUSED, capsys):
+    for _, code, out, err in walk(folder, REFUSED, capsys):
         assert_is_a_sentence(code, out, err)
     check_request(folder, page, capsys)
 

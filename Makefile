@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python run.py
 DEMO_STATE ?= state/demo
+COMPILE := uv pip compile -q --universal --annotation-style line --no-header --no-emit-index-url --python-version 3.11
+EXTRAS := catboost dask faiss mlflow postgres serve smote
 
 .PHONY: demo install test check audit lock clean
 
@@ -38,10 +40,12 @@ check: $(VENV)/.installed-dev  ## style, imports, types, and advisories on the p
 audit: $(VENV)/.installed-dev  ## the pins against published advisories
 	$(VENV)/bin/python .ci/audit.py
 
-lock:  ## compile the direct dependencies into pins (needs uv)
-	uv pip compile -q --universal --annotation-style line --no-header --no-emit-index-url --python-version 3.11 requirements.in -o requirements.txt
-	uv pip compile -q --universal --annotation-style line --no-header --no-emit-index-url --python-version 3.11 requirements-dev.in -o requirements-dev.txt
-	uv pip compile -q --universal --annotation-style line --no-header --no-emit-index-url --python-version 3.11 requirements-extras.in -o requirements-extras.txt
+lock:  ## compile the direct dependencies into pins, and those of each extra of pyproject.toml (needs uv)
+	$(COMPILE) requirements.in -o requirements.txt
+	$(COMPILE) requirements-dev.in -o requirements-dev.txt
+	$(COMPILE) pyproject.toml --all-extras -c requirements.txt -o requirements-extras.txt
+	for extra in $(EXTRAS); do \
+	  $(COMPILE) pyproject.toml --extra $$extra -c requirements-extras.txt -o requirements-$$extra.txt || exit 1; done
 
 clean:
 	rm -rf $(VENV) state

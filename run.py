@@ -1,5 +1,11 @@
 """The command line: parse, load the configuration, call one flow, print its answer, set the exit code."""
 
+from common.interrupts import INTERRUPTED, DeferredInterrupt, tell_of_interrupts
+
+if __name__ == "__main__":
+    tell_of_interrupts()
+
+# isort: split
 import argparse
 import gc
 import logging
@@ -10,7 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common.errors import ConfigError, SwitchyardError
+from common.errors import BatchRejected, ConfigError, NoNewData, SwitchyardError
+from common.logs import log_failure, set_up_logging
+from common.text import is_text, read_number, shorten
 
 if TYPE_CHECKING:
     from common.config import Config
@@ -45,6 +53,11 @@ EXAMPLES = """examples:
   python run.py backtest --apply              replays the stream under policies of retraining, configures the best
   python run.py serve service.port=8080       a service answers over HTTP; prints its URL
   python run.py update search.trials=40       any key of the configuration can be overridden
+
+exit codes:
+  0 done    1 the run failed    2 wrong usage or configuration
+  3 update found nothing new    4 update took a batch that was rejected, and kept it aside
+update prints True where it accepted a batch, else False.
 """
 
 
@@ -64,7 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--batches", default="1", help="how many batches update takes: a number or 'all'")
     parser.add_argument("--from-state", type=Path, help="update: begin with the raw batches of the state there")
     parser.add_argument("--why", default="", help="why quarantine or models decides so, for the record")
-    parser.add_argument("--to", type=int, help="the generation that models rollback goes back to")
+    parser.add_argument("--to", help="the generation that models rollback goes back to")
     parser.add_argument("--reason", default="", help="release or discard only the rows kept out for this reason")
     parser.add_argument("--apply", action="store_true", help="write what backtest recommends into the configuration")
     parser.add_argument("--config", help="the configuration (default: config.yaml, else the one kept with the state)")
@@ -82,19 +95,19 @@ def main(arguments: list[str] | None = None) -> int:
         if (answer := run(command, parsed, subject, overrides)) is not None:
             print(answer, flush=True)
     except SwitchyardError as error:
-        return _fail(command, str(error), error.exit_code, parsed.debug)
+        return _fail(command, error, error.exit_code, parsed.debug)
     except BrokenPipeError:  # whoever reads the answer, such as head, has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except KeyboardInterrupt:
-        return _fail(command, "Interrupted; what was committed before stays, the rest is undone.", 1, parsed.debug)
-    except Exception as error:  # a user gets a sentence, and the traceback where they ask for it
-        sentence = f"{type(error).__name__}: {error} (an unforeseen failure; run again with --debug for its traceback)"
-        return _fail(command, sentence, 1, parsed.debug)
+    except (KeyboardInterrupt, Exception) as error:  # a user gets a sentence; its traceback is in the log
+        return _fail(command, error, 1, parsed.debug)
     return 0
 
 
 def read_command(parsed: argparse.Namespace) -> tuple[str, list[str], list[str]]:
     """Return the command, the words that say what it is about, and overrides; ConfigError for anything else."""
+    for word in (*parsed.words, parsed.why, parsed.reason):
+        if not is_text(word):
+            raise ConfigError(f"{shorten(word)!a} is no text in the terminal's encoding; write it in UTF-8.")
     words = list(parsed.words)
     command = parsed.mode or (words.pop(0) if words and "=" not in words[0] else "")
     if command not in COMMANDS:
@@ -114,11 +127,12 @@ def read_command(parsed: argparse.Namespace) -> tuple[str, list[str], list[str]]
 
 def run(command: str, parsed: argparse.Namespace, subject: list[str], overrides: list[str]) -> object:
     """Call the flow of a command and return what it answers."""
-    from pipeline.own_config import choose_config
-
     is_update = command == "update"
     needs_file = is_update or (command == "backtest" and (parsed.apply or bool(subject)))
-    config, told = choose_config(parsed.config, overrides, not needs_file, checks_itself=is_update)
+    with DeferredInterrupt():
+        from pipeline.own_config import choose_config
+
+        config, told = choose_config(parsed.config, overrides, not needs_file, checks_itself=is_update)
     set_up_logging(config.state_dir)
     for sentence in told:
         logging.getLogger("run").warning("%s", sentence)
@@ -127,10 +141,12 @@ def run(command: str, parsed: argparse.Namespace, subject: list[str], overrides:
 
 def run_update(config: "Config", parsed: argparse.Namespace, _subject: list[str]) -> bool:
     """Take the next batch, or several."""
+    from common.extras import check_extras
     from model_zoo import get_family
     from pipeline.update import update
 
-    for family in config.search.families:  # one that is unknown or not installed is refused before a batch is read
+    check_extras(config)
+    for family in config.search.families:  # one that is unknown is refused before a batch is read
         get_family(family)
     return update(config, read_batches(parsed.batches, parsed.file), parsed.file, parsed.from_state)
 
@@ -180,7 +196,7 @@ def run_models(config: "Config", parsed: argparse.Namespace, subject: list[str])
     """Tell what serves or served, or decide about it."""
     from pipeline.models import models
 
-    return models(config, subject, parsed.to, parsed.why)
+    return models(config, subject, read_generation(parsed.to), parsed.why)
 
 
 def run_replay(config: "Config", _parsed: argparse.Namespace, subject: list[str]) -> str:
@@ -243,33 +259,36 @@ def read_batches(text: str, file: Path | None) -> int | None:
     """Return how many batches to take, None for all; a file is one batch."""
     if text == "all" and file is None:
         return None
-    if not text.isdecimal() or int(text) < 1 or (file is not None and text != "1"):
-        raise ConfigError(f"--batches is '{text}'; write a number from 1 or 'all', and leave it out with -file.")
-    return int(text)
+    number = read_number(text)
+    if not number or (file is not None and text != "1"):
+        raise ConfigError(
+            f"--batches is '{shorten(text)}'; write a number from 1 or 'all', and leave it out with -file."
+        )
+    return number
 
 
-def set_up_logging(state_dir: Path) -> None:
-    """Send short lines to stderr and full ones to a file in the state folder."""
-    to_screen = logging.StreamHandler(sys.stderr)
-    to_screen.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
-    handlers: list[logging.Handler] = [to_screen]
-    try:
-        state_dir.mkdir(parents=True, exist_ok=True)
-        to_file = logging.FileHandler(state_dir / "switchyard.log", encoding="utf-8")
-        to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-        handlers.append(to_file)
-    except OSError:
-        pass  # opening the state reports an unusable folder in a better sentence
-    logging.raiseExceptions = False  # a log that cannot be written, as on a full disk, is no failure to tell of
-    logging.basicConfig(level=logging.INFO, handlers=handlers, force=True)
+def read_generation(text: str | None) -> int | None:
+    """Return the generation that --to names, None without one."""
+    if text is None or (number := read_number(text)) is not None:
+        return None if text is None else number
+    raise ConfigError(f"--to is '{shorten(text)}'; write the number of a generation, which models history lists.")
 
 
-def _fail(command: str, sentence: str, exit_code: int, debug: bool) -> int:
+def _fail(command: str, error: BaseException, exit_code: int, debug: bool) -> int:
+    """Say why a run failed: one sentence, on stderr and in the log of the state, and the traceback where it helps."""
+    known = isinstance(error, SwitchyardError)
+    sentence = INTERRUPTED if isinstance(error, KeyboardInterrupt) else str(error)
+    if not known and sentence is not INTERRUPTED:
+        sentence = f"{type(error).__name__}: {error}"
+    log = log_failure(sentence, None if known else error, expected=isinstance(error, NoNewData))
     if debug:
-        traceback.print_exc()
-    if command == "update" and exit_code == 1:
-        print(False)
-    print(f"Error: {sentence}", file=sys.stderr)
+        traceback.print_exception(error)
+    if command == "update" and not isinstance(error, ConfigError):
+        print(isinstance(error, BatchRejected) and error.others_accepted, flush=True)
+    if not known and sentence is not INTERRUPTED:
+        where = f"'{log}' has its traceback" if log else "run again with --debug for its traceback"
+        sentence = f"{sentence} (an unforeseen failure; {where})"
+    print(sentence if isinstance(error, NoNewData) else f"Error: {sentence}", file=sys.stderr)
     return exit_code
 
 

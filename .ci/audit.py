@@ -13,6 +13,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PINS = ("requirements.txt", "requirements-extras.txt", "requirements-dev.txt")
+"""Files that hold every pin; those of one extra repeat a part of the extras."""
 SECONDS = 5
 """What the service may take for one answer."""
 

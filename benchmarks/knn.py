@@ -106,10 +106,10 @@ def main() -> None:
     parser.add_argument("--write", type=Path)
     arguments = parser.parse_args()
     sys.path.insert(0, str(ROOT))
-    from model_zoo.extras import has_extra, missing_extra
+    from common.extras import has_extra, missing_extra
 
     if not has_extra("faiss"):
-        print(f"skipped: {missing_extra('faiss', 'This benchmark')}", file=sys.stderr)
+        print(f"skipped: {missing_extra('faiss', 'This benchmark needs faiss')}", file=sys.stderr)
         return
     table = describe(
         [measure(size, arguments.asked, arguments.runs) for size in SIZES], arguments.asked, arguments.runs

@@ -4,6 +4,7 @@ A file states only what differs from these defaults; ``config.yaml`` shows them 
 """
 
 import difflib
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -12,13 +13,22 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from common.errors import ConfigError, first_line
-from common.strict_yaml import read_yaml
+from common.strict_yaml import RESERVED, explain_misreading, read_yaml
+from common.text import shorten
+from common.time_format import find_fault
 
 SECONDS = {"D": 86_400, "h": 3_600, "min": 60, "s": 1}
+LARGEST = 2**31 - 1
+"""Of whole numbers: every database and library has room for it."""
+MOST_WORKERS = 1_024
+MOST_DAYS = 36_525
+"""A century."""
 MESSAGES = {
     "tuple_type": "it must be a list, such as [a, b]",
     "model_type": "it must hold keys and values",
     "dict_type": "it must hold keys and values",
+    "path_type": "it must be the path of a folder",
+    "int_parsing_size": "it is too large for a whole number",
 }
 """What pydantic says in terms of Python, in ours."""
 FREE = ("features.date_parts", "quality.severity", "schema.numbers", "schema.dates")
@@ -41,6 +51,13 @@ class Section(BaseModel):
         if isinstance(stated, bool) and kind in (int, float, int | None, float | None):
             raise ValueError("it must be a number")
         return stated
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _has_room(cls, number: Any) -> Any:
+        if isinstance(number, int) and abs(number) > LARGEST:
+            raise ValueError(f"it must lie between -{LARGEST} and {LARGEST}")
+        return number
 
 
 class DemoConfig(Section):
@@ -143,6 +160,11 @@ class SchemaConfig(Section):
     def _is_a_list_or_formats(cls, dates: Any) -> Any:
         if not isinstance(dates, dict | list | tuple):
             raise ValueError("write a list such as [BEGIN, END], or the notation of each such as {BIRTH: '%d/%m/%y'}")
+        for name, notation in dates.items() if isinstance(dates, dict) else ():
+            if isinstance(notation, str) and (fault := find_fault(notation)):
+                raise ValueError(
+                    f"'{notation}' of {name} is no notation of dates ({fault}); write one such as '%d/%m/%y'"
+                )
         return dates
 
     @field_validator("numbers", mode="before")
@@ -186,6 +208,13 @@ class SchemaConfig(Section):
             return stated
         texts = [str(cell) if isinstance(cell, int | float) else cell for cell in cells]
         return texts if isinstance(stated, list | tuple) else texts[0]
+
+    @field_validator("time_format")
+    @classmethod
+    def _is_a_notation(cls, notation: str | None) -> str | None:
+        if notation is not None and (fault := find_fault(notation)):
+            raise ValueError(f"it is no notation of dates ({fault}); write one such as '%d-%b-%y' for 08-AUG-13")
+        return notation
 
 
 class BatchConfig(Section):
@@ -372,15 +401,20 @@ class TrainingConfig(Section):
     gap: str = "auto"
     decision: Literal["f1", "accuracy", "cost"] = "f1"
     costs: CostsConfig = CostsConfig()
-    threads: int = Field(1, ge=1)
+    threads: int = Field(1, ge=1, le=MOST_WORKERS)
 
     @field_validator("gap")
     @classmethod
     def _is_a_duration(cls, gap: str) -> str:
         import re
 
-        if not re.fullmatch(r"auto|\d+(\.\d+)?\s*(D|h|min|s)", gap):
+        if gap == "auto":
+            return gap
+        parts = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(D|h|min|s)", gap)
+        if not parts:
             raise ValueError(f"'{gap}' is no duration; write a number and D, h, min or s, such as 30D, or auto")
+        if float(parts[1]) * SECONDS[parts[2]] > MOST_DAYS * SECONDS["D"]:
+            raise ValueError(f"it must be {MOST_DAYS}D, a century, at most")
         return gap
 
 
@@ -400,7 +434,7 @@ class SearchConfig(Section):
 class WorkersConfig(Section):
     """Where searching and fitting run."""
 
-    count: int | None = Field(None, ge=1)
+    count: int | None = Field(None, ge=1, le=MOST_WORKERS)
     scheduler: str | None = None
 
 
@@ -560,13 +594,15 @@ def lay_over(written: Mapping[str, Any], overrides: Sequence[str], path: Path) -
             if "=" not in override or not key:
                 raise ConfigError(f"'{override}' is no override; write key=value, such as search.trials=20.")
             _check_known(key, known, "the command line")
-        laid_over = OmegaConf.from_dotlist(list(overrides))
+        laid_over = OmegaConf.from_dotlist([_quote(override) for override in overrides])
         merged = OmegaConf.to_container(OmegaConf.merge(stated, laid_over), resolve=True)
         _choose_batch_cut(merged, OmegaConf.to_container(laid_over))
     except yaml.YAMLError as error:
         raise ConfigError(f"An override cannot be read: {' '.join(str(error).split())}.") from error
     except OmegaConfBaseException as error:
         raise ConfigError(f"An override or '{path}' cannot be read: {first_line(error)}.") from error
+    except ValueError as error:  # a number or a date that YAML sees in it and that is none
+        raise ConfigError(f"An override holds {explain_misreading(error)}.") from error
     assert isinstance(merged, dict)
     for key in _dotted(merged):
         _check_known(key, known, f"'{path}'")
@@ -590,6 +626,16 @@ def known_keys(section: type[Section], prefix: str = "") -> dict[str, bool]:
         if isinstance(kind, type) and issubclass(kind, Section):
             keys |= known_keys(kind, f"{key}.")
     return keys
+
+
+def _quote(override: str) -> str:
+    """Return an override whose value YAML takes for text, also where it begins with a sign that YAML keeps to itself.
+
+    >>> _quote("schema.time_format=%d-%b-%y"), _quote("search.trials=3")
+    ('schema.time_format="%d-%b-%y"', 'search.trials=3')
+    """
+    key, _, stated = override.partition("=")
+    return f"{key}={json.dumps(stated, ensure_ascii=False)}" if stated[:1] in RESERVED else override
 
 
 def _choose_batch_cut(merged: Any, overrides: Any) -> None:
@@ -629,8 +675,8 @@ def _describe(error: ValidationError, stated: Any, path: Path) -> str:
         by_override = "" if any(isinstance(part, int) for part in place) else f" or as {key}=... "
         return f"The key '{key}' is compulsory and missing from '{path}'; state it there{by_override}."
     key = ".".join(parts) or "the configuration"
-    message = MESSAGES.get(first["type"], first["msg"].removeprefix("Value error, "))
-    shown = "" if isinstance(first["input"], dict | Section) else f" (found {first['input']!r})"
+    message = MESSAGES.get(first["type"], first["msg"].removeprefix("Value error, ").replace("Input should", "it must"))
+    shown = "" if isinstance(first["input"], dict | Section) else f" (found {shorten(repr(first['input']))})"
     return f"The key '{key}' in '{path}' or its override is not usable: {message}{shown}."
 
 

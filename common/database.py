@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from common.errors import ConfigError, DamagedCatalogue, StateError, first_line
+from common.extras import missing_driver
 from common.failures import explain_failures
 from common.files import compute_digest
 from common.postgresql import prepare_postgresql
@@ -93,6 +94,8 @@ def _make_engine(url: str) -> Engine:
         engine = sa.create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite", hide_parameters=True)
     except (sa.exc.SQLAlchemyError, ImportError, ValueError) as error:
         shown = parsed.render_as_string(hide_password=True)
+        if isinstance(error, ImportError) and (refusal := missing_driver(shown, "database_url")):
+            raise refusal from error
         raise ConfigError(
             f"The catalogue at '{shown}' has no driver here or an option it refuses ({first_line(error)}); "
             "install the driver or correct database_url."

@@ -3,8 +3,8 @@
 SwitchyardError            the run failed                      exit code 1
 +-- ConfigError            bad usage or configuration          exit code 2
 +-- DataError              a file, table or column is unusable
-+-- NoNewData              the stream holds nothing to take yet
-+-- BatchRejected          a batch was judged hopeless and kept aside
++-- NoNewData              the stream holds nothing to take yet             3
++-- BatchRejected          a batch was judged hopeless and kept aside      4
 +-- StateError             the state folder or catalogue is busy, missing or damaged
 """
 
@@ -26,11 +26,20 @@ class DataError(SwitchyardError):
 
 
 class NoNewData(SwitchyardError):
-    """The configured source holds no rows that were not taken before."""
+    """The configured source holds no rows that were not taken before: nothing new, and nothing wrong."""
+
+    exit_code = 3
 
 
 class BatchRejected(SwitchyardError):
-    """A batch was stored but refused for training."""
+    """A batch was stored but refused for training; others of the same run may have been accepted."""
+
+    exit_code = 4
+
+    def __init__(self, message: str, batch: int, others_accepted: bool = False) -> None:
+        super().__init__(message)
+        self.batch = batch
+        self.others_accepted = others_accepted
 
 
 class StateError(SwitchyardError):

@@ -18,7 +18,11 @@ _SQLITE = {
 """By SQLite's primary result codes: READONLY, BUSY, CANTOPEN, FULL, IOERR."""
 _SQLITE_DAMAGED = {11, 26}
 """CORRUPT and NOTADB."""
+_SQLITE_LACKS = ("no such table", "no such column")
+_LACKING = "lacks a table or a column that this version reads; run 'python run.py update' first, which makes it"
 _POSTGRESQL = {
+    "42P01": _LACKING,
+    "42703": _LACKING,
     "53100": f"cannot be written, since the disk of its server is full; {FULL}",
     "25006": f"cannot be written: {READ_ONLY}",
     "42501": "refuses this user; give it the right to use, and at first to make, tables there",
@@ -54,5 +58,7 @@ def _find_sentence(context: ExceptionContext) -> str:
         return _POSTGRESQL.get(state, "")
     if context.is_disconnect:
         return f"was lost ({first_line(error)}); see to its server and run this again; {UNCHANGED}"
+    if str(error).startswith(_SQLITE_LACKS):
+        return _LACKING
     code = getattr(error, "sqlite_errorcode", None)
     return _SQLITE.get(code & 0xFF, "") if code is not None else ""

@@ -30,14 +30,21 @@ class State:
 
 
 @contextmanager
-def open_state(config: Config) -> Iterator[State]:
-    """Open (and on first use create) the state that ``config`` names."""
+def open_state(config: Config, must_exist: bool = False) -> Iterator[State]:
+    """Open (and on first use create) the state that ``config`` names.
+
+    With ``must_exist`` nothing is created: StateError says where there is none, and how to begin one.
+    """
     folder = config.state_dir
+    if must_exist and not has_state(config):
+        raise StateError(
+            f"There is no state in '{folder}' yet; run 'python run.py update' first, with the same configuration."
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StateError(f"The state folder '{folder}' cannot be created ({error.strerror}); set state_dir.") from error
-    url = config.database_url or f"sqlite:///{folder / 'catalogue.db'}"
+    url = name_url(config)
     try:
         catalogue = find_catalogue(sa.make_url(url)) if config.database_url is None else None
         if catalogue and (lost := find_loss(catalogue)):
@@ -53,6 +60,23 @@ def open_state(config: Config) -> Iterator[State]:
         raise StateError(f"{_restore(folder, url, damage)}; run this again.") from damage
     finally:
         engine.dispose()
+
+
+def name_url(config: Config) -> str:
+    """Return where the catalogue of a state is."""
+    return config.database_url or f"sqlite:///{config.state_dir / 'catalogue.db'}"
+
+
+def has_state(config: Config) -> bool:
+    """Return whether anything was begun there, a catalogue that is lost and has its copy included.
+
+    Of a catalogue on a server nothing is known before it is asked.
+    """
+    try:
+        catalogue = find_catalogue(sa.make_url(name_url(config)))
+    except (sa.exc.ArgumentError, ValueError):  # opening it says what is wrong with it
+        return True
+    return catalogue is None or catalogue.is_file() or bool(find_loss(catalogue))
 
 
 def _restore(folder: Path, url: str, damage: DamagedCatalogue) -> str:

@@ -1,6 +1,37 @@
-"""Tables of text for people: what commands print."""
+"""Text from people and for people: numbers they name, and tables that commands print."""
 
 from collections.abc import Sequence
+
+MOST_DIGITS = 18
+"""Of a number that someone names: every database has room for it."""
+MOST_SHOWN = 60
+
+
+def read_number(text: str) -> int | None:
+    """Return the number, from 0, that a text names; None where it is none, or one that nothing here can have.
+
+    >>> read_number("12"), read_number("-1"), read_number("1e3"), read_number("9" * 19)
+    (12, None, None, None)
+    """
+    return int(text) if text.isdecimal() and len(text) <= MOST_DIGITS else None
+
+
+def is_text(word: str) -> bool:
+    """Return whether a word of the command line is text, and not bytes that the terminal's encoding does not know.
+
+    >>> is_text("señal"), is_text("se\\udcf1al")
+    (True, False)
+    """
+    return word.encode(errors="ignore").decode() == word
+
+
+def shorten(text: str) -> str:
+    """Return a text as a message shows it.
+
+    >>> len(shorten("9" * 100))
+    60
+    """
+    return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 3]}..."
 
 
 def lay_out(lines: Sequence[Sequence[str]], ruled: bool = False) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from common.errors import ConfigError, first_line
+from common.extras import missing_extra
 
 Shared = TypeVar("Shared")
 Task = TypeVar("Task")
@@ -106,10 +107,7 @@ def _describe_backend(workers: Workers) -> dict[str, Any]:
     try:
         import distributed
     except ImportError:
-        raise ConfigError(
-            f"The key 'workers.scheduler' is '{workers.scheduler}', but Dask is not installed; "
-            "run pip install -r requirements-extras.txt, or set the key to null."
-        ) from None
+        raise missing_extra("dask", f"The key 'workers.scheduler' is '{workers.scheduler}' and needs Dask") from None
     try:
         client = distributed.get_client(workers.scheduler, timeout=ANSWER_SECONDS)
         client.wait_for_workers(1, timeout=ANSWER_SECONDS)

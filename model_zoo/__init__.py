@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from common.errors import ConfigError
+from common.extras import missing_extra
 from model_zoo.boosting import Boosting
 from model_zoo.catboost import CatBoost
 from model_zoo.encoded import EncodedTable
 from model_zoo.extra_trees import ExtraTrees
-from model_zoo.extras import missing_extra
 from model_zoo.family import Estimator, Family
 from model_zoo.knn import NearestNeighbours
 from model_zoo.linear import Linear
@@ -39,5 +39,5 @@ def get_family(name: str) -> Family:
         raise ConfigError(f"Unknown model family '{name}'; did you mean '{nearest}'?")
     family = FAMILIES[name]
     if not family.installed:
-        raise missing_extra(family.library, f"Family '{name}'")
+        raise missing_extra(family.library, f"The family '{name}' needs the library {family.library}")
     return family

@@ -14,11 +14,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from common.errors import ConfigError, DataError, StateError
+from common.extras import has_extra
 from common.seeding import derive_seed
 from common.task import Task
 from model_zoo.baseline import Baseline, fit_baseline
 from model_zoo.encoded import LARGEST, EncodedTable
-from model_zoo.extras import has_extra
 from model_zoo.search import Params, Space, Trial, read_params
 from model_zoo.terms import Terms
 

@@ -7,8 +7,8 @@ from functools import cached_property
 import numpy as np
 
 from common.errors import ConfigError
+from common.extras import has_extra
 from model_zoo.arrays import dump_arrays, load_arrays
-from model_zoo.extras import has_extra
 from model_zoo.family import Estimator, Family, Sample
 from model_zoo.neighbour_search import LARGE, Search, build_search
 from model_zoo.scaling import Scaling, fit_scaling

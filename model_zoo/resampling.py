@@ -16,11 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.errors import ConfigError
+from common.extras import has_extra, missing_extra
 from common.seeding import derive_seed, random_generator
 from common.task import Task
 from model_zoo.candidate import Candidate
 from model_zoo.encoded import EncodedTable
-from model_zoo.extras import has_extra, missing_extra
 from model_zoo.variants import get_variant
 
 WAYS = ("", "smote", "under")
@@ -98,8 +98,8 @@ def _check_smote(candidate: Candidate) -> None:
             f"The parameter resample is 'smote', but variant '{variant.name}' keeps missing cells or category codes, "
             "between which there is nothing; use another variant or resample 'under'."
         )
-    if not has_extra("imblearn"):
-        raise missing_extra("imblearn", "The parameter resample 'smote'")
+    if not has_extra("smote"):
+        raise missing_extra("smote", "The parameter resample 'smote' needs imbalanced-learn")
 
 
 def _grow(values: np.ndarray, codes: np.ndarray, counts: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -12,6 +12,7 @@ from common.config import Config
 from common.config_edit import save_settings
 from common.database import read_rows
 from common.errors import StateError
+from common.extras import check_extras
 from common.files import compute_digest
 from common.records import LabelledBatch
 from common.state import State, hold_lock, open_state
@@ -45,7 +46,8 @@ def backtest(config: Config, apply_to: Path | None = None) -> str:
     Finished steps stay in the catalogue, so that a killed backtest goes on where it stopped and a finished one answers
     at once. Raises StateError where fewer than LEAST_BATCHES batches were accepted.
     """
-    with open_state(config) as state, hold_lock(state, "backtest"):
+    check_extras(config)
+    with open_state(config, must_exist=True) as state, hold_lock(state, "backtest"):
         stream = find_stream(config, state)
         identity = identify(stream)
         found = load_backtest(state, identity)

@@ -24,7 +24,7 @@ NAME = re.compile(r"[a-z_]+-[0-9]{4,}")
 
 def write_card(config: Config, name: str) -> Path:
     """Write the card of a version under the state folder and return its path; StateError for one that is not known."""
-    with open_state(config) as state:
+    with open_state(config, must_exist=True) as state:
         version = find_version(state, name)
         if not NAME.fullmatch(version.id):
             raise StateError(f"The catalogue holds a version named {name!r}, which Switchyard never gives; restore it.")

@@ -21,6 +21,7 @@ from common.seeding import random_generator
 from common.state import State, open_state
 from common.tables import read_table
 from common.task import Task
+from common.text import read_number, shorten
 from common.wanted import Wanted
 from pipeline.analysis.tables import drift_table, quality_table
 from pipeline.collection.column_evidence import Role, decide_column
@@ -53,9 +54,11 @@ def explore(config: Config, numbers: Sequence[str] = (), file: Path | None = Non
     """
     if file is not None and numbers:
         raise ConfigError(f"eda was given the file '{file}' and the batch '{numbers[0]}'; name one of them.")
-    if len(numbers) > 1 or not all(number.isdecimal() for number in numbers):
-        raise ConfigError(f"eda takes one batch by its number, not '{' '.join(numbers)}'; write python run.py eda 7.")
-    with open_state(config) as state:
+    if len(numbers) > 1 or any(read_number(number) is None for number in numbers):
+        raise ConfigError(
+            f"eda takes one batch by its number, not '{shorten(' '.join(numbers))}'; write python run.py eda 7."
+        )
+    with open_state(config, must_exist=file is None) as state:
         if file is not None:
             exploration, name = explore_file(config, state, file), f"file-{file.name[: -len(find_format(file))]}"
         else:

@@ -16,7 +16,7 @@ from common.formats import find_format
 from common.schema import Schema
 from common.state import State, open_state
 from common.tables import write_table
-from common.text import lay_out
+from common.text import lay_out, read_number, shorten
 from experiments.leaderboard import RankedTrial, count_failures, flatten_run, rank_runs, rank_trials
 from experiments.tables import runs_table, trials_table
 from pipeline.training.importance import LEAST_TRIALS, Importance, compute_importances
@@ -38,7 +38,7 @@ def show_experiments(config: Config, subject: Sequence[str], file: Path | None =
     batch = read_batch(subject)
     if file is not None:
         find_format(file)
-    with open_state(config) as state:
+    with open_state(config, must_exist=True) as state:
         schema = load_generation(state).schema
         trials, runs = load_trials(state, batch), load_runs(state, batch)
         if schema is None or not (trials or runs):
@@ -55,9 +55,11 @@ def read_batch(subject: Sequence[str]) -> int | None:
     """Return the batch that the words after the command name, None for all."""
     if not subject:
         return None
-    if len(subject) > 1 or not subject[0].isdecimal():
-        raise ConfigError(f"experiments takes the number of one batch and not '{' '.join(subject)}'; or leave it out.")
-    return int(subject[0])
+    number = read_number(subject[0]) if len(subject) == 1 else None
+    if number is None:
+        named = shorten(" ".join(subject))
+        raise ConfigError(f"experiments takes the number of one batch and not '{named}'; or leave it out.")
+    return number
 
 
 def load_trials(state: State, batch: int | None) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from common.config import Config
 from common.database import read_rows
 from common.errors import StateError
 from common.state import State, open_state
-from common.text import lay_out
+from common.text import lay_out, shorten
 from meta.estimation.estimator import Estimate
 from meta.flags import RowKind
 from meta.label_tables import labels_table, settled_labels_table, settled_requests_table, settlements_table
@@ -23,6 +23,8 @@ from registry.generations import Generation, load_generation
 
 SHOWN_METAFEATURES = ("missing_share", "out_of_range_share", "unseen_share", "drifting_columns", "distance")
 TOLERANCE = 1e-9
+MOST_CHARACTERS = 255
+"""Of an id; a database refuses to look for much longer ones."""
 
 
 def explain(config: Config, decision_id: str) -> str:
@@ -31,7 +33,7 @@ def explain(config: Config, decision_id: str) -> str:
     The plan is computed again from the stored profile by the selector of the generation that decided. Raises StateError
     where there is no such decision, or where the same numbers do not come out again.
     """
-    with open_state(config) as state:
+    with open_state(config, must_exist=True) as state:
         decision = find_decision(state, decision_id)
         generation = load_generation(state, decision["generation"])
         stored = load_stored_selector(state, generation)
@@ -44,6 +46,8 @@ def explain(config: Config, decision_id: str) -> str:
 
 def find_decision(state: State, decision_id: str) -> dict[str, Any]:
     """Return the one decision whose id begins so."""
+    if not decision_id or len(decision_id) > MOST_CHARACTERS:
+        raise StateError(f"'{shorten(decision_id)}' begins no id; it stands in the name of the answered file.")
     query = sa.select(decisions_table).where(decisions_table.c.id.startswith(decision_id, autoescape=True)).limit(2)
     found = read_rows(state.engine, query.order_by(decisions_table.c.id))
     if len(found) == 1 or (found and found[0]["id"] == decision_id):

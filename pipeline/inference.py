@@ -93,7 +93,7 @@ def infer(config: Config, file: Path, out: Path | None = None, explain: bool = F
     be written; there is no output then.
     """
     watch = Stopwatch()
-    with open_state(config) as state:
+    with open_state(config, must_exist=True) as state:
         with watch.stage("opening"):
             check_file(file)
             predictor = load_predictor(config, state)

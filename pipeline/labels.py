@@ -91,7 +91,7 @@ def receive(config: Config, file: Path) -> str:
     Of a file that was answered several times, the ids of the last time count. Returns how many are new; the log says
     what the others are. Raises DataError where a column is missing.
     """
-    with open_state(config) as state:
+    with open_state(config, must_exist=True) as state:
         schema = load_schema(state)
         table = read_table(file, Wanted.of_request(config, [ID, schema.target, LABEL]))
         column = next((name for name in (schema.target, LABEL) if name in table), None)

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import registry.tables  # noqa: F401  (the catalogue is opened with the tables of the registry)
 from common.config import Config
 from common.errors import ConfigError
 from common.state import State, lock_updates, open_state
@@ -46,7 +47,9 @@ def models(config: Config, words: Sequence[str], to: int | None = None, why: str
     wish = Wish(tuple(words), to, why.strip())
     if wish.action not in ACTIONS:
         raise ConfigError(f"'models {wish.action}' is no command; {USAGE}.")
-    with open_state(config) as state:
+    if wish.action not in LIGHT:
+        import pipeline.catalogue  # noqa: F401  (the catalogue is opened with every table that an action may read)
+    with open_state(config, must_exist=True) as state:
         return ACTIONS[wish.action](config, state, wish)
 
 
@@ -116,7 +119,6 @@ def _rebuild(config: Config, _state: State, wish: Wish) -> str:
 
 
 def _collect(config: Config, state: State, wish: Wish) -> str:
-    import pipeline.catalogue  # noqa: F401  (every table may refer to files)
     from registry.garbage import MB, collect_garbage
 
     if len(wish.words) > 1:
@@ -146,3 +148,6 @@ ACTIONS: dict[str, Callable[[Config, State, Wish], str]] = {
     "gc": _collect,
 }
 """What each word after ``models`` does."""
+
+LIGHT = ("", "history")
+"""Actions that read tables of the registry alone, and so need not wait for the rest to be imported."""

@@ -34,7 +34,7 @@ def publish(config: Config, version_id: str) -> str:
     Raises StateError where there is no such version or MLflow refuses, ConfigError where no server is configured, the
     package is missing or the version is a blend.
     """
-    with open_state(config) as state:
+    with open_state(config, must_exist=True) as state:
         generation = load_generation(state)
         version, address = find_version(state, version_id), find_address(config, state)
         assert generation.schema is not None

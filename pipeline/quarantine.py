@@ -11,6 +11,7 @@ from common.config import Config
 from common.database import Draft, read_rows
 from common.errors import ConfigError, StateError
 from common.state import State, lock_updates, open_state
+from common.text import read_number, shorten
 from common.users import find_user
 from pipeline.accounts import Account, load_accounts
 from pipeline.analysis.quality.quarantine import UNUSABLE
@@ -43,7 +44,7 @@ def quarantine(config: Config, words: Sequence[str], why: str = "", reason: str 
     Raises ConfigError for words that are no such command, StateError where there is nothing to decide on. A decision is
     one transaction; nothing is deleted from the raw store.
     """
-    with open_state(config) as state:
+    with open_state(config, must_exist=True) as state:
         if not words:
             return describe_quarantine(state, config)
         action, choices = read_words(words)
@@ -64,9 +65,10 @@ def read_words(words: Sequence[str]) -> tuple[str, list[Choice]]:
     rows_of: dict[int, list[int]] = {}
     for part in words[1].split(","):
         batch, colon, row = part.strip().partition(":")
-        if not batch.isdecimal() or (colon and not row.isdecimal()):
-            raise ConfigError(f"'{part}' is neither a batch nor a row of one; {USAGE}.")
-        rows_of.setdefault(int(batch), []).extend([int(row)] if colon else [])
+        number, position = read_number(batch), read_number(row)
+        if number is None or (colon and position is None):
+            raise ConfigError(f"'{shorten(part)}' is neither a batch nor a row of one; {USAGE}.")
+        rows_of.setdefault(number, []).extend([] if position is None else [position])
     return ACTIONS[words[0]], [Choice(batch, tuple(sorted(set(rows)))) for batch, rows in rows_of.items()]
 
 

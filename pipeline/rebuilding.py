@@ -67,7 +67,7 @@ def rebuild_versions(config: Config, names: Sequence[str] = ()) -> list[str]:
 
     Raises StateError where one that was named is not known or cannot be rebuilt.
     """
-    with open_state(config) as state, lock_updates(state):
+    with open_state(config, must_exist=True) as state, lock_updates(state):
         wanted: Sequence[Version] = [find_version(state, name) for name in names] if names else find_broken(state)
         done: list[Rebuilt] = []
         sentences: list[str] = []

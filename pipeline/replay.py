@@ -13,9 +13,11 @@ from common.config import Config
 from common.database import read_rows
 from common.environment import describe_changes, describe_environment
 from common.errors import BatchRejected, ConfigError, StateError
+from common.extras import check_extras
 from common.performance import Stopwatch
 from common.records import RawBatch
 from common.state import State, open_state
+from common.text import read_number, shorten
 from meta.label_tables import labels_table, settled_labels_table, settled_requests_table, settlements_table
 from meta.tables import decisions_table
 from pipeline.analysis.quality.tables import retaken_table
@@ -58,11 +60,12 @@ def replay(config: Config, words: Sequence[str]) -> str:
     state itself stays as it is. Raises StateError where something came out otherwise, with what it was.
     """
     number, everything = read_words(words)
-    with open_state(config) as state:
+    with open_state(config, must_exist=True) as state:
         live = load_generation(state, number)
         if live.number == 0:
-            there_is = f"generation {number}" if number else "generation yet"
-            raise StateError(f"There is no {there_is} in '{state.folder}'; python run.py models history lists them.")
+            if number is None:
+                raise StateError(f"There is no generation in '{state.folder}' yet; run 'python run.py update' first.")
+            raise StateError(f"There is no generation {number} in '{state.folder}'; see python run.py models history.")
         lineage = load_lineage(state, live.number)[::-1]
         recomputed = list_recomputed(state, lineage, everything)
         differences = list(recompute(config, state, lineage, set(recomputed)))
@@ -78,8 +81,10 @@ def read_words(words: Sequence[str]) -> tuple[int | None, bool]:
     ((7, False), (None, True), (None, False))
     """
     everything, numbers = "all" in words, [word for word in words if word != "all"]
-    if len(numbers) > 1 or not all(word.isdecimal() for word in numbers):
-        raise ConfigError(f"'replay {' '.join(words)}' is no command; write replay, replay 7, or replay 7 all.")
+    if len(numbers) > 1 or not all(read_number(word) for word in numbers):
+        raise ConfigError(
+            f"'replay {shorten(' '.join(words))}' is no command; write replay, replay 7, or replay 7 all."
+        )
     return (int(numbers[0]) if numbers else None), everything
 
 
@@ -141,6 +146,7 @@ def take_again(config: Config, state: State, copy: State, number: int) -> None:
     """Let the copy take the batch of a generation as the original did, with the configuration of then."""
     stored = load_generation(state, number)
     then = load_config_of(state, number, config)
+    check_extras(then)
     raw, by_hand = load_raw(then, state, stored)
     before = replace(load_generation(copy), stream=stored.stream)
     is_revised = stored.cause is Cause.REVISION or (stored.cause is Cause.REJECTED and stored.why)

@@ -59,7 +59,7 @@ def summarise(config: Config, written_at: datetime | None = None) -> Path:
 
     ``written_at`` is the date on the report, by default now. Raises StateError before the first update.
     """
-    with open_state(config) as state:
+    with open_state(config, must_exist=True) as state:
         generation = load_generation(state)
         if generation.number == 0:
             raise StateError(f"There is nothing to report in '{state.folder}' yet; run 'python run.py update' first.")

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from common.config import ARRIVAL, Config
 from common.database import Draft, read_rows
-from common.errors import BatchRejected, NoNewData
+from common.errors import BatchRejected, NoNewData, SwitchyardError
 from common.performance import Stopwatch, performance_table
 from common.records import RawBatch
 from common.schema import Schema
@@ -69,32 +69,65 @@ def update(
     """Take the next batches, ``batches_wanted`` of them or, if None, all there are; return whether one was accepted.
 
     With ``from_state`` they are the raw batches of another state, by which this one is to begin.
-    Raises NoNewData where there was none to take, BatchRejected (after storing the batch and its verdict) where the
-    only one was hopeless. Every batch is committed by itself: what went before an error stays.
+    Raises NoNewData where there was none to take, BatchRejected (after storing the batch and its verdict) where one of
+    them was hopeless, once all are taken. Every batch is committed by itself: what went before an error stays.
     """
-    taken = accepted = 0
+    accepted: list[int] = []
+    rejected: list[int] = []
     reader = PartReader(config.schema_)
     with (
         open_state(config) as state, lock_updates(state),
         open_batches(config, state, from_state) if from_state else nullcontext() as old,
     ):  # fmt: skip
-        while batches_wanted is None or taken < batches_wanted:
+        while batches_wanted is None or len(accepted) + len(rejected) < batches_wanted:
             try:
-                update_once(config, state, reader, file, old)
-                accepted += 1
+                accepted.append(update_once(config, state, reader, file, old).batch or 0)
                 if config.storage.max_mb is not None:
                     collect_garbage(state, config.storage.max_mb, config.storage.keep_generations)
             except BatchRejected as rejection:
                 if batches_wanted == 1:
                     raise
                 log.warning("%s", rejection)
+                rejected.append(rejection.batch)
             except NoNewData as end:
-                if not taken:
+                if not accepted and not rejected:
                     raise
                 log.info("%s", end)
                 break
-            taken += 1
-    return accepted > 0
+            except (SwitchyardError, KeyboardInterrupt):
+                if accepted or rejected:
+                    log.warning("%s", describe_taken(accepted, rejected))
+                raise
+    if rejected:
+        raise BatchRejected(
+            f"{describe_taken(accepted, rejected)}; 'python run.py quarantine' says why.", rejected[-1], bool(accepted)
+        )
+    return True
+
+
+def describe_taken(accepted: Sequence[int], rejected: Sequence[int]) -> str:
+    """Return which batches a run of several took.
+
+    >>> describe_taken([1, 2, 3, 5], [4])
+    '4 batches were accepted (1 to 3, 5) and 1 was rejected (4)'
+    >>> describe_taken([], [1, 2])
+    '0 batches were accepted and 2 were rejected (1 to 2)'
+    """
+    told = f"{len(accepted)} {'batch was' if len(accepted) == 1 else 'batches were'} accepted{_name_runs(accepted)}"
+    if not rejected:
+        return told
+    return f"{told} and {len(rejected)} {'was' if len(rejected) == 1 else 'were'} rejected{_name_runs(rejected)}"
+
+
+def _name_runs(numbers: Sequence[int]) -> str:
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    named = ", ".join(f"{first}" if first == last else f"{first} to {last}" for first, last in runs)
+    return f" ({named})" if named else ""
 
 
 def update_once(
@@ -167,7 +200,7 @@ def take_on(
         stream = live.stream if live.schema else None  # until a batch is accepted, everything may be stated otherwise
         rejected = live.succeed(Cause.REJECTED, batch=raw.number, cursor=raw.cursor, why=base.why, stream=stream)
         commit(config, ours, draft, watch, rejected, raw)
-        raise BatchRejected(f"Batch {raw.number} was rejected and kept aside: {judgement.rejected}")
+        raise BatchRejected(f"Batch {raw.number} was rejected and kept aside: {judgement.rejected}", raw.number)
     with watch.stage("preparation"):
         window = gather_window(config, state, schema, judgement.batch)
         gap = resolve_gap(config, state, window)
@@ -263,7 +296,7 @@ def check_new(state: State, file: Path, frame: pd.DataFrame) -> None:
         cells = frame.drop(columns=ARRIVAL)
         known = [one for one in alike if cells.equals(state.files.load_table(one["file"]).drop(columns=ARRIVAL))]
     if known:
-        raise NoNewData(f"There is no new data in '{file}': its rows are batch {known[0]['number']} already.")
+        raise NoNewData(f"There is nothing new in '{file}': its rows are batch {known[0]['number']} already.")
 
 
 def decide_schema(config: Config, before: Generation, raw: RawBatch) -> Schema:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common.errors import StateError, first_line
-from model_zoo.extras import has_extra, missing_extra
+from common.extras import has_extra, missing_extra
 from registry.publication import Publication, unpack
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def _find_experiment(client: "MlflowClient", address: Address) -> str:
 def _client(address: Address) -> Iterator["MlflowClient"]:
     """Yield a client; what MLflow raises inside becomes one sentence, and its warnings about stages are not shown."""
     if not has_extra("mlflow"):
-        raise missing_extra("mlflow", "The model registry of MLflow")
+        raise missing_extra("mlflow", "The model registry needs MLflow")
     for name, setting in MANNERS.items():
         os.environ.setdefault(name, setting)
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # each retry is a warning there

@@ -194,7 +194,7 @@ class TestStream:
         before = read_digests(tmp_path)
         done = run("update", *options(tmp_path))
         assert (done.returncode, done.stdout) == (1, "False\n")
-        assert "no new data" in done.stderr
+        assert "nothing new" in done.stderr
         assert read_digests(tmp_path) == before
 
     def test_late_labels_of_a_request_enter_the_regret_ledger(self, tmp_path):

@@ -92,5 +92,11 @@ class TestAudit:
         code, told = self.run(audit, monkeypatch, capsys, lambda _files: [pin])
         assert (code, told) == (0, "3 pins, no advisory on any.\n")
 
-    def test_every_file_of_pins_is_audited(self, audit):
-        assert sorted(audit.PINS) == sorted(path.name for path in ROOT.glob("requirements*.txt"))
+    def test_every_pin_is_audited(self, audit):
+        def read(name):
+            return {line.partition(" ")[0] for line in (ROOT / name).read_text().splitlines()}
+
+        audited = set().union(*map(read, audit.PINS))
+        assert len(audited) > 50
+        for path in ROOT.glob("requirements*.txt"):
+            assert read(path.name) <= audited, path.name

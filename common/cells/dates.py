@@ -1,7 +1,7 @@
 """Dates as people and programs write them, and which notation a column is in.
 
 A notation is a format of ``strptime``, which a time of day may follow ('25.01.2023 11:00' is %d.%m.%Y), or one of the
-words below. Day and month are told apart on the evidence of the whole column: 13/02 can only be read one way, 01/02
+names below. Day and month are told apart on the evidence of the whole column: 13/02 can only be read one way, 01/02
 both ways.
 """
 
@@ -14,7 +14,6 @@ import pandas as pd
 
 ISO = "ISO8601"
 EPOCH_S, EPOCH_MS, EXCEL, ISO_WEEK = "epoch_s", "epoch_ms", "excel", "iso_week"
-WORDS = (ISO, EPOCH_S, EPOCH_MS, EXCEL, ISO_WEEK)
 """Notations that ``strptime`` has no format for: seconds and milliseconds since 1970, Excel's days, 2023-W05."""
 
 FIRST_MOMENT, LAST_MOMENT = pd.Timestamp("1700-01-01"), pd.Timestamp("2199-12-31T23:59:59.999999")

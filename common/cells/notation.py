@@ -10,7 +10,7 @@ class Notation:
     """How the cells of one column are written; what does not concern a column keeps its default.
 
     decimal, thousands: marks of a number; '' where there is none
-    date_format:        of a date: a format of ``strptime``, or a word of ``common.cells.dates``
+    date_format:        of a date: a format of ``strptime``, or a name of ``common.time_format``
     latest_year:        two-digit years end here, so that 53 is 1953 and no year to come; None is Python's 2068
     missing:            texts that stand for 'missing' in this column, beside the schema's own
     words:              the two cells of a truth value as first met: negative, affirmative; '' for one not met yet

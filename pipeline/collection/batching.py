@@ -185,10 +185,10 @@ def _join(times: list[np.ndarray]) -> np.ndarray:
 
 def _explain_wait(waiting: int, min_rows: int, label: str) -> str:
     if not waiting:
-        return f"There is no new data in '{label}': it has no row that was not taken; run update again when it has."
+        return f"There is nothing new in '{label}': it has no row that was not taken; run update again when it has."
     rows = "1 row waits" if waiting == 1 else f"{waiting} rows wait"
     return (
-        f"There is no new data to take from '{label}' yet: {rows}, fewer than batch.min_rows ({min_rows}); run update "
+        f"There is nothing new to take from '{label}' yet: {rows}, fewer than batch.min_rows ({min_rows}); run update "
         "again when there are more or lower batch.min_rows."
     )
 

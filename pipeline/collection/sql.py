@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from common.errors import ConfigError, DataError
 from common.exact import type_cells
+from common.extras import missing_driver
 from pipeline.collection.part import Part
 
 FLOAT_DIGITS = 15
@@ -41,6 +42,8 @@ class SqlSource:
         try:
             engine = sa.create_engine(url)
         except (sa.exc.SQLAlchemyError, ImportError) as error:
+            if isinstance(error, ImportError) and (refusal := missing_driver(self.label, "source.url")):
+                raise refusal from error
             raise ConfigError(
                 f"The database '{self.label}' has no driver here ({_describe(error, url)}); install it or correct "
                 "source.url."

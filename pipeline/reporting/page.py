@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,13 @@ def save_report(report: Report, explanation: Explanation, folder: Path) -> Path:
 
 def render_page(report: Report, explanation: Explanation) -> str:
     """Return the page. It needs no script and no other file."""
+    timeline = build_timeline(report.batches, report.markers)
+    charts = draw_charts(report, timeline, explanation)
+    return fill_template(report, {chart.name: chart for chart in charts}, list(_list_marked(report, timeline)))
+
+
+def fill_template(report: Report, charts: Mapping[str, Chart], marked: Sequence[MarkedEvent]) -> str:
+    """Return the template filled with figures, and with those of the charts that there are."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -64,11 +71,10 @@ def render_page(report: Report, explanation: Explanation) -> str:
         "logistic": lambda margin: 1 / (1 + math.exp(-margin)),
         "family": lambda family: FAMILY_NAMES.get(family, family),
     }
-    timeline = build_timeline(report.batches, report.markers)
     return environment.get_template("template.html").render(
         report=report,
-        charts={chart.name: chart for chart in draw_charts(report, timeline, explanation)},
-        marked=list(_list_marked(report, timeline)),
+        charts=charts,
+        marked=marked,
         css=(FOLDER / "style.css").read_text(encoding="utf-8"),
         **_select(report),
     )

@@ -138,8 +138,8 @@ def test_a_scheduler_without_workers_is_refused_as_well(monkeypatch):
 def test_an_absent_dask_is_named_with_the_way_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     expected = (
-        r"^The key 'workers.scheduler' is 'tcp://10.0.0.5:8786', but Dask is not installed; "
-        r"run pip install -r requirements-extras.txt, or set the key to null\.$"
+        r"^The key 'workers.scheduler' is 'tcp://10.0.0.5:8786' and needs Dask, which is not installed; "
+        r"run: pip install -r requirements-dask\.txt$"
     )
     with pytest.raises(ConfigError, match=expected):
         Workers(1, "tcp://10.0.0.5:8786").share(None).map(report, [1])

@@ -9,14 +9,14 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from common.errors import ConfigError
+from common.extras import has_extra
 from common.task import Task
 from model_zoo.candidate import Candidate
 from model_zoo.encoded import EncodedTable
-from model_zoo.extras import has_extra
 from model_zoo.model import Model, fit_model, update_model
 from model_zoo.resampling import LEAST_LEFT, MOST_GROWTH, SPREAD, Resampled, resample
 
-needs_imblearn = pytest.mark.skipif(not has_extra("imblearn"), reason="the optional imbalanced-learn is not installed")
+needs_imblearn = pytest.mark.skipif(not has_extra("smote"), reason="the optional imbalanced-learn is not installed")
 WAYS = [pytest.param("smote", marks=needs_imblearn), "under"]
 SETTINGS = {
     "linear": ("onehot", {}),
@@ -183,7 +183,7 @@ class TestRefusals:
 
     def test_smote_without_its_library(self, monkeypatch) -> None:
         monkeypatch.setitem(sys.modules, "imblearn", None)
-        with pytest.raises(ConfigError, match="'smote' needs the optional package imbalanced-learn"):
+        with pytest.raises(ConfigError, match="'smote' needs imbalanced-learn, which is not installed"):
             draw("smote", [30, 3])
 
     def test_a_target_that_is_a_number(self) -> None:

@@ -9,6 +9,7 @@ import pytest
 import run
 from common.config import load_config
 from common.errors import ConfigError, DataError, StateError
+from common.state import open_state
 from pipeline.eda import explore
 from pipeline.update import update
 
@@ -80,11 +81,14 @@ def test_a_file_is_explored_before_anything_was_learned(tmp_path):
 
 
 def test_there_is_a_sentence_for_what_cannot_be_explored(stored, tmp_path):
-    fresh = stored.model_copy(update={"state_dir": tmp_path / "fresh"})
+    fresh, begun = (stored.model_copy(update={"state_dir": tmp_path / name}) for name in ("fresh", "begun"))
+    with open_state(begun):
+        pass
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "header.csv").write_text("a,b\n")
     for error, sentence, arguments in [
-        (StateError, r"no batch in '.*fresh' yet; run 'python run.py update'", (fresh,)),
+        (StateError, r"no state in '.*fresh' yet; run 'python run.py update'", (fresh,)),
+        (StateError, r"no batch in '.*begun' yet; run 'python run.py update'", (begun,)),
         (StateError, "no batch 99 in .*; the stored ones are 1 to 2", (stored, ["99"])),
         (ConfigError, "one batch by its number, not 'seven'", (stored, ["seven"])),
         (ConfigError, "not '1 2'", (stored, ["1", "2"])),

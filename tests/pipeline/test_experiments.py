@@ -116,10 +116,13 @@ def test_what_cannot_be_shown_is_one_sentence(learned, tmp_path):
         show_experiments(config, ["two"])
     with pytest.raises(DataError, match="ending"):
         show_experiments(config, [], tmp_path / "all.txt")
-    with pytest.raises(StateError, match="There is no experiment in"):
-        show_experiments(config.model_copy(update={"state_dir": tmp_path / "empty"}), [])
+    empty = config.model_copy(update={"state_dir": tmp_path / "empty"})
+    with pytest.raises(StateError, match=r"There is no state in '.*empty' yet; run 'python run\.py update' first"):
+        show_experiments(empty, [])
+    with open_state(empty), pytest.raises(StateError, match="There is no experiment in"):
+        show_experiments(empty, [])
 
 
 def test_the_command_line_knows_it(tmp_path, capsys):
     assert run.main(["experiments", f"state_dir={tmp_path}"]) == StateError.exit_code
-    assert "There is no experiment" in capsys.readouterr().err
+    assert "There is no state" in capsys.readouterr().err

@@ -13,6 +13,7 @@ import pytest
 
 from common.config import Config, load_config
 from common.errors import StateError
+from common.state import open_state
 from pipeline.inference import infer
 from pipeline.summary import summarise
 from pipeline.update import update
@@ -42,7 +43,13 @@ def write_stream(folder: Path, target: str) -> Config:
 
 def test_before_the_first_update_there_is_nothing_to_report(tmp_path):
     config = load_config(ROOT / "config.yaml", [f"state_dir={tmp_path / 'none'}"])
-    with pytest.raises(StateError, match=r"nothing to report in '.*none' yet; run 'python run.py update' first"):
+    with pytest.raises(StateError, match=r"no state in '.*none' yet; run 'python run.py update' first"):
+        summarise(config)
+    assert not (tmp_path / "none").exists()
+    with (
+        open_state(config),
+        pytest.raises(StateError, match=r"nothing to report in '.*none' yet; run 'python run.py update' first"),
+    ):
         summarise(config)
     assert not (tmp_path / "none" / "report").exists()
 

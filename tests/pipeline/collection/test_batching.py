@@ -91,7 +91,7 @@ def test_batches_are_cut_by_rows_in_time_order_with_the_raw_cells(stream):
 def test_a_period_is_a_batch_and_an_empty_one_is_skipped(tmp_path):
     stream = Stream(tmp_path, period="month")
     append(stream.folder / "a.csv", make_rows([0, 70, 5, 69, 30, 31, 200]))
-    assert "no new data" in stream.drain()
+    assert "nothing new" in stream.drain()
     assert [sorted(batch.frame["day"].str[:7].unique()) for batch in stream.batches] == [
         ["2020-01"],
         ["2020-02"],
@@ -101,18 +101,18 @@ def test_a_period_is_a_batch_and_an_empty_one_is_skipped(tmp_path):
 
 
 def test_nothing_left_and_nothing_at_all_are_no_new_data(stream):
-    with pytest.raises(NoNewData, match="no new data in 'drop'"):
+    with pytest.raises(NoNewData, match="nothing new in 'drop'"):
         stream.take()
     append(stream.folder / "a.csv", make_rows(range(3)))
     stream.take()
-    with pytest.raises(NoNewData, match="no new data"):
+    with pytest.raises(NoNewData, match="nothing new"):
         stream.take()
 
 
 def test_too_few_rows_wait_for_more(tmp_path):
     stream = Stream(tmp_path, rows=10, min_rows=5)
     append(stream.folder / "a.csv", make_rows(range(4)))
-    with pytest.raises(NoNewData, match=r"no new data.*4 rows wait.*batch\.min_rows \(5\)"):
+    with pytest.raises(NoNewData, match=r"nothing new.*4 rows wait.*batch\.min_rows \(5\)"):
         stream.take()
     append(stream.folder / "a.csv", make_rows([4], start=4))
     assert len(stream.take()) == 5
@@ -125,7 +125,7 @@ def test_a_file_that_grows_continues_without_a_look_at_stored_rows(stream):
     append(stream.folder / "a.csv", make_rows(range(4)))
     stream.drain()
     append(stream.folder / "a.csv", make_rows([3, 4, 5], start=4))
-    assert "no new data" in stream.drain()
+    assert "nothing new" in stream.drain()
     assert stream.identities() == [str(row) for row in range(7)]
     assert stream.lookups == 0
     assert sum(batch.late_rows for batch in stream.batches) == 0
@@ -150,7 +150,7 @@ def test_a_file_that_was_merely_saved_again_gives_nothing(stream):
     stream.drain()
     shuffled = pd.read_csv(stream.folder / "a.csv", dtype="str").iloc[[3, 1, 0, 2]]
     shuffled[["y", "identity", "day"]].to_csv(stream.folder / "a.csv", index=False, sep=";")
-    assert "no new data" in stream.drain()
+    assert "nothing new" in stream.drain()
     assert len(stream.identities()) == 4
 
 

@@ -9,7 +9,6 @@ import pytest
 import small_stream
 from open_services import open_service
 
-import pipeline.service
 from common.errors import ConfigError, StateError
 from pipeline.service import serve
 from pipeline.service.access import KEY_VARIABLE, ROUTES, find_key, write_access_log
@@ -161,8 +160,8 @@ class TestGate:
                 bind(taken)
 
     def test_a_missing_library_is_named_with_the_way_to_get_it(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(pipeline.service, "has_extra", lambda library: library != "uvicorn")
-        with pytest.raises(ConfigError, match="The service needs the optional package uvicorn"):
+        monkeypatch.setitem(sys.modules, "uvicorn", None)
+        with pytest.raises(ConfigError, match=r"The service needs .* pip install -r requirements-serve\.txt"):
             serve(small_stream.configure(tmp_path))
 
 

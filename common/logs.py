@@ -1,0 +1,50 @@
+"""Where a run tells what it does: short lines on stderr, full ones in the state's log, failures among them."""
+
+import contextlib
+import logging
+import sys
+from pathlib import Path
+
+NAME = "switchyard.log"
+
+_failures = logging.getLogger("failure")
+_failures.addHandler(logging.NullHandler())  # before there is a log, Python would write them to stderr itself
+
+
+class StateLog(logging.FileHandler):
+    """The log in the state folder. It begins once there is a folder: asking makes no state.
+
+    A log that cannot be written, as on a full disk, is no failure to tell of; opening the state says what is wrong.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder / NAME, encoding="utf-8", delay=True)
+        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+        self._folder = folder
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record, where there is a folder to write it in."""
+        if self.stream is None and not self._folder.is_dir():
+            return
+        with contextlib.suppress(OSError):
+            super().emit(record)
+
+
+def set_up_logging(state_dir: Path) -> None:
+    """Send short lines to stderr and full ones to the log of a state."""
+    to_screen = logging.StreamHandler(sys.stderr)
+    to_screen.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    to_screen.addFilter(lambda record: record.name != _failures.name)
+    logging.raiseExceptions = False
+    logging.basicConfig(level=logging.INFO, handlers=[to_screen, StateLog(state_dir)], force=True)
+
+
+def log_failure(sentence: str, error: BaseException | None = None, expected: bool = False) -> Path | None:
+    """Write why a run failed into the state's log, with the traceback of ``error``; return the log, None without one.
+
+    What is ``expected``, such as that there is nothing new, is no error there. The command line says it on stderr
+    itself.
+    """
+    _failures.log(logging.INFO if expected else logging.ERROR, "%s", sentence, exc_info=error)
+    written = [one for one in logging.getLogger().handlers if isinstance(one, StateLog) and one.stream is not None]
+    return Path(written[0].baseFilename) if written else None

@@ -1,0 +1,46 @@
+"""Figures made by their types alone, full or empty, so that a template meets every case that a type allows."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
+from datetime import date, datetime
+from enum import Enum
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+PLAIN = {str: ("word", ""), int: (3, 0), float: (0.5, float("nan")), bool: (True, False), object: ("x", ""),
+         datetime: (datetime(2020, 1, 2, 3, 4),) * 2, date: (date(2020, 1, 2),) * 2, Any: ("x", "")}  # fmt: skip
+"""What stands for a plain type, in full figures and in empty ones."""
+
+
+def make_figure(kind: Any, full: bool = True) -> Any:
+    """Return a figure of a type: with two entries in every list and nothing unknown, or with as little as it allows."""
+    if is_dataclass(kind):
+        hints = get_type_hints(kind)
+        return kind(**{field.name: make_figure(hints[field.name], full) for field in fields(kind)})
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        known = [one for one in inner if one is not type(None)]
+        return make_figure(known[0], full) if full or len(known) == len(inner) else None
+    if origin is tuple:
+        each = inner[:1] * 2 if inner[-1] is Ellipsis else inner
+        return tuple(make_figure(one, full) for one in each) if full or inner[-1] is not Ellipsis else ()
+    if origin is not None and issubclass(origin, Mapping):
+        return {name: make_figure(inner[1], full) for name in ("selected", "champion")} if full else {}
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return next(iter(kind))
+    return PLAIN[kind][0 if full else 1]
+
+
+def vary(figure: Any, hints: Mapping[str, Any], depth: int = 3) -> Iterator[tuple[str, Any]]:
+    """Yield a full record again and again, each time with one of its parts, or of theirs, empty; and what it was."""
+    for field in fields(figure):
+        kind = hints[field.name]
+        empty = make_figure(kind, full=False)
+        yield field.name, replace(figure, **{field.name: empty})
+        part = getattr(figure, field.name)
+        listed = isinstance(part, tuple) and part and is_dataclass(part[0])
+        inner = part[0] if listed else part
+        if depth and is_dataclass(inner):
+            for name, varied in vary(inner, get_type_hints(type(inner)), depth - 1):
+                changed = (varied, *part[1:]) if listed else varied
+                yield f"{field.name}.{name}", replace(figure, **{field.name: changed})

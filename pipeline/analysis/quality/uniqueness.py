@@ -30,8 +30,8 @@ def measure_key_uniqueness(evidence: Evidence) -> Iterator[Finding]:
     if name is None or name not in evidence.raw.frame:
         yield skip(name or "", threshold, "schema.id is not set" if name is None else f"the id '{name}' is absent")
         return
-    ids, times = evidence.raw.frame[name].to_numpy(), evidence.raw.times.to_numpy()
-    keys = pd.DataFrame({"id": ids, "time": times}).dropna()
+    ids = evidence.raw.frame[name].array  # an array of NumPy would round whole numbers beside missing ones
+    keys = pd.DataFrame({"id": ids, "time": evidence.raw.times.to_numpy()}).dropna()
     repeated = keys.duplicated().to_numpy()
     yield measure_share(
         name,

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from common.task import Task
 from pipeline.reporting.explanation.contributions import Explanation
 from pipeline.reporting.figures.associations import RuleFigures, list_rules
 from pipeline.reporting.figures.backtest import BacktestFigures, compute_backtest
@@ -61,6 +62,7 @@ class Report:
     written_at: datetime
     task: str | None
     target: str | None
+    positive: str | None
     metric: str | None
     higher_is_better: bool | None
     metric_names: tuple[str, ...]
@@ -117,6 +119,7 @@ def compute_report(history: History, explanation: Explanation, written_at: datet
         protocol=PROTOCOL,
         written_at=written_at,
         task=schema.task.value if schema else None,
+        positive=schema.classes[-1] if schema and schema.task is Task.BINARY and schema.classes else None,
         target=schema.target if schema else None,
         metric=metric.name if metric else None,
         higher_is_better=metric.higher_is_better if metric else None,

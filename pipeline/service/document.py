@@ -101,7 +101,7 @@ def describe_components(schema: Schema | None) -> Json:
         "Answer": holding({
             "request": TEXT, "generation": WHOLE, "rows": list_of(refer("AnsweredRow")), "expected": or_null(expected),
             "alarm": or_null(TEXT), "warnings": list_of(TEXT),
-        }),
+        }, positive={"type": ["string", "number"], "description": "of two labels, the one that probability is of"}),
         "Labels": holding({"labels": list_of(label) | {"minItems": 1}}),
         "Received": holding({
             "request": TEXT, "counts": holding(dict.fromkeys(OUTCOMES, WHOLE)),

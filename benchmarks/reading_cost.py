@@ -1,4 +1,4 @@
-"""What reading a file costs beside the code of an earlier commit: from file to typed inputs, in processes that alternate.
+"""What reading a file costs beside the code of an earlier commit: from file to typed inputs, both in turns.
 
     python benchmarks/reading_cost.py [--before d4ec590] [--data ../shared/data] [--rows 1000000] [--pairs 5]
         [--write docs/reading_cost.md]

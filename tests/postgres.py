@@ -32,7 +32,7 @@ def run_server() -> Iterator[sa.URL]:
     try:
         import psycopg  # noqa: F401
     except ImportError:
-        raise NoServerError("psycopg is not installed (requirements-extras.txt)") from None
+        raise NoServerError("psycopg is not installed (requirements-postgres.txt)") from None
     programs = find_programs()
     folder, password = Path(tempfile.mkdtemp(prefix="switchyard-postgresql-")), secrets.token_hex(8)
     user = find_user()

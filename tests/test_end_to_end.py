@@ -193,7 +193,7 @@ class TestStream:
         assert run("update", "--batches", "all", *options(tmp_path)).stdout == "True\n"
         before = read_digests(tmp_path)
         done = run("update", *options(tmp_path))
-        assert (done.returncode, done.stdout) == (1, "False\n")
+        assert (done.returncode, done.stdout) == (3, "False\n")
         assert "nothing new" in done.stderr
         assert read_digests(tmp_path) == before
 
@@ -268,7 +268,7 @@ class TestStream:
         first = run("update", "-file", str(tmp_path / "by_hand.csv"), *options(tmp_path))
         assert first.stdout == "True\n", first.stderr
         again = run("update", "-file", str(tmp_path / "by_hand.csv"), *options(tmp_path))
-        assert (again.returncode, again.stdout) == (1, "False\n")
+        assert (again.returncode, again.stdout) == (3, "False\n")
         assert "batch 1 already" in again.stderr
 
     @pytest.mark.parametrize("kind", ["multiclass", "regression"])

@@ -174,7 +174,8 @@ def test_apply_configures_the_winner_and_keeps_the_comments(done, capsys, monkey
 
 def test_too_few_batches_are_answered_in_a_sentence(tmp_path):
     config = load_config(ROOT / "config.yaml", [f"state_dir={tmp_path / 'none'}"])
-    with pytest.raises(StateError, match=r"at least 8 accepted batches and '.*none' has 0; run 'python"):
+    few = r"at least 8 accepted batches and '.*none' has 0; run 'python"
+    with open_state(config), pytest.raises(StateError, match=few):
         backtest(config)
 
 

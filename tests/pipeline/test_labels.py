@@ -12,6 +12,7 @@ import run
 from common.database import read_rows
 from common.errors import DataError, StateError
 from common.schema import Schema
+from common.state import open_state
 from common.task import Task
 from meta.label_tables import labels_table
 from pipeline.labels import add_labels, name_row, read_cells, receive, split_row_id
@@ -99,8 +100,11 @@ def test_a_file_without_its_columns_is_refused(opened, tmp_path, columns, named)
 
 def test_before_the_first_update_there_is_nothing_to_label(tmp_path):
     (tmp_path / "labels.csv").write_text("predict_id,label\na-0,1\n")
-    with pytest.raises(StateError, match=r"no row was served; run 'python run\.py update'"):
-        receive(small_stream.configure(tmp_path), tmp_path / "labels.csv")
+    config = small_stream.configure(tmp_path)
+    with pytest.raises(StateError, match=r"no state in '.*state' yet; run 'python run\.py update'"):
+        receive(config, tmp_path / "labels.csv")
+    with open_state(config), pytest.raises(StateError, match=r"no row was served; run 'python run\.py update'"):
+        receive(config, tmp_path / "labels.csv")
 
 
 def test_labels_are_read_as_the_schema_has_them():

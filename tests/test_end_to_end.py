@@ -86,7 +86,7 @@ class TestContract:
         assert done.stdout.count("\n") == 1
         answered = pd.read_csv(done.stdout.strip(), dtype=str)
         assert list(answered.columns) == [
-            *request.columns, "predict", "predict_proba", "predict_model", "predict_reason", "predict_id"
+            *request.columns, "predict", "predict_proba", "predict_positive", "predict_model", "predict_reason", "predict_id"
         ]  # fmt: skip
         pd.testing.assert_frame_equal(answered[request.columns], request.reset_index(drop=True))
         assert set(answered["predict"]) <= {"0", "1"}

@@ -73,7 +73,7 @@ def arrange(folder, words):
 def start(folder, *words, **more):
     """Run a command as a user does: in a process of its own."""
     command = [sys.executable, "run.py", *arrange(folder, words)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False, **more)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False, **more)
 
 
 def call(capsys, folder, *words):
@@ -216,7 +216,7 @@ def test_the_service_starts_and_ends(folder):
             assert service.stdout.readline().startswith("http://127.0.0.1:")
         finally:
             service.send_signal(signal.SIGTERM)
-        assert service.wait(timeout=60) == 0
+        assert service.wait(timeout=900) == 0
         assert "Traceback" not in service.stderr.read()
 
 

@@ -23,7 +23,7 @@ FIRST = 900719925474100568
 
 def run(folder, *arguments):
     command = [sys.executable, str(ROOT / "run.py"), *map(str, arguments), "--config", "c.yaml"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=900, check=False)
 
 
 def make_rows(rows=120, first=0):

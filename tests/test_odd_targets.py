@@ -31,7 +31,7 @@ def run(folder, command, *arguments, state="state"):
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=900,
         check=False,
     )
 

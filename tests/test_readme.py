@@ -49,7 +49,7 @@ def test_the_three_commands_run_one_after_another(tmp_path):
     answers = []
     for given in split_commands(read_start())[2]:
         command = [sys.executable, "run.py", *given.split()]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=400, check=False)
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=1800, check=False)
         assert done.returncode == 0, (given, done.stderr)
         answers.append(done.stdout.strip())
     updated, answered, page = answers

@@ -16,7 +16,7 @@ SMALL = ("search.trials=4", "search.families=[linear,tree]", "training.folds=1",
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "run.py", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
 
 
 CONFIGURATIONS = {

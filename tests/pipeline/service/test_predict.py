@@ -51,7 +51,7 @@ class TestAnswers:
         answered = client.post("/predict", json={"rows": rows[:3]})
         assert answered.status_code == 200, answered.text
         told = answered.json()
-        assert set(told) == {"request", "generation", "rows", "expected", "alarm", "warnings"}
+        assert set(told) == {"request", "generation", "rows", "expected", "alarm", "warnings", "positive"}
         assert told["generation"] == service.current.served.generation
         assert told["request"] == answered.headers["x-request-id"]
         assert [row["id"] for row in told["rows"]] == [f"{told['request']}-{position}" for position in range(3)]

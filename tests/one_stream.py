@@ -45,7 +45,7 @@ def write_config(folder: Path, name: str = "claims.yaml", schema: str = "", more
     return path
 
 
-def run(folder: Path, *arguments: object, timeout: float = 240) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *arguments: object, timeout: float = 900) -> subprocess.CompletedProcess[str]:
     """Run a command in a folder, as a user does."""
     command = [sys.executable, str(ROOT / "run.py"), *map(str, arguments)]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=timeout, check=False)

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SMALL = ("search.trials=4", "search.families=[linear,tree]", "training.folds=1", "search.finalists=2")
 
 
-def run(*arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, timeout: float = 900) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "run.py", *map(str, arguments)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False)
 
@@ -86,7 +86,8 @@ class TestContract:
         assert done.stdout.count("\n") == 1
         answered = pd.read_csv(done.stdout.strip(), dtype=str)
         assert list(answered.columns) == [
-            *request.columns, "predict", "predict_proba", "predict_positive", "predict_model", "predict_reason", "predict_id"
+            *request.columns, "predict", "predict_proba", "predict_positive", "predict_model", "predict_reason",
+            "predict_id",
         ]  # fmt: skip
         pd.testing.assert_frame_equal(answered[request.columns], request.reset_index(drop=True))
         assert set(answered["predict"]) <= {"0", "1"}

@@ -43,9 +43,10 @@ class Change:
                 f"the dates of '{self.column}' are in two notations ('{one}' and '{other}'), so that no other cell of "
                 "them can be trusted; write them as YYYY-MM-DD"
             )
+        was = self.was.date_format or "otherwise" if self.now.date_format else describe_notation(self.was)
         return (
-            f"'{self.column}' is written as {describe_notation(self.now)}, such as '{self.example}', and was "
-            f"{describe_notation(self.was)} before; it is read as it is written"
+            f"'{self.column}' is written as {describe_notation(self.now)}, such as '{self.example}', and was {was} "
+            "before; it is read as it is written"
             + (f", though {self.rival} would read it as well" if self.rival else "")
         )
 
@@ -127,7 +128,8 @@ def _change_number(cells: pd.Series, name: str, schema: Schema) -> Iterator[Chan
 def _change_date(cells: pd.Series, name: str, schema: Schema) -> Iterator[Change]:
     texts, counts = count_texts(cells, schema.missing_of(name))
     usual = schema.notation(name)
-    if not len(texts) or parse_dates(texts, usual.date_format, usual.latest_year, others=False).notna().all():
+    any_notation = usual.date_format is None  # as states of earlier releases have it
+    if not len(texts) or parse_dates(texts, usual.date_format, usual.latest_year, any_notation).notna().all():
         return
     decided = decide_dates(texts, counts, usual.date_format, digits=True)
     if decided.contradicted:

@@ -169,7 +169,13 @@ def _complete(labels: set[str], draft: Schema) -> set[str]:
     """Add the labels that must exist although the first batch lacks them."""
     if draft.positive is not None and not draft.label_is_rule:
         stated = canonical_level(draft.positive)
-        labels = labels | {match_labels([stated], sorted(labels)).get(stated, stated)}
+        positive = match_labels([stated], sorted(labels)).get(stated, stated)
+        if positive not in labels and len(labels) > 1:
+            raise DataError(
+                f"schema.positive is '{draft.positive}', which is no label of the target '{draft.target}' (they are "
+                f"{list_names(sorted(labels), 5)}); correct it, or set it to null."
+            )
+        labels = labels | {positive}
     return next((pair for pair in PAIRS if labels <= pair), labels)
 
 

@@ -8,6 +8,7 @@ if __name__ == "__main__":
 # isort: split
 import argparse
 import gc
+import io
 import logging
 import os
 import sys
@@ -88,6 +89,9 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the returned value is the exit code, and stdout carries the answer alone."""
     gc.set_threshold(COLLECTED_AT)
+    for stream in (sys.stdout, sys.stderr):  # a path or a label may have letters that the terminal's encoding has not
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     parsed = build_parser().parse_intermixed_args(arguments)
     command = ""
     try:

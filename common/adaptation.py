@@ -10,11 +10,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from common.cells.dates import decide_dates, find_far, parse_dates
+from common.cells.dates import EPOCH_MS, EPOCH_S, EXCEL, ISO, ISO_WEEK, decide_dates, find_far, parse_dates
 from common.cells.notation import Notation
-from common.cells.numbers import decide_numbers
+from common.cells.numbers import AMBIGUOUS, decide_numbers, find_doubtful, parse_numbers
 from common.reading import find_missing, read_any_dates, read_input, read_inputs, trim
 from common.schema import Schema
+
+NAMES = {ISO: "YYYY-MM-DD", EPOCH_S: "seconds since 1970", EPOCH_MS: "milliseconds since 1970", EXCEL: "Excel's days",
+         ISO_WEEK: "ISO weeks"}  # fmt: skip
+"""What messages call notations that have no format."""
 
 LONGEST_EXAMPLE = 60
 """Characters of a cell that a message shows."""
@@ -23,6 +27,8 @@ LONGEST_EXAMPLE = 60
 @dataclass(frozen=True)
 class Change:
     """A column of a table that is in another notation than the stream's: ``example`` was read in the new one.
+
+    With a ``doubt`` it is read as before, though that is not sure.
 
     ``contradicted`` is a pair of cells that no one notation reads; the column then stays in the stream's. ``rival`` is
     a notation of dates that reads the cells as well, and otherwise.
@@ -34,6 +40,7 @@ class Change:
     example: str
     contradicted: tuple[str, str] | None = None
     rival: str | None = None
+    doubt: str = ""
 
     def describe(self) -> str:
         """Return a sentence's middle: what is written how."""
@@ -43,7 +50,9 @@ class Change:
                 f"the dates of '{self.column}' are in two notations ('{one}' and '{other}'), so that no other cell of "
                 "them can be trusted; write them as YYYY-MM-DD"
             )
-        was = self.was.date_format or "otherwise" if self.now.date_format else describe_notation(self.was)
+        if self.doubt:
+            return f"'{self.column}' {self.doubt}"
+        was = describe_notation(self.was) if self.was.date_format or not self.now.date_format else "otherwise"
         return (
             f"'{self.column}' is written as {describe_notation(self.now)}, such as '{self.example}', and was {was} "
             "before; it is read as it is written"
@@ -86,9 +95,9 @@ def read_adapted(raw: pd.DataFrame, schema: Schema) -> Reading:
     """Return the typed inputs of a table, each column in the notation in which it is written here."""
     inputs = read_inputs(raw, schema)
     changes = tuple(find_changes(raw, inputs, schema))
-    adapted = schema.with_notations({one.column: one.now for one in changes if not one.contradicted})
+    adapted = schema.with_notations({one.column: one.now for one in changes if one.now != one.was})
     for change in changes:
-        if change.column in inputs and not change.contradicted:
+        if change.column in inputs and change.now != change.was:
             inputs[change.column] = read_input(raw[change.column], change.column, adapted)
     return Reading(inputs, adapted, changes)
 
@@ -96,8 +105,15 @@ def read_adapted(raw: pd.DataFrame, schema: Schema) -> Reading:
 def find_changes(raw: pd.DataFrame, inputs: pd.DataFrame, schema: Schema) -> Iterator[Change]:
     """Yield which columns of a table are written otherwise; ``inputs`` is the table as the schema reads it."""
     for name in schema.numeric:
-        if name in raw and not pd.api.types.is_numeric_dtype(raw[name]) and inputs[name].isna().any():
-            yield from _change_number(raw[name], name, schema)
+        if name not in raw:
+            continue
+        changed = False
+        if not pd.api.types.is_numeric_dtype(raw[name]) and inputs[name].isna().any():
+            for change in _change_number(raw[name], name, schema):
+                changed = True
+                yield change
+        if not changed:
+            yield from _doubt_number(raw[name], name, schema)
     for name in schema.dates:
         if name in raw and not pd.api.types.is_datetime64_any_dtype(raw[name]):
             yield from _change_date(raw[name], name, schema)
@@ -119,10 +135,38 @@ def _change_number(cells: pd.Series, name: str, schema: Schema) -> Iterator[Chan
     if strict.reads.all():
         return
     decided = decide_numbers(texts, counts, usual=usual)
-    more = counts[decided.reads].sum() > counts[strict.reads].sum()
-    if more and not decided.example and decided.reads.any():
-        now = replace(usual, decimal=decided.notation.decimal, thousands=decided.notation.thousands)
-        yield Change(name, usual, now, _shorten(texts[decided.reads & ~strict.reads].iloc[0]))
+    newly = decided.reads & ~strict.reads
+    if not newly.any() or decided.example or texts[newly].str.fullmatch(AMBIGUOUS).all():
+        return
+    # Cells that the usual notation reads keep their meaning, unless most cells are not in it.
+    both = decided.reads & strict.reads
+    kept = np.array_equal(parse_numbers(texts[both], usual), parse_numbers(texts[both], decided.notation))
+    if kept or 2 * counts[strict.reads].sum() < counts[decided.reads].sum():
+        marks = decided.notation
+        now = replace(usual, decimal=marks.decimal, thousands=marks.thousands, places=None)
+        yield Change(name, usual, now, _shorten(texts[newly].iloc[0]))
+
+
+def _doubt_number(cells: pd.Series, name: str, schema: Schema) -> Iterator[Change]:
+    """Yield what of the numbers of a column can be read in the stream's notation and may all the same mean another."""
+    usual = schema.notation(name)
+    if usual.places is None and not usual.percent:
+        return
+    texts, _ = count_texts(cells, schema.missing_of(name))
+    is_text = not pd.api.types.is_numeric_dtype(cells)
+    if not len(texts):
+        return
+    if is_text and (example := find_doubtful(texts, usual)) is not None:
+        other = example.replace(usual.decimal, "")
+        yield Change(name, usual, usual, example, doubt=(
+            f"can be read two ways: '{example}' is taken with '{usual.decimal}' before decimals, as in earlier rows, "
+            f"which had {usual.places} of them at most, and may be {other}"
+        ))  # fmt: skip
+    if usual.percent and not (is_text and texts.str.contains("[%％]", regex=True).any()):
+        yield Change(name, usual, usual, texts.iloc[0], doubt=(
+            f"had percent signs in earlier rows and has none here: '{texts.iloc[0]}' is taken as it stands, and may be "
+            "a share that is a hundred times as many percent"
+        ))  # fmt: skip
 
 
 def _change_date(cells: pd.Series, name: str, schema: Schema) -> Iterator[Change]:
@@ -134,7 +178,9 @@ def _change_date(cells: pd.Series, name: str, schema: Schema) -> Iterator[Change
     decided = decide_dates(texts, counts, usual.date_format, digits=True)
     if decided.contradicted:
         yield Change(name, usual, usual, decided.contradicted[1], decided.contradicted)
-    elif decided.date_format != usual.date_format and decided.reads.any():
+        return
+    before = counts[parse_dates(texts, usual.date_format, usual.latest_year).notna().to_numpy()].sum()
+    if decided.date_format != usual.date_format and counts[decided.reads].sum() >= max(before, 1):
         now = replace(usual, date_format=decided.date_format)
         example = _shorten(texts[decided.reads].iloc[0])
         yield Change(name, usual, now, example, rival=decided.rival)
@@ -179,7 +225,7 @@ def describe_notation(notation: Notation) -> str:
     ('1.234,5', '%d/%m/%Y')
     """
     if notation.date_format:
-        return notation.date_format
+        return NAMES.get(notation.date_format, notation.date_format)
     return f"1{notation.thousands}234{notation.decimal}5"
 
 

@@ -27,13 +27,19 @@ NEGATIONS = (
 def merge_spellings(counts: Mapping[str, int]) -> Counter[str]:
     """Return how often each label is there, those that differ in case and blanks alone as their most frequent spelling.
 
+    So do all words for yes, and all for no, where there are no other labels.
+
     >>> merge_spellings({"Paid": 2, "paid": 5, "open": 1})
     Counter({'paid': 7, 'open': 1})
+    >>> merge_spellings({"Y": 5, "Yes": 2, "N": 9, "No": 1})
+    Counter({'N': 10, 'Y': 7})
     """
     merged: Counter[str] = Counter()
-    spelled: dict[str, str] = {}
+    spelled: dict[object, str] = {}
+    truths = {label: read_truth(label) for label in counts}
+    are_truths = None not in truths.values() and len(set(truths.values())) == 2
     for label, count in sorted(counts.items(), key=lambda one: (-one[1], one[0])):
-        name = spelled.setdefault(fold(label), label)
+        name = spelled.setdefault(truths[label] if are_truths else fold(label), label)
         merged[name] += count
     return merged
 

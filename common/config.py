@@ -28,6 +28,10 @@ MESSAGES = {
     "model_type": "it must hold keys and values",
     "dict_type": "it must hold keys and values",
     "path_type": "it must be the path of a folder",
+    "int_parsing": "it must be a whole number",
+    "int_from_float": "it must be a whole number",
+    "float_parsing": "it must be a number",
+    "bool_parsing": "it must be true or false",
     "int_parsing_size": "it is too large for a whole number",
 }
 """What pydantic says in terms of Python, in ours."""

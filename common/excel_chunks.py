@@ -129,6 +129,7 @@ def choose_sheet(path: Path, book: Book, wanted: Wanted) -> int:
         (place for place in (first, *others) if wanted.find_header(_read_top(book, place)) is not None), first
     )
     if having is None or having == first:
+        tell_others(path, book, wanted, first, others if stated is None else [])
         return first
     if wanted.is_stated:
         raise DataError(
@@ -142,6 +143,16 @@ def choose_sheet(path: Path, book: Book, wanted: Wanted) -> int:
         path, book.names[having], book.names[first],
     )  # fmt: skip
     return having
+
+
+def tell_others(path: Path, book: Book, wanted: Wanted, read: int, others: list[int]) -> None:
+    """Warn of sheets that are not read although they have the columns, such as one a month."""
+    alike = [book.names[place] for place in others if wanted.find_header(_read_top(book, place)) is not None]
+    if alike:
+        _log.warning(
+            "'%s' has the columns in %s as well; only the sheet '%s' is read; source.sheet names another one, and a "
+            "file a sheet has all of them read.", path, list_shown(alike), book.names[read],
+        )  # fmt: skip
 
 
 def _find_stated(path: Path, book: Book, wanted: Wanted) -> int | None:

@@ -29,7 +29,11 @@ def find_missing(cells: pd.Series, missing_values: Sequence[str]) -> pd.Series:
         return missing | cells.isin(_read_missing_codes(tuple(missing_values)))
     if pd.api.types.is_datetime64_any_dtype(cells):
         return missing
-    return missing | trim(cells).isin(missing_values)
+    text = trim(cells)
+    missing |= text.isin(missing_values)
+    if codes := _read_missing_codes(tuple(missing_values)):  # -999.0 is the -999 that is stated
+        missing |= pd.to_numeric(text, errors="coerce").isin(codes)
+    return missing
 
 
 def trim(cells: pd.Series) -> pd.Series:
@@ -148,11 +152,13 @@ def match_labels(labels: Sequence[str], classes: Sequence[str]) -> dict[str, str
     folded: dict[str, str] = {}
     for name in classes:
         folded.setdefault(fold(name), name)
-    truths = {read_truth(name): name for name in classes}
-    words = truths if None not in truths and len(classes) == len(truths) else {}
+    affirming = [name for name in classes if read_truth(name) is True]
+    denying = [name for name in classes if read_truth(name) is False]
+    words = {True: affirming[0], False: denying[0]} if len(affirming) == len(denying) == 1 else {}
     found = {}
     for label in labels:
-        same = folded.get(fold(label)) or words.get(read_truth(label))
+        truth = read_truth(label)
+        same = folded.get(fold(label)) or (words.get(truth) if truth is not None else None)
         if label not in classes and same is not None:
             found[label] = same
     return found

@@ -97,7 +97,8 @@ def list_recomputed(state: State, lineage: Sequence[int], everything: bool) -> l
 def recompute(config: Config, state: State, lineage: Sequence[int], wanted: set[int]) -> Iterator[Difference]:
     """Yield what comes out otherwise when the ``wanted`` generations are recomputed, each on what was before it.
 
-    What people decided in between is taken over as it is.
+    What people decided in between is taken over as it is. The first generation that differs is the last one: those
+    after it rest on it.
     """
     with open_copy(state) as copy:
         for number in lineage:
@@ -106,7 +107,10 @@ def recompute(config: Config, state: State, lineage: Sequence[int], wanted: set[
                 copy_other_versions(state, number, copy)
                 copy_settled(state, copy, number, lineage)
                 take_again(config, state, copy, number)
-                yield from compare(number, read_written(state, number), read_written(copy, number))
+                differing = list(compare(number, read_written(state, number), read_written(copy, number)))
+                yield from differing
+                if differing:
+                    return
                 copy_costs(state, number, copy)
             else:
                 begin_past(state, copy, number)

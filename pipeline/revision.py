@@ -179,7 +179,8 @@ def describe_changes(before: Schema, after: Schema) -> str:
     keys = ("task", "classes", "positive", "missing_target", "missing_values", "time_format", "id")
     notations = [
         f"{name} written as {describe_notation(after.notation(name))}"
-        for name in after.notations if before.notation(name) != after.notation(name)
+        for name in after.notations
+        if describe_notation(before.notation(name)) != describe_notation(after.notation(name))
     ]  # fmt: skip
     changed = [(key, getattr(before, key), getattr(after, key)) for key in keys]
     others = [f"{key} {_show(then)} -> {_show(now)}" for key, then, now in changed if then != now]
@@ -229,6 +230,9 @@ def reread_batches(config: Config, state: State, bench: State, schema: Schema, n
                 waiting.append(one.number)
             judgement = replace(judgement, rejected=one.reason)
         else:
+            if judgement.rejected:
+                told = "batch %d, which was accepted, has no row that can be learned now: %s"
+                log.warning(told, one.number, judgement.rejected)
             marks = mark_batch(config, judgement.schema, judgement.batch, keep_raw(raw, judgement))
             draft.add(batch_digests_table, [save_marks(state, raw.number, marks)])
         draft_analysis(draft, bench, raw, judgement)

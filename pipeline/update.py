@@ -26,7 +26,7 @@ from pipeline.collection.batching import take_again, take_batch, take_file
 from pipeline.collection.ordering import PartReader
 from pipeline.collection.roles import describe_roles, end_short_years, infer_schema
 from pipeline.collection.tables import batches
-from pipeline.collection.targets import tell_positive, tell_spellings
+from pipeline.collection.targets import tell_new_labels, tell_positive, tell_spellings
 from pipeline.commit import commit_generation
 from pipeline.drift import draft_drift, look_for_drift
 from pipeline.enrolment import (
@@ -142,10 +142,11 @@ def update_once(
     reader.usual = before.schema.time_format if before.schema else None
     before = replace(before, stream=check_stream(config, state, before))
     with watch.stage("collection"):
-        raw, by_hand = find_next(config, state, before, reader, file, old)
-        revision = plan_revision(config, state, before, raw)
+        raw, by_hand, end = find_next(config, state, before, reader, file, old)
+        revision = plan_revision(config, state, before, raw) if raw or file is None else None
         if raw is None:
-            assert revision is not None
+            if revision is None:
+                raise end
             raw, by_hand = take_newest_again(config, state, before, revision.schema)
         check_columns(config, state, before, raw)
         if file is not None:
@@ -155,17 +156,16 @@ def update_once(
 
 def find_next(
     config: Config, state: State, before: Generation, reader: PartReader, file: Path | None, old: OldBatches | None
-) -> tuple[RawBatch | None, bool]:
-    """Return the next batch, and whether it was given by hand; None where nothing waits and the schema is revised."""
+) -> tuple[RawBatch | None, bool, NoNewData]:
+    """Return the next batch and whether it was given by hand; where nothing waits None, and what says so."""
+    end = NoNewData("")
     try:
         if old is not None:
-            return old.take(before, next_number(state))
+            return *old.take(before, next_number(state)), end
         raw = collect(config, state, before, reader, file)
-        return raw, file is not None or raw.retakes is not None
-    except NoNewData:
-        if file is not None or plan_revision(config, state, before, None) is None:
-            raise
-        return None, False
+        return raw, file is not None or raw.retakes is not None, end
+    except NoNewData as error:
+        return None, False, error
 
 
 def take_in(
@@ -315,6 +315,7 @@ def advance_schema(schema: Schema, raw: RawBatch) -> Schema:
     """Return the schema with the classes of a batch, and with two-digit years as far as the stream has come."""
     tell_spellings(raw.frame[schema.target], schema)
     extended = extend_classes(raw, schema)
+    tell_new_labels(schema.classes, extended.classes, schema.target)
     if len(schema.classes) < len(extended.classes) == 2:
         tell_positive(extended.classes, schema.target)
     return end_short_years(extended, raw.times.max())

@@ -12,6 +12,8 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
+from common.cells.months import translate_months
+
 ISO = "ISO8601"
 EPOCH_S, EPOCH_MS, EXCEL, ISO_WEEK = "epoch_s", "epoch_ms", "excel", "iso_week"
 """Notations that ``strptime`` has no format for: seconds and milliseconds since 1970, Excel's days, 2023-W05."""
@@ -44,12 +46,13 @@ FORMATS: dict[str, str] = {
     "%d.%m.%y": rf"{_D}\.{_M}\.{_Y2}", "%m.%d.%y": rf"{_D}\.{_M}\.{_Y2}",
     "%d-%m-%y": rf"{_D}-{_M}-{_Y2}", "%m-%d-%y": rf"{_D}-{_M}-{_Y2}",
     "%d %b %Y": rf"{_D} {_SHORT} {_Y4}", "%d %b %y": rf"{_D} {_SHORT} {_Y2}", "%d %B %Y": rf"{_D} {_NAME} {_Y4}",
-    "%d. %B %Y": rf"{_D}\. {_NAME} {_Y4}", "%d/%b/%Y": rf"{_D}/{_SHORT}/{_Y4}", "%d.%b.%Y": rf"{_D}\.{_SHORT}\.{_Y4}",
+    "%d. %B %Y": rf"{_D}\. {_NAME} {_Y4}", "%d. %b %Y": rf"{_D}\. {_SHORT} {_Y4}", "%d/%b/%Y": rf"{_D}/{_SHORT}/{_Y4}", "%d.%b.%Y": rf"{_D}\.{_SHORT}\.{_Y4}",
     "%d%b%Y": rf"{_D}{_SHORT}{_Y4}", "%d%b%y": rf"{_D}{_SHORT}{_Y2}", "%Y-%b-%d": rf"{_Y4}-{_SHORT}-{_D}",
     "%b %d, %Y": rf"{_SHORT} {_D}, {_Y4}", "%b %d %Y": rf"{_SHORT} {_D} {_Y4}",
     "%B %d, %Y": rf"{_NAME} {_D}, {_Y4}", "%B %d %Y": rf"{_NAME} {_D} {_Y4}",
     "%b %Y": rf"{_SHORT} {_Y4}", "%b-%Y": rf"{_SHORT}-{_Y4}", "%B %Y": rf"{_NAME} {_Y4}", "%b-%y": rf"{_SHORT}-{_Y2}",
-    "%m/%Y": rf"{_M}/{_Y4}", "%Y/%m": rf"{_Y4}/{_M}",
+    "%y-%m-%d": rf"{_Y2}-{_Y2}-{_Y2}", "%y/%m/%d": rf"{_Y2}/{_Y2}/{_Y2}", "%y.%m.%d": rf"{_Y2}\.{_Y2}\.{_Y2}",
+    "%Y年%m月%d日": rf"{_Y4}年{_M}月{_D}日", "%m/%Y": rf"{_M}/{_Y4}", "%Y/%m": rf"{_Y4}/{_M}",
     ISO_WEEK: rf"{_Y4}-?W{_Y2}(?:-?[1-7])?",
 }  # fmt: skip
 """Notations with the cells that may be in them, the time of day aside, in the order in which they are tried."""
@@ -58,6 +61,9 @@ DIGITS = {"%Y%m": r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])", "%Y%m%d": r"(?:19|20)[0
           "%Y%m%d%H%M": r"(?:19|20)[0-9]{10}", "%Y%m%d%H%M%S": r"(?:19|20)[0-9]{12}",
           EPOCH_S: r"[1-3]?[0-9]{9}", EPOCH_MS: r"[1-3]?[0-9]{12}", EXCEL: r"[1-9][0-9]{4}(?:\.[0-9]+)?"}  # fmt: skip
 """Notations of mere digits: a number is a date only where the column is one."""
+
+YEAR_FIRST = {"%d-%m-%y": "%y-%m-%d", "%d/%m/%y": "%y/%m/%d", "%d.%m.%y": "%y.%m.%d"}
+"""Notations of two-digit years, and those of the same look that begin with the year: 23-10-05."""
 
 TWINS = {one: other for pair in (
     ("%d/%m/%Y", "%m/%d/%Y"), ("%d.%m.%Y", "%m.%d.%Y"), ("%d-%m-%Y", "%m-%d-%Y"),
@@ -93,6 +99,7 @@ def parse_dates(
     >>> parse_dates(pd.Series(["01/02/53", "2013-08-09", "02/13/53"]), "%d/%m/%y", 2033).astype("str").tolist()
     ['1953-02-01', '2013-08-09', nan]
     """
+    texts = translate_months(texts)
     dates = pd.Series(pd.NaT, index=texts.index, dtype="datetime64[us]")
     left = texts.notna() & ~texts.str.lower().isin(("now", "today"))  # pandas would read the clock
     if date_format is not None:
@@ -101,7 +108,8 @@ def parse_dates(
     for candidate in FORMATS if others else ():
         if not left.any():
             break
-        if candidate == date_format or (candidate in TWINS and not _is_sure(candidate, date_format)):
+        unsure = candidate in YEAR_FIRST.values() or (candidate in TWINS and not _is_sure(candidate, date_format))
+        if candidate == date_format or unsure:
             continue
         shaped = left & _has_shape(texts, candidate)
         if shaped.any():
@@ -115,7 +123,7 @@ def _is_sure(candidate: str, date_format: str | None) -> bool:
 
     So it does where no notation is known at all; beside another notation such dates are left to the whole column.
     """
-    if TWINS.get(candidate) == date_format or candidate.startswith("%m"):
+    if TWINS.get(candidate) == date_format or candidate.startswith("%m") or date_format in YEAR_FIRST.values():
         return False
     return date_format is None or "." in candidate
 
@@ -141,6 +149,7 @@ def decide_dates(texts: pd.Series, counts: np.ndarray, usual: str | None = None,
     >>> decide_dates(pd.Series(["01/02/2023"]), np.array([5])).rival
     '%m/%d/%Y'
     """
+    texts = translate_months(texts)
     tried = _list_likely(texts, usual, digits)
     if not tried:
         return DateDecision(usual or ISO, np.zeros(len(texts), dtype=bool))
@@ -148,12 +157,27 @@ def decide_dates(texts: pd.Series, counts: np.ndarray, usual: str | None = None,
     dates = {candidate: _read(texts, candidate, None) for candidate in tried}
     read = {candidate: int(counts[found.notna().to_numpy()].sum()) for candidate, found in dates.items()}
     best = max(tried, key=lambda candidate: (read[candidate], candidate == usual, -tried.index(candidate)))
+    if best != usual and _begins_with_year(texts, counts, best, read[best]):
+        year_first = YEAR_FIRST.get(best) or YEAR_FIRST[TWINS[best]]
+        return DateDecision(year_first, parse_dates(texts, year_first).notna().to_numpy())
     reads = parse_dates(texts, best).notna().to_numpy()
     twin = TWINS.get(best)
     if twin is None:
         return DateDecision(best, reads)
     rival = twin if read[twin] == read[best] and best != usual and not dates[best].equals(dates[twin]) else None
     return DateDecision(best, reads, rival, _find_contradiction(texts, counts, dates[best], dates[twin]))
+
+
+def _begins_with_year(texts: pd.Series, counts: np.ndarray, best: str, read: int) -> bool:
+    """Return whether dates begin with a two-digit year, which they do where the last part runs and the first stays."""
+    year_first = YEAR_FIRST.get(best) or YEAR_FIRST.get(TWINS.get(best, ""))
+    if year_first is None:
+        return False
+    dates = _read(texts, year_first, None)
+    if counts[dates.notna().to_numpy()].sum() < read:
+        return False
+    parts = texts.str.extract("^([0-9]{2})[-/.]([0-9]{2})[-/.]([0-9]{2})")
+    return bool(parts.notna().all(axis=None) and parts[0].nunique() < parts[2].nunique())
 
 
 def _find_contradiction(

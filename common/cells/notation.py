@@ -13,6 +13,8 @@ class Notation:
     date_format:        of a date: a format of ``strptime``, or a name of ``common.time_format``
     latest_year:        two-digit years end here, so that 53 is 1953 and no year to come; None is Python's 2068
     missing:            texts that stand for 'missing' in this column, beside the schema's own
+    places:             decimals that its numbers have at most, up to 2; None where there are more, or nothing is known
+    percent:            whether its numbers have a percent sign
     words:              the two cells of a truth value as first met: negative, affirmative; '' for one not met yet
     labels:             missing-words of the schema that are labels of this target
     """
@@ -22,6 +24,8 @@ class Notation:
     date_format: str | None = None
     latest_year: int | None = None
     missing: tuple[str, ...] = ()
+    places: int | None = None
+    percent: bool = False
     words: tuple[str, str] | None = None
     labels: tuple[str, ...] = ()
 

@@ -6,6 +6,7 @@ has one notation, the one in which most of its cells are numbers.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -36,6 +37,13 @@ SPELLINGS = str.maketrans(dict.fromkeys("\xa0\u2007\u2009\u202f", " ")
                           | dict.fromkeys("‘’ʼ´`", "'")
                           | dict.fromkeys("−–‒", "-"))  # fmt: skip
 """Characters that look like others and mean the same."""
+
+CODES_OF_NOTHING = ("0", "1", "9", "99", "999", "9999")
+LEAST_WHOLE = 3
+"""Numbers without a mark tell something from so many on, beside 0 and those that stand for 'missing' now and then."""
+
+LEAST_TEXTS = 20
+"""Distinct numbers that tell how many decimals a column has."""
 
 AMBIGUOUS = r"[1-9][0-9]{0,2}[.,][0-9]{3}"
 """A number whose one mark may stand for decimals or for thousands."""
@@ -111,7 +119,7 @@ def undecorate(texts: pd.Series) -> tuple[pd.Series, np.ndarray]:
 
 def _take_apart(text: str) -> tuple[str, bool]:
     """Return the digits and marks of a text, and whether what stands around them makes it negative."""
-    plain = text.translate(SPELLINGS)
+    plain = unicodedata.normalize("NFKC", text).translate(SPELLINGS).strip()  # full-width signs and digits, too
     found = WRITTEN.fullmatch(plain)
     if found is None:
         return plain, False
@@ -212,4 +220,40 @@ def _is_consistent(cores: pd.Series, notation: Notation) -> bool:
     decimals = marked & cores.str.contains(notation.decimal, regex=False).to_numpy(dtype=bool)
     if not decimals.any():
         return True
-    return not (cores.str.fullmatch("[0-9]+").any() and cores[decimals].str.endswith("0").any())
+    whole = cores[cores.str.fullmatch("[0-9]+") & ~cores.isin(CODES_OF_NOTHING)]
+    return not (len(whole) >= LEAST_WHOLE and cores[decimals].str.endswith("0").any())
+
+
+def count_places(texts: pd.Series, notation: Notation) -> int | None:
+    """Return how many decimals the numbers of a column have at most, zeros at their end aside.
+
+    None from 3 on, or where there are too few numbers to tell.
+
+    >>> count_places(pd.Series([f"1.{number},50" for number in range(100, 130)]), Notation(",", "."))
+    1
+    >>> count_places(pd.Series(["0.5"]), PLAIN) is None
+    True
+    """
+    cores, _ = undecorate(texts)
+    decimals = cores.str.extract(f"{re.escape(notation.decimal)}([0-9]*?)0*$")[0].dropna()
+    most = int(decimals.str.len().max()) if len(decimals) else 0
+    return most if len(texts) >= LEAST_TEXTS and most < 3 else None
+
+
+def find_doubtful(texts: pd.Series, notation: Notation) -> str | None:
+    """Return a text whose mark may stand for thousands although it reads as decimals; None where there is none.
+
+    That is so where numbers never had three decimals (``notation.places``), and now all that are marked have.
+
+    >>> find_doubtful(pd.Series(["2,875", "12,345", "812"]), Notation(",", ".", places=2))
+    '2,875'
+    >>> find_doubtful(pd.Series(["2,875", "12,3"]), Notation(",", ".", places=2)) is None
+    True
+    """
+    if notation.places is None:
+        return None
+    cores, _ = undecorate(texts)
+    marked = cores.str.contains(notation.decimal, regex=False)
+    if not marked.any() or not cores[marked].str.fullmatch(AMBIGUOUS).all():
+        return None
+    return str(texts[marked].iloc[0])

@@ -1,6 +1,6 @@
 """Words that mean yes, no or nothing, in the languages and programs that tables come from."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 AFFIRMATIVE = frozenset(  # one string reads better than a list of fifty
     """1 true t yes y on ja j wahr oui o vrai sí si s verdadero sim verdadeiro vero tak prawda ano áno igen evet da да д
@@ -29,9 +29,10 @@ def fold(text: str) -> str:
     return " ".join(text.split()).casefold()
 
 
-def find_truth(texts: Iterable[str]) -> tuple[str, str] | None:
+def find_truth(texts: Sequence[str]) -> tuple[str, str] | None:
     """Return the words that a truth column has for no and yes, '' for one that it lacks; None for other columns.
 
+    Several words of one meaning alone (J and O, F and N) are no truth value: they would become one level.
     ``texts`` are the distinct known cells, the most frequent first; the first spelling of each meaning is returned.
 
     >>> find_truth(["ja", "nein", "JA"]), find_truth(["true"]), find_truth(["1", "0"]), find_truth(["red", "no"])
@@ -43,7 +44,9 @@ def find_truth(texts: Iterable[str]) -> tuple[str, str] | None:
         if means is None:
             return None
         found[means] = found[means] or text.strip()
-    return (found[False], found[True]) if any(found.values()) else None
+    words = {fold(text) for text in texts}
+    both = found[False] and found[True]
+    return (found[False], found[True]) if both or len(words) == 1 else None
 
 
 def read_truth(text: str) -> bool | None:

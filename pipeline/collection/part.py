@@ -61,7 +61,8 @@ def compute_file_digest(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
         raise DataError(
-            f"The file '{path}' does not exist; check source.paths (relative paths start at data_dir)."
+            f"The file '{path}' does not exist (looked for in '{path.parent.resolve()}'); check source.paths, which "
+            "start at data_dir."
         ) from None
     except OSError as error:
         raise DataError(f"The file '{path}' cannot be read ({error.strerror}); check its permissions.") from error

@@ -7,7 +7,7 @@ import pandas as pd
 
 from common.cells.dates import SPAN_YEARS
 from common.cells.notation import PLAIN, Notation
-from common.config import Config, SchemaConfig
+from common.config import ARRIVAL, Config, SchemaConfig
 from common.errors import ConfigError, DataError
 from common.reading import read_dates
 from common.schema import Schema
@@ -79,13 +79,19 @@ def decide(cells: pd.Series, name: str, declared: Column | None, stated: SchemaC
 def settle_open_marks(columns: dict[str, Column]) -> dict[str, Column]:
     """Return the columns, numbers that can be read two ways with the decimal mark that the others have, if one does.
 
-    The warning stays, since another program may have written that column.
+    The warning goes where the others say what was taken anyway, and stays where they turn it round: another program
+    may have written that column.
     """
     sure = {one.notation.decimal for one in columns.values() if _has_sure_marks(one)}
     settled = dict(columns)
     for name, column in columns.items():
         rival = column.rival
-        if rival is None or len(sure) != 1 or column.notation.decimal in sure or rival.decimal not in sure:
+        if rival is None or len(sure) != 1:
+            continue
+        if column.notation.decimal in sure:
+            settled[name] = replace(column, warnings=column.warnings[:-1])
+            continue
+        if rival.decimal not in sure:
             continue
         notation = replace(column.notation, decimal=rival.decimal, thousands=rival.thousands)
         warning = (
@@ -98,20 +104,21 @@ def settle_open_marks(columns: dict[str, Column]) -> dict[str, Column]:
 
 
 def _has_sure_marks(column: Column) -> bool:
-    return column.role is Role.NUMERIC and column.rival is None and not column.notation.is_plain
+    return column.role is Role.NUMERIC and column.rival is None and column.marked
 
 
 def end_short_years(schema: Schema, newest: pd.Timestamp) -> Schema:
     """Return the schema with two-digit years that end some years after the newest time of the stream.
 
-    The time itself keeps Python's rule: nothing tells when a stream ends.
+    That holds for every date, since a later file may write years in two digits. The time itself keeps Python's rule:
+    nothing tells when a stream ends.
     """
     if pd.isna(newest):
         return schema
     notations: dict[str, Notation] = {}
     for name in schema.dates:
         notation = schema.notation(name)
-        if name != schema.time and "%y" in (notation.date_format or ""):
+        if name != schema.time:
             year = max(newest.year + SPAN_YEARS, notation.latest_year or 0)
             notations[name] = replace(notation, latest_year=year)
     return schema.with_notations(notations) if notations else schema
@@ -141,7 +148,7 @@ def describe_roles(schema: Schema) -> str:
     classes = f": {list_names(schema.classes)}" if schema.classes else ""
     lines = [
         f"target {schema.target} ({schema.task}{classes})",
-        f"time {schema.time} ({schema.time_format or 'several notations'})",
+        "time: the order of arrival" if schema.time == ARRIVAL else f"time {schema.time} ({schema.time_format})",
     ]
     for role, names in (("numeric", schema.numeric), ("categorical", schema.categorical), ("dates", schema.dates)):
         lines.append(f"{role} ({len(names)}): {', '.join(names) or 'none'}")

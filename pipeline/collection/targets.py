@@ -73,6 +73,8 @@ def infer_target(cells: pd.Series, config: Config, origin: str) -> Target:
     labels = _complete(set(counts), draft)
     task = _guess_task(labels, known, numbers) if config.task == "auto" else Task(config.task)
     _check_task(task, labels, known, numbers, f"the target '{stated.target}' of '{origin}'")
+    if config.task == "auto":
+        tell_task(task, labels, counts, stated.target)
     notation = replace(draft.notation(stated.target), date_format=None)
     if not task.is_classification:
         return Target(task, (), replace(notation, labels=()))
@@ -118,7 +120,7 @@ def is_quantity(numbers: np.ndarray) -> bool:
     (True, False)
     """
     distinct = np.unique(numbers[~np.isnan(numbers)])
-    return len(distinct) > MANY_VALUES or (len(distinct) > 2 and bool((distinct != distinct.round()).any()))
+    return len(distinct) > MANY_VALUES or (len(distinct) != 2 and bool((distinct != distinct.round()).any()))
 
 
 def find_word_labels(texts: pd.Series, counts: np.ndarray, stated: SchemaConfig) -> tuple[str, ...]:
@@ -141,6 +143,20 @@ def find_word_labels(texts: pd.Series, counts: np.ndarray, stated: SchemaConfig)
         if what == "a label":
             found.append(text)
     return tuple(found)
+
+
+def tell_task(task: Task, labels: set[str], counts: Counter[str], target: str) -> None:
+    """Say which task a target was taken for, and warn where it has hardly the labels of classes."""
+    many = task is Task.MULTICLASS and len(labels) > min(MANY_VALUES, sum(counts.values()) / 3)
+    shown = f" with {len(labels)} labels ({list_names(sorted(labels), 5)})" if task is Task.MULTICLASS else ""
+    level = logging.WARNING if many else logging.INFO
+    _log.log(level, "The target '%s' is taken as %s%s; task decides otherwise.", target, task, shown)
+
+
+def tell_new_labels(before: tuple[str, ...], after: tuple[str, ...], target: str) -> None:
+    """Warn of labels that a target of several classes did not have before."""
+    if len(before) >= 2 and (new := [label for label in after if label not in before]):
+        _log.warning("The target '%s' has new labels, which become classes: %s.", target, list_names(new, 5))
 
 
 def tell_positive(classes: tuple[str, ...], target: str) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from common.adaptation import Reading, change_target, read_adapted
+from common.adaptation import Change, Reading, change_target, read_adapted
 from common.reading import read_schema_dates
 from common.records import RawBatch
 from common.schema import Schema
@@ -17,9 +17,15 @@ def read_batch(raw: RawBatch, schema: Schema) -> Reading:
 
 def read_frame(frame: pd.DataFrame, schema: Schema, time_format: str | None = None) -> Reading:
     """Return the typed inputs of all rows of a raw batch, whose times are in ``time_format``, or the stream's."""
-    if time_format is not None and time_format != schema.time_format:
+    was = schema.notation(schema.time)
+    if time_format is not None:
         schema = replace(schema, time_format=time_format)
     reading = read_adapted(frame, schema)
+    if time_format not in (None, was.date_format) and was.date_format is not None:
+        known = frame[schema.time].dropna().astype("str")
+        change = Change(schema.time, was, schema.notation(schema.time), known.iloc[0] if len(known) else "")
+        others = tuple(one for one in reading.changes if one.column != schema.time)
+        reading = replace(reading, changes=(change, *others))
     target = change_target(frame[schema.target], schema) if schema.target in frame else None
     if target is None:
         return reading

@@ -83,12 +83,21 @@ class RowReader:
         """Return the numeric and date columns with cells that are there and could not be read."""
         numbers = (name for name, cells in typed.numbers.items() if np.isnan(cells).any())
         dates = (name for name, cells in typed.dates.items() if np.isnat(cells).any())
-        return [name for name in (*numbers, *dates) if self._has_text(name, rows)]
+        lost = [name for name in (*numbers, *dates) if self._has_text(name, rows)]
+        return [*lost, *(name for name in self._percents if name not in lost and any(name in row for row in rows))]
+
+    @cached_property
+    def _percents(self) -> tuple[str, ...]:
+        """Columns with percent signs, which a request may leave out."""
+        return tuple(name for name in self.schema.numeric if self.schema.notation(name).percent)
 
     def _has_text(self, name: str, rows: Sequence[Mapping[str, Any]]) -> bool:
         missing, read = self.schema.missing_of(name), self._numbers.get(name) or self._dates[name]
         cells = (row.get(name) for row in rows)
-        return any(isinstance(cell, str) and cell.strip() not in missing and pd.isna(read(cell)) for cell in cells)
+        kinds = (str, int, float) if name in self._dates else str
+        return any(
+            isinstance(cell, kinds) and str(cell).strip() not in missing and pd.isna(read(cell)) for cell in cells
+        )
 
     def engineer(self, typed: TypedRows) -> Cells:
         """Return the features of typed rows."""
@@ -177,7 +186,7 @@ def make_number_reader(missing: tuple[str, ...], notation: Notation) -> Callable
             if not notation.is_plain and plain.fullmatch(text):
                 digits = text.replace(notation.thousands, "") if notation.thousands else text
                 number = float(digits.replace(notation.decimal, "."))
-                return math.nan if number in codes else number
+                return math.nan if number in codes or not math.isfinite(number) else number
         return float(read_numbers(pd.Series([text], dtype="str"), missing, notation).iloc[0])
 
     def read(cell: Any) -> float:

@@ -13,7 +13,7 @@ def find_other_notations(evidence: Evidence) -> Iterator[Finding]:
     """Yield, for every number and date and for the target, 0 where it is written otherwise than before, else 1."""
     changed = {one.column: one for one in evidence.changes if not one.contradicted}
     schema = evidence.schema
-    for name in (*evidence.present((*schema.numeric, *schema.dates)), schema.target):
+    for name in dict.fromkeys((schema.time, *evidence.present((*schema.numeric, *schema.dates)), schema.target)):
         explain = partial(_explain_notation, evidence, changed[name]) if name in changed else str
         yield Finding(name, float(name not in changed), 1.0, explain)
 

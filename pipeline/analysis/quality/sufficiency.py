@@ -6,6 +6,7 @@ from pipeline.analysis.quality.check import Finding, measure_share, skip
 from pipeline.analysis.quality.evidence import Evidence
 from pipeline.analysis.quality.learned import Learned, learn_factor
 from pipeline.analysis.quality.quarantine import count_reasons, find_reasons
+from pipeline.analysis.quality.validity import advise_on_labels
 
 LEAST_VOLUME_CHANGE = 2.0
 """However steady a stream is, half or twice as many rows are no finding ..."""
@@ -26,9 +27,18 @@ def measure_kept_rows(evidence: Evidence) -> Iterator[Finding]:
         lambda: (
             f"{quarantined} of {evidence.rows} rows of {evidence.name} are beyond repair ("
             f"{', '.join(f'{reason}: {count}' for reason, count in counts.items())}), more than "
-            "quality.max_quarantined permits; correct them at the source, or raise the threshold."
+            f"quality.max_quarantined permits; {_advise_on_repair(evidence)}."
         ),
     )
+
+
+def _advise_on_repair(evidence: Evidence) -> str:
+    """Return what to do about rows beyond repair: what most of them suffer from has a key."""
+    if 2 * int(evidence.target_unknown.sum()) > evidence.rows:
+        return advise_on_labels(evidence)
+    if 2 * int(evidence.target_missing.sum()) > evidence.rows:
+        return "set schema.missing_target to what a missing label means, or take the batch when its labels are there"
+    return "correct them at the source, or raise the threshold"
 
 
 def measure_volume(evidence: Evidence) -> Iterator[Finding]:

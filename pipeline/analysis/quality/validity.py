@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from common.config import AllowedRule, PatternRule, RangeRule
-from common.reading import find_missing
+from common.reading import find_missing, read_numbers
 from common.rules import find_forbidden, find_outside, find_unmatched
 from common.task import Task
 from pipeline.analysis.quality.check import Finding, find_example, measure_share, skip
@@ -51,14 +51,24 @@ def measure_allowed(evidence: Evidence) -> Iterator[Finding]:
         yield _measure_rule(evidence, rule, forbidden, "none of the allowed values", "quality.allowed")
 
 
+def advise_on_labels(evidence: Evidence) -> str:
+    """Return what to do about labels that are no known class."""
+    schema = evidence.schema
+    if schema.task is not Task.BINARY or schema.label_is_rule:
+        return "correct them, or add them to the list of schema.missing_values if they mean that there is no label"
+    unknown = evidence.raw.frame[schema.target][evidence.target_unknown]
+    numbers = read_numbers(unknown)
+    if numbers.notna().all() and numbers.nunique() > 2:
+        return "set task: regression if the target is an amount, or correct them"
+    return "set task: multiclass if there are more than two labels, or correct them"
+
+
 def measure_known_labels(evidence: Evidence) -> Iterator[Finding]:
     """Yield the share of the labels there are that are a known class (or, for a regression, a number)."""
     schema, unknown = evidence.schema, int(evidence.target_unknown.sum())
     given = int((~evidence.target_missing).sum())
     kind = f"no known class ({', '.join(schema.classes)})" if schema.task.is_classification else "no number"
-    advice = "correct them, or set schema.missing_values to what they mean"
-    if schema.task is Task.BINARY and not schema.label_is_rule:
-        advice = "set task: multiclass if there are more than two labels, or correct them"
+    advice = advise_on_labels(evidence)
     yield measure_share(
         schema.target,
         unknown,
@@ -133,7 +143,7 @@ def _measure_readable(evidence: Evidence, name: str, kind: str) -> Finding:
         lambda: (
             f"{unreadable} of {known} known cells of '{name}' in {evidence.name} are no {kind}, such as "
             f"{find_example(evidence.raw.frame[name], evidence.unreadable[name])}, and count as missing; clean them, "
-            "or add the text to schema.missing_values where it means missing."
+            "or add the text to the list of schema.missing_values where it means missing."
         ),
         lambda: evidence.unreadable[name],
     )

@@ -60,7 +60,7 @@ def test_a_cell_is_a_number_in_the_notation_of_its_column(text, notation, number
         (("1.234,56", "7,5"), (",", ".")),
         (("331,76", "8,0"), (",", "")),
         (("1,234.56", "7.5"), (".", ",")),
-        (("1.234", "2.500", "999"), (",", ".")),
+        (("1.234", "2.500", "998", "12", "7"), (",", ".")),
         (("1.234", "2.5"), (".", "")),
         (("0.123", "0.456"), (".", "")),
         (("1,234", "4567"), (",", "")),
@@ -76,7 +76,14 @@ def test_a_notation_is_decided_on_the_evidence_of_all_cells(texts, marks):
     assert decided.example == ""
 
 
-@pytest.mark.parametrize(("texts", "marks"), [(("1,234", "5,678"), (".", ",")), (("1.234", "5.678"), (".", ""))])
+@pytest.mark.parametrize(
+    ("texts", "marks"),
+    [
+        (("1,234", "5,678"), (".", ",")),
+        (("1.234", "5.678"), (".", "")),
+        (("1.250", "2.375", "0", "-1", "999"), (".", "")),
+    ],
+)
 def test_what_stays_undecided_is_told_with_an_example_and_its_rival(texts, marks):
     decided = decide(*texts)
     assert (decided.notation.decimal, decided.notation.thousands) == marks

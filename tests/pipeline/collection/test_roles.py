@@ -51,11 +51,18 @@ def test_the_schema_carries_what_the_configuration_states():
 
 
 def test_declarations_win_over_what_cells_look_like():
-    schema = infer(numeric=["colour"], categorical=["amount", "policy"], dates=["empty"], drop=["ended"])
-    assert schema.numeric == ("colour",)
-    assert schema.categorical == ("amount", "policy")
+    raw = pd.DataFrame(TEXT).assign(size=[f"{row % 7} cm" if row % 10 else str(row) for row in range(ROWS)])
+    schema = infer(raw=raw, numeric=["size"], categorical=["amount", "policy"], dates=["empty"], drop=["ended"])
+    assert schema.numeric == ("size",)
+    assert schema.categorical == ("amount", "colour", "policy")
     assert schema.dates == ("day", "empty")
     assert schema.unused == {"ended": "listed in schema.drop"}
+
+
+@pytest.mark.parametrize(("key", "fix"), [("numeric", "schema.numbers"), ("dates", "schema.dates: {colour:")])
+def test_a_declared_role_that_no_cell_can_be_read_in_is_refused(key, fix):
+    with pytest.raises(DataError, match=rf"schema\.{key} names 'colour', no cell of which.*'red'.*{fix}"):
+        infer(**{key: ["colour"]})
 
 
 def test_id_dropped_columns_and_target_are_no_inputs():

@@ -9,19 +9,19 @@ NEGATIONS = (
     "no ",
     "not ",
     "non ",
+    "no-",
+    "not-",
     "non-",
-    "not_",
     "no_",
+    "not_",
     "non_",
-    "un",
-    "not",
     "kein ",
     "nicht ",
     "sin ",
     "sans ",
-    "не",
+    "не ",
 )
-"""What makes a label the denial of another one, put before it."""
+"""What makes a label the denial of another one, put before it. Unpaid is none: it may be what is looked for."""
 
 
 def merge_spellings(counts: Mapping[str, int]) -> Counter[str]:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import yaml
 
-from common.config import Config, load_config
+from common.config import Config, lay_over, load_config
 from common.errors import ConfigError, SwitchyardError
 from common.files import save_atomically
+from common.strict_yaml import read_yaml
 
 Settings = Mapping[str, str | int | float]
 
@@ -24,7 +25,9 @@ def save_settings(path: Path, section: str, settings: Settings) -> None:
     changed = path.with_name(f".{path.stem}-edited{path.suffix}")
     try:
         save_atomically(changed, edit_settings(text, section, settings).encode())
-        sound = load_config(changed) == _with_settings(before, section, settings)
+        # The name and the place of a stream follow from the file's name, which this copy has not.
+        written = {"name": path.stem} | read_yaml(changed)
+        sound = lay_over(written, [], path) == _with_settings(before, section, settings)
     except (SwitchyardError, ValueError):
         sound = False
     finally:

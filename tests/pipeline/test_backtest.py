@@ -44,7 +44,7 @@ def store(config: Config, batches: int) -> None:
             raw = collect(config, state, generation, reader, None)
             schema = generation.schema or infer_schema(raw.frame, config, raw.origin)
             judgement = analyse(config, raw, schema)
-            draft_batch(draft, state, raw, state.files.save_table(raw.frame), judgement, schema, by_hand=False)
+            draft_batch(draft, state, raw, state.files.save_table(raw.frame), judgement, by_hand=False)
             version = make_champion(number)
             generation = generation.succeed(Cause.UPDATE, batch=number, cursor=raw.cursor, schema=schema,
                                             members=(Member(version, Role.CHAMPION),))  # fmt: skip

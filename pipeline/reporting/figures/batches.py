@@ -21,6 +21,7 @@ CODE_NAMES = {
     "DQ022": "unseen levels", "DQ023": "outliers", "DQ024": "too many levels", "DQ025": "stored rows again",
     "DQ026": "hole in time", "DQ027": "old batch", "DQ028": "unusual volume", "DQ029": "tells the target",
     "DQ030": "gaps tell target", "DQ031": "after the label", "DQ032": "rule broken",
+    "DQ033": "other notation", "DQ034": "two notations", "DQ035": "beyond reach",
 }  # fmt: skip
 """Checks in two or three words, for charts."""
 

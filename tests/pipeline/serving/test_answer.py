@@ -114,12 +114,13 @@ def test_a_regression_is_mixed_as_numbers():
 def test_the_answer_stands_behind_the_request():
     request = pd.DataFrame({"code": ["08", "07", "06", "05"]})
     table = add_answer(request, answer(*[{"good": 1.0}] * 3), SCHEMA)
-    assert list(table) == ["code", "predict", "predict_proba", "predict_model", "predict_reason"]
+    assert list(table) == ["code", "predict", "predict_proba", "predict_positive", "predict_model", "predict_reason"]
+    assert set(table["predict_positive"]) == {"yes"}
     assert table["code"].tolist() == ["08", "07", "06", "05"]
     assert set(table["predict"]) == {"yes"}
 
 
-ADDED = ["predict", "predict_proba", "predict_model", "predict_reason", "predict_id", "reason_1"]
+ADDED = ["predict", "predict_proba", "predict_positive", "predict_model", "predict_reason", "predict_id", "reason_1"]
 
 
 @pytest.mark.parametrize("own", ADDED)

@@ -50,13 +50,14 @@ class Change:
                 f"the dates of '{self.column}' are in two notations ('{one}' and '{other}'), so that no other cell of "
                 "them can be trusted; write them as YYYY-MM-DD"
             )
-        if self.doubt:
+        if self.doubt and self.now == self.was:
             return f"'{self.column}' {self.doubt}"
         was = describe_notation(self.was) if self.was.date_format or not self.now.date_format else "otherwise"
         return (
             f"'{self.column}' is written as {describe_notation(self.now)}, such as '{self.example}', and was {was} "
             "before; it is read as it is written"
             + (f", though {self.rival} would read it as well" if self.rival else "")
+            + (f"; it {self.doubt}" if self.doubt else "")
         )
 
 
@@ -107,13 +108,12 @@ def find_changes(raw: pd.DataFrame, inputs: pd.DataFrame, schema: Schema) -> Ite
     for name in schema.numeric:
         if name not in raw:
             continue
-        changed = False
+        doubts = list(_doubt_number(raw[name], name, schema))
         if not pd.api.types.is_numeric_dtype(raw[name]) and inputs[name].isna().any():
             for change in _change_number(raw[name], name, schema):
-                changed = True
-                yield change
-        if not changed:
-            yield from _doubt_number(raw[name], name, schema)
+                yield replace(change, doubt="; it ".join(one.doubt for one in doubts))
+                doubts = []
+        yield from doubts
     for name in schema.dates:
         if name in raw and not pd.api.types.is_datetime64_any_dtype(raw[name]):
             yield from _change_date(raw[name], name, schema)

@@ -218,7 +218,7 @@ def find_number_column(
     if marks and counts[decided.reads].sum() < TYPE_SHARE * counts.sum():
         freely = decide_numbers(texts, counts)
         if counts[freely.reads].sum() > counts[decided.reads].sum():
-            blamed = (warn_of_marks(name, decided, freely, texts),)
+            blamed = (warn_of_marks(name, wanted[0], texts[freely.reads & ~decided.reads].iloc[0], freely.notation),)
             decided = freely
     gaps = find_gaps(texts, counts, decided)
     known = counts.sum() - counts[texts.isin(gaps).to_numpy(dtype=bool)].sum()
@@ -344,12 +344,11 @@ def _has_leading_zeros(texts: pd.Series) -> bool:
     return bool(texts.str.fullmatch("[0-9]+").all() and texts.str.fullmatch("0[0-9]+").any())
 
 
-def warn_of_marks(name: str, stated: NumberDecision, found: NumberDecision, texts: pd.Series) -> str:
+def warn_of_marks(name: str, stated: Notation, example: str, found: Notation) -> str:
     """Return the warning that the marks which are stated are not those of a column."""
-    example = texts[found.reads & ~stated.reads].iloc[0]
-    own = f"{{{name}: {{decimal: '{found.notation.decimal}', thousands: '{found.notation.thousands}'}}}}"
+    own = f"{{{name}: {{decimal: '{found.decimal}', thousands: '{found.thousands}'}}}}"
     return (
-        f"schema.numbers states {describe_notation(stated.notation)}, and '{name}' is written otherwise, such as "
+        f"schema.numbers states {describe_notation(stated)}, and '{name}' is written otherwise, such as "
         f"'{example}'; it is read as it is written; schema.numbers: {own} beside the marks of all columns says so."
     )
 

@@ -75,3 +75,43 @@ def test_a_state_without_notations_reads_dates_as_before():
     assert reading.changes == ()
     assert reading.inputs["birth"].tolist() == read_inputs(raw, old)["birth"].tolist()
     assert reading.inputs["birth"].dt.month.tolist() == [2, 2, 2]
+
+
+def read_with(notation, cells, role="numeric"):
+    schema = Schema("day", "y", Task.BINARY, missing_values=("",), notations={"z": notation}, **{role: ("z",)})
+    raw = pd.DataFrame({"z": cells})
+    reading = read_adapted(raw, schema)
+    return reading.inputs["z"].tolist(), [change.describe() for change in reading.changes]
+
+
+def test_one_stray_cell_turns_no_column_round():
+    for stray in ("1,5", "12.345.678", "1.000.000,5"):
+        numbers, told = read_with(Notation(), ["1.250", "2.375", "3.111"] * 20 + [stray])
+        assert (numbers[:3], told) == ([1.25, 2.375, 3.111], [])
+        assert pd.isna(numbers[-1])
+    numbers, told = read_with(Notation(","), ["0,5", "1,75"] * 20 + ["1.234"])
+    assert (numbers[:2], told) == ([0.5, 1.75], [])
+    assert pd.isna(numbers[-1])
+    dates, told = read_with(Notation(date_format="%d/%m/%Y"), ["2023-10-05"] * 3 + ["01/02/2023"], "dates")
+    assert ([date.month for date in dates], told) == ([10, 10, 10, 2], [])
+
+
+def test_years_of_two_digits_end_with_the_stream_in_every_notation():
+    dates, (told,) = read_with(Notation(date_format="%d.%m.%Y", latest_year=2033), ["24-Aug-53", "25-Aug-53"], "dates")
+    assert [date.year for date in dates] == [1953, 1953]
+    assert "%d-%b-%y" in told
+
+
+def test_thousands_that_read_as_decimals_are_told():
+    numbers, (told,) = read_with(Notation(",", ".", places=2), ["2,875", "812", "12,345"])
+    assert numbers == [2.875, 812.0, 12.345]
+    assert "can be read two ways" in told
+    assert read_with(Notation(",", ".", places=2), ["2,875", "12,5"])[1] == []
+
+
+@pytest.mark.parametrize("cells", [["0.266", "0.5"], [0.266, 0.5], ["0,266", "0,5"]])
+def test_a_percent_sign_that_is_gone_is_told(cells):
+    numbers, told = read_with(Notation(",", percent=True), cells)
+    assert numbers == [0.266, 0.5]
+    assert "had percent signs" in told[0]
+    assert read_with(Notation(",", percent=True), ["26,6 %", "0,5 %"]) == ([26.6, 0.5], [])

@@ -24,7 +24,8 @@ from common.config import SchemaConfig
 from common.reading import read_input
 from common.schema import Schema
 from common.task import Task
-from pipeline.collection.column_evidence import Role, decide_column
+from pipeline.collection.column import Role
+from pipeline.collection.column_evidence import decide_column
 
 STATED = SchemaConfig(time="time", target="target")
 GAPS = ("?", "-", "n/a", "#N/A", "NULL", ".", "NA", "", "--", "None")

@@ -24,7 +24,8 @@ from common.task import Task
 from common.text import read_number, shorten
 from common.wanted import Wanted
 from pipeline.analysis.tables import drift_table, quality_table
-from pipeline.collection.column_evidence import Role, decide_column
+from pipeline.collection.column import Role
+from pipeline.collection.column_evidence import decide_column
 from pipeline.collection.roles import infer_schema
 from pipeline.collection.tables import batches
 from pipeline.preparation.raw_rows import read_frame

@@ -12,7 +12,8 @@ from common.errors import ConfigError, DataError
 from common.reading import read_dates
 from common.schema import Schema
 from pipeline.collection.arrival import COST
-from pipeline.collection.column_evidence import Column, Role, decide_column, decide_declared
+from pipeline.collection.column import Column, Role
+from pipeline.collection.column_evidence import decide_column, decide_declared
 from pipeline.collection.naming import check_columns, find_nearest, list_names
 from pipeline.collection.ordering import decide_time_format
 from pipeline.collection.targets import infer_target

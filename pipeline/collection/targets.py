@@ -17,8 +17,8 @@ from common.errors import ConfigError, DataError
 from common.reading import TYPE_SHARE, match_labels, read_labels, read_levels
 from common.schema import Schema, canonical_level, order_classes
 from common.task import Task
-from pipeline.collection.column_evidence import find_number_column
 from pipeline.collection.naming import list_names
+from pipeline.collection.number_evidence import find_number_column
 
 MANY_VALUES = 20
 """A numeric target with more distinct values than this, or with any that is no whole number, is a quantity."""

@@ -11,7 +11,8 @@ from common.errors import ConfigError, DataError
 from common.schema import Schema
 from common.tables import read_table
 from common.task import Task
-from pipeline.collection.column_evidence import Role, decide_column
+from pipeline.collection.column import Role
+from pipeline.collection.column_evidence import decide_column
 from pipeline.collection.roles import describe_roles, infer_schema
 
 ROWS = 100

@@ -1,0 +1,32 @@
+"""What is known of a column: its role, its notation, and what of that was guessed."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from common.cells.notation import PLAIN, Notation
+
+
+class Role(StrEnum):
+    """What a column is to models."""
+
+    NUMERIC = "numeric"
+    CATEGORICAL = "categorical"
+    DATE = "dates"
+    UNUSED = "unused"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's role and notation.
+
+    ``reason`` says why it is what a reader may not expect, ``warnings`` what was guessed and which key decides it;
+    ``rival`` is a notation that reads its cells as well, and otherwise; ``marked`` are numbers of which some have a
+    decimal mark.
+    """
+
+    role: Role
+    reason: str = ""
+    notation: Notation = PLAIN
+    warnings: tuple[str, ...] = ()
+    rival: Notation | None = field(default=None, compare=False)
+    marked: bool = field(default=False, compare=False)

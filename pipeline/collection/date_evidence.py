@@ -1,0 +1,77 @@
+"""Is a column one of dates, and how are they written?"""
+
+import numpy as np
+import pandas as pd
+
+from common.cells.dates import DIGITS, FIRST_MOMENT, LAST_MOMENT, decide_dates, find_far, parse_dates
+from common.cells.notation import Notation
+from common.config import SchemaConfig
+from common.reading import TYPE_SHARE
+from pipeline.collection.column import Column, Role
+from pipeline.collection.gaps import find_gap_words, find_repeated, warn_of_gaps
+
+IDENTIFIER_SHARE = 0.9
+"""A text column with more than this share of distinct cells among enough known ones has nothing to be learned."""
+
+MIN_DIGIT_DATES = 10
+"""Distinct texts such as 20230131 that must all be days of a calendar for a column to be one of dates."""
+
+
+def find_date_column(
+    texts: pd.Series, counts: np.ndarray, name: str, stated: SchemaConfig, declared: bool = False
+) -> Column | None:
+    """Return the column that distinct texts (n_texts,) make if nearly all are dates in one notation; else None."""
+    nothing = (text for text in texts if text.strip("0-/. :") == "")  # such as 0000-00-00
+    gaps = tuple(sorted({*find_gap_words(texts), *nothing}))
+    kept = ~texts.isin(gaps).to_numpy(dtype=bool)
+    if not kept.any():
+        return None
+    if (date_format := stated.date_formats.get(name)) is not None:
+        return Column(Role.DATE, notation=Notation(date_format=date_format, missing=gaps))
+    decided = decide_dates(texts[kept].reset_index(drop=True), counts[kept], digits=declared)
+    days = texts[kept].reset_index(drop=True)
+    repeated = find_repeated(days, counts[kept], decided.reads)
+    if repeated:
+        gaps, kept = tuple(sorted((*gaps, *repeated))), kept & ~texts.isin(repeated).to_numpy(dtype=bool)
+        decided = decide_dates(texts[kept].reset_index(drop=True), counts[kept], digits=declared)
+    read = counts[kept][decided.reads].sum()
+    if not declared and read < TYPE_SHARE * counts[kept].sum():
+        return None
+    dates = parse_dates(texts[kept][decided.reads], decided.date_format)
+    if not declared and 2 * find_far(dates).sum() > len(dates):
+        return None  # codes such as 1305-11 are no dates of the year 1305
+    if decided.contradicted:
+        one, other = decided.contradicted
+        told = (
+            f"The dates of '{name}' are in two notations ('{one}' and '{other}') and are taken as text; write them as "
+            f"YYYY-MM-DD, or give the notation that counts: schema.dates: {{{name}: '{decided.date_format}'}}."
+        )
+        if not declared:
+            role = Role.UNUSED if len(texts) > IDENTIFIER_SHARE * counts.sum() else Role.CATEGORICAL
+            return Column(role, "its dates are in two notations", warnings=(told,))
+    notation = Notation(date_format=decided.date_format, missing=gaps)
+    warnings = warn_of_gaps(name, gaps, texts, counts, "dates", stated)
+    if decided.rival:
+        warnings = (*warnings, (
+            f"The dates of '{name}', such as '{texts[kept].iloc[0]}', read as {decided.date_format} and as "
+            f"{decided.rival} alike; the first is used; schema.dates: {{{name}: '{decided.rival}'}} takes the other."
+        ))  # fmt: skip
+    return Column(Role.DATE, notation=notation, warnings=warnings)
+
+
+def find_digit_dates(texts: pd.Series, counts: np.ndarray, name: str, stated: SchemaConfig) -> Column | None:
+    """Return the column that distinct texts (n_texts,) make if all are months or days in digits, such as 202301."""
+    gaps = find_gap_words(texts)
+    days = texts[~texts.isin(gaps)]
+    if len(days) < MIN_DIGIT_DATES:
+        return None
+    for date_format in ("%Y%m%d", "%Y%m", "%Y%m%d%H%M%S", "%Y%m%d%H%M"):
+        if not days.str.fullmatch(DIGITS[date_format]).all():
+            continue
+        dates = parse_dates(days, date_format, others=False)
+        if dates.between(FIRST_MOMENT, LAST_MOMENT).all():
+            why = f"its cells are dates of digits ({date_format}, such as '{days.iloc[0]}')"
+            notation = Notation(date_format=date_format, missing=gaps)
+            told = f"The column '{name}' is taken as dates: {why}; schema.numeric makes them numbers."
+            return Column(Role.DATE, why, notation, (told, *warn_of_gaps(name, gaps, texts, counts, "dates", stated)))
+    return None

@@ -1,0 +1,51 @@
+"""Texts of a column that stand for 'missing' although the schema does not list them."""
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from common.cells.words import MISSING_WORDS, fold
+from common.config import SchemaConfig
+
+MOST_GAPS = 2
+"""Repeated texts of a column that may stand for 'missing' although no program writes them so."""
+MANY_NUMBERS = 20
+"""Distinct numbers (or dates) from which on a column is one of them, whatever else is in it."""
+
+
+def find_gap_words(texts: pd.Series) -> tuple[str, ...]:
+    """Return the distinct texts that are words for 'missing', sorted."""
+    return tuple(sorted(text for text in texts if fold(text) in MISSING_WORDS))
+
+
+def find_repeated(texts: pd.Series, counts: np.ndarray, reads: np.ndarray) -> list[str]:
+    """Return the one or two texts that repeat among many numbers or dates, which alone are not read; none otherwise."""
+    unread = ~reads
+    if not 0 < unread.sum() <= MOST_GAPS or counts[unread].min() < 2 or reads.sum() <= MANY_NUMBERS:
+        return []
+    return texts[unread].tolist() if counts[unread].sum() < counts[reads].sum() else []
+
+
+def warn_of_gaps(
+    name: str, gaps: tuple[str, ...], texts: pd.Series, counts: np.ndarray, kind: str, stated: SchemaConfig
+) -> tuple[str, ...]:
+    """Return the warning that some texts of a column count as missing, none where there are none."""
+    if not gaps:
+        return ()
+    named = ", ".join(f"'{gap}' ({int(counts[texts.eq(gap).to_numpy(dtype=bool)].sum())} cells)" for gap in gaps)
+    return (
+        f"In '{name}' {named} count as missing, since the other cells are {kind}; "
+        f"{advise_missing(stated.missing_values, gaps)} says so for all columns, schema.categorical keeps them as "
+        "levels.",
+    )
+
+
+def advise_missing(missing_values: Sequence[str], more: Sequence[str]) -> str:
+    """Return the key with the whole list that takes some more texts as missing, since stating it replaces the list.
+
+    >>> advise_missing(["", "NA"], ["?"])
+    'schema.missing_values: ["", "NA", "?"]'
+    """
+    return f"schema.missing_values: {json.dumps([*missing_values, *more], ensure_ascii=False)}"

@@ -1,0 +1,96 @@
+"""Is a column one of numbers, and how are they written?"""
+
+import numpy as np
+import pandas as pd
+
+from common.adaptation import describe_notation
+from common.cells.notation import PLAIN, Notation
+from common.cells.numbers import NOTATIONS, NumberDecision, count_places, decide_numbers, parse_numbers
+from common.config import SchemaConfig
+from common.reading import TYPE_SHARE
+from pipeline.collection.column import Column, Role
+from pipeline.collection.gaps import MANY_NUMBERS, find_gap_words, find_repeated, warn_of_gaps
+
+LEAST_SHARE = 0.2
+"""Where gaps are many, a column of few distinct numbers is one of numbers from this share of its cells on."""
+
+
+def find_number_column(
+    texts: pd.Series, counts: np.ndarray, name: str, stated: SchemaConfig, declared: bool = False
+) -> Column | None:
+    """Return the column that distinct texts (n_texts,) make if nearly all are numbers in one notation; else None."""
+    marks = stated.find_number_marks(name)
+    wanted = (Notation(decimal=marks.decimal, thousands=marks.thousands),) if marks else NOTATIONS
+    decided = decide_numbers(texts, counts, wanted)
+    blamed: tuple[str, ...] = ()
+    if marks and counts[decided.reads].sum() < TYPE_SHARE * counts.sum():
+        freely = decide_numbers(texts, counts)
+        if counts[freely.reads].sum() > counts[decided.reads].sum():
+            blamed = (warn_of_marks(name, wanted[0], texts[freely.reads & ~decided.reads].iloc[0], freely.notation),)
+            decided = freely
+    gaps = find_gaps(texts, counts, decided)
+    known = counts.sum() - counts[texts.isin(gaps).to_numpy(dtype=bool)].sum()
+    read = int(counts[decided.reads].sum())
+    if not declared and (not read or read < TYPE_SHARE * known):
+        return None
+    if not declared and gaps and read < LEAST_SHARE * counts.sum() and decided.reads.sum() < MANY_NUMBERS:
+        return None
+    read_texts = texts[decided.reads]
+    percents = read_texts.str.contains("[%％]", regex=True)
+    notation = Notation(
+        decided.notation.decimal, decided.notation.thousands, missing=gaps,
+        places=count_places(read_texts, decided.notation), percent=bool(percents.all() and len(percents)),
+    )  # fmt: skip
+    warnings = (*blamed, *warn_of_gaps(name, gaps, texts, counts, "numbers", stated))
+    if percents.any() and not percents.all():
+        warnings = (*warnings, (
+            f"Some cells of '{name}' have a percent sign, such as '{read_texts[percents].iloc[0]}', and others have "
+            f"none, such as '{read_texts[~percents].iloc[0]}'; all count as they stand, so write them one way."
+        ))  # fmt: skip
+    if not declared and has_leading_zeros(read_texts):
+        warnings = (*warnings, (
+            f"The cells of '{name}' are taken as numbers though some begin with 0, such as "
+            f"'{find_leading_zero(read_texts)}'; list it under schema.categorical if they are codes."
+        ))  # fmt: skip
+    if decided.example and decided.rival is not None:
+        warnings = (*warnings, warn_of_rival(name, decided))
+    reason = "" if notation.is_plain else f"its numbers are written as {describe_notation(notation)}"
+    if percents.any():
+        reason = f"{reason or 'its numbers are percentages'}; '{read_texts[percents].iloc[0]}' counts without the sign"
+    marked = read_texts.str.contains(notation.decimal, regex=False).any()
+    return Column(Role.NUMERIC, reason, notation, warnings, decided.rival if decided.example else None, bool(marked))
+
+
+def find_gaps(texts: pd.Series, counts: np.ndarray, decided: NumberDecision) -> tuple[str, ...]:
+    """Return the texts that stand for 'missing' in a column of numbers: words for it, or one or two that repeat."""
+    gaps = find_gap_words(texts[~decided.reads])
+    others = ~texts.isin(gaps).to_numpy(dtype=bool)
+    return tuple(sorted([*gaps, *find_repeated(texts[others], counts[others], decided.reads[others])]))
+
+
+def has_leading_zeros(texts: pd.Series) -> bool:
+    return bool(texts.str.fullmatch("[0-9]+").all() and texts.str.fullmatch("0[0-9]+").any())
+
+
+def find_leading_zero(texts: pd.Series) -> str:
+    return str(texts[texts.str.startswith("0")].iloc[0])
+
+
+def warn_of_marks(name: str, stated: Notation, example: str, found: Notation) -> str:
+    """Return the warning that the marks which are stated are not those of a column."""
+    own = f"{{{name}: {{decimal: '{found.decimal}', thousands: '{found.thousands}'}}}}"
+    return (
+        f"schema.numbers states {describe_notation(stated)}, and '{name}' is written otherwise, such as "
+        f"'{example}'; it is read as it is written; schema.numbers: {own} beside the marks of all columns says so."
+    )
+
+
+def warn_of_rival(name: str, decided: NumberDecision) -> str:
+    """Return the warning that a column's numbers may be read otherwise."""
+    rival = decided.rival or PLAIN
+    one, other = (parse_numbers(pd.Series([decided.example]), notation)[0] for notation in (decided.notation, rival))
+    key = f"schema.numbers: {{{name}: {{decimal: '{rival.decimal}', thousands: '{rival.thousands}'}}}}"
+    return (
+        f"The numbers of '{name}' can be read two ways: '{decided.example}' is taken as {one:g} and may be {other:g}; "
+        f"{key} takes the other."
+    )

@@ -1,6 +1,8 @@
 """The catalogue: one SQL database, each package owning its tables, written in one commit per update."""
 
 import os
+import sqlite3
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -18,6 +20,9 @@ from common.upkeep import bring_up_to_date
 metadata = sa.MetaData()
 
 T = TypeVar("T")
+
+PATIENCE = 30.0
+"""Seconds for which SQLite waits for others."""
 
 MOST_AT_ONCE = 500
 """Values that one statement asks for, well below what databases permit."""
@@ -118,9 +123,22 @@ def _is_read_only(url: sa.URL) -> bool:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA busy_timeout=30000")  # first, since others may be at work already
-    connection.execute("PRAGMA journal_mode=WAL")
+    _turn_to_wal(connection)
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _turn_to_wal(connection: Any) -> None:
+    """Switch to WAL mode. Of processes that do so at once, SQLite turns all but one away without waiting."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
 
 
 class Draft:

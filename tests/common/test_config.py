@@ -113,7 +113,7 @@ class TestCells:
     @pytest.mark.parametrize(
         ("override", "words"),
         [
-            ("search.trials=many", r"'search\.trials'.*valid integer.*\(found 'many'\)"),
+            ("search.trials=many", r"'search\.trials'.*a whole number.*\(found 'many'\)"),
             ("search.trials=2.5", r"'search\.trials'.*\(found 2\.5\)"),
             ("search.trials=", r"'search\.trials'.*\(found None\)"),
             ("search.trials=0", r"greater than or equal to 1 \(found 0\)"),

@@ -80,7 +80,7 @@ def test_numbers_and_mere_text_are_no_dates():
     assert decide("202301", "202302", digits=True).date_format == "%Y%m"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     days=st.lists(st.dates(date(1970, 1, 1), date(2029, 12, 31)), min_size=40, max_size=60),
     date_format=st.sampled_from([one for one in FORMATS if "%" in one and "%d" in one]),
@@ -96,7 +96,7 @@ def test_days_come_back_from_every_notation(days, date_format):
         assert TWINS[decided.date_format] == decided.rival
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=14) | st.from_regex(r"[0-9/.: -]{4,16}"))
 def test_no_text_breaks_the_reader(text):
     for date_format in (None, ISO, "%d/%m/%y", "epoch_s", "excel", "iso_week"):

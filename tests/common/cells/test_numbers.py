@@ -99,7 +99,7 @@ def test_the_usual_notation_stays_as_long_as_it_reads_as_much():
     assert decide("1,234.5", "7.25", usual=german).notation == Notation(".", ",")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     numbers=st.lists(st.integers(-(10**9), 10**9), min_size=30, max_size=60, unique=True),
     notation=st.sampled_from(NOTATIONS),
@@ -116,7 +116,7 @@ def test_numbers_of_two_decimals_come_back_from_every_notation(numbers, notation
     assert parse_numbers(written, decided.notation).tolist() == meant.tolist()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=12))
 def test_no_text_breaks_the_reader(text):
     texts = pd.Series([text], dtype="str")

@@ -38,7 +38,7 @@ from pipeline.ground import prepare  # noqa: E402
 from pipeline.judging import analyse  # noqa: E402
 from pipeline.proving import build_sheet  # noqa: E402
 from pipeline.training.roster import SMALL_TREES  # noqa: E402
-from pipeline.update import decide_schema  # noqa: E402
+from pipeline.update import advance_schema, infer_first  # noqa: E402
 from registry.generations import Generation  # noqa: E402
 
 STREAMS = {"bank": 1_000, "hotel": 2_000, "elec2": 1_000, "pm25": 1_000}
@@ -124,7 +124,7 @@ def replay(config: Config, lines: Sequence[str]) -> Iterator[Record]:
         except NoNewData:
             return
         cursor = raw.cursor
-        schema = decide_schema(config, before, raw)
+        schema = advance_schema(before.schema or infer_first(config, raw), raw)
         before = Generation(schema=schema)
         judgement = analyse(config, raw, schema)
         if judgement.rejected:

@@ -48,7 +48,7 @@ from model_zoo.model import Model  # noqa: E402
 from pipeline.collection.ordering import PartReader  # noqa: E402
 from pipeline.judging import analyse  # noqa: E402
 from pipeline.preparation.features import engineer_features  # noqa: E402
-from pipeline.update import collect, decide_schema, update_once  # noqa: E402
+from pipeline.update import advance_schema, collect, infer_first, update_once  # noqa: E402
 from registry.generations import Generation, load_generation  # noqa: E402
 from registry.versions import load_model  # noqa: E402
 
@@ -118,7 +118,7 @@ def observe(
 ) -> Iterator[Observation]:
     """Yield the requests of the next batch as the generation before it answers them."""
     raw = collect(config, state, generation, reader, None)
-    schema = decide_schema(config, generation, raw)
+    schema = advance_schema(generation.schema or infer_first(config, raw), raw)
     batch = analyse(config, raw, schema).batch
     features = engineer_features(batch.inputs, schema, config.features)
     stored = load_stored_selector(state, generation)
@@ -218,8 +218,8 @@ def collect_last(state: State) -> Any:
 
 def replace_frame(row: Mapping[str, Any], config: Config) -> Any:
     """Return the stored batch as a raw one."""
+    from common.reading import read_dates
     from common.records import RawBatch
-    from common.schema import read_dates
 
     times = read_dates(row["frame"][config.schema_.time], config.schema_.time_format)
     return RawBatch(row["number"], row["origin"], row["frame"], times, {})

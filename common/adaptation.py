@@ -4,7 +4,7 @@ Each column is read in the stream's notation. Only where cells of it cannot be r
 its cells in this table; it changes where another one surely reads more. What remains unreadable is told.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,13 +15,11 @@ from common.cells.notation import Notation
 from common.cells.numbers import AMBIGUOUS, decide_numbers, find_doubtful, parse_numbers
 from common.reading import find_missing, read_any_dates, read_input, read_inputs, trim
 from common.schema import Schema
+from common.text import shorten
 
 NAMES = {ISO: "YYYY-MM-DD", EPOCH_S: "seconds since 1970", EPOCH_MS: "milliseconds since 1970", EXCEL: "Excel's days",
          ISO_WEEK: "ISO weeks"}  # fmt: skip
 """What messages call notations that have no format."""
-
-LONGEST_EXAMPLE = 60
-"""Characters of a cell that a message shows."""
 
 
 @dataclass(frozen=True)
@@ -92,10 +90,13 @@ class Reading:
     changes: tuple[Change, ...] = ()
 
 
-def read_adapted(raw: pd.DataFrame, schema: Schema) -> Reading:
-    """Return the typed inputs of a table, each column in the notation in which it is written here."""
+def read_adapted(raw: pd.DataFrame, schema: Schema, settled: Collection[str] = ()) -> Reading:
+    """Return the typed inputs of a table, each column in the notation in which it is written here.
+
+    The notations of ``settled`` columns are known to be the schema's, by more than the cells of this table.
+    """
     inputs = read_inputs(raw, schema)
-    changes = tuple(find_changes(raw, inputs, schema))
+    changes = tuple(change for change in find_changes(raw, inputs, schema) if change.column not in settled)
     adapted = schema.with_notations({one.column: one.now for one in changes if one.now != one.was})
     for change in changes:
         if change.column in inputs and change.now != change.was:
@@ -229,6 +230,5 @@ def describe_notation(notation: Notation) -> str:
     return f"1{notation.thousands}234{notation.decimal}5"
 
 
-def _shorten(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= LONGEST_EXAMPLE else text[:LONGEST_EXAMPLE] + "..."
+def _shorten(cell: str) -> str:
+    return shorten(" ".join(cell.split()))

@@ -26,12 +26,12 @@ def find_missing(cells: pd.Series, missing_values: Sequence[str]) -> pd.Series:
     """Return True where a cell is empty or one of the texts that stand for 'missing'."""
     missing = cells.isna()
     if pd.api.types.is_numeric_dtype(cells):
-        return missing | cells.isin(_read_missing_codes(tuple(missing_values)))
+        return missing | cells.isin(read_missing_codes(tuple(missing_values)))
     if pd.api.types.is_datetime64_any_dtype(cells):
         return missing
     text = trim(cells)
     missing |= text.isin(missing_values)
-    if codes := _read_missing_codes(tuple(missing_values)):  # -999.0 is the -999 that is stated
+    if codes := read_missing_codes(tuple(missing_values)):  # -999.0 is the -999 that is stated
         missing |= pd.to_numeric(text, errors="coerce").isin(codes)
     return missing
 
@@ -63,11 +63,11 @@ def read_numbers(cells: pd.Series, missing_values: Sequence[str] = (), notation:
 
 
 def _without_codes(numbers: pd.Series, missing_values: Sequence[str]) -> pd.Series:
-    return numbers.where(np.isfinite(numbers) & ~numbers.isin(_read_missing_codes(tuple(missing_values))))
+    return numbers.where(np.isfinite(numbers) & ~numbers.isin(read_missing_codes(tuple(missing_values))))
 
 
 @lru_cache
-def _read_missing_codes(missing_values: tuple[str, ...]) -> tuple[float, ...]:
+def read_missing_codes(missing_values: tuple[str, ...]) -> tuple[float, ...]:
     """Numbers that stand for 'missing', such as -999, so that a Parquet column of numbers is read like CSV text."""
     numbers = pd.to_numeric(pd.Series(missing_values, dtype="str"), errors="coerce").dropna()
     return tuple(numbers.tolist())

@@ -142,12 +142,15 @@ def update_once(
     reader.usual = before.schema.time_format if before.schema else None
     before = replace(before, stream=check_stream(config, state, before))
     with watch.stage("collection"):
-        raw, by_hand, end = find_next(config, state, before, reader, file, old)
-        revision = plan_revision(config, state, before, raw) if raw or file is None else None
-        if raw is None:
+        try:
+            raw, by_hand = find_next(config, state, before, reader, file, old)
+        except NoNewData:
+            revision = plan_revision(config, state, before, None) if file is None else None
             if revision is None:
-                raise end
+                raise
             raw, by_hand = take_newest_again(config, state, before, revision.schema)
+        else:
+            revision = plan_revision(config, state, before, raw)
         check_columns(config, state, before, raw)
         if file is not None:
             check_new(state, file, raw.frame)
@@ -156,16 +159,12 @@ def update_once(
 
 def find_next(
     config: Config, state: State, before: Generation, reader: PartReader, file: Path | None, old: OldBatches | None
-) -> tuple[RawBatch | None, bool, NoNewData]:
-    """Return the next batch and whether it was given by hand; where nothing waits None, and what says so."""
-    end = NoNewData("")
-    try:
-        if old is not None:
-            return *old.take(before, next_number(state)), end
-        raw = collect(config, state, before, reader, file)
-        return raw, file is not None or raw.retakes is not None, end
-    except NoNewData as error:
-        return None, False, error
+) -> tuple[RawBatch, bool]:
+    """Return the next batch and whether it was given by hand; NoNewData where nothing waits."""
+    if old is not None:
+        return old.take(before, next_number(state))
+    raw = collect(config, state, before, reader, file)
+    return raw, file is not None or raw.retakes is not None
 
 
 def take_in(
@@ -297,11 +296,6 @@ def check_new(state: State, file: Path, frame: pd.DataFrame) -> None:
         known = [one for one in alike if cells.equals(state.files.load_table(one["file"]).drop(columns=ARRIVAL))]
     if known:
         raise NoNewData(f"There is nothing new in '{file}': its rows are batch {known[0]['number']} already.")
-
-
-def decide_schema(config: Config, before: Generation, raw: RawBatch) -> Schema:
-    """Infer the schema from the first batch; later ones only add to it."""
-    return advance_schema(before.schema or infer_first(config, raw), raw)
 
 
 def infer_first(config: Config, raw: RawBatch) -> Schema:

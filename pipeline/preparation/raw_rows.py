@@ -20,12 +20,12 @@ def read_frame(frame: pd.DataFrame, schema: Schema, time_format: str | None = No
     was = schema.notation(schema.time)
     if time_format is not None:
         schema = replace(schema, time_format=time_format)
-    reading = read_adapted(frame, schema)
+    # The source has settled how times are written, by which it has put the rows in order.
+    reading = read_adapted(frame, schema, settled=(schema.time,) if time_format is not None else ())
     if time_format not in (None, was.date_format) and was.date_format is not None:
         known = frame[schema.time].dropna().astype("str")
         change = Change(schema.time, was, schema.notation(schema.time), known.iloc[0] if len(known) else "")
-        others = tuple(one for one in reading.changes if one.column != schema.time)
-        reading = replace(reading, changes=(change, *others))
+        reading = replace(reading, changes=(change, *reading.changes))
     target = change_target(frame[schema.target], schema) if schema.target in frame else None
     if target is None:
         return reading

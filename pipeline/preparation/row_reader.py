@@ -20,7 +20,7 @@ from common.cells.dates import ISO
 from common.cells.notation import Notation
 from common.cells.numbers import make_pattern
 from common.config import FeaturesConfig, QualityConfig
-from common.reading import read_dates, read_level, read_numbers
+from common.reading import read_dates, read_level, read_missing_codes, read_numbers
 from common.rules import check_rules
 from common.schema import Schema, canonical_level
 from model_zoo.cells import Cells, Levels
@@ -166,15 +166,9 @@ def _find_reader(make: Callable[[tuple[str, ...], Notation], T], schema: Schema,
 
 
 @lru_cache
-def find_codes(missing: tuple[str, ...]) -> frozenset[float]:
-    """Return the numbers that stand for missing."""
-    return frozenset(pd.to_numeric(pd.Series(list(missing), dtype="str"), errors="coerce").dropna().tolist())
-
-
-@lru_cache
 def make_number_reader(missing: tuple[str, ...], notation: Notation) -> Callable[[Any], float]:
     """Return what reads a cell as ``read_numbers`` does."""
-    codes = find_codes(missing)
+    codes = read_missing_codes(missing)
     plain = re.compile(make_pattern(notation.decimal, notation.thousands), re.ASCII)
 
     @remember
@@ -203,7 +197,7 @@ def make_number_reader(missing: tuple[str, ...], notation: Notation) -> Callable
 @lru_cache
 def make_level_reader(missing: tuple[str, ...], notation: Notation) -> Callable[[Any], str | None]:
     """Return what reads a cell as ``read_levels`` does: a level, or None for a missing one."""
-    codes = find_codes(missing)
+    codes = read_missing_codes(missing)
 
     @remember
     def read_text(text: str) -> str | None:

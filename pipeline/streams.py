@@ -4,16 +4,19 @@ import logging
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from common.config import Config
 from common.errors import ConfigError
-from common.records import RawBatch
 from common.schema import Schema
 from common.state import State
 from registry.generations import Generation
 from registry.stream import Stream, recall_stream
+
+if TYPE_CHECKING:  # every command asks whose state it is, and most of them need no pandas
+    from common.records import RawBatch
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +49,7 @@ def check_stream(config: Config, state: State, before: Generation) -> Stream:
     return replace(asked, task=known.task) if known else asked
 
 
-def check_columns(config: Config, state: State, before: Generation, raw: RawBatch) -> None:
+def check_columns(config: Config, state: State, before: Generation, raw: "RawBatch") -> None:
     """Raise ConfigError where a batch has so few of the stream's columns, and so many others, that it is of another.
 
     That tells streams apart whose time, target and file happen to be called alike.

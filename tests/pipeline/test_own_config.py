@@ -1,11 +1,16 @@
 """Which configuration a command goes by: the file that is named or there, or the one kept with the state."""
 
+import os
 import shutil
 import sqlite3
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from one_stream import make_rows, write_config
 
+import run
 from common.config import load_config
 from common.errors import ConfigError
 from pipeline.own_config import choose_config, peek
@@ -139,3 +144,14 @@ class TestTheOldPlace:
 def test_what_cannot_be_read_says_nothing_of_itself(tmp_path):
     (tmp_path / "catalogue.db").write_bytes(b"no database")
     assert peek(tmp_path) is None
+
+
+def test_asking_for_models_loads_no_table_library(here):
+    code = "import sys, run; run.main(['models']); print('pandas' in sys.modules, file=sys.stderr)"
+    root = str(Path(run.__file__).parent)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=here, env={**os.environ, "PYTHONPATH": root}, capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    assert "champion" in done.stdout
+    assert done.stderr.splitlines()[-1] == "False"

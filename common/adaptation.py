@@ -151,7 +151,7 @@ def _change_number(cells: pd.Series, name: str, schema: Schema) -> Iterator[Chan
 def _doubt_number(cells: pd.Series, name: str, schema: Schema) -> Iterator[Change]:
     """Yield what of the numbers of a column can be read in the stream's notation and may all the same mean another."""
     usual = schema.notation(name)
-    if usual.places is None and not usual.percent:
+    if usual.stated or (usual.places is None and not usual.percent):
         return
     texts, _ = count_texts(cells, schema.missing_of(name))
     is_text = not pd.api.types.is_numeric_dtype(cells)
@@ -173,6 +173,8 @@ def _doubt_number(cells: pd.Series, name: str, schema: Schema) -> Iterator[Chang
 def _change_date(cells: pd.Series, name: str, schema: Schema) -> Iterator[Change]:
     texts, counts = count_texts(cells, schema.missing_of(name))
     usual = schema.notation(name)
+    if usual.stated:
+        return
     any_notation = usual.date_format is None  # as states of earlier releases have it
     if not len(texts) or parse_dates(texts, usual.date_format, usual.latest_year, any_notation).notna().all():
         return

@@ -7,6 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from common.config import Config, load_config
+from common.state import open_state
+from registry.generations import Generation, load_generation
+
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = 60
 """Rows of a batch."""
@@ -43,6 +47,17 @@ def write_config(folder: Path, name: str = "claims.yaml", schema: str = "", more
         f"{more}"
     )
     return path
+
+
+def configure(folder: Path, *overrides: str) -> Config:
+    """Return the configuration of a folder, its stream and its state in it."""
+    return load_config(folder / "claims.yaml", [f"data_dir={folder}", f"state_dir={folder / 'state'}", *overrides])
+
+
+def load(folder: Path, number: int | None = None) -> Generation:
+    """Return a generation of the state in a folder, by default the live one."""
+    with open_state(configure(folder)) as state:
+        return load_generation(state, number)
 
 
 def run(folder: Path, *arguments: object, timeout: float = 900) -> subprocess.CompletedProcess[str]:

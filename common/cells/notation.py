@@ -15,6 +15,7 @@ class Notation:
     missing:            texts that stand for 'missing' in this column, beside the schema's own
     places:             decimals that its numbers have at most, up to 2; None where there are more, or nothing is known
     percent:            whether its numbers have a percent sign
+    stated:             whether the configuration says so, which no cell contradicts
     words:              the two cells of a truth value as first met: negative, affirmative; '' for one not met yet
     labels:             missing-words of the schema that are labels of this target
     """
@@ -26,6 +27,7 @@ class Notation:
     missing: tuple[str, ...] = ()
     places: int | None = None
     percent: bool = False
+    stated: bool = False
     words: tuple[str, str] | None = None
     labels: tuple[str, ...] = ()
 

@@ -112,6 +112,8 @@ def check_declared(column: Column | None, texts: pd.Series, counts: np.ndarray, 
     fix = "state its marks under schema.numbers" if role is Role.NUMERIC else (
         f"state its notation, as in schema.dates: {{{name}: '%d.%m.%Y'}}"
     )  # fmt: skip
+    if notation.stated:
+        fix = f"correct what schema.{'numbers' if role is Role.NUMERIC else 'dates'} states"
     if not (read & known).any():
         raise DataError(
             f"{key} names '{name}', no cell of which can be read so, such as '{example}'; {fix}, or correct {key}."

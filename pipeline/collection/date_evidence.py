@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from common.cells.dates import DIGITS, FIRST_MOMENT, LAST_MOMENT, decide_dates, find_far, parse_dates
+from common.cells.dates import DIGITS, FIRST_MOMENT, LAST_MOMENT, TWINS, decide_dates, find_far, parse_dates
 from common.cells.notation import Notation
 from common.config import SchemaConfig
 from common.reading import TYPE_SHARE
 from pipeline.collection.column import Column, Role
-from pipeline.collection.gaps import find_gap_words, find_repeated, warn_of_gaps
+from pipeline.collection.gaps import describe_lost, find_gap_words, find_repeated, warn_of_gaps
 
 IDENTIFIER_SHARE = 0.9
 """A text column with more than this share of distinct cells among enough known ones has nothing to be learned."""
@@ -27,36 +27,40 @@ def find_date_column(
     if not kept.any():
         return None
     if (date_format := stated.date_formats.get(name)) is not None:
-        return Column(Role.DATE, notation=Notation(date_format=date_format, missing=gaps))
-    decided = decide_dates(texts[kept].reset_index(drop=True), counts[kept], digits=declared)
-    days = texts[kept].reset_index(drop=True)
-    repeated = find_repeated(days, counts[kept], decided.reads)
-    if repeated:
-        gaps, kept = tuple(sorted((*gaps, *repeated))), kept & ~texts.isin(repeated).to_numpy(dtype=bool)
-        decided = decide_dates(texts[kept].reset_index(drop=True), counts[kept], digits=declared)
-    read = counts[kept][decided.reads].sum()
-    if not declared and read < TYPE_SHARE * counts[kept].sum():
+        return Column(Role.DATE, notation=Notation(date_format=date_format, missing=gaps, stated=True))
+    days, known = texts[kept].reset_index(drop=True), counts[kept]
+    decided = decide_dates(days, known, digits=declared)
+    if repeated := find_repeated(days, known, decided.reads):
+        gaps, others = tuple(sorted((*gaps, *repeated))), ~days.isin(repeated).to_numpy(dtype=bool)
+        days, known = days[others].reset_index(drop=True), known[others]
+        decided = decide_dates(days, known, digits=declared)
+    reads = decided.reads
+    if decided.contradicted:
+        reads = reads | parse_dates(days, TWINS[decided.date_format], others=False).notna().to_numpy()
+    if not declared and known[reads].sum() < TYPE_SHARE * known.sum():
         return None
-    dates = parse_dates(texts[kept][decided.reads], decided.date_format)
+    dates = parse_dates(days[decided.reads], decided.date_format)
     if not declared and 2 * find_far(dates).sum() > len(dates):
         return None  # codes such as 1305-11 are no dates of the year 1305
+    warnings = warn_of_gaps(name, gaps, texts, counts, "dates", stated)
     if decided.contradicted:
         one, other = decided.contradicted
-        told = (
-            f"The dates of '{name}' are in two notations ('{one}' and '{other}') and are taken as text; write them as "
+        taken = "those of the other count as missing" if declared else "are taken as text"
+        warnings = (*warnings, (
+            f"The dates of '{name}' are in two notations ('{one}' and '{other}') and {taken}; write them as "
             f"YYYY-MM-DD, or give the notation that counts: schema.dates: {{{name}: '{decided.date_format}'}}."
-        )
+        ))  # fmt: skip
         if not declared:
-            role = Role.UNUSED if len(texts) > IDENTIFIER_SHARE * counts.sum() else Role.CATEGORICAL
-            return Column(role, "its dates are in two notations", warnings=(told,))
-    notation = Notation(date_format=decided.date_format, missing=gaps)
-    warnings = warn_of_gaps(name, gaps, texts, counts, "dates", stated)
+            is_left_out = len(texts) > IDENTIFIER_SHARE * counts.sum()
+            why = "its dates are in two notations" if is_left_out else ""
+            return Column(Role.UNUSED if is_left_out else Role.CATEGORICAL, why, warnings=warnings)
     if decided.rival:
         warnings = (*warnings, (
-            f"The dates of '{name}', such as '{texts[kept].iloc[0]}', read as {decided.date_format} and as "
-            f"{decided.rival} alike; the first is used; schema.dates: {{{name}: '{decided.rival}'}} takes the other."
+            f"The dates of '{name}', such as '{days.iloc[0]}', read as {decided.date_format} and as {decided.rival} "
+            f"alike; the first is used; schema.dates: {{{name}: '{decided.rival}'}} takes the other."
         ))  # fmt: skip
-    return Column(Role.DATE, notation=notation, warnings=warnings)
+    lost = describe_lost(days, known, decided.reads, "dates")
+    return Column(Role.DATE, lost, Notation(date_format=decided.date_format, missing=gaps), warnings)
 
 
 def find_digit_dates(texts: pd.Series, counts: np.ndarray, name: str, stated: SchemaConfig) -> Column | None:
@@ -73,5 +77,5 @@ def find_digit_dates(texts: pd.Series, counts: np.ndarray, name: str, stated: Sc
             why = f"its cells are dates of digits ({date_format}, such as '{days.iloc[0]}')"
             notation = Notation(date_format=date_format, missing=gaps)
             told = f"The column '{name}' is taken as dates: {why}; schema.numeric makes them numbers."
-            return Column(Role.DATE, why, notation, (told, *warn_of_gaps(name, gaps, texts, counts, "dates", stated)))
+            return Column(Role.DATE, "", notation, (told, *warn_of_gaps(name, gaps, texts, counts, "dates", stated)))
     return None

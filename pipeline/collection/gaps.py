@@ -49,3 +49,15 @@ def advise_missing(missing_values: Sequence[str], more: Sequence[str]) -> str:
     'schema.missing_values: ["", "NA", "?"]'
     """
     return f"schema.missing_values: {json.dumps([*missing_values, *more], ensure_ascii=False)}"
+
+
+def describe_lost(texts: pd.Series, counts: np.ndarray, reads: np.ndarray, kind: str) -> str:
+    """Return what of the distinct known cells (n_texts,) of a column is not of its ``kind`` and counts as missing.
+
+    >>> describe_lost(pd.Series(["7", "8R"]), np.array([9, 1]), np.array([True, False]), "numbers")
+    "1 of 10 cells are no numbers, such as '8R', and count as missing"
+    """
+    if reads.all():
+        return ""
+    lost = int(counts[~reads].sum())
+    return f"{lost} of {counts.sum()} cells are no {kind}, such as '{texts[~reads].iloc[0]}', and count as missing"

@@ -7,7 +7,7 @@ import pandas as pd
 
 from common.reading import encode_target, find_missing, read_input, read_labels
 from common.records import RawBatch
-from common.schema import Schema
+from common.schema import Schema, find_strangers
 from common.task import Task
 from pipeline.collection.fingerprints import hash_rows
 
@@ -64,13 +64,12 @@ def _describe_times(times: pd.Series) -> dict[str, float]:
 
 
 def _describe_columns(frame: pd.DataFrame, schema: Schema) -> dict[str, float]:
-    known = {schema.time, schema.target, schema.id, *schema.inputs, *schema.unused}
     return {
         "numeric_columns": len(schema.numeric),
         "categorical_columns": len(schema.categorical),
         "date_columns": len(schema.dates),
         "absent_columns": len(set(schema.inputs) - set(frame.columns)),
-        "unknown_columns": len(set(frame.columns) - known),
+        "unknown_columns": len(find_strangers(frame.columns, schema)),
     }
 
 

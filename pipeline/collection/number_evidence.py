@@ -9,7 +9,7 @@ from common.cells.numbers import NOTATIONS, NumberDecision, count_places, decide
 from common.config import SchemaConfig
 from common.reading import TYPE_SHARE
 from pipeline.collection.column import Column, Role
-from pipeline.collection.gaps import MANY_NUMBERS, find_gap_words, find_repeated, warn_of_gaps
+from pipeline.collection.gaps import MANY_NUMBERS, describe_lost, find_gap_words, find_repeated, warn_of_gaps
 
 LEAST_SHARE = 0.2
 """Where gaps are many, a column of few distinct numbers is one of numbers from this share of its cells on."""
@@ -40,6 +40,7 @@ def find_number_column(
     notation = Notation(
         decided.notation.decimal, decided.notation.thousands, missing=gaps,
         places=count_places(read_texts, decided.notation), percent=bool(percents.all() and len(percents)),
+        stated=marks is not None and not blamed,
     )  # fmt: skip
     warnings = (*blamed, *warn_of_gaps(name, gaps, texts, counts, "numbers", stated))
     if percents.any() and not percents.all():
@@ -54,11 +55,15 @@ def find_number_column(
         ))  # fmt: skip
     if decided.example and decided.rival is not None:
         warnings = (*warnings, warn_of_rival(name, decided))
-    reason = "" if notation.is_plain else f"its numbers are written as {describe_notation(notation)}"
-    if percents.any():
-        reason = f"{reason or 'its numbers are percentages'}; '{read_texts[percents].iloc[0]}' counts without the sign"
+    kept = ~texts.isin(gaps).to_numpy(dtype=bool)
+    reasons = (
+        "" if notation.is_plain else f"its numbers are written as {describe_notation(notation)}",
+        f"'{read_texts[percents].iloc[0]}' counts without the sign" if percents.any() else "",
+        describe_lost(texts[kept], counts[kept], decided.reads[kept], "numbers"),
+    )
     marked = read_texts.str.contains(notation.decimal, regex=False).any()
-    return Column(Role.NUMERIC, reason, notation, warnings, decided.rival if decided.example else None, bool(marked))
+    rival = decided.rival if decided.example else None
+    return Column(Role.NUMERIC, "; ".join(filter(None, reasons)), notation, warnings, rival, bool(marked))
 
 
 def find_gaps(texts: pd.Series, counts: np.ndarray, decided: NumberDecision) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ def infer_schema(raw: pd.DataFrame, config: Config, origin: str, time_format: st
     columns = {name: decide(raw[name], name, declared.get(name), stated) for name in names if name != stated.time}
     columns = settle_open_marks(columns)
     for name, column in columns.items():
-        if column.reason and not column.warnings:
+        if column.reason and not (column.warnings and column.role is Role.UNUSED):
             _log.info("The column '%s' is taken as %s: %s.", name, column.role, column.reason)
         for warning in column.warnings:
             _log.warning("%s", warning)
@@ -74,7 +74,7 @@ def decide(cells: pd.Series, name: str, declared: Column | None, stated: SchemaC
     if declared is None:
         return decide_column(cells, name, stated)
     decided = decide_declared(cells, name, declared.role, stated)
-    return replace(decided, role=declared.role, reason=declared.reason)
+    return replace(decided, role=declared.role, reason=declared.reason or decided.reason)
 
 
 def settle_open_marks(columns: dict[str, Column]) -> dict[str, Column]:

@@ -1,5 +1,6 @@
 """What the target is: the task, its classes and how it is written, from the labels of the first batch."""
 
+import json
 import logging
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from common.cells.notation import PLAIN, Notation
 from common.cells.numbers import parse_numbers
 from common.cells.words import fold
 from common.classes import merge_spellings, put_positive_last
-from common.config import Config, SchemaConfig
+from common.config import MISSING_VALUES, Config, SchemaConfig
 from common.errors import ConfigError, DataError
 from common.reading import TYPE_SHARE, match_labels, read_labels, read_levels
 from common.schema import Schema, canonical_level, order_classes
@@ -124,7 +125,12 @@ def is_quantity(numbers: np.ndarray) -> bool:
 
 
 def find_word_labels(texts: pd.Series, counts: np.ndarray, stated: SchemaConfig) -> tuple[str, ...]:
-    """Return the words for 'missing' that are too frequent among distinct labels (n_texts,) to be gaps, and say so."""
+    """Return the words for 'missing' that are too frequent among distinct labels (n_texts,) to be gaps, and say so.
+
+    In a list of missing words that is the user's own they are what it says.
+    """
+    if stated.missing_values != MISSING_VALUES:
+        return ()
     filled = texts.ne("").to_numpy(dtype=bool)
     if texts[filled].isin(stated.missing_values).all():
         return ()
@@ -134,13 +140,15 @@ def find_word_labels(texts: pd.Series, counts: np.ndarray, stated: SchemaConfig)
         if text not in stated.missing_values:
             continue
         share = NONE_SHARE if fold(text) == "none" else GAP_SHARE
-        what = "a label" if count >= share * total else "a missing label"
-        key = "schema.missing_target" if what == "a label" else "schema.missing_values"
+        is_label = count >= share * total
+        own = ["", text] if is_label else [one for one in stated.missing_values if one != text]
         _log.warning(
-            "'%s' in the target '%s' (%d of %d cells) is taken for %s; %s decides otherwise.",
-            text, stated.target, count, total, what, key,
+            "'%s' in the target '%s' (%d of %d cells) is taken for %s; a list of your own decides otherwise, such as "
+            "schema.missing_values: %s.", text, stated.target, count, total,
+            "a label" if is_label else "a missing label",
+            json.dumps(own, ensure_ascii=False),
         )  # fmt: skip
-        if what == "a label":
+        if is_label:
             found.append(text)
     return tuple(found)
 

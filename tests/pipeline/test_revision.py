@@ -6,10 +6,9 @@ import shutil
 import pandas as pd
 import pytest
 import sqlalchemy as sa
-from one_stream import ROWS, make_rows, write_config
+from one_stream import ROWS, configure, load, make_rows, write_config
 
 import pipeline.catalogue  # noqa: F401  (digests are of every table)
-from common.config import load_config
 from common.database import compute_catalogue_digests, read_rows, state_tables
 from common.errors import BatchRejected, ConfigError, NoNewData
 from common.state import open_state
@@ -50,15 +49,6 @@ def learned(tmp_path_factory):
 @pytest.fixture
 def folder(learned, tmp_path):
     return shutil.copytree(learned, tmp_path / "copy")
-
-
-def configure(folder, *overrides):
-    return load_config(folder / "claims.yaml", [f"data_dir={folder}", f"state_dir={folder / 'state'}", *overrides])
-
-
-def load(folder, number=None):
-    with open_state(configure(folder)) as state:
-        return load_generation(state, number)
 
 
 def digest(folder):

@@ -5,9 +5,9 @@ import shutil
 
 import pandas as pd
 import pytest
-from one_stream import ROWS, make_rows, write_config
+from one_stream import ROWS, configure, load, make_rows, write_config
 
-from common.config import Config, load_config
+from common.config import Config
 from common.state import open_state
 from pipeline.commit import load_config_of
 from pipeline.inference import infer
@@ -16,7 +16,7 @@ from pipeline.predictor import load_predictor
 from pipeline.replay import replay
 from pipeline.settings import list_differing
 from pipeline.update import update
-from registry.generations import Cause, load_generation
+from registry.generations import Cause
 
 RATIO = "features.ratios=[{numerator: premium, denominator: value}]"
 EDITS = (
@@ -46,18 +46,9 @@ def folder(learned, tmp_path):
     return shutil.copytree(learned, tmp_path / "copy")
 
 
-def configure(folder, *overrides):
-    return load_config(folder / "claims.yaml", [f"data_dir={folder}", f"state_dir={folder / 'state'}", *overrides])
-
-
 def answer(folder, *overrides):
     table = pd.read_csv(infer(configure(folder, *overrides), folder / "new.csv", folder / "answers.csv"))
     return table.drop(columns="predict_id")
-
-
-def load(folder):
-    with open_state(configure(folder)) as state:
-        return load_generation(state)
 
 
 def list_readers(generation):

@@ -85,6 +85,6 @@ def test_stated_marks_that_a_column_has_not_are_told_of():
 def test_a_declared_role_is_kept_and_its_notation_decided():
     declared = SchemaConfig(time="day", target="y", dates={"x": "%d/%m/%y"})
     column = decide_declared(pd.Series(["01/02/23", "03/02/23"]), "x", Role.DATE, declared)
-    assert column.notation == Notation(date_format="%d/%m/%y")
+    assert column.notation == Notation(date_format="%d/%m/%y", stated=True)
     with pytest.raises(DataError, match=r"schema\.numeric names 'x', no cell of which"):
         decide_declared(pd.Series(["red", "blue"]), "x", Role.NUMERIC, STATED)

@@ -34,6 +34,22 @@ def shorten(text: str) -> str:
     return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 3]}..."
 
 
+def name_runs(numbers: Sequence[int]) -> str:
+    """Return ascending numbers in brackets with a blank before, those that follow each other as one; '' for none.
+
+    >>> name_runs([1, 2, 3, 5]), name_runs([])
+    (' (1 to 3, 5)', '')
+    """
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    named = ", ".join(f"{first}" if first == last else f"{first} to {last}" for first, last in runs)
+    return f" ({named})" if named else ""
+
+
 def lay_out(lines: Sequence[Sequence[str]], ruled: bool = False) -> str:
     """Return lines of cells, the first of them the header, as a table of text; columns of numbers stand to the right.
 

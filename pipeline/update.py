@@ -16,6 +16,7 @@ from common.performance import Stopwatch, performance_table
 from common.records import RawBatch
 from common.schema import Schema
 from common.state import State, lock_updates, open_state
+from common.text import name_runs
 from meta.live import attach_live
 from meta.store import grade_rows, load_grades, record_rows_row, save_selector
 from meta.tables import estimates_table, grades_table, record_rows_table, records_table
@@ -113,21 +114,10 @@ def describe_taken(accepted: Sequence[int], rejected: Sequence[int]) -> str:
     >>> describe_taken([], [1, 2])
     '0 batches were accepted and 2 were rejected (1 to 2)'
     """
-    told = f"{len(accepted)} {'batch was' if len(accepted) == 1 else 'batches were'} accepted{_name_runs(accepted)}"
+    told = f"{len(accepted)} {'batch was' if len(accepted) == 1 else 'batches were'} accepted{name_runs(accepted)}"
     if not rejected:
         return told
-    return f"{told} and {len(rejected)} {'was' if len(rejected) == 1 else 'were'} rejected{_name_runs(rejected)}"
-
-
-def _name_runs(numbers: Sequence[int]) -> str:
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    named = ", ".join(f"{first}" if first == last else f"{first} to {last}" for first, last in runs)
-    return f" ({named})" if named else ""
+    return f"{told} and {len(rejected)} {'was' if len(rejected) == 1 else 'were'} rejected{name_runs(rejected)}"
 
 
 def update_once(

@@ -245,7 +245,7 @@ def time_fit(config: Config, state: State, generation: Generation) -> float:
     lines = [version.line for version in generation.versions]
     by_id = {version.id: version.line for version in generation.versions}
     blends = {blend.line: np.array([_share(blend.params["weights"], by_id, line) for line in lines])
-              for blend in generation.blends}  # fmt: skip
+              for blend in generation.ensembles}  # fmt: skip
     started = time.perf_counter()
     fit_selector(records, lines, blends, config.selection, config.seed)
     return time.perf_counter() - started

@@ -460,12 +460,20 @@ class PromotionConfig(Section):
 class SelectionConfig(Section):
     """How what serves a request is chosen."""
 
-    mode: Literal["plan", "single"] = "plan"
-    choosers: tuple[Literal["blends", "decayed", "forest"], ...] = ("blends", "decayed", "forest")
+    mode: Literal["all", "single"] = "all"
+    max_members: int = Field(5, ge=1)
+    margin: float = Field(0.001, ge=0)
     half_life: float = Field(4.0, gt=0)
     temperature: float = Field(0.02, gt=0)
     confidence: float = Field(0.9, gt=0.5, lt=1)
     matched_rows: int = Field(10_000, ge=0)
+
+    @field_validator("mode", mode="before")
+    @classmethod
+    def _name_successor(cls, stated: object) -> object:
+        if stated == "plan":
+            raise ValueError("'plan', the mixture of all versions, is gone; write 'all', or remove the key")
+        return stated
 
 
 class LabelsConfig(Section):
@@ -663,9 +671,34 @@ def _dotted(tree: Mapping[Any, Any], prefix: str = "") -> list[str]:
     return keys
 
 
+GONE = {
+    "selection.choosers": "the meta-model chooses among registered models now, and selection.max_members and "
+    "selection.margin say how",
+}
+"""Keys of earlier releases, and what came in their place."""
+
+
+def renew(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration that an earlier release stored without what is gone since.
+
+    >>> renew({"selection": {"mode": "plan", "choosers": ["forest"], "half_life": 2.0}})
+    {'selection': {'half_life': 2.0}}
+    """
+    renewed = dict(stored)
+    for key in GONE:
+        section, _, name = key.partition(".")
+        if isinstance(renewed.get(section), Mapping):
+            renewed[section] = {one: setting for one, setting in renewed[section].items() if one != name}
+    if renewed.get("selection", {}).get("mode") == "plan":
+        renewed["selection"] = {name: setting for name, setting in renewed["selection"].items() if name != "mode"}
+    return renewed
+
+
 def _check_known(key: str, known: dict[str, bool], where: str) -> None:
     if key in known or key.startswith(tuple(f"{free}." for free in FREE)):
         return
+    if key in GONE:
+        raise ConfigError(f"The key '{key}' in {where} is gone: {GONE[key]}; remove it.")
     nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]
     raise ConfigError(f"Unknown key '{key}' in {where}; did you mean '{nearest}'?")
 

@@ -1,13 +1,13 @@
-"""What serves a request: weights over lines for each kind of row, and why."""
+"""How a request is served: the registered model that answers it, its members by kind of row, and why."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from meta.alarm import Alarm
 from meta.flags import RowKind
 
 PROMOTED = "promoted"
-"""What rows say in ``predict_reason`` that a line answered because a person made it serve."""
+"""What rows say in ``predict_reason`` that a model answered because a person made it serve."""
 
 Weights = Mapping[str, float]
 """Lines and their weights, which sum to 1."""
@@ -26,21 +26,21 @@ class Expectation:
 class Plan:
     """How a request is served.
 
-    weights:  by RowKind, the lines that answer its rows
+    model:    the line of the registered model that answers, a single model's or an ensemble's
+    weights:  by RowKind, its members and their weights; a single model is its own only member
     reasons:  by RowKind, what its rows say in ``predict_reason``
-    leading:  the line with the most weight over the request's rows
     why:      one sentence about the choice
-    champion: the line that would serve alone, by the alarm
-    choosers: by chooser, the weights it would have set by itself
+    champion: the single model that would serve by the alarm alone
+    ranking:  the first candidates by predicted loss, each with what it is predicted to lose more than ``model``
     """
 
+    model: str
     weights: tuple[Weights, ...]
     reasons: tuple[str, ...]
-    leading: str
     why: str
     alarm: Alarm
     champion: str
-    choosers: Mapping[str, tuple[Weights, ...]]
+    ranking: tuple[tuple[str, float], ...]
     expected: Expectation
 
     @property
@@ -48,23 +48,24 @@ class Plan:
         """Whether a person, and not the selector, chose what serves."""
         return PROMOTED in self.reasons
 
-    def pin(self, line: str) -> "Plan":
-        """Return the plan in which a line answers every row, since a person wants it so; nothing is known of its loss.
+    def pin(self, line: str, members: Sequence[Weights]) -> "Plan":
+        """Return the plan in which a model answers every row, since a person wants it so; nothing is known of its loss.
 
-        The champion stays whom to ask where the line fails.
+        The champion stays whom to ask where the model fails.
         """
         return replace(
             self,
-            weights=({line: 1.0},) * len(RowKind),
+            model=line,
+            weights=tuple(members),
             reasons=(PROMOTED,) * len(RowKind),
-            leading=line,
-            why=f"the line {line} was promoted by hand (python run.py models history says by whom and why)",
+            why=f"{line} was promoted by hand (python run.py models history says by whom and why)",
+            ranking=(),
             expected=Expectation(),
         )
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """Every line with a weight, the heaviest first."""
+        """Every member, the heaviest first."""
         total: dict[str, float] = {}
         for weights in self.weights:
             for line, weight in weights.items():
@@ -72,17 +73,9 @@ class Plan:
         return tuple(sorted(total, key=lambda line: (-total[line], line)))
 
 
-def find_leading(weights: tuple[Weights, ...], counts: tuple[int, ...]) -> str:
-    """Return the line with the most weight over rows that are ``counts`` by kind.
-
-    >>> find_leading(({"a": 1.0}, {"b": 1.0}, {"b": 1.0}), (3, 5, 0))
-    'b'
-    """
-    total: dict[str, float] = {}
-    for of_kind, count in zip(weights, counts, strict=True):
-        for line, weight in of_kind.items():
-            total[line] = total.get(line, 0.0) + weight * count
-    return max(sorted(total), key=lambda line: total[line])
+def serve_alone(line: str) -> tuple[Weights, ...]:
+    """Return the members, by RowKind, of a single model."""
+    return ({line: 1.0},) * len(RowKind)
 
 
 def name_kind(kind: int) -> str:

@@ -1,40 +1,38 @@
-"""The selector: from the profile of a request to the plan that serves it.
+"""The selector: from the profile of a request to the registered model that serves it.
 
-The plan is the mean of up to three choosers: greedy blends by kind of row (A), a softmax over decayed records (B) and a
-forest on the quality of inputs (C). None of them is reliable alone; their mean was the best safeguard measured. Two
-champions by decayed record, one for clean and one for damaged input, are the names, the fallback and the bar: where
-grades say that the plan loses to them beyond noise, they serve instead.
+A meta-model chooses among the single models and the registered ensembles (``meta.chooser``). The routed default
+ensemble is its incumbent. Two champions by decayed record, single models for clean and for damaged input, are the
+fallback and the bar: where grades say that what is chosen loses to them, they serve instead.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from common.config import SelectionConfig
-from common.seeding import derive_seed, random_generator
+from common.seeding import derive_seed
 from meta.alarm import Alarm, average_shares, find_alarm
-from meta.decayed import compute_decayed_records, compute_part_losses, soften
+from meta.chooser import Chooser, choose, fit_chooser
+from meta.decayed import compute_decayed_records, compute_part_losses
 from meta.flags import RowKind
-from meta.greedy import blend_by_kind, blend_greedily
-from meta.hard_choice import NEVER, HardChooser, Margins, fit_hard_chooser
-from meta.kind_forest import fit_kind_forest, weigh_arms
-from meta.past import Past, keep_newest, stack_records
-from meta.plan import Plan, Weights, find_leading, name_kind
+from meta.grades import CLEAN_GROUP, DAMAGED_GROUP
+from meta.past import keep_newest, stack_records
+from meta.plan import Plan, Weights, name_kind, serve_alone
 from meta.profile import Profile
 from meta.records import Record
 from meta.trust import Trust
 from model_zoo.forest import Forest
 
-LEAST_WEIGHT = 0.01
-"""Lines below this weight are not run."""
+SHOWN = 3
+"""Candidates that a plan ranks."""
 
 
 @dataclass(frozen=True)
 class Champions:
-    """The lines with the best decayed record: on clean batches, and on damaged copies of them."""
+    """The single models with the best decayed record: on clean batches, and on damaged copies of them."""
 
     clean: str
     damaged: str
@@ -46,237 +44,189 @@ class Champions:
 
 @dataclass(frozen=True, eq=False)
 class Selector:
-    """What was learned about ``lines``.
+    """What was learned about ``lines``, the single models, and ``ensembles`` of them.
 
-    arms:      (n_arms, n_lines), what choosers B and C choose among: the lines, then the blends
-    blends:    (3, n_lines), chooser A's weights by RowKind; None where it is switched off
-    decayed:   (3, n_lines), chooser B's weights by RowKind; None where it is switched off
-    forest:    chooser C; None where it is switched off
+    ensembles: by line of an ensemble, its members by RowKind
+    incumbent: the line of the ensemble that is left only for a predicted gain; the champions where it is None
     usual:     by column, the usual shares of damaged cells
-    guarded:   the lines that take impossible cells as missing, or read no cells at all
-    last_best: the line that was best on the newest batch: a bar for grades
-    ranking:   the lines by decayed record on clean batches, the best first
-    threshold: least probability of the positive class at which a plan's binary answer is positive
-    untuned:   why the threshold was not tuned; None where it was
+    last_best: the single model that was best on the newest batch: a bar for grades
+    ranking:   the single models by decayed record on clean batches, the best first
+    typical:   what serves requests like the newest batch
     """
 
     lines: tuple[str, ...]
+    ensembles: Mapping[str, tuple[Weights, ...]]
     champions: Champions
-    arms: np.ndarray
+    incumbent: str | None
     usual: Mapping[str, tuple[float, ...]]
     last_best: str
-    hard: HardChooser
-    temperature: float
-    guarded: tuple[str, ...] = ()
+    chooser: Chooser
+    margin: float
     ranking: tuple[str, ...] = ()
-    blends: np.ndarray | None = None
-    decayed: np.ndarray | None = None
-    forest: Forest | None = None
     trust: Trust = field(default_factory=Trust)
-    threshold: float = 0.5
-    untuned: str | None = None
+    typical: str | None = None
 
-    def plan(self, profile: Profile, mode: str = "plan") -> Plan:
-        """Return how to serve a request, as far as the selector is trusted."""
+    def plan(self, profile: Profile, mode: str = "all") -> Plan:
+        """Return what serves a request, as far as the selector is trusted."""
         alarm = find_alarm(profile, self.usual)
         champion = self.champions.of(alarm)
-        if mode == "single":
-            return self._plan_single(profile, alarm, champion)
-        choosers = self.ask_choosers(profile)
-        proposed = self.propose(choosers)
-        chosen: list[Weights] = []
-        reasons = []
-        for kind in RowKind:
-            stays_back = self.trust.withheld(kind) or not choosers
-            chosen.append({champion: 1.0} if stays_back else self._name(proposed[kind]))
-            reasons.append(_name_reason(kind, alarm, bool(stays_back)))
-        weights = tuple(chosen)
+        predicted = self.chooser.predict(profile.metafeatures)
+        chosen = self.propose(alarm, predicted, mode)
+        withheld = self.trust.withheld(DAMAGED_GROUP if alarm else CLEAN_GROUP, mode)
+        model = champion if withheld else chosen
+        allowed = self.list_candidates(mode)
+        ranking = rank({line: loss * self.chooser.unit for line, loss in predicted.items()}, model, allowed)
+        members = self.list_members(model)
         return Plan(
-            weights=weights,
-            reasons=tuple(reasons),
-            leading=find_leading(weights, profile.counts),
-            why=self._explain(profile, choosers),
+            model=model,
+            weights=members,
+            reasons=self._give_reasons(model, members, alarm, bool(withheld)),
+            why=self._explain(model, alarm, withheld, ranking, mode),
             alarm=alarm,
             champion=champion,
-            choosers={name: tuple(self._name(of_kind) for of_kind in by_kind) for name, by_kind in choosers.items()},
-            expected=self.trust.expect(profile.counts),
+            ranking=ranking,
+            expected=self.trust.expect(profile.counts, of_champion=bool(withheld) or mode == "single"),
         )
 
-    def ask_choosers(self, profile: Profile) -> dict[str, np.ndarray]:
-        """Return the weights (3, n_lines) by RowKind that each chooser sets for a request."""
-        asked: dict[str, np.ndarray] = {}
-        if self.blends is not None:
-            asked["blends"] = self.blends
-        if self.decayed is not None:
-            asked["decayed"] = self.decayed
-        if self.forest is not None:
-            asked["forest"] = weigh_arms(self.forest, np.array(profile.quality), self.temperature) @ self.arms
-        return asked
+    def list_candidates(self, mode: str) -> tuple[str, ...]:
+        """Return the models that a mode chooses among."""
+        return self.lines if mode == "single" else (*self.lines, *self.ensembles)
 
-    def propose(self, choosers: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return the mean of the choosers (3, n_lines), lines without weight left out; the champions without any."""
-        if not choosers:
-            rows = [self.lines.index(self.champions.clean), *[self.lines.index(self.champions.damaged)] * 2]
-            return np.eye(len(self.lines))[rows]
-        mean = np.mean(list(choosers.values()), axis=0)
-        mean[RowKind.ANOMALOUS] = (mean[RowKind.ANOMALOUS] + self._restrict(mean[RowKind.SPARSE])) / 2
-        mean[mean < np.minimum(LEAST_WEIGHT, mean.max(axis=1, keepdims=True))] = 0.0
-        return mean / mean.sum(axis=1, keepdims=True)
+    def list_members(self, model: str) -> tuple[Weights, ...]:
+        """Return the members of a registered model by RowKind."""
+        return self.ensembles.get(model) or serve_alone(model)
 
-    def _restrict(self, sparse: np.ndarray) -> np.ndarray:
-        """Return what the weights of sparse rows (n_lines,) are worth for anomalous ones: those of guarded lines.
+    def propose(self, alarm: Alarm, predicted: Mapping[str, float], mode: str) -> str:
+        """Return the model that is chosen, whether the choice is trusted or not, from predicted losses."""
+        champion = self.champions.of(alarm)
+        incumbent = champion if mode == "single" or self.incumbent is None else self.incumbent
+        return choose(predicted, incumbent, self.margin, self.list_candidates(mode))
 
-        Past a guard an impossible cell is a missing one, whatever it held; so half of an anomalous row's weights comes
-        from what is known of missing cells, which holds for damage that no record has shown, too.
-        """
-        kept = np.where([line in self.guarded for line in self.lines], sparse, 0.0)
-        return kept / kept.sum() if kept.sum() > 0 else sparse
+    def _give_reasons(self, model: str, members: Sequence[Weights], alarm: Alarm, withheld: bool) -> tuple[str, ...]:
+        """Return what rows of each kind say of their answer: a fallback where others answer than usually."""
+        unusual = bool(alarm) and (withheld or model != self.typical)
+        whole = f"fallback:{alarm.condition}" if unusual else "champion" if withheld else "selected"
+        return tuple(
+            whole if unusual or members[kind] == members[RowKind.CLEAN] else f"fallback:{name_kind(kind)}"
+            for kind in RowKind
+        )
 
-    def _plan_single(self, profile: Profile, alarm: Alarm, champion: str) -> Plan:
-        margin = self.hard.margins.of(bool(alarm))
-        line = self.hard.choose(profile.metafeatures, champion, margin)
-        weights: tuple[Weights, ...] = ({line: 1.0},) * len(RowKind)
-        if line != champion:
-            reason, why = "selected", f"in past batches it paid to depart from {champion} on requests like this one"
-        else:
-            reason = f"fallback:{alarm.condition}" if alarm else "champion"
-            kept = "no line is surely better" if margin != NEVER else "departing has not paid off yet"
-            why = f"the champion for {'damaged' if alarm else 'clean'} input serves: {kept}"
-        return Plan(weights, (reason,) * len(RowKind), line, why, alarm, champion, {}, self.trust.expect_champion(
-            profile.counts))  # fmt: skip
-
-    def _name(self, weights: np.ndarray) -> dict[str, float]:
-        return {line: float(weight) for line, weight in zip(self.lines, weights, strict=True) if weight > 0}
-
-    def _explain(self, profile: Profile, choosers: Mapping[str, np.ndarray]) -> str:
-        if not choosers:
-            return "the champion serves: every chooser is switched off"
-        held = {kind: self.trust.withheld(kind) for kind in RowKind if profile.counts[kind]}
-        reasons = dict.fromkeys(reason for reason in held.values() if reason)
-        if not reasons:
-            return f"the mean of {len(choosers)} choosers ({', '.join(choosers)})"
-        kinds = " and ".join(name_kind(kind) for kind, reason in held.items() if reason)
-        return f"the champion serves {kinds} rows: {'; '.join(reasons)}"
+    def _explain(self, model: str, alarm: Alarm, withheld: str, ranking: Sequence[tuple[str, float]], mode: str) -> str:
+        """Return one sentence on why this model serves and not the runner-up."""
+        if withheld:
+            return f"the champion for {'damaged' if alarm else 'clean'} input serves: {withheld}"
+        champion = self.champions.of(alarm)
+        incumbent = champion if mode == "single" or self.incumbent is None else self.incumbent
+        if not ranking:
+            return f"{model} serves by default: there are too few records to predict losses from"
+        beside = [one for one in ranking if one[0] != model]
+        second = f"{beside[0][0]} is predicted to lose {_differ(beside[0][1])}" if beside else "there is no other"
+        if model == incumbent:
+            least = f"{self.margin * self.chooser.unit:.2g}"
+            return f"no model is predicted to beat {model}, the default, by more than {least}; {second}"
+        return f"on requests like this one it is predicted to lose least; {second}"
 
     def dump(self) -> dict[str, bytes]:
         """Return the selector as files, without pickle and the same bytes for the same selector."""
         described = {
             "lines": self.lines,
+            "ensembles": {line: [dict(weights) for weights in members] for line, members in self.ensembles.items()},
             "champions": vars(self.champions),
-            "arms": self.arms.tolist(),
+            "incumbent": self.incumbent,
             "usual": dict(self.usual),
             "last_best": self.last_best,
-            "margins": self.hard.margins.to_json(),
-            "temperature": self.temperature,
-            "guarded": self.guarded,
+            "candidates": self.chooser.candidates,
+            "margin": self.margin,
+            "unit": self.chooser.unit,
             "ranking": self.ranking,
-            "blends": None if self.blends is None else self.blends.tolist(),
-            "decayed": None if self.decayed is None else self.decayed.tolist(),
             "trust": self.trust.to_json(),
-            "threshold": self.threshold,
-            **({"untuned": self.untuned} if self.untuned else {}),
+            "typical": self.typical,
         }
         parts = {"selector.json": json.dumps(described, sort_keys=True).encode()}
-        forests = {"forest.npz": self.forest, "hard.npz": self.hard.forest}
-        return parts | {name: forest.dump() for name, forest in forests.items() if forest is not None}
+        return parts | ({"chooser.npz": self.chooser.forest.dump()} if self.chooser.forest else {})
 
     @classmethod
     def load(cls, parts: Mapping[str, bytes]) -> "Selector":
-        """Return the selector that ``dump`` described."""
+        """Return the selector that ``dump`` described; of one by an earlier release, its two champions."""
         stored: dict[str, Any] = json.loads(parts["selector.json"])
-        forests = {name: Forest.load(parts[name]) for name in ("forest.npz", "hard.npz") if name in parts}
-        lines = tuple(stored["lines"])
+        forest = Forest.load(parts["chooser.npz"]) if "chooser.npz" in parts else None
         return cls(
-            lines=lines,
+            lines=tuple(stored["lines"]),
+            ensembles={line: tuple(members) for line, members in stored.get("ensembles", {}).items()},
             champions=Champions(**stored["champions"]),
-            arms=np.array(stored["arms"]),
+            incumbent=stored.get("incumbent"),
             usual={column: tuple(shares) for column, shares in stored["usual"].items()},
             last_best=stored["last_best"],
-            hard=HardChooser(lines, forests.get("hard.npz"), Margins.from_json(stored["margins"])),
-            temperature=stored["temperature"],
-            guarded=tuple(stored["guarded"]),
+            chooser=Chooser(tuple(stored.get("candidates", ())), forest, stored.get("unit", 1.0)),
+            margin=stored.get("margin", 0.0),
             ranking=tuple(stored["ranking"]),
-            blends=None if stored["blends"] is None else np.array(stored["blends"]),
-            decayed=None if stored["decayed"] is None else np.array(stored["decayed"]),
-            forest=forests.get("forest.npz"),
             trust=Trust.from_json(stored["trust"]),
-            threshold=stored["threshold"],
-            untuned=stored.get("untuned"),
+            typical=stored.get("typical"),
         )
 
 
-def _name_reason(kind: RowKind, alarm: Alarm, stays_back: bool) -> str:
-    """Return what a row of a kind says of its answer."""
-    if kind != RowKind.CLEAN:
-        return f"fallback:{name_kind(kind)}"
-    if stays_back:
-        return f"fallback:{alarm.condition}" if alarm else "champion"
-    return "selected"
+def rank(predicted: Mapping[str, float], model: str, allowed: Collection[str]) -> tuple[tuple[str, float], ...]:
+    """Return the model and the next candidates by predicted loss, with what each is predicted to lose more than it.
+
+    >>> rank({"a": 0.3, "b": 0.25, "c": 0.5, "d": 0.75}, "a", ["a", "b", "c", "d"])
+    (('a', 0.0), ('b', -0.04999999999999999), ('c', 0.2))
+    """
+    if model not in predicted:
+        return ()
+    others = sorted((line for line in allowed if line in predicted and line != model), key=predicted.__getitem__)
+    return tuple((line, predicted[line] - predicted[model]) for line in (model, *others[: SHOWN - 1]))
 
 
-def fit_blends(past: Past, seed: int) -> dict[str, np.ndarray]:
-    """Return the weights (n_lines,) of the two blends that are registered: for any input, and for clean input."""
-    generator = random_generator(seed, "blends", int(past.batch.max()))
-    return {
-        "mixed": blend_greedily(past, generator, balanced=True),
-        "clean": blend_greedily(past.take(past.clean), generator),
-    }
+def _differ(difference: float) -> str:
+    if abs(difference) < 5e-7:
+        return "the same"
+    return f"{abs(difference):.2g} {'more' if difference > 0 else 'less'}"
 
 
 def fit_selector(
     records: Sequence[Record],
     lines: Sequence[str],
-    blends: Mapping[str, np.ndarray],
+    ensembles: Mapping[str, Sequence[Weights]],
+    incumbent: str | None,
     config: SelectionConfig,
     seed: int,
     trust: Trust | None = None,
-    margins: Margins | None = None,
-    guarded: Sequence[str] = (),
 ) -> Selector:
-    """Learn from the newest records which lines, and blends of them, answer which kind of row best.
+    """Learn from the newest records which single model or ensemble answers which request best.
 
-    blends:  by line of the registered blend, its weights (n_lines,)
-    guarded: lines that take impossible cells as missing, or read no cells at all
+    ensembles: by line, the members by RowKind; what they predicted for a batch before it was learned is among its
+    record, as what lines did is
     """
     records = keep_newest(records)
-    past = stack_records(records, [*lines, *blends])
-    batch = int(past.batch.max())
-    single = past.only(lines)
-    arms = np.vstack([np.eye(len(lines)), *blends.values()])
-    generator = random_generator(seed, "selector", batch)
-    parts = compute_part_losses(past)
+    batch = max(record.rows.batch for record in records)
+    parts = compute_part_losses(stack_records(records, lines))
     clean, damaged = (compute_decayed_records(parts, of_clean, config.half_life) for of_clean in (True, False))
-    n_lines = len(lines)
-    newest = parts.losses[(parts.batch == batch) & parts.whole][0, :n_lines]
-    hard = fit_hard_chooser(
-        lines,
-        [profile.metafeatures for record in records for profile in record.rows.profiles],
-        compute_part_losses(stack_records([record.without_live() for record in records], lines)).losses,
-        np.concatenate([[batch - record.rows.batch] * len(record.rows.profiles) for record in records]),
-        config.half_life,
-        margins or Margins(),
-        derive_seed(seed, "hard chooser", batch),
-    )
-    recalled = [
-        compute_decayed_records(parts, of_clean, config.half_life, returning=True) for of_clean in (True, False)
-    ]
-    by_clean, by_damaged = (soften(losses, config.temperature) for losses in recalled)
-    by_record = np.stack([by_clean, by_damaged, by_damaged]) @ arms
-    choosers = config.choosers
+    newest = parts.losses[(parts.batch == batch) & parts.whole][0]
     return Selector(
         lines=tuple(lines),
-        champions=Champions(lines[int(np.argmin(clean[:n_lines]))], lines[int(np.argmin(damaged[:n_lines]))]),
-        arms=arms,
+        ensembles={line: tuple(members) for line, members in ensembles.items()},
+        champions=Champions(lines[int(np.argmin(clean))], lines[int(np.argmin(damaged))]),
+        incumbent=incumbent,
         usual=average_shares([record.rows.profiles[0] for record in records]),
         last_best=lines[int(np.nanargmin(newest))],
-        hard=hard,
-        temperature=config.temperature,
-        guarded=tuple(guarded),
-        ranking=tuple(lines[place] for place in np.argsort(clean[:n_lines], kind="stable")),
-        blends=blend_by_kind(single, generator) if "blends" in choosers else None,
-        decayed=by_record if "decayed" in choosers else None,
-        forest=fit_kind_forest(single, arms, config.half_life, derive_seed(seed, "kind forest", batch))
-        if "forest" in choosers
-        else None,
+        chooser=learn_choice(records, [*lines, *ensembles], config.half_life, seed),
+        margin=config.margin,
+        ranking=tuple(lines[place] for place in np.argsort(clean, kind="stable")),
         trust=trust or Trust(),
     )
+
+
+def learn_choice(records: Sequence[Record], candidates: Sequence[str], half_life: float, seed: int) -> Chooser:
+    """Return the chooser that the batches and their damaged copies teach, newer ones counting more.
+
+    A clean batch counts as much as all its damaged copies: it is one request among many, and the most usual.
+    """
+    batch = max(record.rows.batch for record in records)
+    known = [one for one in candidates if any(one in record.predicted for record in records)]
+    past = stack_records([record.without_live() for record in records], known)
+    parts = compute_part_losses(past)
+    profiles = [profile for record in records for profile in record.rows.profiles]
+    copies = np.concatenate([[max(1, len(one.rows.profiles) - 1)] * len(one.rows.profiles) for one in records])
+    weights = 0.5 ** ((batch - parts.batch) / half_life) * np.where(parts.whole, copies, 1)
+    described, unit = [one.metafeatures for one in profiles], float(np.sqrt(past.scale))
+    return fit_chooser(known, described, parts.losses, weights, unit, derive_seed(seed, "chooser", batch))

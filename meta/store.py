@@ -31,14 +31,14 @@ from registry.versions import load_manifest
 REFERENCE, ESTIMATORS = "reference.json", "estimators.json"
 ROW_ARRAYS = ("part", "target", "kinds", "quality")
 PLAN_LINE = "plan"
-"""The line under which the plan's own answers to record rows are kept."""
+"""The line under which the answers of what was chosen for record rows are kept."""
 
 
 @dataclass(frozen=True)
 class StoredSelector:
     """A generation's selector, what it holds for normal input, and the estimators of what serves, by line.
 
-    ``pinned`` is the line that a person made serve, where one did.
+    ``pinned`` is the line, of a single model or an ensemble, that a person made serve, where one did.
     """
 
     selector: Selector
@@ -49,7 +49,7 @@ class StoredSelector:
     def plan(self, profile: Profile, mode: str) -> Plan:
         """Return how a request is served: as the selector chooses, unless a person did."""
         chosen = self.selector.plan(profile, mode)
-        return chosen.pin(self.pinned) if self.pinned else chosen
+        return chosen.pin(self.pinned, self.selector.list_members(self.pinned)) if self.pinned else chosen
 
 
 def record_rows_row(files: FileStore, rows: RecordRows, first_row: int) -> dict[str, Any]:
@@ -122,12 +122,12 @@ def load_grades(state: State) -> list[Grade]:
     """Return every grade so far, oldest first."""
     names = [one.name for one in fields(Grade)]
     rows = read_rows(state.engine, sa.select(grades_table).order_by(grades_table.c.batch, grades_table.c.group))
-    return [Grade(**{name: row[name] for name in names}) for row in rows]
+    return [Grade(**{name: row[name] for name in names} | {"chosen": row["chosen"] or {}}) for row in rows]
 
 
 def grade_rows(grades: Sequence[Grade]) -> list[dict[str, Any]]:
     """Return the rows of the grades table."""
-    return [asdict(grade) for grade in grades]
+    return [asdict(grade) | {"margins": {}} for grade in grades]
 
 
 def save_selector(

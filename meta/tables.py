@@ -47,8 +47,10 @@ grades_table = sa.Table(
     sa.Column("selected_by_kind", sa.JSON, nullable=False),
     sa.Column("champion_by_kind", sa.JSON, nullable=False),
     sa.Column("calibration", sa.JSON, nullable=False),
+    sa.Column("best", sa.Float, nullable=True),
+    sa.Column("chosen", sa.JSON, nullable=True),
 )  # fmt: skip
-"""See ``meta.grades.Grade``."""
+"""See ``meta.grades.Grade``. ``margins`` is of earlier releases and empty since."""
 
 decisions_table = sa.Table(
     "decisions",
@@ -64,6 +66,7 @@ decisions_table = sa.Table(
     sa.Column("alarm", sa.String, nullable=False),
     sa.Column("profile", sa.JSON, nullable=False),
     sa.Column("weights", sa.JSON, nullable=False),
+    sa.Column("ranking", sa.JSON, nullable=True),
     sa.Column("expected", sa.JSON, nullable=False),
     sa.Column("estimate", sa.JSON, nullable=True),
     sa.Column("failures", sa.JSON, nullable=False),
@@ -76,7 +79,9 @@ decisions_table = sa.Table(
     sa.Column("newest_time", sa.DateTime, nullable=True),
     created_at(),
 )
-"""``profile`` is all that the choice rests on. ``weights`` are by kind of row and version; ``expected`` is the loss and
+"""``version`` is the registered model that served, ``profile`` all that the choice rests on. ``weights`` are its
+members' by kind of row; ``ranking`` holds the first candidates, each with its version and what it is predicted to lose
+more, and is null where an earlier release decided, whose ``version`` led a mixture. ``expected`` is the loss and
 its interval by the kinds of rows, ``estimate`` what the answers themselves let expect (``meta.estimation.estimator``).
 ``failures`` maps versions that failed to their error; ``served`` maps 'version/reason' to the rows it led.
 ``rows_file`` holds rows as they were answered, by which late labels find them: this request's are the ``kept_rows``

@@ -1,4 +1,4 @@
-"""How far a plan is trusted: its grades on past batches, each given before that batch's labels were known."""
+"""How far the choice is trusted: its grades on past batches, each given before that batch's labels were known."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -16,33 +16,34 @@ MIN_SPREAD = 3
 """Graded batches needed before their spread makes an interval."""
 
 
+LOSING_BATCHES = 3
+"""After so many batches in a row that it lost to the champion, the choice steps back, however small the losses are."""
+
+
 @dataclass(frozen=True)
 class Trust:
-    """Why the plan is withheld, and what losses to expect.
+    """Why the choice is withheld, and what losses to expect.
 
-    reasons: by group of input, why the champion serves it instead; '' where the plan is trusted
-    losses:  by RowKind, decayed (mean, standard deviation over batches) of the plan's mean row loss; None where unknown
+    reasons: by group of input, why the champion serves it instead; '' where the choice is trusted
+    single:  the same for the choice among single models alone
+    losses:  by RowKind, decayed (mean, standard deviation over batches) of the choice's mean row loss; None for unknown
     champion_losses: the same of the champions
     root:    whether losses are squared errors, to be shown as their root
     """
 
     reasons: Mapping[str, str] = field(default_factory=lambda: {CLEAN_GROUP: UNGRADED, DAMAGED_GROUP: UNGRADED})
+    single: Mapping[str, str] = field(default_factory=lambda: {CLEAN_GROUP: UNGRADED, DAMAGED_GROUP: UNGRADED})
     losses: tuple[tuple[float, float | None] | None, ...] = (None, None, None)
     champion_losses: tuple[tuple[float, float | None] | None, ...] = (None, None, None)
     root: bool = False
 
-    def withheld(self, kind: RowKind) -> str:
-        """Return why the champion serves rows of a kind; '' where the plan does."""
-        return self.reasons[CLEAN_GROUP if kind == RowKind.CLEAN else DAMAGED_GROUP]
+    def withheld(self, group: str, mode: str = "all") -> str:
+        """Return why the champion serves a group of input; '' where what is chosen does."""
+        return (self.single if mode == "single" else self.reasons)[group]
 
-    def expect(self, counts: Sequence[int]) -> Expectation:
-        """Return the expected loss of a request with rows of each kind, served as far as the plan is trusted."""
-        by_kind = [self.champion_losses[kind] if self.withheld(kind) else self.losses[kind] for kind in RowKind]
-        return self._combine(by_kind, counts)
-
-    def expect_champion(self, counts: Sequence[int]) -> Expectation:
-        """Return the expected loss of a request that a champion serves alone."""
-        return self._combine(self.champion_losses, counts)
+    def expect(self, counts: Sequence[int], of_champion: bool = False) -> Expectation:
+        """Return the expected loss of a request with rows of each kind, of the choice or of the champions."""
+        return self._combine(self.champion_losses if of_champion else self.losses, counts)
 
     def _combine(self, by_kind: Sequence[tuple[float, float | None] | None], counts: Sequence[int]) -> Expectation:
         shares = np.array(counts) / max(1, sum(counts))
@@ -68,23 +69,40 @@ class Trust:
         """Return the trust that ``to_json`` described."""
         losses, champions = (tuple(None if one is None else tuple(one) for one in stored[name])
                              for name in ("losses", "champion_losses"))  # fmt: skip
-        return cls(stored["reasons"], losses, champions, stored["root"])
+        untrusted = cls().single
+        return cls(stored["reasons"], stored.get("single", untrusted), losses, champions, stored["root"])
 
 
 def judge_grades(grades: Sequence[Grade], half_life: float, confidence: float, root: bool) -> Trust:
-    """Return how far the next plan is trusted, from all grades so far, newer ones counting more.
+    """Return how far the next choice is trusted, from all grades so far, newer ones counting more.
 
-    A group of input is withheld while the decayed mean difference to the champion lies above 0 by more than noise, at
-    one-sided ``confidence``.
+    A group of input is withheld while the choice lost to the champion in each of the LOSING_BATCHES newest batches, or
+    while the decayed mean difference lies above 0 by more than noise, at one-sided ``confidence``.
     """
-    reasons = {group: _judge_group([one for one in grades if one.group == group], half_life, confidence)
-               for group in (CLEAN_GROUP, DAMAGED_GROUP)}  # fmt: skip
+    by_group = {group: [one for one in grades if one.group == group] for group in (CLEAN_GROUP, DAMAGED_GROUP)}
     return Trust(
-        reasons=reasons,
+        reasons={group: _judge_group(known, half_life, confidence) for group, known in by_group.items()},
+        single={group: _judge_single(known) for group, known in by_group.items()},
         losses=tuple(_average(grades, kind, half_life, "selected_by_kind") for kind in RowKind),
         champion_losses=tuple(_average(grades, kind, half_life, "champion_by_kind") for kind in RowKind),
         root=root,
     )
+
+
+def _judge_single(grades: Sequence[Grade]) -> str:
+    if not grades:
+        return UNGRADED
+    return _say_lost(grades) if is_losing([one.single - one.champion for one in grades]) else ""
+
+
+def is_losing(differences: Sequence[float]) -> bool:
+    """Return whether each of the newest differences to the champion, oldest first, is a loss.
+
+    >>> is_losing([0.1, 0.2, 0.1]), is_losing([0.1, 0.2]), is_losing([0.1, 0.0, 0.1, 0.2])
+    (True, False, False)
+    """
+    newest = list(differences)[-LOSING_BATCHES:]
+    return len(newest) == LOSING_BATCHES and min(newest) > 0
 
 
 def _judge_group(grades: Sequence[Grade], half_life: float, confidence: float) -> str:
@@ -92,8 +110,10 @@ def _judge_group(grades: Sequence[Grade], half_life: float, confidence: float) -
 
     if not grades:
         return UNGRADED
-    weights = _decay(grades, half_life)
     differences = np.array([grade.difference for grade in grades])
+    if is_losing([grade.difference for grade in grades]):
+        return _say_lost(grades)
+    weights = _decay(grades, half_life)
     difference = float(np.average(differences, weights=weights))
     within = np.array([grade.error for grade in grades])
     between = np.abs(differences - difference) if len(grades) >= MIN_SPREAD else np.zeros(len(grades))
@@ -103,7 +123,15 @@ def _judge_group(grades: Sequence[Grade], half_life: float, confidence: float) -
         return ""
     level = float(np.average([grade.champion for grade in grades], weights=weights))
     by = f"{difference / level:.1%}" if level > 0 else f"{difference:.3g}"
-    return f"the plan lost to the champion by {by} on {grades[0].group} input when it was graded"
+    return f"what was chosen lost to the champion by {by} on {grades[0].group} input when it was graded"
+
+
+def _say_lost(grades: Sequence[Grade]) -> str:
+    newest = [grade.batch for grade in grades[-LOSING_BATCHES:]]
+    return (
+        f"what was chosen lost to the champion on {grades[0].group} input of each of the batches {newest[0]} to "
+        f"{newest[-1]}"
+    )
 
 
 def _average(grades: Sequence[Grade], kind: RowKind, half_life: float, name: str) -> tuple[float, float | None] | None:

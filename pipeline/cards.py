@@ -75,7 +75,7 @@ def list_ancestors(state: State, version: Version) -> list[Version]:
 def check_golden(state: State, version: Version) -> str:
     """Return a sentence on whether the version's files are sound."""
     try:
-        if version.is_blend:
+        if version.is_ensemble:
             state.files.load(version.manifest)
             return "It answers by the weights below."
         ModelShelf(state.files).load(version)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from common.backup import save_backup
-from common.config import Config
+from common.config import Config, renew
 from common.database import Draft, read_rows
 from common.errors import StateError
 from common.state import State
@@ -59,4 +59,4 @@ def load_config_of(state: State, number: int, config: Config) -> Config:
         raise StateError(f"Generation {number} was stored without its configuration, by a release that kept none.")
     stored = json.loads(state.files.load(name))
     places = config.model_dump(mode="json", by_alias=True, include=UNDECIDING)
-    return Config.model_validate(stored | places)
+    return Config.model_validate(renew(stored) | places)

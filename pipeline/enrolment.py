@@ -9,18 +9,16 @@ import sqlalchemy as sa
 
 from common.config import Config
 from common.database import read_rows
-from common.environment import describe_environment
 from common.errors import DataError
 from common.state import State
-from common.task import Task
 from common.workers import Crew
 from meta.past import Past, stack_records
 from meta.records import Record
-from meta.selector import fit_blends
 from model_zoo.candidate import Candidate
 from model_zoo.model import PROTOCOL, Model
+from pipeline.ensembles import TUNING_BATCHES, describe_members, save_ensembles, tune
 from pipeline.training.contenders import Ground, Lesson, RecordSheet, Trained, can_continue, enter, train
-from pipeline.training.threshold import Threshold, choose_threshold
+from pipeline.training.threshold import Threshold
 from pipeline.training.trials import Trial
 from pipeline.validation.promotion import Promotion, promote
 from registry.budget import bar_lines
@@ -28,12 +26,9 @@ from registry.contender import Contender, Origin
 from registry.generations import Event, Generation, Member, Role
 from registry.lineage import load_recent
 from registry.tables import events_table, versions_table
-from registry.versions import BLEND_FAMILY, Version, name_version, save_parts, save_weights
+from registry.versions import Version, name_version, save_parts
 
 log = logging.getLogger(__name__)
-
-TUNING_BATCHES = 4
-"""A threshold is tuned on the rows of this many newest batches."""
 
 RESTING = 5
 """Generations for which a candidate that retired is not tried again."""
@@ -235,7 +230,7 @@ def enrol(
     ways: Mapping[str, Origin],
     recalled: Mapping[str, Version],
 ) -> Enrolled:
-    """Store the trained models, and blends of them, as versions, and say who is a member of the next generation.
+    """Store the trained models, and ensembles of them, as versions, and say who is a member of the next generation.
 
     ways:     how active lines go on; recalled: by the name of a recalled contender, the version it was
     """
@@ -265,11 +260,10 @@ def enrol(
     champion = next(member.version for member in members if member.role is Role.CHAMPION)
     if before.champion is None or before.champion.line != champion.line:
         events.append(Event(champion.id, "promoted", promotion.reason))
-    for blend in save_blends(config, state, before, [member.version for member in members], records, numbers):
-        new.append(blend)
-        members.append(Member(blend, Role.BLEND))
-        mixed = f"greedy selection gave weight to {len(blend.params['weights'])} versions"
-        events.append(Event(blend.id, "blended", mixed))
+    for ensemble in save_ensembles(config, state, before, [member.version for member in members], records, numbers):
+        new.append(ensemble)
+        members.append(Member(ensemble, Role.ENSEMBLE))
+        events.append(Event(ensemble.id, "blended", describe_members(ensemble)))
     return Enrolled(tuple(members), tuple(new), tuple(events))
 
 
@@ -342,14 +336,6 @@ def tune_line(config: Config, past: Past, line: str) -> Threshold:
     return tune(config, past.task, past.target[rows], past.outputs[rows, column])
 
 
-def tune(config: Config, task: Task, target: np.ndarray, outputs: np.ndarray) -> Threshold:
-    """Return the threshold for the configured decision by rows nobody had learned; 0.5 where there is none."""
-    if task is not Task.BINARY or outputs.shape[1] != 2 or not len(target):
-        return Threshold()
-    costs = config.training.costs
-    return choose_threshold(target, outputs[:, 1], config.training.decision, costs.false_positive, costs.false_negative)
-
-
 def save_version(
     state: State, before: Generation, contender: Contender, done: Trained, ground: Ground, numbers: Iterator[int]
 ) -> Version:
@@ -391,58 +377,3 @@ def save_version(
         protocol=PROTOCOL,
         environment=done.environment,
     )
-
-
-def save_blends(
-    config: Config,
-    state: State,
-    before: Generation,
-    singles: Sequence[Version],
-    records: Sequence[Record],
-    numbers: Iterator[int],
-) -> list[Version]:
-    """Fit the two blends on all records, store them and return their versions; one version alone makes no blend."""
-    if len(singles) < 2:
-        return []
-    past = stack_records(records, [version.line for version in singles])
-    saved = []
-    for variant, weights in fit_blends(past, config.seed).items():
-        parent = next((one for one in before.blends if one.variant == variant), None)
-        number = next(numbers)
-        version_id = name_version(BLEND_FAMILY, number)
-        members = {version: float(share) for version, share in zip(range(len(singles)), weights, strict=True) if share}
-        by_version = {singles[position].id: share for position, share in members.items()}
-        manifest, size = save_weights(state.files, by_version)
-        used = [singles[position] for position in members]
-        threshold = tune(config, past.task, past.target[past.clean], past.mix(weights)[past.clean])
-        saved.append(
-            Version(
-                id=version_id,
-                number=number,
-                line=parent.line if parent else version_id,
-                parent=parent.id if parent else None,
-                generation=before.number + 1,
-                family=BLEND_FAMILY,
-                variant=variant,
-                params={"weights": by_version},
-                window=None,
-                masked=False,
-                guarded=False,
-                origin=Origin.BLEND.value,
-                updates=0,
-                first_batch=min(version.first_batch for version in used),
-                last_batch=max(version.last_batch for version in used),
-                rows=max(version.rows for version in used),
-                threshold=threshold.least,
-                untuned=threshold.untuned,
-                manifest=manifest,
-                bytes=size,
-                fit_seconds=0.0,
-                inputs=tuple(dict.fromkeys(name for version in used for name in version.inputs)),
-                predict_us=sum(version.predict_us for version in used),
-                seed=config.seed,
-                protocol=PROTOCOL,
-                environment=describe_environment(),
-            )
-        )
-    return saved

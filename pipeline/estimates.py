@@ -1,7 +1,7 @@
 """Estimates without labels, through the flows: made of a batch or a request, graded once labels come, learned anew."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,6 @@ from common.metrics import get_metric
 from common.task import Task
 from meta.estimation.estimator import Estimate, Estimator, estimate
 from meta.estimation.expectation import realise
-from meta.flags import RowKind
 from meta.plan import Plan
 from meta.records import Record
 from meta.selector import Selector
@@ -25,17 +24,15 @@ def estimate_request(
     estimators: Mapping[str, Estimator], plan: Plan, outputs: np.ndarray, kinds: np.ndarray, classes: Sequence[str]
 ) -> Estimate:
     """Return what the served outputs (n_rows, n_outputs) of rows of each kind are expected to show."""
-    estimator = choose_estimator(estimators, plan, np.unique(kinds))
+    estimator = choose_estimator(estimators, plan)
     if estimator is None:
         return Estimate(PLAN_LINE, len(outputs), {}, "not estimated: there is no estimator of what serves")
     return estimate(estimator, outputs, kinds, classes)
 
 
-def choose_estimator(estimators: Mapping[str, Estimator], plan: Plan, kinds: Iterable[int]) -> Estimator | None:
-    """Return the estimator of the line that serves rows of some kinds alone, else that of the plan."""
-    lines = {line for kind in kinds for line in plan.weights[RowKind(kind)]}
-    alone = estimators.get(next(iter(lines))) if len(lines) == 1 else None
-    return alone or (None if plan.is_pinned else estimators.get(PLAN_LINE))
+def choose_estimator(estimators: Mapping[str, Estimator], plan: Plan) -> Estimator | None:
+    """Return the estimator of the model that serves, else that of whatever is chosen."""
+    return estimators.get(plan.model) or (None if plan.is_pinned else estimators.get(PLAN_LINE))
 
 
 def list_measures(config: Config, task: Task) -> list[str]:
@@ -100,12 +97,14 @@ def learn_estimators(
     """Return the estimators, by line, of the plan and of what may serve alone, from all records up to the newest."""
     from meta.estimation.fitting import fit_estimator
 
-    known = list(records)
+    learned = list(records)
     if plan_outputs is not None:
-        known[-1] = known[-1].with_lines({PLAN_LINE: plan_outputs})
-    thresholds = {version.line: version.threshold for version in generation.versions}
-    pinned = [generation.pinned] if generation.pinned else []
-    alone = dict.fromkeys([selector.champions.clean, selector.champions.damaged, *pinned])
-    served = {PLAN_LINE: selector.threshold} | {line: thresholds.get(line, 0.5) for line in alone}
+        learned[-1] = learned[-1].with_lines({PLAN_LINE: plan_outputs})
+    models = {version.line: version for version in (*generation.versions, *generation.ensembles)}
+    wanted = [selector.champions.clean, selector.champions.damaged, selector.typical, generation.pinned]
+    known = {line for record in learned for line in record.predicted}
+    alone = [line for line in dict.fromkeys(wanted) if line in models and line in known]
+    typical = models.get(selector.typical or selector.champions.clean)
+    served = {PLAN_LINE: typical.threshold if typical else 0.5} | {line: models[line].threshold for line in alone}
     measures = list_measures(config, records[-1].rows.task)
-    return {line: fit_estimator(known, line, measures, threshold) for line, threshold in served.items()}
+    return {line: fit_estimator(learned, line, measures, threshold) for line, threshold in served.items()}

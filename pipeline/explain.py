@@ -30,11 +30,16 @@ MOST_CHARACTERS = 255
 def explain(config: Config, decision_id: str) -> str:
     """Return the explanation of a decision, named by its id or the beginning of it.
 
-    The plan is computed again from the stored profile by the selector of the generation that decided. Raises StateError
-    where there is no such decision, or where the same numbers do not come out again.
+    The choice is made again from the stored profile by the selector of the generation that decided. Raises StateError
+    where there is no such decision, where an earlier release made it, or where another choice comes out.
     """
     with open_state(config, must_exist=True) as state:
         decision = find_decision(state, decision_id)
+        if decision["ranking"] is None:
+            raise StateError(
+                f"Decision '{decision['id']}' was made by an earlier release, which mixed models in another way; that "
+                "release explains it, and the report still shows it."
+            )
         generation = load_generation(state, decision["generation"])
         stored = load_stored_selector(state, generation)
         plan = stored.plan(Profile.from_json(decision["profile"]), decision["mode"])
@@ -77,7 +82,7 @@ def load_regrets(state: State, decision: Mapping[str, Any]) -> list[dict[str, An
 
 def check_same(decision: Mapping[str, Any], generation: Generation, plan: Plan) -> None:
     """Raise StateError unless the plan computed again has the recorded numbers."""
-    ids = {version.line: version.id for version in generation.versions}
+    ids = {version.line: version.id for version in (*generation.versions, *generation.ensembles)}
     again = name_weights(plan.weights, ids)
     for kind, weights in decision["weights"].items():
         if set(weights) != set(again[kind]) or any(abs(weights[v] - again[kind][v]) > TOLERANCE for v in weights):
@@ -100,13 +105,16 @@ def describe(
     profile = Profile.from_json(decision["profile"])
     counts = dict(zip(map(name_kind, RowKind), profile.counts, strict=True))
     rows = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
-    header = ["rows", "version", "weight", "family", "treatment", *plan.choosers]
+    ids = {version.line: version.id for version in (*generation.versions, *generation.ensembles)}
     lines = [
-        f"Request '{decision['request']}' of {decision['rows']} rows ({rows}) was served by generation "
-        f"{decision['generation']} with {decision['version']} leading: {decision['reason']}; {plan.alarm.describe()}.",
+        f"Request '{decision['request']}' of {decision['rows']} rows ({rows}) was served by {decision['version']} of "
+        f"generation {decision['generation']}: {decision['reason']}; {plan.alarm.describe()}.",
+        *_rank(decision),
+        *([] if decision["version"] == ids[plan.model] else ["", f"{decision['version']} served in the place of "
+                                                             f"{ids[plan.model]}, which was chosen."]),
         "",
-        lay_out([header, *_weight_rows(generation, plan, profile.counts)], ruled=True),
-        *([] if decision["reason"] == plan.why else ["", f"{decision['version']} served in the place of this plan."]),
+        lay_out([["rows", "member", "weight", "family", "treatment"], *_weight_rows(generation, plan, profile.counts)],
+                ruled=True),
         "",
         f"{'champion':<19} {decision['champion']}",
         f"{'expected loss':<19} {_describe_expected(decision['expected'])}",
@@ -130,16 +138,28 @@ def describe(
     return "\n".join([*lines, f"{'recomputed':<19} the same numbers"])
 
 
+def _rank(decision: Mapping[str, Any]) -> list[str]:
+    """Return a table of the first candidates and what each was expected to lose, where that was predicted."""
+    ranking, loss = decision["ranking"], decision["expected"]["loss"]
+    if not ranking:
+        return []
+    header = ["candidate", "more than what served", *(["expected loss"] if loss is not None else [])]
+    rows = [
+        [version, f"{more:+.2g}" if more else "0", *([f"{loss + more:.4g}"] if loss is not None else [])]
+        for version, more in ranking
+    ]
+    return ["", lay_out([header, *rows], ruled=True)]
+
+
 def _weight_rows(generation: Generation, plan: Plan, counts: Sequence[int]) -> list[list[str]]:
-    """Return a row for each kind of row that the request has and each version that answered it."""
+    """Return a row for each kind of row that the request has and each member that answered it."""
     versions = {version.line: version for version in generation.versions}
     rows = []
     for kind in (kind for kind in RowKind if counts[kind]):
         for line, weight in sorted(plan.weights[kind].items(), key=lambda one: -one[1]):
             version = versions[line]
             treatment = ", ".join(version.candidate.treatment) or "all rows"
-            asked = [f"{by_kind[kind].get(line, 0.0):.3f}" for by_kind in plan.choosers.values()]
-            rows.append([name_kind(kind), version.id, f"{weight:.3f}", version.family, treatment, *asked])
+            rows.append([name_kind(kind), version.id, f"{weight:.3f}", version.family, treatment])
     return rows
 
 

@@ -5,6 +5,7 @@ request, however many parts its rows come in), answer the rows of a part by the 
 """
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -32,7 +33,7 @@ from pipeline.preparation.cleaning import clean_inputs
 from pipeline.preparation.features import engineer_features
 from pipeline.preparation.row_reader import RowReader, TypedRows
 from pipeline.publishing import Published, list_answerers, load_published
-from pipeline.serving.answer import Answer, answer_request
+from pipeline.serving.answer import Answer, Answerers, answer_request
 from pipeline.settings import describe_difference, load_settings, read_as
 from registry.generations import Generation, load_generation
 from registry.versions import ModelShelf
@@ -149,14 +150,12 @@ class Predictor:
         """Predict rows of a request, all of them or a part."""
         by_line = list_answerers(self.generation, self.published)
         plan = choice.serving
-        last_resorts = [plan.champion, *(line for line in by_line if line != plan.champion)]
+        singles = [line for line, version in by_line.items() if not version.is_ensemble and line != plan.champion]
         load = self.published.on_shelf(self.shelf) if self.published else self.shelf.load
-        threshold = self.stored.selector.threshold
         reference = self.stored.reference
         kinds = find_kinds(flag_cells(rows.cells, reference, choice.drifts.of(reference)))
-        return answer_request(
-            Readings(rows.cells, choice.drifts), kinds, plan, by_line, last_resorts, load, self.schema, threshold
-        )
+        answerers = Answerers(by_line, load, [plan.champion, *singles])
+        return answer_request(Readings(rows.cells, choice.drifts), kinds, plan, answerers, self.schema)
 
     def estimate(self, choice: Choice, answer: Answer) -> Estimate:
         """Return what the answers themselves let expect of their quality, without labels."""
@@ -166,17 +165,18 @@ class Predictor:
 
     def describe(self, choice: Choice) -> dict[str, Any]:
         """Return what the decisions table keeps of a choice: all that it rests on, and what it was."""
-        ids = {version.line: version.id for version in self.generation.versions}
-        plan = choice.plan
+        generation, plan = self.generation, choice.plan
+        ids = {version.line: version.id for version in (*generation.versions, *generation.ensembles)}
         described = {
-            "generation": self.generation.number,
+            "generation": generation.number,
             "mode": self.config.selection.mode,
-            "version": ids[plan.leading],
+            "version": ids[plan.model],
             "champion": ids[plan.champion],
-            "reason": plan.why,
+            "reason": name_versions(plan.why, ids),
             "alarm": plan.alarm.describe() if plan.alarm else "",
             "profile": choice.profile.to_json(),
             "weights": name_weights(plan.weights, ids),
+            "ranking": [[ids[line], more] for line, more in plan.ranking],
             "expected": asdict(plan.expected),
         }
         if self.published:
@@ -236,3 +236,14 @@ def name_weights(weights: tuple[Weights, ...], ids: dict[str, str]) -> dict[str,
         name_kind(kind): {ids[line]: weight for line, weight in sorted(weights[kind].items(), key=lambda one: -one[1])}
         for kind in RowKind
     }
+
+
+def name_versions(sentence: str, ids: Mapping[str, str]) -> str:
+    """Return a sentence in which lines are called by their versions.
+
+    >>> name_versions("linear-0002 is predicted to lose less than knn-0003", {"linear-0002": "linear-0017"})
+    'linear-0017 is predicted to lose less than knn-0003'
+    """
+    for line, version in ids.items():
+        sentence = re.sub(rf"\b{re.escape(line)}\b", version, sentence)
+    return sentence

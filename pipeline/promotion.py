@@ -63,7 +63,7 @@ def retire(config: Config, state: State, version_id: str, why: str) -> str:
     stays = [one for one in before.members if one.version.line != member.version.line and one not in gone]
     after = before.succeed(Cause.RETIREMENT, members=tuple(stays), why=why)
     records = load_known(state, before)
-    selector = learn_selector(config, after, records, load_grades(state), None, before.versions)
+    selector = learn_selector(config, after, records, load_grades(state), before.versions)
     after = replace(after, members=crown_again(stays, selector))
     estimators = learn_estimators(config, after, selector, records, None)
     reference = load_stored_selector(state, before).reference
@@ -83,10 +83,10 @@ def retire(config: Config, state: State, version_id: str, why: str) -> str:
 def find_active(generation: Generation, version_id: str) -> Member:
     """Return the member that answers requests under that id; StateError, with who does, for any other."""
     member = generation.find(version_id)
-    if member is not None and not member.version.is_blend and member.role is not Role.RIVAL:
+    if member is not None and not member.version.is_ensemble and member.role is not Role.RIVAL:
         return member
     known = ", ".join(version.id for version in generation.versions) or "none yet"
-    what = "is a blend" if member and member.version.is_blend else "is no active version"
+    what = "is a blend" if member and member.version.is_ensemble else "is no active version"
     raise StateError(f"'{version_id}' {what}; active are {known}.")
 
 

@@ -1,4 +1,4 @@
-"""Proving: what active versions, blends and the plan are worth on a batch that none of them has learned."""
+"""Proving: what active versions, ensembles and what was chosen are worth on a batch that none of them has learned."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -14,19 +14,22 @@ from common.errors import StateError, first_line
 from common.records import LabelledBatch
 from common.schema import Schema
 from common.state import State
+from meta.ensembles import mix_members
+from meta.flags import find_kinds
 from meta.grades import Grade
 from meta.grading import answer_record, grade_selector
 from meta.past import Past, stack_records
 from meta.records import Record, RecordRows, make_rows, predict_outputs
 from meta.store import PLAN_LINE, StoredSelector, load_records, load_stored_selector, record_row
 from meta.tables import record_rows_table
+from model_zoo.cell_flags import flag_cells
 from model_zoo.model import Model
 from model_zoo.readings import Readings
 from model_zoo.reference import InputReference, fit_input_reference
 from pipeline.analysis.drift.reference import Reference
 from pipeline.preparation.features import engineer_features, find_seasons
 from pipeline.training.contenders import BACKFILLED, Ground, RecordSheet
-from pipeline.validation.prequential import Score, score_predictions, score_prequentially
+from pipeline.validation.prequential import Score, score_predictions
 from registry.generations import Generation
 from registry.versions import ModelShelf, Version
 
@@ -60,7 +63,7 @@ def prove(
     schema: Schema,
     window: Sequence[LabelledBatch],
 ) -> Proof:
-    """Let every active version and blend predict the newest batch of the window."""
+    """Let every active version and ensemble predict the newest batch of the window."""
     shelf = ModelShelf(state.files)
     sheet = make_sheet(config, selector, schema, window)
     blind = find_blind(before, sheet)
@@ -111,7 +114,7 @@ def load_sound(state: State, before: Generation) -> tuple[Generation, StoredSele
 
 
 def drop_lost(before: Generation, models: Mapping[str, Model]) -> tuple[Generation, list[Version]]:
-    """Return the generation as if it had never had the versions that could not be loaded, nor blends of them; and them.
+    """Return the generation as if it had never had versions that could not be loaded, nor their ensembles; and them.
 
     Their candidates may then enter again as newcomers.
     """
@@ -122,7 +125,7 @@ def drop_lost(before: Generation, models: Mapping[str, Model]) -> tuple[Generati
 
 
 def _list_mixed(version: Version) -> Sequence[str]:
-    return list(version.params["weights"]) if version.is_blend else []
+    return version.member_ids if version.is_ensemble else ()
 
 
 def make_sheet(
@@ -162,7 +165,7 @@ def rebuild_sheets(config: Config, state: State, schema: Schema, window: Sequenc
 
 
 def answer_sheet(before: Generation, models: Mapping[str, Model], sheet: RecordSheet) -> Record:
-    """Return what every active version and blend predicts for rows that none learned; one that fails is left out."""
+    """Return what every active version and ensemble predicts for rows that none learned; one that fails is left out."""
     outputs: dict[str, np.ndarray] = {}
     readings = Readings(sheet.features)
     for line, model in models.items():
@@ -170,36 +173,43 @@ def answer_sheet(before: Generation, models: Mapping[str, Model], sheet: RecordS
             outputs[line] = predict_outputs(model, readings.of(model), sheet.rows.classes)
         except Exception as error:  # a version may fail in any library: it has no record of this batch then
             log.warning("the line %s could not predict batch %d: %s", line, sheet.rows.batch, error)
-    return Record(sheet.rows, {**outputs, **mix_blends(before, outputs)})
+    return Record(sheet.rows, {**outputs, **mix_ensembles(before, outputs, sheet.rows.kinds)})
 
 
-def mix_blends(generation: Generation, outputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return what the blends of a generation predict, by line, from what its versions do, by line."""
-    lines = {version.id: version.line for version in generation.versions}
-    blended = {}
-    for blend in generation.blends:
-        weights = {lines[version]: share for version, share in blend.params["weights"].items()
-                   if lines.get(version) in outputs}  # fmt: skip
-        if weights:
-            total = sum(weights.values())
-            blended[blend.line] = sum(outputs[line] * (share / total) for line, share in weights.items())
-    return blended
+def mix_ensembles(
+    generation: Generation, outputs: Mapping[str, np.ndarray], kinds: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return what the ensembles of a generation answer to rows (n_rows,) of each kind, by line, from what its versions
+    do, by line.
+    """
+    mixed = {one.line: mix_members(outputs, kinds, generation.list_members(one)) for one in generation.ensembles}
+    return {line: answer for line, answer in mixed.items() if answer is not None}
 
 
-def score_batch(before: Generation, models: Mapping[str, Model], record: Record, ground: Ground) -> list[Score]:
-    """Return the prequential scores of every active version on the whole newest batch.
+def score_batch(
+    before: Generation, models: Mapping[str, Model], record: Record, ground: Ground, reference: InputReference | None
+) -> list[Score]:
+    """Return the prequential scores of every active version and ensemble on the whole newest batch.
 
-    Where the record holds every row of it, nothing is predicted twice.
+    Where the record holds every row of it, nothing is predicted twice. ``reference`` is what tells kinds of rows, by
+    which ensembles are routed.
     """
     newest, rows = ground.rows.last(1), record.rows
-    sound = [version for version in before.versions if version.line in record.predicted]
-    if rows.clean.sum() < len(newest):
-        by_id = {version.id: models[version.line] for version in sound}
-        return score_prequentially(by_id, newest.features, newest.target, ground.task, ground.classes)
+    target = newest.target
+    if rows.clean.sum() == len(newest):
+        target = rows.target[rows.clean]
+        outputs = {line: known[rows.clean] for line, known in record.predicted.items()}
+    else:
+        sound = {line: model for line, model in models.items() if line in record.predicted}
+        readings = Readings(newest.features)
+        outputs = {line: predict_outputs(model, readings.of(model), rows.classes) for line, model in sound.items()}
+        if reference is not None:
+            kinds = find_kinds(flag_cells(newest.features, reference))
+            outputs |= mix_ensembles(before, outputs, kinds)
     return [
-        score_predictions(version.id, PREQUENTIAL, rows.task, rows.target[rows.clean],
-                          _as_predicted(rows, record.predicted[version.line][rows.clean]), version.threshold)
-        for version in sound
+        score_predictions(version.id, PREQUENTIAL, rows.task, target,
+                          _as_predicted(rows, outputs[version.line]), version.threshold)
+        for version in (*before.versions, *before.ensembles) if version.line in outputs
     ]  # fmt: skip
 
 
@@ -252,7 +262,7 @@ def list_records(
 
     A newcomer that did not become active is forgotten.
     """
-    served = {version.line: version.id for version in (*before.versions, *before.blends)}
+    served = {version.line: version.id for version in (*before.versions, *before.ensembles)}
     by_batch = {one.rows.batch: one for one in records}
     active = {version.line: version.id for version in generation.versions}
     found = [

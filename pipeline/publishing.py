@@ -15,7 +15,7 @@ from experiments.leaderboard import flatten_run
 from experiments.tables import runs_table
 from meta.estimation.estimator import Estimator
 from meta.flags import RowKind
-from meta.plan import Plan
+from meta.plan import Plan, serve_alone
 from model_zoo.model import Model
 from pipeline.settings import load_settings
 from registry.generations import Generation, load_generation
@@ -110,7 +110,7 @@ class Published:
     def take_over(self, plan: Plan) -> Plan:
         """Return the plan with this model in the place of its members."""
         line = self.version.line
-        return replace(plan, weights=({line: 1.0},) * len(RowKind), reasons=(REASON,) * len(RowKind), leading=line)
+        return replace(plan, model=line, weights=serve_alone(line), reasons=(REASON,) * len(RowKind), ranking=())
 
 
 def load_published(config: Config, state: State, schema: Schema) -> Published | None:
@@ -143,5 +143,5 @@ def construct(publication: Publication, where: str) -> Model:
 
 def list_answerers(generation: Generation, published: Published | None) -> Mapping[str, Version]:
     """Return the versions that may answer, by line."""
-    by_line = {version.line: version for version in generation.versions}
+    by_line = {version.line: version for version in (*generation.versions, *generation.ensembles)}
     return {**by_line, published.version.line: published.version} if published else by_line

@@ -34,7 +34,7 @@ from registry.contender import Origin
 from registry.generations import Cause, Event, load_generation
 from registry.lineage import load_past, read_state_rows
 from registry.tables import dropped_table, versions_table
-from registry.versions import LearnedBatch, ModelShelf, Version, find_version, load_manifest, save_parts, save_weights
+from registry.versions import LearnedBatch, ModelShelf, Version, find_version, load_manifest, save_members, save_parts
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ def find_broken(state: State) -> list[Version]:
     shelf, broken = ModelShelf(state.files), []
     for member in load_generation(state).members:
         try:
-            if member.version.is_blend:
+            if member.version.is_ensemble:
                 state.files.load(member.version.manifest)
             else:
                 shelf.load(member.version)
@@ -105,10 +105,10 @@ def rebuild(config: Config, state: State, version: Version) -> Rebuilt:
 
     Raises StateError where its rows cannot be had again or its golden answers are not what they were.
     """
-    if version.is_blend:
-        manifest, size = save_weights(state.files, version.params["weights"], repair=True)
+    if version.is_ensemble:
+        manifest, size = save_members(state.files, version.params, repair=True)
         again = replace(version, manifest=manifest, bytes=size)
-        return Rebuilt(version, again, f"{version.id} is a blend: its weights were written again.")
+        return Rebuilt(version, again, f"{version.id} is an ensemble: its weights were written again.")
     workshop = Workshop(config, state)
     made = find_made(state, version)
     # A crew of one holds the numeric libraries to one thread, as every fit of an update does: last digits depend on it.

@@ -39,7 +39,7 @@ from pipeline.batch_marks import BatchMarks, mark_batch, save_marks
 from pipeline.label_delay import count_maturity, find_clock, summarise_delays
 from pipeline.late_rows import Found, digest_names, find_labelled, gather_late_rows, list_rows
 from pipeline.ledger import JudgedRows, grade_decisions, judge_rows, list_regrets
-from pipeline.proving import mix_blends
+from pipeline.proving import mix_ensembles
 from registry.generations import Generation
 from registry.versions import ModelShelf
 
@@ -124,10 +124,10 @@ def list_live(
         late = late[spread_rows(len(late), CLEAN_ROWS)]
         if not len(late) or not one.outputs:
             continue
-        by_line = one.by_line
-        predicted = {line: outputs[late].astype(np.float32)
-                     for line, outputs in {**by_line, **mix_blends(one.rows.generation, by_line)}.items()}  # fmt: skip
         rows = make_live_rows(batch, one.features.iloc[late], one.rows.target[late], schema, reference)
+        singles = {line: outputs[late] for line, outputs in one.by_line.items()}
+        answers = singles | mix_ensembles(one.rows.generation, singles, rows.kinds)
+        predicted = {line: outputs.astype(np.float32) for line, outputs in answers.items()}
         answered = one.rows.answered
         part = LivePart(one.rows.generation.number, Record(rows, predicted), one.rows.names[late],
                         answered.digests[late], answered.keys[late])  # fmt: skip
@@ -138,7 +138,7 @@ def list_live(
 def row_of(state: State, schema: Schema, judged: JudgedRows, part: LivePart) -> dict[str, Any]:
     """Store a live record and return its row."""
     generation = judged.rows.generation
-    versions = {version.line: version.id for version in (*generation.versions, *generation.blends)}
+    versions = {version.line: version.id for version in (*generation.versions, *generation.ensembles)}
     losses = {line: float(_compute_losses(schema, part.record.rows.target, outputs).mean())
               for line, outputs in part.record.predicted.items()}  # fmt: skip
     return live_row(state.files, part, versions, losses)

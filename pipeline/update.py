@@ -197,7 +197,7 @@ def take_on(
     with watch.stage("prequential"):
         before, chooser = load_sound(state, before)
         proof = prove(config, state, before, chooser, schema, window)
-        scores = score_batch(before, proof.models, proof.record, ground)
+        scores = score_batch(before, proof.models, proof.record, ground, chooser.reference if chooser else None)
         grades, plan_outputs = grade_plan(chooser, before, proof.record)
         estimates = grade_estimates(chooser, proof.record, plan_outputs)
     with watch.stage("labels"):
@@ -222,9 +222,7 @@ def take_on(
     with watch.stage("selection"):
         # A part of a season that is new is no error: such features are never flagged.
         reference = fit_input_reference(ground.rows.features.drop(columns=list(ground.rows.seasons)))
-        selector = learn_selector(
-            config, generation, learned.records, [*load_grades(state), *grades], plan_outputs, before.versions
-        )
+        selector = learn_selector(config, generation, learned.records, [*load_grades(state), *grades], before.versions)
         estimators = learn_estimators(config, generation, selector, learned.records, plan_outputs)
     with watch.stage("associations"):
         draft_rules(draft, config, schema, window, raw.number)

@@ -74,9 +74,9 @@ def find_caveats(version: Version, facts: CardFacts) -> list[str]:
     found = {
         f"It learned {version.rows:,} rows, fewer than {FEW_ROWS:,}.": version.rows < FEW_ROWS,
         f"It learned {version.rows / max(inputs, 1):.0f} rows for each of its {inputs} inputs; below {ROWS_AN_INPUT} "
-        "some of it is chance.": not version.is_blend and inputs > 0 and version.rows < ROWS_AN_INPUT * inputs,
+        "some of it is chance.": not version.is_ensemble and inputs > 0 and version.rows < ROWS_AN_INPUT * inputs,
         "It learned one batch, so it cannot tell a season from anything else of its time.":
-            version.first_batch == last and not version.is_blend,
+            version.first_batch == last and not version.is_ensemble,
         "No batch has come since it learned: what it is worth later has not been measured.": not later,
         f"On {len(beaten)} of its batches the fallback, which looks at no input, scored better.": bool(beaten),
         f"On damaged input its loss is {damaged:.1f} times that on clean input.": damaged > 2,
@@ -105,7 +105,7 @@ def _compare_damaged(records: Sequence[Mapping[str, Any]]) -> float:
 
 
 def _introduce(version: Version, facts: CardFacts) -> str:
-    kind = "A blend of other versions" if version.is_blend else f"A model of the family {version.family}"
+    kind = "A blend of other versions" if version.is_ensemble else f"A model of the family {version.family}"
     role = f"It is {facts.role} in the newest generation." if facts.role else "It is not in the newest generation."
     return f"{kind}, made by generation {version.generation} ({version.origin}). {role} {facts.golden}"
 
@@ -128,7 +128,7 @@ def _describe_use(version: Version, schema: Schema) -> list[str]:
 
 
 def _describe_model(version: Version) -> list[str]:
-    if version.is_blend:
+    if version.is_ensemble:
         return _table(
             ("version", "weight"), [(name, f"{share:.4f}") for name, share in version.params["weights"].items()]
         )
@@ -140,7 +140,7 @@ def _describe_model(version: Version) -> list[str]:
 
 
 def _describe_lessons(version: Version) -> list[str]:
-    if version.is_blend:
+    if version.is_ensemble:
         return ["It learned no rows: its weights come from the records of its versions."]
     listed = [(str(one.batch), f"{one.rows:,}", f"`{one.digest[:16]}`") for one in version.trained_on]
     told = f"{version.rows:,} rows of batches {version.first_batch} to {version.last_batch}."

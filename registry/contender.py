@@ -21,7 +21,7 @@ class Origin(StrEnum):
     REFIT = "refit"
     SEARCH = "search"
     STANDING = "standing"
-    BLEND = "blend"
+    ENSEMBLE = "blend"  # as it has been stored since the first release
     RECALL = "recall"
 
 

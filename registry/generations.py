@@ -44,7 +44,7 @@ class Cause(StrEnum):
 
 
 class Alias(StrEnum):
-    """A name for a version: the best by its record, the next best of another line, and what leads the answers."""
+    """A name for a version: the best single model by its record, the next best, and what serves typical requests."""
 
     CHAMPION = "champion"
     CHALLENGER = "challenger"
@@ -52,7 +52,7 @@ class Alias(StrEnum):
 
 
 class Role(StrEnum):
-    """What a version is in a generation: the champion for clean or for damaged input, a blend, active, or a rival.
+    """What a version is in a generation: the champion for clean or for damaged input, an ensemble, active, or a rival.
 
     A version that is champion for both is CHAMPION. A rival does not serve; it predicts the next batch beside the
     active versions, so that ways to go on can be compared.
@@ -61,7 +61,7 @@ class Role(StrEnum):
     CHAMPION = "champion"
     DAMAGED_CHAMPION = "damaged champion"
     ACTIVE = "active"
-    BLEND = "blend"
+    ENSEMBLE = "blend"  # as it has been stored since the first release
     RIVAL = "rival"
 
 
@@ -114,7 +114,7 @@ class Generation:
     @property
     def versions(self) -> tuple[Version, ...]:
         """Every active version that has a model of its own, oldest first."""
-        return tuple(one.version for one in self.members if not one.version.is_blend and one.role is not Role.RIVAL)
+        return tuple(one.version for one in self.members if not one.version.is_ensemble and one.role is not Role.RIVAL)
 
     @property
     def last_learned(self) -> int:
@@ -122,14 +122,21 @@ class Generation:
         return max((version.last_batch for version in self.versions), default=0)
 
     @property
-    def blends(self) -> tuple[Version, ...]:
-        """Every active blend."""
-        return tuple(member.version for member in self.members if member.version.is_blend)
+    def ensembles(self) -> tuple[Version, ...]:
+        """Every active ensemble."""
+        return tuple(member.version for member in self.members if member.version.is_ensemble)
 
     @property
     def rivals(self) -> tuple[Version, ...]:
         """Every version that only competes with the active ones."""
         return tuple(member.version for member in self.members if member.role is Role.RIVAL)
+
+    def list_members(self, ensemble: Version) -> tuple[dict[str, float], ...]:
+        """Return the weights of an ensemble's active versions by line, for each kind of row."""
+        lines = {version.id: version.line for version in self.versions}
+        return tuple(
+            {lines[one]: share for one, share in weights.items() if one in lines} for weights in ensemble.members
+        )
 
     def find(self, version: str) -> Member | None:
         """Return the member that a version is, None where it is none."""

@@ -47,7 +47,7 @@ class Publication:
 
 def collect(files: FileStore, version: Version, reading: Mapping[str, Any]) -> Publication:
     """Return a stored version as it is published. Raises ConfigError for a blend, which has no model of its own."""
-    if version.is_blend:
+    if version.is_ensemble:
         members = ", ".join(version.params["weights"])
         raise ConfigError(f"'{version.id}' is a blend and has no model of its own; publish a member: {members}.")
     manifest = files.load(version.manifest)

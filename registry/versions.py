@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from model_zoo.model import Model
     from model_zoo.readings import Readings
 
-BLEND_FAMILY = "blend"
+ENSEMBLE_FAMILY, FORMER_FAMILY = "ensemble", "blend"
+"""Of registered mixtures of other versions, and of those that earlier releases made."""
+KINDS = ("clean", "sparse", "anomalous")
+"""Kinds of rows, for each of which an ensemble holds members."""
 READING = ("encoder.json", "encoder.npz", "normal.json")
 """Files of a model that say how it reads rows; two models with the same ones read them alike."""
 
@@ -39,8 +42,8 @@ class Version:
     """A registered model. ``line`` is the id of its first ancestor: updates and refits of a model stay in its line.
 
     ``origin`` is how it came about (see ``Origin``), ``updates`` how often it was continued since it was last fitted
-    from scratch; ``manifest`` names the stored file that lists its artefacts. A blend has no model of its own: its
-    ``params`` hold the weights of other versions, and it learned no rows.
+    from scratch; ``manifest`` names the stored file that lists its artefacts. An ensemble has no model of its own: its
+    ``params`` hold the weights of other versions, by kind of row, and it learned no rows.
 
     trained_on:  by batch, oldest first, the rows it learned, those of the versions it continues included
     inputs:      the feature columns that it reads
@@ -80,9 +83,30 @@ class Version:
     untuned: str | None = None
 
     @property
-    def is_blend(self) -> bool:
+    def is_ensemble(self) -> bool:
         """Whether it is a mixture of other versions."""
-        return self.family == BLEND_FAMILY
+        return self.family in (ENSEMBLE_FAMILY, FORMER_FAMILY)
+
+    @property
+    def members(self) -> tuple[Mapping[str, float], ...]:
+        """The weights of an ensemble's versions, which sum to 1, by kind of row in the order of KINDS."""
+        if "weights" in self.params:  # of an earlier release, which answered every row alike
+            return (self.params["weights"],) * len(KINDS)
+        return tuple(self.params["members"][kind] for kind in KINDS)
+
+    @property
+    def is_routed(self) -> bool:
+        """Whether an ensemble answers kinds of rows by different members."""
+        return any(weights != self.members[0] for weights in self.members)
+
+    @property
+    def member_ids(self) -> tuple[str, ...]:
+        """The versions that an ensemble mixes, the heaviest first."""
+        heaviest: dict[str, float] = {}
+        for weights in self.members:
+            for version, share in weights.items():
+                heaviest[version] = max(share, heaviest.get(version, 0.0))
+        return tuple(sorted(heaviest, key=lambda version: (-heaviest[version], version)))
 
     @property
     def candidate(self) -> Candidate:
@@ -130,10 +154,10 @@ def save_parts(files: FileStore, parts: Mapping[str, bytes], repair: bool = Fals
     return manifest, sum(map(len, parts.values()))
 
 
-def save_weights(files: FileStore, weights: Mapping[str, float], repair: bool = False) -> tuple[str, int]:
-    """Store the weights of a blend, by version, and return the name and the size of the file."""
+def save_members(files: FileStore, params: Mapping[str, Any], repair: bool = False) -> tuple[str, int]:
+    """Store the members of an ensemble as its manifest, and return the name and the size of the file."""
     save = files.repair if repair else files.save
-    content = json.dumps(dict(weights), sort_keys=True).encode()
+    content = json.dumps(params.get("weights", params.get("members")), sort_keys=True).encode()
     return save(content, ".json"), len(content)
 
 

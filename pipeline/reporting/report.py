@@ -36,12 +36,12 @@ from pipeline.reporting.figures.labels import LabelFigures, compute_labels
 from pipeline.reporting.figures.quarantine import QuarantineFigures, compute_quarantine
 from pipeline.reporting.figures.regret import RegretFigures, compute_regrets
 from pipeline.reporting.figures.scores import (
-    BlendFigures,
     ChampionScore,
+    EnsembleFigures,
     Score,
     VersionFigures,
-    list_blends,
     list_champion_scores,
+    list_ensembles,
     list_metric_names,
     list_scores,
     list_versions,
@@ -77,7 +77,7 @@ class Report:
     drift: DriftFigures
     champion: VersionFigures | None
     versions: tuple[VersionFigures, ...]
-    blends: tuple[BlendFigures, ...]
+    blends: tuple[EnsembleFigures, ...]
     champion_scores: tuple[ChampionScore, ...]
     scores: tuple[Score, ...]
     comparisons: tuple[ComparisonFigures, ...]
@@ -135,7 +135,7 @@ def compute_report(history: History, explanation: Explanation, written_at: datet
         drift=parts.drift,
         champion=parts.champion,
         versions=parts.versions,
-        blends=list_blends(history),
+        blends=list_ensembles(history),
         champion_scores=parts.champion_scores,
         scores=scores,
         comparisons=list_comparisons(history),

@@ -1,4 +1,4 @@
-"""Answering a request along its plan: members are mixed, one that fails drops out, and never is there no answer."""
+"""Answering a request: the members of what serves are mixed, one that fails drops out, and an answer always comes."""
 
 import itertools
 import logging
@@ -31,7 +31,7 @@ class Answer:
 
     outputs:  (n_rows, n_classes) probabilities or (n_rows, 1) numbers
     kinds:    (n_rows,) the RowKind of each row
-    versions: (n_rows,) the version with the most weight in a row's answer
+    versions: (n_rows,) the registered model that answered a row: the one that serves, or a last resort
     failures: by version that failed, its error
     """
 
@@ -48,70 +48,79 @@ class Answer:
         return dict(sorted(pairs.items()))
 
 
-def answer_request(
-    readings: Readings,
-    kinds: np.ndarray,
-    plan: Plan,
-    by_line: Mapping[str, Version],
-    last_resorts: Sequence[str],
-    load: Callable[[Version], Model],
-    schema: Schema,
-    threshold: float,
-) -> Answer:
-    """Mix the plan's members for rows of each kind (n_rows,).
+@dataclass(frozen=True)
+class Answerers:
+    """Who may answer: versions by line, what loads their models, and lines to ask where all others fail."""
 
-    A member that fails drops out and the others are reweighted; rows that lose all their members go to the first of
-    ``last_resorts`` that can answer. ``threshold`` is for mixtures; a version that answers alone uses its own.
+    by_line: Mapping[str, Version]
+    load: Callable[[Version], Model]
+    last_resorts: Sequence[str]
+
+
+def answer_request(readings: Readings, kinds: np.ndarray, plan: Plan, answerers: Answerers, schema: Schema) -> Answer:
+    """Mix the members of what serves for rows of each kind (n_rows,).
+
+    A member that fails drops out and the others are reweighted; rows that lose all their members go to the first of the
+    last resorts that can answer. Every row's answer is decided by the threshold of the model that answered it.
     """
-    n_rows = len(kinds)
-    outputs = np.zeros((n_rows, len(schema.classes) if schema.task.is_classification else 1))
-    total, heaviest, thresholds = np.zeros(n_rows), np.zeros(n_rows), np.full(n_rows, np.nan)
-    versions, members = np.full(n_rows, "", dtype=object), np.zeros(n_rows, dtype=int)
+    mixture = Mixture(readings, len(kinds), answerers, schema)
+    served = answerers.by_line[plan.model]
+    versions, limits = np.full(len(kinds), served.id, dtype=object), np.full(len(kinds), served.threshold)
     reasons = np.array(plan.reasons, dtype=object)[kinds]
-    failures: dict[str, str] = {}
+    for line in plan.lines:
+        mixture.add(answerers.by_line[line], np.array([plan.weights[kind].get(line, 0.0) for kind in RowKind])[kinds])
+    for line in answerers.last_resorts:
+        unanswered = mixture.unanswered
+        if not unanswered.any():
+            break
+        version = answerers.by_line[line]
+        if version.id not in mixture.failures:
+            versions[unanswered], limits[unanswered], reasons[unanswered] = version.id, version.threshold, FAILED
+            mixture.add(version, unanswered.astype(float))
+    if mixture.unanswered.any():
+        raise StateError(
+            f"Of the active versions, no version could answer {mixture.unanswered.sum()} rows; the log names each "
+            "failure."
+        )
+    outputs = mixture.outputs / mixture.total[:, None]
+    if not schema.task.is_classification:
+        return Answer(outputs, outputs[:, 0], versions, reasons, kinds, mixture.failures)
+    decided = np.zeros(len(kinds), dtype=int)
+    for limit in np.unique(limits):
+        decided[limits == limit] = decide_classes(schema.task, outputs[limits == limit], float(limit))
+    return Answer(outputs, decided, versions, reasons, kinds, mixture.failures)
 
-    def add(line: str, weights: np.ndarray) -> None:
+
+class Mixture:
+    """Weighted sums of what versions answer (n_rows, n_outputs), their total weight (n_rows,), and failures."""
+
+    def __init__(self, readings: Readings, n_rows: int, answerers: Answerers, schema: Schema) -> None:
+        self.readings, self.answerers, self.classes = readings, answerers, schema.classes
+        self.outputs = np.zeros((n_rows, len(schema.classes) if schema.task.is_classification else 1))
+        self.total = np.zeros(n_rows)
+        self.failures: dict[str, str] = {}
+
+    @property
+    def unanswered(self) -> np.ndarray:
+        """Which rows (n_rows,) no version has answered yet."""
+        return self.total == 0
+
+    def add(self, version: Version, weights: np.ndarray) -> None:
+        """Add a version's answers to rows with a weight (n_rows,); where it fails, the others go on without it."""
         rows = np.flatnonzero(weights > 0)
         if not len(rows):
             return
-        version = by_line[line]
         try:
-            model = load(version)
-            table = readings.of(model)
-            predicted = predict_outputs(model, table if len(rows) == n_rows else table.take(rows), schema.classes)
+            model = self.answerers.load(version)
+            table = self.readings.of(model)
+            asked = table if len(rows) == len(weights) else table.take(rows)
+            predicted = predict_outputs(model, asked, self.classes)
         except Exception as error:  # whatever a version dies of, the request is answered by the others
-            failures[version.id] = f"{type(error).__name__}: {error}"
+            self.failures[version.id] = f"{type(error).__name__}: {error}"
             log.warning("version %s failed on %d rows and drops out: %s", version.id, len(rows), error)
             return
-        own = weights[rows]
-        outputs[rows] += own[:, None] * predicted
-        total[rows] += own
-        members[rows] += 1
-        leads = rows[own > heaviest[rows]]
-        heaviest[leads] = weights[leads]
-        versions[leads], thresholds[leads] = version.id, model.threshold
-
-    for line in plan.lines:
-        add(line, np.array([plan.weights[kind].get(line, 0.0) for kind in RowKind])[kinds])
-    for line in last_resorts:
-        unanswered = total == 0
-        if not unanswered.any():
-            break
-        if by_line[line].id not in failures:
-            reasons[unanswered] = FAILED
-            add(line, unanswered.astype(float))
-    if (total == 0).any():
-        raise StateError(
-            f"Of the active versions, no version could answer {(total == 0).sum()} rows; the log names each failure."
-        )
-    outputs /= total[:, None]
-    if not schema.task.is_classification:
-        return Answer(outputs, outputs[:, 0], versions, reasons, kinds, failures)
-    decided = np.zeros(n_rows, dtype=int)
-    limits = np.where(members > 1, threshold, thresholds)
-    for limit in np.unique(limits):
-        decided[limits == limit] = decide_classes(schema.task, outputs[limits == limit], float(limit))
-    return Answer(outputs, decided, versions, reasons, kinds, failures)
+        self.outputs[rows] += weights[rows, None] * predicted
+        self.total[rows] += weights[rows]
 
 
 def add_answer(

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from common.metrics import compute_metrics, compute_row_losses
 from common.task import Task
-from model_zoo.model import Model, align_classes
 
 
 @dataclass(frozen=True)
@@ -29,19 +27,6 @@ def score_predictions(
     metrics = compute_metrics(task, target, predicted, threshold)
     loss = float(compute_row_losses(task, target, predicted).mean())
     return Score(version, kind, {**metrics, "loss": loss}, len(target))
-
-
-def score_prequentially(
-    models: Mapping[str, Model], features: pd.DataFrame, target: np.ndarray, task: Task, classes: Sequence[str]
-) -> list[Score]:
-    """Return the score of every version, by id, on a batch that none of them has seen."""
-    scores = []
-    for version, model in models.items():
-        predicted = model.predict(features)
-        if task.is_classification:
-            predicted = align_classes(predicted, model.classes, classes)
-        scores.append(score_predictions(version, "prequential", task, target, predicted, model.threshold))
-    return scores
 
 
 def score_rows(batch: int, scores: Sequence[Score]) -> list[dict[str, Any]]:

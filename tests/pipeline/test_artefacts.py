@@ -37,7 +37,7 @@ def load_versions(state):
 def test_a_version_knows_its_rows_inputs_cost_seed_and_makers(learned):
     with opened(learned) as (_, state):
         versions = load_versions(state)
-    singles = [version for version in versions.values() if not version.is_blend]
+    singles = [version for version in versions.values() if not version.is_ensemble]
     assert {version.generation for version in singles} == {1, 2, 3}
     for version in singles:
         assert sum(one.rows for one in version.trained_on) == version.rows
@@ -57,7 +57,7 @@ def test_a_version_knows_its_rows_inputs_cost_seed_and_makers(learned):
 def test_a_blend_learned_no_rows_and_reads_what_its_members_read(learned):
     with opened(learned) as (_, state):
         versions = load_versions(state)
-    for blend in (version for version in versions.values() if version.is_blend):
+    for blend in (version for version in versions.values() if version.is_ensemble):
         used = [versions[name] for name in blend.params["weights"]]
         assert blend.trained_on == ()
         assert set(blend.inputs) == {name for version in used for name in version.inputs}
@@ -66,7 +66,7 @@ def test_a_blend_learned_no_rows_and_reads_what_its_members_read(learned):
 
 def test_versions_made_together_share_their_golden_rows(learned):
     with opened(learned) as (_, state):
-        singles = [version for version in load_versions(state).values() if not version.is_blend]
+        singles = [version for version in load_versions(state).values() if not version.is_ensemble]
         listed = [load_manifest(state.files, version.manifest) for version in singles]
     assert len({manifest[GOLDEN] for manifest in listed}) == len({(one.generation, one.inputs) for one in singles})
     assert all(ANSWERS in manifest for manifest in listed)

@@ -258,7 +258,7 @@ class TestPromotion:
 
     def test_only_active_versions_can_be_promoted_and_only_once(self, folder):
         generation = load(folder)
-        older, blend = load(folder, 1).champion, generation.blends[0]
+        older, blend = load(folder, 1).champion, generation.ensembles[0]
         for version, said in ((older.id, "is no active version"), (blend.id, "is a blend"), ("x", "is no active")):
             with pytest.raises(StateError, match=f"'{version}' {said}"):
                 run(folder, "promote", version, why="because")
@@ -298,7 +298,7 @@ class TestRetirement:
         assert after.champion.line != champion.line
         assert sorted(member.role for member in after.members).count(Role.CHAMPION) == 1
         assert champion.id not in set(answer(folder)[0]["predict_model"])
-        assert not any(champion.id in blend.params["weights"] for blend in after.blends)
+        assert not any(champion.id in blend.params["weights"] for blend in after.ensembles)
         take(folder, None, *OVERRIDES)
         assert champion.line not in {one.line for one in load(folder).versions}
         assert champion.candidate.key not in {one.candidate.key for one in load(folder).versions}

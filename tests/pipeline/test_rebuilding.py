@@ -67,7 +67,7 @@ def test_every_version_and_blend_comes_back_byte_for_byte_also_one_that_continue
         assert read_store(state) == before
         assert read_rows(state.engine, sa.select(versions_table)) == rows
         assert [name for name, _ in list_rebuilt(state)] == [version.id for version in versions]
-    singles = [told for told, version in zip(sentences, versions, strict=True) if not version.is_blend]
+    singles = [told for told, version in zip(sentences, versions, strict=True) if not version.is_ensemble]
     assert all(told.endswith("and is what it was, byte for byte.") for told in singles)
 
 

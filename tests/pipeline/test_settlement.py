@@ -90,7 +90,7 @@ def test_live_rows_are_evidence_beside_the_batch(settled):
         (live,) = newest.live
         assert (newest.rows.batch, live.served_by, len(live.rows)) == (4, 3, LIVE + 50)
         then = load_generation(state, 3)
-        assert set(live.predicted) == {version.line for version in (*then.versions, *then.blends)}
+        assert set(live.predicted) == {version.line for version in (*then.versions, *then.ensembles)}
         past = stack_records([newest], sorted(live.predicted))
         assert past.clean.sum() == newest.rows.clean.sum() + LIVE + 50
         assert (past.part[: LIVE + 50] == FIRST_LIVE).all(), "what was served comes first, as it did in time"

@@ -61,7 +61,7 @@ def test_rivals_do_not_serve_and_are_no_members_besides(learned):
     for generation in generations[1:]:
         stored = load_generation(state, generation.number)
         assert stored.rivals
-        serving = {version.id for version in (*stored.versions, *stored.blends)}
+        serving = {version.id for version in (*stored.versions, *stored.ensembles)}
         assert not serving & {version.id for version in stored.rivals}
         assert len({version.line for version in stored.versions}) == len(stored.versions)
 

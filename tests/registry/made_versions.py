@@ -6,7 +6,7 @@ from common.config import Config
 from common.database import Draft
 from common.state import State
 from registry.generations import Event, Generation, draft_generation
-from registry.versions import BLEND_FAMILY, LearnedBatch, Version, name_version
+from registry.versions import ENSEMBLE_FAMILY, KINDS, LearnedBatch, Version, name_version
 
 
 def make_config(folder: Path, catalogue: str | None = None) -> Config:
@@ -27,8 +27,9 @@ def make_version(number: int, family: str = "linear", **changes) -> Version:
     return Version(**made | changes)
 
 
-def make_blend(number: int) -> Version:
-    return make_version(number, BLEND_FAMILY, params={"linear-0001": 0.75, "knn-0002": 0.25}, masked=False, window=None)
+def make_ensemble(number: int) -> Version:
+    members = {kind: {"linear-0001": 0.75, "knn-0002": 0.25} for kind in KINDS}
+    return make_version(number, ENSEMBLE_FAMILY, params={"members": members}, masked=False, window=None)
 
 
 def commit(

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_versions import make_blend, make_version
+from made_versions import make_ensemble, make_version
 
 from common.schema import Schema
 from common.task import Task
@@ -45,7 +45,7 @@ def test_a_card_tells_every_fact():
 
 
 def test_a_blend_lists_its_weights_and_a_regression_no_classes():
-    blend = replace(make_blend(5), params={"weights": {"linear-0001": 0.75, "knn-0002": 0.25}}, trained_on=())
+    blend = replace(make_ensemble(5), params={"weights": {"linear-0001": 0.75, "knn-0002": 0.25}}, trained_on=())
     card = render_card(blend, FACTS)
     assert "| linear-0001 | 0.7500 |" in card
     assert "It learned no rows" in card

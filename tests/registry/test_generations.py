@@ -2,7 +2,7 @@
 
 import pytest
 import sqlalchemy as sa
-from made_versions import commit, make_blend, make_config, make_version
+from made_versions import commit, make_config, make_ensemble, make_version
 
 from common.database import Draft, read_rows
 from common.errors import StateError
@@ -12,11 +12,11 @@ from common.task import Task
 from registry.generations import Cause, Event, Generation, Member, Role, draft_generation, load_generation
 from registry.tables import events_table, generations_table, members_table, versions_table
 
-LINEAR, KNN, BLEND, PRIOR = make_version(1), make_version(2, "knn"), make_blend(3), make_version(4, "prior")
+LINEAR, KNN, BLEND, PRIOR = make_version(1), make_version(2, "knn"), make_ensemble(3), make_version(4, "prior")
 MEMBERS = (
     Member(LINEAR, Role.DAMAGED_CHAMPION),
     Member(KNN, Role.CHAMPION),
-    Member(BLEND, Role.BLEND),
+    Member(BLEND, Role.ENSEMBLE),
     Member(PRIOR, Role.ACTIVE),
 )
 SCHEMA = Schema(
@@ -39,7 +39,7 @@ def state(tmp_path, catalogue_url):
 def test_before_the_first_update_there_is_nothing(state):
     empty = load_generation(state)
     assert empty == Generation()
-    assert (empty.number, empty.champion, empty.versions, empty.blends) == (0, None, (), ())
+    assert (empty.number, empty.champion, empty.versions, empty.ensembles) == (0, None, (), ())
 
 
 def test_a_generation_comes_back_as_it_was_also_to_another_process(state, catalogue_url):
@@ -62,7 +62,7 @@ def test_members_come_in_the_order_of_their_numbers_whatever_the_order_of_writin
 class TestMembers:
     def test_blends_stand_apart_from_versions_with_models(self):
         assert FULL.versions == (LINEAR, KNN, PRIOR)
-        assert FULL.blends == (BLEND,)
+        assert FULL.ensembles == (BLEND,)
 
     def test_the_champion_is_that_of_clean_input(self):
         assert FULL.champion == KNN

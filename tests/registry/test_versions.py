@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sqlalchemy as sa
-from made_versions import commit, make_blend, make_config, make_version
+from made_versions import commit, make_config, make_ensemble, make_version
 
 from common.database import read_rows
 from common.errors import StateError
@@ -44,7 +44,7 @@ def files(tmp_path):
         make_version(2, "knn", parent="knn-0001", window=None, masked=False, guarded=True),
         make_version(3, params={"objective": "l2", "rounds": 50, "learning_rate": 0.1, "deep": None, "fast": True}),
         make_version(4, params={}, threshold=1e-300, bytes=2**40),
-        make_blend(5),
+        make_ensemble(5),
     ],
     ids=["window", "continued", "params", "extremes", "blend"],
 )
@@ -69,8 +69,8 @@ def test_a_number_or_an_id_is_given_once(tmp_path, catalogue_url, twin):
 def test_what_a_version_says_of_how_its_model_learns_is_its_candidate():
     version = make_version(1, "knn", variant="target", params={"neighbours": 9}, window=2, masked=False, guarded=True)
     assert version.candidate == Candidate("knn", "target", {"neighbours": 9}, window=2, masked=False, guarded=True)
-    assert not version.is_blend
-    assert make_blend(2).is_blend
+    assert not version.is_ensemble
+    assert make_ensemble(2).is_ensemble
 
 
 def test_ids_sort_by_number_and_grow_past_four_digits():

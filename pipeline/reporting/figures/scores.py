@@ -118,7 +118,7 @@ def list_versions(history: History, scores: tuple[Score, ...]) -> tuple[VersionF
     listed = []
     for member in history.generation.members:
         version = member.version
-        if version.is_blend or member.role is Role.RIVAL:
+        if version.is_ensemble or member.role is Role.RIVAL:
             continue
         own, previous = folds.get(version.id), last.get(version.line)
         listed.append(
@@ -155,7 +155,7 @@ def list_versions(history: History, scores: tuple[Score, ...]) -> tuple[VersionF
 
 
 @dataclass(frozen=True)
-class BlendFigures:
+class EnsembleFigures:
     """An active blend and its members' weights, the heaviest first."""
 
     id: str
@@ -164,11 +164,11 @@ class BlendFigures:
     weights: Mapping[str, float]
 
 
-def list_blends(history: History) -> tuple[BlendFigures, ...]:
+def list_ensembles(history: History) -> tuple[EnsembleFigures, ...]:
     """Return the active blends."""
     return tuple(
-        BlendFigures(one.id, one.line, one.variant, dict(sorted(one.params["weights"].items(), key=lambda w: -w[1])))
-        for one in history.generation.blends
+        EnsembleFigures(one.id, one.line, one.variant, dict(sorted(one.params["weights"].items(), key=lambda w: -w[1])))
+        for one in history.generation.ensembles
     )
 
 

@@ -462,9 +462,8 @@ class SelectionConfig(Section):
 
     mode: Literal["all", "single"] = "all"
     max_members: int = Field(5, ge=1)
-    margin: float = Field(0.001, ge=0)
     half_life: float = Field(4.0, gt=0)
-    temperature: float = Field(0.02, gt=0)
+    temperature: float = Field(0.01, gt=0)
     confidence: float = Field(0.9, gt=0.5, lt=1)
     matched_rows: int = Field(10_000, ge=0)
 
@@ -672,8 +671,8 @@ def _dotted(tree: Mapping[Any, Any], prefix: str = "") -> list[str]:
 
 
 GONE = {
-    "selection.choosers": "the meta-model chooses among registered models now, and selection.max_members and "
-    "selection.margin say how",
+    "selection.choosers": "the meta-model chooses among registered models now, and selection.max_members says "
+    "of how many members ensembles are",
 }
 """Keys of earlier releases, and what came in their place."""
 

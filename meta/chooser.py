@@ -2,8 +2,9 @@
 
 Extra-trees with one output a candidate (Geurts et al. 2006), single models and ensembles alike, learn from every batch
 and damaged copy so far how far each candidate's loss lay from the others'. A request goes to the candidate with the
-lowest predicted loss only where that beats the incumbent's by a margin: clean batches are few, so small differences
-between candidates are thin evidence, and the incumbent is the safeguard.
+lowest predicted loss only where that beats the incumbent's by a margin, and the margin is one that paid off on past
+batches, each chosen for before its labels were known; while none surely did, the incumbent serves. Clean batches are
+few, so small differences between candidates are thin evidence.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -12,13 +13,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from meta.decayed import fill_unknown, measure_level
-from meta.metafeatures import METAFEATURES
+from meta.grades import Grade
+from meta.metafeatures import QUALITY
 from model_zoo.forest import Forest, read_trees
 
 TREES = 100
 LEAF_EXAMPLES = 3
 MIN_EXAMPLES = 24
 """With fewer batches and damaged copies of them the incumbent serves."""
+MARGINS = (0.0005, 0.001, 0.002, 0.005)
+"""Margins that compete, in log-loss, or RMSE in standard deviations of the target."""
+MIN_GRADES = 3
+"""Graded batches before a margin can have paid off."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,12 +42,14 @@ class Chooser:
         """Return by candidate its predicted loss, relative to the usual one of such a request; {} where unknown."""
         if self.forest is None:
             return {}
-        described = np.array([[metafeatures[name] for name in METAFEATURES]], dtype=np.float32)
+        described = np.array([[metafeatures[name] for name in QUALITY]], dtype=np.float32)
         return dict(zip(self.candidates, self.forest.predict(described)[0].tolist(), strict=True))
 
 
-def choose(predicted: Mapping[str, float], incumbent: str, margin: float, allowed: Collection[str]) -> str:
+def choose(predicted: Mapping[str, float], incumbent: str, margin: float | None, allowed: Collection[str]) -> str:
     """Return the allowed candidate with the lowest predicted loss, or the incumbent unless it loses by the margin.
+
+    Without a margin the incumbent is never left.
 
     >>> choose({"a": 0.1, "b": 0.0, "c": -0.1}, "b", 0.2, ["a", "b", "c"])
     'b'
@@ -49,7 +57,7 @@ def choose(predicted: Mapping[str, float], incumbent: str, margin: float, allowe
     'c'
     """
     known = [candidate for candidate in allowed if candidate in predicted]
-    if incumbent not in predicted or not known:
+    if margin is None or incumbent not in predicted or not known:
         return incumbent
     best = min(known, key=lambda candidate: predicted[candidate])
     return best if predicted[incumbent] - predicted[best] > margin else incumbent
@@ -72,7 +80,27 @@ def fit_chooser(
     if len(described) < MIN_EXAMPLES or len(candidates) < 2:
         return Chooser(tuple(candidates), None, unit)
     apart = fill_unknown(losses - measure_level(losses))
-    table = np.array([[one[name] for name in METAFEATURES] for one in described], dtype=np.float32)
+    table = np.array([[one[name] for name in QUALITY] for one in described], dtype=np.float32)
     forest = ExtraTreesRegressor(TREES, min_samples_leaf=LEAF_EXAMPLES, random_state=seed)
     forest.fit(table, apart, sample_weight=weights)
     return Chooser(tuple(candidates), read_trees(forest.estimators_), unit)
+
+
+def tune_margin(grades: Sequence[Grade], mode: str, half_life: float, confidence: float) -> float | None:
+    """Return the margin that would have lost least on the graded batches, newer ones counting more.
+
+    ``grades`` are of one group of input, oldest first. None where no margin surely paid off: where its decayed mean
+    loss relative to the incumbent's does not lie below 0 by more than noise, at one-sided ``confidence``.
+    """
+    from scipy.stats import norm
+
+    tried = [grade for grade in grades if mode in grade.margins]
+    if len(tried) < MIN_GRADES:
+        return None
+    weights = 0.5 ** ((tried[-1].batch - np.array([grade.batch for grade in tried])) / half_life)
+    weights = weights / weights.sum()
+    losses = np.array([[grade.margins[mode][str(margin)] for margin in MARGINS] for grade in tried])
+    means = weights @ losses
+    errors = np.sqrt(weights @ (losses - means) ** 2 * (weights**2).sum())
+    best = int(np.argmin(means))
+    return MARGINS[best] if means[best] + float(norm.ppf(confidence)) * errors[best] < 0 else None

@@ -1,22 +1,30 @@
 """Registered ensembles: a handful of mixtures, each of a few lines, fitted on the records of all batches so far.
 
-Some answer every row alike: they are fitted for clean input, for any input, for sparse or for anomalous rows, or weigh
-lines by decayed record. Others are routed: they hold a set of members for each kind of row. Few members are as good as
-many (the weights below the heaviest five of a mixture of eighteen brought nothing on four streams), and can be named.
+Two of them are defaults, routed by kind of row: one for typical requests and one for damaged ones. Their weights follow
+from decayed records, which is what held best on streams that differ much; greedy selections and unrouted mixtures stand
+beside them for the chooser to prefer where it pays. Every mixture is condensed to few members: those that together
+answer most like all of them (a few that are merely the heaviest are often alike, and lose what averaging brings).
 """
 
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
+from common.sampling import spread_rows
 from common.seeding import random_generator
 from meta.decayed import compute_decayed_records, compute_part_losses, soften
 from meta.flags import RowKind
-from meta.greedy import blend_by_kind, blend_greedily
+from meta.greedy import MIN_ROWS, blend_by_kind, blend_greedily
 from meta.past import Past
 
-DEFAULT = "default"
-"""The routed ensemble that the chooser leaves only for a predicted gain."""
+TYPICAL, DAMAGED = "typical", "damaged"
+"""The routed ensembles that the chooser leaves only for a predicted gain: without an alarm, and with one."""
+YOUNG = 6
+"""Members are condensed on the rows of so many newest batches, ..."""
+CONDENSED_ROWS = 3_000
+"""... on at most so many of each kind."""
+NINE_OF_TEN = 1.28
+"""Standard errors by which other members must do better for a kind of row: one-sided, nine times of ten."""
 
 Members = np.ndarray
 """Weights (3, n_lines) by RowKind; each row sums to 1."""
@@ -31,36 +39,146 @@ def fit_ensembles(
     """
     generator = random_generator(seed, "ensembles", int(past.batch.max()))
     parts = compute_part_losses(past)
-    recent = {
-        clean: soften(compute_decayed_records(parts, clean, half_life, returning=True), temperature)
-        for clean in (True, False)
-    }
-    by_kind = blend_by_kind(past, generator)
-    mean = (by_kind + np.stack([recent[True], recent[False], recent[False]])) / 2
+    clean, damaged = (
+        soften(compute_decayed_records(parts, of_clean, half_life, returning=True), temperature)
+        for of_clean in (True, False)
+    )
     trusted = np.array([line in guarded for line in past.lines], dtype=float)
+    recent = restrict(np.stack([clean, damaged, damaged]), trusted)
+    greedy = restrict(blend_by_kind(past, generator), trusted)
+    samples = sample_kinds(past)
     found = {
-        DEFAULT: _restrict(mean, trusted),
-        "routed": _restrict(by_kind, trusted),
+        TYPICAL: route(past, recent, damaged=False),
+        DAMAGED: route(past, recent, damaged=True),
+        "greedy": greedy,
         "clean": _repeat(blend_greedily(past.take(past.clean), generator)),
         "any": _repeat(blend_greedily(past, generator, balanced=True)),
-        "sparse": _repeat(by_kind[RowKind.SPARSE]),
-        "anomalous": _repeat(_restrict(by_kind, trusted)[RowKind.ANOMALOUS]),
-        "recent clean": _repeat(recent[True]),
-        "recent damaged": _repeat(recent[False]),
+        "sparse": _repeat(greedy[RowKind.SPARSE]),
+        "anomalous": _repeat(greedy[RowKind.ANOMALOUS]),
+        "recent": _repeat(recent[RowKind.CLEAN]),
     }
-    return {variant: np.array([cut(weights, most) for weights in members]) for variant, members in found.items()}
+    return {variant: condense_kinds(samples, members, most) for variant, members in found.items()}
 
 
-def cut(weights: np.ndarray, most: int) -> np.ndarray:
-    """Return weights (n_lines,) of which at most ``most``, the heaviest, are left; they sum to 1.
+def restrict(members: Members, trusted: np.ndarray) -> Members:
+    """Return members in which half of the weights for anomalous rows come from the guarded lines for sparse ones.
 
-    >>> cut(np.array([0.5, 0.1, 0.3, 0.1]), 2).tolist()
-    [0.625, 0.0, 0.375, 0.0]
+    Past a guard an impossible cell is a missing one, whatever it held; so what is known of missing cells holds for
+    damage that no record has shown, too. ``trusted`` (n_lines,) is 1 for guarded lines and 0 for others.
     """
-    left = np.zeros(len(weights))
-    heaviest = np.argsort(-weights, kind="stable")[:most]
-    left[heaviest] = weights[heaviest]
-    return left / left.sum()
+    sparse = members[RowKind.SPARSE]
+    kept = sparse * trusted
+    kept = kept / kept.sum() if kept.sum() > 0 else sparse
+    restricted = members.copy()
+    restricted[RowKind.ANOMALOUS] = (members[RowKind.ANOMALOUS] + kept) / 2
+    return restricted
+
+
+def route(past: Past, members: Members, damaged: bool) -> Members:
+    """Return members in which a kind of row keeps its own only where the records do not speak for those of clean rows.
+
+    In a typical request a sparse row is like those of clean batches, which are seldom worth other members; in a damaged
+    one it is like those of damaged copies. Where too few such rows are known, sparse rows of typical requests get the
+    members of clean rows, and all other flagged rows their own.
+    """
+    routed = members.copy()
+    for kind in (RowKind.SPARSE, RowKind.ANOMALOUS):
+        rows = past.take((past.clean != damaged) & (past.kinds == kind))
+        stays = damaged or kind == RowKind.ANOMALOUS
+        if len(rows) >= MIN_ROWS:
+            stays = is_better(rows, members[kind], members[RowKind.CLEAN])
+        if not stays:
+            routed[kind] = members[RowKind.CLEAN]
+    return routed
+
+
+def is_better(rows: Past, own: np.ndarray, other: np.ndarray) -> bool:
+    """Return whether weights (n_lines,) lost less than others on rows, beyond what batches differ by."""
+    differences = rows.compute_losses(rows.mix(own)) - rows.compute_losses(rows.mix(other))
+    by_batch = np.array([differences[rows.batch == batch].mean() for batch in np.unique(rows.batch)])
+    if len(by_batch) < 2:
+        return bool(by_batch.mean() < 0)
+    return bool(by_batch.mean() + NINE_OF_TEN * by_batch.std(ddof=1) / np.sqrt(len(by_batch)) < 0)
+
+
+def sample_kinds(past: Past) -> list[np.ndarray]:
+    """Return, by RowKind, what lines answered to young rows of that kind (n_rows, n_lines, n_outputs).
+
+    Clean rows are those of clean batches, flagged ones those of damaged copies; all rows where there are few.
+    """
+    young = past.age < YOUNG
+    samples = []
+    for kind in RowKind:
+        rows = young & (past.clean if kind == RowKind.CLEAN else ~past.clean & (past.kinds == kind))
+        found = np.flatnonzero(rows if rows.sum() >= MIN_ROWS else young)
+        samples.append(past.outputs[found[spread_rows(len(found), CONDENSED_ROWS)]])
+    return samples
+
+
+def condense_kinds(samples: Sequence[np.ndarray], members: Members, most: int) -> Members:
+    """Return at most ``most`` lines a kind; kinds that had the same members have the same ones again."""
+    condensed: list[np.ndarray] = []
+    for kind, weights in enumerate(members):
+        alike = next((before for before in range(kind) if np.array_equal(members[before], weights)), None)
+        condensed.append(condense(samples[kind], weights, most) if alike is None else condensed[alike])
+    return np.array(condensed)
+
+
+def condense(outputs: np.ndarray, weights: np.ndarray, most: int) -> np.ndarray:
+    """Return weights (n_lines,) of at most ``most`` lines whose mixture answers rows most like the given one.
+
+    Lines are added one by one, each the one with which the best convex combination comes closest in squared distance,
+    and exchanged as long as that helps; the answers of the whole mixture are a target without noise. ``outputs`` are
+    (n_rows, n_lines, n_outputs).
+    """
+    candidates = [int(line) for line in np.flatnonzero(weights > 0)]
+    if len(candidates) <= most:
+        return weights
+    answers = outputs.transpose(0, 2, 1).reshape(-1, outputs.shape[1]).astype(float)
+    products = answers.T @ answers / len(answers)
+    chosen: list[int] = []
+    for _ in range(most):
+        rest = [line for line in candidates if line not in chosen]
+        chosen.append(min(rest, key=lambda line: _approach(products, weights, [*chosen, line])[1]))
+    chosen = _exchange(products, weights, chosen, candidates)
+    condensed = np.zeros(len(weights))
+    condensed[chosen] = _approach(products, weights, chosen)[0]
+    return condensed
+
+
+def _exchange(products: np.ndarray, weights: np.ndarray, chosen: list[int], candidates: Sequence[int]) -> list[int]:
+    """Return the chosen lines after every exchange of one for another that brings the mixture closer."""
+    distance = _approach(products, weights, chosen)[1]
+    for place in range(len(chosen)):
+        for line in candidates:
+            if line not in chosen:
+                other = [*chosen[:place], line, *chosen[place + 1 :]]
+                closer = _approach(products, weights, other)[1]
+                if closer < distance:
+                    chosen, distance = other, closer
+    return chosen
+
+
+def _approach(products: np.ndarray, weights: np.ndarray, lines: Sequence[int]) -> tuple[np.ndarray, float]:
+    """Return the convex weights of some lines that come closest to a mixture of all, and their squared distance.
+
+    ``products`` (n_lines, n_lines) are mean products of the lines' answers: all that the distance depends on. It is a
+    non-negative least squares problem (Lawson and Hanson 1974) in differences to the mixture, whose weights are scaled
+    to sum to 1.
+    """
+    from scipy.optimize import nnls
+
+    apart = np.eye(len(weights))[list(lines)] - weights
+    among = apart @ products @ apart.T
+    level = float(np.trace(among)) / len(lines)
+    if level <= 0:
+        return np.full(len(lines), 1 / len(lines)), 0.0
+    root = np.linalg.cholesky(among + 1e-9 * level * np.eye(len(lines))).T
+    # The row of ones asks for a sum of 1; what is left of it when the solution is scaled does not move the minimum.
+    solution, _ = nnls(np.vstack([root, np.full(len(lines), np.sqrt(level))]), np.append(np.zeros(len(lines)),
+                       np.sqrt(level)))  # fmt: skip
+    shares = solution / solution.sum()
+    return shares, float(shares @ among @ shares)
 
 
 def mix_members(
@@ -86,17 +204,3 @@ def mix_members(
 def _repeat(weights: np.ndarray) -> Members:
     """Return the members of an ensemble that answers every kind of row alike."""
     return np.stack([weights] * len(RowKind))
-
-
-def _restrict(members: Members, trusted: np.ndarray) -> Members:
-    """Return members in which half of the weights for anomalous rows come from the guarded lines for sparse ones.
-
-    Past a guard an impossible cell is a missing one, whatever it held; so what is known of missing cells holds for
-    damage that no record has shown, too. ``trusted`` (n_lines,) is 1 for guarded lines and 0 for others.
-    """
-    sparse = members[RowKind.SPARSE]
-    kept = sparse * trusted
-    kept = kept / kept.sum() if kept.sum() > 0 else sparse
-    restricted = members.copy()
-    restricted[RowKind.ANOMALOUS] = (members[RowKind.ANOMALOUS] + kept) / 2
-    return restricted

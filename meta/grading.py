@@ -10,24 +10,29 @@ from common.comparison import compare_losses
 from common.metrics import compute_calibration_error
 from common.task import Task
 from meta.alarm import find_alarm
+from meta.chooser import MARGINS, choose
 from meta.ensembles import mix_members
 from meta.flags import RowKind
 from meta.grades import CLEAN_GROUP, GROUPS, Grade
 from meta.past import Past, stack_records
 from meta.records import Record
-from meta.selector import Selector
+from meta.selector import MODES, Selector
 
 CONFIDENCE = 0.9
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What was chosen for every part of a record, were it a request: models by mode, champions, and alarms."""
+    """What was chosen for every part of a record, were it a request: models by mode, champions, and alarms.
+
+    by_margin: by mode and margin of the chooser, what it would have chosen; incumbents under the margin None
+    """
 
     chosen: Sequence[str]
     single: Sequence[str]
     champion: Sequence[str]
     alarms: Sequence[bool]
+    by_margin: Mapping[tuple[str, float | None], Sequence[str]]
 
 
 def choose_for_parts(selector: Selector, record: Record) -> Choices:
@@ -41,6 +46,14 @@ def choose_for_parts(selector: Selector, record: Record) -> Choices:
         single=[selector.propose(alarm, known, "single") for alarm, known in asked],
         champion=[selector.champions.of(alarm) for alarm in alarms],
         alarms=[bool(alarm) for alarm in alarms],
+        by_margin={
+            (mode, margin): [
+                choose(known, selector.find_incumbent(alarm, mode), margin, selector.list_candidates(mode))
+                for alarm, known in asked
+            ]
+            for mode in MODES
+            for margin in (None, *MARGINS)
+        },
     )
 
 
@@ -106,6 +119,10 @@ def _grade_group(
         np.column_stack([_mean_by_part(past.losses[:, past.lines.index(line)], past, parts) for line in lines])
         for lines in (single, candidates)
     )
+    tried = {
+        asked: float(_mean_by_part(_pick(past, models), past, parts).mean())
+        for asked, models in choices.by_margin.items()
+    }
     compared = compare_losses(_align(rows["selected"], past, parts), _align(rows["champion"], past, parts), CONFIDENCE)
     judged = past.clean == clean
     return Grade(
@@ -123,7 +140,16 @@ def _grade_group(
         calibration=_measure_calibration(choices, past, judged) if clean else {},
         best=float(by_candidate.mean(axis=0).min()),
         chosen=dict(Counter(choices.chosen[part] for part in parts)),
+        margins={
+            mode: {str(margin): compare_with(tried[mode, margin], tried[mode, None]) for margin in MARGINS}
+            for mode in MODES
+        },
     )
+
+
+def compare_with(loss: float, incumbent: float) -> float:
+    """Return a loss relative to the incumbent's; where that is 0, any other counts as twice as large."""
+    return loss / incumbent - 1 if incumbent > 0 else float(loss > 0)
 
 
 def _pick(past: Past, chosen: Sequence[str]) -> np.ndarray:

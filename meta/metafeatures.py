@@ -25,6 +25,10 @@ METAFEATURES = (
     "distance_worst_column",
 )
 
+QUALITY = METAFEATURES[1:9]
+"""Those of them that say how complete and plausible the inputs are, which is what tells candidates apart. How long a
+request is, and how far its means lie from the training's, told little and misled choices for small requests."""
+
 
 def compute_metafeatures(
     features: pd.DataFrame | Cells, flags: CellFlags, reference: InputReference

@@ -1,8 +1,8 @@
 """The selector: from the profile of a request to the registered model that serves it.
 
-A meta-model chooses among the single models and the registered ensembles (``meta.chooser``). The routed default
-ensemble is its incumbent. Two champions by decayed record, single models for clean and for damaged input, are the
-fallback and the bar: where grades say that what is chosen loses to them, they serve instead.
+A meta-model chooses among the single models and the registered ensembles (``meta.chooser``). Two routed ensembles, for
+typical requests and for damaged ones, are its incumbents. Two champions by decayed record, single models for clean and
+for damaged input, are the fallback and the bar: where grades say that what is chosen loses to them, they serve instead.
 """
 
 import json
@@ -15,24 +15,25 @@ import numpy as np
 from common.config import SelectionConfig
 from common.seeding import derive_seed
 from meta.alarm import Alarm, average_shares, find_alarm
-from meta.chooser import Chooser, choose, fit_chooser
+from meta.chooser import Chooser, choose, fit_chooser, tune_margin
 from meta.decayed import compute_decayed_records, compute_part_losses
 from meta.flags import RowKind
-from meta.grades import CLEAN_GROUP, DAMAGED_GROUP
+from meta.grades import CLEAN_GROUP, DAMAGED_GROUP, Grade
 from meta.past import keep_newest, stack_records
 from meta.plan import Plan, Weights, name_kind, serve_alone
 from meta.profile import Profile
 from meta.records import Record
-from meta.trust import Trust
+from meta.trust import Trust, judge_grades
 from model_zoo.forest import Forest
 
+MODES = ("all", "single")
 SHOWN = 3
 """Candidates that a plan ranks."""
 
 
 @dataclass(frozen=True)
-class Champions:
-    """The single models with the best decayed record: on clean batches, and on damaged copies of them."""
+class Pair:
+    """A model for requests without an alarm, and one for requests with one."""
 
     clean: str
     damaged: str
@@ -42,12 +43,29 @@ class Champions:
         return self.damaged if alarm else self.clean
 
 
+@dataclass(frozen=True)
+class Margins:
+    """By group of input, the predicted gain for which the chooser leaves the incumbent; None: it never does."""
+
+    clean: float | None = None
+    damaged: float | None = None
+
+    def of(self, alarm: Alarm) -> float | None:
+        """Return the margin that an alarm, or none, calls for."""
+        return self.damaged if alarm else self.clean
+
+
+UNTUNED: Mapping[str, Margins] = {mode: Margins() for mode in MODES}
+
+
 @dataclass(frozen=True, eq=False)
 class Selector:
     """What was learned about ``lines``, the single models, and ``ensembles`` of them.
 
     ensembles: by line of an ensemble, its members by RowKind
-    incumbent: the line of the ensemble that is left only for a predicted gain; the champions where it is None
+    champions: the single models with the best decayed record, on clean batches and on damaged copies of them
+    defaults:  the ensembles that are left only for a predicted gain; the champions where there are none
+    margins:   by mode, the predicted gains for which incumbents are left
     usual:     by column, the usual shares of damaged cells
     last_best: the single model that was best on the newest batch: a bar for grades
     ranking:   the single models by decayed record on clean batches, the best first
@@ -56,12 +74,12 @@ class Selector:
 
     lines: tuple[str, ...]
     ensembles: Mapping[str, tuple[Weights, ...]]
-    champions: Champions
-    incumbent: str | None
+    champions: Pair
+    defaults: Pair | None
     usual: Mapping[str, tuple[float, ...]]
     last_best: str
     chooser: Chooser
-    margin: float
+    margins: Mapping[str, Margins]
     ranking: tuple[str, ...] = ()
     trust: Trust = field(default_factory=Trust)
     typical: str | None = None
@@ -92,15 +110,18 @@ class Selector:
         """Return the models that a mode chooses among."""
         return self.lines if mode == "single" else (*self.lines, *self.ensembles)
 
+    def find_incumbent(self, alarm: Alarm, mode: str) -> str:
+        """Return the model that serves unless another is predicted to gain."""
+        return (self.champions if mode == "single" or self.defaults is None else self.defaults).of(alarm)
+
     def list_members(self, model: str) -> tuple[Weights, ...]:
         """Return the members of a registered model by RowKind."""
         return self.ensembles.get(model) or serve_alone(model)
 
     def propose(self, alarm: Alarm, predicted: Mapping[str, float], mode: str) -> str:
         """Return the model that is chosen, whether the choice is trusted or not, from predicted losses."""
-        champion = self.champions.of(alarm)
-        incumbent = champion if mode == "single" or self.incumbent is None else self.incumbent
-        return choose(predicted, incumbent, self.margin, self.list_candidates(mode))
+        margin = self.margins[mode].of(alarm)
+        return choose(predicted, self.find_incumbent(alarm, mode), margin, self.list_candidates(mode))
 
     def _give_reasons(self, model: str, members: Sequence[Weights], alarm: Alarm, withheld: bool) -> tuple[str, ...]:
         """Return what rows of each kind say of their answer: a fallback where others answer than usually."""
@@ -115,16 +136,19 @@ class Selector:
         """Return one sentence on why this model serves and not the runner-up."""
         if withheld:
             return f"the champion for {'damaged' if alarm else 'clean'} input serves: {withheld}"
-        champion = self.champions.of(alarm)
-        incumbent = champion if mode == "single" or self.incumbent is None else self.incumbent
         if not ranking:
             return f"{model} serves by default: there are too few records to predict losses from"
         beside = [one for one in ranking if one[0] != model]
         second = f"{beside[0][0]} is predicted to lose {_differ(beside[0][1])}" if beside else "there is no other"
-        if model == incumbent:
-            least = f"{self.margin * self.chooser.unit:.2g}"
-            return f"no model is predicted to beat {model}, the default, by more than {least}; {second}"
-        return f"on requests like this one it is predicted to lose least; {second}"
+        if model != self.find_incumbent(alarm, mode):
+            return f"on requests like this one it is predicted to lose least; {second}"
+        margin = self.margins[mode].of(alarm)
+        kept = (
+            "leaving it has not surely paid off on past batches"
+            if margin is None
+            else f"no model is predicted to lose {margin * self.chooser.unit:.2g} less"
+        )
+        return f"it is the default for {'damaged' if alarm else 'typical'} requests, and {kept}; {second}"
 
     def dump(self) -> dict[str, bytes]:
         """Return the selector as files, without pickle and the same bytes for the same selector."""
@@ -132,11 +156,11 @@ class Selector:
             "lines": self.lines,
             "ensembles": {line: [dict(weights) for weights in members] for line, members in self.ensembles.items()},
             "champions": vars(self.champions),
-            "incumbent": self.incumbent,
+            "defaults": vars(self.defaults) if self.defaults else None,
             "usual": dict(self.usual),
             "last_best": self.last_best,
             "candidates": self.chooser.candidates,
-            "margin": self.margin,
+            "margins": {mode: vars(margins) for mode, margins in self.margins.items()},
             "unit": self.chooser.unit,
             "ranking": self.ranking,
             "trust": self.trust.to_json(),
@@ -153,12 +177,12 @@ class Selector:
         return cls(
             lines=tuple(stored["lines"]),
             ensembles={line: tuple(members) for line, members in stored.get("ensembles", {}).items()},
-            champions=Champions(**stored["champions"]),
-            incumbent=stored.get("incumbent"),
+            champions=Pair(**stored["champions"]),
+            defaults=Pair(**stored["defaults"]) if stored.get("defaults") else None,
             usual={column: tuple(shares) for column, shares in stored["usual"].items()},
             last_best=stored["last_best"],
             chooser=Chooser(tuple(stored.get("candidates", ())), forest, stored.get("unit", 1.0)),
-            margin=stored.get("margin", 0.0),
+            margins={mode: Margins(**stored["margins"][mode]) for mode in MODES} if "defaults" in stored else UNTUNED,
             ranking=tuple(stored["ranking"]),
             trust=Trust.from_json(stored["trust"]),
             typical=stored.get("typical"),
@@ -187,15 +211,15 @@ def fit_selector(
     records: Sequence[Record],
     lines: Sequence[str],
     ensembles: Mapping[str, Sequence[Weights]],
-    incumbent: str | None,
+    defaults: Pair | None,
     config: SelectionConfig,
     seed: int,
-    trust: Trust | None = None,
+    grades: Sequence[Grade] = (),
 ) -> Selector:
     """Learn from the newest records which single model or ensemble answers which request best.
 
-    ensembles: by line, the members by RowKind; what they predicted for a batch before it was learned is among its
-    record, as what lines did is
+    ensembles: by line, the members by RowKind; what they predicted for a batch before it was learned is in its record,
+    as what lines did is; grades: all so far, oldest first
     """
     records = keep_newest(records)
     batch = max(record.rows.batch for record in records)
@@ -205,15 +229,21 @@ def fit_selector(
     return Selector(
         lines=tuple(lines),
         ensembles={line: tuple(members) for line, members in ensembles.items()},
-        champions=Champions(lines[int(np.argmin(clean))], lines[int(np.argmin(damaged))]),
-        incumbent=incumbent,
+        champions=Pair(lines[int(np.argmin(clean))], lines[int(np.argmin(damaged))]),
+        defaults=defaults,
         usual=average_shares([record.rows.profiles[0] for record in records]),
         last_best=lines[int(np.nanargmin(newest))],
         chooser=learn_choice(records, [*lines, *ensembles], config.half_life, seed),
-        margin=config.margin,
+        margins={mode: tune_margins(grades, mode, config) for mode in MODES},
         ranking=tuple(lines[place] for place in np.argsort(clean, kind="stable")),
-        trust=trust or Trust(),
+        trust=judge_grades(grades, config.half_life, config.confidence, not records[-1].rows.task.is_classification),
     )
+
+
+def tune_margins(grades: Sequence[Grade], mode: str, config: SelectionConfig) -> Margins:
+    """Return the margins that paid off on each group of input."""
+    clean, damaged = ([one for one in grades if one.group == group] for group in (CLEAN_GROUP, DAMAGED_GROUP))
+    return Margins(*(tune_margin(known, mode, config.half_life, config.confidence) for known in (clean, damaged)))
 
 
 def learn_choice(records: Sequence[Record], candidates: Sequence[str], half_life: float, seed: int) -> Chooser:

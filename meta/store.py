@@ -122,12 +122,15 @@ def load_grades(state: State) -> list[Grade]:
     """Return every grade so far, oldest first."""
     names = [one.name for one in fields(Grade)]
     rows = read_rows(state.engine, sa.select(grades_table).order_by(grades_table.c.batch, grades_table.c.group))
-    return [Grade(**{name: row[name] for name in names} | {"chosen": row["chosen"] or {}}) for row in rows]
+    since = [
+        {"chosen": row["chosen"] or {}, "margins": row["margins"] if row["best"] is not None else {}} for row in rows
+    ]
+    return [Grade(**{name: row[name] for name in names} | renewed) for row, renewed in zip(rows, since, strict=True)]
 
 
 def grade_rows(grades: Sequence[Grade]) -> list[dict[str, Any]]:
     """Return the rows of the grades table."""
-    return [asdict(grade) | {"margins": {}} for grade in grades]
+    return [asdict(grade) for grade in grades]
 
 
 def save_selector(

@@ -50,7 +50,7 @@ grades_table = sa.Table(
     sa.Column("best", sa.Float, nullable=True),
     sa.Column("chosen", sa.JSON, nullable=True),
 )  # fmt: skip
-"""See ``meta.grades.Grade``. ``margins`` is of earlier releases and empty since."""
+"""See ``meta.grades.Grade``. Grades of earlier releases have no ``best``, and ``margins`` of another chooser."""
 
 decisions_table = sa.Table(
     "decisions",

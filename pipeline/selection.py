@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from common.config import Config
-from meta.ensembles import DEFAULT
+from meta.ensembles import DAMAGED, TYPICAL
 from meta.grades import Grade
 from meta.profile import Profile
 from meta.records import Record
-from meta.selector import Selector, fit_selector
-from meta.trust import judge_grades
+from meta.selector import Pair, Selector, fit_selector
 from registry.budget import bar_lines, find_excess
 from registry.generations import Alias, Event, Generation
 from registry.versions import Version
@@ -30,17 +29,15 @@ def learn_selector(
     ``stored`` are the versions of before, by which lines beyond the budget are left out; so are ensembles whose members
     together are beyond it.
     """
-    assert generation.schema is not None
     settings, budget = config.selection, config.promotion.budget
     active = [version.line for version in generation.versions]
     barred = bar_lines(budget, active, stored)
     lines = [line for line in active if line not in barred]
     within = [one for one in generation.ensembles if not find_excess(budget, one)]
     ensembles = {one.line: generation.list_members(one) for one in within}
-    incumbent = next((one.line for one in within if one.variant == DEFAULT), None)
-    root = not generation.schema.task.is_classification
-    trust = judge_grades(grades, settings.half_life, settings.confidence, root)
-    selector = fit_selector(records, lines, ensembles, incumbent, settings, config.seed, trust)
+    by_variant = {one.variant: one.line for one in within}
+    defaults = Pair(by_variant[TYPICAL], by_variant[DAMAGED]) if {TYPICAL, DAMAGED} <= set(by_variant) else None
+    selector = fit_selector(records, lines, ensembles, defaults, settings, config.seed, grades)
     return replace(selector, typical=selector.plan(records[-1].rows.profiles[0], settings.mode).model)
 
 

@@ -4,10 +4,10 @@ Most cells of a column may be of a kind that training never saw: numbers out of 
 new product or a trend does that, and models must see it (drift: its cells are not flagged). So does a broken feed,
 whose cells tell nothing (damage: every such cell is flagged). A column is damaged where
 
-- its numbers lie farther outside than the usual range is wide: drift moves on from where it was, while wrong units,
-  codes for missing cells and garbage do not;
+- its numbers are more than twice as large as any usual one: drift moves on from where it was, and a season comes back
+  to small numbers, while wrong units, codes for missing cells and garbage are of another size;
 - most of its cells with new levels hold one that no other cell holds: a season fills a column with few levels;
-- another column, which had nothing in common with it before, is filled with the very same number or level;
+- another column, which had nothing in common with it before, holds the very same number or level about as often;
 - more columns have changed at once than seasons move.
 
 Everything else that changes as a whole is drift. It is decided once a request, on the rows that a choice looks at.
@@ -29,15 +29,18 @@ CHANGED_SHARE = 0.6
 MIN_DRIFT_ROWS = 30
 """With fewer filled cells a drift cannot be told from errors, and cells are judged one by one."""
 
-FAR = 1.0
-"""Range widths outside the range beyond which a changed column's typical cell is no drift.
+GROWN = 2.0
+"""Where a changed column's typical new number is more than so many times the farthest end of the range, it is damaged.
 
-A range is twice as wide as what nearly all training cells span (``reference.SLACK``), so that a counter gets there only
-after two and a half times as many batches as were learned. Units that are 10 or 100 times too small lie 1.5 to 100
-widths outside, codes and garbage more."""
+A range ends half a width beyond nearly all training cells (``reference.SLACK``), so a counter gets there only after
+three times as many batches as were learned. Units 100 times too small make it 2.2 to 100 times, codes and garbage more.
+How many range widths a number lies outside does not tell: in windows of one batch of real streams, months that begin
+again at 1 lay 1.8 widths outside, and an interest rate in a crisis 2.8."""
 
 REPEATED = 0.5
-"""Share of the new levels' cells that must share their level with another one, so that levels fill a column."""
+"""Share of cells with new levels that must recur, so that levels fill a column.
+
+Also the share of them, and of those of another column, that must hold one level or number to be filled with it."""
 
 SEASON_COLUMNS, SEASON_SHARE = 2, 1 / 3
 """A season may move so many columns (a month and its quarter), or this share of them, whichever is more."""
@@ -103,15 +106,19 @@ class Verdict:
 
 @dataclass(frozen=True)
 class _Filled:
-    """A column and the commonest of its new cells; ``normal`` says what the column had in common with others before."""
+    """A column and what most of its new cells hold, in how many of them.
+
+    ``normal`` says what the column had in common with others before.
+    """
 
     column: str
     filler: float | str
+    count: int
     normal: NumericReference | LevelReference
 
-    def copies(self, other: "_Filled") -> bool:
-        """Return whether another column, which had nothing in common with it before, is filled with the same."""
-        if self.column == other.column or self.filler != other.filler:
+    def is_like(self, other: "_Filled") -> bool:
+        """Return whether another column, which had nothing in common with it before, holds the same about as often."""
+        if self.column == other.column or self.filler != other.filler or other.count <= REPEATED * self.count:
             return False
         if isinstance(self.normal, LevelReference):
             return isinstance(other.normal, LevelReference) and self.normal.levels.isdisjoint(other.normal.levels)
@@ -167,13 +174,14 @@ def _judge_changes(
 
 
 def _judge_numbers(name: str, strays: np.ndarray, normal: NumericReference, share: float) -> Change:
-    """Judge a changed column by how far its numbers out of range (n_strays,) typically lie outside."""
-    width = normal.high - normal.low
-    away = float(np.median(np.maximum(normal.low - strays, strays - normal.high))) / width
+    """Judge a changed column by how large its numbers out of range (n_strays,) typically are."""
+    grown = float(np.median(np.abs(strays))) / max(abs(normal.low), abs(normal.high))
     held = f"lies outside its usual range ({normal.low:.3g} to {normal.high:.3g})"
-    times = f"{away:.1f} times" if away < MOST_TIMES else f"more than {MOST_TIMES} times"
-    typical = f"a typical one of them lies {times} that range's width beyond it"
-    return Change(name, share, held, typical, is_damage=not away <= FAR)
+    if grown <= GROWN:
+        typical = f"a typical one of them ({float(np.median(strays)):.3g}) is of a size that drift reaches"
+        return Change(name, share, held, typical)
+    times = f"{grown:.1f} times" if grown < MOST_TIMES else f"more than {MOST_TIMES} times"
+    return Change(name, share, held, f"a typical one of them is {times} as large as any usual number", is_damage=True)
 
 
 def _judge_levels(name: str, news: Levels, share: float) -> Change:
@@ -199,9 +207,9 @@ def _judge_together(changes: Sequence[Change], fillers: Sequence[_Filled], n_col
     judged = []
     for change in changes:
         filled = own.get(change.column)
-        twin = next((other.column for other in fillers if filled and filled.copies(other)), None)
+        twin = next((other.column for other in fillers if filled and filled.is_like(other)), None)
         if not change.is_damage and twin is not None:
-            change = replace(change, why=f"'{twin}' is filled with the same", is_damage=True)
+            change = replace(change, why=f"'{twin}' holds the same", is_damage=True)
         elif not change.is_damage and len(changes) > most:
             why = f"{len(changes)} of {n_columns} columns have changed at once, more than a season moves"
             change = replace(change, why=why, is_damage=True)
@@ -216,10 +224,10 @@ def _find_fillers(
     found = []
     for name, numbers in strays.items():
         held, counts = np.unique(numbers, return_counts=True)
-        if counts.max() > REPEATED * len(numbers):
-            found.append(_Filled(name, float(held[counts.argmax()]), reference.numeric[name]))
+        if (most := int(counts.max())) > REPEATED * len(numbers):
+            found.append(_Filled(name, float(held[counts.argmax()]), most, reference.numeric[name]))
     for name, column in news.items():
         counts = np.bincount(column.codes)
-        if counts.max() > REPEATED * len(column.codes):
-            found.append(_Filled(name, column.known[int(counts.argmax())], reference.categorical[name]))
+        if (most := int(counts.max())) > REPEATED * len(column.codes):
+            found.append(_Filled(name, column.known[int(counts.argmax())], most, reference.categorical[name]))
     return found

@@ -31,7 +31,8 @@ class LevelReference:
     """The known levels of a categorical feature, how often it is missing, and how often a filled cell's level is new.
 
     ``new_share`` is the share of filled training cells whose level occurs once, the estimate of Good and Turing (1953):
-    near 1 for a number of a contract, 0 for a sex. References that were stored before it was known have 0.
+    near 1 for a number of a contract, 0 for a sex, and 1 where no cell was filled, since no level is impossible then.
+    References that were stored before it was known have 0.
     """
 
     levels: frozenset[str]
@@ -117,7 +118,7 @@ def fit_input_reference(features: pd.DataFrame) -> InputReference:
 
 def _fit_levels(counts: pd.Series, missing: float) -> LevelReference:
     """Return what is normal of levels that were counted in the filled cells."""
-    single = float((counts == 1).sum() / max(1, counts.sum()))
+    single = float((counts == 1).sum() / counts.sum()) if len(counts) else 1.0
     return LevelReference(frozenset(counts.index), missing, single)
 
 

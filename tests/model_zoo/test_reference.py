@@ -77,7 +77,7 @@ def test_how_often_a_level_is_new_comes_from_levels_that_occur_once():
     normal = fit(make=pd.Series(["a", "a", "b", None], dtype="str"), contract=["1", "2", "3", "4"]).categorical
     assert normal["make"].new_share == pytest.approx(1 / 3)
     assert normal["contract"].new_share == 1.0
-    assert fit(make=pd.Series([None, None], dtype="str")).categorical["make"].new_share == 0.0
+    assert fit(make=pd.Series([None, None], dtype="str")).categorical["make"].new_share == 1.0
 
 
 def test_a_reference_that_was_stored_before_new_levels_were_counted_loads():

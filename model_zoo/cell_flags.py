@@ -1,30 +1,22 @@
 """Flags of cells, without any label: which are unexpectedly missing, out of range or of an unseen level."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
-from model_zoo.cells import Cells, Levels
-from model_zoo.reference import InputReference, LevelReference
-
-OFTEN_MISSING = 0.25
-"""A feature that is missing in a larger share of the training rows is expected to be missing."""
-
-DRIFTING_SHARE = 0.6
-"""A number that is out of range in a larger share of the known cells of a table has drifted: it is no error."""
-
-MIN_DRIFT_ROWS = 30
-"""With fewer known cells a drift cannot be told from errors, and cells are judged one by one."""
+from model_zoo.cells import Cells
+from model_zoo.column_verdicts import Verdict, judge_columns
+from model_zoo.reference import InputReference
+from model_zoo.unusual import find_unseen, look_at_numbers
 
 
 @dataclass(frozen=True)
 class CellFlags:
     """Cell by cell, each (n_rows, n_features) bool, features in the reference's order: numeric, then categorical.
 
-    ``drifting`` names the features that are out of range as a whole; their cells are not flagged.
+    ``drifting`` names the features that drift as a whole; no cell of theirs is out of range or unseen.
     """
 
     names: tuple[str, ...]
@@ -49,83 +41,44 @@ class CellFlags:
         return CellFlags(self.names, self.missing[rows], self.out_of_range[rows], self.unseen[rows], self.drifting)
 
 
-def flag_cells(
-    features: pd.DataFrame | Cells, reference: InputReference, drifting: Collection[str] | None = None
-) -> CellFlags:
+def flag_cells(features: pd.DataFrame | Cells, reference: InputReference, verdict: Verdict | None = None) -> CellFlags:
     """Compare every cell of (n_rows, n_features) with what is normal; an absent feature is missing in every row.
 
-    ``drifting`` names the features that are known to be out of range as a whole, where these rows are a part of a
-    request; without it they are judged by the rows themselves.
+    ``verdict`` is what was decided on whole columns of a request of which these rows are a part; without it they are
+    judged by the rows themselves.
     """
     cells = Cells.of(features)
-    known, out_of_range = _look_at_numbers(cells, reference)
-    drifts = (
-        _find_drifting(out_of_range, known)
-        if drifting is None
-        else np.array([name in drifting for name in reference.numeric_names], dtype=bool)
-    )
-    out_of_range[:, drifts] = False
+    if verdict is None:
+        verdict = judge_columns(cells, reference)
+    known, out_of_range = look_at_numbers(cells, reference)
     n_numeric = len(reference.numeric_names)
     shape = (len(cells), len(reference.names))
     missing, outside, unseen = (np.zeros(shape, dtype=bool) for _ in range(3))
     missing[:, :n_numeric], outside[:, :n_numeric] = ~known, out_of_range
+    outside[:, verdict.news_usual] = False
     for place, (name, normal) in enumerate(reference.categorical.items(), start=n_numeric):
         column = cells.read_levels(name)
         missing[:, place] = column.codes < 0
-        if (cells_unseen := _find_unseen(column, normal)) is not None:
+        if not verdict.news_usual[place] and (cells_unseen := find_unseen(column, normal)) is not None:
             unseen[:, place] = cells_unseen
     return CellFlags(
         names=reference.names,
-        missing=missing & ~reference.often_missing(OFTEN_MISSING),
+        missing=missing & ~verdict.gaps_usual,
         out_of_range=outside,
         unseen=unseen,
-        drifting=tuple(name for name, drifts_now in zip(reference.numeric_names, drifts, strict=True) if drifts_now),
+        drifting=verdict.drifting,
     )
 
 
-def find_anomalous(
-    cells: Cells, reference: InputReference, drifting: Collection[str] | None = None
-) -> dict[str, np.ndarray]:
-    """Return the anomalous cells (n_rows,) bool of the features that have any; ``drifting`` as in ``flag_cells``."""
-    _, outside = _look_at_numbers(cells, reference)
-    found = {}
-    if outside.any():
-        drifts = find_drifting(cells, reference) if drifting is None else drifting
-        for place in np.flatnonzero(outside.any(axis=0)):
-            name = reference.numeric_names[place]
-            if name not in drifts:
-                found[name] = outside[:, place]
+def find_anomalous(cells: Cells, reference: InputReference, verdict: Verdict | None = None) -> dict[str, np.ndarray]:
+    """Return the anomalous cells (n_rows,) bool of the features that have any; ``verdict`` as in ``flag_cells``."""
+    _, outside = look_at_numbers(cells, reference)
+    found = {reference.numeric_names[place]: outside[:, place] for place in np.flatnonzero(outside.any(axis=0))}
     for name, normal in reference.categorical.items():
-        unseen = _find_unseen(cells.read_levels(name), normal)
+        unseen = find_unseen(cells.read_levels(name), normal)
         if unseen is not None and unseen.any():
             found[name] = unseen
-    return found
-
-
-def find_drifting(features: pd.DataFrame | Cells, reference: InputReference) -> frozenset[str]:
-    """Return the features that are out of range as a whole in these rows."""
-    cells = Cells.of(features)
-    if len(cells) < MIN_DRIFT_ROWS:
-        return frozenset()
-    known, outside = _look_at_numbers(cells, reference)
-    drifts = _find_drifting(outside, known)
-    return frozenset(name for name, drifts_now in zip(reference.numeric_names, drifts, strict=True) if drifts_now)
-
-
-def _look_at_numbers(cells: Cells, reference: InputReference) -> tuple[np.ndarray, np.ndarray]:
-    """Return which numbers (n_rows, n_numeric) are known, and which are out of their range."""
-    numbers = cells.read_numbers(reference.numeric_names)
-    return ~np.isnan(numbers), (numbers < reference.lows) | (numbers > reference.highs)
-
-
-def _find_unseen(column: Levels, normal: LevelReference) -> np.ndarray | None:
-    """Return which cells (n_rows,) hold a level that is not normal; None where no level of the column is one."""
-    unknown = [level not in normal.levels for level in column.known]
-    return np.array([*unknown, False])[column.codes] if True in unknown else None
-
-
-def _find_drifting(out_of_range: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Return which columns (n_numeric,) are out of range in most of their known cells (n_rows, n_numeric)."""
-    counts = known.sum(axis=0)
-    drifts: np.ndarray = (out_of_range.sum(axis=0) > DRIFTING_SHARE * counts) & (counts >= MIN_DRIFT_ROWS)
-    return drifts
+    if not found:
+        return found
+    excused = (judge_columns(cells, reference) if verdict is None else verdict).news_usual
+    return {name: hit for name, hit in found.items() if not excused[reference.names.index(name)]}

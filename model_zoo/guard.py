@@ -1,22 +1,21 @@
 """The guard: cells that hold what cannot be become missing, so that a model's answer rests on the other cells."""
 
-from collections.abc import Collection
-
 import numpy as np
 import pandas as pd
 
 from model_zoo.cell_flags import find_anomalous
 from model_zoo.cells import Cells
+from model_zoo.column_verdicts import Verdict
 from model_zoo.reference import InputReference
 
 
-def guard_cells(cells: Cells, reference: InputReference, drifting: Collection[str] | None = None) -> Cells:
+def guard_cells(cells: Cells, reference: InputReference, verdict: Verdict | None = None) -> Cells:
     """Return the rows with numbers out of range and unseen levels made missing.
 
-    A feature that is out of range as a whole is left as it is: that is drift, which a model must see; ``drifting``
-    names them where these rows are a part of a request. Cells are returned themselves where there is nothing to hide.
+    A feature that drifts as a whole is left as it is, since a model must see that; ``verdict`` is what was decided on
+    whole columns where these rows are a part of a request. Cells are returned themselves where nothing is to be hidden.
     """
-    touched = find_anomalous(cells, reference, drifting)
+    touched = find_anomalous(cells, reference, verdict)
     if not touched:
         return cells
     outside = np.zeros(cells.numbers.shape, dtype=bool)

@@ -1,7 +1,7 @@
 """A fitted candidate: encoder and estimator together, from a feature table to predictions, as files and back."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from model_zoo import get_family
 from model_zoo.calibration import LATER_SHARE, LEAST_ROWS, Calibration, fit_calibration
 from model_zoo.candidate import Candidate
 from model_zoo.cells import Cells
+from model_zoo.column_verdicts import Verdict
 from model_zoo.encoded import EncodedTable
 from model_zoo.encoder import Encoder, fit_encoder
 from model_zoo.guard import guard, guard_cells
@@ -56,13 +57,13 @@ class Model:
         """Return probabilities (n_rows, n_classes) or, for a regression, predictions (n_rows,)."""
         return self.predict_encoded(self.encode(features))
 
-    def encode(self, features: pd.DataFrame | Cells, drifting: Collection[str] | None = None) -> EncodedTable:
+    def encode(self, features: pd.DataFrame | Cells, verdict: Verdict | None = None) -> EncodedTable:
         """Return the rows (n_rows, n_encoded) as the estimator reads them, past the guard where there is one.
 
-        ``drifting`` names the features that drift as a whole, where these rows are a part of a request.
+        ``verdict`` is what was decided on whole columns, where these rows are a part of a request.
         """
         cells = Cells.of(features)
-        return self.encoder.encode(guard_cells(cells, self.normal, drifting) if self.normal else cells)
+        return self.encoder.encode(guard_cells(cells, self.normal, verdict) if self.normal else cells)
 
     def predict_encoded(self, table: EncodedTable) -> np.ndarray:
         """Return what ``predict`` does for rows that are encoded already."""

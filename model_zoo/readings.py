@@ -4,43 +4,43 @@ from collections.abc import Hashable
 
 import pandas as pd
 
-from model_zoo.cell_flags import find_drifting
 from model_zoo.cells import Cells
+from model_zoo.column_verdicts import Verdict, judge_columns
 from model_zoo.encoded import EncodedTable
 from model_zoo.model import Model
 from model_zoo.reference import InputReference
 
 
-class Drifts:
-    """What drifts as a whole in a request, for everything that judges its cells; found once, in a sample of its rows.
+class Verdicts:
+    """What was decided on whole columns of a request, for everything that judges its cells; once, on a sample of rows.
 
     Parts of a request are then read alike, however it is cut.
     """
 
     def __init__(self, sample: Cells) -> None:
         self.sample = sample
-        self._found: dict[int, tuple[InputReference, frozenset[str]]] = {}
+        self._found: dict[int, tuple[InputReference, Verdict]] = {}
 
-    def of(self, reference: InputReference) -> frozenset[str]:
-        """Return the features that lie outside a reference as a whole."""
+    def of(self, reference: InputReference) -> Verdict:
+        """Return the verdict on the columns held against a reference."""
         if id(reference) not in self._found:
-            self._found[id(reference)] = (reference, find_drifting(self.sample, reference))
+            self._found[id(reference)] = (reference, judge_columns(self.sample, reference))
         return self._found[id(reference)][1]
 
 
 class Readings:
-    """One feature table (n_rows, n_features) and its encodings so far; ``drifts`` where it is a part of a request."""
+    """One feature table (n_rows, n_features) and its encodings so far; ``verdicts`` where it is a part of a request."""
 
-    def __init__(self, features: pd.DataFrame | Cells, drifts: Drifts | None = None) -> None:
+    def __init__(self, features: pd.DataFrame | Cells, verdicts: Verdicts | None = None) -> None:
         self.cells = Cells.of(features)
-        self.drifts = drifts
+        self.verdicts = verdicts
         self._made: dict[Hashable, tuple[Model, EncodedTable]] = {}
 
     def of(self, model: Model) -> EncodedTable:
         """Return the rows as a model's estimator reads them."""
         key = (id(model.encoder), id(model.normal))
         if key not in self._made:
-            drifting = self.drifts.of(model.normal) if self.drifts and model.normal else None
+            verdict = self.verdicts.of(model.normal) if self.verdicts and model.normal else None
             # the model keeps what the ids stand for alive
-            self._made[key] = (model, model.encode(self.cells, drifting))
+            self._made[key] = (model, model.encode(self.cells, verdict))
         return self._made[key][1]

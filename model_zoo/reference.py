@@ -28,10 +28,16 @@ class NumericReference:
 
 @dataclass(frozen=True)
 class LevelReference:
-    """The known levels of a categorical feature and how often it is missing."""
+    """The known levels of a categorical feature, how often it is missing, and how often a filled cell's level is new.
+
+    ``new_share`` is the share of filled training cells whose level occurs once, the estimate of Good and Turing (1953):
+    near 1 for a number of a contract, 0 for a sex, and 1 where no cell was filled, since no level is impossible then.
+    References that were stored before it was known have 0.
+    """
 
     levels: frozenset[str]
     missing_share: float
+    new_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -67,17 +73,18 @@ class InputReference:
         shares = [normal.missing_share for normal in self.numeric.values()]
         return np.array([*shares, *(normal.missing_share for normal in self.categorical.values())], dtype=float)
 
-    def often_missing(self, share: float) -> np.ndarray:
-        """Return which features (n_features,) are missing in a larger share of the training rows."""
-        often: np.ndarray = self.missing_shares > share
-        return often
+    @cached_property
+    def new_shares(self) -> np.ndarray:
+        """How often a filled cell of each feature (n_features,) is of a new level; 0 for numeric ones."""
+        shares = [normal.new_share for normal in self.categorical.values()]
+        return np.array([*[0.0] * len(self.numeric), *shares], dtype=float)
 
     def to_json(self) -> bytes:
         """Return the reference as canonical JSON."""
         described = {
             "numeric": {name: vars(reference) for name, reference in self.numeric.items()},
             "categorical": {
-                name: {"levels": sorted(reference.levels), "missing_share": reference.missing_share}
+                name: vars(reference) | {"levels": sorted(reference.levels)}
                 for name, reference in self.categorical.items()
             },
         }
@@ -90,7 +97,7 @@ class InputReference:
         return cls(
             {name: NumericReference(**stored) for name, stored in described["numeric"].items()},
             {
-                name: LevelReference(frozenset(stored["levels"]), stored["missing_share"])
+                name: LevelReference(**stored | {"levels": frozenset(stored["levels"])})
                 for name, stored in described["categorical"].items()
             },
         )
@@ -105,8 +112,14 @@ def fit_input_reference(features: pd.DataFrame) -> InputReference:
         if pd.api.types.is_numeric_dtype(cells):
             numeric[str(name)] = _fit_numeric(cells.dropna().to_numpy(), missing)
         else:
-            categorical[str(name)] = LevelReference(frozenset(cells.dropna().unique()), missing)
+            categorical[str(name)] = _fit_levels(cells.value_counts(), missing)
     return InputReference(numeric, categorical)
+
+
+def _fit_levels(counts: pd.Series, missing: float) -> LevelReference:
+    """Return what is normal of levels that were counted in the filled cells."""
+    single = float((counts == 1).sum() / counts.sum()) if len(counts) else 1.0
+    return LevelReference(frozenset(counts.index), missing, single)
 
 
 def _fit_numeric(known: np.ndarray, missing: float) -> NumericReference:

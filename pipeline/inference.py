@@ -106,6 +106,8 @@ def infer(config: Config, file: Path, out: Path | None = None, explain: bool = F
             choice = predictor.choose(first[1])
         if choice.plan.alarm:
             log.warning("In '%s' %s.", file, choice.plan.alarm.describe().removeprefix("alarm: "))
+        if choice.warnings:
+            log.warning("In '%s' %s.", file, "; ".join(choice.warnings))
         for change in first[1].changes:
             log.warning("In '%s' %s.", file, change.describe())
         if len(predictor.schema.classes) == 2:

@@ -27,7 +27,7 @@ from meta.profile import Profile, profile_request
 from meta.store import StoredSelector, load_stored_selector
 from model_zoo.cell_flags import flag_cells
 from model_zoo.cells import Cells
-from model_zoo.readings import Drifts, Readings
+from model_zoo.readings import Readings, Verdicts
 from pipeline.estimates import estimate_request
 from pipeline.preparation.cleaning import clean_inputs
 from pipeline.preparation.features import engineer_features
@@ -76,13 +76,15 @@ class ReadRows:
 class Choice:
     """What was chosen for a request: ``plan`` by the selector, and ``serving``, which a registry may have taken over.
 
-    ``profile`` is all that the choice rests on; ``drifts`` is what drifts as a whole in the rows that were looked at.
+    ``profile`` is all that the choice rests on; ``verdicts`` are on whole columns of the rows that were looked at, and
+    ``warnings`` say of them what a user should know.
     """
 
     profile: Profile
     plan: Plan
     serving: Plan
-    drifts: Drifts
+    verdicts: Verdicts
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -139,12 +141,11 @@ class Predictor:
         cells = rows.cells
         if len(cells) > SAMPLE_ROWS:
             cells = cells.take(spread_rows(len(cells), SAMPLE_ROWS))
-        flags = flag_cells(cells, self.stored.reference)
-        if flags.drifting:
-            log.warning("out of range as a whole, which is taken for drift: %s", ", ".join(flags.drifting))
-        profile = profile_request(cells, flags, self.stored.reference)
+        reference, verdicts = self.stored.reference, Verdicts(cells)
+        profile = profile_request(cells, flag_cells(cells, reference, verdicts.of(reference)), reference)
         plan = self.stored.plan(profile, self.config.selection.mode)
-        return Choice(profile, plan, self.published.take_over(plan) if self.published else plan, Drifts(cells))
+        serving = self.published.take_over(plan) if self.published else plan
+        return Choice(profile, plan, serving, verdicts, tuple(verdicts.of(reference).describe()))
 
     def answer(self, rows: ReadRows, choice: Choice) -> Answer:
         """Predict rows of a request, all of them or a part."""
@@ -153,9 +154,9 @@ class Predictor:
         singles = [line for line, version in by_line.items() if not version.is_ensemble and line != plan.champion]
         load = self.published.on_shelf(self.shelf) if self.published else self.shelf.load
         reference = self.stored.reference
-        kinds = find_kinds(flag_cells(rows.cells, reference, choice.drifts.of(reference)))
+        kinds = find_kinds(flag_cells(rows.cells, reference, choice.verdicts.of(reference)))
         answerers = Answerers(by_line, load, [plan.champion, *singles])
-        return answer_request(Readings(rows.cells, choice.drifts), kinds, plan, answerers, self.schema)
+        return answer_request(Readings(rows.cells, choice.verdicts), kinds, plan, answerers, self.schema)
 
     def estimate(self, choice: Choice, answer: Answer) -> Estimate:
         """Return what the answers themselves let expect of their quality, without labels."""

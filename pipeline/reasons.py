@@ -13,7 +13,9 @@ import pandas as pd
 
 from meta.flags import RowKind
 from model_zoo import get_family
+from model_zoo.column_verdicts import Verdict
 from model_zoo.model import Model, align_classes, correct
+from model_zoo.readings import Verdicts
 from model_zoo.terms import carry, sum_by_origin
 from pipeline.predictor import Choice, Predictor, ReadRows
 from pipeline.preparation.features import engineer_features
@@ -59,7 +61,11 @@ def explain_rows(
     for part in parts:
         shown = features.iloc[part]
         effects = compute_effects(
-            predictor, shown, {line: each[part] for line, each in weights.items()}, answer.decided[part]
+            predictor,
+            shown,
+            {line: each[part] for line, each in weights.items()},
+            answer.decided[part],
+            choice.verdicts,
         )
         reasons += _name_strongest(shown, effects, most)
     return reasons
@@ -81,11 +87,16 @@ def weigh_members(predictor: Predictor, choice: Choice, answer: Answer) -> dict[
 
 
 def compute_effects(
-    predictor: Predictor, features: pd.DataFrame, weights: dict[str, np.ndarray], decided: np.ndarray
+    predictor: Predictor,
+    features: pd.DataFrame,
+    weights: dict[str, np.ndarray],
+    decided: np.ndarray,
+    verdicts: Verdicts | None = None,
 ) -> np.ndarray:
     """Return what each feature adds to the answers (n_rows, n_features) of rows that lines answered by weights.
 
-    A member that cannot be taken apart adds nothing.
+    ``verdicts`` are those by which the request was answered, where these rows are a part of it. A member that
+    cannot be taken apart adds nothing.
     """
     schema = predictor.schema
     by_line = list_answerers(predictor.generation, predictor.published)
@@ -97,7 +108,9 @@ def compute_effects(
         if not len(answered):
             continue
         try:
-            own = explain_model(load(by_line[line]), features.iloc[answered], codes[answered], schema.classes)
+            model = load(by_line[line])
+            verdict = verdicts.of(model.normal) if verdicts and model.normal else None
+            own = explain_model(model, features.iloc[answered], codes[answered], schema.classes, verdict)
         except Exception as error:  # a member that answered may fail in any library; the others are reasons still
             log.warning("the answers of %s cannot be taken apart: %s", by_line[line].id, error)
             continue
@@ -105,13 +118,20 @@ def compute_effects(
     return effects
 
 
-def explain_model(model: Model, features: pd.DataFrame, codes: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
+def explain_model(
+    model: Model,
+    features: pd.DataFrame,
+    codes: np.ndarray,
+    classes: tuple[str, ...],
+    verdict: Verdict | None = None,
+) -> np.ndarray:
     """Return what each feature adds to a model's answers (n_rows, n_features), zeros where the model cannot say.
 
     ``codes`` (n_rows,) are the positions in ``classes`` of those whose probabilities are explained, 0 for a number.
+    ``verdict`` is what was decided on whole columns, where these rows are a part of a request.
     """
     family, estimator = get_family(model.candidate.family), model.estimator
-    terms = None if estimator.learned is None else family.explain(estimator, model.encode(features).values)
+    terms = None if estimator.learned is None else family.explain(estimator, model.encode(features, verdict).values)
     if terms is None:
         return np.zeros(features.shape)
     rows = np.arange(len(features))

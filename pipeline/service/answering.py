@@ -76,7 +76,12 @@ def answer_rows(request: str, brought: Brought, served: Served, explains: bool =
         "rows": presented,
         "expected": present_expectation(choice),
         "alarm": choice.plan.alarm.describe().removeprefix("alarm: ") if choice.plan.alarm else None,
-        "warnings": [*brought.warnings, *rows.warnings, *([predictor.unread] if predictor.unread else [])],
+        "warnings": [
+            *brought.warnings,
+            *rows.warnings,
+            *choice.warnings,
+            *([predictor.unread] if predictor.unread else []),
+        ],
     }
     if len(predictor.schema.classes) == 2:
         told["positive"] = show_labels(predictor.schema.classes).tolist()[1]

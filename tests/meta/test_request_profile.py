@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from meta.alarm import Alarm, average_shares, find_alarm
+from meta.corruption import CORRUPTIONS
 from meta.flags import QUALITIES, RowKind, find_kinds, measure_quality
 from meta.metafeatures import METAFEATURES
 from meta.plan import find_leading
@@ -94,6 +95,58 @@ def test_what_is_usual_raises_no_alarm():
     assert not find_alarm(profile, average_shares([look_at(TABLE)[1], *[profile] * 3]))
     assert not Alarm()
     assert Alarm().condition == ""
+
+
+SEASON = TABLE.assign(make=pd.Series("March", index=TABLE.index, dtype="str"))
+OFTEN_EMPTY = TABLE.assign(age=TABLE["age"].mask(np.arange(ROWS) % 9 < 2))
+
+
+def test_a_new_level_in_every_row_is_drift_and_raises_nothing():
+    """A month's name that was never seen once sent every row into the fallback."""
+    flags, profile = look_at(SEASON)
+    assert flags.drifting == ("make",)
+    assert profile.counts == (ROWS, 0, 0)
+    assert profile.metafeatures["unseen_share"] == profile.metafeatures["anomalous_rows"] == 0
+    assert profile.metafeatures["drifting_columns"] == 0.25
+    assert not find_alarm(profile, average_shares([look_at(TABLE)[1]]))
+
+
+@pytest.mark.parametrize(
+    ("damaged", "damage", "column"),
+    [
+        (TABLE.assign(worth=TABLE["worth"] * 100), "out of range", "worth"),
+        (TABLE.assign(age=1e9), "out of range", "age"),
+        (TABLE.assign(make=TABLE["worth"].astype("str")), "unseen", "make"),
+        (TABLE.assign(make="?", fuel="?"), "unseen", "make"),
+    ],
+)
+def test_a_column_that_is_damaged_as_a_whole_makes_every_row_anomalous_and_raises_the_alarm(damaged, damage, column):
+    flags, profile = look_at(damaged.astype(TABLE.dtypes.to_dict()))
+    assert flags.drifting == ()
+    assert profile.counts == (0, 0, ROWS)
+    assert profile.metafeatures["drifting_columns"] == 0
+    alarm = find_alarm(profile, average_shares([look_at(TABLE)[1]]))
+    assert (alarm.damage, alarm.share, alarm.condition) == (damage, 1.0, "anomalous")
+    assert alarm.column == column or damage == "unseen"
+
+
+def test_gaps_as_usual_make_no_row_sparse_and_far_more_of_them_raise_the_alarm():
+    normal = fit_input_reference(OFTEN_EMPTY)
+    assert normal.missing_shares.max() == 0.23
+    for table, sparse in ((OFTEN_EMPTY, 0), (OFTEN_EMPTY.assign(age=np.nan), ROWS), (OFTEN_EMPTY.head(1), 0)):
+        profile = profile_request(table, flag_cells(table, normal), normal)
+        assert profile.counts[RowKind.SPARSE] == sparse
+        assert find_alarm(profile, {}).condition == ("sparse" if sparse else "")
+
+
+@pytest.mark.parametrize("corruption", CORRUPTIONS, ids=lambda one: one.name)
+@pytest.mark.parametrize("seed", range(8))
+def test_damaged_copies_are_never_taken_for_drift(corruption, seed):
+    """Their shares of damaged cells reach 60 %, where drift begins."""
+    flags, profile = look_at(corruption.apply(TABLE, np.random.default_rng(seed)))
+    assert flags.drifting == ()
+    if corruption.name not in ("noise", "unit x 0.01"):
+        assert profile.counts[RowKind.CLEAN] < ROWS
 
 
 def test_the_leading_line_has_most_weight_over_the_rows_there_are():

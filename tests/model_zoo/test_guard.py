@@ -32,11 +32,18 @@ def test_only_impossible_cells_are_emptied_and_types_stay():
 
 
 def test_a_drifting_column_is_left_while_errors_elsewhere_are_hidden():
-    moved = TABLE.assign(worth=TABLE["worth"] + 1_000)
+    moved = TABLE.assign(worth=TABLE["worth"] + 20, make=pd.Series("new", index=TABLE.index, dtype="str"))
     moved.loc[3, "age"] = 50.0
     guarded = guard(moved, NORMAL)
-    pd.testing.assert_series_equal(guarded["worth"], moved["worth"])
+    pd.testing.assert_frame_equal(guarded[["worth", "make"]], moved[["worth", "make"]])
     assert guarded["age"].isna().sum() == 1
+
+
+@pytest.mark.parametrize("worth", [TABLE["worth"] * 100, 1e9, -999.0])
+def test_a_damaged_column_is_hidden_as_a_whole(worth):
+    guarded = guard(TABLE.assign(worth=worth), NORMAL)
+    assert guarded["worth"].isna().all()
+    pd.testing.assert_frame_equal(guarded[["age", "make"]], TABLE[["age", "make"]])
 
 
 def test_columns_may_be_absent_foreign_or_in_another_order():

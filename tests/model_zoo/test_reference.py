@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from model_zoo.reference import SLACK, InputReference, fit_input_reference
+from model_zoo.reference import SLACK, InputReference, LevelReference, NumericReference, fit_input_reference
 
 
 def fit(**columns):
@@ -70,6 +70,26 @@ LEVELS = pd.Series(["ü", "a", None, 'b,"c"'], dtype="str")
 
 def test_it_survives_json_with_odd_levels_and_empty_columns():
     normal = fit(worth=[0.1, 1e150, np.nan, -3.0], empty=[np.nan] * 4, make=LEVELS)
+    assert InputReference.from_json(normal.to_json()) == normal
+
+
+def test_how_often_a_level_is_new_comes_from_levels_that_occur_once():
+    normal = fit(make=pd.Series(["a", "a", "b", None], dtype="str"), contract=["1", "2", "3", "4"]).categorical
+    assert normal["make"].new_share == pytest.approx(1 / 3)
+    assert normal["contract"].new_share == 1.0
+    assert fit(make=pd.Series([None, None], dtype="str")).categorical["make"].new_share == 1.0
+
+
+def test_a_reference_that_was_stored_before_new_levels_were_counted_loads():
+    stored = (
+        b'{"numeric": {"worth": {"low": 0.0, "high": 9.0, "mean": 4.0, "deviation": 2.0, "missing_share": 0.2}}, '
+        b'"categorical": {"make": {"levels": ["a", "b"], "missing_share": 0.1}}}'
+    )
+    normal = InputReference.from_json(stored)
+    assert normal.categorical["make"] == LevelReference(frozenset({"a", "b"}), 0.1, new_share=0.0)
+    assert normal.numeric["worth"] == NumericReference(0.0, 9.0, 4.0, 2.0, 0.2)
+    assert normal.new_shares.tolist() == [0.0, 0.0]
+    assert normal.missing_shares.tolist() == [0.2, 0.1]
     assert InputReference.from_json(normal.to_json()) == normal
 
 

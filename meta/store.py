@@ -122,10 +122,11 @@ def load_grades(state: State) -> list[Grade]:
     """Return every grade so far, oldest first."""
     names = [one.name for one in fields(Grade)]
     rows = read_rows(state.engine, sa.select(grades_table).order_by(grades_table.c.batch, grades_table.c.group))
-    since = [
-        {"chosen": row["chosen"] or {}, "margins": row["margins"] if row["best"] is not None else {}} for row in rows
-    ]
-    return [Grade(**{name: row[name] for name in names} | renewed) for row, renewed in zip(rows, since, strict=True)]
+    for row in rows:
+        row["chosen"] = row["chosen"] or {}
+        if row["best"] is None:  # of an earlier release, whose chooser had other margins
+            row["margins"] = {}
+    return [Grade(**{name: row[name] for name in names}) for row in rows]
 
 
 def grade_rows(grades: Sequence[Grade]) -> list[dict[str, Any]]:

@@ -18,9 +18,18 @@ from model_zoo import golden
 from model_zoo.candidate import Candidate
 from model_zoo.golden import make_golden_parts
 from model_zoo.model import PROTOCOL, fit_model
-from registry.generations import Cause, Generation
+from registry.generations import Cause, Generation, Member, Role
 from registry.tables import versions_table
-from registry.versions import ModelShelf, Version, load_model, name_version, save_parts, save_weights
+from registry.versions import (
+    ENSEMBLE_FAMILY,
+    KINDS,
+    ModelShelf,
+    Version,
+    load_model,
+    name_version,
+    save_members,
+    save_parts,
+)
 
 FEATURES = pd.DataFrame({"worth": np.arange(40.0), "make": pd.Series(["a", "b"] * 20, dtype="str")})
 TARGET = (np.arange(40) > 20).astype(float)
@@ -46,7 +55,7 @@ def files(tmp_path):
         make_version(4, params={}, threshold=1e-300, bytes=2**40),
         make_ensemble(5),
     ],
-    ids=["window", "continued", "params", "extremes", "blend"],
+    ids=["window", "continued", "params", "extremes", "ensemble"],
 )
 def test_a_version_comes_back_from_the_catalogue_with_every_field_of_its_type(tmp_path, catalogue_url, version):
     with open_state(make_config(tmp_path, catalogue_url)) as state:
@@ -135,12 +144,40 @@ class TestModels:
             load_model(files, make_version(7, manifest=manifest))
 
 
-def test_weights_of_a_blend_are_one_file_whatever_their_order(files):
-    name, size = save_weights(files, {"linear-0001": 0.75, "knn-0002": 0.25})
-    assert save_weights(files, {"knn-0002": 0.25, "linear-0001": 0.75}) == (name, size)
-    assert json.loads(files.load(name)) == {"linear-0001": 0.75, "knn-0002": 0.25}
+def test_the_members_of_an_ensemble_are_one_file_whatever_their_order(files):
+    members = {kind: {"linear-0001": 0.75, "knn-0002": 0.25} for kind in KINDS}
+    turned = {kind: dict(reversed(weights.items())) for kind, weights in reversed(members.items())}
+    name, size = save_members(files, {"members": members})
+    assert save_members(files, {"members": turned}) == (name, size)
+    assert json.loads(files.load(name)) == members
     assert size == len(files.load(name))
-    assert save_weights(files, {"linear-0001": 0.25, "knn-0002": 0.75})[0] != name
+    other = members | {"sparse": {"linear-0001": 0.25, "knn-0002": 0.75}}
+    assert save_members(files, {"members": other})[0] != name
+
+
+class TestEnsembles:
+    def test_members_are_by_kind_of_row_and_the_heaviest_of_any_kind_comes_first(self):
+        members = {"clean": {"a-1": 0.6, "b-2": 0.4}, "sparse": {"c-3": 1.0}, "anomalous": {"b-2": 0.7, "a-1": 0.3}}
+        version = make_version(9, ENSEMBLE_FAMILY, params={"members": members})
+        assert version.is_ensemble
+        assert version.is_routed
+        assert version.members == (members["clean"], members["sparse"], members["anomalous"])
+        assert version.member_ids == ("c-3", "b-2", "a-1")
+        assert not make_ensemble(9).is_routed
+
+    def test_a_blend_of_an_earlier_release_is_an_ensemble_that_answers_every_row_alike(self, files):
+        weights = {"linear-0001": 0.75, "knn-0002": 0.25}
+        blend = make_version(9, "blend", variant="mixed", params={"weights": weights}, masked=False, window=None)
+        assert blend.is_ensemble
+        assert not blend.is_routed
+        assert blend.members == (weights,) * len(KINDS)
+        assert blend.member_ids == ("linear-0001", "knn-0002")
+        assert json.loads(files.load(save_members(files, blend.params)[0])) == weights
+
+    def test_versions_that_are_active_no_longer_are_no_members(self):
+        generation = Generation(members=(Member(make_version(1), Role.ACTIVE), Member(make_ensemble(5), Role.ENSEMBLE)))
+        assert generation.ensembles == (make_ensemble(5),)
+        assert generation.list_members(make_ensemble(5)) == ({"linear-0001": 0.75},) * len(KINDS)
 
 
 def test_models_that_read_rows_alike_share_one_encoder(files):

@@ -78,7 +78,7 @@ from pipeline.training.contenders import Ground
 from pipeline.training.evaluation import drop_unjudged
 from pipeline.training.problem import Fold, SearchProblem
 from pipeline.training.retraining import configured_policy, trains
-from pipeline.training.roster import standing_candidates
+from pipeline.training.roster import baseline_candidates, standing_candidates
 from pipeline.training.search import search
 from pipeline.training.trials import Trial, choose_finalists, trial_rows
 from pipeline.training.warm_start import load_known_trials
@@ -187,7 +187,8 @@ def learn(
         records = join_records(proof.stored, record, late)
     with watch.stage("promotion"):
         contenders = [*list_incumbents(before, record), *newcomers]
-        ways = choose_ways(config, before, [*load_bouts(state), *bouts])
+        baselines = {one.key for one in baseline_candidates(config.search.variants, ground.task)}
+        ways = choose_ways(config, before, [*load_bouts(state), *bouts], baselines)
         gone: list[str] = []
         if answers.calls_for("retire"):
             everyone = contenders
@@ -203,7 +204,7 @@ def learn(
         lessons = plan_lessons(config, promotion, proof.models, ways, records)
         trained = give(crew, lessons)
         enrolled = enrol(config, state, before, ground, promotion, trained, records, numbers, ways, recalled)
-        competing = list_competing(promotion, records)
+        competing = list_competing(promotion, records, baselines)
         turn = take_turns(competing, batch)
         otherwise = give(crew, plan_other_lessons(ground, lessons, trained, turn))
         rivals = save_rivals(state, before, ground, competing, otherwise, numbers)

@@ -3,6 +3,9 @@
 Windows differ first (what is best changes with drift), robustness second (damaged requests), algorithms third. On seven
 real streams a registry without short windows lost 2.7 % on clean requests, one without masked and guarded models 4 to
 9 % on damaged ones, one without other algorithms nearly nothing. What varies beyond that, the search finds.
+
+Before all of them stand the baselines: what anyone would try first. On monthly batches of 365 rows LightGBM as its
+library sets it beat everything else by 2 to 14 %, and nobody should serve what loses to it.
 """
 
 from collections.abc import Sequence
@@ -10,7 +13,9 @@ from dataclasses import replace
 
 from common.task import Task
 from model_zoo import get_family
+from model_zoo.boosting import LIBRARY_DEFAULTS
 from model_zoo.candidate import Candidate
+from model_zoo.search import Params
 from registry.contender import FALLBACK_FAMILY
 
 MIDDLE_WINDOW = 5
@@ -20,20 +25,40 @@ SLOW_TREES = {"rounds": 400, "learning_rate": 0.03, "feature_fraction": 0.5}
 """Four hundred small steps on half of the columns each: the best single line where knowledge keeps."""
 
 
-def standing_candidates(families: Sequence[str], variants: Sequence[str], task: Task, batches: int) -> list[Candidate]:
-    """Return the candidates of the standing lines among the families and variants that are searched.
+def baseline_candidates(variants: Sequence[str], task: Task) -> list[Candidate]:
+    """Return the plain models that are always registered, whatever is searched: they never retire.
 
-    The prior is always there. A family whose own variants are not searched takes the first it can use. A window enters
-    once there are more ``batches`` to learn from than it holds: before, it would be a line twice.
+    LightGBM as its library sets it with categories as they are, the linear model and the prior, each refitted on all
+    rows of the window.
     """
-    allowed = [*families, FALLBACK_FAMILY]
-    roster: list[Candidate] = []
-    for family in dict.fromkeys(allowed):
-        known = get_family(family)
-        if task in known.tasks:
-            variant = next((name for name in known.variants if name in variants), known.variants[0])
-            roster += _vary(Candidate(family, variant, known.default_params(task)), task)
-    return [candidate for candidate in roster if candidate.window is None or candidate.window < batches]
+    boosted: Params = {**LIBRARY_DEFAULTS, **({"objective": "l2"} if task is Task.REGRESSION else {})}
+    plain = [
+        Candidate("lightgbm", "native", boosted),
+        _make_plain("linear", variants, task),
+        _make_plain(FALLBACK_FAMILY, variants, task),
+    ]
+    return [candidate for candidate in plain if task in get_family(candidate.family).tasks]
+
+
+def standing_candidates(families: Sequence[str], variants: Sequence[str], task: Task, batches: int) -> list[Candidate]:
+    """Return the candidates of the standing lines: the baselines, then those among the families that are searched.
+
+    A family whose own variants are not searched takes the first it can use. A window enters once there are more
+    ``batches`` to learn from than it holds: before, it would be a line twice.
+    """
+    roster = baseline_candidates(variants, task)
+    for family in dict.fromkeys([*families, FALLBACK_FAMILY]):
+        if task in get_family(family).tasks:
+            roster += _vary(_make_plain(family, variants, task), task)
+    entered = [candidate for candidate in roster if candidate.window is None or candidate.window < batches]
+    return list({candidate.key: candidate for candidate in entered}.values())
+
+
+def _make_plain(family: str, variants: Sequence[str], task: Task) -> Candidate:
+    """Return a family with its default parameters on all rows as they are."""
+    known = get_family(family)
+    variant = next((name for name in known.variants if name in variants), known.variants[0])
+    return Candidate(family, variant, known.default_params(task))
 
 
 def _vary(plain: Candidate, task: Task) -> list[Candidate]:

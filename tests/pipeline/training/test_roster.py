@@ -5,7 +5,7 @@ import pytest
 from common.config import SearchConfig
 from common.task import Task
 from model_zoo import FAMILIES
-from pipeline.training.roster import standing_candidates
+from pipeline.training.roster import baseline_candidates, standing_candidates
 
 DEFAULT = SearchConfig()
 
@@ -21,9 +21,23 @@ def test_the_default_roster_is_diverse_and_within_its_limits(task):
     assert "prior" in {candidate.family for candidate in roster}
 
 
-def test_only_families_that_are_searched_stand_beside_the_prior():
-    assert {one.family for one in standing_candidates(["linear"], ["onehot"], Task.BINARY, 24)} == {"linear", "prior"}
-    assert {one.family for one in standing_candidates([], [], Task.BINARY, 24)} == {"prior"}
+@pytest.mark.parametrize("task", list(Task))
+@pytest.mark.parametrize("families", [[], ["tree"], DEFAULT.families], ids=str)
+@pytest.mark.parametrize("batches", [1, 24])
+def test_the_plain_models_stand_whatever_is_searched(task, families, batches):
+    roster = standing_candidates(families, DEFAULT.variants, task, batches)
+    plain = {one.family: one for one in baseline_candidates(DEFAULT.variants, task)}
+    assert set(plain) == {"lightgbm", "linear", "prior"}
+    assert {one.key for one in plain.values()} <= {one.key for one in roster}
+    assert not any(one.treatment for one in plain.values())
+    assert plain["lightgbm"].variant == "native"
+    assert plain["lightgbm"].params["rounds"] == 100
+
+
+def test_beyond_the_plain_models_only_families_that_are_searched_stand():
+    plain = {one.key for one in baseline_candidates(["onehot"], Task.BINARY)}
+    roster = standing_candidates(["linear"], ["onehot"], Task.BINARY, 24)
+    assert {one.family for one in roster if one.key not in plain} == {"linear", "prior"}
 
 
 def test_every_candidate_uses_a_variant_its_family_can_read():

@@ -161,7 +161,7 @@ def decide_promotion(
     """Let records decide who stays active and who the champions are."""
     if not contenders:
         raise DataError("No model could be fitted on this batch; the log names every failure, so mend the data first.")
-    return promote(
+    promotion = promote(
         contenders,
         stack_records(records, [contender.line for contender in contenders]),
         {candidate.key for candidate in standing},
@@ -171,7 +171,10 @@ def decide_promotion(
         config.promotion.max_active,
         before.pinned,
         bar_lines(config.promotion.budget, [contender.line for contender in contenders], before.versions),
+        before.damaged_champion.line if before.damaged_champion else None,
     )
+    log.info("champion %s: %s", promotion.champion.name, promotion.reason)
+    return promotion
 
 
 def plan_lessons(

@@ -38,6 +38,10 @@ TUNING_BATCHES = 4
 RESTING = 5
 """Generations for which a candidate that retired is not tried again."""
 
+IDLE = 5
+"""Generations without weight in any ensemble after which a line rests: ten to twelve lines are as good as twenty, and
+every one beyond is fitted, proved and stored at each update for nothing."""
+
 EVENTS = {
     Origin.UPDATE: "updated",
     Origin.REFIT: "refitted",
@@ -157,8 +161,10 @@ def decide_promotion(
     contenders: Sequence[Contender],
     records: Sequence[Record],
     standing: Sequence[Candidate],
+    baselines: Collection[str] = (),
+    idle: Collection[str] = (),
 ) -> Promotion:
-    """Let records decide who stays active and who the champions are."""
+    """Let records decide who stays active and who the champions are; ``idle`` lines rest, ``baselines`` never do."""
     if not contenders:
         raise DataError("No model could be fitted on this batch; the log names every failure, so mend the data first.")
     promotion = promote(
@@ -172,6 +178,8 @@ def decide_promotion(
         before.pinned,
         bar_lines(config.promotion.budget, [contender.line for contender in contenders], before.versions),
         before.damaged_champion.line if before.damaged_champion else None,
+        baselines,
+        idle,
     )
     log.info("champion %s: %s", promotion.champion.name, promotion.reason)
     return promotion

@@ -28,6 +28,7 @@ from pipeline.analysis.drift.tables import responses_table
 from pipeline.collection.tables import batches
 from pipeline.drift import DriftFound, has_relation_changed
 from pipeline.enrolment import (
+    IDLE,
     Enrolled,
     count_from,
     count_versions,
@@ -84,6 +85,7 @@ from pipeline.training.trials import Trial, choose_finalists, trial_rows
 from pipeline.training.warm_start import load_known_trials
 from pipeline.validation.comparison_rows import comparison_rows
 from pipeline.validation.tables import bouts_table, comparisons_table
+from registry.ensembles import find_idle, load_weights
 from registry.generations import Event, Generation, Member, Role
 from registry.versions import Version
 
@@ -195,7 +197,8 @@ def learn(
             contenders, ways = drop_unlearned(contenders, ways, before.pinned)
             gone = [one.parent.id for one in everyone if one not in contenders and one.parent]
             outcomes["retire"] = f"retired: {', '.join(gone) or 'none, as every line learns'}"
-        promotion = decide_promotion(config, before, contenders, records, standing)
+        idle = find_idle(load_weights(state, before.number, IDLE), IDLE)
+        promotion = decide_promotion(config, before, contenders, records, standing, baselines, idle)
         unlearned = tuple(Event(version, "retired", "it did not learn the change of the relation") for version in gone)
         broken = tuple(Event(version, "lost", reason) for version, reason in say_why(lost, proof).items())
         promotion = replace(promotion, retired=(*broken, *unlearned, *promotion.retired))

@@ -34,12 +34,12 @@ from registry.versions import ModelShelf, Version, name_version
 
 log = logging.getLogger(__name__)
 
-COMPETING_LINES = 4
-"""Lines, the best ones that can be continued, whose ways are compared."""
+COMPETING_LINES = 2
+"""Lines, the best ones that can be continued, whose ways are compared: a rival costs as much as a line."""
 DUE = 3
 """A line is made in its other way, too, in one of so many updates."""
 RECALLED_AGES = (5, 10, 20)
-"""Generations after which a champion of then competes again."""
+"""Generations after which a champion of then competes again, one of them with every update; alarms call for more."""
 
 
 def hold_bouts(
@@ -209,9 +209,10 @@ def list_rivals(
 
 
 def load_former_champions(state: State, before: Generation) -> list[Version]:
-    """Return who was champion some generations ago, each of RECALLED_AGES."""
+    """Return who was champion some generations ago: one of RECALLED_AGES, in turns."""
     updates = load_updates(state, before.number)
-    numbers = [updates[age - 1] for age in RECALLED_AGES if age <= len(updates)]
+    ages = [age for age in RECALLED_AGES if age <= len(updates)]
+    numbers = [updates[ages[len(updates) % len(ages)] - 1]] if ages else []
     query = (
         sa.select(versions_table)
         .join(members_table, members_table.c.version == versions_table.c.id)

@@ -55,14 +55,17 @@ def promote(
     pinned: str | None = None,
     barred: Mapping[str, str] | None = None,
     damaged_line: str | None = None,
+    baselines: Collection[str] = (),
+    idle: Collection[str] = (),
 ) -> Promotion:
     """Decide the next generation from the records of all contenders, whose lines are those of ``past`` in order.
 
     The champions have the lowest decayed loss on clean batches and on damaged copies of them; those of before,
     ``champion_line`` and ``damaged_line``, stay unless that is lower by more than noise. Lines whose candidate is
     ``standing`` (by key) stay, and so do the fallback and the ``pinned`` line, which serves by a person's decision; of
-    the others those with the best records, as far as ``max_active`` allows, as long as they are better than the
-    fallback and do not answer as a better one does. A line that is ``barred``, with a reason, is no champion.
+    the others those with the best records, on clean or on damaged input, as far as ``max_active`` allows, as long as
+    they are better than the fallback and do not answer as a better one does. Lines that are ``idle`` rest, unless they
+    are champions, pinned or ``baselines`` (by key). A line that is ``barred``, with a reason, is no champion.
     """
     parts = compute_part_losses(past)
     clean, damaged = (compute_decayed_records(parts, of_clean, half_life) for of_clean in (True, False))
@@ -70,14 +73,19 @@ def promote(
     judge = Judge(contenders, past, barred, half_life, confidence)
     champion, reason = judge.choose(clean, past.clean, champion_line)
     damaged_champion, _ = judge.choose(damaged, ~past.clean, damaged_line)
-    always = {
+    needed = {
         one.line for one in contenders
-        if one in (champion, damaged_champion) or (one.candidate.key in standing and not one.is_recalled)
-        or one.candidate.family == FALLBACK_FAMILY or one.line == pinned
+        if one in (champion, damaged_champion) or one.candidate.key in baselines or one.line == pinned
     }  # fmt: skip
+    resting = set(idle) - needed
+    always = needed | {
+        one.line for one in contenders
+        if (one.candidate.key in standing and not one.is_recalled) or one.candidate.family == FALLBACK_FAMILY
+    } - resting  # fmt: skip
     bar = min((loss for one, loss in zip(contenders, clean, strict=True) if one.candidate.family == FALLBACK_FAMILY),
               default=np.inf)  # fmt: skip
-    ranked = [position for position in np.argsort(clean, kind="stable") if contenders[position].line not in always]
+    order = rank(clean, damaged if not past.clean.all() else clean)
+    ranked = [position for position in order if contenders[position].line not in always | resting]
     better = [position for position in ranked if clean[position] < bar]
     kept = [position for position, one in enumerate(contenders) if one.line in always]
     doubles: dict[str, str] = {}
@@ -91,7 +99,7 @@ def promote(
     active = tuple(one for one in contenders if one.line in stays)
     others = {contenders[position].line for position in better}
     retired = tuple(
-        Event(one.parent.id, "retired", _say_why(one.line, doubles, others, max_active))
+        Event(one.parent.id, "retired", _say_why(one.line, doubles, others, resting, max_active))
         for one in contenders if one.parent and one.line not in stays
     )  # fmt: skip
     incumbent = next((one for one in contenders if one.line == champion_line), champion)
@@ -159,7 +167,23 @@ def is_surely_better(past: Past, contender: int, incumbent: int, half_life: floa
     return difference + float(norm.ppf(confidence)) * error < 0
 
 
-def _say_why(line: str, doubles: Mapping[str, str], others: Collection[str], max_active: int) -> str:
+def rank(clean: np.ndarray, damaged: np.ndarray) -> list[int]:
+    """Return the positions of lines by their better rank among losses (n_lines,) on clean and on damaged input.
+
+    What is best where cells are missing is seldom best where none is, and would otherwise have no place.
+
+    >>> rank(np.array([0.1, 0.2, 0.3, 0.4]), np.array([0.9, 0.8, 0.7, 0.1]))
+    [0, 3, 1, 2]
+    """
+    places = np.minimum(*[np.argsort(np.argsort(losses, kind="stable")) for losses in (clean, damaged)])
+    return np.lexsort((clean, places)).tolist()
+
+
+def _say_why(
+    line: str, doubles: Mapping[str, str], others: Collection[str], resting: Collection[str], max_active: int
+) -> str:
+    if line in resting:
+        return "no ensemble gave it weight for long, so it rests"
     if line in doubles:
         return f"it answers as {doubles[line]} does, whose record is better"
     if line in others:

@@ -13,11 +13,12 @@ DEFAULT = SearchConfig()
 @pytest.mark.parametrize("task", list(Task))
 def test_the_default_roster_is_diverse_and_within_its_limits(task):
     roster = standing_candidates(DEFAULT.families, DEFAULT.variants, task, 24)
-    assert 10 <= len(roster) <= 20
+    assert 8 <= len(roster) <= 9
     assert len({candidate.key for candidate in roster}) == len(roster)
     assert {candidate.window for candidate in roster} >= {None, 3, 5}
     robust = [candidate for candidate in roster if candidate.masked and candidate.guarded]
-    assert {candidate.family for candidate in robust} >= {"lightgbm", "extra_trees"}
+    assert {candidate.family for candidate in robust} == {"extra_trees"}
+    assert {candidate.window for candidate in robust} == {None, 3}
     assert "prior" in {candidate.family for candidate in roster}
 
 
@@ -38,6 +39,15 @@ def test_beyond_the_plain_models_only_families_that_are_searched_stand():
     plain = {one.key for one in baseline_candidates(["onehot"], Task.BINARY)}
     roster = standing_candidates(["linear"], ["onehot"], Task.BINARY, 24)
     assert {one.family for one in roster if one.key not in plain} == {"linear", "prior"}
+
+
+@pytest.mark.parametrize(
+    ("families", "robust"),
+    [(["lightgbm", "extra_trees"], "extra_trees"), (["linear", "lightgbm"], "lightgbm"), (["linear"], "linear")],
+)
+def test_one_family_stands_for_damaged_input(families, robust):
+    roster = standing_candidates(families, DEFAULT.variants, Task.BINARY, 24)
+    assert {candidate.family for candidate in roster if candidate.guarded} == {robust}
 
 
 def test_every_candidate_uses_a_variant_its_family_can_read():

@@ -44,8 +44,8 @@ def remember(*losses, damaged=None, seed=0):
     )
 
 
-def decide(contenders, past, champion=None, standing=(), max_active=8, damaged=None):
-    return promote(contenders, past, standing, champion, 4.0, 0.9, max_active, damaged_line=damaged)
+def decide(contenders, past, champion=None, standing=(), max_active=8, damaged=None, **given):
+    return promote(contenders, past, standing, champion, 4.0, 0.9, max_active, damaged_line=damaged, **given)
 
 
 def test_there_is_a_champion_for_clean_and_one_for_damaged_input():
@@ -156,3 +156,26 @@ def test_a_line_that_is_barred_is_no_champion_and_its_reason_is_told():
     assert (outcome.champion.name, outcome.damaged_champion.name) == ("b", "b")
     assert "within promotion.budget; slow may not serve: it took an hour" in outcome.reason
     assert [one.name for one in outcome.active] == ["slow", "b", "prior-1"]
+
+
+def test_a_line_that_is_best_on_damaged_input_has_a_place_by_that():
+    contenders = [enter(f"v{k}", f"v-{k}") for k in range(4)] + [enter("prior-1", "p-1", family="prior")]
+    past = remember(0.5, 0.6, 0.7, 0.8, 1.0, damaged=(0.5, 0.9, 0.9, 0.55, 1.0))
+    outcome = decide(contenders, past, champion="v-0", damaged="v-0", max_active=3)
+    assert [one.name for one in outcome.active] == ["v0", "v1", "prior-1"]
+    outcome = decide(contenders, past, champion="v-0", damaged="v-0", max_active=4)
+    assert [one.name for one in outcome.active] == ["v0", "v1", "v3", "prior-1"]
+
+
+def test_idle_lines_rest_but_for_champions_baselines_and_what_a_person_chose():
+    names = ("champion", "robust", "plain", "pinned", "stands", "found", "short")
+    contenders = [enter(name, f"{name}-1") for name in names[:-1]] + [enter("short", "short-1", family="prior")]
+    past = remember(0.5, 0.7, 0.75, 0.8, 0.85, 0.65, 1.0, damaged=(0.9, 0.5, 0.9, 0.9, 0.9, 0.9, 1.0))
+    outcome = decide(
+        contenders, past, "champion-1", standing={contenders[4].candidate.key}, damaged="robust-1", pinned="pinned-1",
+        baselines={contenders[2].candidate.key}, idle=[f"{name}-1" for name in names],
+    )  # fmt: skip
+    assert [one.name for one in outcome.active] == ["champion", "robust", "plain", "pinned"]
+    assert {(event.version, "it rests" in event.reason) for event in outcome.retired} == {
+        ("stands-1", True), ("found-1", True), ("short-1", True)
+    }  # fmt: skip

@@ -161,10 +161,14 @@ def decide_promotion(
     contenders: Sequence[Contender],
     records: Sequence[Record],
     standing: Sequence[Candidate],
+    room: int,
     baselines: Collection[str] = (),
     idle: Collection[str] = (),
 ) -> Promotion:
-    """Let records decide who stays active and who the champions are; ``idle`` lines rest, ``baselines`` never do."""
+    """Let records decide who stays active, as far as there is ``room``, and who the champions are.
+
+    Lines that are ``idle`` rest; those of ``baselines`` (by key) never do.
+    """
     if not contenders:
         raise DataError("No model could be fitted on this batch; the log names every failure, so mend the data first.")
     promotion = promote(
@@ -174,7 +178,7 @@ def decide_promotion(
         before.champion.line if before.champion else None,
         config.selection.half_life,
         config.promotion.confidence,
-        config.promotion.max_active,
+        room,
         before.pinned,
         bar_lines(config.promotion.budget, [contender.line for contender in contenders], before.versions),
         before.damaged_champion.line if before.damaged_champion else None,

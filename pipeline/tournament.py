@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 COMPETING_LINES = 2
 """Lines, the best ones that can be continued, whose ways are compared: a rival costs as much as a line."""
-DUE = 3
+DUE = 2
 """A line is made in its other way, too, in one of so many updates."""
 RECALLED_AGES = (5, 10, 20)
 """Generations after which a champion of then competes again, one of them with every update; alarms call for more."""

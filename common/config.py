@@ -453,7 +453,7 @@ class PromotionConfig(Section):
     """When a version is registered, replaced or retired."""
 
     confidence: float = Field(0.9, gt=0.5, lt=1)
-    max_active: int = Field(20, ge=2)
+    max_active: int = Field(12, ge=2)
     budget: BudgetConfig = BudgetConfig()
 
 

@@ -24,13 +24,19 @@ from model_zoo.terms import Terms
 FEW_ROWS = 512
 """Rows that are predicted on one thread."""
 
+MIN_DATA_PER_GROUP = 100
+"""Rows of a level, or of levels taken together: LightGBM's own default."""
+
 UPDATE_SHARE = 0.1
 """Rounds that an update adds, as a share of the first fit's: 24 updates grow a model by a factor of 3.4."""
 
 
 @dataclass(frozen=True)
 class BoostingParams:
-    """LightGBM's names. ``objective`` is for numbers: "l2", or "tweedie" for non-negative ones with many zeros."""
+    """LightGBM's names. ``objective`` is for numbers: "l2", or "tweedie" for non-negative ones with many zeros.
+
+    A ``literal`` model takes its limits in rows as they are stated, however small the sample is.
+    """
 
     objective: str = "l2"
     rounds: int = 150
@@ -41,6 +47,21 @@ class BoostingParams:
     feature_fraction: float = 0.8
     bagging_fraction: float = 0.8
     cat_smooth: float = 10.0
+    literal: bool = False
+
+
+LIBRARY_DEFAULTS: Params = {
+    "rounds": 100,
+    "learning_rate": 0.1,
+    "num_leaves": 31,
+    "min_data_in_leaf": 20,
+    "lambda_l2": 0.0,
+    "feature_fraction": 1.0,
+    "bagging_fraction": 1.0,
+    "cat_smooth": 10.0,
+    "literal": True,
+}
+"""What LightGBM does when it is told nothing: the bar that anyone would hold a model against."""
 
 
 @dataclass(frozen=True)
@@ -199,17 +220,24 @@ def _train(reader: Boosted, sample: Sample, classes: tuple[int, ...], settings: 
 
 
 def _lightgbm_params(settings: BoostingParams, n_rows: int, n_classes: int) -> dict[str, Any]:
-    """Return LightGBM's parameters; limits in rows shrink with a small sample, so that 50 rows can still be split."""
-    tenth = max(1, n_rows // 10)
-    least = min(settings.min_data_in_leaf, tenth)
+    """Return LightGBM's parameters; limits in rows shrink with a small sample, so that 50 rows can still be split.
+
+    Literal ones do not. Bins of fewer than three rows, which only samples below 30 have, change nothing for them: no
+    leaf of 20 rows leaves another one then.
+    """
+    least, leaves, in_group = settings.min_data_in_leaf, settings.num_leaves, MIN_DATA_PER_GROUP
+    if not settings.literal:
+        tenth = max(1, n_rows // 10)
+        least, in_group = min(least, tenth), min(in_group, tenth)
+        leaves = max(2, min(leaves, n_rows // least))
     objective = {0: settings.objective, 2: "binary"}.get(n_classes, "multiclass")
     return {
         "objective": objective,
         "num_class": n_classes if objective == "multiclass" else 1,
         "learning_rate": settings.learning_rate,
-        "num_leaves": max(2, min(settings.num_leaves, n_rows // least)),
+        "num_leaves": leaves,
         "min_data_in_leaf": least,
-        "min_data_per_group": min(100, tenth),
+        "min_data_per_group": in_group,
         "lambda_l2": settings.lambda_l2,
         "feature_fraction": settings.feature_fraction,
         "bagging_fraction": settings.bagging_fraction,
@@ -223,7 +251,12 @@ def _lightgbm_params(settings: BoostingParams, n_rows: int, n_classes: int) -> d
 
 
 def _only_used(params: dict[str, Any], task: Task) -> Params:
-    return {name: param for name, param in params.items() if name != "objective" or task is Task.REGRESSION}
+    """Return parameters without those that say nothing: an objective of classes, and limits that are not literal.
+
+    So candidates that are stored without them are the same candidates.
+    """
+    idle = {"literal"} if task is Task.REGRESSION else {"literal", "objective"}
+    return {name: param for name, param in params.items() if name not in idle}
 
 
 def _choose_objective(sample: Sample, asked: str) -> str:

@@ -28,6 +28,7 @@ from pipeline.analysis.drift.tables import responses_table
 from pipeline.collection.tables import batches
 from pipeline.drift import DriftFound, has_relation_changed
 from pipeline.enrolment import (
+    IDLE,
     Enrolled,
     count_from,
     count_versions,
@@ -78,12 +79,13 @@ from pipeline.training.contenders import Ground
 from pipeline.training.evaluation import drop_unjudged
 from pipeline.training.problem import Fold, SearchProblem
 from pipeline.training.retraining import configured_policy, trains
-from pipeline.training.roster import standing_candidates
+from pipeline.training.roster import baseline_candidates, make_room, standing_candidates
 from pipeline.training.search import search
 from pipeline.training.trials import Trial, choose_finalists, trial_rows
 from pipeline.training.warm_start import load_known_trials
 from pipeline.validation.comparison_rows import comparison_rows
 from pipeline.validation.tables import bouts_table, comparisons_table
+from registry.ensembles import find_idle, load_weights
 from registry.generations import Event, Generation, Member, Role
 from registry.versions import Version
 
@@ -169,7 +171,9 @@ def learn(
         outcomes["search"] = f"{budget} trials, all of search.trials"
         ground, feature_gains = judge_features(state, schema, ground, pose_problem(config, ground, batch))
         trials = run_search(config, state, pose_problem(config, ground, batch), budget, workers)
-        finalists = choose_finalists(trials, config.search.finalists)
+        room, places = make_room(config.promotion.max_active, config.search.finalists, len(ground.rows),
+                                 count_batches(ground))  # fmt: skip
+        finalists = choose_finalists(trials, places)
     with watch.stage("newcomers"):
         crew = workers.share(ground)
         shortened = shorten_window(state, before, answers)
@@ -187,14 +191,16 @@ def learn(
         records = join_records(proof.stored, record, late)
     with watch.stage("promotion"):
         contenders = [*list_incumbents(before, record), *newcomers]
-        ways = choose_ways(config, before, [*load_bouts(state), *bouts])
+        baselines = {one.key for one in baseline_candidates(config.search.variants, ground.task)}
+        ways = choose_ways(config, before, [*load_bouts(state), *bouts], baselines)
         gone: list[str] = []
         if answers.calls_for("retire"):
             everyone = contenders
             contenders, ways = drop_unlearned(contenders, ways, before.pinned)
             gone = [one.parent.id for one in everyone if one not in contenders and one.parent]
             outcomes["retire"] = f"retired: {', '.join(gone) or 'none, as every line learns'}"
-        promotion = decide_promotion(config, before, contenders, records, standing)
+        idle = find_idle(load_weights(state, before.number, IDLE), IDLE)
+        promotion = decide_promotion(config, before, contenders, records, standing, room, baselines, idle)
         unlearned = tuple(Event(version, "retired", "it did not learn the change of the relation") for version in gone)
         broken = tuple(Event(version, "lost", reason) for version, reason in say_why(lost, proof).items())
         promotion = replace(promotion, retired=(*broken, *unlearned, *promotion.retired))
@@ -203,7 +209,7 @@ def learn(
         lessons = plan_lessons(config, promotion, proof.models, ways, records)
         trained = give(crew, lessons)
         enrolled = enrol(config, state, before, ground, promotion, trained, records, numbers, ways, recalled)
-        competing = list_competing(promotion, records)
+        competing = list_competing(promotion, records, baselines)
         turn = take_turns(competing, batch)
         otherwise = give(crew, plan_other_lessons(ground, lessons, trained, turn))
         rivals = save_rivals(state, before, ground, competing, otherwise, numbers)
@@ -249,8 +255,13 @@ def hire(config: Config, ground: Ground) -> Workers:
 
 def list_standing(config: Config, ground: Ground) -> list[Candidate]:
     """Return the candidates that always stand, as far as the batches to learn from tell them apart."""
-    batches = len(np.unique(ground.rows.batches))
-    return standing_candidates(config.search.families, config.search.variants, ground.task, batches)
+    search, batches = config.search, count_batches(ground)
+    return standing_candidates(search.families, search.variants, ground.task, batches, len(ground.rows))
+
+
+def count_batches(ground: Ground) -> int:
+    """Return how many batches there are to learn from."""
+    return len(np.unique(ground.rows.batches))
 
 
 def list_losses(before: Generation, records: Sequence[Record]) -> list[float]:

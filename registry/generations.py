@@ -112,6 +112,12 @@ class Generation:
         return next((member.version for member in self.members if member.role is Role.CHAMPION), None)
 
     @property
+    def damaged_champion(self) -> Version | None:
+        """The version that serves damaged input by default: the champion, unless another one is better there."""
+        named = (member.version for member in self.members if member.role is Role.DAMAGED_CHAMPION)
+        return next(named, self.champion)
+
+    @property
     def versions(self) -> tuple[Version, ...]:
         """Every active version that has a model of its own, oldest first."""
         return tuple(one.version for one in self.members if not one.version.is_ensemble and one.role is not Role.RIVAL)

@@ -58,7 +58,9 @@ def search(
     """
     space = describe_space(problem, config)
     if not space.pipelines:
-        log.warning("search.families and search.variants leave nothing to search for; the prior alone is fitted")
+        log.warning(
+            "search.families and search.variants leave nothing to search for; the plain models alone are fitted"
+        )
         return []
     seed = derive_seed(problem.seed, "search", problem.batch)
     study = _open_study(space, known, seed)

@@ -7,6 +7,7 @@ import pytest
 
 from common.task import Task
 from model_zoo import EncodedTable, Estimator, get_family
+from model_zoo.boosting import LIBRARY_DEFAULTS
 from model_zoo.check_tables import Rows, make_rows
 
 FAMILY = get_family("lightgbm")
@@ -166,3 +167,32 @@ def test_predictions_do_not_depend_on_the_number_of_threads() -> None:
                                threads=threads)  # fmt: skip
         answers.append(FAMILY.predict(estimator, rows.table))
     assert np.array_equal(*answers)
+
+
+@pytest.mark.parametrize("n_rows", [25, 60, 365, 3_000])
+@pytest.mark.parametrize(("task", "n_classes"), [(Task.BINARY, 2), (Task.MULTICLASS, 3), (Task.REGRESSION, 0)])
+def test_the_library_defaults_answer_as_the_library_does(task: Task, n_classes: int, n_rows: int) -> None:
+    import lightgbm
+
+    generator = np.random.default_rng(n_rows)
+    values = generator.normal(size=(n_rows, 4)).astype(np.float32)
+    signal = values[:, 0] + values[:, 1] ** 2 + generator.normal(0, 0.5, n_rows)
+    target = np.digitize(signal, [0.5, 1.5][: n_classes - 1]) if n_classes else signal
+    values[::7, 2] = np.nan
+    table = EncodedTable(values, tuple("abcd"))
+    ours = FAMILY.fit(table, target, task=task, n_classes=n_classes, params=LIBRARY_DEFAULTS, seed=3)
+    kind = lightgbm.LGBMClassifier if n_classes else lightgbm.LGBMRegressor
+    theirs = kind(verbosity=-1, n_jobs=1).fit(values, target)
+    answered = theirs.predict_proba(values) if n_classes else theirs.predict(values)
+    if n_classes:  # every family mixes in one imagined row with the shares of the classes
+        answered = ours.baseline.complete(answered, ours.classes)
+    assert FAMILY.predict(ours, table) == pytest.approx(answered, abs=1e-9)
+
+
+def test_the_library_defaults_keep_their_limits_in_few_rows() -> None:
+    rows = make_rows(FAMILY, Task.REGRESSION, 60)
+    literal = rows.fit(FAMILY, params={**LIBRARY_DEFAULTS, "rounds": 5})
+    trees = literal.learned.booster.trees_to_dataframe()
+    leaves = trees[trees["left_child"].isna()]
+    assert leaves["count"].min() >= 20
+    assert "literal" not in FAMILY.default_params(Task.REGRESSION)

@@ -1,7 +1,4 @@
-"""How much weight each line had in the ensembles of past generations: what shows which lines serve nobody.
-
-An ensemble is a version of the family blend, whose parameters map other versions to their shares.
-"""
+"""How much weight each line had in the ensembles of past generations: what shows which lines serve nobody."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +9,7 @@ from common.state import State
 from registry.generations import Role
 from registry.lineage import load_updates
 from registry.tables import members_table, versions_table
-from registry.versions import BLEND_FAMILY
+from registry.versions import Version
 
 
 def load_weights(state: State, number: int, updates: int) -> list[dict[str, float]]:
@@ -22,28 +19,27 @@ def load_weights(state: State, number: int, updates: int) -> list[dict[str, floa
     did; a generation without ensembles says nothing and is left out.
     """
     numbers = load_updates(state, number)[:updates]
-    table = versions_table.c
     query = (
-        sa.select(members_table.c.generation, table.id, table.line, table.family, table.params)
-        .join(members_table, members_table.c.version == table.id)
+        sa.select(versions_table, members_table.c.generation.label("active_in"))
+        .join(members_table, members_table.c.version == versions_table.c.id)
         .where(members_table.c.generation.in_(numbers), members_table.c.role != Role.RIVAL.value)
     )
-    members: dict[int, list[Mapping[str, object]]] = {}
+    members: dict[int, list[Version]] = {}
     for row in read_rows(state.engine, query):
-        members.setdefault(row["generation"], []).append(row)
+        members.setdefault(row["active_in"], []).append(Version.from_row(row))
     weighed = [_weigh(members.get(one, [])) for one in numbers]
     return [weights for weights in weighed if weights]
 
 
-def _weigh(members: Sequence[Mapping[str, object]]) -> dict[str, float]:
+def _weigh(members: Sequence[Version]) -> dict[str, float]:
     """Return the weights of lines by the members of a generation; {} where none of them is an ensemble."""
-    ensembles = [one for one in members if one["family"] == BLEND_FAMILY]
-    lines = {str(one["id"]): str(one["line"]) for one in members if one["family"] != BLEND_FAMILY}
+    lines = {one.id: one.line for one in members if not one.is_ensemble}
+    ensembles = [one for one in members if one.is_ensemble]
     weights = dict.fromkeys(lines.values(), 0.0) if ensembles else {}
-    for ensemble in ensembles:
-        for version, share in ensemble["params"]["weights"].items():  # type: ignore[index]
+    for shares in (shares for ensemble in ensembles for shares in ensemble.members):
+        for version, share in shares.items():
             if version in lines:
-                weights[lines[version]] = max(weights[lines[version]], float(share))
+                weights[lines[version]] = max(weights[lines[version]], share)
     return weights
 
 

@@ -8,12 +8,12 @@ from made_versions import commit, make_config, make_version
 from common.state import open_state
 from registry.ensembles import find_idle, load_weights
 from registry.generations import Cause, Generation, Member, Role
-from registry.versions import BLEND_FAMILY
+from registry.versions import ENSEMBLE_FAMILY, KINDS
 
 
-def make_blend(number, **weights):
+def mix(number, **weights):
     named = {name.replace("_", "-"): share for name, share in weights.items()}
-    return make_version(number, BLEND_FAMILY, params={"weights": named})
+    return make_version(number, ENSEMBLE_FAMILY, params={"members": {kind: named for kind in KINDS}})
 
 
 @pytest.fixture
@@ -22,19 +22,19 @@ def state(tmp_path):
     first, knn = make_version(1), make_version(2, "knn")
     rival = make_version(3, "tree")
     again = replace(make_version(4), line="linear-0001", parent="linear-0001")
-    blends = [
-        make_blend(5, linear_0001=1.0),
-        make_blend(6, linear_0004=0.4, knn_0002=0.6),
-        make_blend(7, linear_0004=1),
+    ensembles = [
+        mix(5, linear_0001=1.0),
+        mix(6, linear_0004=0.4, knn_0002=0.6),
+        mix(7, linear_0004=1),
     ]
     with open_state(make_config(tmp_path)) as state:
         generation = Generation()
         for members, new in (
             ((first, knn), [first, knn]),
-            ((first, knn, blends[0]), [rival, blends[0]]),
-            ((again, knn, *blends[1:]), [again, *blends[1:]]),
+            ((first, knn, ensembles[0]), [rival, ensembles[0]]),
+            ((again, knn, *ensembles[1:]), [again, *ensembles[1:]]),
         ):
-            named = [Member(one, Role.BLEND if one.is_blend else Role.ACTIVE) for one in members]
+            named = [Member(one, Role.ENSEMBLE if one.is_ensemble else Role.ACTIVE) for one in members]
             rivals = [Member(rival, Role.RIVAL)] if generation.number else []
             generation = generation.succeed(Cause.UPDATE, members=(*named, *rivals))
             commit(state, generation, new)

@@ -215,14 +215,14 @@ def fit_selector(
     config: SelectionConfig,
     seed: int,
     grades: Sequence[Grade] = (),
-    crowned: Pair | None = None,
+    crowned: tuple[str | None, str | None] = (None, None),
 ) -> Selector:
     """Learn from the newest records which single model or ensemble answers which request best.
 
     ensembles: by line, the members by RowKind; what they predicted for a batch before it was learned is in its record,
     as what lines did is
     grades:    all so far, oldest first
-    crowned:   the champions, where promotion has named them; else those with the best decayed records
+    crowned:   the champions for clean and for damaged input; where promotion has named none, the best decayed record is
     """
     records = keep_newest(records)
     batch = max(record.rows.batch for record in records)
@@ -232,7 +232,10 @@ def fit_selector(
     return Selector(
         lines=tuple(lines),
         ensembles={line: tuple(members) for line, members in ensembles.items()},
-        champions=crowned or Pair(lines[int(np.argmin(clean))], lines[int(np.argmin(damaged))]),
+        champions=Pair(
+            crowned[0] or lines[int(np.argmin(clean))],
+            crowned[1] or lines[int(np.argmin(damaged))],
+        ),
         defaults=defaults,
         usual=average_shares([record.rows.profiles[0] for record in records]),
         last_best=lines[int(np.nanargmin(newest))],

@@ -42,11 +42,13 @@ def learn_selector(
     return replace(selector, typical=selector.plan(records[-1].rows.profiles[0], settings.mode).model)
 
 
-def find_crowned(generation: Generation, lines: Sequence[str]) -> Pair | None:
-    """Return the champions of a generation; None where it has none, or one of them may not serve."""
-    named = (generation.champion, generation.damaged_champion)
-    crowned = [one.line for one in named if one is not None and one.line in lines]
-    return Pair(*crowned) if len(crowned) == len(named) else None
+def find_crowned(generation: Generation, lines: Sequence[str]) -> tuple[str | None, str | None]:
+    """Return the champions of a generation for clean and for damaged input, where it has them and they may serve."""
+    clean, damaged = (
+        one.line if one is not None and one.line in lines else None
+        for one in (generation.champion, generation.damaged_champion)
+    )
+    return clean, damaged
 
 
 def tell_untuned(config: Config, generation: Generation, selector: Selector) -> None:

@@ -396,11 +396,15 @@ class CostsConfig(Section):
     false_negative: float = Field(1.0, ge=0)
 
 
+Validation = Literal["time_ordered", "foremost", "holdout", "kfold"]
+
+
 class TrainingConfig(Section):
-    """The rows that models learn from."""
+    """The rows that models learn from, and those that a search judges them on."""
 
     window_batches: int = Field(24, ge=1)
     max_rows: int = Field(50_000, ge=50)
+    validation: Validation = "time_ordered"
     folds: int = Field(3, ge=1, le=10)
     gap: str = "auto"
     decision: Literal["f1", "accuracy", "cost"] = "f1"
@@ -420,6 +424,14 @@ class TrainingConfig(Section):
         if float(parts[1]) * SECONDS[parts[2]] > MOST_DAYS * SECONDS["D"]:
             raise ValueError(f"it must be {MOST_DAYS}D, a century, at most")
         return gap
+
+    @model_validator(mode="after")
+    def _has_a_fold_to_learn_from(self) -> "TrainingConfig":
+        if self.validation == "kfold" and self.folds < 2:
+            raise ValueError(
+                "training.validation is kfold, so training.folds must be 2 or more: one fold learns nothing"
+            )
+        return self
 
 
 class SearchConfig(Section):

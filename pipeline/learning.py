@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from common.config import Action, Config
+from common.config import Action, Config, Validation
 from common.database import Draft, read_rows
 from common.metrics import get_metric
 from common.performance import Stopwatch
@@ -44,7 +44,7 @@ from pipeline.enrolment import (
     save_rivals,
 )
 from pipeline.features import judge_features
-from pipeline.preparation.splits import time_ordered_folds
+from pipeline.preparation.splits import make_splits
 from pipeline.proving import (
     LateOutputs,
     Proof,
@@ -93,6 +93,11 @@ log = logging.getLogger(__name__)
 
 LOSS_MEASURES = ("log_loss", "rmse")
 """What estimates call the loss of a classification and of a regression."""
+
+SHUFFLED = (
+    "training.validation=kfold learns from rows after those it judges on, though '%s' tells their order: "
+    "what the search finds may look better than it is"
+)
 
 ROWS_TO_SHARE = 5_000
 """With fewer rows, starting more processes takes longer than they save."""
@@ -169,7 +174,8 @@ def learn(
         losses = list_losses(before, [*proof.stored, record])
         budget = size_search(config.search.trials, config.search.calm_share, losses, answers.calls_for("search"))
         outcomes["search"] = f"{budget} trials, all of search.trials"
-        ground, feature_gains = judge_features(state, schema, ground, pose_problem(config, ground, batch))
+        ordered = pose_problem(config, ground, batch, "time_ordered")  # in shuffled folds every season seems to help
+        ground, feature_gains = judge_features(state, schema, ground, ordered)
         trials = run_search(config, state, pose_problem(config, ground, batch), budget, workers)
         room, places = make_room(config.promotion.max_active, config.search.finalists, len(ground.rows),
                                  count_batches(ground))  # fmt: skip
@@ -237,11 +243,12 @@ def say_why(lost: Sequence[Version], proof: Proof) -> dict[str, str]:
     }
 
 
-def pose_problem(config: Config, ground: Ground, number: int) -> SearchProblem:
-    """Return what the search works on: folds in time order of the newest rows, none looking further than a batch."""
+def pose_problem(config: Config, ground: Ground, number: int, validation: Validation | None = None) -> SearchProblem:
+    """Return what the search works on: folds of the newest rows, of the configured type unless another is asked for."""
     rows = ground.rows.newest(config.search.max_rows)
     block = len(rows.last(1))
-    splits = time_ordered_folds(rows.times, config.training.folds, ground.gap, block)
+    validation = validation or config.training.validation
+    splits = make_splits(validation, rows.times, config.training.folds, ground.gap, block, ground.seed)
     folds = [Fold(rows.take(split.learn), rows.take(split.validate)) for split in splits]
     metric = get_metric(config.metric, ground.task)
     return SearchProblem(folds, ground.task, ground.classes, metric, number, ground.seed, ground.threads)
@@ -277,8 +284,10 @@ def list_losses(before: Generation, records: Sequence[Record]) -> list[float]:
 def run_search(config: Config, state: State, problem: SearchProblem, trials: int, workers: Workers) -> list[Trial]:
     """Search, starting from what earlier searches found."""
     if not problem.folds:
-        log.warning("too few rows for time-ordered folds; no search until more batches arrive")
+        log.warning("too few rows for the folds of a search; no search until more batches arrive")
         return []
+    if config.training.validation == "kfold" and not config.schema_.is_timeless:
+        log.warning(SHUFFLED, config.schema_.time)
     judged = drop_unjudged(problem)
     if not judged.folds:
         name = problem.metric.name

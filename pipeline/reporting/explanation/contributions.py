@@ -146,6 +146,12 @@ def _explain_boosting(model: Model, rows: pd.DataFrame, _all: pd.DataFrame, _see
     return _Terms(terms.parts, base, scale, "exact values of the trees, as LightGBM computes them (TreeSHAP)")
 
 
+def _explain_symmetric(model: Model, rows: pd.DataFrame, _all: pd.DataFrame, _seed: int) -> _Terms:
+    terms, outputs = _take_apart(model, rows), _name_outputs(model)
+    base = terms.base + _weight_shift(model, len(outputs))
+    return _Terms(terms.parts, base, _name_scale(model, outputs), "exact values of the trees, as CatBoost's own (SHAP)")
+
+
 def _explain_linear(model: Model, rows: pd.DataFrame, _all: pd.DataFrame, _seed: int) -> _Terms:
     terms, outputs = _take_apart(model, rows), _name_outputs(model)
     base = terms.base + _weight_shift(model, len(outputs))
@@ -206,4 +212,5 @@ _EXPLAINERS: dict[str, Callable[..., _Terms]] = {
     "linear": _explain_linear,
     "tree": _explain_trees,
     "extra_trees": _explain_trees,
+    "catboost": _explain_symmetric,
 }

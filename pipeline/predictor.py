@@ -164,6 +164,11 @@ class Predictor:
         estimators = self.published.choose_estimators(stored) if self.published else stored
         return estimate_request(estimators, choice.serving, answer.outputs, answer.kinds, self.schema.classes)
 
+    def tell_choice(self, choice: Choice) -> str:
+        """Return in words which registered model serves a request, and why."""
+        described = self.describe(choice)
+        return f"{described['version']}: {described['reason']}"
+
     def describe(self, choice: Choice) -> dict[str, Any]:
         """Return what the decisions table keeps of a choice: all that it rests on, and what it was."""
         generation, plan = self.generation, choice.plan

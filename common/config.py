@@ -7,7 +7,7 @@ import difflib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
@@ -399,11 +399,32 @@ class CostsConfig(Section):
 Validation = Literal["time_ordered", "foremost", "holdout", "kfold"]
 
 
-class TrainingConfig(Section):
-    """The rows that models learn from, and those that a search judges them on."""
+AUTO_ROWS = "auto"
+"""Rows that are learned or searched as far as a budget allows."""
+SomeRows = Annotated[int, Field(ge=50)] | Literal["auto"]
+
+
+class LimitedSection(Section):
+    """A group of keys with a limit of rows."""
+
+    @field_validator("max_rows", mode="before", check_fields=False)
+    @classmethod
+    def _is_auto_or_a_number(cls, stated: Any) -> Any:
+        text = str(stated).strip()
+        if isinstance(stated, bool) or (text != AUTO_ROWS and not text.removesuffix(".0").isdigit()):
+            raise ValueError("write auto, or a whole number from 50 on")
+        return stated
+
+
+class TrainingConfig(LimitedSection):
+    """The rows that models learn from, and those that a search judges them on.
+
+    They are at most ``max_rows``, or with auto as many as take ``max_mb`` MB.
+    """
 
     window_batches: int = Field(24, ge=1)
-    max_rows: int = Field(50_000, ge=50)
+    max_rows: SomeRows = "auto"
+    max_mb: float = Field(64.0, gt=0)
     validation: Validation = "time_ordered"
     folds: int = Field(3, ge=1, le=10)
     gap: str = "auto"
@@ -434,13 +455,13 @@ class TrainingConfig(Section):
         return self
 
 
-class SearchConfig(Section):
+class SearchConfig(LimitedSection):
     """The search over variants, families, windows and parameters."""
 
     trials: int = Field(20, ge=1)
     calm_share: float = Field(0.5, gt=0, le=1)
     seconds: float | None = Field(None, gt=0)
-    max_rows: int = Field(20_000, ge=50)
+    max_rows: SomeRows = "auto"
     families: tuple[str, ...] = ("linear", "knn", "tree", "extra_trees", "lightgbm")
     variants: tuple[str, ...] = ("onehot", "target", "native", "spelling")
     resampling: tuple[Literal["smote", "under"], ...] = ()

@@ -356,7 +356,7 @@ def save_version(
 ) -> Version:
     """Store a trained model and return its version; a newcomer keeps the name it entered with."""
     manifest, size = save_parts(state.files, done.parts)
-    parent, candidate = contender.parent, contender.candidate
+    parent, candidate = contender.parent, done.candidate
     number = next(numbers) if parent else int(contender.name.rpartition("-")[2])
     version_id = name_version(candidate.family, number)
     learned = ground.rows.last(candidate.window)

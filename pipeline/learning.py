@@ -75,6 +75,7 @@ from pipeline.tournament import (
     take_turns,
 )
 from pipeline.training.budget import size_search
+from pipeline.training.capacity import limit_searched, tell_cuts
 from pipeline.training.contenders import Ground
 from pipeline.training.evaluation import drop_unjudged
 from pipeline.training.problem import Fold, SearchProblem
@@ -185,6 +186,8 @@ def learn(
         shortened = shorten_window(state, before, answers)
         outcomes["shorten"] = describe_shortened(shortened)
         standing = [*list_standing(config, ground), *shortened]
+        tell_cuts(config.training, config.search, len(ground.rows), sum(map(len, window)), window[-1].inputs.shape[1],
+                  standing)  # fmt: skip
         sheets = [*rebuild_sheets(config, state, schema, window), proof.sheet]
         first_number = count_versions(state) + 1
         resting = load_resting(state, before)
@@ -245,7 +248,7 @@ def say_why(lost: Sequence[Version], proof: Proof) -> dict[str, str]:
 
 def pose_problem(config: Config, ground: Ground, number: int, validation: Validation | None = None) -> SearchProblem:
     """Return what the search works on: folds of the newest rows, of the configured type unless another is asked for."""
-    rows = ground.rows.newest(config.search.max_rows)
+    rows = ground.rows.newest(limit_searched(config.search, len(ground.rows)))
     block = len(rows.last(1))
     validation = validation or config.training.validation
     splits = make_splits(validation, rows.times, config.training.folds, ground.gap, block, ground.seed)

@@ -31,8 +31,9 @@ SHORT_WINDOW = 3
 SMALL_TREES = {"rounds": 100, "num_leaves": 7, "learning_rate": 0.1}
 ROBUST = ("extra_trees", "lightgbm", "linear")
 """Families by how well they bear damaged input once they are masked and guarded: the first that is searched stands."""
-SLOW_TREES = {"rounds": 400, "learning_rate": 0.03, "feature_fraction": 0.5}
-"""Four hundred small steps on half of the columns each: the best single line where knowledge keeps."""
+GROWING_TREES = {"rounds": 250, "learning_rate": 0.05, "feature_fraction": 0.5, "stopping": True}
+"""Small steps on half of the columns each, as many and with as many leaves as the newest rows say: the best single line
+where knowledge keeps, and the one whose capacity grows with the rows."""
 
 
 def baseline_candidates(variants: Sequence[str], task: Task) -> list[Candidate]:
@@ -114,7 +115,7 @@ def _vary(plain: Candidate, task: Task, robust: bool) -> list[Candidate]:
         case "lightgbm":
             small = {**plain.params, **SMALL_TREES}
             return [
-                replace(plain, params={**plain.params, **SLOW_TREES}),
+                replace(plain, params={**plain.params, **GROWING_TREES}),
                 replace(middle, params=set_by_library(task)),
                 replace(short, params=small),
                 *([replace(one, params=small) for one in hardened] if robust else []),

@@ -104,6 +104,17 @@ class TestKeys:
         with pytest.raises(ConfigError, match=re.escape(f"'{wrong}' in the command line; did you mean '{key}'?")):
             load_config(path, [f"{wrong}=1"])
 
+    @pytest.mark.parametrize("key", ["training.max_rows", "search.max_rows"])
+    def test_limits_of_rows_are_auto_or_a_number(self, load, key):
+        section, name = key.split(".")
+        told = {"auto": "auto", "20000": 20_000, "50": 50}
+        assert {one: getattr(getattr(load(MINIMAL, f"{key}={one}"), section), name) for one in told} == told
+        for wrong in ("many", "-5", "true"):
+            with pytest.raises(ConfigError, match=rf"{key}'.*write auto, or a whole number from 50 on"):
+                load(MINIMAL, f"{key}={wrong}")
+        with pytest.raises(ConfigError, match=rf"{key}'.*50"):
+            load(MINIMAL, f"{key}=49")
+
     def test_a_wrong_key_inside_a_rule_is_refused(self, load):
         with pytest.raises(ConfigError, match=r"quality\.ranges\.0\.mni'.*\(found 2\)"):
             load(MINIMAL + "quality: {ranges: [{column: seats, mni: 2}]}")

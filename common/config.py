@@ -442,6 +442,7 @@ class SearchConfig(Section):
     seconds: float | None = Field(None, gt=0)
     max_rows: int = Field(20_000, ge=50)
     families: tuple[str, ...] = ("linear", "knn", "tree", "extra_trees", "lightgbm")
+    extra_families: Literal["auto", "none"] = "auto"
     variants: tuple[str, ...] = ("onehot", "target", "native", "spelling")
     resampling: tuple[Literal["smote", "under"], ...] = ()
     finalists: int = Field(2, ge=1)

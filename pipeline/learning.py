@@ -76,6 +76,7 @@ from pipeline.tournament import (
 from pipeline.training.budget import size_search
 from pipeline.training.contenders import Ground
 from pipeline.training.evaluation import drop_unjudged
+from pipeline.training.joining import join_families
 from pipeline.training.problem import Fold, SearchProblem
 from pipeline.training.retraining import configured_policy, trains
 from pipeline.training.roster import standing_candidates
@@ -174,7 +175,9 @@ def learn(
         outcomes["search"] = f"{budget} trials, all of search.trials"
         ordered = pose_problem(config, ground, batch, "time_ordered")  # in shuffled folds every season seems to help
         ground, feature_gains = judge_features(state, schema, ground, ordered)
-        trials = run_search(config, state, pose_problem(config, ground, batch), budget, workers)
+        known = load_known_trials(state)
+        config = config.model_copy(update={"search": join_families(config.search, ground.rows, known)})
+        trials = run_search(config, pose_problem(config, ground, batch), budget, workers, known)
         finalists = choose_finalists(trials, config.search.finalists)
     with watch.stage("newcomers"):
         crew = workers.share(ground)
@@ -270,8 +273,10 @@ def list_losses(before: Generation, records: Sequence[Record]) -> list[float]:
     return parts.losses[parts.whole][:, 0].tolist() if parts else [np.nan]
 
 
-def run_search(config: Config, state: State, problem: SearchProblem, trials: int, workers: Workers) -> list[Trial]:
-    """Search, starting from what earlier searches found."""
+def run_search(
+    config: Config, problem: SearchProblem, trials: int, workers: Workers, known: Sequence[Trial]
+) -> list[Trial]:
+    """Search, starting from the ``known`` trials that earlier searches found."""
     if not problem.folds:
         log.warning("too few rows for the folds of a search; no search until more batches arrive")
         return []
@@ -282,4 +287,4 @@ def run_search(config: Config, state: State, problem: SearchProblem, trials: int
         name = problem.metric.name
         log.warning("no search: labels are too much alike for metric=%s, which metric=auto is not stopped by", name)
         return []
-    return search(judged, config.search, trials, load_known_trials(state), workers)
+    return search(judged, config.search, trials, known, workers)

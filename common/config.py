@@ -463,6 +463,7 @@ class SearchConfig(LimitedSection):
     seconds: float | None = Field(None, gt=0)
     max_rows: SomeRows = "auto"
     families: tuple[str, ...] = ("linear", "knn", "tree", "extra_trees", "lightgbm")
+    extra_families: Literal["auto", "none"] = "auto"
     variants: tuple[str, ...] = ("onehot", "target", "native", "spelling")
     resampling: tuple[Literal["smote", "under"], ...] = ()
     finalists: int = Field(2, ge=1)

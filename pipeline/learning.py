@@ -78,6 +78,7 @@ from pipeline.training.budget import size_search
 from pipeline.training.capacity import limit_searched, tell_cuts
 from pipeline.training.contenders import Ground
 from pipeline.training.evaluation import drop_unjudged
+from pipeline.training.joining import join_families
 from pipeline.training.problem import Fold, SearchProblem
 from pipeline.training.retraining import configured_policy, trains
 from pipeline.training.roster import baseline_candidates, make_room, standing_candidates
@@ -177,7 +178,9 @@ def learn(
         outcomes["search"] = f"{budget} trials, all of search.trials"
         ordered = pose_problem(config, ground, batch, "time_ordered")  # in shuffled folds every season seems to help
         ground, feature_gains = judge_features(state, schema, ground, ordered)
-        trials = run_search(config, state, pose_problem(config, ground, batch), budget, workers)
+        known = load_known_trials(state)
+        config = config.model_copy(update={"search": join_families(config.search, ground.rows, known)})
+        trials = run_search(config, pose_problem(config, ground, batch), budget, workers, known)
         room, places = make_room(config.promotion.max_active, config.search.finalists, len(ground.rows),
                                  count_batches(ground))  # fmt: skip
         finalists = choose_finalists(trials, places)
@@ -284,8 +287,10 @@ def list_losses(before: Generation, records: Sequence[Record]) -> list[float]:
     return parts.losses[parts.whole][:, 0].tolist() if parts else [np.nan]
 
 
-def run_search(config: Config, state: State, problem: SearchProblem, trials: int, workers: Workers) -> list[Trial]:
-    """Search, starting from what earlier searches found."""
+def run_search(
+    config: Config, problem: SearchProblem, trials: int, workers: Workers, known: Sequence[Trial]
+) -> list[Trial]:
+    """Search, starting from the ``known`` trials that earlier searches found."""
     if not problem.folds:
         log.warning("too few rows for the folds of a search; no search until more batches arrive")
         return []
@@ -296,4 +301,4 @@ def run_search(config: Config, state: State, problem: SearchProblem, trials: int
         name = problem.metric.name
         log.warning("no search: labels are too much alike for metric=%s, which metric=auto is not stopped by", name)
         return []
-    return search(judged, config.search, trials, load_known_trials(state), workers)
+    return search(judged, config.search, trials, known, workers)

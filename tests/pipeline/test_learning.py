@@ -5,6 +5,7 @@ from small_stream import configure
 from training.made_problem import make_training_rows
 
 from common.task import Task
+from common.workers import Workers
 from pipeline.learning import pose_problem, run_search
 from pipeline.training.contenders import Ground
 
@@ -44,9 +45,8 @@ def test_the_folds_are_of_the_type_that_is_configured(tmp_path, validation, lear
 )
 def test_shuffled_rows_of_a_stream_that_has_times_are_told_once(tmp_path, monkeypatch, caplog, overrides, told):
     monkeypatch.setattr("pipeline.learning.search", lambda *_: [])
-    monkeypatch.setattr("pipeline.learning.load_known_trials", lambda _: [])
     config = configure(tmp_path, "training.folds=2", *overrides)
-    run_search(config, None, pose_problem(config, make_ground(), 6), 1, None)
+    run_search(config, pose_problem(config, make_ground(), 6), 1, Workers(), [])
     assert [record.getMessage() for record in caplog.records if "training.validation=kfold" in record.message] == [
         "training.validation=kfold learns from rows after those it judges on, though 'INSR_BEGIN' tells their order: "
         "what the search finds may look better than it is"

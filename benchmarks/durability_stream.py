@@ -18,7 +18,7 @@ ROWS, REQUEST_ROWS, BATCHES = 80, 40, 60
 QUICK = (
     "source.kind=files", "source.paths=[stream.csv]", f"batch.rows={ROWS}", "search.trials=1", "training.folds=1",
     "search.families=[tree]", "search.variants=[onehot]", "features.date_parts={}", "features.durations=[]",
-    "selection.choosers=[blends]", "promotion.max_active=2", "training.threads=1", "workers.count=1",
+    "promotion.max_active=2", "training.threads=1", "workers.count=1",
 )  # fmt: skip
 STORED_NAME = re.compile(r"\b[0-9a-f]{64}\.[a-z][a-z0-9.]*")
 

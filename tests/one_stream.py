@@ -43,7 +43,7 @@ def write_config(folder: Path, name: str = "claims.yaml", schema: str = "", more
         f"schema: {{time: day, {target}{drop}{schema}}}\n"
         f"batch: {{rows: {ROWS}}}\n"
         "search: {trials: 2, families: [linear], variants: [onehot]}\n"
-        "training: {folds: 1}\npromotion: {max_active: 2}\nselection: {choosers: [blends]}\nworkers: {count: 1}\n"
+        "training: {folds: 1}\npromotion: {max_active: 2}\nworkers: {count: 1}\n"
         f"{more}"
     )
     return path

@@ -13,7 +13,7 @@ from benchmarks.quality_table import average, describe, find_hindsight, judge
 from common.config import load_config
 
 ROWS, BATCHES, WARM_UP = 600, 6, 4
-SMALL = ["search.trials=2", "search.families=[linear,tree]", "search.variants=[onehot]", "selection.choosers=[decayed]"]
+SMALL = ["search.trials=2", "search.families=[linear,tree]", "search.variants=[onehot]"]
 
 
 @pytest.fixture(scope="module")

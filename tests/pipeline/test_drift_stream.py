@@ -38,7 +38,7 @@ def configure(folder, **response):
         "batch": {"rows": ROWS, "min_rows": 20},
         "search": {"trials": 1, "families": ["linear"], "variants": ["onehot"]},
         "training": {"folds": 1}, "features": {"date_parts": {}, "durations": []},
-        "selection": {"choosers": ["blends"]}, "promotion": {"max_active": 2}, "workers": {"count": 1},
+        "promotion": {"max_active": 2}, "workers": {"count": 1},
         "response": response, "data_dir": str(folder), "state_dir": str(folder / "state"),
     })  # fmt: skip
 

@@ -15,7 +15,7 @@ from pipeline.update import update
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 QUICK = ("search.trials=1", "search.families=[prior]", "source.demo.rows=1500", "batch.period=year",
-         "response.retrain=never", "selection.choosers=[decayed]")  # fmt: skip
+         "response.retrain=never")  # fmt: skip
 
 
 @pytest.fixture(scope="module")

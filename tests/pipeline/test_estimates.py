@@ -25,7 +25,7 @@ from pipeline.update import update
 
 ROWS, BATCHES = 60, MIN_BATCHES + 2
 SMALL = [
-    "search.trials=1", "search.families=[linear]", "search.variants=[onehot]", "selection.choosers=[decayed]",
+    "search.trials=1", "search.families=[linear]", "search.variants=[onehot]",
     "training.folds=1", "search.finalists=1", "metric=roc_auc", "report.shap_rows=10", "response.retrain=never",
 ]  # fmt: skip
 """Estimators learn from every batch, also where models do not; learning the last batch, too, is enough."""
@@ -50,7 +50,7 @@ def learned(tmp_path_factory):
     stated = [f"data_dir={folder}", f"state_dir={folder / 'state'}", f"batch.rows={ROWS}", *SMALL]
     config = load_config(folder / "config.yaml", stated)
     with pytest.MonkeyPatch.context() as patch:  # forests choose lines; storing fewer trees is quicker
-        patch.setattr("meta.hard_choice.TREES", 4)
+        patch.setattr("meta.chooser.TREES", 4)
         update(config, 1)
         early = table.tail(ROWS).drop(columns="claimed")
         early.to_csv(folder / "early.csv", index=False)

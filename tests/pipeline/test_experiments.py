@@ -42,7 +42,7 @@ def learned(request, tmp_path_factory):
         "schema": {"time": "when", "target": "paid"}, "task": request.param.value,
         "source": {"kind": "files", "paths": ["stream.csv"]}, "data_dir": folder, "state_dir": folder / "state",
         "batch": {"rows": ROWS}, "search": {"trials": 4, "families": ["tree", "lightgbm"], "calm_share": 1.0},
-        "training": {"folds": 1}, "selection": {"choosers": ["blends"]}, "promotion": {"max_active": 3},
+        "training": {"folds": 1}, "promotion": {"max_active": 3},
     })  # fmt: skip
     update(config, None)
     return config, request.param

@@ -98,7 +98,7 @@ class Selector:
         return Plan(
             model=model,
             weights=members,
-            reasons=self._give_reasons(model, members, alarm, bool(withheld)),
+            reasons=self._give_reasons(members, alarm, bool(withheld)),
             why=self._explain(model, alarm, withheld, ranking, mode),
             alarm=alarm,
             champion=champion,
@@ -123,13 +123,13 @@ class Selector:
         margin = self.margins[mode].of(alarm)
         return choose(predicted, self.find_incumbent(alarm, mode), margin, self.list_candidates(mode))
 
-    def _give_reasons(self, model: str, members: Sequence[Weights], alarm: Alarm, withheld: bool) -> tuple[str, ...]:
-        """Return what rows of each kind say of their answer: a fallback where others answer than usually."""
-        unusual = bool(alarm) and (withheld or model != self.typical)
-        whole = f"fallback:{alarm.condition}" if unusual else "champion" if withheld else "selected"
+    def _give_reasons(self, members: Sequence[Weights], alarm: Alarm, withheld: bool) -> tuple[str, ...]:
+        """Return what rows of each kind say of their answer: a fallback where others answer than clean rows usually."""
+        usual = self.list_members(self.typical)[RowKind.CLEAN] if self.typical else members[RowKind.CLEAN]
+        as_ever = "champion" if withheld else "selected"
+        named = {kind: name_kind(kind) if kind else alarm.condition for kind in RowKind}
         return tuple(
-            whole if unusual or members[kind] == members[RowKind.CLEAN] else f"fallback:{name_kind(kind)}"
-            for kind in RowKind
+            as_ever if members[kind] == usual or not named[kind] else f"fallback:{named[kind]}" for kind in RowKind
         )
 
     def _explain(self, model: str, alarm: Alarm, withheld: str, ranking: Sequence[tuple[str, float]], mode: str) -> str:

@@ -22,7 +22,7 @@ ROWS = 120
 QUICK = (
     "source.kind=files", "source.paths=[stream.csv]", f"batch.rows={ROWS}", "search.trials=1", "training.folds=1",
     "search.families=[tree]", "search.variants=[onehot]", "features.date_parts={}", "features.durations=[]",
-    "selection.choosers=[blends]", "promotion.max_active=2",
+    "promotion.max_active=2",
 )  # fmt: skip
 
 LINEAR = "search.families=[linear,lightgbm]"

@@ -13,7 +13,7 @@ from registry.versions import ENSEMBLE_FAMILY, KINDS
 
 def mix(number, **weights):
     named = {name.replace("_", "-"): share for name, share in weights.items()}
-    return make_version(number, ENSEMBLE_FAMILY, params={"members": {kind: named for kind in KINDS}})
+    return make_version(number, ENSEMBLE_FAMILY, params={"members": dict.fromkeys(KINDS, named)})
 
 
 @pytest.fixture

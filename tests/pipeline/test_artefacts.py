@@ -54,14 +54,17 @@ def test_a_version_knows_its_rows_inputs_cost_seed_and_makers(learned):
     assert len({version.seed for version in singles}) == 3
 
 
-def test_a_blend_learned_no_rows_and_reads_what_its_members_read(learned):
+def test_an_ensemble_learned_no_rows_and_reads_what_its_members_read(learned):
     with opened(learned) as (_, state):
         versions = load_versions(state)
-    for blend in (version for version in versions.values() if version.is_ensemble):
-        used = [versions[name] for name in blend.params["weights"]]
-        assert blend.trained_on == ()
-        assert set(blend.inputs) == {name for version in used for name in version.inputs}
-        assert blend.predict_us == pytest.approx(sum(version.predict_us for version in used))
+    ensembles = [version for version in versions.values() if version.is_ensemble]
+    assert ensembles
+    for ensemble in ensembles:
+        used = [versions[name] for name in ensemble.member_ids]
+        assert ensemble.trained_on == ()
+        assert set(ensemble.inputs) == {name for version in used for name in version.inputs}
+        dearest = max(sum(versions[name].predict_us for name in kind) for kind in ensemble.members)
+        assert ensemble.predict_us == pytest.approx(dearest)
 
 
 def test_versions_made_together_share_their_golden_rows(learned):

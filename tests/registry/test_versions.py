@@ -20,7 +20,7 @@ from model_zoo.golden import make_golden_parts
 from model_zoo.model import PROTOCOL, fit_model
 from registry.generations import Cause, Generation
 from registry.tables import versions_table
-from registry.versions import ModelShelf, Version, load_model, name_version, save_parts, save_weights
+from registry.versions import ModelShelf, Version, load_model, name_kinds, name_version, save_members, save_parts
 
 FEATURES = pd.DataFrame({"worth": np.arange(40.0), "make": pd.Series(["a", "b"] * 20, dtype="str")})
 TARGET = (np.arange(40) > 20).astype(float)
@@ -46,7 +46,7 @@ def files(tmp_path):
         make_version(4, params={}, threshold=1e-300, bytes=2**40),
         make_ensemble(5),
     ],
-    ids=["window", "continued", "params", "extremes", "blend"],
+    ids=["window", "continued", "params", "extremes", "ensemble"],
 )
 def test_a_version_comes_back_from_the_catalogue_with_every_field_of_its_type(tmp_path, catalogue_url, version):
     with open_state(make_config(tmp_path, catalogue_url)) as state:
@@ -135,12 +135,31 @@ class TestModels:
             load_model(files, make_version(7, manifest=manifest))
 
 
-def test_weights_of_a_blend_are_one_file_whatever_their_order(files):
-    name, size = save_weights(files, {"linear-0001": 0.75, "knn-0002": 0.25})
-    assert save_weights(files, {"knn-0002": 0.25, "linear-0001": 0.75}) == (name, size)
-    assert json.loads(files.load(name)) == {"linear-0001": 0.75, "knn-0002": 0.25}
+def test_members_of_an_ensemble_are_one_file_whatever_their_order(files):
+    weights, other = {"linear-0001": 0.75, "knn-0002": 0.25}, {"linear-0001": 0.25, "knn-0002": 0.75}
+    kinds = {"clean": weights, "sparse": weights, "anomalous": other}
+    name, size = save_members(files, {"members": kinds})
+    turned = {kind: dict(reversed(own.items())) for kind, own in reversed(kinds.items())}
+    assert save_members(files, {"members": turned}) == (name, size)
+    assert json.loads(files.load(name)) == kinds
     assert size == len(files.load(name))
-    assert save_weights(files, {"linear-0001": 0.25, "knn-0002": 0.75})[0] != name
+    assert save_members(files, {"members": kinds | {"clean": other}})[0] != name
+
+
+def test_an_ensemble_names_its_members_by_kind_of_row_the_heaviest_first():
+    kinds = {
+        "clean": {"a-0001": 0.6, "b-0002": 0.4},
+        "sparse": {"a-0001": 0.6, "b-0002": 0.4},
+        "anomalous": {"c-0003": 1.0},
+    }
+    ensemble = make_version(9, "ensemble", params={"members": kinds})
+    assert ensemble.member_ids == ("c-0003", "a-0001", "b-0002")
+    assert ensemble.is_routed
+    assert list(name_kinds(ensemble.members)) == ["clean and sparse rows", "anomalous rows"]
+    former = make_version(9, "blend", params={"weights": {"a-0001": 1.0}})
+    assert former.is_ensemble
+    assert not former.is_routed
+    assert name_kinds(former.members) == {"all rows": {"a-0001": 1.0}}
 
 
 def test_models_that_read_rows_alike_share_one_encoder(files):

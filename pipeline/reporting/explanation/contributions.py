@@ -53,13 +53,17 @@ class Contributions:
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """The champion explained on rows of a batch, or with an ``obstacle`` the reason why it is not."""
+    """What serves, explained on rows of a batch, or with an ``obstacle`` the reason why it is not.
+
+    ``mixed`` are an ensemble's members and their weights, in words; '' for a single model.
+    """
 
     version: str | None
     batch: int | None
     rows_asked: int
     contributions: Contributions | None
     obstacle: str = ""
+    mixed: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +86,7 @@ def find_obstacle(model: Model) -> str:
     return ""
 
 
-def explain_champion(
+def explain_version(
     version: str, batch: int, model: Model, features: pd.DataFrame, seconds: float, seed: int
 ) -> Explanation:
     """Explain a version on rows (n_rows, n_features) of a batch, or say why it has nothing to explain."""

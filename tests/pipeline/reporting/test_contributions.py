@@ -9,7 +9,7 @@ from model_zoo import FAMILIES
 from pipeline.reporting.explanation.contributions import (
     CHUNK_ROWS,
     compute_contributions,
-    explain_champion,
+    explain_version,
     find_obstacle,
 )
 
@@ -86,7 +86,7 @@ def test_columns_of_a_request_are_taken_by_name():
 
 
 def test_the_prior_says_why_it_has_nothing_to_explain():
-    explanation = explain_champion("prior-0001", 1, make_model("prior", "onehot", Task.BINARY), make_rows(1)[0], 60, 1)
+    explanation = explain_version("prior-0001", 1, make_model("prior", "onehot", Task.BINARY), make_rows(1)[0], 60, 1)
     assert explanation.contributions is None
     assert "answers every row alike" in explanation.obstacle
     assert find_obstacle(make_model("tree", "target", Task.BINARY)) == ""

@@ -128,48 +128,52 @@ def condense(outputs: np.ndarray, weights: np.ndarray, most: int) -> np.ndarray:
     """Return weights (n_lines,) of at most ``most`` lines whose mixture answers rows most like the given one.
 
     Lines are added one by one, each the one with which the best convex combination comes closest in squared distance,
-    and exchanged as long as that helps; the answers of the whole mixture are a target without noise. ``outputs`` are
-    (n_rows, n_lines, n_outputs).
+    and exchanged as long as that helps; so are the heaviest, and what came closer is taken. The answers of the whole
+    mixture are a target without noise. ``outputs`` are (n_rows, n_lines, n_outputs).
     """
     candidates = [int(line) for line in np.flatnonzero(weights > 0)]
     if len(candidates) <= most:
         return weights
     answers = outputs.transpose(0, 2, 1).reshape(-1, outputs.shape[1]).astype(float)
-    products = answers.T @ answers / len(answers)
-    chosen: list[int] = []
+    apart = answers - (answers @ weights)[:, None]
+    products = apart.T @ apart / len(apart)
+    grown: list[int] = []
     for _ in range(most):
-        rest = [line for line in candidates if line not in chosen]
-        chosen.append(min(rest, key=lambda line: _approach(products, weights, [*chosen, line])[1]))
-    chosen = _exchange(products, weights, chosen, candidates)
+        rest = [line for line in candidates if line not in grown]
+        grown.append(min(rest, key=lambda line: _approach(products, [*grown, line])[1]))
+    heaviest = sorted(candidates, key=lambda line: -weights[line])[:most]
+    chosen = min((_exchange(products, lines, candidates) for lines in (grown, heaviest)),
+                 key=lambda lines: _approach(products, lines)[1])  # fmt: skip
     condensed = np.zeros(len(weights))
-    condensed[chosen] = _approach(products, weights, chosen)[0]
+    condensed[chosen] = _approach(products, chosen)[0]
     return condensed
 
 
-def _exchange(products: np.ndarray, weights: np.ndarray, chosen: list[int], candidates: Sequence[int]) -> list[int]:
-    """Return the chosen lines after every exchange of one for another that brings the mixture closer."""
-    distance = _approach(products, weights, chosen)[1]
-    for place in range(len(chosen)):
-        for line in candidates:
-            if line not in chosen:
-                other = [*chosen[:place], line, *chosen[place + 1 :]]
-                closer = _approach(products, weights, other)[1]
-                if closer < distance:
-                    chosen, distance = other, closer
+def _exchange(products: np.ndarray, chosen: list[int], candidates: Sequence[int]) -> list[int]:
+    """Return the chosen lines after every exchange of one for another that brings their mixture closer."""
+    distance, before = _approach(products, chosen)[1], None
+    while chosen != before:
+        before = chosen
+        for place in range(len(chosen)):
+            for line in candidates:
+                if line not in chosen:
+                    other = [*chosen[:place], line, *chosen[place + 1 :]]
+                    closer = _approach(products, other)[1]
+                    if closer < distance:
+                        chosen, distance = other, closer
     return chosen
 
 
-def _approach(products: np.ndarray, weights: np.ndarray, lines: Sequence[int]) -> tuple[np.ndarray, float]:
-    """Return the convex weights of some lines that come closest to a mixture of all, and their squared distance.
+def _approach(products: np.ndarray, lines: Sequence[int]) -> tuple[np.ndarray, float]:
+    """Return the convex weights of some lines that come closest to the whole mixture, and their squared distance.
 
-    ``products`` (n_lines, n_lines) are mean products of the lines' answers: all that the distance depends on. It is a
-    non-negative least squares problem (Lawson and Hanson 1974) in differences to the mixture, whose weights are scaled
-    to sum to 1.
+    ``products`` (n_lines, n_lines) are mean products of how far the lines' answers lie from the mixture's: all that the
+    distance depends on. It is a non-negative least squares problem (Lawson and Hanson 1974) whose weights are scaled to
+    sum to 1.
     """
     from scipy.optimize import nnls
 
-    apart = np.eye(len(weights))[list(lines)] - weights
-    among = apart @ products @ apart.T
+    among = products[np.ix_(lines, lines)]
     level = float(np.trace(among)) / len(lines)
     if level <= 0:
         return np.full(len(lines), 1 / len(lines)), 0.0

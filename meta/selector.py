@@ -29,6 +29,7 @@ from model_zoo.forest import Forest
 MODES = ("all", "single")
 SHOWN = 3
 """Candidates that a plan ranks."""
+EARLIER = "an earlier release learned this selector, and the next update learns one that chooses"
 
 
 @dataclass(frozen=True)
@@ -171,9 +172,11 @@ class Selector:
 
     @classmethod
     def load(cls, parts: Mapping[str, bytes]) -> "Selector":
-        """Return the selector that ``dump`` described; of one by an earlier release, its two champions."""
+        """Return the selector that ``dump`` described; of one by an earlier release, its two champions serve."""
         stored: dict[str, Any] = json.loads(parts["selector.json"])
         forest = Forest.load(parts["chooser.npz"]) if "chooser.npz" in parts else None
+        trust = Trust.from_json(stored["trust"])
+        is_earlier = "defaults" not in stored
         return cls(
             lines=tuple(stored["lines"]),
             ensembles={line: tuple(members) for line, members in stored.get("ensembles", {}).items()},
@@ -182,9 +185,9 @@ class Selector:
             usual={column: tuple(shares) for column, shares in stored["usual"].items()},
             last_best=stored["last_best"],
             chooser=Chooser(tuple(stored.get("candidates", ())), forest, stored.get("unit", 1.0)),
-            margins={mode: Margins(**stored["margins"][mode]) for mode in MODES} if "defaults" in stored else UNTUNED,
+            margins=UNTUNED if is_earlier else {mode: Margins(**stored["margins"][mode]) for mode in MODES},
             ranking=tuple(stored["ranking"]),
-            trust=Trust.from_json(stored["trust"]),
+            trust=trust.withhold(EARLIER) if is_earlier else trust,
             typical=stored.get("typical"),
         )
 
@@ -231,7 +234,7 @@ def fit_selector(
     newest = parts.losses[(parts.batch == batch) & parts.whole][0]
     return Selector(
         lines=tuple(lines),
-        ensembles={line: tuple(members) for line, members in ensembles.items()},
+        ensembles={line: tuple(ensembles[line]) for line in sorted(ensembles)},  # as they are stored: ties go by order
         champions=Pair(
             crowned[0] or lines[int(np.argmin(clean))],
             crowned[1] or lines[int(np.argmin(damaged))],

@@ -1,7 +1,7 @@
 """How far the choice is trusted: its grades on past batches, each given before that batch's labels were known."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,6 @@ UNGRADED = "the selector has not been graded yet"
 NINE_OF_TEN = 1.645
 MIN_SPREAD = 3
 """Graded batches needed before their spread makes an interval."""
-
-
 LOSING_BATCHES = 3
 """After so many batches in a row that it lost to the champion, the choice steps back, however small the losses are."""
 
@@ -40,6 +38,10 @@ class Trust:
     def withheld(self, group: str, mode: str = "all") -> str:
         """Return why the champion serves a group of input; '' where what is chosen does."""
         return (self.single if mode == "single" else self.reasons)[group]
+
+    def withhold(self, reason: str) -> "Trust":
+        """Return the trust in which the champions serve every group of input, in every mode."""
+        return replace(self, reasons=dict.fromkeys(self.reasons, reason), single=dict.fromkeys(self.single, reason))
 
     def expect(self, counts: Sequence[int], of_champion: bool = False) -> Expectation:
         """Return the expected loss of a request with rows of each kind, of the choice or of the champions."""

@@ -1,12 +1,20 @@
 """Records with lines of known worth: good on clean rows, robust on damaged ones, or poor on both."""
 
+from dataclasses import replace
+
 import numpy as np
 
+from common.config import SelectionConfig
 from common.task import Task
+from meta.ensembles import mix_members
 from meta.flags import QUALITIES
+from meta.grades import CLEAN_GROUP, DAMAGED_GROUP
+from meta.grading import grade_selector
 from meta.metafeatures import METAFEATURES
 from meta.profile import Profile
 from meta.records import Record, RecordRows
+from meta.selector import Pair, fit_selector
+from meta.trust import Trust
 
 LINES = ("good", "robust", "poor")
 SKILL = {"good": (2.5, 1.0), "robust": (1.5, 1.6), "poor": (0.2, 0.2)}
@@ -65,3 +73,49 @@ def answer(task, target, skill, generator):
 
 def make_records(batches=6, **changes):
     return [make_record(batch, **changes) for batch in range(1, batches + 1)]
+
+
+def make_ensembles(**clean):
+    """Two routed ensembles, the incumbents: by default good lines on clean rows and robust ones on damaged rows."""
+    typical = clean or {"good": 0.6, "robust": 0.4}
+    flagged = {"robust": 0.8, "good": 0.2}
+    return {"ensemble-typical": (typical, flagged, flagged), "ensemble-damaged": (typical, flagged, flagged)}
+
+
+DEFAULTS = Pair("ensemble-typical", "ensemble-damaged")
+
+
+def with_ensembles(record, ensembles):
+    """The record with what ensembles answer to its rows."""
+    mixed = {line: mix_members(record.predicted, record.rows.kinds, members) for line, members in ensembles.items()}
+    return record.with_lines({line: answer for line, answer in mixed.items() if answer is not None})
+
+
+def make_selector(records=None, ensembles=None, lines=LINES, grades=(), trusted=True, config=None):
+    """A selector that knows what ensembles answered to all records; trusted, where grades do not say."""
+    ensembles = {} if ensembles is None else ensembles
+    known = [with_ensembles(record, ensembles) for record in (records or make_records())]
+    defaults = DEFAULTS if set(vars(DEFAULTS).values()) <= set(ensembles) else None
+    fitted = fit_selector(known, lines, ensembles, defaults, config or SelectionConfig(), 1, grades)
+    return replace(fitted, trust=TRUSTED) if trusted and not grades else fitted
+
+
+TRUSTED = Trust(*({CLEAN_GROUP: "", DAMAGED_GROUP: ""} for _ in ("all", "single")))
+
+
+def follow(records, ensembles, config=None):
+    """Predict, reveal, learn: yield the selector after each batch and all grades so far, each of the selector before.
+
+    ensembles: the same ones throughout, or what fits them on the records so far
+    """
+    known, grades, selector = [], [], None
+    for record in records:
+        if selector:
+            answered = with_ensembles(record, selector.ensembles)
+            grades = [*grades, *grade_selector(selector, answered)]
+        else:
+            answered = record
+        known = [*known, answered]
+        fitted = ensembles(known) if callable(ensembles) else ensembles
+        selector = fit_selector(known, LINES, fitted, DEFAULTS, config or SelectionConfig(), 1, grades)
+        yield selector, grades

@@ -1,18 +1,22 @@
-"""The choosers, each by itself: greedy blends, the forest over kinds of rows, and the hard chooser with its margins."""
+"""The chooser with its margins, and the greedy selections that ensembles are made of, each by itself."""
+
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from common.task import Task
+from meta.chooser import MARGINS, MIN_EXAMPLES, MIN_GRADES, choose, fit_chooser, tune_margin
 from meta.decayed import compute_part_losses
+from meta.grading import grade_selector
 from meta.greedy import blend_by_kind, blend_greedily, draw_rows
-from meta.hard_choice import MARGINS, MIN_GRADES, NEVER, HardChooser, Margins, fit_hard_chooser, tune_margin
-from meta.kind_forest import fit_kind_forest, summarise_kinds, weigh_arms
+from meta.metafeatures import METAFEATURES, QUALITY
 from meta.past import mix_outputs, stack_records
-from tests.meta.made_records import LINES, PARTS, make_record, make_records
+from tests.meta.made_records import LINES, make_ensembles, make_record, make_records, make_selector
 
 TASKS = list(Task)
 
@@ -61,69 +65,103 @@ def test_a_mixture_lies_between_its_members(outputs, weights):
     np.testing.assert_allclose(mix_outputs(outputs, weights[0])[0], mixed[0])
 
 
-class TestKindForest:
-    def test_examples_are_kinds_of_rows_in_parts(self):
-        past = stack(batches=3)
-        _, losses, age, rows = summarise_kinds(past, np.eye(len(LINES)))
-        assert len(rows) == 3 * len(PARTS)
-        assert rows.sum() == len(past)
-        parts = compute_part_losses(past)
-        np.testing.assert_allclose(np.sort(losses, axis=0), np.sort(parts.losses, axis=0))
-        assert set(age) == {0, 1, 2}
-
-    def test_it_weighs_robust_lines_up_as_inputs_get_worse(self):
-        past = stack(batches=10)
-        forest = fit_kind_forest(past, np.eye(len(LINES)), 4.0, seed=1)
-        clean, damaged = np.zeros((1, past.quality.shape[1])), np.full((1, past.quality.shape[1]), 0.6)
-        weights = weigh_arms(forest, np.vstack([clean, damaged]), 0.01)
-        assert LINES[int(weights[0].argmax())] == "good"
-        assert LINES[int(weights[1].argmax())] == "robust"
-
-    def test_one_arm_leaves_nothing_to_choose(self):
-        past = stack_records(make_records(), LINES[:1])
-        assert fit_kind_forest(past, np.eye(1), 4.0, seed=1) is None
-
-
-def fit_hard(margins=None, batches=8):
-    records = make_records(batches)
-    parts = compute_part_losses(stack_records(records, LINES))
+def fit(batches=8, lines=LINES, unknown=None, skill=None):
+    records = make_records(batches, lines=lines, skill=skill)
+    parts = compute_part_losses(stack_records(records, lines))
     described = [profile.metafeatures for record in records for profile in record.rows.profiles]
-    age = batches - parts.batch
-    return fit_hard_chooser(LINES, described, parts.losses, age, 4.0, margins or Margins(), 1), described
+    losses = parts.losses.copy()
+    if unknown:
+        losses[parts.batch < batches, lines.index(unknown)] = np.nan
+    return fit_chooser(lines, described, losses, np.ones(len(losses)), 1.0, 1), described
 
 
-class TestHardChooser:
-    def test_it_departs_only_where_it_is_sure(self):
-        chooser, described = fit_hard()
-        clean, damaged = described[0], described[-1]
-        assert chooser.choose(damaged, "good", 0.5) == "robust"
-        assert chooser.choose(clean, "robust", 0.5) == "good"
-        assert chooser.choose(clean, "good", 0.5) == "good"
-        assert chooser.choose(damaged, "good", NEVER) == "good"
+class TestChooser:
+    def test_it_predicts_for_each_request_which_candidate_loses_least(self):
+        chooser, described = fit()
+        clean, damaged = chooser.predict(described[0]), chooser.predict(described[-1])
+        assert set(clean) == set(LINES)
+        assert min(clean, key=clean.get) == "good"
+        assert min(damaged, key=damaged.get) == "robust"
 
-    def test_too_few_examples_leave_the_champion(self):
-        chooser, described = fit_hard(batches=2)
-        assert chooser.forest is None
-        assert chooser.choose(described[-1], "good", 0.5) == "good"
+    def test_it_reads_nothing_but_the_quality_of_inputs(self):
+        chooser, described = fit()
+        for name in set(METAFEATURES) - set(QUALITY):
+            assert chooser.predict(described[-1] | {name: 99.0}) == chooser.predict(described[-1])
 
-    def test_an_unknown_champion_stays(self):
-        chooser, described = fit_hard()
-        assert chooser.choose(described[-1], "elsewhere", 0.5) == "elsewhere"
+    def test_too_few_examples_or_one_candidate_predict_nothing(self):
+        few, described = fit(batches=(MIN_EXAMPLES - 1) // 6)
+        alone, _ = fit(lines=("good",))
+        assert few.predict(described[-1]) == alone.predict(described[-1]) == {}
 
-    def test_margins_are_stored(self):
-        margins = Margins(damaged=2.0)
-        assert Margins.from_json(margins.to_json()) == margins
-        assert (margins.of(False), margins.of(True)) == (NEVER, 2.0)
-        assert HardChooser(LINES, None, margins).choose({}, "good", 2.0) == "good"
+    def test_a_candidate_with_a_short_record_is_held_against_what_others_lost_then(self):
+        chooser, described = fit(unknown="good", skill={"good": (4.0, 4.0), "robust": (1.5, 1.6), "poor": (0.2, 0.2)})
+        for request in described:
+            predicted = chooser.predict(request)
+            assert np.isfinite(list(predicted.values())).all()
+            assert min(predicted, key=predicted.get) == "good"
 
-    def test_a_margin_must_have_paid_off_on_several_batches(self):
-        def tried(*gains):
-            return [{str(margin): gain if margin == 2.0 else 0.1 for margin in MARGINS} for gain in gains]
 
-        def tune(*gains):
-            return tune_margin(tried(*gains), np.arange(len(gains))[::-1], 4.0)
+PREDICTED = st.dictionaries(st.sampled_from("abcde"), st.floats(-1, 1), min_size=1)
 
-        assert tune(*[-0.05] * MIN_GRADES) == 2.0
-        assert tune(*[-0.05] * (MIN_GRADES - 1)) == NEVER
-        assert tune(*[0.05] * 5) == NEVER
-        assert tune(-0.3, 0.25, -0.2, 0.2) == NEVER
+
+class TestChoice:
+    @given(PREDICTED, st.sampled_from("abcde"), st.none() | st.sampled_from(MARGINS), st.sets(st.sampled_from("abcde")))
+    def test_the_incumbent_is_left_only_for_an_allowed_candidate_with_a_gain_beyond_the_margin(
+        self, predicted, incumbent, margin, allowed
+    ):
+        chosen = choose(predicted, incumbent, margin, allowed)
+        if chosen == incumbent:
+            return
+        assert margin is not None
+        assert chosen in allowed
+        assert predicted[incumbent] - predicted[chosen] > margin
+        assert predicted[chosen] == min(predicted[one] for one in allowed if one in predicted)
+
+    def test_an_incumbent_of_which_nothing_is_predicted_stays(self):
+        assert choose({"a": 0.0}, "new", 0.001, ["a", "new"]) == "new"
+        assert choose({}, "a", 0.001, ["a", "b"]) == "a"
+
+
+def make_grades(*losses, mode="all"):
+    """Grades of batches on which each margin, or by margin, lost that much relative to the incumbent."""
+    records = make_records(5)
+    clean = grade_selector(make_selector(records, make_ensembles()), make_record(6))[0]
+
+    def by_margin(loss):
+        return {str(margin): loss[margin] if isinstance(loss, dict) else loss for margin in MARGINS}
+
+    return [replace(clean, batch=6 + place, margins={mode: by_margin(loss)}) for place, loss in enumerate(losses)]
+
+
+class TestMargin:
+    def test_one_that_surely_paid_off_is_taken_and_the_best_of_them(self):
+        gains = {margin: -0.01 - 0.01 * (margin == 0.002) for margin in MARGINS}
+        assert tune_margin(make_grades(*[gains] * MIN_GRADES), "all", 4.0, 0.9) == 0.002
+
+    @pytest.mark.parametrize(
+        "losses",
+        [(), (-0.05,) * (MIN_GRADES - 1), (0.05,) * 5, (0.0,) * 5, (-0.3, 0.25, -0.2, 0.2), (-0.5, 0.01, 0.01, 0.01)],
+        ids=["nothing", "few", "lost", "no difference", "noise", "one lucky batch"],
+    )
+    def test_none_without_grades_that_surely_paid_off(self, losses):
+        assert tune_margin(make_grades(*losses), "all", 4.0, 0.9) is None
+
+    def test_each_mode_has_its_own_and_grades_without_any_do_not_count(self):
+        grades = make_grades(*[-0.05] * MIN_GRADES, mode="single")
+        assert tune_margin(grades, "single", 4.0, 0.9) == MARGINS[0]
+        assert tune_margin(grades, "all", 4.0, 0.9) is None
+        assert tune_margin([replace(one, margins={}) for one in grades], "single", 4.0, 0.9) is None
+
+    def test_newer_batches_count_more(self):
+        losses = (0.02, 0.02, -0.05, -0.05, -0.05, -0.05, -0.05, -0.05)
+        assert tune_margin(make_grades(*losses), "all", 1.0, 0.9) is not None
+        assert tune_margin(make_grades(*losses[::-1]), "all", 1.0, 0.9) is None
+
+    @settings(deadline=None)
+    @given(st.lists(st.floats(-0.5, 0.5), min_size=MIN_GRADES, max_size=8))
+    def test_no_margin_is_taken_whose_mean_was_a_loss(self, losses):
+        grades = [
+            SimpleNamespace(batch=place, margins={"all": dict.fromkeys(map(str, MARGINS), loss)})
+            for place, loss in enumerate(losses)
+        ]
+        assert tune_margin(grades, "all", 1e9, 0.9) is None or np.mean(losses) < 0

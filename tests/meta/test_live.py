@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from common.config import SelectionConfig
 from meta.decayed import compute_decayed_records, compute_part_losses
+from meta.ensembles import fit_ensembles
 from meta.live import LivePart, attach_live, take_rows
 from meta.past import stack_records
 from meta.records import FIRST_LIVE, Record
@@ -75,12 +76,22 @@ def test_served_rows_count_by_their_number(rows, place):
 def test_the_selector_learns_from_served_rows_and_stays_what_it_was_without():
     records = make_records(4)
     live = with_live(records, make_part(4, 9, skill=LIVE_SKILL), make_part(4, 10, skill=LIVE_SKILL))
-    plain, taught = (fit_selector(known, LINES, {}, SelectionConfig(), 7) for known in (records, live))
+    plain, taught = (fit_selector(known, LINES, {}, None, SelectionConfig(), 7) for known in (records, live))
     assert plain.champions.clean == "good"
     assert taught.ranking.index("robust") <= plain.ranking.index("robust")
-    weights = [one.decayed[0][LINES.index("robust")] for one in (plain, taught)]
-    assert weights[1] > weights[0]
     assert taught.usual == plain.usual
+    past = [fit_ensembles(stack_records(known, LINES), (), 4.0, 0.01, 5, 7) for known in (records, live)]
+    weights = [one["recent"][0][LINES.index("robust")] for one in past]
+    assert weights[1] > weights[0]
+
+
+def test_the_chooser_learns_from_batches_alone():
+    """Served rows have no damaged copies, and their profile is that of many requests; an ensemble answers them, too."""
+    records = make_records(5)
+    part = make_part(5, 9, skill=LIVE_SKILL)
+    plain, taught = (fit_selector(known, LINES, {}, None, SelectionConfig(), 7)
+                     for known in (records, with_live(records, part)))  # fmt: skip
+    assert taught.chooser.forest.dump() == plain.chooser.forest.dump()
 
 
 def test_a_record_keeps_its_served_rows_and_can_leave_them():

@@ -8,7 +8,7 @@ from meta.alarm import Alarm, average_shares, find_alarm
 from meta.corruption import CORRUPTIONS
 from meta.flags import QUALITIES, RowKind, find_kinds, measure_quality
 from meta.metafeatures import METAFEATURES
-from meta.plan import find_leading
+from meta.plan import Expectation, Plan, serve_alone
 from meta.profile import Profile, profile_request
 from model_zoo.cell_flags import flag_cells
 from model_zoo.reference import fit_input_reference
@@ -149,8 +149,21 @@ def test_damaged_copies_are_never_taken_for_drift(corruption, seed):
         assert profile.counts[RowKind.CLEAN] < ROWS
 
 
-def test_the_leading_line_has_most_weight_over_the_rows_there_are():
-    weights = ({"a": 0.6, "b": 0.4}, {"b": 1.0}, {"c": 1.0})
-    assert find_leading(weights, (10, 0, 0)) == "a"
-    assert find_leading(weights, (10, 5, 0)) == "b"
-    assert find_leading(weights, (0, 0, 1)) == "c"
+def make_plan(*weights):
+    return Plan("mixed", weights, ("selected",) * 3, "", Alarm(), "b", (), Expectation(0.5))
+
+
+def test_the_members_of_a_plan_are_named_the_heaviest_of_any_kind_of_row_first():
+    plan = make_plan({"a": 0.6, "b": 0.4}, {"b": 0.3, "d": 0.7}, {"c": 1.0})
+    assert plan.lines == ("c", "d", "a", "b")
+    assert make_plan({"b": 0.5, "a": 0.5}, {}, {}).lines == ("a", "b")
+    assert make_plan(*serve_alone("a")).lines == ("a",)
+
+
+def test_a_pinned_plan_answers_every_row_by_the_promoted_model_and_keeps_whom_to_ask_where_it_fails():
+    plan = make_plan(*serve_alone("a"))
+    pinned = plan.pin("mixture", [{"c": 0.5, "d": 0.5}, {"c": 1.0}, {"d": 1.0}])
+    assert (pinned.model, pinned.champion, pinned.is_pinned, plan.is_pinned) == ("mixture", "b", True, False)
+    assert pinned.weights[1] == {"c": 1.0}
+    assert set(pinned.reasons) == {"promoted"}
+    assert (pinned.ranking, pinned.expected) == ((), Expectation())

@@ -1,5 +1,6 @@
-"""The selector on records whose lines are of known worth: it finds them, weighs them and steps back where it must."""
+"""The selector on records whose lines are of known worth: what it chooses, what it says of that, and what it stores."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -7,218 +8,328 @@ import pytest
 
 from common.config import SelectionConfig
 from common.task import Task
+from meta.chooser import MARGINS
+from meta.flags import RowKind
 from meta.grades import CLEAN_GROUP, DAMAGED_GROUP
-from meta.grading import answer_record, compare_with, grade_selector
-from meta.past import MAX_BATCHES, stack_records
-from meta.selector import Selector, fit_blends, fit_selector
-from meta.trust import Trust, judge_grades
-from tests.meta.made_records import LINES, make_profile, make_record, make_records
+from meta.grading import answer_record, choose_for_parts, compare_with, grade_selector
+from meta.past import MAX_BATCHES
+from meta.selector import MODES, SHOWN, UNTUNED, Margins, Selector, fit_selector, rank
+from meta.trust import Trust
+from tests.meta.made_records import (
+    DEFAULTS,
+    LINES,
+    follow,
+    make_ensembles,
+    make_profile,
+    make_record,
+    make_records,
+    make_selector,
+    with_ensembles,
+)
 
-CONFIG = SelectionConfig()
-TRUSTED = Trust(reasons={CLEAN_GROUP: "", DAMAGED_GROUP: ""})
 TASKS = list(Task)
 CLEAN, DAMAGED = make_profile(0.0, clean_rows=100), make_profile(0.5, flagged_rows=100)
+HALF_DAMAGED = make_profile(0.3, clean_rows=50, flagged_rows=50)
+PROFILES = (CLEAN, DAMAGED, HALF_DAMAGED)
+ENSEMBLES = make_ensembles()
+POOR = dict.fromkeys(ENSEMBLES, ({"poor": 0.9, "good": 0.1},) * len(RowKind))
+"""Ensembles that are worth leaving."""
 
 
-def fit(records=None, lines=LINES, trust=TRUSTED, config=CONFIG, blends=True):
-    records = records or make_records()
-    made = fit_blends(stack_records(records, lines), 1) if blends and len(lines) > 1 else {}
-    return fit_selector(records, lines, {f"blend-{name}": known for name, known in made.items()}, config, 1, trust)
+def fit(records=None, ensembles=ENSEMBLES, margin=None, **changes):
+    selector = make_selector(records, ensembles, **changes)
+    return replace(selector, margins=dict.fromkeys(MODES, Margins(margin, margin))) if margin is not None else selector
 
 
-def share(plan, kind, line):
-    return plan.weights[kind].get(line, 0.0)
+class TestChoice:
+    @pytest.mark.parametrize("task", TASKS)
+    def test_champions_are_the_single_models_with_the_best_records(self, task):
+        selector = fit(make_records(task=task))
+        assert vars(selector.champions) == {"clean": "good", "damaged": "robust"}
+        assert selector.ranking == ("good", "robust", "poor")
+        assert [selector.plan(profile).champion for profile in (CLEAN, DAMAGED)] == ["good", "robust"]
+        assert not selector.plan(CLEAN).alarm
+        assert selector.plan(DAMAGED).alarm.condition == "sparse"
+
+    @pytest.mark.parametrize("task", TASKS)
+    def test_without_a_margin_that_paid_off_the_default_for_the_alarm_serves(self, task):
+        selector = fit(make_records(task=task), POOR)
+        for profile, line, name in ((CLEAN, DEFAULTS.clean, "typical"), (DAMAGED, DEFAULTS.damaged, "damaged")):
+            plan = selector.plan(profile)
+            assert plan.model == line
+            assert plan.weights == POOR[line]
+            assert f"it is the default for {name} requests, and leaving it has not surely paid off" in plan.why
+
+    @pytest.mark.parametrize("task", TASKS)
+    def test_with_one_the_request_goes_to_the_model_that_is_predicted_to_lose_least(self, task):
+        selector = fit(make_records(8, task=task), POOR, margin=MARGINS[0])
+        for profile, line in ((CLEAN, "good"), (DAMAGED, "robust")):
+            plan = selector.plan(profile)
+            assert (plan.model, plan.weights) == (line, ({line: 1.0},) * len(RowKind))
+            assert "on requests like this one it is predicted to lose least" in plan.why
+            assert plan.ranking[0] == (line, 0.0)
+            assert all(more >= 0 for _, more in plan.ranking)
+
+    def test_a_gain_within_the_margin_leaves_the_default(self):
+        plan = fit(make_records(8), POOR, margin=99.0).plan(CLEAN)
+        assert plan.model == DEFAULTS.clean
+        assert "no model is predicted to lose 99 less" in plan.why
+
+    def test_the_runner_up_is_named_with_what_it_is_predicted_to_lose(self):
+        plan = fit(make_records(8), POOR, margin=MARGINS[0]).plan(CLEAN)
+        (_, _), (second, more), *_ = plan.ranking
+        assert len(plan.ranking) == SHOWN
+        assert plan.why.endswith(f"{second} is predicted to lose {more:.2g} more")
+
+    def test_ranked_losses_are_in_units_of_the_target(self):
+        def scale(record):
+            target = record.rows.target * 100
+            predicted = {line: outputs * 100 for line, outputs in record.predicted.items()}
+            return replace(record, rows=replace(record.rows, target=target), predicted=predicted)
+
+        records = make_records(8, task=Task.REGRESSION)
+        plain, large = (fit(known).plan(CLEAN) for known in (records, list(map(scale, records))))
+        assert [line for line, _ in large.ranking] == [line for line, _ in plain.ranking]
+        np.testing.assert_allclose([more for _, more in large.ranking], [100 * more for _, more in plain.ranking],
+                                   rtol=1e-3, atol=1e-3)  # fmt: skip
+
+    def test_mode_single_serves_a_single_model_alone(self):
+        for margin in (None, MARGINS[0]):
+            selector = fit(make_records(8), margin=margin)
+            for profile in PROFILES:
+                plan = selector.plan(profile, "single")
+                assert plan.model in LINES
+                assert plan.lines == (plan.model,)
+                assert len(set(plan.reasons)) == 1
+                assert {line for line, _ in plan.ranking} <= set(LINES)
+            assert selector.plan(CLEAN, "single").model == "good"
+            assert selector.plan(DAMAGED, "single").model == "robust"
+
+    def test_without_ensembles_the_champions_are_the_incumbents(self):
+        selector = fit(ensembles={})
+        assert selector.defaults is None
+        assert [selector.plan(profile).model for profile in (CLEAN, DAMAGED)] == ["good", "robust"]
+
+    def test_one_line_alone_serves_everything(self):
+        selector = fit(lines=("robust",), ensembles={})
+        for profile in PROFILES:
+            for mode in MODES:
+                assert selector.plan(profile, mode).weights == ({"robust": 1.0},) * len(RowKind)
+
+    def test_few_records_leave_the_incumbents_and_say_so(self):
+        plan = fit(make_records(2), margin=MARGINS[0]).plan(CLEAN)
+        assert (plan.model, plan.ranking) == (DEFAULTS.clean, ())
+        assert "too few records" in plan.why
+
+    def test_an_ensemble_that_no_record_knows_yet_is_served_but_not_chosen(self):
+        newcomer = {"ensemble-new": ({"good": 1.0},) * len(RowKind)}
+        records = [with_ensembles(record, ENSEMBLES) for record in make_records(8)]
+        selector = fit_selector(records, LINES, ENSEMBLES | newcomer, DEFAULTS, SelectionConfig(), 1)
+        assert "ensemble-new" in selector.list_candidates("all")
+        assert "ensemble-new" not in selector.chooser.candidates
+        assert selector.list_members("ensemble-new") == newcomer["ensemble-new"]
+
+    def test_a_line_without_any_record_is_no_champion(self):
+        records = [make_record(batch, lines=LINES[:2]) for batch in range(1, 6)]
+        selector = fit(records, ensembles={}, lines=(*LINES[:2], "newcomer"))
+        assert "newcomer" not in vars(selector.champions).values()
+        assert selector.plan(CLEAN).model == "good"
+
+    def test_a_newcomer_with_a_record_of_the_newest_batch_counts_at_once(self):
+        records = [*(make_record(batch, lines=LINES[1:]) for batch in range(1, 6)), make_record(6)]
+        assert fit(records, ensembles={}).plan(CLEAN).model == "good"
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_champions_and_weights_follow_what_lines_are_worth(task):
-    selector = fit(make_records(task=task))
-    assert (selector.champions.clean, selector.champions.damaged) == ("good", "robust")
-    clean, damaged = selector.plan(CLEAN), selector.plan(DAMAGED)
-    assert share(clean, 0, "good") > 0.6
-    assert share(damaged, 1, "robust") > 0.6
-    assert (clean.leading, damaged.leading) == ("good", "robust")
-    assert not clean.alarm
-    assert damaged.alarm.condition == "sparse"
-    assert (clean.champion, damaged.champion) == ("good", "robust")
+class TestSteppingBack:
+    def test_an_ungraded_selector_leaves_it_to_the_champions(self):
+        selector = fit(trusted=False)
+        clean, damaged = selector.plan(CLEAN), selector.plan(DAMAGED)
+        assert (clean.weights[0], set(clean.reasons)) == ({"good": 1.0}, {"champion"})
+        assert (damaged.weights[1], set(damaged.reasons)) == ({"robust": 1.0}, {"fallback:sparse"})
+        assert clean.why == "the champion for clean input serves: the selector has not been graded yet"
+
+    def test_it_steps_back_for_the_group_and_the_mode_it_lost_in_alone(self):
+        lost = {CLEAN_GROUP: "it lost", DAMAGED_GROUP: ""}
+        nothing = dict.fromkeys(lost, "")
+        selector = replace(fit(make_records(8), POOR, margin=MARGINS[0]), trust=Trust(lost, nothing))
+        assert selector.plan(CLEAN).why.endswith("serves: it lost")
+        assert selector.plan(CLEAN).reasons[0] == "champion"
+        assert selector.plan(CLEAN, "single").reasons[0] == "selected"
+        assert "serves: it lost" not in selector.plan(DAMAGED).why
+        other = replace(selector, trust=Trust(nothing, lost))
+        assert "it lost" in other.plan(CLEAN, "single").why
+        assert "it lost" not in other.plan(CLEAN).why
+
+    def test_what_is_expected_is_what_serves(self):
+        known = ((0.5, 0.01), (0.9, 0.01), None), ((0.6, 0.01), (0.8, 0.01), None)
+        selector = fit()
+        trusted = replace(selector, trust=replace(selector.trust, losses=known[0], champion_losses=known[1]))
+        withheld = replace(trusted, trust=trusted.trust.withhold("it lost"))
+        assert trusted.plan(CLEAN).expected.loss == pytest.approx(0.5)
+        assert withheld.plan(CLEAN).expected.loss == pytest.approx(0.6)
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_weights_sum_to_one_and_small_ones_are_not_run(task):
-    plan = fit(make_records(task=task)).plan(make_profile(0.3, clean_rows=50, flagged_rows=50))
-    for weights in plan.weights:
-        assert sum(weights.values()) == pytest.approx(1)
-        assert min(weights.values()) >= 0.01
+class TestReasons:
+    def test_rows_that_other_members_answer_say_what_kind_they_are(self):
+        plan = fit().plan(CLEAN)
+        assert plan.reasons == ("selected", "fallback:sparse", "fallback:anomalous")
+
+    def test_members_that_are_alike_for_all_kinds_are_no_fallback(self):
+        assert fit(ensembles=POOR).plan(CLEAN).reasons == ("selected",) * len(RowKind)
+
+    def test_under_an_alarm_all_rows_fall_back_unless_what_serves_is_as_usual(self):
+        selector = fit()
+        assert set(selector.plan(DAMAGED).reasons) == {"fallback:sparse"}
+        usual = replace(selector, typical=DEFAULTS.damaged)
+        assert usual.plan(DAMAGED).reasons == ("selected", "fallback:sparse", "fallback:anomalous")
 
 
-def test_each_chooser_can_be_switched_off():
-    for names in (("blends",), ("decayed", "forest"), ()):
-        plan = fit(config=SelectionConfig(choosers=names)).plan(CLEAN)
-        assert tuple(plan.choosers) == names
-        if not names:
-            assert plan.weights[0] == {"good": 1.0}
-            assert "switched off" in plan.why
+class TestStorage:
+    @pytest.mark.parametrize("task", TASKS)
+    @pytest.mark.parametrize("ensembles", [ENSEMBLES, {}], ids=["ensembles", "none"])
+    def test_what_is_stored_plans_the_same(self, task, ensembles):
+        selector = replace(fit(make_records(8, task=task), ensembles, margin=MARGINS[1]), typical="good")
+        stored = selector.dump()
+        loaded = Selector.load(stored)
+        for profile in PROFILES:
+            for mode in MODES:
+                assert loaded.plan(profile, mode) == selector.plan(profile, mode)
+        assert loaded.dump() == stored
+
+    def test_margins_that_never_leave_come_back_too(self):
+        assert Selector.load(fit().dump()).margins == UNTUNED
+
+    def test_the_same_records_give_the_same_selector(self):
+        assert fit().dump() == fit().dump()
+
+    def test_a_stream_longer_than_what_is_remembered_gives_the_selector_of_what_is(self):
+        long = [make_record(number) for number in range(1, MAX_BATCHES + 3)]
+        selectors = [fit_selector(records, LINES, {}, None, SelectionConfig(), 1) for records in (long, long[2:])]
+        assert selectors[0].dump() == selectors[1].dump()
+
+    def test_later_records_do_not_reach_back(self):
+        """Neither selectors nor grades of earlier batches, and so no choice that was made by them."""
+        turned = {"good": (0.0, 0.0), "robust": (0.0, 0.0), "poor": (3.0, 3.0)}
+        early = make_records(5)
+        steps = [list(follow([*early, make_record(6, skill=skill)], ENSEMBLES)) for skill in (None, turned)]
+        for (selector, grades), (other, others) in list(zip(*steps, strict=True))[:-1]:
+            assert selector.dump() == other.dump()
+            assert grades == others
+            assert [selector.plan(one) for one in PROFILES] == [other.plan(one) for one in PROFILES]
+        assert steps[0][-1][0].dump() != steps[1][-1][0].dump()
 
 
-def test_an_ungraded_plan_leaves_it_to_the_champions():
-    selector = fit(trust=Trust())
-    clean, damaged = selector.plan(CLEAN), selector.plan(DAMAGED)
-    assert (clean.weights[0], clean.reasons[0]) == ({"good": 1.0}, "champion")
-    assert (damaged.weights[1], damaged.reasons) == (
-        {"robust": 1.0}, ("fallback:sparse", "fallback:sparse", "fallback:anomalous"),
-    )  # fmt: skip
-    assert "not been graded" in clean.why
+LAST_RELEASE = {
+    "lines": LINES,
+    "champions": {"clean": "good", "damaged": "robust"},
+    "arms": [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.5, 0.5, 0.0]],
+    "usual": {"worth": [0.0, 0.0, 0.0], "make": [0.0, 0.0, 0.0]},
+    "last_best": "good",
+    "margins": {"clean": 2.0, "damaged": None},
+    "temperature": 0.01,
+    "guarded": ["robust"],
+    "ranking": ["good", "robust", "poor"],
+    "blends": [[0.5, 0.5, 0.0]] * 3,
+    "decayed": [[0.8, 0.2, 0.0]] * 3,
+    "trust": {
+        "reasons": {"clean": "", "damaged": ""},
+        "losses": [[0.31, 0.02], [0.52, 0.03], None],
+        "champion_losses": [[0.33, 0.02], [0.55, 0.03], None],
+        "root": False,
+    },
+    "threshold": 0.4,
+    "untuned": "3 of 90 labels are positive",
+}
+"""A selector as the release before ensembles stored it."""
 
 
-def test_a_plan_steps_back_for_the_group_it_lost_on_alone():
-    lost = replace(TRUSTED, reasons={CLEAN_GROUP: "it lost", DAMAGED_GROUP: ""})
-    selector = fit(trust=lost)
-    assert selector.plan(CLEAN).weights[0] == {"good": 1.0}
-    assert "champion serves" not in selector.plan(DAMAGED).why
+class TestLastRelease:
+    @pytest.fixture
+    def earlier(self):
+        forests = {"forest.npz": b"of another chooser", "hard.npz": b"of another chooser"}
+        return Selector.load({"selector.json": json.dumps(LAST_RELEASE).encode(), **forests})
+
+    @pytest.mark.parametrize("mode", MODES)
+    def test_its_two_champions_serve_and_say_why(self, earlier, mode):
+        for profile, line, reason, loss in ((CLEAN, "good", "champion", 0.33), (DAMAGED, "robust", "fallback:sparse",
+                                                                                0.55)):  # fmt: skip
+            plan = earlier.plan(profile, mode)
+            assert plan.model == plan.champion == line
+            assert plan.weights == ({line: 1.0},) * len(RowKind)
+            assert set(plan.reasons) == {reason}
+            assert "an earlier release learned this selector, and the next update learns one" in plan.why
+            assert (plan.ranking, plan.expected.loss) == ((), loss)
+
+    def test_the_next_batch_grades_it_and_what_is_stored_of_it_loads(self, earlier):
+        clean, damaged = grade_selector(earlier, make_record(6))
+        assert clean.selected == clean.champion == clean.single
+        assert (clean.difference, set(clean.chosen), set(damaged.chosen)) == (0.0, {"good"}, {"robust"})
+        again = Selector.load(earlier.dump())
+        assert [again.plan(profile) for profile in PROFILES] == [earlier.plan(profile) for profile in PROFILES]
 
 
-def test_single_mode_serves_exactly_one_line():
-    selector = fit()
-    for profile in (CLEAN, DAMAGED, make_profile(0.3, clean_rows=50, flagged_rows=50)):
-        plan = selector.plan(profile, "single")
-        assert plan.lines == (plan.leading,)
-        assert len(set(plan.reasons)) == 1
-    assert selector.plan(CLEAN, "single").leading == "good"
-    assert selector.plan(DAMAGED, "single").leading == "robust"
+class TestGrades:
+    @pytest.mark.parametrize("task", TASKS)
+    def test_they_lie_between_their_bounds(self, task):
+        selector = fit(make_records(5, task=task))
+        clean, damaged = grade_selector(selector, with_ensembles(make_record(6, task=task), ENSEMBLES))
+        for grade in (clean, damaged):
+            assert grade.oracle <= grade.single_best <= min(grade.champion, grade.last_best, grade.single) + 1e-12
+            assert grade.best <= min(grade.single_best, grade.selected) + 1e-12
+            assert grade.selected < grade.uniform
+            assert sum(grade.chosen.values()) == grade.requests
+            assert set(grade.margins) == set(MODES)
+            assert all(set(by_margin) == set(map(str, MARGINS)) for by_margin in grade.margins.values())
+        assert (clean.group, clean.requests, damaged.requests) == (CLEAN_GROUP, 1, 5)
+        assert (clean.alarms, damaged.alarms) == (0.0, 1.0)
+        assert bool(clean.calibration) == task.is_classification
+        assert set(clean.chosen) == {DEFAULTS.clean}
+        assert set(damaged.chosen) == {DEFAULTS.damaged}
+
+    def test_a_margin_is_graded_by_what_it_would_have_chosen(self):
+        grade = grade_selector(fit(make_records(8), POOR), with_ensembles(make_record(9), POOR))[0]
+        assert set(grade.chosen) == {DEFAULTS.clean}
+        assert max(grade.margins["all"].values()) < -0.5  # any margin would have left the poor default
+        assert set(grade.margins["single"].values()) == {0.0}  # the champion is the best single model already
+
+    def test_what_is_chosen_is_graded_whether_it_is_trusted_or_not(self):
+        record = with_ensembles(make_record(6), ENSEMBLES)
+        trusted, ungraded = (grade_selector(fit(make_records(5), trusted=sure), record) for sure in (True, False))
+        assert trusted == ungraded
+
+    @pytest.mark.parametrize("task", [Task.BINARY, Task.REGRESSION])
+    def test_a_champion_without_an_error_is_graded(self, task):
+        record = make_record(6, task=task)
+        truth = record.rows.target[:, None] if task is Task.REGRESSION else np.eye(2)[record.rows.target.astype(int)]
+        perfect = record.with_lines(dict.fromkeys(LINES, truth))
+        grades = grade_selector(fit(make_records(5, task=task)), with_ensembles(perfect, ENSEMBLES))
+        assert all(grade.champion == pytest.approx(0, abs=1e-9) for grade in grades)
+        assert all(np.isfinite(list(by_margin.values())).all() for one in grades for by_margin in one.margins.values())
+        assert (compare_with(0.2, 0.0), compare_with(0.0, 0.0)) == (1.0, 0.0)
+        assert compare_with(0.3, 0.2) == pytest.approx(0.5)
+
+    @pytest.mark.parametrize("left", [("robust", "poor"), ("poor",)])
+    def test_a_line_that_failed_on_a_batch_drops_out_of_ensembles_or_is_answered_for(self, left):
+        selector = fit(make_records(5))
+        record = make_record(6, lines=left)
+        outputs = answer_record(selector, record)
+        assert np.isfinite(outputs).all()
+        assert outputs.sum(axis=1) == pytest.approx(1)
+        assert {grade.group for grade in grade_selector(selector, record)} == {CLEAN_GROUP, DAMAGED_GROUP}
+        assert grade_selector(selector, replace(record, predicted={"stranger": record.predicted[left[0]]})) == []
+
+    def test_what_is_answered_for_a_record_is_what_the_chosen_models_answer(self):
+        selector = fit(make_records(5))
+        record = with_ensembles(make_record(6), ENSEMBLES)
+        chosen = choose_for_parts(selector, record).chosen
+        outputs = answer_record(selector, record)
+        for part, model in enumerate(chosen):
+            rows = record.rows.part == part
+            np.testing.assert_allclose(outputs[rows], record.predicted[model][rows])
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_what_is_stored_plans_the_same(task):
-    selector = fit(make_records(task=task))
-    stored = selector.dump()
-    loaded = Selector.load(stored)
-    for profile in (CLEAN, DAMAGED):
-        for mode in ("plan", "single"):
-            assert loaded.plan(profile, mode) == selector.plan(profile, mode)
-    assert loaded.dump() == stored
-
-
-def test_the_same_records_give_the_same_selector():
-    assert fit().dump() == fit().dump()
-
-
-def test_a_stream_longer_than_what_is_remembered_gives_the_selector_of_what_is():
-    long = [make_record(number) for number in range(1, MAX_BATCHES + 3)]
-    selectors = [fit_selector(records, LINES, {}, SelectionConfig(), 1) for records in (long, long[2:])]
-    assert selectors[0].dump() == selectors[1].dump()
-
-
-def test_later_records_do_not_reach_back():
-    early = make_records(3)
-    later = [*early, make_record(4, skill={"good": (0.0, 0.0), "robust": (0.0, 0.0), "poor": (3.0, 3.0)})]
-    assert fit(early).dump() == fit(later[:3]).dump()
-    assert fit(later).dump() != fit(early).dump()
-
-
-def test_one_line_alone_serves_everything():
-    selector = fit(lines=("robust",))
-    for profile in (CLEAN, DAMAGED):
-        assert selector.plan(profile).weights == ({"robust": 1.0},) * 3
-
-
-def test_a_line_without_any_record_gets_little_weight():
-    records = [make_record(batch, lines=LINES[:2]) for batch in range(1, 6)]
-    plan = fit(records, lines=(*LINES[:2], "newcomer")).plan(CLEAN)
-    assert share(plan, 0, "newcomer") < 0.35
-    assert plan.leading == "good"
-
-
-def test_a_newcomer_with_a_record_of_the_newest_batch_counts_at_once():
-    records = [*(make_record(batch, lines=LINES[1:]) for batch in range(1, 6)), make_record(6)]
-    assert share(fit(records).plan(CLEAN), 0, "good") > 0.3
-
-
-@pytest.mark.parametrize("task", TASKS)
-def test_grades_lie_between_their_bounds(task):
-    selector = fit(make_records(5, task=task))
-    clean, damaged = grade_selector(selector, make_record(6, task=task))
-    for grade in (clean, damaged):
-        assert grade.oracle <= grade.single_best <= min(grade.champion, grade.last_best, grade.single) + 1e-12
-        assert grade.selected < grade.uniform
-    assert (clean.group, clean.requests, damaged.requests) == (CLEAN_GROUP, 1, 5)
-    assert (clean.alarms, damaged.alarms) == (0.0, 1.0)
-    assert bool(clean.calibration) == task.is_classification
-
-
-@pytest.mark.parametrize("task", [Task.BINARY, Task.REGRESSION])
-def test_a_champion_without_an_error_is_graded_and_can_be_lost_to(task):
-    record = make_record(6, task=task)
-    truth = record.rows.target[:, None] if task is Task.REGRESSION else np.eye(2)[record.rows.target.astype(int)]
-    perfect = record.with_lines(dict.fromkeys(LINES, truth))
-    grades = grade_selector(fit(make_records(5, task=task)), perfect)
-    assert all(grade.champion == 0 and set(grade.margins.values()) == {0.0} for grade in grades)
-    assert (compare_with(0.2, 0.0), compare_with(0.0, 0.0), compare_with(0.3, 0.2)) == (1.0, 0.0, pytest.approx(0.5))
-    lost = [replace(grade, difference=0.1, error=0.01) for grade in grades]
-    assert all("by 0.1 on" in reason for reason in judge_grades(lost, 4.0, 0.9, root=False).reasons.values())
-
-
-def test_why_a_threshold_is_not_tuned_is_stored_with_the_selector():
-    selector = fit(make_records(5))
-    told = replace(selector, untuned="3 of 90 labels are positive")
-    assert Selector.load(told.dump()).untuned == told.untuned
-    assert Selector.load(selector.dump()).untuned is None
-    assert b"untuned" not in selector.dump()["selector.json"]  # a selector of before has the same bytes
-
-
-def test_a_plan_that_loses_beyond_noise_is_withheld_and_comes_back():
-    selector = fit(make_records(5))
-    lost = [
-        replace(grade, batch=batch, difference=0.1, error=0.01)
-        for batch in (6, 7)
-        for grade in grade_selector(selector, make_record(6))
-    ]
-    trust = judge_grades(lost, 4.0, 0.9, root=False)
-    assert all("lost to the champion" in reason for reason in trust.reasons.values())
-    noisy = [replace(grade, error=1.0) for grade in lost]
-    assert not any(judge_grades(noisy, 4.0, 0.9, root=False).reasons.values())
-    won = [replace(grade, batch=batch, difference=-0.1) for batch in range(8, 14) for grade in lost[:2]]
-    assert not any(judge_grades([*lost, *won], 4.0, 0.9, root=False).reasons.values())
-
-
-def test_an_expected_loss_has_an_interval_once_enough_batches_were_graded():
-    selector = fit(make_records(5))
-    grades = [one for batch in (6, 7, 8) for one in grade_selector(selector, make_record(batch))]
-    few = judge_grades(grades[:2], 4.0, 0.9, root=False).expect((100, 0, 0))
-    assert few.loss is not None
-    assert few.lower is None
-    enough = judge_grades(grades, 4.0, 0.9, root=False).expect((100, 0, 0))
-    assert enough.lower < enough.loss < enough.upper
-    assert judge_grades([], 4.0, 0.9, root=False).expect((100, 0, 0)).loss is None
-
-
-def test_a_line_that_failed_on_a_batch_drops_out_of_its_plan():
-    selector = fit(make_records(5))
-    record = make_record(6, lines=("robust", "poor"))
-    outputs = answer_record(selector, record)
-    assert np.isfinite(outputs).all()
-    assert outputs.sum(axis=1) == pytest.approx(1)
-    assert {grade.group for grade in grade_selector(selector, record)} == {CLEAN_GROUP, DAMAGED_GROUP}
-
-
-def test_anomalous_rows_lean_on_guarded_lines_as_sparse_ones_would():
-    records = make_records()
-    blends = {"blend-mixed": fit_blends(stack_records(records, LINES), 1)["mixed"]}
-    selector = fit_selector(records, LINES, blends, CONFIG, 1, TRUSTED, guarded=["robust"])
-    asked = selector.ask_choosers(DAMAGED)
-    proposed = selector.propose(asked)
-    plain = np.mean(list(asked.values()), axis=0)
-    assert proposed[2, 1] == pytest.approx((plain[2, 1] + 1) / 2, abs=0.02)
-    np.testing.assert_allclose(proposed[:2], np.where(plain < 0.01, 0, plain)[:2], atol=0.02)
-
-
-def test_one_bad_batch_among_good_ones_is_noise():
-    selector = fit(make_records(5))
-    clean = grade_selector(selector, make_record(6))[0]
-
-    def trust(*differences):
-        grades = [replace(clean, batch=6 + k, difference=d, error=0.001) for k, d in enumerate(differences)]
-        return judge_grades(grades, 4.0, 0.9, root=False).reasons[CLEAN_GROUP]
-
-    assert trust(0.02, 0.03, 0.02, 0.03)
-    assert not trust(-0.02, -0.03, -0.02, 0.12)
-    assert trust(0.02)
+def test_the_model_comes_first_in_a_ranking_and_the_others_by_predicted_loss():
+    predicted = {"a": 0.3, "b": 0.25, "c": 0.5, "d": 0.75}
+    assert [line for line, _ in rank(predicted, "c", "abcd")] == ["c", "b", "a"]
+    assert rank(predicted, "e", "abcd") == ()
+    assert [line for line, _ in rank(predicted, "c", "cd")] == ["c", "d"]

@@ -18,9 +18,19 @@ from model_zoo import golden
 from model_zoo.candidate import Candidate
 from model_zoo.golden import make_golden_parts
 from model_zoo.model import PROTOCOL, fit_model
-from registry.generations import Cause, Generation
+from registry.generations import Cause, Generation, Member, Role
 from registry.tables import versions_table
-from registry.versions import ModelShelf, Version, load_model, name_kinds, name_version, save_members, save_parts
+from registry.versions import (
+    ENSEMBLE_FAMILY,
+    KINDS,
+    ModelShelf,
+    Version,
+    load_model,
+    name_kinds,
+    name_version,
+    save_members,
+    save_parts,
+)
 
 FEATURES = pd.DataFrame({"worth": np.arange(40.0), "make": pd.Series(["a", "b"] * 20, dtype="str")})
 TARGET = (np.arange(40) > 20).astype(float)
@@ -160,6 +170,31 @@ def test_an_ensemble_names_its_members_by_kind_of_row_the_heaviest_first():
     assert former.is_ensemble
     assert not former.is_routed
     assert name_kinds(former.members) == {"all rows": {"a-0001": 1.0}}
+
+
+class TestEnsembles:
+    def test_members_are_by_kind_of_row_and_the_heaviest_of_any_kind_comes_first(self):
+        members = {"clean": {"a-1": 0.6, "b-2": 0.4}, "sparse": {"c-3": 1.0}, "anomalous": {"b-2": 0.7, "a-1": 0.3}}
+        version = make_version(9, ENSEMBLE_FAMILY, params={"members": members})
+        assert version.is_ensemble
+        assert version.is_routed
+        assert version.members == (members["clean"], members["sparse"], members["anomalous"])
+        assert version.member_ids == ("c-3", "b-2", "a-1")
+        assert not make_ensemble(9).is_routed
+
+    def test_a_blend_of_an_earlier_release_is_an_ensemble_that_answers_every_row_alike(self, files):
+        weights = {"linear-0001": 0.75, "knn-0002": 0.25}
+        blend = make_version(9, "blend", variant="mixed", params={"weights": weights}, masked=False, window=None)
+        assert blend.is_ensemble
+        assert not blend.is_routed
+        assert blend.members == (weights,) * len(KINDS)
+        assert blend.member_ids == ("linear-0001", "knn-0002")
+        assert json.loads(files.load(save_members(files, blend.params)[0])) == weights
+
+    def test_versions_that_are_active_no_longer_are_no_members(self):
+        generation = Generation(members=(Member(make_version(1), Role.ACTIVE), Member(make_ensemble(5), Role.ENSEMBLE)))
+        assert generation.ensembles == (make_ensemble(5),)
+        assert generation.list_members(make_ensemble(5)) == ({"linear-0001": 0.75},) * len(KINDS)
 
 
 def test_models_that_read_rows_alike_share_one_encoder(files):

@@ -269,7 +269,7 @@ def main() -> None:
     """Watch every stream and print (or write) the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
-    parser.add_argument("--streams", type=Path, nargs="+", default=[ROOT / f"configs/{name}.yaml" for name in STREAMS])
+    parser.add_argument("--streams", type=Path, nargs="*", default=[ROOT / f"configs/{name}.yaml" for name in STREAMS])
     parser.add_argument("--batches", type=int, default=BATCHES)
     parser.add_argument("--public", type=Path, help="a folder for the short public streams, which join then")
     parser.add_argument("--before", type=Path, help="observations of the same requests by an earlier release")

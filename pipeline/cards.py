@@ -71,12 +71,12 @@ def describe_role(generation: Generation, version: Version) -> str:
     member = generation.find(version.id)
     if member is None:
         return ""
-    role = {Role.ENSEMBLE: "an ensemble", Role.ACTIVE: "active", Role.RIVAL: "a rival"}.get(
-        member.role, f"the {member.role.shown}"
-    )
+    named = {Role.ENSEMBLE: "active", Role.ACTIVE: "active", Role.RIVAL: "a rival"}
+    role = named.get(member.role, f"the {member.role.shown}")
     if generation.production is None or generation.production.id != version.id:
         return role
-    return f"{role} and production, what serves {'every request' if generation.pinned else 'typical requests'},"
+    others = "" if role == "active" else f"{role} and "
+    return f"{others}production, what serves {'every request' if generation.pinned else 'typical requests'},"
 
 
 def list_ancestors(state: State, version: Version) -> list[Version]:

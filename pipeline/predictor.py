@@ -1,7 +1,7 @@
 """A predictor: one generation, loaded and ready to answer requests, one after another or several at a time.
 
-Files, the service and shadow scoring all answer through it, in three steps: read the rows, choose a plan (once for a
-request, however many parts its rows come in), answer the rows of a part by the plan.
+Files, the service and shadow scoring all answer through it, in three steps: read the rows, choose the model that serves
+(once for a request, however many parts its rows come in), answer the rows of a part by it.
 """
 
 import logging

@@ -233,7 +233,7 @@ def _as_predicted(rows: RecordRows, outputs: np.ndarray) -> np.ndarray:
 def grade_plan(
     stored: StoredSelector | None, before: Generation, record: Record
 ) -> tuple[list[Grade], np.ndarray | None]:
-    """Grade the selector of before this batch on it; return also what its plan answers to the record's rows."""
+    """Grade the selector of before this batch on it; return also what was chosen answers to the record's rows."""
     if stored is None or not any(version.line in record.predicted for version in before.versions):
         return [], None
     return grade_selector(stored.selector, record), answer_record(stored.selector, record)

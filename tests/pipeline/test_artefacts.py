@@ -18,7 +18,8 @@ from pipeline.analysis.drift.tables import sketches_table
 from pipeline.analysis.quality.tables import fingerprints_table
 from pipeline.collection.tables import batches
 from pipeline.inference import infer
-from pipeline.summary import explain_newest_batch, read_history
+from pipeline.production_shap import explain_production
+from pipeline.summary import read_history
 from registry.generations import load_generation
 from registry.tables import events_table, versions_table
 from registry.versions import Version, load_manifest
@@ -172,12 +173,15 @@ def test_a_newer_protocol_is_one_sentence_and_the_others_serve(learned, tmp_path
     assert any("protocol 3 is newer than 2, so update Switchyard" in line for line in caplog.messages)
 
 
-def test_a_report_is_made_also_where_the_champion_is_broken(learned, tmp_path):
+def test_a_report_is_made_also_where_what_serves_is_broken(learned, tmp_path):
     folder = copy(learned, tmp_path / "report")
     with opened(folder, LINEAR) as (config, state):
-        history = read_history(config, state, load_generation(state))
-        break_file(state, load_generation(state).champion.manifest, "deleted")
-        explained = explain_newest_batch(config, state, history)
+        generation = load_generation(state)
+        history = read_history(config, state, generation)
+        serving = generation.production
+        broken = generation.find(serving.member_ids[0]).version if serving.is_ensemble else serving
+        break_file(state, broken.manifest, "deleted")
+        explained = explain_production(config, state, history)
     assert explained.contributions is None
     assert "is missing" in explained.obstacle
 

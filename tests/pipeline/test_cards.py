@@ -23,7 +23,7 @@ def test_every_member_has_a_card(linear_stream, tmp_path):
     for member in members:
         card = write(folder, member.version.id)
         assert card.startswith(f"# {member.version.id}\n")
-        assert ("and production, what serves typical requests, in" in card) == (member.version == generation.production)
+        assert ("production, what serves typical requests, in" in card) == (member.version == generation.production)
         assert f"{member.role.shown} " in card.split("## Use")[0]
         assert "predicts `CLAIM_PAID` (binary)" in card
         assert "blend" not in card

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import small_stream
 import sqlalchemy as sa
-from small_stream import copy, opened, take
+from small_stream import ROWS, copy, opened, take
 
 import pipeline.catalogue  # noqa: F401  (digests are of every table)
 from common.database import compute_catalogue_digests, read_rows, state_tables
@@ -21,8 +21,10 @@ from pipeline.inference import infer
 from pipeline.models import models
 from pipeline.promotion import crown_again
 from pipeline.quarantine import quarantine
+from pipeline.service.listing import list_models
 from pipeline.summary import summarise
 from pipeline.update import find_pinned, update
+from pipeline.validation.tables import scores_table
 from registry.generations import Alias, Cause, Generation, Role, load_generation
 from registry.tables import set_aside_table
 
@@ -131,6 +133,39 @@ class TestReading:
     def test_nothing_can_be_told_or_decided_before_the_first_update(self, tmp_path, words):
         with pytest.raises(StateError, match=r"none yet|run\.py update' first|no generation 1"):
             run(tmp_path, *words, to=1 if "rollback" in words else None, why="because")
+
+
+class TestOneWord:
+    @pytest.mark.parametrize("chosen_by", ["records", "hand"])
+    def test_list_report_card_service_and_answers_name_the_same_model(self, folder, chosen_by):
+        if chosen_by == "hand":
+            other = next(one for one in load(folder).ensembles if one != load(folder).production)
+            run(folder, "promote", other.id, why="to be sure")
+        generation = load(folder)
+        production = generation.production
+        typical = small_stream.make_rows().iloc[(LEARNED - 1) * ROWS : LEARNED * ROWS]
+        typical.drop(columns="CLAIM_PAID").to_csv(folder / "typical.csv", index=False)
+        answered = pd.read_csv(infer(configure(folder), folder / "typical.csv"))
+        written = summarise(configure(folder))
+        figures = json.loads((written.parent / "report.json").read_text(encoding="utf-8"))
+        listed = [line.split()[0] for line in run(folder).splitlines() if " production " in line]
+        card = run(folder, "show", production.id)
+        named = {
+            "alias": {generation.aliases[Alias.PRODUCTION]},
+            "predict_model": set(answered["predict_model"]),
+            "title": set(re.findall(r"<h1>(\S+) serves", written.read_text(encoding="utf-8"))),
+            "report.json": {figures["production"]["id"]},
+            "shap": {figures["shap"]["version"]},
+            "models": set(listed),
+            "service": {list_models(generation)["production"]},
+            "card": {production.id} if "production, what serves" in card else set(),
+        }
+        assert {what: ids for what, ids in named.items() if ids != {production.id}} == {}
+        with opened(folder) as (_, state):
+            query = sa.select(scores_table).where(scores_table.c.batch == LEARNED, scores_table.c.metric == "log_loss")
+            stored = {row["version"]: row["observed"] for row in read_rows(state.engine, query)}
+        assert figures["production"]["metrics"]["log_loss"] == stored[production.parent]
+        assert figures["champion"]["last"]["log_loss"] == stored[generation.champion.parent]
 
 
 class TestRollback:

@@ -28,7 +28,13 @@ from pipeline.validation.tables import scores_table
 from registry.generations import Alias, Cause, Generation, Role, load_generation
 from registry.tables import set_aside_table
 
-OVERRIDES = ("search.families=[linear]", "search.variants=[target]", "promotion.max_active=4")
+OVERRIDES = (
+    "search.families=[linear]",
+    "search.variants=[target]",
+    "promotion.max_active=4",
+    "promotion.confidence=0.51",
+)
+"""A champion is replaced on little evidence: the first one, the prior, could not be retired."""
 LEARNED = 4
 HISTORY = {"generations", "versions", "members", "aliases", "events"}
 """Tables of the registry, which a rollback adds to."""

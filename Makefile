@@ -8,10 +8,12 @@ EXTRAS := catboost dask faiss mlflow postgres serve smote
 
 .PHONY: demo install test check audit lock clean
 
-demo: install  ## several updates on the built-in stream, one inference, the report
+demo: install  ## several updates on the built-in stream, two inferences, the report
 	$(RUN) update --batches 6 state_dir=$(DEMO_STATE)
 	$(VENV)/bin/python -m pipeline.collection.demo_request $(DEMO_STATE)/request.csv
+	$(VENV)/bin/python -m pipeline.collection.demo_request $(DEMO_STATE)/damaged.csv --damaged
 	$(RUN) inference -file $(DEMO_STATE)/request.csv state_dir=$(DEMO_STATE)
+	$(RUN) inference -file $(DEMO_STATE)/damaged.csv state_dir=$(DEMO_STATE)
 	@echo "The report:"
 	$(RUN) summary state_dir=$(DEMO_STATE)
 

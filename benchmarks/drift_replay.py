@@ -18,6 +18,7 @@ from pipeline.collection.roles import infer_schema
 from pipeline.drift import MOST_PAST, PastTest, judge_concept, judge_data
 from pipeline.ground import describe_window, prepare
 from pipeline.preparation.cleaning import clean_inputs
+from pipeline.training.capacity import limit_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +82,7 @@ def judge_stream(
 
 def keep_window(config: Config, batches: list[LabelledBatch]) -> list[LabelledBatch]:
     """Return the newest batches, as many as an update learns from."""
-    kept, room = [], config.training.max_rows
+    kept, room = [], limit_rows(config.training, batches[-1].inputs.shape[1])
     for batch in batches[-config.training.window_batches :][::-1]:
         if room <= 0:
             break

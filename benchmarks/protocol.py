@@ -89,10 +89,14 @@ def count_rows(config: Config) -> int:
     return sum(len(read_table(config.data_dir / Path(path))) for path in config.source.paths)
 
 
-def cut_stream(name: str, config: Config, rows: int, batches: int) -> Stream:
-    """Return the first ``batches`` batches of ``rows`` rows, typed by the schema that ``update`` finds in the first."""
-    cut = config.batch.model_copy(update={"rows": rows, "period": None})
-    config = config.model_copy(update={"batch": cut})
+def cut_stream(name: str, config: Config, rows: int | None, batches: int) -> Stream:
+    """Return the first ``batches`` batches of ``rows`` rows, typed by the schema that ``update`` finds in the first.
+
+    Without ``rows`` the stream is cut as its configuration says.
+    """
+    if rows is not None:
+        cut = config.batch.model_copy(update={"rows": rows, "period": None})
+        config = config.model_copy(update={"batch": cut})
     reader, cursor, taken = PartReader(config.schema_), None, []
     for number in range(1, batches + 1):
         taken.append(take_batch(config, cursor, number, list, reader))

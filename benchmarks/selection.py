@@ -1,13 +1,17 @@
 """What selection is worth: real updates over real streams, and requests between them whose labels are held back.
 
 python benchmarks/selection.py [--data ../shared/data] [--batches 20] [--streams configs/elec2.yaml ...]
+                               [--public FOLDER] [--before observations.jsonl]
                                [--rows observations.jsonl] [--write docs/selection.md]
 
 Each stream is cut into equal batches and learned by ``update`` as a user runs it, with one frozen configuration. Before
 each batch is learned, about 25 requests are cut from it and answered by the generation before: the whole batch, small
 requests and segments, damage of the families that records hold, and damage that no record holds. The first batches are
-a warm-up. Reference points are, per class of request and in hindsight, the best single line (gap closed 0) and the best
-line of each request (gap closed 1).
+a warm-up. Reference points are, per class of request and in hindsight, the best single model (gap closed 0) and the
+best single model of each request (gap closed 1).
+
+``--public`` adds two short streams (``public_streams.py``), cut by their own configurations. ``--before`` compares with
+the observations that an earlier release made of the same requests: those of ``--rows`` in its own checkout.
 """
 
 import argparse
@@ -26,6 +30,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.public_streams import SHORT, write_streams  # noqa: E402
 from benchmarks.requests import CLASSES, Request, cut_requests  # noqa: E402
 from benchmarks.selection_table import describe  # noqa: E402
 from common.config import Config, load_config  # noqa: E402
@@ -34,35 +39,40 @@ from common.metrics import compute_calibration_error, compute_row_losses  # noqa
 from common.seeding import derive_seed  # noqa: E402
 from common.state import State, open_state  # noqa: E402
 from common.tables import read_table  # noqa: E402
+from meta.ensembles import mix_members  # noqa: E402
 from meta.flags import find_kinds  # noqa: E402
 from meta.grades import CLEAN_GROUP, DAMAGED_GROUP  # noqa: E402
-from meta.past import mix_outputs  # noqa: E402
 from meta.plan import Plan  # noqa: E402
 from meta.profile import Profile, profile_request  # noqa: E402
 from meta.records import predict_outputs  # noqa: E402
-from meta.selector import Selector, fit_selector  # noqa: E402
-from meta.store import load_records, load_stored_selector  # noqa: E402
+from meta.selector import Selector  # noqa: E402
+from meta.store import load_grades, load_records, load_stored_selector  # noqa: E402
 from meta.trust import Trust  # noqa: E402
 from model_zoo.cell_flags import flag_cells  # noqa: E402
 from model_zoo.model import Model  # noqa: E402
 from pipeline.collection.ordering import PartReader  # noqa: E402
 from pipeline.judging import analyse  # noqa: E402
 from pipeline.preparation.features import engineer_features  # noqa: E402
+from pipeline.selection import learn_selector  # noqa: E402
 from pipeline.update import advance_schema, collect, infer_first, update_once  # noqa: E402
 from registry.generations import Generation, load_generation  # noqa: E402
 from registry.versions import load_model  # noqa: E402
 
 STREAMS = ("elec2", "bank", "hotel", "pm25", "aus_motor")
 BATCHES, WARM_UP = 20, 5
+SHORT_BATCHES = {"bikes": 24, "monthly": 18}
 COST_ROWS = (1_000, 100_000)
 FROZEN = ("search.trials=5",)
 """What differs from each stream's configuration: a short search, so that the whole takes less than an hour."""
-TRUSTED = Trust(reasons={CLEAN_GROUP: "", DAMAGED_GROUP: ""})
+TRUSTED = Trust(reasons={CLEAN_GROUP: "", DAMAGED_GROUP: ""}, single={CLEAN_GROUP: "", DAMAGED_GROUP: ""})
 
 
 @dataclass(frozen=True)
 class Observation:
-    """One request: the loss of every line, and of every strategy. Losses are log-loss, or RMSE."""
+    """One request: the loss of every single model, ensemble and strategy. Losses are log-loss, or RMSE.
+
+    led: the model that served, by mode; members: how many of its members ran for a kind of row, at most
+    """
 
     stream: str
     batch: int
@@ -70,6 +80,7 @@ class Observation:
     name: str
     rows: int
     lines: Mapping[str, float]
+    ensembles: Mapping[str, float]
     strategies: Mapping[str, float]
     led: Mapping[str, str]
     members: int
@@ -92,10 +103,12 @@ def watch_stream(config_path: Path, data: Path, batches: int) -> tuple[list[Obse
     """Learn a stream batch by batch and return what happened to the requests between, and what selection cost."""
     stream = config_path.stem
     config = load_config(config_path, [f"data_dir={data}", *FROZEN])
-    rows = sum(len(read_table(data / path)) for path in config.source.paths)
     with tempfile.TemporaryDirectory() as folder:
-        cut = config.batch.model_copy(update={"rows": rows // batches, "period": None})
-        config = config.model_copy(update={"batch": cut, "state_dir": Path(folder)})
+        config = config.model_copy(update={"state_dir": Path(folder)})
+        if stream not in SHORT:
+            rows = sum(len(read_table(data / path)) for path in config.source.paths)
+            cut = config.batch.model_copy(update={"rows": rows // batches, "period": None})
+            config = config.model_copy(update={"batch": cut})
         observations: list[Observation] = []
         reader = PartReader(config.schema_)
         with open_state(config) as state:
@@ -148,26 +161,22 @@ def judge_request(
         losses = compute_row_losses(task, target, predicted if task.is_classification else predicted[:, 0])
         return float(losses.mean() if task.is_classification else np.sqrt(losses.mean()))
 
-    def follow(plan: Plan) -> np.ndarray:
-        weights = np.array([[plan.weights[kind].get(line, 0.0) for line in outputs] for kind in range(3)])
-        return mix_outputs(stacked, weights[kinds])
-
-    stacked = np.stack(list(outputs.values()), axis=1)
-    served, hard = selector.plan(profile), selector.plan(profile, "single")
+    served, single = selector.plan(profile), selector.plan(profile, "single")
     trusting = replace(selector, trust=TRUSTED)
+    mixed = {line: mix_members(outputs, kinds, members) for line, members in selector.ensembles.items()}
+    candidates = {**outputs, **{line: answer for line, answer in mixed.items() if answer is not None}}
     answers = {
-        "plan": follow(served),
-        "plan, never stepping back": follow(trusting.plan(profile)),
-        "single": outputs[hard.leading],
+        "served": candidates[served.model],
+        "chosen, never stepping back": candidates[trusting.plan(profile).model],
+        "the default ensembles": candidates[selector.find_incumbent(served.alarm, "all")],
+        "mode single": outputs[single.model],
         "two champions": outputs[served.champion],
         "decayed champion": outputs[selector.champions.clean],
         "best on the last batch": outputs[selector.last_best],
-        "uniform mean": stacked.mean(axis=1),
-        "blends alone": follow(replace(trusting, decayed=None, forest=None).plan(profile)),
-        "decayed alone": follow(replace(trusting, blends=None, forest=None).plan(profile)),
-        "forest alone": follow(replace(trusting, blends=None, decayed=None).plan(profile)),
+        "uniform mean": np.mean(list(outputs.values()), axis=0),
     }
-    calibrated = {"plan", "decayed champion"} if task.is_classification else set()
+    calibrated = {"served", "decayed champion"} if task.is_classification else set()
+    asked = [kind for kind in range(3) if profile.counts[kind]]
     return Observation(
         stream=stream,
         batch=batch,
@@ -175,10 +184,11 @@ def judge_request(
         name=request.name,
         rows=len(target),
         lines={line: lose(known) for line, known in outputs.items()},
+        ensembles={line: lose(known) for line, known in candidates.items() if line not in outputs},
         strategies={name: lose(answer) for name, answer in answers.items()},
-        led={"plan": served.leading, "single": hard.leading},
-        members=len(served.lines),
-        withheld="champion serves" in served.why,
+        led={"all": served.model, "single": single.model},
+        members=max(len(served.weights[kind]) for kind in asked),
+        withheld=bool(selector.trust.withheld(DAMAGED_GROUP if served.alarm else CLEAN_GROUP)),
         calibration={name: compute_calibration_error(target, answers[name]) for name in sorted(calibrated)},
     )
 
@@ -241,26 +251,28 @@ def time_members(
 def time_fit(config: Config, state: State, generation: Generation) -> float:
     """Return the seconds that the meta layer's fit takes on all records."""
     assert generation.schema is not None
-    records = load_records(state, generation.schema)
-    lines = [version.line for version in generation.versions]
-    by_id = {version.id: version.line for version in generation.versions}
-    blends = {blend.line: np.array([_share(blend.params["weights"], by_id, line) for line in lines])
-              for blend in generation.ensembles}  # fmt: skip
+    records, grades = load_records(state, generation.schema), load_grades(state)
     started = time.perf_counter()
-    fit_selector(records, lines, blends, config.selection, config.seed)
+    learn_selector(config, generation, records, grades, generation.versions)
     return time.perf_counter() - started
 
 
-def _share(weights: Mapping[str, float], by_id: Mapping[str, str], line: str) -> float:
-    return sum(share for version, share in weights.items() if by_id[version] == line)
+def load_before(path: Path | None) -> dict[tuple[Any, ...], Mapping[str, Any]]:
+    """Return what an earlier release made of requests, by stream, batch and name."""
+    if path is None:
+        return {}
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return {(row["stream"], row["batch"], row["name"]): row for row in rows}
 
 
 def main() -> None:
     """Watch every stream and print (or write) the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
-    parser.add_argument("--streams", type=Path, nargs="+", default=[ROOT / f"configs/{name}.yaml" for name in STREAMS])
+    parser.add_argument("--streams", type=Path, nargs="*", default=[ROOT / f"configs/{name}.yaml" for name in STREAMS])
     parser.add_argument("--batches", type=int, default=BATCHES)
+    parser.add_argument("--public", type=Path, help="a folder for the short public streams, which join then")
+    parser.add_argument("--before", type=Path, help="observations of the same requests by an earlier release")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rows", type=Path, help="keep every observation as a line of JSON")
     parser.add_argument("--write", type=Path)
@@ -273,13 +285,16 @@ def main() -> None:
     with ProcessPoolExecutor(arguments.workers) as pool:
         watched = [pool.submit(watch_stream, path, arguments.data.resolve(), arguments.batches)
                    for path in arguments.streams]  # fmt: skip
+        made = write_streams(arguments.public) if arguments.public else {}
+        watched += [pool.submit(watch_stream, made[name], arguments.public.resolve(), SHORT_BATCHES[name])
+                    for name in SHORT if name in made]  # fmt: skip
         for one in watched:
             seen, cost = one.result()
             observations += seen
             costs += cost
             if arguments.rows:
                 arguments.rows.write_text("".join(json.dumps(asdict(row)) + "\n" for row in observations))
-    table = describe(observations, costs, CLASSES)
+    table = describe(observations, costs, CLASSES, load_before(arguments.before))
     print(table)
     if arguments.write:
         arguments.write.write_text(table, encoding="utf-8")

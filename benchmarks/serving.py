@@ -1,11 +1,12 @@
 """What serving costs: one row and many over HTTP, a file of a million rows, a cold start, and the choice.
 
 OMP_NUM_THREADS=1 python benchmarks/serving.py [--data ../shared/data] [--parts row load file cold choice]
-    [--updates 4] [--rows 1000000] [--seconds 60] [--state FOLDER] [--write docs/serving.md]
+    [--updates 4] [--rows 1000000] [--seconds 60] [--state FOLDER] [--before CHECKOUT] [--write docs/serving.md]
 
 The hotel stream is learned by a few updates of 5,000 rows with the default budget; rows after them are asked about. The
-bare contestants are scikit-learn pipelines like those behind the versions (``serving_bare.py``): the leading version's
-alone, and those of all members of the plan. Ratios are from one run: what is compared is measured in turns.
+bare contestants are scikit-learn pipelines like those behind the versions (``serving_bare.py``): that of the heaviest
+member of what serves alone, and those of all its members. Ratios are from one run: what is compared is measured in
+turns. ``--before`` is a checkout of an earlier release, which learns the same and answers the same million rows.
 """
 
 import argparse
@@ -71,7 +72,8 @@ class Row:
 class Ground:
     """What every part stands on: a learned state, its predictor, and bare pipelines of the lines that answer.
 
-    ``weights`` are those of the plan's members; ``single`` is the line that serves with ``selection.mode=single``.
+    ``weights`` are those of the members for clean rows of what serves; ``single`` is the line that serves with
+    ``selection.mode=single``.
     """
 
     options: argparse.Namespace
@@ -117,7 +119,7 @@ def prepare(options: argparse.Namespace) -> Iterator[Ground]:
             asked = stream.iloc[options.updates * BATCH_ROWS :].reset_index(drop=True)
             choice = predictor.choose(predictor.read(asked.head(CHUNK_ROWS)))
             weights = dict(choice.serving.weights[RowKind.CLEAN])
-            single = predictor.stored.plan(choice.profile, "single").leading
+            single = predictor.stored.plan(choice.profile, "single").model
             by_line = {version.line: version for version in predictor.generation.versions}
             features, target = load_training_rows(predictor, state)
             tell(f"{len(weights)} members, fitting their bare pipelines")
@@ -128,7 +130,7 @@ def prepare(options: argparse.Namespace) -> Iterator[Ground]:
 
 
 def measure_row(ground: Ground) -> Iterator[Row]:
-    """One row over HTTP beside one ready row through the leading version's bare pipeline, in turns."""
+    """One row over HTTP beside one ready row through the bare pipeline of the heaviest member, in turns."""
     rows = to_json_rows(ground.asked.head(TURNS))
     features = ground.engineer(ground.asked.head(TURNS))
     pipeline = ground.pipelines[ground.leading]
@@ -142,9 +144,9 @@ def measure_row(ground: Ground) -> Iterator[Row]:
             http_seconds.append(take_time(partial(post, client, body)))
     mine, bare = statistics.median(http_seconds[20:]), statistics.median(bare_seconds[20:])
     version = {one.line: one for one in ground.predictor.generation.versions}[ground.leading]
-    yield Row(f"one row through /predict, plan of {len(ground.weights)} members: median", f"{mine * 1e3:.2f} ms")
+    yield Row(f"one row through /predict, {len(ground.weights)} members: median", f"{mine * 1e3:.2f} ms")
     yield Row(f"one ready row through the bare pipeline of {version.id} ({version.variant})", f"{bare * 1e3:.2f} ms")
-    yield Row("the first against the second", f"{mine / bare:.2f}", "1", mine <= bare)
+    yield Row("the first against the second", f"{mine / bare:.2f}", "0.6", mine <= 0.6 * bare)
 
 
 def measure_load(ground: Ground) -> Iterator[Row]:
@@ -194,13 +196,35 @@ def measure_file(ground: Ground) -> Iterator[Row]:
         done = run_measured(ground, write_request(ground, tile(ground.asked, n_rows), name))
         speed = n_rows / done.seconds
         yield Row(f"{n_rows:,} rows of {ending}, the whole process", f"{done.seconds:.0f} s, {speed:,.0f} rows/s")
-        yield Row("against the bare pipelines of the plan", f"{speed / all_members:.2f}", "at least 0.8",
+        yield Row("against the bare pipelines of all members", f"{speed / all_members:.2f}", "at least 0.8",
                   speed >= 0.8 * all_members)  # fmt: skip
+        if ground.options.before and ending == "parquet":
+            yield from measure_before(ground, name, n_rows, speed)
         above = done.peak_mb - idle.peak_mb
         yield Row(
             f"peak memory above that of one row ({idle.peak_mb:.0f} MB)", f"{above:.0f} MB", "600 MB", above <= 600
         )
         yield from measure_single(ground, name, n_rows, alone)
+
+
+def measure_before(ground: Ground, name: str, n_rows: int, speed: float) -> Iterator[Row]:
+    """The same file answered by an earlier release, which has learned the same batches."""
+    checkout, state_dir = ground.options.before.resolve(), ground.folder / "before"
+    common = [
+        "--config", "configs/hotel.yaml", f"data_dir={ground.options.data.resolve()}", f"state_dir={state_dir}",
+        f"batch.rows={BATCH_ROWS}",
+    ]  # fmt: skip
+    update = [sys.executable, "run.py", "update", "--batches", str(ground.options.updates), *common]
+    run_quietly(update, checkout)
+    ask = [sys.executable, "run.py", "inference", "-file", str(ground.folder / name), *common]
+    then = n_rows / take_time(partial(run_quietly, ask, checkout))
+    yield Row("the release before, the whole process", f"{then:,.0f} rows/s")
+    yield Row("rows a second against it", f"{speed / then:.2f}", "at least 3", speed >= 3 * then)
+
+
+def run_quietly(command: Sequence[str], folder: Path) -> None:
+    """Run a command in a folder; it must succeed."""
+    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def measure_single(ground: Ground, name: str, n_rows: int, alone: float) -> Iterator[Row]:
@@ -213,7 +237,7 @@ def measure_single(ground: Ground, name: str, n_rows: int, alone: float) -> Iter
 
 
 def measure_cold(ground: Ground) -> Iterator[Row]:
-    """A cold inference of 1,000 rows beside minimal scripts with the leading version's pipeline, in turns."""
+    """A cold inference of 1,000 rows beside minimal scripts with the heaviest member's pipeline, in turns."""
     import joblib
 
     request, ready = ground.folder / "cold.csv", ground.folder / "ready.csv"
@@ -228,9 +252,9 @@ def measure_cold(ground: Ground) -> Iterator[Row]:
     seconds = np.array([[time_command(command) for command in commands] for _ in range(10)][1:])
     mine, same, bare = np.median(seconds, axis=0)
     yield Row("cold inference of 1,000 rows, the whole process", f"{mine:.2f} s")
-    yield Row("a minimal script: the same libraries, the leading version's pipeline", f"{same:.2f} s")
+    yield Row("a minimal script: the same libraries, the heaviest member's pipeline", f"{same:.2f} s")
     ratio = float(np.median(seconds[:, 0] / seconds[:, 1]))
-    yield Row("the first against the second, median of turns", f"{ratio:.2f}", "1.5", ratio <= 1.5)
+    yield Row("the first against the second, median of turns", f"{ratio:.2f}", "1.2", ratio <= 1.2)
     least = float(np.median(seconds[:, 0] / seconds[:, 2]))
     yield Row(f"against the script with no library that it does not use ({bare:.2f} s)", f"{least:.2f}")
 
@@ -395,6 +419,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--state", type=Path, help="a state that has learned the stream so far")
+    parser.add_argument("--before", type=Path, help="a checkout of an earlier release")
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
     if not (options.data / "hotel.parquet").is_file():

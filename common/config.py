@@ -7,7 +7,7 @@ import difflib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
@@ -396,11 +396,36 @@ class CostsConfig(Section):
     false_negative: float = Field(1.0, ge=0)
 
 
-class TrainingConfig(Section):
-    """The rows that models learn from."""
+Validation = Literal["time_ordered", "foremost", "holdout", "kfold"]
+
+
+AUTO_ROWS = "auto"
+"""Rows that are learned or searched as far as a budget allows."""
+SomeRows = Annotated[int, Field(ge=50)] | Literal["auto"]
+
+
+class LimitedSection(Section):
+    """A group of keys with a limit of rows."""
+
+    @field_validator("max_rows", mode="before", check_fields=False)
+    @classmethod
+    def _is_auto_or_a_number(cls, stated: Any) -> Any:
+        text = str(stated).strip()
+        if isinstance(stated, bool) or (text != AUTO_ROWS and not text.removesuffix(".0").isdigit()):
+            raise ValueError("write auto, or a whole number from 50 on")
+        return stated
+
+
+class TrainingConfig(LimitedSection):
+    """The rows that models learn from, and those that a search judges them on.
+
+    They are at most ``max_rows``, or with auto as many as take ``max_mb`` MB.
+    """
 
     window_batches: int = Field(24, ge=1)
-    max_rows: int = Field(50_000, ge=50)
+    max_rows: SomeRows = "auto"
+    max_mb: float = Field(64.0, gt=0)
+    validation: Validation = "time_ordered"
     folds: int = Field(3, ge=1, le=10)
     gap: str = "auto"
     decision: Literal["f1", "accuracy", "cost"] = "f1"
@@ -421,15 +446,24 @@ class TrainingConfig(Section):
             raise ValueError(f"it must be {MOST_DAYS}D, a century, at most")
         return gap
 
+    @model_validator(mode="after")
+    def _has_a_fold_to_learn_from(self) -> "TrainingConfig":
+        if self.validation == "kfold" and self.folds < 2:
+            raise ValueError(
+                "training.validation is kfold, so training.folds must be 2 or more: one fold learns nothing"
+            )
+        return self
 
-class SearchConfig(Section):
+
+class SearchConfig(LimitedSection):
     """The search over variants, families, windows and parameters."""
 
     trials: int = Field(20, ge=1)
     calm_share: float = Field(0.5, gt=0, le=1)
     seconds: float | None = Field(None, gt=0)
-    max_rows: int = Field(20_000, ge=50)
+    max_rows: SomeRows = "auto"
     families: tuple[str, ...] = ("linear", "knn", "tree", "extra_trees", "lightgbm")
+    extra_families: Literal["auto", "none"] = "auto"
     variants: tuple[str, ...] = ("onehot", "target", "native", "spelling")
     resampling: tuple[Literal["smote", "under"], ...] = ()
     finalists: int = Field(2, ge=1)
@@ -453,7 +487,7 @@ class PromotionConfig(Section):
     """When a version is registered, replaced or retired."""
 
     confidence: float = Field(0.9, gt=0.5, lt=1)
-    max_active: int = Field(20, ge=2)
+    max_active: int = Field(12, ge=2)
     budget: BudgetConfig = BudgetConfig()
 
 

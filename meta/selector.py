@@ -99,7 +99,7 @@ class Selector:
         return Plan(
             model=model,
             weights=members,
-            reasons=self._give_reasons(model, members, alarm, bool(withheld)),
+            reasons=self._give_reasons(members, alarm, bool(withheld)),
             why=self._explain(model, alarm, withheld, ranking, mode),
             alarm=alarm,
             champion=champion,
@@ -124,13 +124,13 @@ class Selector:
         margin = self.margins[mode].of(alarm)
         return choose(predicted, self.find_incumbent(alarm, mode), margin, self.list_candidates(mode))
 
-    def _give_reasons(self, model: str, members: Sequence[Weights], alarm: Alarm, withheld: bool) -> tuple[str, ...]:
-        """Return what rows of each kind say of their answer: a fallback where others answer than usually."""
-        unusual = bool(alarm) and (withheld or model != self.typical)
-        whole = f"fallback:{alarm.condition}" if unusual else "champion" if withheld else "selected"
+    def _give_reasons(self, members: Sequence[Weights], alarm: Alarm, withheld: bool) -> tuple[str, ...]:
+        """Return what rows of each kind say of their answer: a fallback where others answer than clean rows usually."""
+        usual = self.list_members(self.typical)[RowKind.CLEAN] if self.typical else members[RowKind.CLEAN]
+        as_ever = "champion" if withheld else "selected"
+        named = {kind: name_kind(kind) if kind else alarm.condition for kind in RowKind}
         return tuple(
-            whole if unusual or members[kind] == members[RowKind.CLEAN] else f"fallback:{name_kind(kind)}"
-            for kind in RowKind
+            as_ever if members[kind] == usual or not named[kind] else f"fallback:{named[kind]}" for kind in RowKind
         )
 
     def _explain(self, model: str, alarm: Alarm, withheld: str, ranking: Sequence[tuple[str, float]], mode: str) -> str:
@@ -218,11 +218,14 @@ def fit_selector(
     config: SelectionConfig,
     seed: int,
     grades: Sequence[Grade] = (),
+    crowned: tuple[str | None, str | None] = (None, None),
 ) -> Selector:
     """Learn from the newest records which single model or ensemble answers which request best.
 
     ensembles: by line, the members by RowKind; what they predicted for a batch before it was learned is in its record,
-    as what lines did is; grades: all so far, oldest first
+    as what lines did is
+    grades:    all so far, oldest first
+    crowned:   the champions for clean and for damaged input; where promotion has named none, the best decayed record is
     """
     records = keep_newest(records)
     batch = max(record.rows.batch for record in records)
@@ -232,7 +235,10 @@ def fit_selector(
     return Selector(
         lines=tuple(lines),
         ensembles={line: tuple(ensembles[line]) for line in sorted(ensembles)},  # as they are stored: ties go by order
-        champions=Pair(lines[int(np.argmin(clean))], lines[int(np.argmin(damaged))]),
+        champions=Pair(
+            crowned[0] or lines[int(np.argmin(clean))],
+            crowned[1] or lines[int(np.argmin(damaged))],
+        ),
         defaults=defaults,
         usual=average_shares([record.rows.profiles[0] for record in records]),
         last_best=lines[int(np.nanargmin(newest))],

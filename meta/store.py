@@ -17,7 +17,7 @@ from meta.estimation.estimator import Estimator
 from meta.grades import Grade
 from meta.live import attach_live, load_live
 from meta.past import MAX_BATCHES
-from meta.plan import Plan
+from meta.plan import Plan, Weights, serve_alone
 from meta.profile import Profile
 from meta.records import Record, RecordRows
 from meta.selector import Selector
@@ -38,18 +38,20 @@ PLAN_LINE = "plan"
 class StoredSelector:
     """A generation's selector, what it holds for normal input, and the estimators of what serves, by line.
 
-    ``pinned`` is the line, of a single model or an ensemble, that a person made serve, where one did.
+    ``pinned`` is the line, of a single model or an ensemble, that a person made serve, where one did, and
+    ``pinned_members`` are its members by RowKind: a person may choose a model that the selector does not know.
     """
 
     selector: Selector
     reference: InputReference
     estimators: Mapping[str, Estimator]
     pinned: str | None = None
+    pinned_members: tuple[Weights, ...] = ()
 
     def plan(self, profile: Profile, mode: str) -> Plan:
         """Return how a request is served: as the selector chooses, unless a person did."""
         chosen = self.selector.plan(profile, mode)
-        return chosen.pin(self.pinned, self.selector.list_members(self.pinned)) if self.pinned else chosen
+        return chosen.pin(self.pinned, self.pinned_members or serve_alone(self.pinned)) if self.pinned else chosen
 
 
 def record_rows_row(files: FileStore, rows: RecordRows, first_row: int) -> dict[str, Any]:
@@ -153,7 +155,9 @@ def load_stored_selector(state: State, generation: Generation) -> StoredSelector
         learned = json.loads(parts.get(ESTIMATORS, b"{}"))
         estimators = {line: Estimator.from_json(one) for line, one in learned.items()}
         reference = InputReference.from_json(parts[REFERENCE])
-        return StoredSelector(Selector.load(parts), reference, estimators, generation.pinned)
+        pinned = next((one for one in generation.ensembles if one.line == generation.pinned), None)
+        members = generation.list_members(pinned) if pinned else ()
+        return StoredSelector(Selector.load(parts), reference, estimators, generation.pinned, members)
     except StateError as error:
         cause = str(error).removesuffix(".")
     except Exception as error:  # stored bytes may be anything, and any library may choke on them

@@ -14,15 +14,33 @@ from typing import Any
 
 import numpy as np
 
+from common.seeding import derive_seed
 from common.task import Task
 from model_zoo.bins import MAX_BINS, bin_rows, binning_params, share_bins
 from model_zoo.boosting_text import read_text
+from model_zoo.candidate import FOUND
+from model_zoo.encoded import EncodedTable
 from model_zoo.family import Estimator, Family, Sample, Size
 from model_zoo.search import Params, Space, read_params
+from model_zoo.stopping import (
+    LEAST_NEWEST,
+    MOST_ROUNDS,
+    NEWEST_SHARE,
+    PATIENCE,
+    Found,
+    list_leaves,
+    scale_rounds,
+)
 from model_zoo.terms import Terms
 
 FEW_ROWS = 512
 """Rows that are predicted on one thread."""
+
+BOUNDED_ROWS = 20_000
+"""Up to so many rows the bounds of the search stay as they are."""
+
+MIN_DATA_PER_GROUP = 100
+"""Rows of a level, or of levels taken together: LightGBM's own default."""
 
 UPDATE_SHARE = 0.1
 """Rounds that an update adds, as a share of the first fit's: 24 updates grow a model by a factor of 3.4."""
@@ -30,7 +48,11 @@ UPDATE_SHARE = 0.1
 
 @dataclass(frozen=True)
 class BoostingParams:
-    """LightGBM's names. ``objective`` is for numbers: "l2", or "tweedie" for non-negative ones with many zeros."""
+    """LightGBM's names. ``objective`` is for numbers: "l2", or "tweedie" for non-negative ones with many zeros.
+
+    A ``literal`` model takes its limits in rows as they are stated, however small the sample is. ``stopping`` finds
+    rounds and leaves on the newest rows (see ``stopping.py``); what it found is remembered in ``found_...``.
+    """
 
     objective: str = "l2"
     rounds: int = 150
@@ -41,6 +63,33 @@ class BoostingParams:
     feature_fraction: float = 0.8
     bagging_fraction: float = 0.8
     cat_smooth: float = 10.0
+    literal: bool = False
+    stopping: bool = False
+    found_rounds: int = 0
+    found_leaves: int = 0
+    found_rows: int = 0
+    found_age: int = 0
+
+    @property
+    def sized(self) -> "BoostingParams":
+        """The parameters with the rounds and leaves that were found, where any were."""
+        if not self.found_rounds:
+            return self
+        return replace(self, rounds=self.found_rounds, num_leaves=self.found_leaves)
+
+
+LIBRARY_DEFAULTS: Params = {
+    "rounds": 100,
+    "learning_rate": 0.1,
+    "num_leaves": 31,
+    "min_data_in_leaf": 20,
+    "lambda_l2": 0.0,
+    "feature_fraction": 1.0,
+    "bagging_fraction": 1.0,
+    "cat_smooth": 10.0,
+    "literal": True,
+}
+"""What LightGBM does when it is told nothing: the bar that anyone would hold a model against."""
 
 
 @dataclass(frozen=True)
@@ -78,14 +127,16 @@ class Boosting(Family):
 
         Rounds times learning rate is what counts: 50 x 0.2 to 400 x 0.02 are the useful corners at batch sizes of
         thousands, and 400 rounds keep a prediction below a millisecond a hundred rows. More than 128 leaves overfit
-        tables of this size, so do leaves of fewer than 5 rows. ``cat_smooth`` matters for columns with hundreds of
-        levels. The tweedie objective (compound Poisson) is meant for claim amounts.
+        tables of this size, so do leaves of fewer than 5 rows. Beyond 20,000 rows both bounds grow with their square
+        root: what is learned of more rows needs more room. ``cat_smooth`` matters for columns with hundreds of levels.
+        The tweedie objective (compound Poisson) is meant for claim amounts.
         """
+        growth = max(1.0, space.n_rows / BOUNDED_ROWS) ** 0.5
         params = {
             "objective": space.choice("objective", ["l2", "tweedie"]) if space.task is Task.REGRESSION else "l2",
-            "rounds": space.integer("rounds", 50, 400, step=50),
+            "rounds": space.integer("rounds", 50, round(8 * growth) * 50, step=50),
             "learning_rate": space.real("learning_rate", 0.02, 0.2, log=True),
-            "num_leaves": space.integer("num_leaves", 4, 128, log=True),
+            "num_leaves": space.integer("num_leaves", 4, round(128 * growth), log=True),
             "min_data_in_leaf": space.integer("min_data_in_leaf", 5, 200, log=True),
             "lambda_l2": space.real("lambda_l2", 1e-2, 100.0, log=True),
             "feature_fraction": space.real("feature_fraction", 0.4, 1.0),
@@ -105,6 +156,24 @@ class Boosting(Family):
         rounds = max(1, round(settings.rounds * settings.learning_rate / rate))
         return {**params, "rounds": min(rounds, settings.rounds), "learning_rate": max(rate, settings.learning_rate)}
 
+    def settle(self, table: EncodedTable, target: np.ndarray, *, task: Task, n_classes: int, params: Params,
+               seed: int, threads: int = 1) -> Params:  # fmt: skip
+        """Return the parameters with rounds and leaves for these rows, where they are to be found.
+
+        What an earlier fit found is taken over as long as it lasts. Where too few rows can judge, the stated numbers
+        stand.
+        """
+        settings: BoostingParams = read_params(BoostingParams, params)
+        if not settings.stopping:
+            return params
+        found = Found(settings.found_rounds, settings.found_leaves, settings.found_rows, settings.found_age)
+        if found.lasts(len(table)):
+            found = found.scale(len(table))
+        else:
+            sample = self._check_sample(table, target, None, task, n_classes)
+            found = _find_size(self, sample, settings, derive_seed(seed, "model_zoo", self.name), threads)
+        return {**params, **{f"found_{name}": number for name, number in asdict(found).items()}}
+
     def learn(self, sample: Sample, settings: BoostingParams, *, seed: int, threads: int) -> Boosted:
         """Train on the sample.
 
@@ -113,7 +182,7 @@ class Boosting(Family):
         """
         categorical = sample.table.categorical
         blank = Boosted(None, _choose_objective(sample, settings.objective), categorical, _find_fills(sample))
-        settings = replace(settings, objective=blank.objective)
+        settings = replace(settings.sized, objective=blank.objective)
         classes = self.find_classes(sample)
         booster = _train(blank, sample, classes, settings, settings.rounds, seed=seed, threads=threads)
         return replace(blank, booster=booster)
@@ -133,7 +202,7 @@ class Boosting(Family):
             sample = replace(sample, target=np.maximum(sample.target, 0.0))
         if not len(sample) or (old.objective == "tweedie" and not sample.target.any()):
             return old
-        settings = replace(settings, objective=old.objective)
+        settings = replace(settings.sized, objective=old.objective)
         sample = _show_missing(old, sample)
         rounds = max(1, round(settings.rounds * UPDATE_SHARE))
         booster = _train(old, sample, estimator.classes, settings, rounds, seed=seed, threads=threads)
@@ -198,18 +267,62 @@ def _train(reader: Boosted, sample: Sample, classes: tuple[int, ...], settings: 
     return lightgbm.train(params, rows, rounds, init_model=reader.booster)
 
 
+def _find_size(family: Boosting, sample: Sample, settings: BoostingParams, seed: int, threads: int) -> Found:
+    """Return the rounds and leaves that do best on the newest rows of a sample; the stated ones where none can say."""
+    cut = round(len(sample) * (1 - NEWEST_SHARE))
+    older, newest = sample.take(slice(cut)), sample.take(slice(cut, None))
+    classes = family.find_classes(older)
+    if classes:
+        newest = newest.take(np.isin(newest.target, classes))
+    if not sample.table.names or len(newest) < LEAST_NEWEST or np.ptp(older.target) == 0:
+        return Found(settings.rounds, settings.num_leaves, len(sample))
+    reader = Boosted(None, _choose_objective(older, settings.objective), sample.table.categorical, _find_fills(older))
+    settings = replace(settings, objective=reader.objective)
+    tried = [
+        (*_stop_early(reader, older, newest, classes, replace(settings, num_leaves=leaves), seed, threads), leaves)
+        for leaves in list_leaves(settings.num_leaves, len(sample))
+    ]
+    _, rounds, leaves = min(tried)
+    return Found(min(MOST_ROUNDS, scale_rounds(rounds, len(older), len(sample))), leaves, len(sample))
+
+
+def _stop_early(reader: Boosted, older: Sample, newest: Sample, classes: tuple[int, ...], settings: BoostingParams,
+                seed: int, threads: int) -> tuple[float, int]:  # fmt: skip
+    """Return the least mean loss on the newest rows of a model of the older ones, and its rounds then."""
+    import lightgbm
+
+    def label(sample: Sample) -> np.ndarray:
+        return np.searchsorted(classes, sample.target) if classes else sample.target
+
+    params = _lightgbm_params(settings, len(older), len(classes)) | {"seed": seed, "num_threads": threads}
+    rows = bin_rows(older.table.values, reader.categorical, threads, keep_values=False)
+    rows.set_field("label", label(older))
+    judged = rows.create_valid(reader.prepare(newest.table.values), label(newest))
+    stopping = lightgbm.early_stopping(PATIENCE, verbose=False)
+    booster = lightgbm.train(params, rows, MOST_ROUNDS, valid_sets=[judged], callbacks=[stopping])
+    (losses,) = booster.best_score.values()
+    return min(losses.values()), booster.best_iteration
+
+
 def _lightgbm_params(settings: BoostingParams, n_rows: int, n_classes: int) -> dict[str, Any]:
-    """Return LightGBM's parameters; limits in rows shrink with a small sample, so that 50 rows can still be split."""
-    tenth = max(1, n_rows // 10)
-    least = min(settings.min_data_in_leaf, tenth)
+    """Return LightGBM's parameters; limits in rows shrink with a small sample, so that 50 rows can still be split.
+
+    Literal ones do not. Bins of fewer than three rows, which only samples below 30 have, change nothing for them: no
+    leaf of 20 rows leaves another one then.
+    """
+    least, leaves, in_group = settings.min_data_in_leaf, settings.num_leaves, MIN_DATA_PER_GROUP
+    if not settings.literal:
+        tenth = max(1, n_rows // 10)
+        least, in_group = min(least, tenth), min(in_group, tenth)
+        leaves = max(2, min(leaves, n_rows // least))
     objective = {0: settings.objective, 2: "binary"}.get(n_classes, "multiclass")
     return {
         "objective": objective,
         "num_class": n_classes if objective == "multiclass" else 1,
         "learning_rate": settings.learning_rate,
-        "num_leaves": max(2, min(settings.num_leaves, n_rows // least)),
+        "num_leaves": leaves,
         "min_data_in_leaf": least,
-        "min_data_per_group": min(100, tenth),
+        "min_data_per_group": in_group,
         "lambda_l2": settings.lambda_l2,
         "feature_fraction": settings.feature_fraction,
         "bagging_fraction": settings.bagging_fraction,
@@ -223,7 +336,12 @@ def _lightgbm_params(settings: BoostingParams, n_rows: int, n_classes: int) -> d
 
 
 def _only_used(params: dict[str, Any], task: Task) -> Params:
-    return {name: param for name, param in params.items() if name != "objective" or task is Task.REGRESSION}
+    """Return parameters without those that say nothing: an objective of classes, and what is seldom asked for.
+
+    So candidates that are stored without them are the same candidates.
+    """
+    idle = {"literal", "stopping"} if task is Task.REGRESSION else {"literal", "stopping", "objective"}
+    return {name: param for name, param in params.items() if name not in idle and not name.startswith(FOUND)}
 
 
 def _choose_objective(sample: Sample, asked: str) -> str:

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+FOUND = "found_"
+"""Parameters whose names begin so say what a fit found out: what was made of a candidate, not what it is."""
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -28,12 +31,13 @@ class Candidate:
 
     @property
     def key(self) -> str:
-        """Return a text that two equal candidates share.
+        """Return a text that two equal candidates share, whatever their fits found out.
 
         >>> Candidate("linear", "onehot", {"c": 1.0}, window=3, guarded=True).key
         'linear/onehot/{"c": 1.0}/last 3/guarded'
         """
-        parts = [self.family, self.variant, json.dumps(dict(self.params), sort_keys=True)]
+        stated = {name: param for name, param in self.params.items() if not name.startswith(FOUND)}
+        parts = [self.family, self.variant, json.dumps(stated, sort_keys=True)]
         return "/".join([*parts, *self.treatment])
 
     @property

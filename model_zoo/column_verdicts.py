@@ -1,8 +1,9 @@
 """Verdicts on whole columns of a request: what is usual there, what is drift and what is damage.
 
-Most cells of a column may be of a kind that training never saw: numbers out of range, or new levels. A new season, a
-new product or a trend does that, and models must see it (drift: its cells are not flagged). So does a broken feed,
-whose cells tell nothing (damage: every such cell is flagged). A column is damaged where
+Most cells of a column may be of a kind that training never saw: numbers out of range, or new levels; or all of them
+from one row on, as where a month ends in the middle of a request. A new season, a new product or a trend does that, and
+models must see it (drift: its cells are not flagged). So does a broken feed, whose cells tell nothing (damage: every
+such cell is flagged). A column is damaged where
 
 - its numbers are more than twice as large as any usual one: drift moves on from where it was, and a season comes back
   to small numbers, while wrong units, codes for missing cells and garbage are of another size;
@@ -28,6 +29,11 @@ CHANGED_SHARE = 0.6
 
 MIN_DRIFT_ROWS = 30
 """With fewer filled cells a drift cannot be told from errors, and cells are judged one by one."""
+
+BLOCK_SHARE = 0.9
+"""A column in which new cells are this share of all from the first to the last of them has changed from a row on, too.
+
+Damage to single cells is scattered: what fills rows without a gap follows time, or whatever the rows are sorted by."""
 
 GROWN = 2.0
 """Where a changed column's typical new number is more than so many times the farthest end of the range, it is damaged.
@@ -141,7 +147,12 @@ def judge_columns(cells: Cells, reference: InputReference) -> Verdict:
     counts = (0 if hit is None else np.count_nonzero(hit) for hit in unseen.values())
     new = np.array([*outside.sum(axis=0), *counts])
     news_usual = is_usual(new, filled, reference.new_shares)
-    has_changed = (filled >= MIN_DRIFT_ROWS) & (bound_chance(new, filled, CHANGED_SHARE) < UNLIKELY) & ~news_usual
+    as_a_whole = (filled >= MIN_DRIFT_ROWS) & (bound_chance(new, filled, CHANGED_SHARE) < UNLIKELY)
+    hits = [*outside.T, *unseen.values()]
+    there = [*known.T, *(column.codes >= 0 for column in columns.values())]
+    from_a_row_on = [count >= MIN_DRIFT_ROWS and is_block(hit, cells_there)
+                     for count, hit, cells_there in zip(new, hits, there, strict=True)]  # fmt: skip
+    has_changed = (as_a_whole | np.array(from_a_row_on, dtype=bool)) & ~news_usual
     if not has_changed.any():
         return Verdict(gaps_usual, news_usual)
     shares = {reference.names[place]: new[place] / filled[place] for place in np.flatnonzero(has_changed)}
@@ -152,6 +163,20 @@ def judge_columns(cells: Cells, reference: InputReference) -> Verdict:
     changes = _judge_changes(shares, strays, news, reference)
     drifting = {change.column for change in changes if not change.is_damage}
     return Verdict(gaps_usual, news_usual | np.array([name in drifting for name in reference.names]), tuple(changes))
+
+
+def is_block(new: np.ndarray | None, there: np.ndarray) -> bool:
+    """Return whether new cells (n_rows,) bool are nearly all that are ``there`` from the first to the last of them.
+
+    >>> there = np.ones(6, dtype=bool)
+    >>> is_block(np.array([0, 0, 0, 1, 1, 1], dtype=bool), there), is_block(np.array([1, 0, 0, 1, 0, 1]) > 0, there)
+    (True, False)
+    """
+    if new is None or not new.any():
+        return False
+    found = np.flatnonzero(new)
+    between = np.count_nonzero(there[found[0] : found[-1] + 1])
+    return bool(len(found) >= BLOCK_SHARE * between)
 
 
 def _judge_changes(

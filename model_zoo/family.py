@@ -141,6 +141,11 @@ class Family(ABC):
         """Return what ``estimator.learned`` becomes with a new sample; only where ``can_update``."""
         raise ConfigError(f"Family '{self.name}' cannot be updated with new rows; fit it again on all of them.")
 
+    def settle(self, table: EncodedTable, target: np.ndarray, *, task: Task, n_classes: int, params: Params,  # noqa: ARG002
+               seed: int, threads: int = 1) -> Params:  # noqa: ARG002 # fmt: skip
+        """Return the parameters with what the family finds out on rows in time order before it learns them."""
+        return params
+
     def find_classes(self, sample: Sample) -> tuple[int, ...]:
         """Return the class codes that ``learn`` will know: those the sample holds; () for a numeric target."""
         return tuple(np.unique(sample.target).tolist()) if sample.task.is_classification else ()

@@ -158,6 +158,23 @@ def prepare_rows(
     return PreparedRows(tuple(features.columns), encoder, table, target, normal)
 
 
+def settle(
+    candidate: Candidate, rows: PreparedRows, task: Task, n_classes: int, seed: int, threads: int = 1
+) -> Candidate:
+    """Return the candidate with what its family finds out on rows before it learns them.
+
+    Masked copies follow their rows and are no later ones, so they have no part in it.
+    """
+    own = {name: setting for name, setting in candidate.params.items() if name in TREATMENTS}
+    params = {name: setting for name, setting in candidate.params.items() if name not in own}
+    n_rows = len(rows.table) // (2 if candidate.masked else 1)
+    settled = get_family(candidate.family).settle(
+        rows.table.take(slice(n_rows)), rows.target[:n_rows], task=task, n_classes=n_classes, params=params, seed=seed,
+        threads=threads,
+    )  # fmt: skip
+    return candidate if settled is params else replace(candidate, params={**settled, **own})
+
+
 def fit_model(
     candidate: Candidate,
     features: pd.DataFrame,

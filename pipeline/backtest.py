@@ -21,6 +21,7 @@ from pipeline.collection.tables import batches as batches_table
 from pipeline.ground import load_batch
 from pipeline.replayed import Replayed
 from pipeline.replaying import Fitting
+from pipeline.training.capacity import limit_rows
 from pipeline.training.policy_table import describe
 from pipeline.training.recommendation import Backtest, Evidence, compute_outcomes, follow_advice, recommend
 from pipeline.training.replay import Ledger, replay
@@ -105,7 +106,7 @@ def identify(stream: Replayed) -> str:
         "policies": [asdict(policy) for policy in list_policies(stream.config.response)],
         "seed": config.seed,
         "features": config.features.model_dump(mode="json"),
-        "window": [config.training.window_batches, config.training.max_rows],
+        "window": [config.training.window_batches, limit_rows(config.training, len(stream.schema.inputs))],
         "confidence": config.promotion.confidence,
         "false_alarms": config.drift.false_alarms,
     }

@@ -15,7 +15,7 @@ from meta.tables import records_table
 from pipeline.validation.tables import scores_table
 from registry.card import CardFacts, render_card
 from registry.contender import FALLBACK_FAMILY
-from registry.generations import load_generation
+from registry.generations import Generation, Role, load_generation
 from registry.tables import events_table, versions_table
 from registry.versions import ModelShelf, Version, find_version
 
@@ -39,18 +39,21 @@ def gather_facts(state: State, version: Version) -> CardFacts:
     schema = made.schema or newest.schema
     if schema is None:
         raise StateError(f"The version '{version.id}' names generation {version.generation}, which is not known.")
+    ancestors = list_ancestors(state, version)
+    # Every update makes an ensemble anew, so what is known of its line is what is known of it.
+    known = [version.id, *(one.id for one in ancestors)] if version.is_ensemble else [version.id]
     fallback = sa.select(versions_table.c.id).where(versions_table.c.family == FALLBACK_FAMILY)
     by_batch = sa.select(scores_table).order_by(scores_table.c.batch, scores_table.c.kind, scores_table.c.metric)
     return CardFacts(
         schema=schema,
-        role=next((member.role.value for member in newest.members if member.version.id == version.id), ""),
-        ancestors=list_ancestors(state, version),
-        scores=read_rows(state.engine, by_batch.where(scores_table.c.version == version.id)),
+        role=describe_role(newest, version),
+        ancestors=ancestors,
+        scores=read_rows(state.engine, by_batch.where(scores_table.c.version.in_(known))),
         fallback_scores=read_rows(state.engine, by_batch.where(scores_table.c.version.in_(fallback)))
         if version.family != FALLBACK_FAMILY else (),
         records=read_rows(
             state.engine,
-            sa.select(records_table).where(records_table.c.version == version.id).order_by(records_table.c.batch),
+            sa.select(records_table).where(records_table.c.version.in_(known)).order_by(records_table.c.batch),
         ),
         events=read_rows(
             state.engine,
@@ -61,6 +64,19 @@ def gather_facts(state: State, version: Version) -> CardFacts:
         golden=check_golden(state, version),
         now=describe_environment(),
     )  # fmt: skip
+
+
+def describe_role(generation: Generation, version: Version) -> str:
+    """Return what a version is in a generation, '' where it is not in it."""
+    member = generation.find(version.id)
+    if member is None:
+        return ""
+    named = {Role.ENSEMBLE: "active", Role.ACTIVE: "active", Role.RIVAL: "a rival"}
+    role = named.get(member.role, f"the {member.role.shown}")
+    if generation.production is None or generation.production.id != version.id:
+        return role
+    others = "" if role == "active" else f"{role} and "
+    return f"{others}production, what serves {'every request' if generation.pinned else 'typical requests'},"
 
 
 def list_ancestors(state: State, version: Version) -> list[Version]:
@@ -77,7 +93,9 @@ def check_golden(state: State, version: Version) -> str:
     try:
         if version.is_ensemble:
             state.files.load(version.manifest)
-            return "It answers by the weights below."
+            for name in version.member_ids:
+                ModelShelf(state.files).load(find_version(state, name))
+            return "It answers by the weights below, and each member answers its golden rows as when it was stored."
         ModelShelf(state.files).load(version)
     except StateError as error:
         return str(error)

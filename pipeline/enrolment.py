@@ -33,6 +33,10 @@ log = logging.getLogger(__name__)
 RESTING = 5
 """Generations for which a candidate that retired is not tried again."""
 
+IDLE = 5
+"""Generations without weight in any ensemble after which a line rests: ten to twelve lines are as good as twenty, and
+every one beyond is fitted, proved and stored at each update for nothing."""
+
 EVENTS = {
     Origin.UPDATE: "updated",
     Origin.REFIT: "refitted",
@@ -152,21 +156,32 @@ def decide_promotion(
     contenders: Sequence[Contender],
     records: Sequence[Record],
     standing: Sequence[Candidate],
+    room: int,
+    baselines: Collection[str] = (),
+    idle: Collection[str] = (),
 ) -> Promotion:
-    """Let records decide who stays active and who the champions are."""
+    """Let records decide who stays active, as far as there is ``room``, and who the champions are.
+
+    Lines that are ``idle`` rest; those of ``baselines`` (by key) never do.
+    """
     if not contenders:
         raise DataError("No model could be fitted on this batch; the log names every failure, so mend the data first.")
-    return promote(
+    promotion = promote(
         contenders,
         stack_records(records, [contender.line for contender in contenders]),
         {candidate.key for candidate in standing},
         before.champion.line if before.champion else None,
         config.selection.half_life,
         config.promotion.confidence,
-        config.promotion.max_active,
+        room,
         before.pinned,
         bar_lines(config.promotion.budget, [contender.line for contender in contenders], before.versions),
+        before.damaged_champion.line if before.damaged_champion else None,
+        baselines,
+        idle,
     )
+    log.info("champion %s: %s", promotion.champion.name, promotion.reason)
+    return promotion
 
 
 def plan_lessons(
@@ -341,7 +356,7 @@ def save_version(
 ) -> Version:
     """Store a trained model and return its version; a newcomer keeps the name it entered with."""
     manifest, size = save_parts(state.files, done.parts)
-    parent, candidate = contender.parent, contender.candidate
+    parent, candidate = contender.parent, done.candidate
     number = next(numbers) if parent else int(contender.name.rpartition("-")[2])
     version_id = name_version(candidate.family, number)
     learned = ground.rows.last(candidate.window)

@@ -94,7 +94,7 @@ def learn_estimators(
     records: Sequence[Record],
     plan_outputs: np.ndarray | None,
 ) -> dict[str, Estimator]:
-    """Return the estimators, by line, of the plan and of what may serve alone, from all records up to the newest."""
+    """Return the estimators, by line, of what is chosen and of what may serve alone, from all records so far."""
     from meta.estimation.fitting import fit_estimator
 
     learned = list(records)

@@ -20,6 +20,7 @@ from meta.store import load_stored_selector
 from meta.tables import decisions_table, estimates_table, regrets_table
 from pipeline.predictor import name_weights
 from registry.generations import Generation, load_generation
+from registry.words import show_word
 
 SHOWN_METAFEATURES = ("missing_share", "out_of_range_share", "unseen_share", "drifting_columns", "distance")
 TOLERANCE = 1e-9
@@ -81,7 +82,7 @@ def load_regrets(state: State, decision: Mapping[str, Any]) -> list[dict[str, An
 
 
 def check_same(decision: Mapping[str, Any], generation: Generation, plan: Plan) -> None:
-    """Raise StateError unless the plan computed again has the recorded numbers."""
+    """Raise StateError unless the choice made again has the recorded numbers."""
     ids = {version.line: version.id for version in (*generation.versions, *generation.ensembles)}
     again = name_weights(plan.weights, ids)
     for kind, weights in decision["weights"].items():
@@ -175,4 +176,6 @@ def _describe_estimate(stored: Mapping[str, Any] | None) -> str:
     if not stored:
         return "not when it was answered"
     estimate = Estimate.from_json(stored)
-    return f"{estimate.describe()}, from the past of {estimate.answerer}" if estimate.measures else estimate.describe()
+    if not estimate.measures:
+        return estimate.describe()
+    return f"{estimate.describe()}, from the past of {show_word(estimate.answerer)}"

@@ -22,6 +22,7 @@ from pipeline.commit import load_config_of
 from pipeline.preparation.clean_store import load_clean_batch
 from pipeline.preparation.features import engineer_features, find_seasons
 from pipeline.release import read_raw_rows
+from pipeline.training.capacity import limit_rows
 from pipeline.training.contenders import Ground
 from pipeline.training.rows import join_rows
 
@@ -53,7 +54,7 @@ def read_newest(config: Config, state: State, schema: Schema, most: int) -> Iter
 
 def gather_window(config: Config, state: State, schema: Schema, batch: LabelledBatch) -> list[LabelledBatch]:
     """Return the newest stored batches and this one, oldest first: as many as the window and its rows allow."""
-    window, room = [batch], config.training.max_rows - len(batch)
+    window, room = [batch], limit_rows(config.training, batch.inputs.shape[1]) - len(batch)
     newest = read_newest(config, state, schema, config.training.window_batches - 1)
     while room > 0 and (stored := next(newest, None)) is not None:
         window.append(stored)
@@ -83,6 +84,7 @@ def prepare(
     in_order = sorted([*released, *window], key=lambda one: one.number)
     parts = [(one.number, engineer_features(one.inputs, schema, config.features), one.target, one.times)
              for one in in_order]  # fmt: skip
-    rows = join_rows(parts, config.training.max_rows, find_seasons(schema, config.features))
+    most = limit_rows(config.training, window[-1].inputs.shape[1])
+    rows = join_rows(parts, most, find_seasons(schema, config.features))
     seed = derive_seed(config.seed, "update", number)
     return Ground(rows, schema.task, schema.classes, seed, config.training.threads, gap)

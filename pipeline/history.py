@@ -13,6 +13,7 @@ from common.text import lay_out
 from registry.generations import Alias, Generation, Member, Role, load_generation
 from registry.lineage import load_lineage
 from registry.tables import aliases_table, events_table, generations_table, versions_table
+from registry.words import show_word
 
 NEWEST = 20
 """Generations that the history shows unless all are asked for."""
@@ -29,16 +30,18 @@ def describe_versions(state: State) -> str:
 
 
 def find_stage(generation: Generation, member: Member) -> str:
-    """Return the stage of a member: production leads the answers, staging serves beside it, a candidate does not."""
+    """Return the stage of a member: production serves typical requests, staging may serve others, a candidate none."""
     if generation.aliases.get(Alias.PRODUCTION) == member.version.id:
         return "production"
     return "candidate" if member.role is Role.RIVAL else "staging"
 
 
 def describe_generation(generation: Generation) -> str:
-    """Return a sentence on the live generation."""
-    pinned = f"; the line {generation.pinned} was promoted by hand" if generation.pinned else ""
-    return f"Generation {generation.number} ({generation.cause}), newest batch {generation.batch}{pinned}."
+    """Return a sentence on the live generation and what serves in it."""
+    production = generation.production
+    what = "every request, since it was promoted by hand" if generation.pinned else "typical requests"
+    serves = f"; {production.id} serves {what}" if production else ""
+    return f"Generation {generation.number} ({generation.cause}), newest batch {generation.batch}{serves}."
 
 
 def describe_history(state: State, everything: bool = False) -> str:
@@ -121,8 +124,9 @@ def _explain(state: State, number: int) -> str:
     production = generation.aliases.get(Alias.PRODUCTION, champion)
     event = _find_promotion(state, generation, production if generation.pinned else champion)
     lines = [
-        f"generation {number} ({generation.cause}, batch {generation.batch}): {production} led the answers, "
-        f"{champion} was the champion of {len(generation.versions)} versions.",
+        f"generation {number} ({generation.cause}, batch {generation.batch}): {production} served "
+        f"{'every request' if generation.pinned else 'typical requests'}, {champion} was the champion of "
+        f"{len(generation.versions)} single models.",
     ]
     if event:
         why = f"{event['version']} was {event['event']} in generation {event['generation']} by {event['who']} at " \
@@ -170,10 +174,10 @@ def _describe_member(generation: Generation, member: Member) -> tuple[str, ...]:
     named = ", ".join(alias for alias, one in generation.aliases.items() if one == version.id)
     return (
         version.id,
-        version.family,
+        show_word(version.family),
         "/".join([version.variant, *version.candidate.treatment]),
         find_stage(generation, member),
-        member.role,
+        member.role.shown,
         named,
         f"{version.first_batch} to {version.last_batch}",
         str(version.rows),

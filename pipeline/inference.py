@@ -112,6 +112,7 @@ def infer(config: Config, file: Path, out: Path | None = None, explain: bool = F
             log.warning("In '%s' %s.", file, change.describe())
         if len(predictor.schema.classes) == 2:
             log.info("predict_proba is the probability of '%s'", predictor.schema.classes[-1])
+        log.info("'%s' is served by %s", file.name, predictor.tell_choice(choice))
         columns = [name for name in predictor.schema.inputs if name in first[0].table]
         parts = itertools.chain([first], chunks)
         del first  # nothing holds a chunk longer than it takes to answer it

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from common.config import Action, Config
+from common.config import Action, Config, Validation
 from common.database import Draft, read_rows
 from common.metrics import get_metric
 from common.performance import Stopwatch
@@ -28,6 +28,7 @@ from pipeline.analysis.drift.tables import responses_table
 from pipeline.collection.tables import batches
 from pipeline.drift import DriftFound, has_relation_changed
 from pipeline.enrolment import (
+    IDLE,
     Enrolled,
     count_from,
     count_versions,
@@ -43,7 +44,7 @@ from pipeline.enrolment import (
     save_rivals,
 )
 from pipeline.features import judge_features
-from pipeline.preparation.splits import time_ordered_folds
+from pipeline.preparation.splits import make_splits
 from pipeline.proving import (
     LateOutputs,
     Proof,
@@ -74,16 +75,19 @@ from pipeline.tournament import (
     take_turns,
 )
 from pipeline.training.budget import size_search
+from pipeline.training.capacity import limit_searched, tell_cuts
 from pipeline.training.contenders import Ground
 from pipeline.training.evaluation import drop_unjudged
+from pipeline.training.joining import join_families
 from pipeline.training.problem import Fold, SearchProblem
 from pipeline.training.retraining import configured_policy, trains
-from pipeline.training.roster import standing_candidates
+from pipeline.training.roster import baseline_candidates, make_room, standing_candidates
 from pipeline.training.search import search
 from pipeline.training.trials import Trial, choose_finalists, trial_rows
 from pipeline.training.warm_start import load_known_trials
 from pipeline.validation.comparison_rows import comparison_rows
 from pipeline.validation.tables import bouts_table, comparisons_table
+from registry.ensembles import find_idle, load_weights
 from registry.generations import Event, Generation, Member, Role
 from registry.versions import Version
 
@@ -91,6 +95,11 @@ log = logging.getLogger(__name__)
 
 LOSS_MEASURES = ("log_loss", "rmse")
 """What estimates call the loss of a classification and of a regression."""
+
+SHUFFLED = (
+    "training.validation=kfold learns from rows after those it judges on, though '%s' tells their order: "
+    "what the search finds may look better than it is"
+)
 
 ROWS_TO_SHARE = 5_000
 """With fewer rows, starting more processes takes longer than they save."""
@@ -167,14 +176,21 @@ def learn(
         losses = list_losses(before, [*proof.stored, record])
         budget = size_search(config.search.trials, config.search.calm_share, losses, answers.calls_for("search"))
         outcomes["search"] = f"{budget} trials, all of search.trials"
-        ground, feature_gains = judge_features(state, schema, ground, pose_problem(config, ground, batch))
-        trials = run_search(config, state, pose_problem(config, ground, batch), budget, workers)
-        finalists = choose_finalists(trials, config.search.finalists)
+        ordered = pose_problem(config, ground, batch, "time_ordered")  # in shuffled folds every season seems to help
+        ground, feature_gains = judge_features(state, schema, ground, ordered)
+        known = load_known_trials(state)
+        config = config.model_copy(update={"search": join_families(config.search, ground.rows, known)})
+        trials = run_search(config, pose_problem(config, ground, batch), budget, workers, known)
+        room, places = make_room(config.promotion.max_active, config.search.finalists, len(ground.rows),
+                                 count_batches(ground))  # fmt: skip
+        finalists = choose_finalists(trials, places)
     with watch.stage("newcomers"):
         crew = workers.share(ground)
         shortened = shorten_window(state, before, answers)
         outcomes["shorten"] = describe_shortened(shortened)
         standing = [*list_standing(config, ground), *shortened]
+        tell_cuts(config.training, config.search, len(ground.rows), sum(map(len, window)), window[-1].inputs.shape[1],
+                  standing)  # fmt: skip
         sheets = [*rebuild_sheets(config, state, schema, window), proof.sheet]
         first_number = count_versions(state) + 1
         resting = load_resting(state, before)
@@ -187,14 +203,16 @@ def learn(
         records = join_records(proof.stored, record, late)
     with watch.stage("promotion"):
         contenders = [*list_incumbents(before, record), *newcomers]
-        ways = choose_ways(config, before, [*load_bouts(state), *bouts])
+        baselines = {one.key for one in baseline_candidates(config.search.variants, ground.task)}
+        ways = choose_ways(config, before, [*load_bouts(state), *bouts], baselines)
         gone: list[str] = []
         if answers.calls_for("retire"):
             everyone = contenders
             contenders, ways = drop_unlearned(contenders, ways, before.pinned)
             gone = [one.parent.id for one in everyone if one not in contenders and one.parent]
             outcomes["retire"] = f"retired: {', '.join(gone) or 'none, as every line learns'}"
-        promotion = decide_promotion(config, before, contenders, records, standing)
+        idle = find_idle(load_weights(state, before.number, IDLE), IDLE)
+        promotion = decide_promotion(config, before, contenders, records, standing, room, baselines, idle)
         unlearned = tuple(Event(version, "retired", "it did not learn the change of the relation") for version in gone)
         broken = tuple(Event(version, "lost", reason) for version, reason in say_why(lost, proof).items())
         promotion = replace(promotion, retired=(*broken, *unlearned, *promotion.retired))
@@ -203,7 +221,7 @@ def learn(
         lessons = plan_lessons(config, promotion, proof.models, ways, records)
         trained = give(crew, lessons)
         enrolled = enrol(config, state, before, ground, promotion, trained, records, numbers, ways, recalled)
-        competing = list_competing(promotion, records)
+        competing = list_competing(promotion, records, baselines)
         turn = take_turns(competing, batch)
         otherwise = give(crew, plan_other_lessons(ground, lessons, trained, turn))
         rivals = save_rivals(state, before, ground, competing, otherwise, numbers)
@@ -231,11 +249,12 @@ def say_why(lost: Sequence[Version], proof: Proof) -> dict[str, str]:
     }
 
 
-def pose_problem(config: Config, ground: Ground, number: int) -> SearchProblem:
-    """Return what the search works on: folds in time order of the newest rows, none looking further than a batch."""
-    rows = ground.rows.newest(config.search.max_rows)
+def pose_problem(config: Config, ground: Ground, number: int, validation: Validation | None = None) -> SearchProblem:
+    """Return what the search works on: folds of the newest rows, of the configured type unless another is asked for."""
+    rows = ground.rows.newest(limit_searched(config.search, len(ground.rows)))
     block = len(rows.last(1))
-    splits = time_ordered_folds(rows.times, config.training.folds, ground.gap, block)
+    validation = validation or config.training.validation
+    splits = make_splits(validation, rows.times, config.training.folds, ground.gap, block, ground.seed)
     folds = [Fold(rows.take(split.learn), rows.take(split.validate)) for split in splits]
     metric = get_metric(config.metric, ground.task)
     return SearchProblem(folds, ground.task, ground.classes, metric, number, ground.seed, ground.threads)
@@ -249,8 +268,13 @@ def hire(config: Config, ground: Ground) -> Workers:
 
 def list_standing(config: Config, ground: Ground) -> list[Candidate]:
     """Return the candidates that always stand, as far as the batches to learn from tell them apart."""
-    batches = len(np.unique(ground.rows.batches))
-    return standing_candidates(config.search.families, config.search.variants, ground.task, batches)
+    search, batches = config.search, count_batches(ground)
+    return standing_candidates(search.families, search.variants, ground.task, batches, len(ground.rows))
+
+
+def count_batches(ground: Ground) -> int:
+    """Return how many batches there are to learn from."""
+    return len(np.unique(ground.rows.batches))
 
 
 def list_losses(before: Generation, records: Sequence[Record]) -> list[float]:
@@ -263,14 +287,18 @@ def list_losses(before: Generation, records: Sequence[Record]) -> list[float]:
     return parts.losses[parts.whole][:, 0].tolist() if parts else [np.nan]
 
 
-def run_search(config: Config, state: State, problem: SearchProblem, trials: int, workers: Workers) -> list[Trial]:
-    """Search, starting from what earlier searches found."""
+def run_search(
+    config: Config, problem: SearchProblem, trials: int, workers: Workers, known: Sequence[Trial]
+) -> list[Trial]:
+    """Search, starting from the ``known`` trials that earlier searches found."""
     if not problem.folds:
-        log.warning("too few rows for time-ordered folds; no search until more batches arrive")
+        log.warning("too few rows for the folds of a search; no search until more batches arrive")
         return []
+    if config.training.validation == "kfold" and not config.schema_.is_timeless:
+        log.warning(SHUFFLED, config.schema_.time)
     judged = drop_unjudged(problem)
     if not judged.folds:
         name = problem.metric.name
         log.warning("no search: labels are too much alike for metric=%s, which metric=auto is not stopped by", name)
         return []
-    return search(judged, config.search, trials, load_known_trials(state), workers)
+    return search(judged, config.search, trials, known, workers)

@@ -1,5 +1,6 @@
 """What ``mlflow.pyfunc`` loads from a published folder: rows of the stream in, predictions out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,23 +10,38 @@ import pandas as pd
 
 from common.adaptation import read_adapted
 from common.config import FeaturesConfig, QualityConfig
+from common.errors import StateError
 from common.metrics import decide_classes
+from common.sampling import spread_rows
 from common.schema import Schema
+from meta.flags import RowKind, find_kinds
 from meta.records import predict_outputs
+from model_zoo.cell_flags import flag_cells
+from model_zoo.cells import Cells
 from model_zoo.model import Model
+from model_zoo.readings import Readings, Verdicts
+from model_zoo.reference import InputReference
+from pipeline.predictor import SAMPLE_ROWS
 from pipeline.preparation.cleaning import clean_inputs
 from pipeline.preparation.features import engineer_features
 from pipeline.publishing import construct
-from pipeline.serving.answer import Answer, add_answer
-from registry.publication import Publication, unpack
+from pipeline.serving.answer import Answer, Answerers, Mixture, add_answer
+from registry.publication import REFERENCE, Publication, unpack
+from registry.versions import Version
 
 
 @dataclass(frozen=True)
 class PublishedModel:
-    """A version with everything that turns rows into its features."""
+    """A version with everything that turns rows into its features.
 
-    name: str
-    model: Model
+    models:    by version id, its model or, of an ensemble, those of its members
+    reference: what tells kinds of rows apart; None for a single model
+    """
+
+    version: Version
+    members: Mapping[str, Version]
+    models: Mapping[str, Model]
+    reference: InputReference | None
     schema: Schema
     quality: QualityConfig
     features: FeaturesConfig
@@ -33,10 +49,12 @@ class PublishedModel:
     @classmethod
     def build(cls, publication: Publication, where: str) -> "PublishedModel":
         """Return the model of files whose hashes were checked."""
-        reading = publication.reading
+        reading, version = publication.reading, publication.version
         return cls(
-            name=publication.version.id,
-            model=construct(publication, where),
+            version=version,
+            members=publication.members or {version.id: version},
+            models=construct(publication, where),
+            reference=InputReference.from_json(publication.parts[REFERENCE]) if version.is_ensemble else None,
             schema=Schema.from_json(dict(reading["schema"])),
             quality=QualityConfig.model_validate(reading["quality"]),
             features=FeaturesConfig.model_validate(reading["features"]),
@@ -50,16 +68,45 @@ class PublishedModel:
         schema = self.schema
         reading = read_adapted(model_input, schema)
         inputs = clean_inputs(reading.inputs, self.quality, schema)
-        outputs = predict_outputs(self.model, engineer_features(inputs, schema, self.features), schema.classes)
+        features = engineer_features(inputs, schema, self.features)
+        outputs, kinds = self._mix(features) if self.reference else (
+            predict_outputs(self.models[self.version.id], features, schema.classes),
+            np.zeros(len(features), dtype=np.int8),
+        )  # fmt: skip
         decided = (
-            decide_classes(schema.task, outputs, self.model.threshold)
-            if schema.task.is_classification
-            else outputs[:, 0]
+            decide_classes(schema.task, outputs, self.threshold) if schema.task.is_classification else outputs[:, 0]
         )
-        named = np.full(len(outputs), self.name, dtype=object)
-        kinds = np.zeros(len(outputs), dtype=np.int8)
+        named = np.full(len(outputs), self.version.id, dtype=object)
         answered = add_answer(model_input[[]], Answer(outputs, decided, named, named, kinds, {}), schema)
         return answered.drop(columns=["predict_model", "predict_reason"])
+
+    @property
+    def threshold(self) -> float:
+        """From which probability on the answer is positive: a single model's own, or the ensemble's."""
+        return self.version.threshold if self.reference else self.models[self.version.id].threshold
+
+    def _mix(self, features: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+        """Return what an ensemble answers to rows (n_rows, n_features) as it does to requests, and their kinds.
+
+        A member that fails drops out; StateError where rows lose all of theirs.
+        """
+        assert self.reference is not None
+        cells = Cells.of(features)
+        sampled = cells if len(cells) <= SAMPLE_ROWS else cells.take(spread_rows(len(cells), SAMPLE_ROWS))
+        verdicts = Verdicts(sampled)
+        kinds = find_kinds(flag_cells(cells, self.reference, verdicts.of(self.reference)))
+        mixture = Mixture(
+            Readings(cells, verdicts),
+            len(kinds),
+            Answerers(self.members, lambda version: self.models[version.id], ()),
+            self.schema,
+        )
+        for name in self.version.member_ids:
+            shares = [self.version.members[kind].get(name, 0.0) for kind in RowKind]
+            mixture.add(self.members[name], np.array(shares)[kinds])
+        if mixture.unanswered.any():
+            raise StateError(f"No member of {self.version.id} could answer {mixture.unanswered.sum()} rows.")
+        return mixture.outputs / mixture.total[:, None], kinds
 
 
 def _load_pyfunc(path: str) -> PublishedModel:

@@ -1,7 +1,7 @@
 """A predictor: one generation, loaded and ready to answer requests, one after another or several at a time.
 
-Files, the service and shadow scoring all answer through it, in three steps: read the rows, choose a plan (once for a
-request, however many parts its rows come in), answer the rows of a part by the plan.
+Files, the service and shadow scoring all answer through it, in three steps: read the rows, choose the model that serves
+(once for a request, however many parts its rows come in), answer the rows of a part by it.
 """
 
 import logging
@@ -163,6 +163,11 @@ class Predictor:
         stored = self.stored.estimators
         estimators = self.published.choose_estimators(stored) if self.published else stored
         return estimate_request(estimators, choice.serving, answer.outputs, answer.kinds, self.schema.classes)
+
+    def tell_choice(self, choice: Choice) -> str:
+        """Return in words which registered model serves a request, and why."""
+        described = self.describe(choice)
+        return f"{described['version']}: {described['reason']}"
 
     def describe(self, choice: Choice) -> dict[str, Any]:
         """Return what the decisions table keeps of a choice: all that it rests on, and what it was."""

@@ -1,4 +1,8 @@
-"""What a person decides about versions: which line serves, and which retires. Each decision is a generation."""
+"""What a person decides about models: which one serves, and which retires. Each decision is a generation.
+
+Single models and ensembles can be promoted. Only single models retire, since ensembles are made anew of those there
+are.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,7 +24,7 @@ from registry.versions import Version
 
 
 def promote(config: Config, state: State, version_id: str, why: str) -> str:
-    """Let the line of an active version serve every request from now on, and return a sentence on it.
+    """Let the line of an active single model or ensemble serve every request from now on, and return a sentence on it.
 
     It serves with its newest version, through all updates, until the choice is given back with ``promote auto``.
     """
@@ -48,19 +52,22 @@ def give_back(config: Config, state: State, why: str) -> str:
     after = replace(after, aliases=aliases)
     events = [Event(one.version.id, "handed back", why) for one in before.members if one.version.line == before.pinned]
     commit_generation(config, state, Draft(after.number), after, events=[*events, *list_changes(before, after)])
-    return f"Records choose what serves again (generation {after.number}); {aliases[Alias.PRODUCTION]} leads."
+    return (
+        f"Records choose what serves again (generation {after.number}); {aliases[Alias.PRODUCTION]} serves typical "
+        "requests."
+    )
 
 
 def retire(config: Config, state: State, version_id: str, why: str) -> str:
-    """Take an active version out of what may serve, and return a sentence on it.
+    """Take an active single model out of what may serve, and return a sentence on it.
 
-    The selector is fitted again without its line; blends that hold it go, too.
+    The selector is fitted again without its line. Ensembles that hold it go, too; the next update makes them anew.
     """
     before = load_generation(state)
     member = find_active(before, version_id)
-    check_retirement(before, member)
-    gone = [one for one in before.members if version_id in one.version.params.get("weights", {})]
-    stays = [one for one in before.members if one.version.line != member.version.line and one not in gone]
+    gone = [one.line for one in before.ensembles if version_id in one.member_ids]
+    check_retirement(before, member.version, gone)
+    stays = [one for one in before.members if one.version.line not in (member.version.line, *gone)]
     after = before.succeed(Cause.RETIREMENT, members=tuple(stays), why=why)
     records = load_known(state, before)
     selector = learn_selector(config, after, records, load_grades(state), before.versions)
@@ -74,29 +81,42 @@ def retire(config: Config, state: State, version_id: str, why: str) -> str:
     )
     commit_generation(config, state, Draft(after.number), after, events=list_events(before, after, member.version, why))
     assert after.champion is not None
+    held = f"; the ensembles that held it come back without it at the next update ({len(gone)})" if gone else ""
     return (
-        f"{version_id} is retired (generation {after.number}), and no candidate like it enters for {RESTING} updates; "
-        f"the champion is {after.champion.id}."
+        f"{version_id} is retired (generation {after.number}), and no candidate like it enters for {RESTING} "
+        f"updates{held}. {after.aliases[Alias.PRODUCTION]} serves typical requests now; the champion is "
+        f"{after.champion.id}."
     )
 
 
 def find_active(generation: Generation, version_id: str) -> Member:
-    """Return the member that answers requests under that id; StateError, with who does, for any other."""
+    """Return the member that may answer requests under that id; StateError, with who may, for any other."""
     member = generation.find(version_id)
-    if member is not None and not member.version.is_ensemble and member.role is not Role.RIVAL:
+    if member is not None and member.role is not Role.RIVAL:
         return member
-    known = ", ".join(version.id for version in generation.versions) or "none yet"
-    what = "is a blend" if member and member.version.is_ensemble else "is no active version"
-    raise StateError(f"'{version_id}' {what}; active are {known}.")
+    known = ", ".join(version.id for version in (*generation.versions, *generation.ensembles)) or "none yet"
+    raise StateError(f"'{version_id}' is no active version; active are {known}.")
 
 
-def check_retirement(generation: Generation, member: Member) -> None:
-    """Raise StateError where requests could be left without an answer, or a person's promotion without its line."""
-    if member.version.family == FALLBACK_FAMILY:
-        raise StateError(f"'{member.version.id}' answers when nothing else can, so it cannot be retired.")
-    if member.version.line == generation.pinned:
+def check_retirement(generation: Generation, version: Version, ensembles: Sequence[str]) -> None:
+    """Raise StateError for what cannot retire.
+
+    That is an ensemble, what answers when nothing else can, and what a person promoted or what that one, of the lines
+    of ``ensembles`` that hold the version, mixes.
+    """
+    if version.is_ensemble:
         raise StateError(
-            f"'{member.version.id}' was promoted by hand; give the choice back first: models promote auto."
+            f"'{version.id}' is an ensemble, which every update fits anew; retire one of its members instead: "
+            f"{', '.join(version.member_ids)}."
+        )
+    if version.family == FALLBACK_FAMILY:
+        raise StateError(f"'{version.id}' answers when nothing else can, so it cannot be retired.")
+    if version.line == generation.pinned:
+        raise StateError(f"'{version.id}' was promoted by hand; give the choice back first: models promote auto.")
+    if generation.pinned in ensembles:
+        raise StateError(
+            f"'{version.id}' is a member of {generation.aliases[Alias.PRODUCTION]}, which was promoted by hand; give "
+            "the choice back first: models promote auto."
         )
 
 

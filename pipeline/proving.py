@@ -28,6 +28,7 @@ from model_zoo.readings import Readings
 from model_zoo.reference import InputReference, fit_input_reference
 from pipeline.analysis.drift.reference import Reference
 from pipeline.preparation.features import engineer_features, find_seasons
+from pipeline.training.capacity import limit_rows
 from pipeline.training.contenders import BACKFILLED, Ground, RecordSheet
 from pipeline.validation.prequential import Score, score_predictions
 from registry.generations import Generation
@@ -135,7 +136,7 @@ def make_sheet(
     newest = window[-1]
     if selector:
         return build_sheet(config, schema, newest, 0, selector.reference)
-    learned = min(len(newest), config.training.max_rows)
+    learned = min(len(newest), limit_rows(config.training, newest.inputs.shape[1]))
     half = len(newest) - learned + learned // 2
     features = engineer_features(newest.inputs, schema, config.features).iloc[: max(1, half)]
     normal = fit_input_reference(features.drop(columns=list(find_seasons(schema, config.features))))
@@ -232,7 +233,7 @@ def _as_predicted(rows: RecordRows, outputs: np.ndarray) -> np.ndarray:
 def grade_plan(
     stored: StoredSelector | None, before: Generation, record: Record
 ) -> tuple[list[Grade], np.ndarray | None]:
-    """Grade the selector of before this batch on it; return also what its plan answers to the record's rows."""
+    """Grade the selector of before this batch on it; return also what was chosen answers to the record's rows."""
     if stored is None or not any(version.line in record.predicted for version in before.versions):
         return [], None
     return grade_selector(stored.selector, record), answer_record(stored.selector, record)

@@ -12,6 +12,7 @@ from common.schema import Schema
 from model_zoo.candidate import Candidate
 from pipeline.ground import prepare
 from pipeline.preparation.features import engineer_features
+from pipeline.training.capacity import limit_rows
 from pipeline.training.contenders import Ground
 
 
@@ -34,7 +35,7 @@ class Replayed:
     def gather(self, last: int) -> list[LabelledBatch]:
         """Return the batches, oldest first, that an update after one of them would learn from."""
         window: list[LabelledBatch] = []
-        room = self.config.training.max_rows
+        room = limit_rows(self.config.training, len(self.schema.inputs))
         for place in self.list_window(last)[::-1]:
             if room <= 0:
                 break

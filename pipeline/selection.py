@@ -37,8 +37,18 @@ def learn_selector(
     ensembles = {one.line: generation.list_members(one) for one in within}
     by_variant = {one.variant: one.line for one in within}
     defaults = Pair(by_variant[TYPICAL], by_variant[DAMAGED]) if {TYPICAL, DAMAGED} <= set(by_variant) else None
-    selector = fit_selector(records, lines, ensembles, defaults, settings, config.seed, grades)
+    selector = fit_selector(records, lines, ensembles, defaults, settings, config.seed, grades,
+                            find_crowned(generation, lines))  # fmt: skip
     return replace(selector, typical=selector.plan(records[-1].rows.profiles[0], settings.mode).model)
+
+
+def find_crowned(generation: Generation, lines: Sequence[str]) -> tuple[str | None, str | None]:
+    """Return the champions of a generation for clean and for damaged input, where it has them and they may serve."""
+    clean, damaged = (
+        one.line if one is not None and one.line in lines else None
+        for one in (generation.champion, generation.damaged_champion)
+    )
+    return clean, damaged
 
 
 def tell_untuned(config: Config, generation: Generation, selector: Selector) -> None:

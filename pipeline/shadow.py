@@ -1,6 +1,6 @@
 """Shadow mode: what every version of a generation predicts for rows that it served, off the answer path.
 
-An answer is a mixture and tells nothing of its members, nor of the lines that the plan left out and of rivals. Their
+An answer is a mixture and tells nothing of its members, nor of the lines that were not chosen and of rivals. Their
 outputs are kept with the rows, so that labels grade all of them once they come.
 """
 

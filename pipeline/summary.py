@@ -14,7 +14,6 @@ from common.database import read_rows, utc_now
 from common.errors import StateError
 from common.metrics import get_metric
 from common.performance import performance_table
-from common.seeding import random_generator
 from common.state import State, open_state
 from experiments.tables import feature_gains_table, runs_table, trials_table
 from meta.label_tables import live_records_table, settlements_table
@@ -32,21 +31,17 @@ from pipeline.analysis.quality.tables import associations_table, quarantine_deci
 from pipeline.analysis.tables import drift_table, profiles_table, quality_table
 from pipeline.collection.demo_schedule import SCHEDULE
 from pipeline.collection.tables import batches
-from pipeline.preparation.clean_store import load_clean_batch
-from pipeline.preparation.features import engineer_features
-from pipeline.reporting.explanation.contributions import Explanation, explain_champion
+from pipeline.production_shap import explain_production
 from pipeline.reporting.history import History, Marker
 from pipeline.reporting.page import save_report
 from pipeline.reporting.report import compute_report
-from pipeline.settings import load_settings
 from pipeline.training.importance import compute_importances
 from pipeline.training.tables import backtests_table
 from pipeline.training.warm_start import read_trial
 from pipeline.validation.tables import bouts_table, comparisons_table, scores_table
 from registry.generations import Generation, load_generation
 from registry.lineage import load_past
-from registry.tables import events_table, generations_table, members_table, versions_table
-from registry.versions import load_model
+from registry.tables import aliases_table, events_table, generations_table, members_table, versions_table
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +59,7 @@ def summarise(config: Config, written_at: datetime | None = None) -> Path:
         if generation.number == 0:
             raise StateError(f"There is nothing to report in '{state.folder}' yet; run 'python run.py update' first.")
         history = read_history(config, state, generation)
-        explanation = explain_newest_batch(config, state, history)
+        explanation = explain_production(config, state, history)
         report = compute_report(history, explanation, written_at or utc_now())
         return save_report(report, explanation, state.folder / "report")
 
@@ -78,6 +73,7 @@ def read_history(config: Config, state: State, generation: Generation) -> Histor
         metric=get_metric(config.metric, schema.task) if schema else None,
         generations=read_table(state, generations_table, generations_table.c.number.in_(led_here)),
         members=read_table(state, members_table, members_table.c.generation.in_(led_here)),
+        aliases=read_table(state, aliases_table, aliases_table.c.generation.in_(led_here)),
         events=read_table(state, events_table, events_table.c.generation.in_(led_here)),
         versions=read_table(state, versions_table),
         batches=read_table(state, batches),
@@ -170,22 +166,3 @@ def list_markers(config: Config) -> tuple[Marker, ...]:
     if config.source.kind != "demo":
         return ()
     return tuple(Marker(event.name, event.start, event.end, event.description) for event in SCHEDULE)
-
-
-def explain_newest_batch(config: Config, state: State, history: History) -> Explanation:
-    """Explain the champion on a sample of the newest clean batch."""
-    generation, number = history.generation, history.newest_learned
-    champion = generation.champion
-    if champion is None or generation.schema is None or number is None:
-        return Explanation(None, None, 0, None, "there is no champion yet")
-    stored = history.batches.set_index("number").loc[number, "clean_file"]
-    try:
-        model = load_model(state.files, champion)
-        batch = load_clean_batch(state.files, str(stored), number, generation.schema)
-    except StateError as error:
-        return Explanation(champion.id, number, 0, None, str(error).removesuffix("."))
-    settings = load_settings(config, state, generation)
-    features = engineer_features(batch.inputs, generation.schema, settings.features)
-    drawn = random_generator(config.seed, "report", number).permutation(len(features))[: config.report.shap_rows]
-    sample = features.iloc[sorted(drawn)].reset_index(drop=True)
-    return explain_champion(champion.id, number, model, sample, config.report.max_shap_seconds, config.seed)

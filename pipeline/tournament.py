@@ -6,7 +6,7 @@ How a line goes on follows from its own bouts; a champion of long ago that beats
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, fields
 
 import numpy as np
@@ -34,12 +34,12 @@ from registry.versions import ModelShelf, Version, name_version
 
 log = logging.getLogger(__name__)
 
-COMPETING_LINES = 4
-"""Lines, the best ones that can be continued, whose ways are compared."""
-DUE = 3
+COMPETING_LINES = 2
+"""Lines, the best ones that can be continued, whose ways are compared: a rival costs as much as a line."""
+DUE = 2
 """A line is made in its other way, too, in one of so many updates."""
 RECALLED_AGES = (5, 10, 20)
-"""Generations after which a champion of then competes again."""
+"""Generations after which a champion of then competes again, one of them with every update; alarms call for more."""
 
 
 def hold_bouts(
@@ -129,11 +129,19 @@ def bout_rows(bouts: Sequence[Bout]) -> list[dict[str, object]]:
     return [{**asdict(bout), "way": bout.way.value, "served_way": bout.served_way.value} for bout in bouts]
 
 
-def choose_ways(config: Config, before: Generation, bouts: Sequence[Bout]) -> dict[str, Origin]:
-    """Return how every active line goes on; one without bouts is refitted."""
+def choose_ways(
+    config: Config, before: Generation, bouts: Sequence[Bout], baselines: Collection[str] = ()
+) -> dict[str, Origin]:
+    """Return how every active line goes on; one without bouts is refitted.
+
+    So is one whose candidate is a baseline (by key): a bar for others says what a plain fit on all rows is worth.
+    """
     confidence = config.promotion.confidence
     ways = {}
     for version in before.versions:
+        if version.candidate.key in baselines:
+            ways[version.line] = Origin.REFIT
+            continue
         current = Origin.UPDATE if version.origin == Origin.UPDATE else Origin.REFIT
         ways[version.line] = choose_way(bouts, version.line, current, confidence)
     return ways
@@ -163,14 +171,17 @@ def recall(
     return contenders, versions
 
 
-def list_competing(promotion: Promotion, records: Sequence[Record]) -> list[Contender]:
-    """Return the best active lines that can go on in more than one way, by their record on clean batches."""
+def list_competing(promotion: Promotion, records: Sequence[Record], baselines: Collection[str] = ()) -> list[Contender]:
+    """Return the best active lines that can go on in more than one way, by their record on clean batches.
+
+    Those whose candidate is a baseline (by key) cannot: they are refitted.
+    """
     past = stack_records(records, [one.line for one in promotion.active])
     parts = compute_part_losses(past)
     losses = dict(zip(past.lines, compute_decayed_records(parts, True, HALF_LIFE), strict=True))
     can = [
         one for one in promotion.active
-        if one.parent and not one.candidate.treatment and not one.is_recalled
+        if one.parent and not one.candidate.treatment and not one.is_recalled and one.candidate.key not in baselines
         and one.candidate.family != FALLBACK_FAMILY and get_family(one.candidate.family).can_update
     ]  # fmt: skip
     return sorted(can, key=lambda one: losses[one.line])[:COMPETING_LINES]
@@ -198,9 +209,10 @@ def list_rivals(
 
 
 def load_former_champions(state: State, before: Generation) -> list[Version]:
-    """Return who was champion some generations ago, each of RECALLED_AGES."""
+    """Return who was champion some generations ago: one of RECALLED_AGES, in turns."""
     updates = load_updates(state, before.number)
-    numbers = [updates[age - 1] for age in RECALLED_AGES if age <= len(updates)]
+    ages = [age for age in RECALLED_AGES if age <= len(updates)]
+    numbers = [updates[ages[len(updates) % len(ages)] - 1]] if ages else []
     query = (
         sa.select(versions_table)
         .join(members_table, members_table.c.version == versions_table.c.id)

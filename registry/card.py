@@ -10,7 +10,8 @@ from typing import Any
 from common.environment import describe_changes
 from common.schema import Schema
 from registry.contender import FALLBACK_FAMILY
-from registry.versions import Version
+from registry.versions import KINDS, Version
+from registry.words import show_word
 
 FEW_ROWS = 1_000
 ROWS_AN_INPUT = 20
@@ -27,8 +28,9 @@ class CardFacts:
     schema:    as it was when the version was made
     role:      in the newest generation, '' where it is not in it
     ancestors: the versions it comes from, its parent first
-    scores:    its rows of the scores table, on batches it had not learned, oldest first; fallback_scores: the prior's
-    records:   rows of the records table: losses by kind of input, oldest first
+    scores:    its rows of the scores table, on batches it had not learned, oldest first, of an ensemble those of its
+               line; fallback_scores: the prior's
+    records:   rows of the records table: losses by kind of input, oldest first, of an ensemble those of its line
     events:    rows of the events table, oldest first
     golden:    what came of loading it and comparing its golden answers
     now:       the environment of whoever reads the card
@@ -53,9 +55,9 @@ def render_card(version: Version, facts: CardFacts) -> str:
         f"# {version.id}": [_introduce(version, facts)],
         "## Use": _describe_use(version, facts.schema),
         "## Caveats": [f"- {one}" for one in find_caveats(version, facts)] or ["None of those that are looked for."],
-        "## Model": _describe_model(version),
+        "## Members" if version.is_ensemble else "## Model": _describe_model(version),
         "## Training data": _describe_lessons(version),
-        "## Scores": _describe_scores(facts),
+        "## Scores": _describe_scores(version, facts),
         "## Cost": _table(("what", "measured"), _list_costs(version)),
         "## Lineage": [_describe_lineage(version, facts)],
         "## History": _describe_history(facts),
@@ -71,15 +73,20 @@ def find_caveats(version: Version, facts: CardFacts) -> list[str]:
     beaten = {one["batch"] for one in facts.fallback_scores if _is_beaten(one, facts.scores)}
     damaged = _compare_damaged(facts.records)
     moved = describe_changes(version.environment, facts.now) if facts.now else ""
+    made = "it was made" if version.is_ensemble else "it learned"
+    heaviest = max(version.members[0].values()) if version.is_ensemble else 0.0
     found = {
-        f"It learned {version.rows:,} rows, fewer than {FEW_ROWS:,}.": version.rows < FEW_ROWS,
+        f"{'Its members' if version.is_ensemble else 'It'} learned {version.rows:,} rows, fewer than {FEW_ROWS:,}.":
+            version.rows < FEW_ROWS,
         f"It learned {version.rows / max(inputs, 1):.0f} rows for each of its {inputs} inputs; below {ROWS_AN_INPUT} "
         "some of it is chance.": not version.is_ensemble and inputs > 0 and version.rows < ROWS_AN_INPUT * inputs,
         "It learned one batch, so it cannot tell a season from anything else of its time.":
             version.first_batch == last and not version.is_ensemble,
-        "No batch has come since it learned: what it is worth later has not been measured.": not later,
+        f"No batch has come since {made}: what it is worth later has not been measured.": not later,
         f"On {len(beaten)} of its batches the fallback, which looks at no input, scored better.": bool(beaten),
         f"On damaged input its loss is {damaged:.1f} times that on clean input.": damaged > 2,
+        f"One of its members has {heaviest:.0%} of the weight for clean rows: there it is hardly more than that one.":
+            heaviest > 0.9,
         f"It was continued {version.updates} times since it was fitted from scratch.": version.updates > 0,
         f"The software is not what it was made with: {moved}.": bool(moved) and not moved.startswith("the same"),
         facts.golden: not facts.golden.startswith("It answers"),
@@ -105,9 +112,12 @@ def _compare_damaged(records: Sequence[Mapping[str, Any]]) -> float:
 
 
 def _introduce(version: Version, facts: CardFacts) -> str:
-    kind = "A blend of other versions" if version.is_ensemble else f"A model of the family {version.family}"
+    kind = f"A model of the family {version.family}"
+    if version.is_ensemble:
+        kind = f"An ensemble of {len(version.member_ids)} single models, of the variant {version.variant}"
+    origin = "" if version.is_ensemble else f" ({version.origin})"
     role = f"It is {facts.role} in the newest generation." if facts.role else "It is not in the newest generation."
-    return f"{kind}, made by generation {version.generation} ({version.origin}). {role} {facts.golden}"
+    return f"{kind}, made by generation {version.generation}{origin}. {role} {facts.golden}"
 
 
 def _describe_use(version: Version, schema: Schema) -> list[str]:
@@ -121,6 +131,12 @@ def _describe_use(version: Version, schema: Schema) -> list[str]:
         )
     if version.family == FALLBACK_FAMILY:
         lines.append("- the fallback: it answers when nothing else can, and looks at no input")
+    if version.is_ensemble:
+        routed = "are mixed by other weights than clean ones" if version.is_routed else "are answered as clean ones are"
+        return [
+            *lines,
+            f"- rows in which cells are missing that seldom are (sparse) or impossible (anomalous) {routed}",
+        ]
     guarded = "counts as missing" if version.guarded else "is taken as it is"
     lines.append(f"- a cell outside what it learned {guarded}; it {'has' if version.masked else 'has not'} met copies "
                  "of rows with cells hidden")  # fmt: skip
@@ -129,9 +145,11 @@ def _describe_use(version: Version, schema: Schema) -> list[str]:
 
 def _describe_model(version: Version) -> list[str]:
     if version.is_ensemble:
-        return _table(
-            ("version", "weight"), [(name, f"{share:.4f}") for name, share in version.params["weights"].items()]
-        )
+        rows = [
+            (name, *(f"{weights[name]:.4f}" if name in weights else "–" for weights in version.members))
+            for name in version.member_ids
+        ]
+        return _table(("member", *(f"{kind} rows" for kind in KINDS)), rows)
     settings = [(f"`{_clean(name)}`", f"`{_clean(setting)}`") for name, setting in sorted(version.params.items())]
     described = [("family", version.family), ("preprocessing", version.variant), ("seed", str(version.seed)),
                  ("window", f"{version.window} batches" if version.window else "all batches")]  # fmt: skip
@@ -141,18 +159,20 @@ def _describe_model(version: Version) -> list[str]:
 
 def _describe_lessons(version: Version) -> list[str]:
     if version.is_ensemble:
-        return ["It learned no rows: its weights come from the records of its versions."]
+        return ["It learned no rows: its weights follow from what its members had predicted for batches to come."]
     listed = [(str(one.batch), f"{one.rows:,}", f"`{one.digest[:16]}`") for one in version.trained_on]
     told = f"{version.rows:,} rows of batches {version.first_batch} to {version.last_batch}."
     return [told, "", *_table(("batch", "rows", "SHA-256 of the rows"), listed[-MOST_LISTED:])]
 
 
-def _describe_scores(facts: CardFacts) -> list[str]:
+def _describe_scores(version: Version, facts: CardFacts) -> list[str]:
     if not facts.scores:
         return ["It has no scores: it has not met a batch that it had not learned."]
     listed = [(str(one["batch"]), one["kind"], one["metric"], f"{one['observed']:.4g}", f"{one['rows']:,}")
               for one in facts.scores]  # fmt: skip
-    return _table(("batch", "how", "metric", "score", "rows"), listed[-MOST_LISTED:])
+    table = _table(("batch", "how", "metric", "score", "rows"), listed[-MOST_LISTED:])
+    of_line = "Of its line: each batch as the ensemble of then predicted it, before its members learned it."
+    return [of_line, "", *table] if version.is_ensemble else table
 
 
 def _list_costs(version: Version) -> list[tuple[str, str]]:
@@ -163,14 +183,14 @@ def _list_costs(version: Version) -> list[tuple[str, str]]:
 def _describe_lineage(version: Version, facts: CardFacts) -> str:
     if not facts.ancestors:
         return f"The first of its line, `{version.line}`."
-    steps = [f"`{one.id}` ({one.origin}, generation {one.generation})" for one in facts.ancestors]
+    steps = [f"`{one.id}` ({show_word(one.origin)}, generation {one.generation})" for one in facts.ancestors]
     return f"Line `{version.line}`; it comes from {', '.join(steps[:MOST_LISTED])}."
 
 
 def _describe_history(facts: CardFacts) -> list[str]:
     if not facts.events:
         return ["Nothing is recorded."]
-    listed = [(str(one["generation"]), one["event"], _clean(one["reason"])) for one in facts.events]
+    listed = [(str(one["generation"]), show_word(one["event"]), _clean(one["reason"])) for one in facts.events]
     return _table(("generation", "event", "why"), listed[-MOST_LISTED:])
 
 

@@ -13,6 +13,7 @@ from common.state import State
 from registry.stream import Stream
 from registry.tables import aliases_table, events_table, generations_table, members_table, versions_table
 from registry.versions import Version, version_row
+from registry.words import show_word
 
 
 class Cause(StrEnum):
@@ -54,8 +55,8 @@ class Alias(StrEnum):
 class Role(StrEnum):
     """What a version is in a generation: the champion for clean or for damaged input, an ensemble, active, or a rival.
 
-    A version that is champion for both is CHAMPION. A rival does not serve; it predicts the next batch beside the
-    active versions, so that ways to go on can be compared.
+    Values are as stored; ``shown`` is what people read. A version that is champion for both is CHAMPION. A rival does
+    not serve; it predicts the next batch beside the active versions, so that ways to go on can be compared.
     """
 
     CHAMPION = "champion"
@@ -63,6 +64,11 @@ class Role(StrEnum):
     ACTIVE = "active"
     ENSEMBLE = "blend"  # as it has been stored since the first release
     RIVAL = "rival"
+
+    @property
+    def shown(self) -> str:
+        """The role as people read it."""
+        return show_word(self.value)
 
 
 @dataclass(frozen=True)
@@ -108,8 +114,20 @@ class Generation:
 
     @property
     def champion(self) -> Version | None:
-        """The version that serves by default, once there is one."""
+        """The best single model by its record, once there is one; it serves where what is chosen is not trusted."""
         return next((member.version for member in self.members if member.role is Role.CHAMPION), None)
+
+    @property
+    def production(self) -> Version | None:
+        """The single model or ensemble that serves typical requests; the champion where none was named yet."""
+        named = self.find(self.aliases.get(Alias.PRODUCTION, ""))
+        return named.version if named else self.champion
+
+    @property
+    def damaged_champion(self) -> Version | None:
+        """The version that serves damaged input by default: the champion, unless another one is better there."""
+        named = (member.version for member in self.members if member.role is Role.DAMAGED_CHAMPION)
+        return next(named, self.champion)
 
     @property
     def versions(self) -> tuple[Version, ...]:

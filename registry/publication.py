@@ -1,23 +1,27 @@
 """A version as a folder that other tools can keep and load: its files as they are stored, and MLflow's description.
 
 Nothing in it is pickled. The manifest lists the version's files by the hashes that they are stored under, so whoever
-holds the folder can tell whether any of them was altered.
+holds the folder can tell whether any of them was altered. An ensemble has no files of its own: its parts are those of
+its members, in a folder each, the weights by which they are mixed and the reference that tells kinds of rows apart.
 """
 
 import json
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from common.errors import ConfigError, StateError
+from common.errors import StateError
 from common.files import FileStore, compute_digest
-from registry.versions import Version, version_row
+from model_zoo.reference import InputReference
+from registry.versions import Version, load_manifest, version_row
 
 LOADER = "pipeline.mlflow_model"
 """The module by which ``mlflow.pyfunc`` loads the folder, where Switchyard can be imported."""
 PARTS = "parts"
+MIXTURE, REFERENCE, MEMBER = "ensemble.json", "reference.json", "version.json"
+"""Parts of an ensemble: how its members are mixed, what tells kinds of rows apart, and what each member is."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,22 @@ class Publication:
     manifest: bytes
     parts: Mapping[str, bytes]
     reading: Mapping[str, Any]
+
+    @property
+    def members(self) -> dict[str, Version]:
+        """An ensemble's members by their ids; {} for a single model."""
+        return {
+            name: Version.from_row(json.loads(self.parts[f"{name}/{MEMBER}"]))
+            for name in (self.version.member_ids if self.version.is_ensemble else ())
+        }
+
+    def list_parts(self, member: str) -> dict[str, bytes]:
+        """Return the files of an ensemble's member, by the names they have in it."""
+        inside = f"{member}/"
+        return {
+            name.removeprefix(inside): content for name, content in self.parts.items()
+            if name.startswith(inside) and name != f"{member}/{MEMBER}"
+        }  # fmt: skip
 
     @property
     def digest(self) -> str:
@@ -46,13 +66,30 @@ class Publication:
 
 
 def collect(files: FileStore, version: Version, reading: Mapping[str, Any]) -> Publication:
-    """Return a stored version as it is published. Raises ConfigError for a blend, which has no model of its own."""
-    if version.is_ensemble:
-        members = ", ".join(version.params["weights"])
-        raise ConfigError(f"'{version.id}' is a blend and has no model of its own; publish a member: {members}.")
+    """Return a stored single model as it is published."""
     manifest = files.load(version.manifest)
-    parts = {name: files.load(stored) for name, stored in json.loads(manifest).items()}
-    return Publication(version, manifest, parts, json.loads(_to_json(reading)))
+    return Publication(version, manifest, _load_parts(files, version), json.loads(_to_json(reading)))
+
+
+def collect_ensemble(
+    files: FileStore, version: Version, members: Sequence[Version], reference: bytes, reading: Mapping[str, Any]
+) -> Publication:
+    """Return an ensemble as it is published: with its members, and the reference that tells kinds of rows apart."""
+    parts = {MIXTURE: _describe_mixture(version), REFERENCE: reference}
+    for member in members:
+        parts[f"{member.id}/{MEMBER}"] = _to_json(version_row(member))
+        parts |= {f"{member.id}/{name}": content for name, content in _load_parts(files, member).items()}
+    listed = {name: f"{compute_digest(content)}.{name.rpartition('.')[2]}" for name, content in parts.items()}
+    return Publication(version, _to_json(listed), parts, json.loads(_to_json(reading)))
+
+
+def _load_parts(files: FileStore, version: Version) -> dict[str, bytes]:
+    return {name: files.load(stored) for name, stored in load_manifest(files, version.manifest).items()}
+
+
+def _describe_mixture(version: Version) -> bytes:
+    """Return what decides an ensemble's answers beside its members: a part, so that its hash is checked as well."""
+    return _to_json({"id": version.id, "members": version.members, "threshold": version.threshold})
 
 
 def unpack(read: Callable[[str], bytes], where: str) -> Publication:
@@ -65,12 +102,25 @@ def unpack(read: Callable[[str], bytes], where: str) -> Publication:
         version = Version.from_row(json.loads(read("version.json")))
         reading = json.loads(read("reading.json"))
         parts = {name: _read_part(read, name, stored, where) for name, stored in json.loads(manifest).items()}
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+        publication = Publication(version, manifest, parts, reading)
+        if version.is_ensemble:
+            _check_mixture(publication, where)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StateError(
             f"The model at {where} is not one that Switchyard published ({type(error).__name__}: {error}); "
             "publish a version again with 'python run.py models publish VERSION'."
         ) from error
-    return Publication(version, manifest, parts, reading)
+    return publication
+
+
+def _check_mixture(publication: Publication, where: str) -> None:
+    """Raise StateError unless the version is what its parts say, and KeyError where a member is not among them."""
+    if publication.parts[MIXTURE] != _describe_mixture(publication.version):
+        raise StateError(f"The version at {where} was altered since it was published; publish it again.")
+    InputReference.from_json(publication.parts[REFERENCE])
+    for name, member in publication.members.items():
+        if member.id != name or member.is_ensemble:
+            raise StateError(f"The member '{name}' at {where} is another version; publish the ensemble again.")
 
 
 def _read_part(read: Callable[[str], bytes], name: str, stored: str, where: str) -> bytes:

@@ -1,7 +1,7 @@
 """Versions: fitted, registered models, their description in the catalogue and their files."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
@@ -119,6 +119,22 @@ class Version:
         learned = tuple(LearnedBatch(**one) for one in row["trained_on"])
         cells = {one.name: row[one.name] for one in fields(cls)}
         return cls(**cells | {"trained_on": learned, "inputs": tuple(row["inputs"])})
+
+
+def name_kinds(members: Sequence[Mapping[str, float]]) -> dict[str, Mapping[str, float]]:
+    """Return the members of an ensemble by the kinds of rows that the same ones answer.
+
+    >>> name_kinds([{"a": 1.0}, {"a": 1.0}, {"a": 1.0}]), name_kinds([{"a": 1.0}, {"b": 1.0}, {"b": 1.0}])
+    ({'all rows': {'a': 1.0}}, {'clean rows': {'a': 1.0}, 'sparse and anomalous rows': {'b': 1.0}})
+    """
+    alike: list[tuple[list[str], Mapping[str, float]]] = []
+    for kind, weights in zip(KINDS, members, strict=True):
+        known = next((kinds for kinds, before in alike if before == weights), None)
+        if known is None:
+            alike.append(([kind], weights))
+        else:
+            known.append(kind)
+    return {"all rows" if len(kinds) == len(KINDS) else f"{' and '.join(kinds)} rows": one for kinds, one in alike}
 
 
 def version_row(version: Version) -> dict[str, Any]:

@@ -57,6 +57,15 @@ def format_share(share: float | None, digits: int = 1) -> str:
     return text.replace(" ", NO_BREAK)
 
 
+def format_weights(weights: Mapping[str, float]) -> str:
+    r"""Return an ensemble's members and their weights.
+
+    >>> format_weights({"knn-0002": 0.75, "tree-0001": 0.25})
+    'knn-0002 75\xa0%, tree-0001 25\xa0%'
+    """
+    return ", ".join(f"{name} {format_share(share, 0)}" for name, share in weights.items())
+
+
 def format_change(share: float | None) -> str:
     r"""Return a relative change with its sign.
 

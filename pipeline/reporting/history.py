@@ -1,5 +1,6 @@
 """What the report is written from: the catalogue's rows, handed over by the flow, and questions asked of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -9,7 +10,7 @@ import pandas as pd
 
 from common.metrics import Metric
 from common.task import Task
-from registry.generations import Cause, Generation
+from registry.generations import Alias, Cause, Generation
 
 FALLBACK_FAMILY = "prior"
 """The family whose versions are the baseline of every comparison in the report."""
@@ -29,15 +30,16 @@ class Marker:
 class History:
     """The rows of each table, named and ordered as the catalogue has them; ``metric`` is None before any schema.
 
-    Generations, their members and events are those that led to the live one. ``quarantined`` counts rows by batch,
-    reason and status; ``accounts`` has where the rows of each batch are, and ``associations`` the rules mined last;
-    ``importances`` are shares by family and setting, largest first.
+    Generations, their members, aliases and events are those that led to the live one. ``quarantined`` counts rows by
+    batch, reason and status; ``accounts`` has where the rows of each batch are, and ``associations`` the rules mined
+    last; ``importances`` are shares by family and setting, largest first.
     """
 
     generation: Generation
     metric: Metric | None
     generations: pd.DataFrame
     members: pd.DataFrame
+    aliases: pd.DataFrame
     events: pd.DataFrame
     versions: pd.DataFrame
     batches: pd.DataFrame
@@ -85,6 +87,12 @@ class History:
         return dict(zip(crowned["generation"].astype(int), crowned["version"], strict=True))
 
     @cached_property
+    def productions(self) -> dict[int, str]:
+        """By generation, the version that serves typical requests; the champion where none was named."""
+        named = self.aliases[self.aliases["alias"] == Alias.PRODUCTION.value]
+        return self.champions | dict(zip(named["generation"].astype(int), named["version"], strict=True))
+
+    @cached_property
     def lines(self) -> dict[str, str]:
         """The line of every version."""
         return dict(zip(self.versions["id"], self.versions["line"], strict=True))
@@ -102,12 +110,21 @@ class History:
 
     @cached_property
     def serving(self) -> dict[int, str]:
-        """By batch, the champion that served when the batch arrived: that of the generation before it."""
-        before = {}
-        for row in list_rows(self.generations.dropna(subset=["batch", "parent"])):
-            if Cause(row["cause"]).takes_batch and int(row["parent"]) in self.champions:
-                before[int(row["batch"])] = self.champions[int(row["parent"])]
-        return before
+        """By batch, the champion when the batch arrived: that of the generation before it."""
+        return self._find_before(self.champions)
+
+    @cached_property
+    def in_production(self) -> dict[int, str]:
+        """By batch, what served typical requests when the batch arrived."""
+        return self._find_before(self.productions)
+
+    def _find_before(self, named: Mapping[int, str]) -> dict[int, str]:
+        """Return by batch the version that is named for the generation before it."""
+        return {
+            int(row["batch"]): named[int(row["parent"])]
+            for row in list_rows(self.generations.dropna(subset=["batch", "parent"]))
+            if Cause(row["cause"]).takes_batch and int(row["parent"]) in named
+        }
 
     def lineage(self) -> list[int]:
         """Return the numbers of the generations that led to the live one, oldest first."""

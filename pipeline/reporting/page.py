@@ -12,7 +12,7 @@ from pipeline.reporting import formats
 from pipeline.reporting.charts.svg import Chart
 from pipeline.reporting.charts.timeline import Timeline, build_timeline
 from pipeline.reporting.explanation.contributions import Explanation
-from pipeline.reporting.figures.headline import FAMILY_NAMES
+from pipeline.reporting.figures.headline import FAMILY_NAMES, name_purpose
 from pipeline.reporting.figures.scores import name_metric
 from pipeline.reporting.report import Report, to_json
 
@@ -68,6 +68,8 @@ def fill_template(report: Report, charts: Mapping[str, Chart], marked: Sequence[
         "bytes": formats.format_bytes,
         "params": formats.format_params,
         "metric": name_metric,
+        "weights": formats.format_weights,
+        "purpose": name_purpose,
         "logistic": lambda margin: 1 / (1 + math.exp(-margin)),
         "family": lambda family: FAMILY_NAMES.get(family, family),
     }
@@ -97,9 +99,9 @@ def draw_charts(report: Report, timeline: Timeline, explanation: Explanation) ->
     if report.drift.cells:
         yield drift.draw_drift(report, timeline)
         yield drift.draw_moved(report)
-    if report.champion_scores and report.metric:
+    if report.production_scores and report.metric:
         yield models.draw_metric(report, timeline, report.metric)
-        if any(score.gain is not None for score in report.champion_scores):
+        if any(score.gain is not None for score in report.production_scores):
             yield models.draw_gain(report, timeline)
         yield from models.draw_other_metrics(report, timeline)
     if report.trials:
@@ -125,7 +127,7 @@ def draw_charts(report: Report, timeline: Timeline, explanation: Explanation) ->
     if explanation.contributions is not None:
         from pipeline.reporting.explanation.plots import draw_shap
 
-        yield from draw_shap(explanation.contributions)
+        yield from draw_shap(explanation.contributions, explanation.version or "")
 
 
 def _list_marked(report: Report, timeline: Timeline) -> Iterator[MarkedEvent]:

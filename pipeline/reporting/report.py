@@ -38,19 +38,21 @@ from pipeline.reporting.figures.regret import RegretFigures, compute_regrets
 from pipeline.reporting.figures.scores import (
     ChampionScore,
     EnsembleFigures,
+    ProductionFigures,
     Score,
     VersionFigures,
-    list_champion_scores,
+    find_production,
     list_ensembles,
     list_metric_names,
     list_scores,
+    list_serving_scores,
     list_versions,
 )
 from pipeline.reporting.figures.search import SearchFigures, Trial, compute_search, list_trials
 from pipeline.reporting.figures.shap import ShapFigures, compute_shap
 from pipeline.reporting.history import History, Marker
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Version of report.json; it rises when a key changes its meaning or goes."""
 
 
@@ -75,9 +77,11 @@ class Report:
     quarantine: QuarantineFigures
     associations: tuple[RuleFigures, ...]
     drift: DriftFigures
+    production: ProductionFigures | None
     champion: VersionFigures | None
     versions: tuple[VersionFigures, ...]
-    blends: tuple[EnsembleFigures, ...]
+    ensembles: tuple[EnsembleFigures, ...]
+    production_scores: tuple[ChampionScore, ...]
     champion_scores: tuple[ChampionScore, ...]
     scores: tuple[Score, ...]
     comparisons: tuple[ComparisonFigures, ...]
@@ -107,7 +111,8 @@ def compute_report(history: History, explanation: Explanation, written_at: datet
         quality=compute_quality(history),
         drift=compute_drift_figures(history),
         versions=list_versions(history, scores),
-        champion_scores=list_champion_scores(history, scores),
+        production=find_production(history, scores),
+        champion_scores=list_serving_scores(history, scores, history.serving),
         search=compute_search(history, trials),
         generations=list_generations(history),
         events=list_events(history),
@@ -133,9 +138,11 @@ def compute_report(history: History, explanation: Explanation, written_at: datet
         quarantine=compute_quarantine(history),
         associations=list_rules(history),
         drift=parts.drift,
+        production=parts.production,
         champion=parts.champion,
         versions=parts.versions,
-        blends=list_ensembles(history),
+        ensembles=list_ensembles(history, scores),
+        production_scores=list_serving_scores(history, scores, history.in_production),
         champion_scores=parts.champion_scores,
         scores=scores,
         comparisons=list_comparisons(history),

@@ -108,7 +108,7 @@ def present_rows(request: str, answer: Answer, predictor: Predictor) -> list[dic
 
 
 def present_expectation(choice: Choice) -> dict[str, float | None] | None:
-    """Return the expected loss of the plan with the interval that holds nine requests of ten; None where unknown."""
+    """Return the expected loss of what was chosen, with the interval of nine requests in ten; None where unknown."""
     expected = choice.serving.expected
     if choice.serving is not choice.plan or expected.loss is None:
         return None

@@ -17,6 +17,7 @@ from common.database import read_rows
 from common.errors import StateError, first_line
 from common.state import State
 from pipeline.predictor import Predictor, load_predictor
+from pipeline.publishing import list_answerers
 from pipeline.service.metrics import Metrics
 from pipeline.service.reading import Columns
 from registry.tables import generations_table
@@ -41,8 +42,9 @@ class Served:
 
     @cached_property
     def versions(self) -> frozenset[str]:
-        """Ids of every version that may answer."""
-        return frozenset(version.id for version in self.predictor.generation.versions)
+        """Ids of every single model and ensemble that may answer."""
+        answerers = list_answerers(self.predictor.generation, self.predictor.published)
+        return frozenset(version.id for version in answerers.values())
 
 
 class Current:

@@ -80,18 +80,25 @@ def describe_answer(schema: Schema | None) -> Json:
         shares: Json = {"type": "object", "additionalProperties": NUMBER}
         probability = {"probability": NUMBER if schema and len(schema.classes) == 2 else shares}
     reason = holding({"feature": TEXT, "cell": or_null(TEXT, NUMBER), "effect": NUMBER})
-    told = {"id": TEXT, "predict": {"type": ["string", "number"]}, "version": TEXT, "reason": TEXT}
+    version = TEXT | {"description": "the registered model that answered, a single one or an ensemble"}
+    told = {"id": TEXT, "predict": {"type": ["string", "number"]}, "version": version, "reason": TEXT}
     return holding(told | probability, reasons=list_of(reason))
 
 
 def describe_components(schema: Schema | None) -> Json:
     """Return every schema that the routes refer to."""
     problem = holding({"row": WHOLE, "field": TEXT, "problem": TEXT})
-    expected = holding({"loss": NUMBER, "lower": or_null(NUMBER), "upper": or_null(NUMBER)})
+    expected = holding({"loss": NUMBER, "lower": or_null(NUMBER), "upper": or_null(NUMBER)}) | {
+        "description": "the loss that what was chosen is expected to have on such a request; nine of ten lie between "
+                       "lower and upper"
+    }  # fmt: skip
     version = holding({
         **dict.fromkeys(("id", "family", "variant", "stage", "role"), TEXT), "aliases": list_of(TEXT),
         **dict.fromkeys(("first_batch", "last_batch", "rows", "updates", "bytes"), WHOLE),
+        "members": {"type": "object", "description": "of an ensemble, its weights by kind of row and member",
+                    "additionalProperties": {"type": "object", "additionalProperties": NUMBER}},
     })  # fmt: skip
+    production = or_null(TEXT) | {"description": "the version that serves typical requests"}
     label = holding({"id": {"type": "string", "minLength": 1, "maxLength": 100},
                      "label": {"type": ["string", "number", "boolean"]}})  # fmt: skip
     return {
@@ -109,7 +116,8 @@ def describe_components(schema: Schema | None) -> Json:
         }),
         "Models": holding({
             "generation": WHOLE, "cause": TEXT, "batch": or_null(WHOLE), "pinned": or_null(TEXT),
-            "aliases": {"type": "object", "additionalProperties": TEXT}, "versions": list_of(version),
+            "production": production, "aliases": {"type": "object", "additionalProperties": TEXT},
+            "versions": list_of(version),
         }),
         "Refusal": holding({"request": TEXT, "error": TEXT}, problems=list_of(problem)),
     }  # fmt: skip
@@ -144,7 +152,8 @@ def describe_routes() -> Json:
         "/health": {"get": describe_get("Whether the process lives.", in_json(holding({"status": TEXT})), keyed=False)},
         "/ready": {"get": describe_get("Whether a generation serves.",
                                        in_json(holding({"status": TEXT, "generation": WHOLE})), keyed=False)},
-        "/models": {"get": describe_get("The active versions.", in_json(refer("Models")))},
+        "/models": {"get": describe_get("What serves typical requests, and every active model.",
+                                        in_json(refer("Models")))},
         "/metrics": {"get": describe_get("Counters, for Prometheus.", {"text/plain": {"schema": TEXT}})},
         "/report": {"get": describe_get("The summary, as a page.", page, also={
             "202": respond_with("It is being made; ask again.", in_json(holding({"request": TEXT, "status": TEXT})))})},
@@ -167,7 +176,7 @@ def describe_service(schema: Schema | None) -> Json:
         "info": {
             "title": "Switchyard",
             "version": "1",
-            "description": "Predictions by the models of the newest batch.",
+            "description": "Predictions. One registered model, single or an ensemble, is chosen for each request.",
         },
         "paths": describe_routes(),
         "components": {

@@ -4,23 +4,36 @@ from typing import Any
 
 from pipeline.history import find_stage
 from registry.generations import Generation
+from registry.versions import KINDS, Version
+from registry.words import show_word
+
+
+def list_weights(version: Version) -> dict[str, dict[str, float]]:
+    """Return an ensemble's weights by kind of row and member; {} for a single model."""
+    if not version.is_ensemble:
+        return {}
+    return {kind: dict(weights) for kind, weights in zip(KINDS, version.members, strict=True)}
 
 
 def list_models(generation: Generation) -> dict[str, Any]:
-    """Return the generation that serves and its active versions with their stage and aliases."""
+    """Return the generation that serves, what serves typical requests in it, and its single models and ensembles.
+
+    An ensemble lists its members and their weights by kind of row.
+    """
     versions = [
         {
             "id": member.version.id,
-            "family": member.version.family,
+            "family": show_word(member.version.family),
             "variant": member.version.variant,
             "stage": find_stage(generation, member),
-            "role": member.role.value,
+            "role": member.role.shown,
             "aliases": [alias.value for alias, named in generation.aliases.items() if named == member.version.id],
             "first_batch": member.version.first_batch,
             "last_batch": member.version.last_batch,
             "rows": member.version.rows,
             "updates": member.version.updates,
             "bytes": member.version.bytes,
+            "members": list_weights(member.version),
         }
         for member in generation.members
     ]
@@ -29,6 +42,7 @@ def list_models(generation: Generation) -> dict[str, Any]:
         "cause": generation.cause.value,
         "batch": generation.batch,
         "pinned": generation.pinned,
+        "production": generation.production.id if generation.production else None,
         "aliases": {alias.value: version for alias, version in generation.aliases.items()},
         "versions": versions,
     }

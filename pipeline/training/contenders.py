@@ -19,7 +19,7 @@ from model_zoo import get_family
 from model_zoo.anatomy import Anatomy, dissect
 from model_zoo.candidate import Candidate
 from model_zoo.golden import make_golden_parts, measure_predict_us
-from model_zoo.model import Model, PreparedRows, fit_prepared, prepare_rows, update_model
+from model_zoo.model import Model, PreparedRows, fit_prepared, prepare_rows, settle, update_model
 from pipeline.training.digests import digest_batches
 from pipeline.training.rows import TrainingRows
 from pipeline.training.threshold import Threshold
@@ -28,8 +28,8 @@ from registry.versions import LearnedBatch, Version
 
 MAX_UPDATES = 3
 """After this many continuations a model is fitted from scratch again, so that old knowledge fades."""
-KEPT_PREPARED = 6
-"""Encodings of rows that are kept for more candidates."""
+KEPT_PREPARED, KEPT_BYTES = 6, 512 * 2**20
+"""Encodings of rows that are kept for more candidates, and the bytes that all of them but the newest may take."""
 EXAMINED_ROWS = 1_000
 """Learned rows, at most, that a model predicts once it is fitted."""
 BACKFILLED = 3
@@ -67,10 +67,19 @@ class Ground:
         key = (*treatment, len(learn), learn.first_batch, learn.last_batch)
         if key not in self._prepared:
             self._prepared[key] = prepare_rows(candidate, features, learn.target, self.task, self.seed)
-            if len(self._prepared) > KEPT_PREPARED:
+            while len(self._prepared) > 1 and not self._fits():
                 self._prepared.popitem(last=False)
         self._prepared.move_to_end(key)
         return self._prepared[key]
+
+    def _fits(self) -> bool:
+        size = sum(one.table.values.nbytes for one in self._prepared.values())
+        return len(self._prepared) <= KEPT_PREPARED and size <= KEPT_BYTES
+
+    def settle(self, candidate: Candidate, rows: TrainingRows) -> Candidate:
+        """Return the candidate with what its family finds out on its window of some rows before it learns them."""
+        prepared = self.prepare(candidate, rows)
+        return settle(candidate, prepared, self.task, len(self.classes), self.seed, self.threads)
 
     @cached_property
     def digests(self) -> tuple[LearnedBatch, ...]:
@@ -95,8 +104,8 @@ class RecordSheet:
     covered: int
 
 
-def predict_out_of_fold(ground: Ground, candidate: Candidate, sheet: RecordSheet) -> np.ndarray | None:
-    """Return what the candidate predicts for a sheet, fitted on what lies before it; None where nothing does."""
+def find_earlier(ground: Ground, sheet: RecordSheet) -> TrainingRows | None:
+    """Return the rows that lie before a sheet; None where none does."""
     rows = ground.rows
     of_batch = np.flatnonzero(rows.batches == sheet.rows.batch)
     if not len(of_batch):
@@ -108,15 +117,29 @@ def predict_out_of_fold(ground: Ground, candidate: Candidate, sheet: RecordSheet
     delay = pd.Timedelta(ground.gap)
     if delay > pd.Timedelta(0):
         before &= (rows.times < rows.times.iloc[start] - delay).to_numpy()
-    if not before.any():
+    return rows.take(before) if before.any() else None
+
+
+def predict_out_of_fold(ground: Ground, candidate: Candidate, sheet: RecordSheet) -> np.ndarray | None:
+    """Return what the candidate predicts for a sheet, fitted on what lies before it; None where nothing does."""
+    earlier = find_earlier(ground, sheet)
+    if earlier is None:
         return None
-    return predict_outputs(ground.fit(candidate, rows.take(before)), sheet.features, ground.classes)
+    return predict_outputs(ground.fit(candidate, earlier), sheet.features, ground.classes)
 
 
 def enter(ground: Ground, candidate: Candidate, name: str, origin: Origin, sheets: Sequence[RecordSheet]) -> Contender:
-    """Return a newcomer with its record, out of fold, of the newest sheets."""
-    predicted = {sheet.rows.batch: predict_out_of_fold(ground, candidate, sheet) for sheet in sheets[-BACKFILLED:]}
-    outputs = {batch: known for batch, known in predicted.items() if known is not None}
+    """Return a newcomer with its record, out of fold, of the newest sheets.
+
+    What its family finds out on the rows before the oldest of them is known from there on.
+    """
+    outputs: dict[int, np.ndarray] = {}
+    for sheet in sheets[-BACKFILLED:]:
+        earlier = find_earlier(ground, sheet)
+        if earlier is not None:
+            candidate = ground.settle(candidate, earlier)
+            model = ground.fit(candidate, earlier)
+            outputs[sheet.rows.batch] = predict_outputs(model, sheet.features, ground.classes)
     return Contender(name, origin, candidate, None, outputs)
 
 
@@ -124,10 +147,12 @@ def enter(ground: Ground, candidate: Candidate, name: str, origin: Origin, sheet
 class Trained:
     """A model that has learned all rows, as named files, and how it came about.
 
+    candidate: what it was made of, with what its family found out
     inputs: the features it reads; predict_us: microseconds a row; environment: what it was made with
     exam:   what its predictions are worth on a sample of the rows it learned
     """
 
+    candidate: Candidate
     parts: Mapping[str, bytes]
     threshold: Threshold
     origin: Origin
@@ -169,13 +194,14 @@ def train(ground: Ground, lesson: Lesson) -> Trained:
         exam = examine_updated(ground, model, version.first_batch, lesson.threshold.least)
     else:
         prepared = ground.prepare(contender.candidate, ground.rows)
-        model = ground.fit_prepared(contender.candidate, prepared)
+        model = ground.fit_prepared(ground.settle(contender.candidate, ground.rows), prepared)
         origin, updates = Origin.REFIT if version else contender.origin, 0
         seconds = time.perf_counter() - started
         exam = examine_fitted(ground, model, prepared, lesson.threshold.least)
     newest = ground.rows.last(1).features
     golden = make_golden_parts(model, newest, ground.seed)  # predicts before the clock runs
     return Trained(
+        candidate=model.candidate,
         parts=model.with_threshold(lesson.threshold.least).dump() | golden,
         threshold=lesson.threshold,
         origin=origin,

@@ -19,6 +19,7 @@ from model_zoo import get_family
 from model_zoo.candidate import Candidate
 from pipeline.training.encodings import Encodings
 from pipeline.training.evaluation import Assignment, Evaluator, evaluate, falls_behind, set_bars
+from pipeline.training.joining import JOINING
 from pipeline.training.problem import SearchProblem, SearchSpace, default_candidates, describe_space
 from pipeline.training.proposal import describe, suggest, transfer
 from pipeline.training.trials import Trial, TrialState
@@ -58,7 +59,9 @@ def search(
     """
     space = describe_space(problem, config)
     if not space.pipelines:
-        log.warning("search.families and search.variants leave nothing to search for; the prior alone is fitted")
+        log.warning(
+            "search.families and search.variants leave nothing to search for; the plain models alone are fitted"
+        )
         return []
     seed = derive_seed(problem.seed, "search", problem.batch)
     study = _open_study(space, known, seed)
@@ -98,13 +101,19 @@ def _open_study(space: SearchSpace, known: Sequence[Trial], seed: int) -> "optun
 
 
 def choose_first(known: Sequence[Trial], space: SearchSpace) -> list[Candidate]:
-    """Return what is tried first: the best known candidates, one a pipeline and window, or every family's defaults."""
+    """Return what is tried first: the best known candidates, one a pipeline and window, or every family's defaults.
+
+    The defaults of a family that joins by itself are tried beside known candidates, until one of its own is known.
+    """
     best: dict[tuple[str, str, int | None], Candidate] = {}
     for trial in sorted((one for one in known if one.relative is not None), key=lambda one: one.relative or 0.0):
         candidate = trial.candidate
         if transfer(candidate, 0.0, space) is not None:
             best.setdefault((candidate.family, candidate.variant, candidate.window), candidate)
-    return list(best.values())[:FIRST] or default_candidates(space)
+    defaults = default_candidates(space)
+    tried = {trial.candidate.family for trial in known}
+    joined = [candidate for candidate in defaults if candidate.family == JOINING and JOINING not in tried]
+    return [*list(best.values())[:FIRST], *joined] if best else defaults
 
 
 def _list_new(candidates: Sequence[Candidate], done: Mapping[str, Trial], number: int, baseline: float) -> list[Trial]:

@@ -1,4 +1,8 @@
-"""Who is active in the next generation, who its champions are, and why."""
+"""Who is active in the next generation, who its champions are, and why.
+
+A champion changes only for one that is surely better: two lines whose losses differ by less than noise would otherwise
+take the title from each other for ever, and every change costs whoever serves, reads reports or explains answers.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +14,9 @@ from meta.decayed import compute_decayed_records, compute_part_losses
 from meta.past import Past
 from registry.contender import FALLBACK_FAMILY, Contender
 from registry.generations import Event
+
+MIN_SPREAD = 3
+"""Batches on which two lines met before what differs between them says how far chance reaches."""
 
 ALIKE = 0.003
 """Mean difference of answers below which two lines are one: a registry of doubles leaves nothing to choose from."""
@@ -47,27 +54,38 @@ def promote(
     max_active: int,
     pinned: str | None = None,
     barred: Mapping[str, str] | None = None,
+    damaged_line: str | None = None,
+    baselines: Collection[str] = (),
+    idle: Collection[str] = (),
 ) -> Promotion:
     """Decide the next generation from the records of all contenders, whose lines are those of ``past`` in order.
 
-    The champions have the lowest decayed loss on clean batches and on damaged copies of them. Lines whose candidate is
+    The champions have the lowest decayed loss on clean batches and on damaged copies of them; those of before,
+    ``champion_line`` and ``damaged_line``, stay unless that is lower by more than noise. Lines whose candidate is
     ``standing`` (by key) stay, and so do the fallback and the ``pinned`` line, which serves by a person's decision; of
-    the others those with the best records, as far as ``max_active`` allows, as long as they are better than the
-    fallback and do not answer as a better one does. A line that is ``barred``, with a reason, is no champion.
+    the others those with the best records, on clean or on damaged input, as far as ``max_active`` allows, as long as
+    they are better than the fallback and do not answer as a better one does. Lines that are ``idle`` rest, unless they
+    are champions, pinned or ``baselines`` (by key). A line that is ``barred``, with a reason, is no champion.
     """
     parts = compute_part_losses(past)
     clean, damaged = (compute_decayed_records(parts, of_clean, half_life) for of_clean in (True, False))
     barred = barred or {}
-    away = np.array([np.inf if one.line in barred else 0.0 for one in contenders])
-    champion, damaged_champion = (contenders[int(np.argmin(losses + away))] for losses in (clean, damaged))
-    always = {
+    judge = Judge(contenders, past, barred, half_life, confidence)
+    champion, reason = judge.choose(clean, past.clean, champion_line)
+    damaged_champion, _ = judge.choose(damaged, ~past.clean, damaged_line)
+    needed = {
         one.line for one in contenders
-        if one in (champion, damaged_champion) or (one.candidate.key in standing and not one.is_recalled)
-        or one.candidate.family == FALLBACK_FAMILY or one.line == pinned
+        if one in (champion, damaged_champion) or one.candidate.key in baselines or one.line == pinned
     }  # fmt: skip
+    resting = set(idle) - needed
+    always = needed | {
+        one.line for one in contenders
+        if (one.candidate.key in standing and not one.is_recalled) or one.candidate.family == FALLBACK_FAMILY
+    } - resting  # fmt: skip
     bar = min((loss for one, loss in zip(contenders, clean, strict=True) if one.candidate.family == FALLBACK_FAMILY),
               default=np.inf)  # fmt: skip
-    ranked = [position for position in np.argsort(clean, kind="stable") if contenders[position].line not in always]
+    order = rank(clean, damaged if not past.clean.all() else clean)
+    ranked = [position for position in order if contenders[position].line not in always | resting]
     better = [position for position in ranked if clean[position] < bar]
     kept = [position for position, one in enumerate(contenders) if one.line in always]
     doubles: dict[str, str] = {}
@@ -81,26 +99,91 @@ def promote(
     active = tuple(one for one in contenders if one.line in stays)
     others = {contenders[position].line for position in better}
     retired = tuple(
-        Event(one.parent.id, "retired", _say_why(one.line, doubles, others, max_active))
+        Event(one.parent.id, "retired", _say_why(one.line, doubles, others, resting, max_active))
         for one in contenders if one.parent and one.line not in stays
     )  # fmt: skip
     incumbent = next((one for one in contenders if one.line == champion_line), champion)
-    lowest = clean[list(contenders).index(champion)]
-    lead = clean[list(contenders).index(incumbent)] - lowest
-    reason = f"lowest decayed loss on {len(np.unique(past.batch))} labelled batches, {lowest:.4g}"
-    if lowest > clean.min():
-        reason += " among those within promotion.budget"
-    if incumbent is not champion:
-        reason += (
-            f", {lead:.4g} below that of {incumbent.name}"
-            if incumbent.line not in barred
-            else (f"; {incumbent.name} may not serve: {barred[incumbent.line]}")
-        )
     judged = compare_newest(contenders, past, incumbent, confidence)
     return Promotion(champion, damaged_champion, active, judged, retired, reason, barred)
 
 
-def _say_why(line: str, doubles: Mapping[str, str], others: Collection[str], max_active: int) -> str:
+@dataclass(frozen=True)
+class Judge:
+    """Says who is champion, by the records of contenders whose lines are those of ``past`` in order.
+
+    barred: why a line may not serve, by line; half_life: batches; confidence: one-sided, of what lies beyond noise
+    """
+
+    contenders: Sequence[Contender]
+    past: Past
+    barred: Mapping[str, str]
+    half_life: float
+    confidence: float
+
+    def choose(self, losses: np.ndarray, rows: np.ndarray, line: str | None) -> tuple[Contender, str]:
+        """Return the champion by decayed losses (n_lines,) on some rows of the past (n_rows,) bool, and why it is.
+
+        The champion of before is that of ``line``, where it still is a contender.
+        """
+        away = np.array([np.inf if one.line in self.barred else 0.0 for one in self.contenders])
+        best = int(np.argmin(losses + away))
+        batches = len(np.unique(self.past.batch[rows] if rows.any() else self.past.batch))
+        reason = f"lowest decayed loss on {batches} labelled batches, {losses[best]:.4g}"
+        if losses[best] > losses.min():
+            reason += " among those within promotion.budget"
+        held = next((position for position, one in enumerate(self.contenders) if one.line == line), best)
+        incumbent = self.contenders[held]
+        if held == best:
+            return incumbent, reason
+        if incumbent.line in self.barred:
+            return self.contenders[best], f"{reason}; {incumbent.name} may not serve: {self.barred[incumbent.line]}"
+        lead = losses[held] - losses[best]
+        if not is_surely_better(self.past.take(rows), best, held, self.half_life, self.confidence):
+            return incumbent, f"a tie: {lead:.4g} less loss is within noise, so {incumbent.name} stays"
+        return self.contenders[best], f"{reason}, {lead:.4g} below that of {incumbent.name}, which is beyond noise"
+
+
+def is_surely_better(past: Past, contender: int, incumbent: int, half_life: float, confidence: float) -> bool:
+    """Return whether a contender's row losses are lower than the incumbent's by more than noise.
+
+    Both are positions of lines. Their paired differences are averaged by batch, newer batches counting more; noise is
+    the larger of what rows within batches and what differences between batches let expect.
+    """
+    from scipy.stats import norm
+
+    both = past.take(past.known[:, contender] & past.known[:, incumbent])
+    batches = np.unique(both.batch)
+    if not len(batches):
+        return False
+    pairs = [both.losses[both.batch == batch] for batch in batches]
+    compared = [compare_losses(losses[:, contender], losses[:, incumbent], confidence) for losses in pairs]
+    weights = 0.5 ** ((batches.max() - batches) / half_life)
+    differences = np.array([one.difference for one in compared])
+    difference = float(np.average(differences, weights=weights))
+    within = np.array([one.error for one in compared])
+    between = np.abs(differences - difference) if len(batches) >= MIN_SPREAD else np.zeros(len(batches))
+    # Batches differ by more than their rows do: whichever noise is larger decides what lies beyond it.
+    error = max(float(np.sqrt(np.sum((weights * noise) ** 2)) / weights.sum()) for noise in (within, between))
+    return difference + float(norm.ppf(confidence)) * error < 0
+
+
+def rank(clean: np.ndarray, damaged: np.ndarray) -> list[int]:
+    """Return the positions of lines by their better rank among losses (n_lines,) on clean and on damaged input.
+
+    What is best where cells are missing is seldom best where none is, and would otherwise have no place.
+
+    >>> rank(np.array([0.1, 0.2, 0.3, 0.4]), np.array([0.9, 0.8, 0.7, 0.1]))
+    [0, 3, 1, 2]
+    """
+    places = np.minimum(*[np.argsort(np.argsort(losses, kind="stable")) for losses in (clean, damaged)])
+    return np.lexsort((clean, places)).tolist()
+
+
+def _say_why(
+    line: str, doubles: Mapping[str, str], others: Collection[str], resting: Collection[str], max_active: int
+) -> str:
+    if line in resting:
+        return "no ensemble gave it weight for long, so it rests"
     if line in doubles:
         return f"it answers as {doubles[line]} does, whose record is better"
     if line in others:

@@ -104,6 +104,17 @@ class TestKeys:
         with pytest.raises(ConfigError, match=re.escape(f"'{wrong}' in the command line; did you mean '{key}'?")):
             load_config(path, [f"{wrong}=1"])
 
+    @pytest.mark.parametrize("key", ["training.max_rows", "search.max_rows"])
+    def test_limits_of_rows_are_auto_or_a_number(self, load, key):
+        section, name = key.split(".")
+        told = {"auto": "auto", "20000": 20_000, "50": 50}
+        assert {one: getattr(getattr(load(MINIMAL, f"{key}={one}"), section), name) for one in told} == told
+        for wrong in ("many", "-5", "true"):
+            with pytest.raises(ConfigError, match=rf"{key}'.*write auto, or a whole number from 50 on"):
+                load(MINIMAL, f"{key}={wrong}")
+        with pytest.raises(ConfigError, match=rf"{key}'.*50"):
+            load(MINIMAL, f"{key}=49")
+
     def test_a_wrong_key_inside_a_rule_is_refused(self, load):
         with pytest.raises(ConfigError, match=r"quality\.ranges\.0\.mni'.*\(found 2\)"):
             load(MINIMAL + "quality: {ranges: [{column: seats, mni: 2}]}")
@@ -123,6 +134,7 @@ class TestCells:
             ("search.seconds=true", r"'search\.seconds'.*it must be a number \(found True\)"),
             ("training.costs.false_positive=true", r"false_positive'.*must be a number \(found True\)"),
             ("quality.ranges=[{column: seats, min: true}]", r"'quality\.ranges\.0\.min'.*must be a number"),
+            ("training.validation=loo", r"'training\.validation'.*'time_ordered', 'foremost', 'holdout' or 'kfold'"),
             ("search=5", r"'search'.*must hold keys and values \(found 5\)"),
             ("batch=5", r"'batch'.*must hold keys and values \(found 5\)"),
             ("search.families=linear", r"'search\.families'.*must be a list, such as \[a, b\] \(found 'linear'\)"),
@@ -158,6 +170,15 @@ class TestCells:
     @pytest.mark.parametrize("gap", ["0D", "30D", "1.5D", "12 h", "10min", "5s"])
     def test_a_gap_is_a_duration_of_any_unit(self, load, gap):
         assert load(MINIMAL, f"training.gap={gap}").training.gap == gap
+
+    @pytest.mark.parametrize("validation", ["time_ordered", "foremost", "holdout", "kfold"])
+    def test_a_type_of_validation_is_named(self, load, validation):
+        assert load(MINIMAL, f"training.validation={validation}").training.validation == validation
+
+    def test_shuffled_folds_are_two_at_least(self, load):
+        with pytest.raises(ConfigError, match=r"training\.folds must be 2 or more: one fold learns nothing"):
+            load(MINIMAL, "training.validation=kfold", "training.folds=1")
+        assert load(MINIMAL, "training.validation=holdout", "training.folds=1").training.folds == 1
 
 
 class TestOverrides:

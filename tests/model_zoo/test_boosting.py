@@ -7,6 +7,7 @@ import pytest
 
 from common.task import Task
 from model_zoo import EncodedTable, Estimator, get_family
+from model_zoo.boosting import LIBRARY_DEFAULTS
 from model_zoo.check_tables import Rows, make_rows
 
 FAMILY = get_family("lightgbm")
@@ -166,3 +167,114 @@ def test_predictions_do_not_depend_on_the_number_of_threads() -> None:
                                threads=threads)  # fmt: skip
         answers.append(FAMILY.predict(estimator, rows.table))
     assert np.array_equal(*answers)
+
+
+@pytest.mark.parametrize("n_rows", [25, 60, 365, 3_000])
+@pytest.mark.parametrize(("task", "n_classes"), [(Task.BINARY, 2), (Task.MULTICLASS, 3), (Task.REGRESSION, 0)])
+def test_the_library_defaults_answer_as_the_library_does(task: Task, n_classes: int, n_rows: int) -> None:
+    import lightgbm
+
+    generator = np.random.default_rng(n_rows)
+    values = generator.normal(size=(n_rows, 4)).astype(np.float32)
+    signal = values[:, 0] + values[:, 1] ** 2 + generator.normal(0, 0.5, n_rows)
+    target = np.digitize(signal, [0.5, 1.5][: n_classes - 1]) if n_classes else signal
+    values[::7, 2] = np.nan
+    table = EncodedTable(values, tuple("abcd"))
+    ours = FAMILY.fit(table, target, task=task, n_classes=n_classes, params=LIBRARY_DEFAULTS, seed=3)
+    kind = lightgbm.LGBMClassifier if n_classes else lightgbm.LGBMRegressor
+    theirs = kind(verbosity=-1, n_jobs=1).fit(values, target)
+    answered = theirs.predict_proba(values) if n_classes else theirs.predict(values)
+    if n_classes:  # every family mixes in one imagined row with the shares of the classes
+        answered = ours.baseline.complete(answered, ours.classes)
+    assert FAMILY.predict(ours, table) == pytest.approx(answered, abs=1e-9)
+
+
+def test_the_library_defaults_keep_their_limits_in_few_rows() -> None:
+    rows = make_rows(FAMILY, Task.REGRESSION, 60)
+    literal = rows.fit(FAMILY, params={**LIBRARY_DEFAULTS, "rounds": 5})
+    trees = literal.learned.booster.trees_to_dataframe()
+    leaves = trees[trees["left_child"].isna()]
+    assert leaves["count"].min() >= 20
+    assert "literal" not in FAMILY.default_params(Task.REGRESSION)
+
+
+GROWING = {"rounds": 60, "learning_rate": 0.1, "num_leaves": 15, "stopping": True}
+
+
+def settle(values: np.ndarray, target: np.ndarray, params: dict, n_classes: int = 0) -> dict:
+    task = (Task.BINARY if n_classes == 2 else Task.MULTICLASS) if n_classes else Task.REGRESSION
+    table = EncodedTable(values, tuple(f"x{position}" for position in range(values.shape[1])))
+    return dict(FAMILY.settle(table, target, task=task, n_classes=n_classes, params=params, seed=1))
+
+
+def make_noisy(n_rows: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(5)
+    values = generator.normal(size=(n_rows, 3)).astype(np.float32)
+    return values, np.sin(3 * values[:, 0]) * values[:, 1] + generator.normal(0, noise, n_rows)
+
+
+def test_rounds_are_found_on_the_newest_rows_and_are_fewer_where_there_is_more_noise() -> None:
+    clear, blurred = (settle(*make_noisy(4_000, noise), GROWING)["found_rounds"] for noise in (0.1, 3.0))
+    assert 1 <= blurred < clear
+    values, target = make_noisy(4_000, 0.1)
+    target[3_500:] = np.random.default_rng(1).normal(size=500)  # nothing of the older rows holds for the newest
+    assert settle(values, target, GROWING)["found_rounds"] < clear / 4
+
+
+@pytest.mark.parametrize("n_classes", [0, 2, 3])
+def test_what_was_found_is_what_is_fitted_and_again_the_same(n_classes: int) -> None:
+    values, target = make_noisy(2_000, 0.5)
+    if n_classes:
+        target = np.digitize(target, [0.0, 0.8][: n_classes - 1])
+    found = settle(values, target, GROWING, n_classes)
+    assert found == settle(values, target, GROWING, n_classes)
+    assert (found["found_rows"], found["found_leaves"], found["found_age"]) == (2_000, 15, 0)
+    table = EncodedTable(values, ("x0", "x1", "x2"))
+    task = (Task.BINARY if n_classes == 2 else Task.MULTICLASS) if n_classes else Task.REGRESSION
+    fitted = FAMILY.fit(table, target, task=task, n_classes=n_classes, params=found, seed=1)
+    assert fitted.learned.booster.current_iteration() == found["found_rounds"]
+
+
+def test_what_was_found_lasts_for_some_fits_and_grows_with_the_rows() -> None:
+    values, target = make_noisy(4_000, 0.5)
+    known = {**GROWING, "found_rounds": 40, "found_leaves": 7, "found_rows": 3_200}
+    taken_over = settle(values, target, known | {"found_age": 2})
+    assert {name: taken_over[f"found_{name}"] for name in ("rounds", "leaves", "rows", "age")} == {
+        "rounds": 50, "leaves": 7, "rows": 4_000, "age": 3
+    }  # fmt: skip
+    for stale in ({"found_age": 5}, {"found_rows": 2_000}, {"found_rows": 8_000}):
+        assert settle(values, target, known | stale)["found_age"] == 0
+
+
+def test_few_rows_keep_the_stated_rounds_and_others_are_asked_nothing() -> None:
+    values, target = make_noisy(300, 0.5)
+    assert settle(values, target, GROWING)["found_rounds"] == 60
+    assert settle(values, target, {"rounds": 9}) == {"rounds": 9}
+
+
+def test_a_class_that_only_the_newest_rows_have_stops_nothing() -> None:
+    values, target = make_noisy(2_000, 0.5)
+    codes = np.digitize(target, [0.0])
+    codes[1_900:1_950] = 2
+    assert settle(values, codes, GROWING, 3)["found_rounds"] >= 1
+
+
+def test_many_rows_may_have_larger_leaves_and_the_search_may_look_further() -> None:
+    assert settle(*make_noisy(40_000, 0.1), {**GROWING, "num_leaves": 4})["found_leaves"] == 8
+    drawn = {}
+
+    class Trial:
+        def suggest_int(self, name, low, high, **_):
+            drawn[name] = high
+            return low
+
+        def suggest_float(self, _name, low, _high, **_):
+            return low
+
+        def suggest_categorical(self, _name, choices):
+            return choices[0]
+
+    FAMILY.suggest(Trial(), Task.BINARY, 20_000, 5)
+    assert (drawn["lightgbm.rounds"], drawn["lightgbm.num_leaves"]) == (400, 128)
+    FAMILY.suggest(Trial(), Task.BINARY, 80_000, 5)
+    assert (drawn["lightgbm.rounds"], drawn["lightgbm.num_leaves"]) == (800, 256)

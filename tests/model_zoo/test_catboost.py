@@ -75,12 +75,12 @@ def test_the_model_and_its_bytes_do_not_depend_on_the_number_of_threads(task: Ta
         for threads in (1, 2)
     ]  # fmt: skip
     assert stored[0] == stored[1]
-    assert stored[0]["catboost.cbm"][:4] == b"CBM1"
+    assert set(stored[0]) == {"estimator.json", "catboost.json", "catboost.npz"}
 
 
 def test_another_seed_is_another_model() -> None:
     rows = make_rows(FAMILY, Task.BINARY)
-    contents = {rows.fit(FAMILY, params=FEW, seed=seed).learned.content for seed in (1, 2)}
+    contents = {FAMILY.dump(rows.fit(FAMILY, params=FEW, seed=seed))["catboost.npz"] for seed in (1, 2)}
     assert len(contents) == 2
 
 
@@ -104,3 +104,9 @@ def test_where_no_column_varies_the_baseline_answers() -> None:
     estimator = FAMILY.fit(table, target, task=Task.REGRESSION, n_classes=0, params=FEW, seed=1)
     assert estimator.learned is None
     assert FAMILY.predict(estimator, table) == pytest.approx(target.mean())
+
+
+def test_a_first_impression_takes_fewer_rounds_with_larger_steps() -> None:
+    light = FAMILY.lighten({"rounds": 200, "learning_rate": 0.1, "max_ctr_complexity": 2}, 1 / 3)
+    assert (light["rounds"], round(light["learning_rate"], 6), light["max_ctr_complexity"]) == (67, 0.3, 1)
+    assert FAMILY.lighten({"rounds": 200, "learning_rate": 0.3}, 1 / 3)["rounds"] == 200

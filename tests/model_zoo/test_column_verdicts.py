@@ -65,6 +65,18 @@ class TestDrift:
         assert verdict.drifting == ("month",)
         assert "holds 2 levels never seen" in verdict.describe()[0]
 
+    @pytest.mark.parametrize("rows", [MIN_DRIFT_ROWS, 70, 300])
+    def test_a_month_that_ends_within_the_request(self, rows):
+        verdict = judge(LATER.assign(month=["Apr"] * (len(LATER) - rows) + ["May"] * rows))
+        assert verdict.drifting == ("month",)
+        assert not flag_cells(LATER.assign(month=["Apr"] * (len(LATER) - rows) + ["May"] * rows), NORMAL).unseen.any()
+
+    def test_scattered_cells_and_a_few_last_ones_are_no_new_month(self):
+        few = ["Apr"] * (len(LATER) - MIN_DRIFT_ROWS + 1) + ["May"] * (MIN_DRIFT_ROWS - 1)
+        scattered = np.where(np.random.default_rng(3).random(len(LATER)) < 0.3, "May", "Apr")
+        for month in (few, scattered):
+            assert judge(LATER.assign(month=month)).changes == ()
+
     def test_a_season_moves_a_few_columns_at_once(self):
         verdict = judge(LATER.assign(month="May", fuel="wood", day=LATER["day"] + 150))
         assert set(verdict.drifting) == {"month", "fuel", "day"}

@@ -10,7 +10,8 @@ from model_zoo import FAMILIES, get_family
 from model_zoo.check_tables import make_rows
 from model_zoo.terms import Terms, carry
 
-EXPLAINED = ("linear", "lightgbm", "tree", "extra_trees", "knn")
+EXPLAINED = [name for name in ("linear", "lightgbm", "tree", "extra_trees", "knn", "catboost")
+             if FAMILIES[name].installed]  # fmt: skip
 
 
 def explain(name, task):

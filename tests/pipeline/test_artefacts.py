@@ -18,7 +18,8 @@ from pipeline.analysis.drift.tables import sketches_table
 from pipeline.analysis.quality.tables import fingerprints_table
 from pipeline.collection.tables import batches
 from pipeline.inference import infer
-from pipeline.summary import explain_newest_batch, read_history
+from pipeline.production_shap import explain_production
+from pipeline.summary import read_history
 from registry.generations import load_generation
 from registry.tables import events_table, versions_table
 from registry.versions import Version, load_manifest
@@ -54,14 +55,17 @@ def test_a_version_knows_its_rows_inputs_cost_seed_and_makers(learned):
     assert len({version.seed for version in singles}) == 3
 
 
-def test_a_blend_learned_no_rows_and_reads_what_its_members_read(learned):
+def test_an_ensemble_learned_no_rows_and_reads_what_its_members_read(learned):
     with opened(learned) as (_, state):
         versions = load_versions(state)
-    for blend in (version for version in versions.values() if version.is_ensemble):
-        used = [versions[name] for name in blend.params["weights"]]
-        assert blend.trained_on == ()
-        assert set(blend.inputs) == {name for version in used for name in version.inputs}
-        assert blend.predict_us == pytest.approx(sum(version.predict_us for version in used))
+    ensembles = [version for version in versions.values() if version.is_ensemble]
+    assert ensembles
+    for ensemble in ensembles:
+        used = [versions[name] for name in ensemble.member_ids]
+        assert ensemble.trained_on == ()
+        assert set(ensemble.inputs) == {name for version in used for name in version.inputs}
+        dearest = max(sum(versions[name].predict_us for name in kind) for kind in ensemble.members)
+        assert ensemble.predict_us == pytest.approx(dearest)
 
 
 def test_versions_made_together_share_their_golden_rows(learned):
@@ -169,12 +173,15 @@ def test_a_newer_protocol_is_one_sentence_and_the_others_serve(learned, tmp_path
     assert any("protocol 3 is newer than 2, so update Switchyard" in line for line in caplog.messages)
 
 
-def test_a_report_is_made_also_where_the_champion_is_broken(learned, tmp_path):
+def test_a_report_is_made_also_where_what_serves_is_broken(learned, tmp_path):
     folder = copy(learned, tmp_path / "report")
     with opened(folder, LINEAR) as (config, state):
-        history = read_history(config, state, load_generation(state))
-        break_file(state, load_generation(state).champion.manifest, "deleted")
-        explained = explain_newest_batch(config, state, history)
+        generation = load_generation(state)
+        history = read_history(config, state, generation)
+        serving = generation.production
+        broken = generation.find(serving.member_ids[0]).version if serving.is_ensemble else serving
+        break_file(state, broken.manifest, "deleted")
+        explained = explain_production(config, state, history)
     assert explained.contributions is None
     assert "is missing" in explained.obstacle
 

@@ -18,12 +18,17 @@ def write(folder, name):
 def test_every_member_has_a_card(linear_stream, tmp_path):
     folder = copy(linear_stream, tmp_path / "copy")
     with opened(folder) as (_, state):
-        members = load_generation(state).members
+        generation = load_generation(state)
+    members = generation.members
     for member in members:
         card = write(folder, member.version.id)
         assert card.startswith(f"# {member.version.id}\n")
-        assert f"It is {member.role.value} in the newest generation." in card
+        assert ("production, what serves typical requests, in" in card) == (member.version == generation.production)
+        assert f"{member.role.shown} " in card.split("## Use")[0]
         assert "predicts `CLAIM_PAID` (binary)" in card
+        assert "blend" not in card
+        if member.version.is_ensemble and generation.number > 1:
+            assert "| prequential | log_loss |" in card
     assert len(list((folder / "state" / "cards").iterdir())) == len(members)
 
 

@@ -3,27 +3,38 @@
 import json
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 import small_stream
 import sqlalchemy as sa
-from small_stream import copy, opened, take
+from small_stream import ROWS, copy, opened, take
 
 import pipeline.catalogue  # noqa: F401  (digests are of every table)
 from common.database import compute_catalogue_digests, read_rows, state_tables
 from common.errors import ConfigError, StateError
+from meta.selector import Pair
 from pipeline.explain import explain
 from pipeline.history import read_moment
 from pipeline.inference import infer
 from pipeline.models import models
+from pipeline.promotion import crown_again
 from pipeline.quarantine import quarantine
+from pipeline.service.listing import list_models
 from pipeline.summary import summarise
 from pipeline.update import find_pinned, update
+from pipeline.validation.tables import scores_table
 from registry.generations import Alias, Cause, Generation, Role, load_generation
 from registry.tables import set_aside_table
 
-OVERRIDES = ("search.families=[linear]", "search.variants=[target]", "promotion.max_active=4")
+OVERRIDES = (
+    "search.families=[linear]",
+    "search.variants=[target]",
+    "promotion.max_active=4",
+    "promotion.confidence=0.51",
+)
+"""A champion is replaced on little evidence: the first one, the prior, could not be retired."""
 LEARNED = 4
 HISTORY = {"generations", "versions", "members", "aliases", "events"}
 """Tables of the registry, which a rollback adds to."""
@@ -62,6 +73,12 @@ def load(folder, number=None):
         return load_generation(state, number)
 
 
+def find_member(generation):
+    """A single model that can retire and that the default for typical requests mixes."""
+    default = next(one for one in generation.ensembles if one.variant == "typical")
+    return next(one for one in generation.versions if one.family != "prior" and one.id in default.member_ids)
+
+
 def answer(folder):
     output = infer(configure(folder), folder / "stream.csv")
     return pd.read_csv(output), output.stem.rpartition("-")[2]
@@ -76,7 +93,11 @@ class TestReading:
         assert {line.split()[0] for line in lines[1:-1]} == {member.version.id for member in generation.members}
         production = [line.split()[0] for line in lines if " production " in line]
         assert production == [generation.aliases[Alias.PRODUCTION]]
-        assert lines[-1] == f"Generation {LEARNED} (update), newest batch {LEARNED}."
+        assert lines[-1] == (
+            f"Generation {LEARNED} (update), newest batch {LEARNED}; {production[0]} serves typical requests."
+        )
+        assert {line.split()[4] for line in lines[1:-1] if line.startswith("ensemble-")} <= {"ensemble", "production"}
+        assert not re.search(r"\b(blend|plan|damaged champion)", "\n".join(lines))
 
     def test_the_history_tells_who_made_what_when_and_why(self, folder):
         lines = run(folder, "history").splitlines()
@@ -118,6 +139,39 @@ class TestReading:
     def test_nothing_can_be_told_or_decided_before_the_first_update(self, tmp_path, words):
         with pytest.raises(StateError, match=r"none yet|run\.py update' first|no generation 1"):
             run(tmp_path, *words, to=1 if "rollback" in words else None, why="because")
+
+
+class TestOneWord:
+    @pytest.mark.parametrize("chosen_by", ["records", "hand"])
+    def test_list_report_card_service_and_answers_name_the_same_model(self, folder, chosen_by):
+        if chosen_by == "hand":
+            other = next(one for one in load(folder).ensembles if one != load(folder).production)
+            run(folder, "promote", other.id, why="to be sure")
+        generation = load(folder)
+        production = generation.production
+        typical = small_stream.make_rows().iloc[(LEARNED - 1) * ROWS : LEARNED * ROWS]
+        typical.drop(columns="CLAIM_PAID").to_csv(folder / "typical.csv", index=False)
+        answered = pd.read_csv(infer(configure(folder), folder / "typical.csv"))
+        written = summarise(configure(folder))
+        figures = json.loads((written.parent / "report.json").read_text(encoding="utf-8"))
+        listed = [line.split()[0] for line in run(folder).splitlines() if " production " in line]
+        card = run(folder, "show", production.id)
+        named = {
+            "alias": {generation.aliases[Alias.PRODUCTION]},
+            "predict_model": set(answered["predict_model"]),
+            "title": set(re.findall(r"<h1>(\S+) serves", written.read_text(encoding="utf-8"))),
+            "report.json": {figures["production"]["id"]},
+            "shap": {figures["shap"]["version"]},
+            "models": set(listed),
+            "service": {list_models(generation)["production"]},
+            "card": {production.id} if "production, what serves" in card else set(),
+        }
+        assert {what: ids for what, ids in named.items() if ids != {production.id}} == {}
+        with opened(folder) as (_, state):
+            query = sa.select(scores_table).where(scores_table.c.batch == LEARNED, scores_table.c.metric == "log_loss")
+            stored = {row["version"]: row["observed"] for row in read_rows(state.engine, query)}
+        assert figures["production"]["metrics"]["log_loss"] == stored[production.parent]
+        assert figures["champion"]["last"]["log_loss"] == stored[generation.champion.parent]
 
 
 class TestRollback:
@@ -186,10 +240,11 @@ class TestRollback:
         before, decision = answer(folder)
         run(folder, "rollback", to=2)
         after, _ = answer(folder)
-        serving = {version.id for version in load(folder, 2).versions}
+        served = load(folder, 2)
+        serving = {version.id for version in (*served.versions, *served.ensembles)}
         assert set(after["predict_model"]) <= serving
         assert not set(before["predict_model"]) & serving
-        assert f"was served by generation {LEARNED} " in explain(configure(folder), decision)
+        assert f" of generation {LEARNED}: " in explain(configure(folder), decision)
 
     def test_the_report_tells_of_the_live_past_alone(self, folder):
         run(folder, "rollback", to=2, why="x")
@@ -222,9 +277,11 @@ class TestRollback:
 
 
 class TestPromotion:
-    def test_a_promoted_line_serves_every_request_through_updates_until_it_is_given_back(self, folder):
+    @pytest.mark.parametrize("is_ensemble", [False, True], ids=["single", "ensemble"])
+    def test_what_is_promoted_serves_every_request_through_updates_until_it_is_given_back(self, folder, is_ensemble):
         generation = load(folder)
-        other = next(one for one in generation.versions if one.id != generation.aliases[Alias.PRODUCTION])
+        choice = generation.ensembles if is_ensemble else generation.versions
+        other = [one for one in choice if one.id != generation.aliases[Alias.PRODUCTION]][-1 if is_ensemble else 0]
         told = run(folder, "promote", other.id, why="signed off by the board")
         assert told.startswith(f"{other.id} serves every request now")
         after = load(folder)
@@ -236,7 +293,8 @@ class TestPromotion:
         assert "was promoted by hand" in explain(configure(folder), decision)
         take(folder, None, *OVERRIDES)
         later = load(folder)
-        heir = next(one for one in later.versions if one.line == other.line)
+        heir = next(one for one in (*later.versions, *later.ensembles) if one.line == other.line)
+        assert (heir.variant, heir.parent) == (other.variant, other.id)
         assert later.aliases[Alias.PRODUCTION] == heir.id
         assert set(answer(folder)[0]["predict_model"]) == {heir.id}
         assert f"{heir.id}" in run(folder, "promote", "auto", why="the trial is over") or load(folder).pinned is None
@@ -252,15 +310,15 @@ class TestPromotion:
         run(folder, "promote", other.id, why="signed off")
         page = summarise(configure(folder)).read_text(encoding="utf-8")
         assert f"<h1>{other.id} serves" in page
-        assert f"{other.id} was promoted by hand and serves every request" in page
+        assert re.search(rf"{other.id}, [^<]*, was promoted by hand and serves every request\.", page)
         assert re.search(rf"{other.id} was promoted by hand in generation 5 by \S+ at .*: signed off", run(
             folder, "at", "2100-01-01"))  # fmt: skip
 
     def test_only_active_versions_can_be_promoted_and_only_once(self, folder):
         generation = load(folder)
-        older, blend = load(folder, 1).champion, generation.ensembles[0]
-        for version, said in ((older.id, "is no active version"), (blend.id, "is a blend"), ("x", "is no active")):
-            with pytest.raises(StateError, match=f"'{version}' {said}"):
+        rivals = [one.version.id for one in generation.members if one.role is Role.RIVAL]
+        for version in (load(folder, 1).champion.id, *rivals, "x"):
+            with pytest.raises(StateError, match=f"'{version}' is no active version; active are .*ensemble-"):
                 run(folder, "promote", version, why="because")
         run(folder, "promote", generation.champion.id, why="because")
         with pytest.raises(StateError, match="serves already"):
@@ -288,26 +346,47 @@ class TestPromotion:
 
 
 class TestRetirement:
-    def test_a_retired_champion_answers_nothing_more_and_another_one_reigns(self, folder):
+    def test_a_retired_model_answers_nothing_more_neither_alone_nor_in_an_ensemble(self, folder):
         before = load(folder)
-        champion = before.champion
-        run(folder, "retire", champion.id, why="it may not use the place of birth")
+        retired = find_member(before)
+        told = run(folder, "retire", retired.id, why="it may not use the place of birth")
         after = load(folder)
-        assert after.find(champion.id) is None
-        assert after.champion is not None
-        assert after.champion.line != champion.line
+        assert after.find(retired.id) is None
         assert sorted(member.role for member in after.members).count(Role.CHAMPION) == 1
-        assert champion.id not in set(answer(folder)[0]["predict_model"])
-        assert not any(champion.id in blend.params["weights"] for blend in after.ensembles)
+        assert retired.id not in set(answer(folder)[0]["predict_model"])
+        assert not any(retired.id in ensemble.member_ids for ensemble in after.ensembles)
+        assert f"come back without it at the next update ({len(before.ensembles) - len(after.ensembles)})" in told
+        production = after.find(after.aliases[Alias.PRODUCTION]).version
+        assert not production.is_ensemble
+        assert f"{production.id} serves typical requests" in run(folder)
         take(folder, None, *OVERRIDES)
-        assert champion.line not in {one.line for one in load(folder).versions}
-        assert champion.candidate.key not in {one.candidate.key for one in load(folder).versions}
+        assert {one.variant for one in load(folder).ensembles} == {one.variant for one in before.ensembles}
+        assert retired.line not in {one.line for one in load(folder).versions}
+        assert retired.candidate.key not in {one.candidate.key for one in load(folder).versions}
+
+    def test_where_a_champion_goes_records_name_another_one(self, folder):
+        champion, *others = load(folder).members
+        members = [replace(champion, role=Role.ACTIVE), *(replace(one, role=Role.ACTIVE) for one in others)]
+        best, robust = members[0].version.line, members[1].version.line
+        crowned = crown_again(members, SimpleNamespace(champions=Pair(best, robust)))
+        assert [one.role for one in crowned[:3]] == [Role.CHAMPION, Role.DAMAGED_CHAMPION, Role.ACTIVE]
+        assert crown_again(crowned, SimpleNamespace(champions=Pair(robust, robust))) == crowned
 
     def test_the_last_resort_and_what_was_promoted_stay(self, folder):
         generation = load(folder)
         prior = next(one for one in generation.versions if one.family == "prior")
         with pytest.raises(StateError, match="answers when nothing else can"):
             run(folder, "retire", prior.id, why="because")
-        run(folder, "promote", generation.champion.id, why="because")
+        other = find_member(generation)
+        run(folder, "promote", other.id, why="because")
         with pytest.raises(StateError, match="give the choice back first"):
-            run(folder, "retire", generation.champion.id, why="because")
+            run(folder, "retire", other.id, why="because")
+
+    def test_an_ensemble_retires_by_its_members_and_what_it_needs_stays_while_it_is_promoted(self, folder):
+        retired = find_member(load(folder))
+        ensemble = next(one for one in load(folder).ensembles if retired.id in one.member_ids)
+        with pytest.raises(StateError, match=f"retire one of its members instead: {', '.join(ensemble.member_ids)}"):
+            run(folder, "retire", ensemble.id, why="because")
+        run(folder, "promote", ensemble.id, why="because")
+        with pytest.raises(StateError, match=f"'{retired.id}' is a member of {ensemble.id}, which was promoted by"):
+            run(folder, "retire", retired.id, why="because")

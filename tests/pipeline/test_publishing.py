@@ -21,7 +21,8 @@ from common.errors import ConfigError, StateError
 from meta.tables import decisions_table
 from pipeline.explain import explain
 from pipeline.inference import infer
-from pipeline.publishing import REASON, find_address, publish
+from pipeline.models import models
+from pipeline.publishing import REASON, find_address, load_prequential, publish
 from pipeline.update import update
 from registry import mlflow_registry
 from registry.generations import load_generation
@@ -145,7 +146,7 @@ def test_the_production_model_serves_every_row_and_is_named(tracked):
         (decision,) = read_rows(state.engine, sa.select(decisions_table).where(decisions_table.c.version == other.id))
     assert decision["served"] == {f"{other.id}/{REASON}": 30}
     assert "version 2 of 'switchyard'" in decision["reason"]
-    assert f"{other.id} served in the place of this plan." in explain(config, decision["id"])
+    assert f"{other.id} served in the place of " in explain(config, decision["id"])
     without = pd.read_csv(infer(configure(stream), stream / "request.csv"))
     assert REASON not in set(without["predict_reason"])
 
@@ -166,6 +167,50 @@ def test_pyfunc_gives_the_same_answers_without_a_pickle(tracked):
     assert np.allclose(predicted["predict_proba"], served["predict_proba"])
     assert (predicted["predict"].to_numpy() == served["predict"].to_numpy()).all()
     assert not list(Path(path).rglob("*.pkl"))
+
+
+@needs_mlflow
+def test_an_ensemble_serves_from_the_registry_as_it_does_once_promoted(tracked, tmp_path):
+    """Three ways to the same answers: promoted here, fetched by mlflow.serve, and loaded by any tool."""
+    import mlflow.pyfunc
+    from mlflow.artifacts import download_artifacts
+
+    stream, overrides, _ = tracked
+    overrides = (*overrides, "mlflow.model=mixture")
+    stream = copy(stream, tmp_path / "stream")
+    generation = load(stream)
+    ensemble = max(generation.ensembles, key=lambda one: (one.is_routed, len(one.member_ids)))
+    assert len(ensemble.member_ids) > 1
+    assert "version 1 of 'mixture'" in publish(configure(stream, *overrides), ensemble.id)
+    request = pd.read_csv(stream / "request.csv")
+    request.loc[::3, "PREMIUM"] = 1e12
+    request.loc[1::3, ["PREMIUM", "INSURED_VALUE", "MAKE"]] = np.nan
+    request.to_csv(stream / "request.csv", index=False)
+
+    fetched = pd.read_csv(infer(configure(stream, *overrides, "mlflow.serve=true"),
+                                stream / "request.csv", explain=True))  # fmt: skip
+    assert set(fetched["predict_model"]) == {ensemble.id}
+    assert set(fetched["predict_reason"]) == {REASON}
+    promote_by_hand(stream, ensemble.id)
+    promoted = pd.read_csv(infer(configure(stream), stream / "request.csv"))
+    assert set(promoted["predict_model"]) == {ensemble.id}
+    address, client = open_client(stream, overrides)
+    uri = client.get_model_version_download_uri("mixture", "1")
+    path = download_artifacts(artifact_uri=uri, tracking_uri=address.tracking_uri)
+    loaded = mlflow.pyfunc.load_model(path).predict(request)
+    for others in (promoted, loaded):
+        assert np.allclose(fetched["predict_proba"], others["predict_proba"], rtol=0, atol=1e-12)
+        assert (fetched["predict"].to_numpy() == others["predict"].to_numpy()).all()
+    assert not list(Path(path).rglob("*.pkl"))
+    run = client.get_run(client.get_model_version("mixture", "1").run_id)
+    assert run.data.params["family"] == "ensemble"
+    with opened(stream) as (_, state):
+        heir = load_prequential(state, ensemble)
+    assert heir["prequential_log_loss"] == run.data.metrics["prequential_log_loss"]
+
+
+def promote_by_hand(stream, version_id):
+    models(configure(stream), ["promote", version_id], why="to compare")
 
 
 @needs_mlflow

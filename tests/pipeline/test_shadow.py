@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import small_stream
 import sqlalchemy as sa
-from made_requests import answer, make_live_rows, one_by_one, serve
+from made_requests import answer, make_live_rows, serve
 
 from common.database import read_rows
 from meta.live import make_live_rows as make_rows
@@ -47,8 +47,8 @@ def read_kept(state, schema, request):
 
 def test_versions_and_rivals_that_did_not_answer_are_kept_with_the_rows(opened, predictor, rows):
     config, state = opened
-    serve(config, state, one_by_one(rows))
-    kept = read_kept(state, predictor.schema, "one5")
+    serve(config, state, {"one": rows.iloc[[5]]})  # of many it would score those that come before it rests
+    kept = read_kept(state, predictor.schema, "one")
     generation = predictor.generation
     assert set(kept.by_version) == {version.id for version in (*generation.versions, *generation.rivals)}
     assert generation.rivals

@@ -44,11 +44,29 @@ def test_a_card_tells_every_fact():
         assert told in card, told
 
 
-def test_a_blend_lists_its_weights_and_a_regression_no_classes():
-    blend = replace(make_ensemble(5), params={"weights": {"linear-0001": 0.75, "knn-0002": 0.25}}, trained_on=())
-    card = render_card(blend, FACTS)
-    assert "| linear-0001 | 0.7500 |" in card
-    assert "It learned no rows" in card
+def test_an_ensemble_lists_members_by_kind_of_row_and_scores_and_a_regression_no_classes():
+    members = {
+        "clean": {"linear-0001": 0.75, "knn-0002": 0.25},
+        "sparse": {"knn-0002": 1.0},
+        "anomalous": {"knn-0002": 1},
+    }
+    made = replace(make_ensemble(5), params={"members": members}, trained_on=(), origin="blend", rows=900)
+    events = ({"generation": 1, "event": "blended", "reason": "typical: linear-0001 75%"},)
+    card = render_card(made, replace(FACTS, role="an ensemble", events=events, scores=()))
+    for told in (
+        "An ensemble of 2 single models", "| member | clean rows | sparse rows | anomalous rows |",
+        "| knn-0002 | 0.2500 | 1.0000 | 1.0000 |", "| linear-0001 | 0.7500 | – | – |", "It learned no rows",
+        "are mixed by other weights than clean ones", "Its members learned 900 rows, fewer than 1,000.",
+        "No batch has come since it was made", "| 1 | fitted | typical: linear-0001 75% |", "answers `yes` from",
+    ):  # fmt: skip
+        assert told in card, told
+    assert "blend" not in card
+    assert "| 5 | prequential | log_loss | 0.41 | 120 |" in render_card(made, FACTS)
+    alike = replace(made, params={"members": {kind: {"knn-0002": 0.95, "linear-0001": 0.05} for kind in members}})
+    assert "One of its members has 95% of the weight" in render_card(alike, FACTS)
+    assert "are answered as clean ones are" in render_card(alike, FACTS)
+    former = replace(made, family="blend", params={"weights": {"linear-0001": 0.75, "knn-0002": 0.25}})
+    assert "| linear-0001 | 0.7500 | 0.7500 | 0.7500 |" in render_card(former, FACTS)
     regression = replace(FACTS, schema=replace(SCHEMA, task=Task.REGRESSION, classes=()))
     assert "classes" not in render_card(GOOD, regression)
     assert "from a probability" not in render_card(GOOD, regression)

@@ -1,5 +1,7 @@
 """The newest generation is the live state: it comes back whole, and what was before stays to be read."""
 
+from dataclasses import replace
+
 import pytest
 import sqlalchemy as sa
 from made_versions import commit, make_config, make_ensemble, make_version
@@ -9,14 +11,14 @@ from common.errors import StateError
 from common.schema import Schema
 from common.state import open_state
 from common.task import Task
-from registry.generations import Cause, Event, Generation, Member, Role, draft_generation, load_generation
+from registry.generations import Alias, Cause, Event, Generation, Member, Role, draft_generation, load_generation
 from registry.tables import events_table, generations_table, members_table, versions_table
 
-LINEAR, KNN, BLEND, PRIOR = make_version(1), make_version(2, "knn"), make_ensemble(3), make_version(4, "prior")
+LINEAR, KNN, ENSEMBLE, PRIOR = make_version(1), make_version(2, "knn"), make_ensemble(3), make_version(4, "prior")
 MEMBERS = (
     Member(LINEAR, Role.DAMAGED_CHAMPION),
     Member(KNN, Role.CHAMPION),
-    Member(BLEND, Role.ENSEMBLE),
+    Member(ENSEMBLE, Role.ENSEMBLE),
     Member(PRIOR, Role.ACTIVE),
 )
 SCHEMA = Schema(
@@ -60,9 +62,18 @@ def test_members_come_in_the_order_of_their_numbers_whatever_the_order_of_writin
 
 
 class TestMembers:
-    def test_blends_stand_apart_from_versions_with_models(self):
+    def test_roles_are_shown_by_the_words_of_today(self):
+        assert [role.shown for role in Role] == ["champion", "robust champion", "active", "ensemble", "rival"]
+
+    def test_production_is_what_its_alias_names_or_the_champion(self):
+        named = replace(FULL, aliases={Alias.PRODUCTION: ENSEMBLE.id})
+        assert named.production == ENSEMBLE
+        assert replace(FULL, aliases={}).production == FULL.champion
+        assert Generation().production is None
+
+    def test_ensembles_stand_apart_from_versions_with_models(self):
         assert FULL.versions == (LINEAR, KNN, PRIOR)
-        assert FULL.ensembles == (BLEND,)
+        assert FULL.ensembles == (ENSEMBLE,)
 
     def test_the_champion_is_that_of_clean_input(self):
         assert FULL.champion == KNN

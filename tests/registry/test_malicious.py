@@ -15,6 +15,7 @@ from made_versions import make_version
 from common.errors import StateError
 from common.files import FileStore, compute_digest
 from common.task import Task
+from model_zoo import FAMILIES as ZOO
 from model_zoo import archives
 from model_zoo.arrays import dump_arrays, load_arrays
 from model_zoo.candidate import Candidate
@@ -24,14 +25,16 @@ from registry.versions import ModelShelf, load_manifest, save_parts
 
 FEATURES = pd.DataFrame({"worth": np.arange(60.0), "make": pd.Series(["a", "b", "c"] * 20, dtype="str")})
 TARGET = (np.arange(60) > 20).astype(float)
-FAMILIES = ("tree", "linear", "knn", "lightgbm", "extra_trees")
+FAMILIES = [name for name in ("tree", "linear", "knn", "lightgbm", "extra_trees", "catboost")
+            if ZOO[name].installed]  # fmt: skip
 PARTS = {
     "tree": ("estimator/trees.npz", "encoder.npz"), "extra_trees": ("estimator/trees.npz",),
+    "catboost": ("estimator/catboost.npz", "estimator/catboost.json"),
     "linear": ("estimator/linear.npz",), "knn": ("estimator/knn.npz",),
     "lightgbm": ("estimator/lightgbm.txt", "estimator/lightgbm.json", "model.json", "estimator/estimator.json",
                  "golden/rows.json", "golden/answers.json"),
 }  # fmt: skip
-FORGED = [(family, part) for family, parts in PARTS.items() for part in parts]
+FORGED = [(family, part) for family in FAMILIES for part in PARTS[family]]
 
 
 def touch(path):

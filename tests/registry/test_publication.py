@@ -1,18 +1,20 @@
 """A published folder: complete, nothing pickled, and refused before anything is constructed where it was altered."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 from made_versions import make_version
 
-from common.errors import ConfigError, StateError
+from common.errors import StateError
 from common.files import FileStore
 from common.task import Task
 from model_zoo.candidate import Candidate
 from model_zoo.model import Model, fit_model
-from registry.publication import collect, unpack
+from model_zoo.reference import InputReference, fit_input_reference
+from registry.publication import collect, collect_ensemble, unpack
 from registry.versions import save_parts
 
 READING = {"schema": {"target": "paid", "classes": ("n", "y")}}
@@ -96,7 +98,58 @@ def test_the_digest_is_of_what_decides_the_answers(folder):
     assert read({**folder, "reading.json": b"{}"}).digest != first.digest
 
 
-def test_a_blend_names_who_can_be_published(tmp_path):
-    blend = make_version(1, family="blend", params={"weights": {"tree-0001": 0.5, "knn-0002": 0.5}})
-    with pytest.raises(ConfigError, match="publish a member: tree-0001, knn-0002"):
-        collect(FileStore(tmp_path), blend, {})
+MEMBERS = {
+    "clean": {"tree-0001": 0.75, "tree-0002": 0.25},
+    "sparse": {"tree-0002": 1.0},
+    "anomalous": {"tree-0002": 1.0},
+}
+
+
+@pytest.fixture
+def ensemble(model, rows, tmp_path):
+    """The published files of an ensemble, by path."""
+    store = FileStore(tmp_path)
+    manifest, size = save_parts(store, model.dump())
+    members = [make_version(number, family="tree", manifest=manifest, bytes=size) for number in (1, 2)]
+    version = make_version(3, family="ensemble", params={"members": MEMBERS}, threshold=0.2)
+    reference = fit_input_reference(rows).to_json()
+    return collect_ensemble(store, version, members, reference, READING).pack()
+
+
+class TestEnsemble:
+    def test_it_packs_its_members_apart_with_their_weights_and_what_tells_kinds_of_rows(self, ensemble, model, rows):
+        again = read(ensemble)
+        assert again.pack() == ensemble
+        assert again.version.members == tuple(MEMBERS.values())
+        assert sorted(again.members) == ["tree-0001", "tree-0002"]
+        for name, version in again.members.items():
+            assert version.id == name
+            assert np.array_equal(Model.load(again.list_parts(name)).predict(rows), model.predict(rows))
+        assert InputReference.from_json(again.parts["reference.json"]) == fit_input_reference(rows)
+
+    def test_a_flipped_byte_in_any_part_is_refused_by_the_name_of_the_file(self, ensemble):
+        parts = [name for name in ensemble if name.startswith("parts/")]
+        assert {name.split("/")[1] for name in parts} == {"tree-0001", "tree-0002", "ensemble.json", "reference.json"}
+        for name in parts:
+            altered = bytearray(ensemble[name])
+            altered[len(altered) // 2] ^= 1
+            with pytest.raises(StateError, match=re.escape(name.removeprefix("parts/"))):
+                read({**ensemble, name: bytes(altered)})
+
+    @pytest.mark.parametrize(
+        "changes", [{"threshold": 0.9}, {"params": {"members": MEMBERS | {"clean": {"tree-0001": 1}}}}]
+    )
+    def test_weights_and_threshold_beside_the_parts_are_held_against_them(self, ensemble, changes):
+        described = json.loads(ensemble["version.json"]) | changes
+        with pytest.raises(StateError, match="was altered since it was published"):
+            read({**ensemble, "version.json": json.dumps(described).encode()})
+
+    def test_a_member_that_is_missing_is_one_sentence(self, ensemble):
+        listed = json.loads(ensemble["manifest.json"])
+        fewer = {name: stored for name, stored in listed.items() if not name.startswith("tree-0002/")}
+        with pytest.raises(StateError, match="not one that Switchyard published"):
+            read({**ensemble, "manifest.json": json.dumps(fewer).encode()})
+
+    def test_its_digest_is_of_weights_members_and_reference(self, ensemble):
+        assert len({read(ensemble).digest, read({**ensemble, "reading.json": b"{}"}).digest}) == 2
+        assert read({**ensemble, "MLmodel": b"changed"}).digest == read(ensemble).digest

@@ -26,6 +26,7 @@ from registry.versions import (
     ModelShelf,
     Version,
     load_model,
+    name_kinds,
     name_version,
     save_members,
     save_parts,
@@ -144,15 +145,31 @@ class TestModels:
             load_model(files, make_version(7, manifest=manifest))
 
 
-def test_the_members_of_an_ensemble_are_one_file_whatever_their_order(files):
-    members = {kind: {"linear-0001": 0.75, "knn-0002": 0.25} for kind in KINDS}
-    turned = {kind: dict(reversed(weights.items())) for kind, weights in reversed(members.items())}
-    name, size = save_members(files, {"members": members})
+def test_members_of_an_ensemble_are_one_file_whatever_their_order(files):
+    weights, other = {"linear-0001": 0.75, "knn-0002": 0.25}, {"linear-0001": 0.25, "knn-0002": 0.75}
+    kinds = {"clean": weights, "sparse": weights, "anomalous": other}
+    name, size = save_members(files, {"members": kinds})
+    turned = {kind: dict(reversed(own.items())) for kind, own in reversed(kinds.items())}
     assert save_members(files, {"members": turned}) == (name, size)
-    assert json.loads(files.load(name)) == members
+    assert json.loads(files.load(name)) == kinds
     assert size == len(files.load(name))
-    other = members | {"sparse": {"linear-0001": 0.25, "knn-0002": 0.75}}
-    assert save_members(files, {"members": other})[0] != name
+    assert save_members(files, {"members": kinds | {"clean": other}})[0] != name
+
+
+def test_an_ensemble_names_its_members_by_kind_of_row_the_heaviest_first():
+    kinds = {
+        "clean": {"a-0001": 0.6, "b-0002": 0.4},
+        "sparse": {"a-0001": 0.6, "b-0002": 0.4},
+        "anomalous": {"c-0003": 1.0},
+    }
+    ensemble = make_version(9, "ensemble", params={"members": kinds})
+    assert ensemble.member_ids == ("c-0003", "a-0001", "b-0002")
+    assert ensemble.is_routed
+    assert list(name_kinds(ensemble.members)) == ["clean and sparse rows", "anomalous rows"]
+    former = make_version(9, "blend", params={"weights": {"a-0001": 1.0}})
+    assert former.is_ensemble
+    assert not former.is_routed
+    assert name_kinds(former.members) == {"all rows": {"a-0001": 1.0}}
 
 
 class TestEnsembles:

@@ -24,10 +24,12 @@ OUTCOMES = {"better": GREEN, "worse": VERMILLION, "undecided": GREY}
 
 
 def draw_reigns(report: Report, timeline: Timeline) -> Chart:
-    """Draw which lines were active after each batch, and which of them was champion."""
+    """Draw which lines were active after each batch, which was champion, and which served typical requests."""
     after = {generation.batch: generation for generation in report.generations if generation.batch is not None}
     active = Counter(line for generation in after.values() for line in generation.lines)
-    reigned = Counter(generation.champion_line for generation in after.values() if generation.champion_line)
+    reigned = Counter(
+        line for one in after.values() for line in {one.champion_line, one.production_line} if line is not None
+    )
     live = set(report.generation.lines)
     ranked = sorted(
         active, key=lambda line: (-(reigned[line] > 0), line not in live, -reigned[line], -active[line], line)
@@ -39,18 +41,21 @@ def draw_reigns(report: Report, timeline: Timeline) -> Chart:
             present = timeline.join_places(batch for batch, one in after.items() if line in one.lines)
             crowned = timeline.join_places(batch for batch, one in after.items() if one.champion_line == line)
             axes.broken_barh(present, (row - 0.17, 0.34), facecolors=SKY, alpha=0.55, linewidth=0)
+            served = timeline.join_places(batch for batch, one in after.items() if one.production_line == line)
             axes.broken_barh(crowned, (row - 0.36, 0.72), facecolors=INK, linewidth=0)
+            axes.broken_barh(served, (row - 0.22, 0.44), facecolors=VERMILLION, linewidth=0)
         axes.set_yticks(range(len(lines)), [shorten(line) for line in lines])
         axes.set_ylim(-0.7, len(lines) - 0.3)
         axes.grid(visible=False)
         timeline.decorate(axes)
+        axes.barh(0, 0, color=VERMILLION, label="production")
         axes.barh(0, 0, color=INK, label="champion")
         axes.barh(0, 0, color=SKY, alpha=0.55, label="active")
-        figure.legend(loc="outside upper right", ncols=2)
+        figure.legend(loc="outside upper right", ncols=3)
         left_out = len(ranked) - len(lines)
-        note = f"{left_out} lines that never reigned are left out." if left_out else ""
-        return export(figure, "reigns", "Active lines and the champion among them after every batch",
-                      f"{note} {timeline.note}".strip())  # fmt: skip
+        note = f"{left_out} lines that neither reigned nor served are left out." if left_out else ""
+        label = "Active lines after every batch, the champion among them, and what served typical requests"
+        return export(figure, "reigns", label, f"{note} {timeline.note}".strip())
 
 
 def choose_comparisons(report: Report) -> list[ComparisonFigures]:

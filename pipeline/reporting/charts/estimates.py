@@ -7,7 +7,7 @@ from pipeline.reporting.report import Report
 
 
 def draw_estimates(report: Report, timeline: Timeline) -> Chart:
-    """Draw what the plan was estimated to be worth on each batch, its interval, and what labels showed."""
+    """Draw the estimated worth of what was chosen on each batch, its interval, and what labels showed."""
     measures = list(dict.fromkeys(one.measure for one in report.estimates.batches))
     with sheet(FULL, 0.6 + 2.0 * len(measures)) as figure:
         rows = figure.subplots(len(measures), squeeze=False)[:, 0]
@@ -24,10 +24,10 @@ def draw_estimates(report: Report, timeline: Timeline) -> Chart:
             axes.plot(places, realised, color=INK, marker="o", markersize=3.5, linewidth=0.9, label="labels showed")
             missed = timeline.spread({one.batch: one.realised for one in known if not one.covered})
             axes.plot(places, missed, "o", color=VERMILLION, markersize=6, label="outside")
-            axes.set_title(f"{name_metric(measure)} of the plan")
+            axes.set_title(f"{name_metric(measure)} of what was chosen")
             label_numbers(axes.yaxis)
             timeline.decorate(axes)
         handles, labels = rows[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper left", ncols=4)
-        label = "What the plan was estimated to be worth on every batch, with the interval, beside what labels showed"
+        label = "Estimated worth of what was chosen on every batch, with the interval, beside what labels showed"
         return export(figure, "estimates", label, timeline.note)

@@ -1,20 +1,21 @@
-"""Charts of selection: the grades of its plans, and what moves the loss."""
+"""Charts of selection: the grades of its choices, and what moves the loss."""
 
 from collections.abc import Sequence
 
 from matplotlib.ticker import PercentFormatter
 
-from pipeline.reporting.charts.svg import BLUE, FULL, GREEN, GREY, INK, PURPLE, VERMILLION, Chart, export, sheet
+from pipeline.reporting.charts.svg import BLUE, FULL, GREEN, GREY, INK, PURPLE, SKY, VERMILLION, Chart, export, sheet
 from pipeline.reporting.charts.timeline import Timeline
 from pipeline.reporting.figures.influence import Influence
 from pipeline.reporting.report import Report
 
 BARS = (
     ("oracle", "oracle", GREEN, (0, (1, 1.5))),
-    ("single_best", "single best in hindsight", PURPLE, (0, (4, 2))),
+    ("single_best", "best single in hindsight", PURPLE, (0, (4, 2))),
     ("last_best", "best on the last batch", GREY, (0, (2, 1))),
+    ("best", "best of all in hindsight", SKY, (0, (3, 1.5))),
     ("single", "mode single", VERMILLION, (0, (6, 2))),
-    ("selected", "the plan", BLUE, "solid"),
+    ("selected", "what was chosen", BLUE, "solid"),
 )
 TOP = 0.5
 DIRECTED = 0.15
@@ -22,7 +23,7 @@ DIRECTED = 0.15
 
 
 def draw_grades(report: Report, timeline: Timeline) -> Chart:
-    """Draw the plan's loss against the champions', on clean and on damaged input, between its bars."""
+    """Draw the loss of what was chosen against the champions', on clean and on damaged input, between its bars."""
     groups = list(dict.fromkeys(grade.group for grade in report.grades))
     with sheet(FULL, 0.7 + 2.1 * len(groups)) as figure:
         rows = figure.subplots(len(groups), squeeze=False)[:, 0]
@@ -30,7 +31,8 @@ def draw_grades(report: Report, timeline: Timeline) -> Chart:
             grades = [grade for grade in report.grades if grade.group == group and grade.champion]
             highest = 0.0
             for name, label, colour, style in BARS:
-                relative = {grade.batch: getattr(grade, name) / grade.champion - 1 for grade in grades}
+                known = {grade.batch: (getattr(grade, name), grade.champion) for grade in grades}
+                relative = {batch: loss / bar - 1 for batch, (loss, bar) in known.items() if loss is not None}
                 highest = max([highest, *relative.values()])
                 axes.plot(range(len(timeline)), timeline.spread(relative), color=colour, linestyle=style, marker=".",
                           linewidth=2 if name == "selected" else 1.2, label=label)  # fmt: skip
@@ -42,7 +44,7 @@ def draw_grades(report: Report, timeline: Timeline) -> Chart:
             timeline.decorate(axes)
         handles, labels = rows[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper left", ncols=6)
-        label = "Loss of the plan relative to the champions, beside its bars, by batch, on clean and on damaged input"
+        label = "Loss of what was chosen relative to the champions, by batch, on clean and on damaged input"
         return export(figure, "grades", label, timeline.note)
 
 

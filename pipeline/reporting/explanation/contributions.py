@@ -53,13 +53,17 @@ class Contributions:
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """The champion explained on rows of a batch, or with an ``obstacle`` the reason why it is not."""
+    """What serves, explained on rows of a batch, or with an ``obstacle`` the reason why it is not.
+
+    ``mixed`` are an ensemble's members and their weights, in words; '' for a single model.
+    """
 
     version: str | None
     batch: int | None
     rows_asked: int
     contributions: Contributions | None
     obstacle: str = ""
+    mixed: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +86,7 @@ def find_obstacle(model: Model) -> str:
     return ""
 
 
-def explain_champion(
+def explain_version(
     version: str, batch: int, model: Model, features: pd.DataFrame, seconds: float, seed: int
 ) -> Explanation:
     """Explain a version on rows (n_rows, n_features) of a batch, or say why it has nothing to explain."""
@@ -146,6 +150,12 @@ def _explain_boosting(model: Model, rows: pd.DataFrame, _all: pd.DataFrame, _see
     return _Terms(terms.parts, base, scale, "exact values of the trees, as LightGBM computes them (TreeSHAP)")
 
 
+def _explain_symmetric(model: Model, rows: pd.DataFrame, _all: pd.DataFrame, _seed: int) -> _Terms:
+    terms, outputs = _take_apart(model, rows), _name_outputs(model)
+    base = terms.base + _weight_shift(model, len(outputs))
+    return _Terms(terms.parts, base, _name_scale(model, outputs), "exact values of the trees, as CatBoost's own (SHAP)")
+
+
 def _explain_linear(model: Model, rows: pd.DataFrame, _all: pd.DataFrame, _seed: int) -> _Terms:
     terms, outputs = _take_apart(model, rows), _name_outputs(model)
     base = terms.base + _weight_shift(model, len(outputs))
@@ -206,4 +216,5 @@ _EXPLAINERS: dict[str, Callable[..., _Terms]] = {
     "linear": _explain_linear,
     "tree": _explain_trees,
     "extra_trees": _explain_trees,
+    "catboost": _explain_symmetric,
 }

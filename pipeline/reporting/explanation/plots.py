@@ -23,13 +23,13 @@ DEPENDENCE_PLOTS = 3
 LARGEST_TEXT = 8.5
 
 
-def draw_shap(contributions: Contributions) -> list[Chart]:
-    """Draw global importance, the beeswarm, the row with the highest answer and the dependence on the top features."""
+def draw_shap(contributions: Contributions, version: str) -> list[Chart]:
+    """Draw a version's global importance, beeswarm, row with the highest answer and dependence on the top features."""
     output = choose_output(contributions)
     charts = [
-        draw_importance(contributions),
-        draw_beeswarm(contributions, output),
-        draw_waterfall(contributions, output),
+        draw_importance(contributions, version),
+        draw_beeswarm(contributions, output, version),
+        draw_waterfall(contributions, output, version),
     ]
     ranked = np.argsort(-np.abs(contributions.values[:, :, output]).mean(axis=0), kind="stable")
     top = ranked[:DEPENDENCE_PLOTS].tolist()
@@ -43,7 +43,7 @@ def choose_output(contributions: Contributions) -> int:
     return int(np.bincount(contributions.margins.argmax(axis=1)).argmax())
 
 
-def draw_importance(contributions: Contributions) -> Chart:
+def draw_importance(contributions: Contributions, version: str) -> Chart:
     """Draw the mean absolute value of each feature; of several classes, one bar a class."""
     import shap
 
@@ -58,21 +58,23 @@ def draw_importance(contributions: Contributions) -> Chart:
                 max_display=MOST_FEATURES, plot_size=None, class_names=[_escape_text(contributions.outputs[place])
                                                                         for place in classes],
             )  # fmt: skip
+        figure.gca().set_title(version)
         figure.gca().set_xlabel(f"mean |SHAP value|: {contributions.scale}")
         _tidy(figure)
-        return export(figure, "shap-bar", "Mean absolute SHAP value of each feature")
+        return export(figure, "shap-bar", f"Mean absolute SHAP value of each feature, {version}")
 
 
-def draw_beeswarm(contributions: Contributions, output: int) -> Chart:
+def draw_beeswarm(contributions: Contributions, output: int, version: str) -> Chart:
     """Draw every row's value of each feature as a dot, coloured by the feature where that is a number."""
     import shap
 
     with _pyplot(FULL, _height(contributions)) as figure:
         explained = _explain(contributions, output)
         shap.plots.beeswarm(explained, max_display=MOST_FEATURES, show=False, plot_size=None, s=10)
+        figure.axes[0].set_title(version)
         figure.axes[0].set_xlabel(f"SHAP value: {_name(contributions, output)}")
         _tidy(figure)
-        return export(figure, "shap-beeswarm", f"SHAP values of {len(contributions.values)} rows by feature")
+        return export(figure, "shap-beeswarm", f"SHAP values of {len(contributions.values)} rows by feature, {version}")
 
 
 def draw_dependence(contributions: Contributions, output: int, place: int, number: int) -> Chart:

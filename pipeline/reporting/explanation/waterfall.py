@@ -20,7 +20,7 @@ UP, DOWN = "#ff0051", "#008bfb"
 MOST_FEATURES = 12
 
 
-def draw_waterfall(contributions: Contributions, output: int) -> Chart:
+def draw_waterfall(contributions: Contributions, output: int, version: str) -> Chart:
     """Draw the row with the highest answer: from the mean answer at the bottom, one step a feature, to its own."""
     row = find_highest(contributions, output)
     steps = list_steps(contributions, row, output)
@@ -43,8 +43,11 @@ def draw_waterfall(contributions: Contributions, output: int) -> Chart:
         axes.margins(x=0.1)
         axes.grid(visible=False, axis="y")
         said = f"from the mean answer {format_number(base, 3)} to this row's {format_number(end, 3)}"
+        axes.set_title(version)
         axes.set_xlabel(f"{contributions.scale}: {said}")
-        return export(figure, "shap-waterfall", f"How the features of the row with the highest answer add up, {said}")
+        return export(
+            figure, "shap-waterfall", f"How the features of the row with the highest answer of {version} add up, {said}"
+        )
 
 
 def find_highest(contributions: Contributions, output: int) -> int:

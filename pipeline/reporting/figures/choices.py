@@ -9,6 +9,7 @@ import pandas as pd
 
 from pipeline.reporting.history import History, list_rows
 from registry.generations import Cause, Role
+from registry.words import show_word
 
 MOST_EVENTS = 40
 MOST_REQUESTS = 15
@@ -23,7 +24,8 @@ UNBOUNDED = 1e299
 class GenerationFigures:
     """A generation that led to the live one: its cause, who made it and why, and the lines that were active in it.
 
-    ``promoted`` is the version that serves every request by a person's decision, where one does.
+    ``production`` is the version that served typical requests in it, and ``promoted`` the one that serves every request
+    by a person's decision, where one does.
     """
 
     number: int
@@ -32,6 +34,8 @@ class GenerationFigures:
     created_at: datetime
     champion: str | None
     champion_line: str | None
+    production: str | None
+    production_line: str | None
     lines: tuple[str, ...]
     promoted: str | None
     by_hand: bool
@@ -106,7 +110,7 @@ def list_generations(history: History) -> tuple[GenerationFigures, ...]:
     members = serving.groupby("generation")["version"].agg(list).to_dict()
     listed = []
     for number in history.lineage():
-        champion = history.champions.get(number)
+        champion, production = history.champions.get(number), history.productions.get(number)
         listed.append(
             GenerationFigures(
                 number=number,
@@ -115,6 +119,8 @@ def list_generations(history: History) -> tuple[GenerationFigures, ...]:
                 created_at=pd.Timestamp(rows[number]["created_at"]).to_pydatetime(),
                 champion=champion,
                 champion_line=history.lines.get(champion) if champion else None,
+                production=production,
+                production_line=history.lines.get(production) if production else None,
                 lines=tuple(sorted({history.lines[version] for version in members.get(number, [])})),
                 promoted=next(
                     (one for one in members.get(number, []) if history.lines[one] == rows[number]["pinned"]), None
@@ -133,8 +139,8 @@ def list_events(history: History) -> tuple[EventFigures, ...]:
     rows = history.events.sort_values(["generation", "position"], ascending=[False, True])
     rows = rows[~rows["event"].isin(ROUTINE) | (rows["generation"] == history.generation.number)]
     return tuple(
-        EventFigures(int(row["generation"]), _whole(batches.get(row["generation"])), row["version"], row["event"],
-                     row["reason"])
+        EventFigures(int(row["generation"]), _whole(batches.get(row["generation"])), row["version"],
+                     show_word(row["event"]), row["reason"])
         for row in list_rows(rows.head(MOST_EVENTS))
     )  # fmt: skip
 

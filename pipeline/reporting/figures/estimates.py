@@ -10,13 +10,15 @@ import pandas as pd
 
 from pipeline.reporting.history import History, list_rows
 
-PLAN, CHAMPIONS, REQUESTS = "the plan", "the champions", "requests"
+CHOSEN, ALONE, REQUESTS = "what was chosen", "production and the champions", "requests"
+STORED_CHOSEN = "plan"
+"""Under which answerer estimates of what was chosen are stored."""
 MOST_OPEN = 10
 
 
 @dataclass(frozen=True)
 class EstimateFigures:
-    """An estimate of a batch by the plan, made before anyone learned it, and what its labels showed."""
+    """An estimate of a batch by what was chosen for it, made before anyone learned it, and what its labels showed."""
 
     batch: int
     measure: str
@@ -32,7 +34,7 @@ class EstimateFigures:
 class EstimateGrade:
     """How good estimates were: ``error`` is their mean absolute error, ``level`` the mean of what was to be estimated.
 
-    of: the plan on batches, the champions on batches, or requests whose labels came
+    of: what was chosen on batches, each model that serves by itself on batches, or requests whose labels came
     """
 
     of: str
@@ -60,7 +62,7 @@ class OpenEstimate:
 
 @dataclass(frozen=True)
 class UnlabelledFigures:
-    """Every estimate of a batch by the plan, oldest first, grades, and the newest open requests."""
+    """Every estimate of a batch by what was chosen, oldest first, grades, and the newest open requests."""
 
     batches: tuple[EstimateFigures, ...]
     grades: tuple[EstimateGrade, ...]
@@ -70,10 +72,10 @@ class UnlabelledFigures:
 def compute_estimates(history: History) -> UnlabelledFigures:
     """Return the estimates and their grades."""
     table = history.estimates.sort_values(["batch", "measure"])
-    of_batch, of_plan = table["request"] == "", table["answerer"] == "plan"
-    groups = {PLAN: table[of_batch & of_plan], CHAMPIONS: table[of_batch & ~of_plan], REQUESTS: table[~of_batch]}
+    of_batch, of_chosen = table["request"] == "", table["answerer"] == STORED_CHOSEN
+    groups = {CHOSEN: table[of_batch & of_chosen], ALONE: table[of_batch & ~of_chosen], REQUESTS: table[~of_batch]}
     return UnlabelledFigures(
-        batches=tuple(_read(row) for row in list_rows(groups[PLAN])),
+        batches=tuple(_read(row) for row in list_rows(groups[CHOSEN])),
         grades=tuple(_grade(of, str(measure), known) for of, rows in groups.items()
                      for measure, known in rows.groupby("measure")),
         open=_list_open(history),

@@ -1,7 +1,9 @@
-"""Grades of the selector: what its plans were worth on batches that nobody had learned, between their bars."""
+"""Grades of the selector: what its choices were worth on batches that nobody had learned, between their bars."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+import pandas as pd
 
 from pipeline.reporting.history import History, list_rows
 
@@ -14,8 +16,10 @@ NUMBERS = (
 class GradeFigures:
     """Mean losses over the requests of a group, 'clean' or 'damaged', of one batch.
 
-    ``gain`` is by which share the plan beat the champions; ``error`` is the standard error of ``difference``, the mean
-    row loss of the plan less that of the champions. ``calibration`` is the expected calibration error of each.
+    ``gain`` is by which share what was chosen beat the champions; ``error`` is the standard error of ``difference``,
+    the mean row loss of what was chosen less that of the champions. ``calibration`` is the expected calibration error
+    of each. ``best`` is of the best single model or ensemble in hindsight, None in grades of earlier releases;
+    ``chosen`` counts the requests for which a line was chosen, the most frequent first.
     """
 
     batch: int
@@ -33,6 +37,8 @@ class GradeFigures:
     alarms: float
     gain: float | None
     calibration: Mapping[str, float]
+    best: float | None
+    chosen: Mapping[str, int]
 
 
 def list_grades(history: History) -> tuple[GradeFigures, ...]:
@@ -46,6 +52,8 @@ def list_grades(history: History) -> tuple[GradeFigures, ...]:
             **{name: float(row[name]) for name in NUMBERS},
             gain=1 - row["selected"] / row["champion"] if row["champion"] else None,
             calibration=dict(row["calibration"]),
+            best=None if pd.isna(row["best"]) else float(row["best"]),
+            chosen=dict(sorted((row["chosen"] or {}).items(), key=lambda one: (-one[1], one[0]))),
         )
         for row in rows
     )

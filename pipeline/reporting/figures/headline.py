@@ -9,9 +9,16 @@ from pipeline.reporting.figures.batches import BatchFigures, QualityFigures
 from pipeline.reporting.figures.choices import DecisionFigures, EventFigures, GenerationFigures
 from pipeline.reporting.figures.drift import DriftFigures
 from pipeline.reporting.figures.grades import GradeFigures
-from pipeline.reporting.figures.scores import ChampionScore, VersionFigures, compute_gain, name_metric
+from pipeline.reporting.figures.scores import (
+    RECENT,
+    ChampionScore,
+    ProductionFigures,
+    VersionFigures,
+    compute_gain,
+    name_metric,
+)
 from pipeline.reporting.figures.search import SearchFigures
-from pipeline.reporting.formats import format_count, format_number, format_share, join_words
+from pipeline.reporting.formats import format_count, format_number, format_share, format_weights, join_words
 
 FAMILY_NAMES = {
     "prior": "the prior", "linear": "a linear model", "knn": "nearest neighbours", "tree": "a decision tree",
@@ -26,10 +33,14 @@ CHANGES = {
 }
 """What happens to versions at an update, of one and of several."""
 
-RECENT = 4
+PURPOSES = {
+    "typical": "typical requests", "damaged": "damaged requests", "greedy": "each kind of row", "clean": "clean rows",
+    "any": "any input", "sparse": "sparse rows", "anomalous": "anomalous rows", "recent": "what is recent",
+}  # fmt: skip
+"""What ensembles are made for, by their variants."""
+
 NOISE = 1.28
 """Standard errors beyond which a difference is called one: one-sided 90 %."""
-"""Batches over which the recent gain on the prior is averaged."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +69,7 @@ class HeadlineParts:
     quality: QualityFigures
     drift: DriftFigures
     versions: tuple[VersionFigures, ...]
+    production: ProductionFigures | None
     champion_scores: tuple[ChampionScore, ...]
     search: SearchFigures
     generations: tuple[GenerationFigures, ...]
@@ -67,18 +79,19 @@ class HeadlineParts:
 
     @property
     def champion(self) -> VersionFigures | None:
-        """The version that serves by default."""
+        """The best single model by its record."""
         return next((version for version in self.versions if version.role == "champion"), None)
 
 
 def compute_headline(parts: HeadlineParts) -> Headline:
     """Return the headline."""
-    if parts.champion is None:
+    if parts.champion is None or parts.production is None:
         sentences = [_say_nothing_serves(parts)]
     else:
         sentences = [
-            _say_who_serves(parts, parts.champion),
-            _say_how_good(parts, parts.champion),
+            _say_who_serves(parts, parts.production),
+            _say_what_it_is(parts.production, parts.champion),
+            _say_how_good(parts, parts.production),
             _say_what_changed(parts),
         ]
     if parts.decisions.requests:
@@ -97,36 +110,56 @@ def _say_nothing_serves(parts: HeadlineParts) -> str:
     )
 
 
-def _say_who_serves(parts: HeadlineParts, champion: VersionFigures) -> str:
+def _say_who_serves(parts: HeadlineParts, production: ProductionFigures) -> str:
     since = find_start(parts.generations)
-    kind = FAMILY_NAMES.get(champion.family, champion.family)
     started = "the first update" if since.parent_is_empty else f"the update of batch {since.batch}"
+    line = "" if production.line == production.id else f", {production.line},"
+    if production.by_hand:
+        return f"{production.id}, {_name_kind(production)}, was promoted by hand and serves every request."
+    return f"{production.id}, {_name_kind(production)}, serves typical requests; its line{line} has since {started}."
+
+
+def _say_what_it_is(production: ProductionFigures, champion: VersionFigures) -> str:
     learned = _say_span(champion.first_batch, champion.last_batch)
-    line = "" if champion.line == champion.id else f", {champion.line},"
-    if promoted := parts.generations[-1].promoted:
-        return (
-            f"{promoted} was promoted by hand and serves every request. By its record {champion.id}, {kind} with the "
-            f"{champion.variant} encoding, is the champion; its line{line} has been since {started}."
-        )
-    return (
-        f"{champion.id}, {kind} with the {champion.variant} encoding, serves by default; its line{line} has been "
-        f"champion since {started}. It learned {format_count(champion.rows, 'row')} of {learned}."
-    )
+    lessons = f"learned {format_count(champion.rows, 'row')} of {learned}"
+    if champion.id == production.id:
+        return f"It is the champion, too, the best single model by its record, and {lessons}."
+    kind = FAMILY_NAMES.get(champion.family, champion.family)
+    best = f"The best single model by its record, the champion, is {champion.id}, {kind} with the {champion.variant} " \
+           f"encoding; it {lessons}."  # fmt: skip
+    if not production.is_ensemble:
+        return best
+    return f"Its members are {format_weights(production.members)}. {best}"
+
+
+def _name_kind(production: ProductionFigures) -> str:
+    if production.is_ensemble:
+        return f"an ensemble of {format_count(len(production.members), 'model')}"
+    return f"{FAMILY_NAMES.get(production.family, production.family)} with the {production.variant} encoding"
+
+
+def name_purpose(variant: str) -> str:
+    """Return what an ensemble is made for.
+
+    >>> name_purpose("typical")
+    'typical requests'
+    """
+    return PURPOSES.get(variant, "any input")
 
 
 @dataclass(frozen=True)
 class Start:
-    """Where the champion's present reign began."""
+    """Where what serves typical requests began to."""
 
     batch: int | None
     parent_is_empty: bool
 
 
 def find_start(generations: Sequence[GenerationFigures]) -> Start:
-    """Return where the line that is champion now last became it."""
+    """Return where the line that serves typical requests now last began to."""
     reign = generations[-1]
     for generation in reversed(generations):
-        if generation.champion_line != generations[-1].champion_line:
+        if generation.production_line != generations[-1].production_line:
             return Start(reign.batch, False)
         reign = generation
     return Start(reign.batch, True)
@@ -136,22 +169,28 @@ def _say_span(first: int, last: int) -> str:
     return f"batch {first}" if first == last else f"batches {first} to {last}"
 
 
-def _say_how_good(parts: HeadlineParts, champion: VersionFigures) -> str:
+def _say_how_good(parts: HeadlineParts, production: ProductionFigures) -> str:
     metric = parts.metric
     assert metric is not None
-    if not parts.champion_scores:
-        priors = [version.out_of_fold for version in parts.versions if version.family == "prior"]
-        said = _say_metric(metric, champion.out_of_fold, priors[0] if priors else {})
-        return f"On later rows of batch {champion.last_batch} than it had learned by then, {said}."
-    newest = parts.champion_scores[-1]
-    said = _say_metric(metric, newest.metrics, newest.prior)
-    who = "it" if newest.version == champion.id else f"the champion of then, {newest.version},"
-    sentence = f"On batch {newest.batch} ({format_count(newest.rows, 'row')}), which {who} had not learned, {said}"
-    recent = [score.gain for score in parts.champion_scores[-RECENT:] if score.gain is not None]
-    if len(recent) == RECENT:
-        mean = sum(recent) / RECENT
-        sentence += f"; over the last {RECENT} batches it was {_say_gain(mean)} on average"
+    if production.batch is None:
+        return _say_unscored(parts, metric, production)
+    said = _say_metric(metric, production.metrics, production.prior)
+    whose = "its members" if production.is_ensemble else "its line"
+    sentence = f"On batch {production.batch} ({format_count(production.rows or 0, 'row')}), which {whose} had not " \
+               f"learned, {said}"  # fmt: skip
+    if production.recent is not None:
+        sentence += f"; over the last {RECENT} batches it was {_say_gain(production.recent)} on average"
     return sentence + "."
+
+
+def _say_unscored(parts: HeadlineParts, metric: Metric, production: ProductionFigures) -> str:
+    """Say what a version is worth that has met no new batch: by what it was founded on, where it is a single model."""
+    own = next((version for version in parts.versions if version.id == production.id), None)
+    if own is None:
+        return "It has no score yet: no batch has come since it was made."
+    priors = [version.out_of_fold for version in parts.versions if version.family == "prior"]
+    said = _say_metric(metric, own.out_of_fold, priors[0] if priors else {})
+    return f"On later rows of batch {own.last_batch} than it had learned by then, {said}."
 
 
 def _say_metric(metric: Metric, own: Mapping[str, float], prior: Mapping[str, float]) -> str:
@@ -186,6 +225,9 @@ def _say_what_changed(parts: HeadlineParts) -> str:
     changed = join_words(changes)
     promoted = next((event for event in events if event.event == "promoted"), None)
     crowned = f"{promoted.version} became champion: {promoted.reason}" if promoted else "the champion's line stayed"
+    moved = next((event for event in events if event.event == "production"), None)
+    if moved:
+        crowned += f"; {moved.version} serves typical requests from then on"
     number, rest = changed.split(" ", 1)
     versions = "version" if number == "1" else "versions"
     return f"At the last update, of batch {generation.batch}, {number} {versions} {rest}; {crowned}."
@@ -222,14 +264,13 @@ def _find_faults(parts: HeadlineParts) -> list[Attention]:
 
 def _find_losses(parts: HeadlineParts) -> list[Attention]:
     found = []
-    if parts.champion_scores:
-        newest = parts.champion_scores[-1]
-        if newest.gain is not None and newest.gain < 0 and parts.champion and parts.champion.family != "prior":
-            text = (
-                f"On batch {newest.batch} the champion {newest.version} was {format_share(-newest.gain)} worse than "
-                "the prior, which ignores the inputs."
-            )
-            found.append(Attention("warning", text, "models"))
+    own = parts.production
+    if own and own.gain is not None and own.gain < 0 and own.family != "prior":
+        text = (
+            f"On batch {own.batch} what serves typical requests, {own.id}, was {format_share(-own.gain)} worse than "
+            "the prior, which ignores the inputs."
+        )
+        found.append(Attention("warning", text, "models"))
     if parts.champion and parts.champion.family == "prior":
         text = "The prior is champion: no model was better than answering every row alike."
         found.append(Attention("warning", text, "models"))
@@ -262,8 +303,7 @@ def _find_notes(parts: HeadlineParts) -> list[Attention]:
     for grade in parts.grades:
         if grade.batch == graded and grade.difference > NOISE * grade.error:
             lost = format_share(max(0.0, -(grade.gain or 0.0)))
-            text = (
-                f"On the {grade.group} input of batch {grade.batch} the plan lost {lost} to the champion, beyond noise."
-            )
+            which = f"the {grade.group} input of batch {grade.batch}"
+            text = f"On {which} what was chosen lost {lost} to the champion, beyond noise."
             found.append(Attention("note", text, "choices"))
     return found

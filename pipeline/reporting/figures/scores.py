@@ -1,6 +1,6 @@
 """How well versions do on rows they had not learned from, over time, beside the prior."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,12 @@ import numpy as np
 from common.metrics import Metric
 from pipeline.reporting.history import FALLBACK_FAMILY, History, list_rows
 from registry.generations import Role
+from registry.versions import name_kinds
+from registry.words import show_word
+
+PREQUENTIAL = "prequential"
+RECENT = 4
+"""Batches over which the recent gain on the prior is averaged."""
 
 METRIC_NAMES = {
     "log_loss": "log-loss", "brier": "Brier score", "roc_auc": "ROC-AUC", "average_precision": "average precision",
@@ -32,7 +38,10 @@ class Score:
 
 @dataclass(frozen=True)
 class ChampionScore:
-    """The champion that served when a batch arrived, beside the prior; ``gain`` is the relative improvement on it."""
+    """What stood when a batch arrived, beside the prior; ``gain`` is the relative improvement on it.
+
+    That is the champion, or what served typical requests.
+    """
 
     batch: int
     version: str
@@ -44,7 +53,7 @@ class ChampionScore:
 
 @dataclass(frozen=True)
 class VersionFigures:
-    """An active version. ``last`` are the newest prequential metrics of its line, on batch ``last_scored``.
+    """An active single model. ``last`` are the newest prequential metrics of its line, on batch ``last_scored``.
 
     ``untuned`` is why its threshold was not tuned, None where it was.
     """
@@ -88,19 +97,82 @@ def list_scores(history: History) -> tuple[Score, ...]:
     )  # fmt: skip
 
 
-def list_champion_scores(history: History, scores: tuple[Score, ...]) -> tuple[ChampionScore, ...]:
-    """Return, for every batch that was predicted before it was learned, how the serving champion did."""
-    by_key = {(score.batch, score.version): score for score in scores if score.kind == "prequential"}
-    priors = {score.batch: score for score in by_key.values() if score.family == FALLBACK_FAMILY}
-    listed = []
-    for batch, version in sorted(history.serving.items()):
-        own = by_key.get((batch, version))
-        if own is None:
-            continue
-        prior = priors[batch].metrics if batch in priors else {}
+@dataclass(frozen=True)
+class ProductionFigures:
+    """The single model or ensemble that serves typical requests now, with its own numbers.
+
+    members: an ensemble's versions and their weights for clean rows, the heaviest first; {} for a single model
+    by_hand: whether a person made it serve, and every request
+    batch:   the newest batch that its line predicted before learning it; None where there was none yet
+    metrics: on that batch, the prior's beside them; ``gain`` is the relative improvement on it
+    recent:  the mean gain over so many newest batches as the headline sums up; None where there were fewer
+    """
+
+    id: str
+    line: str
+    family: str
+    variant: str
+    is_ensemble: bool
+    members: Mapping[str, float]
+    by_hand: bool
+    batch: int | None
+    rows: int | None
+    metrics: Mapping[str, float]
+    prior: Mapping[str, float]
+    gain: float | None
+    recent: float | None
+
+
+def list_serving_scores(
+    history: History, scores: tuple[Score, ...], serving: Mapping[int, str]
+) -> tuple[ChampionScore, ...]:
+    """Return, for every batch that was predicted before it was learned, how the version did that is named for it."""
+    by_key = {(score.batch, score.version): score for score in scores if score.kind == PREQUENTIAL}
+    known = [by_key[batch, version] for batch, version in sorted(serving.items()) if (batch, version) in by_key]
+    return _compare_with_prior(history, scores, known)
+
+
+def _compare_with_prior(
+    history: History, scores: tuple[Score, ...], known: Sequence[Score]
+) -> tuple[ChampionScore, ...]:
+    priors = {one.batch: one.metrics for one in scores if one.kind == PREQUENTIAL and one.family == FALLBACK_FAMILY}
+    compared = []
+    for own in known:
+        prior = priors.get(own.batch, {})
         gain = compute_gain(history.metric, own.metrics, prior)
-        listed.append(ChampionScore(batch, version, own.rows, own.metrics, prior, gain))
-    return tuple(listed)
+        compared.append(ChampionScore(own.batch, own.version, own.rows, own.metrics, prior, gain))
+    return tuple(compared)
+
+
+def find_production(history: History, scores: tuple[Score, ...]) -> ProductionFigures | None:
+    """Return what serves typical requests now; None before there is a model."""
+    version = history.generation.production
+    if version is None:
+        return None
+    of_line = [score for score in scores if score.kind == PREQUENTIAL and score.line == version.line]
+    own = _compare_with_prior(history, scores, of_line)
+    newest = own[-1] if own else None
+    gains = [one.gain for one in own[-RECENT:] if one.gain is not None]
+    return ProductionFigures(
+        id=version.id,
+        line=version.line,
+        family=show_word(version.family),
+        variant=version.variant,
+        is_ensemble=version.is_ensemble,
+        members=_sort_weights(version.members[0]) if version.is_ensemble else {},
+        by_hand=history.generation.pinned == version.line,
+        batch=newest.batch if newest else None,
+        rows=newest.rows if newest else None,
+        metrics=newest.metrics if newest else {},
+        prior=newest.prior if newest else {},
+        gain=newest.gain if newest else None,
+        recent=sum(gains) / RECENT if len(gains) == RECENT else None,
+    )
+
+
+def _sort_weights(weights: Mapping[str, float]) -> dict[str, float]:
+    """Return weights by version, the heaviest first."""
+    return dict(sorted(weights.items(), key=lambda one: (-one[1], one[0])))
 
 
 def compute_gain(metric: Metric | None, own: Mapping[str, float], prior: Mapping[str, float]) -> float | None:
@@ -112,9 +184,9 @@ def compute_gain(metric: Metric | None, own: Mapping[str, float], prior: Mapping
 
 
 def list_versions(history: History, scores: tuple[Score, ...]) -> tuple[VersionFigures, ...]:
-    """Return the active versions, the champion first, then by their loss on the newest rows."""
+    """Return the active single models, the champion first, then by their loss on the newest rows."""
     folds = {score.version: score for score in scores if score.kind == "out-of-fold"}
-    last = {score.line: score for score in scores if score.kind == "prequential"}
+    last = find_last(scores)
     listed = []
     for member in history.generation.members:
         version = member.version
@@ -124,7 +196,7 @@ def list_versions(history: History, scores: tuple[Score, ...]) -> tuple[VersionF
         listed.append(
             VersionFigures(
                 id=version.id,
-                role=member.role.value,
+                role=member.role.shown,
                 family=version.family,
                 variant=version.variant,
                 line=version.line,
@@ -154,20 +226,40 @@ def list_versions(history: History, scores: tuple[Score, ...]) -> tuple[VersionF
     )
 
 
+def find_last(scores: tuple[Score, ...]) -> dict[str, Score]:
+    """Return by line its newest prequential score."""
+    return {score.line: score for score in scores if score.kind == PREQUENTIAL}
+
+
 @dataclass(frozen=True)
 class EnsembleFigures:
-    """An active blend and its members' weights, the heaviest first."""
+    """An active ensemble. ``last`` are the newest prequential metrics of its line, on batch ``last_scored``.
+
+    members: by the kinds of rows that it answers alike, its versions and their weights, the heaviest first
+    """
 
     id: str
     line: str
     variant: str
-    weights: Mapping[str, float]
+    members: Mapping[str, Mapping[str, float]]
+    threshold: float | None
+    last: Mapping[str, float]
+    last_scored: int | None
 
 
-def list_ensembles(history: History) -> tuple[EnsembleFigures, ...]:
-    """Return the active blends."""
+def list_ensembles(history: History, scores: tuple[Score, ...]) -> tuple[EnsembleFigures, ...]:
+    """Return the active ensembles."""
+    last = find_last(scores)
     return tuple(
-        EnsembleFigures(one.id, one.line, one.variant, dict(sorted(one.params["weights"].items(), key=lambda w: -w[1])))
+        EnsembleFigures(
+            id=one.id,
+            line=one.line,
+            variant=one.variant,
+            members={rows: _sort_weights(weights) for rows, weights in name_kinds(one.members).items()},
+            threshold=one.threshold if history.task == "binary" else None,
+            last=last[one.line].metrics if one.line in last else {},
+            last_scored=last[one.line].batch if one.line in last else None,
+        )
         for one in history.generation.ensembles
     )
 

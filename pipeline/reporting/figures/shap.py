@@ -1,4 +1,4 @@
-"""What the champion's answers rest on: SHAP values as figures."""
+"""What the answers of the model that serves typical requests rest on: SHAP values as figures."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +21,8 @@ class Importance:
 class ShapFigures:
     """What was explained. ``obstacle`` says why nothing was, or is empty; features are in order of importance.
 
+    ``mixed`` are an ensemble's members and their weights, in words; '' for a single model.
+
     ``base`` is the mean answer by output and ``highest`` the highest answer, where there is one output.
     """
 
@@ -35,13 +37,14 @@ class ShapFigures:
     base: tuple[float, ...]
     highest: float | None
     features: tuple[Importance, ...]
+    mixed: str
 
 
 def compute_shap(explanation: Explanation) -> ShapFigures:
     """Return the figures of an explanation."""
     given = explanation.contributions
     if given is None:
-        return ShapFigures(explanation.obstacle, explanation.version, None, 0, 0, "", "", (), (), None, ())
+        return ShapFigures(explanation.obstacle, explanation.version, None, 0, 0, "", "", (), (), None, (), "")
     return ShapFigures(
         obstacle="",
         version=explanation.version,
@@ -54,6 +57,7 @@ def compute_shap(explanation: Explanation) -> ShapFigures:
         base=tuple(float(number) for number in given.base),
         highest=float(given.margins[:, 0].max()) if len(given.outputs) == 1 else None,
         features=tuple(_rank(given)),
+        mixed=explanation.mixed,
     )
 
 

@@ -1,4 +1,4 @@
-"""Folds never look ahead, keep their gap and reach the newest row."""
+"""Folds in time order never look ahead, keep their gap and reach the newest row; shuffled ones cover each row once."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.preparation.splits import time_ordered_folds
+from pipeline.preparation.splits import foremost_folds, make_splits, shuffled_folds, time_ordered_folds
+
+IN_ORDER = ("time_ordered", "foremost", "holdout")
 
 
 def make_times(rows):
@@ -66,3 +68,58 @@ def test_newer_rows_do_not_move_what_an_older_row_is_learned_for():
     ):
         assert np.array_equal(before.learn, after.learn)
         assert np.array_equal(before.validate, after.validate)
+
+
+@given(st.sampled_from(IN_ORDER), st.integers(0, 150), st.integers(1, 6), st.sampled_from(["0D", "12h", "3.5D", "30D"]),
+       st.none() | st.integers(1, 40))  # fmt: skip
+@settings(deadline=None)
+def test_no_fold_in_time_order_learns_what_it_judges_or_anything_later_or_within_the_gap(
+    validation, rows, folds, gap, block
+):
+    times = make_times(rows)
+    splits = make_splits(validation, times, folds, gap, block, seed=1)
+    assert len(splits) <= (1 if validation == "holdout" else folds)
+    for split in splits:
+        assert len(split.learn)
+        assert split.learn.max() < split.validate.min()
+        if gap != "0D":
+            assert times.iloc[split.learn].max() < times.iloc[split.validate].min() - pd.Timedelta(gap)
+    validated = np.concatenate([split.validate for split in splits] or [np.arange(0)])
+    assert len(np.unique(validated)) == len(validated)
+    assert not len(validated) or validated[-1] == rows - 1
+
+
+@given(st.integers(0, 150), st.integers(1, 6))
+@settings(deadline=None)
+def test_foremost_folds_judge_every_row_but_those_of_the_first_block(rows, folds):
+    splits = foremost_folds(make_times(rows), folds, "0D")
+    length = rows // (folds + 1)
+    assert len(splits) == (folds if length else 0)
+    for position, split in enumerate(splits):
+        assert split.validate.tolist() == list(
+            range(rows - length * (folds - position), rows - length * (folds - position - 1))
+        )
+        assert split.learn.tolist() == list(range(split.validate[0]))
+
+
+def test_a_holdout_is_the_newest_batch():
+    times = make_times(100)
+    (split,) = make_splits("holdout", times, 5, "0D", block=20)
+    assert (split.learn.tolist(), split.validate.tolist()) == (list(range(80)), list(range(80, 100)))
+
+
+@given(st.integers(0, 150), st.integers(2, 6), st.integers(0, 5))
+def test_shuffled_folds_judge_each_row_once_and_learn_all_others(rows, folds, seed):
+    splits = shuffled_folds(rows, folds, seed)
+    for split in splits:
+        assert sorted([*split.learn, *split.validate]) == list(range(rows))
+        assert split.learn.tolist() == sorted(split.learn)
+    if rows > 1:
+        assert sorted(row for split in splits for row in split.validate) == list(range(rows))
+
+
+def test_shuffled_folds_follow_their_seed_and_do_not_follow_time():
+    folds = [[split.validate.tolist() for split in make_splits("kfold", make_times(60), 3, "1D", 20, seed)]
+             for seed in (1, 1, 2)]  # fmt: skip
+    assert folds[0] == folds[1] != folds[2]
+    assert max(folds[0][0]) > min(folds[0][2])

@@ -1,5 +1,6 @@
 """A small state written through the catalogue's tables: what the report must show is known, for it is made here."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from pipeline.analysis.tables import drift_table, profiles_table, quality_table,
 from pipeline.collection.tables import batches
 from pipeline.preparation.clean_store import save_clean_batch
 from pipeline.validation.tables import bouts_table, comparisons_table, scores_table
-from registry.generations import Cause, Event, Generation, Member, Role, draft_generation
+from registry.generations import Alias, Cause, Event, Generation, Member, Role, draft_generation
 from registry.versions import Version, save_parts
 
 FIRST_DAY = datetime(2020, 1, 1)
@@ -77,15 +78,23 @@ def make_config(folder: Path, **changes) -> Config:
 def log_loss_of(family: str, batch: int) -> float:
     """What every version scores: the challenger is better than the prior, but not in batch 3."""
     prior = 0.5 + 0.001 * batch
+    if family == "ensemble":
+        return prior * 0.8
     return prior if family == "prior" else prior * (1.1 if batch == 3 else 0.9)
 
 
 class MadeState:
-    """Writes batch after batch of one binary stream; ``family`` is the champion's."""
+    """Writes batch after batch of one binary stream; ``family`` is the champion's.
 
-    def __init__(self, folder: Path, family: str = "linear", variant: str = "onehot", columns: int = 4, **config):
+    With ``mixes`` an ensemble of the champion and the prior serves typical requests, from the second batch on.
+    """
+
+    def __init__(
+        self, folder: Path, family: str = "linear", variant: str = "onehot", columns: int = 4, mixes: bool = False,
+        **config,
+    ):  # fmt: skip
         self.config = make_config(folder, **config)
-        self.family, self.variant = family, variant
+        self.family, self.variant, self.mixes = family, variant, mixes
         self.columns = ["age", "worth", "make", "make_fuel"] + [f"extra_{number}" for number in range(columns - 4)]
         self.schema = make_schema(Task.BINARY)
         self.models = {
@@ -140,22 +149,30 @@ class MadeState:
         members = tuple(
             Member(version, Role.CHAMPION if version.family == self.family else Role.ACTIVE) for version in new
         )
-        self.generation = before.succeed(Cause.UPDATE, batch=number, schema=self.schema, members=members)
+        if self.mixes:
+            new.append(self._ensemble(new, number))
+            members = (*members, Member(new[-1], Role.ENSEMBLE))
+        serving = new[-1] if self.mixes and number > 1 else new[0]
+        self.generation = before.succeed(
+            Cause.UPDATE, batch=number, schema=self.schema, members=members,
+            aliases={Alias.CHAMPION: new[0].id, Alias.PRODUCTION: serving.id},
+        )  # fmt: skip
         kind = "registered" if number == 1 else "updated"
-        events = [Event(version.id, kind, f"mean loss of batch {number}") for version in new]
+        events = [Event(version.id, kind, f"mean loss of batch {number}") for version in new[:2]]
+        events += [Event(version.id, "blended", "typical: both") for version in new[2:]]
         if number == 1:
             events.append(Event(new[0].id, "promoted", "lowest decayed loss on 1 labelled batches"))
         draft_generation(draft, self.generation, 7, new, tuple(events))
         scored = [
-            *((version, "prequential") for version in before.versions),
-            *((version, "out-of-fold") for version in new),
+            *((version, "prequential") for version in (*before.versions, *before.ensembles)),
+            *((version, "out-of-fold") for version in new[:2]),
         ]
         for version, kind in scored:
             observed = log_loss_of(version.family, number)
             metrics = {"log_loss": observed, "loss": observed, "roc_auc": 0.71, "f1": 0.3125}
             key = {"batch": number, "version": version.id, "kind": kind, "rows": ROWS}
             draft.add(scores_table, [key | {"metric": name, "observed": score} for name, score in metrics.items()])
-        self._rest(draft, number, new)
+        self._rest(draft, number, new[:2])
         draft.commit(state.engine)
 
     def _batch(self, draft: Draft, number: int, clean_file: str | None, reason: str) -> None:
@@ -213,6 +230,19 @@ class MadeState:
         self.versions[family] = version
         return version
 
+    def _ensemble(self, singles: list[Version], number: int) -> Version:
+        champion, prior = singles
+        parent = self.versions.get("ensemble")
+        version_id = f"ensemble-{100 + number:04d}"
+        clean = {champion.id: 0.75, prior.id: 0.25}
+        version = replace(
+            champion, id=version_id, number=100 + number, line=parent.line if parent else version_id,
+            parent=parent.id if parent else None, family="ensemble", variant="typical", origin="blend", updates=0,
+            params={"members": {"clean": clean, "sparse": clean, "anomalous": {prior.id: 1.0}}}, threshold=0.3,
+        )  # fmt: skip
+        self.versions["ensemble"] = version
+        return version
+
     def _rest(self, draft: Draft, number: int, new: list[Version]) -> None:
         for place, state in enumerate(("complete", "pruned", "failed")):
             draft.add(trials_table, [{
@@ -245,7 +275,8 @@ class MadeState:
                     "batch": number, "group": group, "requests": 1 if group == "clean" else 14, "selected": selected,
                     "champion": 0.5 if group == "clean" else 0.8, "single": 0.5, "last_best": 0.55, "uniform": 0.7,
                     "single_best": 0.47, "oracle": 0.46, "difference": selected - 0.5, "error": 0.005, "alarms": 0.0,
-                    "margins": {}, "selected_by_kind": [0.5, None, None], "champion_by_kind": [0.5, None, None],
+                    "margins": {}, "best": 0.465, "chosen": {"ensemble-0101": 2, "linear-0001": 12},
+                    "selected_by_kind": [0.5, None, None], "champion_by_kind": [0.5, None, None],
                     "calibration": {"selected": 0.02, "champion": 0.03} if group == "clean" else {}}])  # fmt: skip
             draft.add(regrets_table, [{
                 "decision": f"request-{number}", "batch": number, "rows": 10 * number, "served": 0.4, "champion": 0.5,

@@ -9,7 +9,7 @@ from model_zoo import FAMILIES
 from pipeline.reporting.explanation.contributions import (
     CHUNK_ROWS,
     compute_contributions,
-    explain_champion,
+    explain_version,
     find_obstacle,
 )
 
@@ -39,7 +39,7 @@ def test_values_and_base_add_up_to_the_answer(family, task, balance):
     if balance and (not task.is_classification or family in ("tree", "extra_trees")):
         pytest.skip("no class weights here, or the scale says that they are still in")
     model = make_model(family, FAMILIES[family].variants[0], task, balance=balance)
-    rows = 8 if family in ("knn", "catboost") else 40
+    rows = 8 if family == "knn" else 40
     features, _ = make_rows(3, rows)
     explained = compute_contributions(model, features, seconds=60, seed=1)
     answers = model.predict(explained.features).reshape(len(explained.features), -1)
@@ -86,7 +86,7 @@ def test_columns_of_a_request_are_taken_by_name():
 
 
 def test_the_prior_says_why_it_has_nothing_to_explain():
-    explanation = explain_champion("prior-0001", 1, make_model("prior", "onehot", Task.BINARY), make_rows(1)[0], 60, 1)
+    explanation = explain_version("prior-0001", 1, make_model("prior", "onehot", Task.BINARY), make_rows(1)[0], 60, 1)
     assert explanation.contributions is None
     assert "answers every row alike" in explanation.obstacle
     assert find_obstacle(make_model("tree", "target", Task.BINARY)) == ""

@@ -52,6 +52,33 @@ def test_the_champion_is_scored_by_what_served_when_a_batch_arrived(report):
         assert score.gain == pytest.approx(-0.1 if score.batch == 3 else 0.1)
 
 
+def test_an_ensemble_that_serves_is_named_with_its_own_numbers_beside_the_champion(tmp_path):
+    report = report_on(MadeState(tmp_path, mixes=True).add(4))
+    production, champion = report.production, report.champion
+    assert (production.id, production.line, production.is_ensemble) == ("ensemble-0104", "ensemble-0101", True)
+    assert production.members == {"linear-0007": 0.75, "prior-0008": 0.25}
+    assert (production.batch, production.metrics["log_loss"]) == (4, log_loss_of("ensemble", 4))
+    assert production.gain == pytest.approx(0.2)
+    assert champion.id == "linear-0007"
+    assert champion.last["log_loss"] == log_loss_of("linear", 4) != production.metrics["log_loss"]
+    assert [(one.batch, one.version) for one in report.production_scores] == [
+        (2, "linear-0001"), (3, "ensemble-0102"), (4, "ensemble-0103"),
+    ]  # fmt: skip
+    assert [one.production for one in report.generations][-2:] == ["ensemble-0103", "ensemble-0104"]
+    (ensemble,) = report.ensembles
+    assert list(ensemble.members) == ["clean and sparse rows", "anomalous rows"]
+    assert (ensemble.threshold, ensemble.last_scored) == (0.3, 4)
+    first, second, third = report.headline.sentences[:3]
+    assert first == (
+        "ensemble-0104, an ensemble of 2 models, serves typical requests; its line, ensemble-0101, has since the "
+        "update of batch 2."
+    )
+    assert second.startswith("Its members are linear-0007 75\xa0%, prior-0008 25\xa0%. The best single model")
+    assert "is linear-0007, a linear model" in second
+    assert f"its log-loss was {log_loss_of('ensemble', 4):.4f}, 20.0\xa0% better" in third
+    assert "blend" not in json.dumps(to_json(report))
+
+
 def test_a_gain_is_positive_where_the_metric_is_better_whichever_way_it_points():
     better_score, better_loss = {"roc_auc": 0.8, "log_loss": 0.4}, {"roc_auc": 0.5, "log_loss": 0.5}
     assert compute_gain(METRICS["roc_auc"], better_score, better_loss) == pytest.approx(0.6)
@@ -152,15 +179,15 @@ def test_grades_say_by_how_much_choices_beat_the_champion(report):
     assert gains[2, "clean"] == pytest.approx(0.04)
     assert gains[3, "clean"] == pytest.approx(-0.02)
     assert gains[4, "damaged"] == pytest.approx(0.25)
+    assert list(report.grades[-1].chosen.items()) == [("linear-0001", 12), ("ensemble-0101", 2)]
+    assert report.grades[-1].best == 0.465
 
 
 def test_the_headline_states_who_serves_since_when_and_how_well(report):
     said = " ".join(report.headline.sentences)
-    assert said.startswith("linear-0007, a linear model with the onehot encoding, serves by default")
-    assert (
-        "its line, linear-0001, has been champion since the first update. It learned 800 rows of batches 1 to 4."
-        in said
-    )
+    assert said.startswith("linear-0007, a linear model with the onehot encoding, serves typical requests; its line, ")
+    assert "its line, linear-0001, has since the first update. It is the champion, too" in said
+    assert "and learned 800 rows of batches 1 to 4." in said
     assert f"its log-loss was {log_loss_of('linear', 4):.4f}, 10.0\xa0% better than the prior's 0.5040" in said
     assert "ROC-AUC 0.710" in said
     assert "of batch 4, 2 versions learned the new rows on top; the champion's line stayed." in said
@@ -187,8 +214,8 @@ def test_a_champion_worse_than_the_prior_is_a_warning(tmp_path):
     report = report_on(MadeState(tmp_path).add(3))
     warnings = [one for one in report.headline.attention if one.level == "warning"]
     assert [one.section for one in warnings] == ["models", "drift"]
-    assert "On batch 3 the champion linear-0003 was 10.0\xa0% worse than the prior" in warnings[0].text
-    assert "10.0\xa0% worse than the prior's" in report.headline.sentences[1]
+    assert "On batch 3 what serves typical requests, linear-0005, was 10.0\xa0% worse" in warnings[0].text
+    assert "10.0\xa0% worse than the prior's" in report.headline.sentences[2]
 
 
 def test_a_breach_and_a_rejection_of_the_newest_batch_are_warnings(tmp_path):
@@ -196,7 +223,7 @@ def test_a_breach_and_a_rejection_of_the_newest_batch_are_warnings(tmp_path):
     assert "Batch 2 broke 1 quality check" in report_on(made).headline.attention[0].text
     report = report_on(made.reject("every target is missing."))
     assert report.headline.attention[0].text == "Batch 3 was rejected: every target is missing."
-    assert report.headline.sentences[2] == "The newest batch, 3, was rejected, so all models stayed as they were."
+    assert report.headline.sentences[3] == "The newest batch, 3, was rejected, so all models stayed as they were."
     assert report.champion is not None
     assert report.champion.id == "linear-0003"
 
@@ -204,7 +231,7 @@ def test_a_breach_and_a_rejection_of_the_newest_batch_are_warnings(tmp_path):
 def test_one_batch_is_judged_by_its_out_of_fold(tmp_path):
     report = report_on(MadeState(tmp_path).add(1))
     assert report.champion_scores == ()
-    assert report.headline.sentences[1].startswith("On later rows of batch 1 than it had learned by then, its log-loss")
+    assert report.headline.sentences[2].startswith("On later rows of batch 1 than it had learned by then, its log-loss")
     assert report.drift.cells == ()
 
 
@@ -233,8 +260,8 @@ def test_json_holds_finite_numbers_only_and_the_documented_keys(report):
     text = json.dumps(to_json(report))
     tree = json.loads(text, parse_constant=refuse)
     documented = (
-        "protocol written_at headline generation batches quality drift versions champion scores comparisons trials "
-        "grades decisions performance shap"
+        "protocol written_at headline generation batches quality drift versions champion production production_scores "
+        "ensembles scores comparisons trials grades decisions performance shap"
     )
     assert set(documented.split()) <= set(tree)
     assert tree["written_at"] == "2026-01-02T03:04:00"

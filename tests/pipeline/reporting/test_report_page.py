@@ -98,7 +98,7 @@ def test_charts_say_what_they_show(page):
 def test_it_shows_the_figures_of_the_json(written, page):
     tree = json.loads((written.parent / "report.json").read_text())
     champion = tree["champion"]
-    newest = tree["champion_scores"][-1]
+    newest = tree["production"]
     for shown in (
         champion["id"],
         format_number(champion["out_of_fold"]["log_loss"]),
@@ -111,6 +111,24 @@ def test_it_shows_the_figures_of_the_json(written, page):
         *(one["text"] for one in tree["headline"]["attention"]),
     ):
         assert " ".join(shown.split()) in page.words, shown
+
+
+def test_one_word_for_what_serves_an_ensemble(tmp_path):
+    """Title, tiles, tables and plots name the same model, with its numbers, and no word of before."""
+    written = summarise(MadeState(tmp_path, mixes=True).add(3).answer(110).config, DATE)
+    html, tree = written.read_text(encoding="utf-8"), json.loads((written.parent / "report.json").read_text())
+    page = Page(html)
+    assert "<h1>ensemble-0103 serves claimed</h1>" in html
+    assert tree["production"]["id"] == tree["shap"]["version"] == tree["generation"]["production"] == "ensemble-0103"
+    assert "Production ensemble-0103 ensemble of 2 for typical requests" in page.words
+    shown = format_number(tree["production"]["metrics"]["log_loss"])
+    assert f"on unseen rows {shown} batch 3" in page.words
+    assert "SHAP: what the answers of ensemble-0103 rest on" in page.words
+    assert tree["shap"]["mixed"] == "linear-0005 75%, prior-0006 25%"
+    labels = [attributes["aria-label"] for tag, attributes in page.tags if tag == "svg"]
+    assert sum("ensemble-0103" in label for label in labels) == 3
+    assert "clean and sparse rows: linear-0005 75" in page.words
+    assert not re.search(r"\b(blends?|plans?|damaged champion)\b", f"{page.words} {' '.join(labels)}", re.I)
 
 
 def test_cells_of_the_data_are_text_and_no_markup(html):
@@ -145,7 +163,7 @@ def test_a_state_of_rejected_batches_has_a_page(tmp_path):
     page = Page(summarise(MadeState(tmp_path).reject("no row has a target.").config, DATE).read_text(encoding="utf-8"))
     assert "No model serves yet" in page.words
     assert "no row has a target." in page.words
-    assert "There is no SHAP plot: there is no champion yet." in page.words
+    assert "There is no SHAP plot: no model serves yet." in page.words
 
 
 def test_the_prior_as_champion_has_no_shap_plot_and_says_why(tmp_path):

@@ -13,6 +13,7 @@ from common.errors import ConfigError, StateError
 from pipeline.service import serve
 from pipeline.service.access import KEY_VARIABLE, ROUTES, find_key, write_access_log
 from pipeline.service.server import bind
+from registry.generations import Alias
 
 PATIENCE = 900.0
 """Seconds that a state is waited for: no measure of speed, but an end for what never comes."""
@@ -67,6 +68,23 @@ class TestWhatIsTold:
         generation = service.current.served.predictor.generation
         assert [one["id"] for one in told["versions"]] == [member.version.id for member in generation.members]
         assert [one["id"] for one in told["versions"] if "champion" in one["aliases"]] == [generation.champion.id]
+        named = [one["id"] for one in told["versions"] if one["stage"] == "production"]
+        assert [told["production"]] == named == [generation.aliases[Alias.PRODUCTION]]
+        assert {one["role"] for one in told["versions"]} <= {
+            "champion",
+            "robust champion",
+            "active",
+            "ensemble",
+            "rival",
+        }
+        members = {one["id"]: one["members"] for one in told["versions"] if one["members"]}
+        assert set(members) == {one.id for one in generation.ensembles} != set()
+        assert all(list(kinds) == ["clean", "sparse", "anomalous"] for kinds in members.values())
+
+    def test_the_document_names_what_the_list_of_models_holds(self, client):
+        told, schemas = client.get("/models").json(), client.get("/openapi.json").json()["components"]["schemas"]
+        assert set(schemas["Models"]["properties"]) == set(told)
+        assert set(schemas["Models"]["properties"]["versions"]["items"]["properties"]) == set(told["versions"][0])
 
     def test_metrics_count_requests_and_rows(self, learned, rows):
         with open_service(learned) as (_, client):

@@ -165,3 +165,27 @@ def test_a_window_bounds_what_is_learned():
     windowed = ground.fit(Candidate("linear", "onehot", LINEAR.params, window=1), ground.rows)
     alone = make_ground([new]).fit(LINEAR, make_ground([new]).rows)
     np.testing.assert_allclose(windowed.predict(new[1]), alone.predict(new[1]))
+
+
+GROWING = Candidate("lightgbm", "native", {"rounds": 20, "num_leaves": 7, "stopping": True})
+
+
+def test_what_a_fit_found_out_is_kept_with_the_model_and_makes_no_other_candidate():
+    batches = [make_batch(number) for number in range(1, 10)]
+    newcomer = enter(make_ground(batches), GROWING, "lightgbm-0001", Origin.STANDING, [make_sheet(batches[-1])])
+    assert newcomer.candidate.key == GROWING.key
+    assert newcomer.candidate.params["found_rows"] == 8 * BATCH_ROWS
+    done = train(make_ground(batches), Lesson(newcomer, None))
+    assert done.candidate.params["found_age"] == 1
+    assert done.candidate.params["found_rows"] == 9 * BATCH_ROWS
+    again = make_ground(batches).fit(done.candidate, make_ground(batches).rows)
+    assert again.with_threshold(0.5).dump().items() <= done.parts.items()
+
+
+def test_what_was_found_of_a_record_does_not_depend_on_later_labels():
+    batches = [make_batch(number) for number in range(1, 10)]
+    changed = [*batches[:-1], make_batch(9, flip=True)]
+    sheet = make_sheet(batches[-1])
+    honest, again = (enter(make_ground(rows), GROWING, "a", Origin.STANDING, [sheet]) for rows in (batches, changed))
+    np.testing.assert_array_equal(honest.outputs[9], again.outputs[9])
+    assert honest.candidate == again.candidate

@@ -5,33 +5,77 @@ import pytest
 from common.config import SearchConfig
 from common.task import Task
 from model_zoo import FAMILIES
-from pipeline.training.roster import standing_candidates
+from pipeline.training.roster import FEW_BATCHES, FEW_ROWS, baseline_candidates, make_room, standing_candidates
 
 DEFAULT = SearchConfig()
+MANY = 10_000
+"""Rows of a stream that is not short."""
 
 
 @pytest.mark.parametrize("task", list(Task))
 def test_the_default_roster_is_diverse_and_within_its_limits(task):
-    roster = standing_candidates(DEFAULT.families, DEFAULT.variants, task, 24)
-    assert 10 <= len(roster) <= 20
+    roster = standing_candidates(DEFAULT.families, DEFAULT.variants, task, 24, MANY)
+    assert 8 <= len(roster) <= 9
     assert len({candidate.key for candidate in roster}) == len(roster)
     assert {candidate.window for candidate in roster} >= {None, 3, 5}
     robust = [candidate for candidate in roster if candidate.masked and candidate.guarded]
-    assert {candidate.family for candidate in robust} >= {"lightgbm", "extra_trees"}
+    assert {candidate.family for candidate in robust} == {"extra_trees"}
+    assert {candidate.window for candidate in robust} == {None, 3}
     assert "prior" in {candidate.family for candidate in roster}
 
 
-def test_only_families_that_are_searched_stand_beside_the_prior():
-    assert {one.family for one in standing_candidates(["linear"], ["onehot"], Task.BINARY, 24)} == {"linear", "prior"}
-    assert {one.family for one in standing_candidates([], [], Task.BINARY, 24)} == {"prior"}
+@pytest.mark.parametrize("task", list(Task))
+@pytest.mark.parametrize("families", [[], ["tree"], DEFAULT.families], ids=str)
+@pytest.mark.parametrize("batches", [1, 24])
+def test_the_plain_models_stand_whatever_is_searched(task, families, batches):
+    roster = standing_candidates(families, DEFAULT.variants, task, batches, MANY)
+    plain = {one.family: one for one in baseline_candidates(DEFAULT.variants, task)}
+    assert set(plain) == {"lightgbm", "linear", "prior"}
+    assert {one.key for one in plain.values()} <= {one.key for one in roster}
+    assert not any(one.treatment for one in plain.values())
+    assert plain["lightgbm"].variant == "native"
+    assert plain["lightgbm"].params["rounds"] == 100
+
+
+def test_beyond_the_plain_models_only_families_that_are_searched_stand():
+    plain = {one.key for one in baseline_candidates(["onehot"], Task.BINARY)}
+    roster = standing_candidates(["linear"], ["onehot"], Task.BINARY, 24, MANY)
+    assert {one.family for one in roster if one.key not in plain} == {"linear", "prior"}
+
+
+@pytest.mark.parametrize(
+    ("families", "robust"),
+    [(["lightgbm", "extra_trees"], "extra_trees"), (["linear", "lightgbm"], "lightgbm"), (["linear"], "linear")],
+)
+def test_one_family_stands_for_damaged_input(families, robust):
+    roster = standing_candidates(families, DEFAULT.variants, Task.BINARY, 24, MANY)
+    assert {candidate.family for candidate in roster if candidate.guarded} == {robust}
 
 
 def test_every_candidate_uses_a_variant_its_family_can_read():
-    for candidate in standing_candidates(tuple(FAMILIES), ["spelling"], Task.REGRESSION, 24):
+    for candidate in standing_candidates(tuple(FAMILIES), ["spelling"], Task.REGRESSION, 24, MANY):
         assert candidate.variant in FAMILIES[candidate.family].variants
 
 
 @pytest.mark.parametrize(("batches", "windows"), [(1, {None}), (3, {None}), (4, {None, 3}), (6, {None, 3, 5})])
 def test_windows_enter_once_they_leave_a_batch_out(batches, windows):
-    roster = standing_candidates(DEFAULT.families, DEFAULT.variants, Task.BINARY, batches)
+    roster = standing_candidates(DEFAULT.families, DEFAULT.variants, Task.BINARY, batches, MANY)
     assert {candidate.window for candidate in roster} == windows
+
+
+@pytest.mark.parametrize(("batches", "rows"), [(1, MANY), (FEW_BATCHES - 1, MANY), (24, FEW_ROWS - 1)])
+@pytest.mark.parametrize("task", list(Task))
+def test_few_simple_lines_stand_while_a_stream_is_short(task, batches, rows):
+    roster = standing_candidates(DEFAULT.families, DEFAULT.variants, task, batches, rows)
+    plain = {one.key for one in baseline_candidates(DEFAULT.variants, task)}
+    small, robust = sorted((one for one in roster if one.key not in plain), key=lambda one: one.guarded)
+    assert (small.family, small.params["num_leaves"], small.treatment) == ("lightgbm", 7, ())
+    assert (robust.family, robust.treatment) == ("extra_trees", ("masked", "guarded"))
+    assert make_room(12, 3, rows, batches) == (6, 1)
+
+
+def test_the_roster_grows_with_rows_and_batches():
+    sizes = [len(standing_candidates(DEFAULT.families, DEFAULT.variants, Task.BINARY, batches, batches * 365))
+             for batches in (1, 3, 6, 24)]  # fmt: skip
+    assert sizes == [5, 5, 9, 9]
+    assert make_room(12, 3, FEW_ROWS, FEW_BATCHES) == (12, 3)

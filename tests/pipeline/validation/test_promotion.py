@@ -1,5 +1,6 @@
 """Promotion by records that are known."""
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from common.task import Task
 from meta.past import Past
 from model_zoo.candidate import Candidate
-from pipeline.validation.promotion import promote
+from pipeline.validation.promotion import is_surely_better, promote
 from registry.contender import Contender, Origin
 
 ROWS, BATCHES = 120, 3
@@ -43,8 +44,8 @@ def remember(*losses, damaged=None, seed=0):
     )
 
 
-def decide(contenders, past, champion=None, standing=(), max_active=8):
-    return promote(contenders, past, standing, champion, 4.0, 0.9, max_active)
+def decide(contenders, past, champion=None, standing=(), max_active=8, damaged=None, **given):
+    return promote(contenders, past, standing, champion, 4.0, 0.9, max_active, damaged_line=damaged, **given)
 
 
 def test_there_is_a_champion_for_clean_and_one_for_damaged_input():
@@ -61,6 +62,50 @@ def test_the_reason_of_a_change_names_whom_it_replaces():
     assert [(one.contender, one.incumbent, one.comparison.outcome.value) for one in outcome.judged] == [
         ("new", "old", "better")
     ]
+
+
+def test_a_lead_within_noise_is_a_tie_that_the_champion_of_before_wins():
+    contenders = [enter("old", "x-1"), enter("new")]
+    outcome = decide(contenders, remember(0.7004, 0.7), champion="x-1")
+    assert outcome.champion.name == "old"
+    lead = re.fullmatch(r"a tie: (\S+) less loss is within noise, so old stays", outcome.reason)
+    assert lead
+    assert 0 < float(lead[1]) < 0.01
+    assert decide(contenders, remember(0.7004, 0.7)).champion.name == "new"
+
+
+def test_batches_that_contradict_each_other_are_noise_however_sure_each_of_them_is():
+    past = remember(0.7, 0.7)
+    for batch, better in ((1, 1.5), (2, 0.4), (3, 0.4)):
+        rows = past.batch == batch
+        past.outputs[rows, 1] = past.outputs[rows, 0] * better
+    contenders = [enter("old", "x-1"), enter("new")]
+    assert [is_surely_better(past.take(past.batch == batch), 1, 0, 4.0, 0.9) for batch in (1, 2, 3)] == [
+        False, True, True
+    ]  # fmt: skip
+    assert not is_surely_better(past, 1, 0, 4.0, 0.9)
+    assert decide(contenders, past, champion="x-1").champion.name == "old"
+
+
+def test_the_champion_for_damaged_input_stays_in_a_tie_too():
+    contenders = [enter("a", "a-1"), enter("b", "b-1"), enter("prior-1", family="prior")]
+    tied = remember(0.5, 0.8, 1.0, damaged=(0.795, 0.8, 1.0))
+    assert decide(contenders, tied, champion="a-1", damaged="b-1").damaged_champion.name == "b"
+    assert decide(contenders, tied, champion="a-1").damaged_champion.name == "a"
+    surely = remember(0.5, 0.8, 1.0, damaged=(0.5, 0.8, 1.0))
+    assert decide(contenders, surely, champion="a-1", damaged="b-1").damaged_champion.name == "a"
+
+
+def test_a_line_without_common_rows_beats_nobody():
+    past = remember(0.9, 0.3)
+    past.known[past.batch < 3, 1] = False
+    past.known[past.batch == 3, 0] = False
+    assert not is_surely_better(past, 1, 0, 4.0, 0.9)
+
+
+def test_a_champion_of_before_that_is_gone_holds_nobody_back():
+    outcome = decide([enter("a", "a-1"), enter("b", "b-1")], remember(0.7, 0.7004), champion="gone-1")
+    assert outcome.champion.name == "a"
 
 
 def test_standing_lines_and_the_fallback_stay_whatever_their_record():
@@ -111,3 +156,26 @@ def test_a_line_that_is_barred_is_no_champion_and_its_reason_is_told():
     assert (outcome.champion.name, outcome.damaged_champion.name) == ("b", "b")
     assert "within promotion.budget; slow may not serve: it took an hour" in outcome.reason
     assert [one.name for one in outcome.active] == ["slow", "b", "prior-1"]
+
+
+def test_a_line_that_is_best_on_damaged_input_has_a_place_by_that():
+    contenders = [enter(f"v{k}", f"v-{k}") for k in range(4)] + [enter("prior-1", "p-1", family="prior")]
+    past = remember(0.5, 0.6, 0.7, 0.8, 1.0, damaged=(0.5, 0.9, 0.9, 0.55, 1.0))
+    outcome = decide(contenders, past, champion="v-0", damaged="v-0", max_active=3)
+    assert [one.name for one in outcome.active] == ["v0", "v1", "prior-1"]
+    outcome = decide(contenders, past, champion="v-0", damaged="v-0", max_active=4)
+    assert [one.name for one in outcome.active] == ["v0", "v1", "v3", "prior-1"]
+
+
+def test_idle_lines_rest_but_for_champions_baselines_and_what_a_person_chose():
+    names = ("champion", "robust", "plain", "pinned", "stands", "found", "short")
+    contenders = [enter(name, f"{name}-1") for name in names[:-1]] + [enter("short", "short-1", family="prior")]
+    past = remember(0.5, 0.7, 0.75, 0.8, 0.85, 0.65, 1.0, damaged=(0.9, 0.5, 0.9, 0.9, 0.9, 0.9, 1.0))
+    outcome = decide(
+        contenders, past, "champion-1", standing={contenders[4].candidate.key}, damaged="robust-1", pinned="pinned-1",
+        baselines={contenders[2].candidate.key}, idle=[f"{name}-1" for name in names],
+    )  # fmt: skip
+    assert [one.name for one in outcome.active] == ["champion", "robust", "plain", "pinned"]
+    assert {(event.version, "it rests" in event.reason) for event in outcome.retired} == {
+        ("stands-1", True), ("found-1", True), ("short-1", True)
+    }  # fmt: skip

@@ -1,0 +1,55 @@
+"""How much weight each line had in the ensembles of past generations: what shows which lines serve nobody."""
+
+from collections.abc import Mapping, Sequence
+
+import sqlalchemy as sa
+
+from common.database import read_rows
+from common.state import State
+from registry.generations import Role
+from registry.lineage import load_updates
+from registry.tables import members_table, versions_table
+from registry.versions import Version
+
+
+def load_weights(state: State, number: int, updates: int) -> list[dict[str, float]]:
+    """Return the weights of lines in the newest ``updates`` generations that took a batch, up to ``number``.
+
+    They come newest first. Each is the largest that any ensemble of the generation gave a member's line, 0 where none
+    did; a generation without ensembles says nothing and is left out.
+    """
+    numbers = load_updates(state, number)[:updates]
+    query = (
+        sa.select(versions_table, members_table.c.generation.label("active_in"))
+        .join(members_table, members_table.c.version == versions_table.c.id)
+        .where(members_table.c.generation.in_(numbers), members_table.c.role != Role.RIVAL.value)
+    )
+    members: dict[int, list[Version]] = {}
+    for row in read_rows(state.engine, query):
+        members.setdefault(row["active_in"], []).append(Version.from_row(row))
+    weighed = [_weigh(members.get(one, [])) for one in numbers]
+    return [weights for weights in weighed if weights]
+
+
+def _weigh(members: Sequence[Version]) -> dict[str, float]:
+    """Return the weights of lines by the members of a generation; {} where none of them is an ensemble."""
+    lines = {one.id: one.line for one in members if not one.is_ensemble}
+    ensembles = [one for one in members if one.is_ensemble]
+    weights = dict.fromkeys(lines.values(), 0.0) if ensembles else {}
+    for shares in (shares for ensemble in ensembles for shares in ensemble.members):
+        for version, share in shares.items():
+            if version in lines:
+                weights[lines[version]] = max(weights[lines[version]], share)
+    return weights
+
+
+def find_idle(history: Sequence[Mapping[str, float]], updates: int) -> set[str]:
+    """Return the lines that were there in each of ``updates`` generations and never had any weight.
+
+    >>> sorted(find_idle([{"a": 0.0, "b": 0.2, "c": 0.0}, {"a": 0.0, "b": 0.0}], 2)), find_idle([{"a": 0.0}], 2)
+    (['a'], set())
+    """
+    if len(history) < updates:
+        return set()
+    newest = history[:updates]
+    return {line for line in newest[0] if all(weights.get(line) == 0 for weights in newest)}

@@ -126,7 +126,7 @@ class Selector:
 
     def _give_reasons(self, members: Sequence[Weights], alarm: Alarm, withheld: bool) -> tuple[str, ...]:
         """Return what rows of each kind say of their answer: a fallback where others answer than clean rows usually."""
-        usual = self.list_members(self.typical)[RowKind.CLEAN] if self.typical else members[RowKind.CLEAN]
+        usual = self.list_members(self.typical or self.champions.clean)[RowKind.CLEAN]
         as_ever = "champion" if withheld else "selected"
         named = {kind: name_kind(kind) if kind else alarm.condition for kind in RowKind}
         return tuple(

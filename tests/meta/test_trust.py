@@ -161,7 +161,7 @@ class TestStreams:
         plan = selector.plan(profile)
         assert plan.model == plan.champion == "poor"
         assert plan.weights == ({"poor": 1.0},) * len(RowKind)
-        assert set(plan.reasons) == {"fallback:sparse" if plan.alarm else "champion"}
+        assert set(plan.reasons) == {"champion"}
         assert f"what was chosen lost to the champion on {group} input of each of the batches 3 to 5" in plan.why
         after, grades = turning[-1]
         assert list_differences(grades, group)[-1] < 0

@@ -57,9 +57,10 @@ def compute_decayed_records(parts: PartLosses, clean: bool, half_life: float, re
     Each batch counts half as much as the one ``half_life`` batches later, and its parts count by their rows; with
     ``returning``, old batches that the newest one resembles count again. A line is compared, on the very parts it has a
     record of, with those that have a record of them all, so that a newcomer is not judged by whether its few batches
-    were hard ones. Where there is no such part at all, every line's record is 0.
+    were hard ones. Where there is no such part at all, every line's record is 0; parts that no line has a record of, as
+    after all models were lost, say nothing.
     """
-    chosen = parts.clean == clean
+    chosen = (parts.clean == clean) & np.isfinite(parts.losses).any(axis=1)
     if not chosen.any():
         return np.zeros(parts.losses.shape[1])
     losses, batch, rows = parts.losses[chosen], parts.batch[chosen], parts.rows[chosen]
@@ -83,12 +84,15 @@ def measure_level(losses: np.ndarray) -> np.ndarray:
     """Return what losses (n_parts, n_lines) are compared with (n_parts, 1): the median of lines known in every part.
 
     The set of lines must not change from part to part, or a line would be measured by who else was there. Where no line
-    is known everywhere, the median of the known ones stands in.
+    is known everywhere, the median of the known ones stands in; NaN where there is none.
     """
     everywhere = np.isfinite(losses).all(axis=0)
     if everywhere.any():
         return np.median(losses[:, everywhere], axis=1, keepdims=True)
-    return np.nanmedian(losses, axis=1, keepdims=True)
+    level = np.full((len(losses), 1), np.nan)
+    known = np.isfinite(losses).any(axis=1)
+    level[known] = np.nanmedian(losses[known], axis=1, keepdims=True)
+    return level
 
 
 def fill_unknown(apart: np.ndarray) -> np.ndarray:

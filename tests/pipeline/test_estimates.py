@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from common.task import Task
 from meta.estimation.estimator import Estimate, Estimator, Measured
 from meta.estimation.fitting import MIN_BATCHES
 from meta.flags import RowKind
-from meta.plan import Expectation, Plan
+from meta.plan import PROMOTED, Expectation, Plan
 from meta.store import PLAN_LINE
 from meta.tables import decisions_table
 from pipeline.estimates import choose_estimator, estimate_request, grade
@@ -49,7 +50,7 @@ def learned(tmp_path_factory):
     )
     stated = [f"data_dir={folder}", f"state_dir={folder / 'state'}", f"batch.rows={ROWS}", *SMALL]
     config = load_config(folder / "config.yaml", stated)
-    with pytest.MonkeyPatch.context() as patch:  # forests choose lines; storing fewer trees is quicker
+    with pytest.MonkeyPatch.context() as patch:  # a forest chooses; storing fewer trees is quicker
         patch.setattr("meta.chooser.TREES", 4)
         update(config, 1)
         early = table.tail(ROWS).drop(columns="claimed")
@@ -86,11 +87,11 @@ def test_every_answer_carries_an_estimate_or_the_reason_why_not(learned):
 
 def test_batches_are_estimated_before_they_are_learned_and_graded_after(learned):
     estimates = read(learned, "estimates")
-    of_plan = estimates[(estimates["request"] == "") & (estimates["answerer"] == PLAN_LINE)]
-    assert set(of_plan["measure"]) == {"log_loss", "roc_auc"}
-    assert of_plan["batch"].max() == BATCHES
-    inside = (of_plan["lower"] <= of_plan["realised"]) & (of_plan["realised"] <= of_plan["upper"])
-    assert (inside == of_plan["covered"].astype(bool)).all()
+    of_chosen = estimates[(estimates["request"] == "") & (estimates["answerer"] == PLAN_LINE)]
+    assert set(of_chosen["measure"]) == {"log_loss", "roc_auc"}
+    assert of_chosen["batch"].max() == BATCHES
+    inside = (of_chosen["lower"] <= of_chosen["realised"]) & (of_chosen["realised"] <= of_chosen["upper"])
+    assert (inside == of_chosen["covered"].astype(bool)).all()
     assert (estimates.loc[estimates["request"] == "", "answerer"] != PLAN_LINE).any()  # the champion's as well
 
 
@@ -119,16 +120,17 @@ def test_the_report_shows_estimates_beside_what_labels_showed(learned, monkeypat
     monkeypatch.setattr("pipeline.reporting.explanation.plots.draw_shap", lambda *_: [])  # slow, and not looked at
     path = summarise(learned)
     page, figures = path.read_text(encoding="utf-8"), json.loads(path.with_name("report.json").read_text())["estimates"]
-    assert 'aria-label="What the plan was estimated to be worth' in page
+    assert 'aria-label="Estimated worth of what was chosen on every batch' in page
     grades = {(one["of"], one["measure"]): one for one in figures["grades"]}
-    assert grades["the plan", "roc_auc"]["estimates"] == len(figures["batches"]) / 2 > 0
+    assert grades["what was chosen", "roc_auc"]["estimates"] == len(figures["batches"]) / 2 > 0
     assert grades["requests", "roc_auc"]["estimates"] == 1
     assert not figures["open"]
 
 
 def make_plan(*lines):
     weights = {line: 1 / len(lines) for line in lines}
-    return Plan((weights,) * len(RowKind), ("",) * 3, lines[0], "", None, lines[0], {}, Expectation())
+    model = lines[0] if len(lines) == 1 else "mixture"
+    return Plan(model, (weights,) * len(RowKind), ("",) * 3, "", None, lines[0], (), Expectation())
 
 
 def make_estimator(line):
@@ -137,10 +139,10 @@ def make_estimator(line):
 
 def test_a_line_that_serves_alone_is_estimated_by_its_own_past():
     known = {line: make_estimator(line) for line in (PLAN_LINE, "a")}
-    kinds = [RowKind.CLEAN]
-    assert choose_estimator(known, make_plan("a"), kinds) is known["a"]
-    assert choose_estimator(known, make_plan("a", "b"), kinds) is known[PLAN_LINE]
-    assert choose_estimator(known, make_plan("b"), kinds) is known[PLAN_LINE]
+    assert choose_estimator(known, make_plan("a")) is known["a"]
+    assert choose_estimator(known, make_plan("a", "b")) is known[PLAN_LINE]
+    assert choose_estimator(known, make_plan("b")) is known[PLAN_LINE]
+    assert choose_estimator(known, replace(make_plan("b"), reasons=(PROMOTED,) * 3)) is None
     outputs = np.full((2, 2), 0.5)
     assert estimate_request(known, make_plan("a"), outputs, np.zeros(2, int), ("0", "1")).reason == "a is new"
     assert "no estimator" in estimate_request({}, make_plan("a"), outputs, np.zeros(2, int), ("0", "1")).reason

@@ -23,6 +23,8 @@ YOUNG = 6
 """Members are condensed on the rows of so many newest batches, ..."""
 CONDENSED_ROWS = 3_000
 """... on at most so many of each kind."""
+LEAST_WEIGHT = 0.01
+"""Lines below this weight are no members."""
 NINE_OF_TEN = 1.28
 """Standard errors by which other members must do better for a kind of row: one-sided, nine times of ten."""
 
@@ -75,7 +77,7 @@ def restrict(members: Members, trusted: np.ndarray) -> Members:
 
 
 def route(past: Past, members: Members, damaged: bool) -> Members:
-    """Return members in which a kind of row keeps its own only where the records do not speak for those of clean rows.
+    """Return members in which a kind of row keeps its own where the records speak for them, else those of clean rows.
 
     In a typical request a sparse row is like those of clean batches, which are seldom worth other members; in a damaged
     one it is like those of damaged copies. Where too few such rows are known, sparse rows of typical requests get the
@@ -116,12 +118,17 @@ def sample_kinds(past: Past) -> list[np.ndarray]:
 
 
 def condense_kinds(samples: Sequence[np.ndarray], members: Members, most: int) -> Members:
-    """Return at most ``most`` lines a kind; kinds that had the same members have the same ones again."""
+    """Return at most ``most`` lines a kind, none in traces; kinds that had the same members have the same ones."""
     condensed: list[np.ndarray] = []
     for kind, weights in enumerate(members):
         alike = next((before for before in range(kind) if np.array_equal(members[before], weights)), None)
-        condensed.append(condense(samples[kind], weights, most) if alike is None else condensed[alike])
+        condensed.append(_drop_traces(condense(samples[kind], weights, most)) if alike is None else condensed[alike])
     return np.array(condensed)
+
+
+def _drop_traces(weights: np.ndarray) -> np.ndarray:
+    kept = np.where(weights < min(LEAST_WEIGHT, weights.max()), 0.0, weights)
+    return kept / kept.sum()
 
 
 def condense(outputs: np.ndarray, weights: np.ndarray, most: int) -> np.ndarray:

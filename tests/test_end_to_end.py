@@ -58,6 +58,17 @@ def options(folder: Path, state: str = "state") -> list[str]:
     return ["--config", str(folder / "config.yaml"), f"data_dir={folder}", f"state_dir={folder / state}", *SMALL]
 
 
+def ask(folder: Path, rows: dict[str, list]) -> tuple[dict[str, dict[str, float]], list[str]]:
+    """Answer rows and return the members of what served them by kind of row, and what each row says of it."""
+    pd.DataFrame(rows).to_csv(folder / "asked_rows.csv", index=False)
+    done = run("inference", "-file", str(folder / "asked_rows.csv"), *options(folder))
+    assert done.returncode == 0, done.stderr
+    decision = Path(done.stdout.strip()).stem.rpartition("-")[2]
+    with sqlite3.connect(folder / "state" / "catalogue.db") as catalogue:
+        ((weights,),) = catalogue.execute("select weights from decisions where id = ?", (decision,)).fetchall()
+    return json.loads(weights), pd.read_csv(done.stdout.strip())["predict_reason"].tolist()
+
+
 def read_digests(folder: Path, state: str = "state") -> dict[str, str]:
     engine = connect(f"sqlite:///{folder / state / 'catalogue.db'}")
     try:
@@ -96,12 +107,14 @@ class TestContract:
         decision = done.stdout.strip().rpartition("-")[2].removesuffix(".csv")
         assert answered["predict_id"].tolist() == [f"{decision}-{position}" for position in range(len(answered))]
 
-    def test_damaged_rows_go_to_the_fallback_and_say_so(self, learned):
-        rows = {"day": ["2021-01-01"] * 3, "code": ["01"] * 3, "number": [0.1, "", 9e9], "level": ["west", "", "moon"]}
-        pd.DataFrame(rows).to_csv(learned / "damaged.csv", index=False)
-        done = run("inference", "-file", str(learned / "damaged.csv"), *options(learned))
-        reasons = pd.read_csv(done.stdout.strip())["predict_reason"].tolist()
-        assert reasons[1:] == ["fallback:sparse", "fallback:anomalous"]
+    def test_damaged_rows_that_others_answer_than_usual_ones_say_so(self, learned):
+        usual, _ = ask(learned, {"day": ["2021-01-01"] * 3, "code": ["01"] * 3, "number": [0.1, 0.2, 0.3],
+                                 "level": ["west"] * 3})  # fmt: skip
+        members, reasons = ask(learned, {"day": ["2021-01-01"] * 3, "code": ["01"] * 3, "number": [0.1, "", 9e9],
+                                         "level": ["west", "", "moon"]})  # fmt: skip
+        for kind, reason in (("sparse", reasons[1]), ("anomalous", reasons[2])):
+            assert (reason == f"fallback:{kind}") == (members[kind] != usual["clean"])
+            assert reason in (f"fallback:{kind}", "selected", "champion")
 
     def test_a_decision_is_explained_and_recomputed(self, learned):
         pd.read_csv(learned / "stream.csv", dtype=str).tail(50).to_csv(learned / "asked.csv", index=False)
@@ -134,9 +147,9 @@ class TestContract:
         answered = pd.read_csv(done.stdout.strip())
         assert len(answered) == len(table)
         assert answered["predict_proba"].between(0, 1).all()
-        expected = {"all missing": {"fallback:sparse"}, "all anomalous": {"fallback:anomalous"}}
-        if damage in expected:
-            assert set(answered["predict_reason"]) == expected[damage]
+        expected = {"all missing": "fallback:sparse", "all anomalous": "fallback:anomalous"}
+        assert set(answered["predict_reason"]) <= {expected.get(damage), "selected", "champion"}
+        assert answered["predict_reason"].nunique() == 1
 
     def test_single_mode_serves_one_version(self, learned):
         rows = {"day": ["2021-01-01"] * 3, "code": ["01"] * 3, "number": [0.1, "", ""], "level": ["west", "", ""]}
@@ -232,7 +245,7 @@ class TestStream:
         assert answered[shares].sum(axis=1).to_numpy() == pytest.approx(1)
         assert run("update", *options(tmp_path)).stdout == "True\n"
 
-    def test_a_registry_of_one_version_serves(self, tmp_path):
+    def test_a_registry_of_plain_models_serves_and_any_of_them_alone(self, tmp_path):
         write_stream(tmp_path)
         write_config(tmp_path)
         alone = [*options(tmp_path), "search.families=[]"]
@@ -240,7 +253,15 @@ class TestStream:
         pd.read_csv(tmp_path / "stream.csv", dtype=str).tail(9).to_csv(tmp_path / "request.csv", index=False)
         done = run("inference", "-file", str(tmp_path / "request.csv"), *alone)
         assert done.returncode == 0, done.stderr
-        assert pd.read_csv(done.stdout.strip())["predict_model"].str.startswith("prior").all()
+        assert pd.read_csv(done.stdout.strip())["predict_proba"].between(0, 1).all()
+        with sqlite3.connect(tmp_path / "state" / "catalogue.db") as catalogue:
+            query = "select version, family from members join versions on version = id where members.generation = 2"
+            active = dict(catalogue.execute(query).fetchall())
+        assert set(active.values()) == {"prior", "linear", "lightgbm", "ensemble"}
+        prior = next(version for version, family in active.items() if family == "prior")
+        assert run("models", "promote", prior, "--why", "to see", *alone).returncode == 0
+        done = run("inference", "-file", str(tmp_path / "request.csv"), *alone)
+        assert set(pd.read_csv(done.stdout.strip())["predict_model"]) == {prior}
 
     def test_a_damaged_version_drops_out_and_the_record_says_so(self, tmp_path):
         path = write_stream(tmp_path)

@@ -8,7 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.task import Task
-from meta.ensembles import DAMAGED, TYPICAL, condense, fit_ensembles, is_better, mix_members, restrict, route
+from meta.ensembles import (
+    DAMAGED,
+    LEAST_WEIGHT,
+    TYPICAL,
+    condense,
+    fit_ensembles,
+    is_better,
+    mix_members,
+    restrict,
+    route,
+)
 from meta.flags import RowKind
 from meta.greedy import MIN_ROWS
 from meta.past import mix_outputs, stack_records
@@ -150,6 +160,14 @@ class TestFit:
             assert (members >= 0).all()
             assert members.sum(axis=1) == pytest.approx(1)
             assert ((members > 0).sum(axis=1) <= most).all()
+
+    def test_a_line_in_traces_is_no_member_where_there_are_few_lines_too(self):
+        """It would be loaded and asked for each request, and stand in the way of its retirement, for nothing."""
+        skill = {"good": (4.0, 4.0), "robust": (2.0, 2.0), "poor": (-2.0, -2.0)}
+        records = [make_record(batch, skill=skill) for batch in range(1, 4)]
+        for members in fit(records=records, lines=LINES).values():
+            assert members[members > 0].min() >= LEAST_WEIGHT
+            assert members.sum(axis=1) == pytest.approx(1)
 
     def test_the_two_defaults_are_among_them_and_only_they_and_the_greedy_one_are_routed(self):
         fitted = fit()

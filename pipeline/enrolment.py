@@ -18,11 +18,13 @@ from model_zoo.candidate import Candidate
 from model_zoo.model import PROTOCOL, Model
 from pipeline.ensembles import TUNING_BATCHES, describe_members, save_ensembles, tune
 from pipeline.training.contenders import Ground, Lesson, RecordSheet, Trained, can_continue, enter, train
+from pipeline.training.roster import TRIED
 from pipeline.training.threshold import Threshold
 from pipeline.training.trials import Trial
 from pipeline.validation.promotion import Promotion, promote
 from registry.budget import bar_lines
 from registry.contender import Contender, Origin
+from registry.ensembles import average_weights, find_idle
 from registry.generations import Event, Generation, Member, Role
 from registry.lineage import load_recent
 from registry.tables import events_table, versions_table
@@ -158,11 +160,12 @@ def decide_promotion(
     standing: Sequence[Candidate],
     room: int,
     baselines: Collection[str] = (),
-    idle: Collection[str] = (),
+    history: Sequence[Mapping[str, float]] = (),
 ) -> Promotion:
     """Let records decide who stays active, as far as there is ``room``, and who the champions are.
 
-    Lines that are ``idle`` rest; those of ``baselines`` (by key) never do.
+    By the ``history`` of weights in ensembles, by line and the newest generation first, lines are preferred or rest;
+    those of ``baselines`` (by key) never do.
     """
     if not contenders:
         raise DataError("No model could be fitted on this batch; the log names every failure, so mend the data first.")
@@ -178,7 +181,9 @@ def decide_promotion(
         bar_lines(config.promotion.budget, [contender.line for contender in contenders], before.versions),
         before.damaged_champion.line if before.damaged_champion else None,
         baselines,
-        idle,
+        find_idle(history, IDLE),
+        average_weights(history),
+        TRIED,
     )
     log.info("champion %s: %s", promotion.champion.name, promotion.reason)
     return promotion

@@ -87,7 +87,7 @@ from pipeline.training.trials import Trial, choose_finalists, trial_rows
 from pipeline.training.warm_start import load_known_trials
 from pipeline.validation.comparison_rows import comparison_rows
 from pipeline.validation.tables import bouts_table, comparisons_table
-from registry.ensembles import find_idle, load_weights
+from registry.ensembles import load_weights
 from registry.generations import Event, Generation, Member, Role
 from registry.versions import Version
 
@@ -211,8 +211,8 @@ def learn(
             contenders, ways = drop_unlearned(contenders, ways, before.pinned)
             gone = [one.parent.id for one in everyone if one not in contenders and one.parent]
             outcomes["retire"] = f"retired: {', '.join(gone) or 'none, as every line learns'}"
-        idle = find_idle(load_weights(state, before.number, IDLE), IDLE)
-        promotion = decide_promotion(config, before, contenders, records, standing, room, baselines, idle)
+        history = load_weights(state, before.number, IDLE)
+        promotion = decide_promotion(config, before, contenders, records, standing, room, baselines, history)
         unlearned = tuple(Event(version, "retired", "it did not learn the change of the relation") for version in gone)
         broken = tuple(Event(version, "lost", reason) for version, reason in say_why(lost, proof).items())
         promotion = replace(promotion, retired=(*broken, *unlearned, *promotion.retired))

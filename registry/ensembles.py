@@ -43,6 +43,16 @@ def _weigh(members: Sequence[Version]) -> dict[str, float]:
     return weights
 
 
+def average_weights(history: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the mean weight of every line over generations; 0 stands for one that had not been there.
+
+    >>> average_weights([{"a": 0.5, "b": 0.2}, {"a": 0.3}])
+    {'a': 0.4, 'b': 0.1}
+    """
+    lines = dict.fromkeys(line for weights in history for line in weights)
+    return {line: sum(weights.get(line, 0.0) for weights in history) / len(history) for line in lines}
+
+
 def find_idle(history: Sequence[Mapping[str, float]], updates: int) -> set[str]:
     """Return the lines that were there in each of ``updates`` generations and never had any weight.
 

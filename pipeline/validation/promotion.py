@@ -57,15 +57,18 @@ def promote(
     damaged_line: str | None = None,
     baselines: Collection[str] = (),
     idle: Collection[str] = (),
+    weights: Mapping[str, float] | None = None,
+    tried: int = 0,
 ) -> Promotion:
     """Decide the next generation from the records of all contenders, whose lines are those of ``past`` in order.
 
     The champions have the lowest decayed loss on clean batches and on damaged copies of them; those of before,
-    ``champion_line`` and ``damaged_line``, stay unless that is lower by more than noise. Lines whose candidate is
-    ``standing`` (by key) stay, and so do the fallback and the ``pinned`` line, which serves by a person's decision; of
-    the others those with the best records, on clean or on damaged input, as far as ``max_active`` allows, as long as
-    they are better than the fallback and do not answer as a better one does. Lines that are ``idle`` rest, unless they
-    are champions, pinned or ``baselines`` (by key). A line that is ``barred``, with a reason, is no champion.
+    ``champion_line`` and ``damaged_line``, stay unless that is lower by more than noise. The
+    ``baselines`` (by key) stay, and so does the ``pinned`` line, which serves by a person's decision, and a
+    ``standing`` one (by key) until its record holds ``tried`` batches. Of the others those stay, as far as
+    ``max_active`` allows, that had most weight in ensembles of late (``weights`` by line), then those with the best
+    records, on clean or on damaged input, as long as they are better than the fallback and do not answer as a better
+    one does. Lines that are ``idle`` rest. A line that is ``barred``, with a reason, is no champion.
     """
     parts = compute_part_losses(past)
     clean, damaged = (compute_decayed_records(parts, of_clean, half_life) for of_clean in (True, False))
@@ -78,13 +81,16 @@ def promote(
         if one in (champion, damaged_champion) or one.candidate.key in baselines or one.line == pinned
     }  # fmt: skip
     resting = set(idle) - needed
+    batches = {one.line: len(np.unique(past.batch[past.known[:, place]])) for place, one in enumerate(contenders)}
     always = needed | {
         one.line for one in contenders
-        if (one.candidate.key in standing and not one.is_recalled) or one.candidate.family == FALLBACK_FAMILY
+        if one.candidate.key in standing and not one.is_recalled and batches[one.line] < tried
     } - resting  # fmt: skip
     bar = min((loss for one, loss in zip(contenders, clean, strict=True) if one.candidate.family == FALLBACK_FAMILY),
               default=np.inf)  # fmt: skip
     order = rank(clean, damaged if not past.clean.all() else clean)
+    served = weights or {}
+    order.sort(key=lambda position: -served.get(contenders[position].line, 0.0))  # stable: the rank decides ties
     ranked = [position for position in order if contenders[position].line not in always | resting]
     better = [position for position in ranked if clean[position] < bar]
     kept = [position for position, one in enumerate(contenders) if one.line in always]

@@ -179,3 +179,21 @@ def test_idle_lines_rest_but_for_champions_baselines_and_what_a_person_chose():
     assert {(event.version, "it rests" in event.reason) for event in outcome.retired} == {
         ("stands-1", True), ("found-1", True), ("short-1", True)
     }  # fmt: skip
+
+
+def test_a_standing_line_stays_until_its_record_shows_what_it_is_worth():
+    contenders = [enter("a"), enter("b"), enter("c"), enter("prior-1", family="prior")]
+    past, standing = remember(0.5, 0.6, 0.7, 1.0), {contenders[2].candidate.key}
+    prior = {contenders[3].candidate.key}
+    tried = {"standing": standing, "baselines": prior, "max_active": 3}
+    assert contenders[2] in decide(contenders, past, **tried, tried=BATCHES + 1).active
+    assert contenders[2] not in decide(contenders, past, **tried, tried=BATCHES).active
+
+
+def test_lines_with_weight_in_ensembles_go_before_better_records():
+    contenders = [enter("a"), enter("b", "b-1"), enter("c", "c-1"), enter("prior-1", family="prior")]
+    past, prior = remember(0.5, 0.6, 0.7, 1.0), {contenders[3].candidate.key}
+    given = {"baselines": prior, "max_active": 3}
+    assert {one.name for one in decide(contenders, past, **given).active} == {"a", "b", "prior-1"}
+    by_weight = decide(contenders, past, **given, weights={"c-1": 0.3, "b-1": 0.1})
+    assert {one.name for one in by_weight.active} == {"a", "c", "prior-1"}

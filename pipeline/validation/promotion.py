@@ -58,13 +58,13 @@ def promote(
     baselines: Collection[str] = (),
     idle: Collection[str] = (),
     weights: Mapping[str, float] | None = None,
-    tried: int = 0,
+    tried: float = np.inf,
 ) -> Promotion:
     """Decide the next generation from the records of all contenders, whose lines are those of ``past`` in order.
 
     The champions have the lowest decayed loss on clean batches and on damaged copies of them; those of before,
     ``champion_line`` and ``damaged_line``, stay unless that is lower by more than noise. The
-    ``baselines`` (by key) stay, and so does the ``pinned`` line, which serves by a person's decision, and a
+    ``baselines`` (by key) stay, and so do the fallback, the ``pinned`` line, which serves by a person's decision, and a
     ``standing`` one (by key) until its record holds ``tried`` batches. Of the others those stay, as far as
     ``max_active`` allows, that had most weight in ensembles of late (``weights`` by line), then those with the best
     records, on clean or on damaged input, as long as they are better than the fallback and do not answer as a better
@@ -79,6 +79,7 @@ def promote(
     needed = {
         one.line for one in contenders
         if one in (champion, damaged_champion) or one.candidate.key in baselines or one.line == pinned
+        or (one.candidate.family == FALLBACK_FAMILY and one.candidate.window is None)
     }  # fmt: skip
     resting = set(idle) - needed
     batches = {one.line: len(np.unique(past.batch[past.known[:, place]])) for place, one in enumerate(contenders)}

@@ -167,18 +167,17 @@ def test_a_line_that_is_best_on_damaged_input_has_a_place_by_that():
     assert [one.name for one in outcome.active] == ["v0", "v1", "v3", "prior-1"]
 
 
-def test_idle_lines_rest_but_for_champions_baselines_and_what_a_person_chose():
-    names = ("champion", "robust", "plain", "pinned", "stands", "found", "short")
-    contenders = [enter(name, f"{name}-1") for name in names[:-1]] + [enter("short", "short-1", family="prior")]
+def test_idle_lines_rest_but_for_champions_baselines_the_fallback_and_what_a_person_chose():
+    names = ("champion", "robust", "plain", "pinned", "stands", "found", "fallback")
+    contenders = [enter(name, f"{name}-1") for name in names[:-1]] + [enter("fallback", "prior-1", family="prior")]
     past = remember(0.5, 0.7, 0.75, 0.8, 0.85, 0.65, 1.0, damaged=(0.9, 0.5, 0.9, 0.9, 0.9, 0.9, 1.0))
     outcome = decide(
         contenders, past, "champion-1", standing={contenders[4].candidate.key}, damaged="robust-1", pinned="pinned-1",
-        baselines={contenders[2].candidate.key}, idle=[f"{name}-1" for name in names],
+        baselines={contenders[2].candidate.key}, idle=[one.line for one in contenders],
     )  # fmt: skip
-    assert [one.name for one in outcome.active] == ["champion", "robust", "plain", "pinned"]
-    assert {(event.version, "it rests" in event.reason) for event in outcome.retired} == {
-        ("stands-1", True), ("found-1", True), ("short-1", True)
-    }  # fmt: skip
+    assert [one.name for one in outcome.active] == ["champion", "robust", "plain", "pinned", "fallback"]
+    rested = {(event.version, "it rests" in event.reason) for event in outcome.retired}
+    assert rested == {("stands-1", True), ("found-1", True)}
 
 
 def test_a_standing_line_stays_until_its_record_shows_what_it_is_worth():

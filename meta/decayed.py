@@ -80,6 +80,24 @@ def compute_decayed_records(parts: PartLosses, clean: bool, half_life: float, re
     return np.where(total > 0, centre + records, centre + records.max())
 
 
+def measure_noise(parts: PartLosses, clean: bool, half_life: float) -> float:
+    """Return how far chance moves a decayed record: the median over lines of its standard error, from how a line's
+    distance to the others differs between batches; 0 where fewer than two batches tell.
+
+    After a change of regime lines differ by more than ever, on a batch or two: that is no reason to trust one of them.
+    """
+    chosen = parts.clean == clean
+    numbers = np.unique(parts.batch[chosen])
+    if len(numbers) < 2:
+        return 0.0
+    apart = parts.losses[chosen] - measure_level(parts.losses[chosen])
+    by_batch = np.stack([fill_unknown(apart)[parts.batch[chosen] == number].mean(axis=0) for number in numbers])
+    weights = 0.5 ** ((numbers.max() - numbers) / half_life)
+    weights = weights / weights.sum()
+    variances = weights @ np.square(by_batch - weights @ by_batch)
+    return float(np.median(np.sqrt(variances * np.square(weights).sum())))
+
+
 def measure_level(losses: np.ndarray) -> np.ndarray:
     """Return what losses (n_parts, n_lines) are compared with (n_parts, 1): the median of lines known in every part.
 

@@ -1,9 +1,10 @@
 """Registered ensembles: a handful of mixtures, each of a few lines, fitted on the records of all batches so far.
 
-Two of them are defaults, routed by kind of row: one for typical requests and one for damaged ones. Their weights follow
-from decayed records, which is what held best on streams that differ much; greedy selections and unrouted mixtures stand
-beside them for the chooser to prefer where it pays. Every mixture is condensed to few members: those that together
-answer most like all of them (a few that are merely the heaviest are often alike, and lose what averaging brings).
+Two of them are defaults, routed by kind of row: one for typical requests and one for damaged ones. Clean rows get the
+mean of a greedy selection and of the recent record, which fail at different times; flagged rows, of which every batch
+has many copies, the greedy selection alone. Other selections stand beside them for the chooser to prefer where it pays.
+Every mixture is condensed to few members: those that together answer most like all of them (a few that are merely the
+heaviest are often alike, and lose what averaging brings).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -12,7 +13,7 @@ import numpy as np
 
 from common.sampling import spread_rows
 from common.seeding import random_generator
-from meta.decayed import compute_decayed_records, compute_part_losses, soften
+from meta.decayed import compute_decayed_records, compute_part_losses, measure_noise, soften
 from meta.flags import RowKind
 from meta.greedy import MIN_ROWS, blend_by_kind, blend_greedily
 from meta.past import Past
@@ -41,23 +42,21 @@ def fit_ensembles(
     """
     generator = random_generator(seed, "ensembles", int(past.batch.max()))
     parts = compute_part_losses(past)
-    clean, damaged = (
-        soften(compute_decayed_records(parts, of_clean, half_life, returning=True), temperature)
-        for of_clean in (True, False)
-    )
+    warmth = max(temperature, measure_noise(parts, True, half_life))
+    recent = soften(compute_decayed_records(parts, True, half_life, returning=True), warmth)
     trusted = np.array([line in guarded for line in past.lines], dtype=float)
-    recent = restrict(np.stack([clean, damaged, damaged]), trusted)
     greedy = restrict(blend_by_kind(past, generator), trusted)
+    default = np.stack([(greedy[RowKind.CLEAN] + recent) / 2, *greedy[RowKind.SPARSE :]])
     samples = sample_kinds(past)
     found = {
-        TYPICAL: route(past, recent, damaged=False),
-        DAMAGED: route(past, recent, damaged=True),
+        TYPICAL: route(past, default, damaged=False),
+        DAMAGED: route(past, default, damaged=True),
         "greedy": greedy,
         "clean": _repeat(blend_greedily(past.take(past.clean), generator)),
         "any": _repeat(blend_greedily(past, generator, balanced=True)),
         "sparse": _repeat(greedy[RowKind.SPARSE]),
         "anomalous": _repeat(greedy[RowKind.ANOMALOUS]),
-        "recent": _repeat(recent[RowKind.CLEAN]),
+        "recent": _repeat(recent),
     }
     return {variant: condense_kinds(samples, members, most) for variant, members in found.items()}
 
@@ -77,20 +76,23 @@ def restrict(members: Members, trusted: np.ndarray) -> Members:
 
 
 def route(past: Past, members: Members, damaged: bool) -> Members:
-    """Return members in which a kind of row keeps its own where the records speak for them, else those of clean rows.
+    """Return members in which a kind of row has its own, or those of clean rows where the records say so.
 
-    In a typical request a sparse row is like those of clean batches, which are seldom worth other members; in a damaged
-    one it is like those of damaged copies. Where too few such rows are known, sparse rows of typical requests get the
-    members of clean rows, and all other flagged rows their own.
+    In a typical request a sparse row is like those of clean batches, which are seldom worth other members: it has its
+    own only where these surely did better. What is damaged, or impossible, keeps its own unless those of clean rows
+    surely did: they are the ones to fail where damage is worse than any that was met.
     """
     routed = members.copy()
+    clean = members[RowKind.CLEAN]
     for kind in (RowKind.SPARSE, RowKind.ANOMALOUS):
         rows = past.take((past.clean != damaged) & (past.kinds == kind))
-        stays = damaged or kind == RowKind.ANOMALOUS
-        if len(rows) >= MIN_ROWS:
-            stays = is_better(rows, members[kind], members[RowKind.CLEAN])
+        enough = len(rows) >= MIN_ROWS
+        if kind == RowKind.SPARSE and not damaged:
+            stays = enough and is_better(rows, members[kind], clean)
+        else:
+            stays = not (enough and is_better(rows, clean, members[kind]))
         if not stays:
-            routed[kind] = members[RowKind.CLEAN]
+            routed[kind] = clean
     return routed
 
 

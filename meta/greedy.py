@@ -6,11 +6,11 @@ from common.metrics import compute_row_losses
 from meta.flags import RowKind
 from meta.past import Past
 
-BAGS = 4
-BAG_ROWS = 1_500
+BAGS = 8
+BAG_ROWS = 3_000
 ROUNDS = 10
-ROW_HALF_LIFE = 4.0
-"""Batches after which a row is drawn half as often: longer than a record's, since blends average over lines."""
+ROW_HALF_LIFE = 2.0
+"""Batches after which a row is drawn half as often: with many rows a draw, what is new decides."""
 SHRINKAGE = 0.7
 """Weight of the blend for all damaged rows in those of sparse and anomalous ones: past a guard they are alike."""
 MIN_KNOWN = 0.5

@@ -16,7 +16,7 @@ from meta.past import Past, stack_records
 from meta.records import Record
 from model_zoo.candidate import Candidate
 from model_zoo.model import PROTOCOL, Model
-from pipeline.ensembles import TUNING_BATCHES, describe_members, save_ensembles, tune
+from pipeline.ensembles import describe_members, find_tuning_rows, save_ensembles, tune
 from pipeline.training.contenders import Ground, Lesson, RecordSheet, Trained, can_continue, enter, train
 from pipeline.training.roster import TRIED
 from pipeline.training.threshold import Threshold
@@ -352,7 +352,7 @@ def _describe(contender: Contender, past: Past) -> str:
 def tune_line(config: Config, past: Past, line: str) -> Threshold:
     """Return the threshold that was best for a line on the rows of the newest batches, before it learned them."""
     column = past.lines.index(line)
-    rows = past.clean & past.known[:, column] & (past.age < TUNING_BATCHES)
+    rows = find_tuning_rows(past) & past.known[:, column]
     return tune(config, past.task, past.target[rows], past.outputs[rows, column])
 
 

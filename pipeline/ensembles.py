@@ -110,8 +110,20 @@ def _count_cost(weights: np.ndarray, singles: Sequence[Version]) -> float:
 
 def tune_ensemble(config: Config, past: Past, weights: np.ndarray) -> Threshold:
     """Return the threshold of a mixture by the rows of the newest batches, before its members learned them."""
-    rows = past.take(past.clean & (past.age < TUNING_BATCHES))
+    rows = past.take(find_tuning_rows(past))
     return tune(config, past.task, rows.target, rows.mix(weights[rows.kinds]))
+
+
+def find_tuning_rows(past: Past) -> np.ndarray:
+    """Return the rows (n_rows,) bool that a threshold is tuned on: those of the newest batches, as they came.
+
+    What was predicted before any row of a class had been learned says nothing of that class: batches up to the first
+    that had it are left out, where later ones are there.
+    """
+    newest = past.clean & (past.age < TUNING_BATCHES)
+    firsts = [past.batch[past.target == code].min() for code in np.unique(past.target)] if newest.any() else []
+    learned = newest & (past.batch > max(firsts, default=0))
+    return learned if past.task is Task.BINARY and learned.any() else newest
 
 
 def tune(config: Config, task: Task, target: np.ndarray, outputs: np.ndarray) -> Threshold:

@@ -8,7 +8,8 @@ Ten to twelve lines are as good as twenty, but which ones they are differs: a na
 whose best lines it left out. So all of them stand until their records show what they are worth (``TRIED``); then those
 without weight in any ensemble make room, and only the baselines always stay.
 
-While a stream is short, few and simple lines stand: the baselines, small trees and what bears damaged input. The best
+While a stream is short, few and simple lines stand: the baselines, small trees, what bears damaged input, and a linear
+model of the newest batches, which is the first to follow a change. The best
 of k records over n rows looks better than it is by some sqrt(2 ln k / n) standard deviations of a row's loss: of twenty
 lines and 1,000 rows 0.08, more than lines differ by, so that choosing among many is choosing noise.
 
@@ -105,7 +106,7 @@ def _simplify(plain: Candidate) -> list[Candidate]:
         case "extra_trees":
             return [harden(plain)]
         case "linear":
-            return [replace(plain, guarded=True)]
+            return [replace(plain, window=SHORT_WINDOW, guarded=True)]
     return []
 
 

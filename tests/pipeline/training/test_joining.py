@@ -41,7 +41,7 @@ def test_it_joins_where_a_column_has_many_levels(levels):
     joined = join_families(DEFAULT, make_rows(levels), [])
     assert (JOINING in joined.families) == (levels > MANY_LEVELS)
     assert set(DEFAULT.families) <= set(joined.families)
-    standing = standing_candidates(joined.families, joined.variants, Task.BINARY, 24)
+    standing = standing_candidates(joined.families, joined.variants, Task.BINARY, 24, 10_000)
     assert (JOINING in {one.family for one in standing}) == (levels > MANY_LEVELS)
 
 

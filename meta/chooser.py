@@ -23,8 +23,8 @@ MIN_EXAMPLES = 24
 """With fewer batches and damaged copies of them the incumbent serves."""
 MARGINS = (0.0005, 0.001, 0.002, 0.005)
 """Margins that compete, in log-loss, or RMSE in standard deviations of the target."""
-MIN_GRADES = 3
-"""Graded batches before a margin can have paid off."""
+MIN_GRADES = 5
+"""Graded batches before a margin can have paid off: what is rare among them, a change of regime, costs most."""
 
 
 @dataclass(frozen=True, eq=False)

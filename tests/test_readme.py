@@ -60,5 +60,5 @@ def test_the_three_commands_run_one_after_another(tmp_path):
     assert found["predict"].notna().all()
     assert len(found) == len(asked)
     text = (tmp_path / page).read_text(encoding="utf-8")
-    assert " out of fold</dt>" in text
+    assert " out of fold, on later rows of batch 1" in text
     assert "new.csv" in text

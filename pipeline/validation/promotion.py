@@ -15,6 +15,8 @@ from meta.past import Past
 from registry.contender import FALLBACK_FAMILY, Contender
 from registry.generations import Event
 
+LEAST_ACTIVE = 10
+"""Lines that stay although they have no weight: after a change of regime others are needed than before it."""
 MIN_SPREAD = 3
 """Batches on which two lines met before what differs between them says how far chance reaches."""
 
@@ -67,8 +69,9 @@ def promote(
     ``baselines`` (by key) stay, and so do the fallback, the ``pinned`` line, which serves by a person's decision, and a
     ``standing`` one (by key) until its record holds ``tried`` batches. Of the others those stay, as far as
     ``max_active`` allows, that had most weight in ensembles of late (``weights`` by line), then those with the best
-    records, on clean or on damaged input, as long as they are better than the fallback and do not answer as a better
-    one does. Lines that are ``idle`` rest. A line that is ``barred``, with a reason, is no champion.
+    records, on clean or on damaged input, as long as they do not answer as a better one does and, unless they are
+    standing ones, are better than the fallback. Lines that are ``idle`` rest where LEAST_ACTIVE others stay. A line
+    that is ``barred``, with a reason, is no champion.
     """
     parts = compute_part_losses(past)
     clean, damaged = (compute_decayed_records(parts, of_clean, half_life) for of_clean in (True, False))
@@ -92,15 +95,18 @@ def promote(
     order = rank(clean, damaged if not past.clean.all() else clean)
     served = weights or {}
     order.sort(key=lambda position: -served.get(contenders[position].line, 0.0))  # stable: the rank decides ties
-    ranked = [position for position in order if contenders[position].line not in always | resting]
-    better = [position for position in ranked if clean[position] < bar]
+    ranked = sorted((position for position in order if contenders[position].line not in always),
+                    key=lambda position: contenders[position].line in resting)  # fmt: skip
+    better = [
+        position for position in ranked if clean[position] < bar or contenders[position].candidate.key in standing
+    ]
     kept = [position for position, one in enumerate(contenders) if one.line in always]
     doubles: dict[str, str] = {}
     for position in better:
         twin = find_twin(past, position, kept)
         if twin is not None:
             doubles[contenders[position].line] = contenders[twin].name
-        elif len(kept) < max_active:
+        elif len(kept) < (min(LEAST_ACTIVE, max_active) if contenders[position].line in resting else max_active):
             kept.append(position)
     stays = {contenders[position].line for position in kept}
     active = tuple(one for one in contenders if one.line in stays)

@@ -167,7 +167,8 @@ def test_a_line_that_is_best_on_damaged_input_has_a_place_by_that():
     assert [one.name for one in outcome.active] == ["v0", "v1", "v3", "prior-1"]
 
 
-def test_idle_lines_rest_but_for_champions_baselines_the_fallback_and_what_a_person_chose():
+def test_idle_lines_rest_but_for_champions_baselines_the_fallback_and_what_a_person_chose(monkeypatch):
+    monkeypatch.setattr("pipeline.validation.promotion.LEAST_ACTIVE", 5)
     names = ("champion", "robust", "plain", "pinned", "stands", "found", "fallback")
     contenders = [enter(name, f"{name}-1") for name in names[:-1]] + [enter("fallback", "prior-1", family="prior")]
     past = remember(0.5, 0.7, 0.75, 0.8, 0.85, 0.65, 1.0, damaged=(0.9, 0.5, 0.9, 0.9, 0.9, 0.9, 1.0))

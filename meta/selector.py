@@ -27,6 +27,8 @@ from meta.trust import Trust, judge_grades
 from model_zoo.forest import Forest
 
 MODES = ("all", "single")
+MIN_BATCHES = 5
+"""Batches in its record before a candidate is chosen: what learned a new regime first looks best on a batch of it."""
 SHOWN = 3
 """Candidates that a plan ranks."""
 EARLIER = "an earlier release learned this selector, and the next update learns one that chooses"
@@ -71,6 +73,7 @@ class Selector:
     last_best: the single model that was best on the newest batch: a bar for grades
     ranking:   the single models by decayed record on clean batches, the best first
     typical:   what serves requests like the newest batch
+    tried:     candidates whose records are long enough for them to be chosen
     """
 
     lines: tuple[str, ...]
@@ -84,6 +87,7 @@ class Selector:
     ranking: tuple[str, ...] = ()
     trust: Trust = field(default_factory=Trust)
     typical: str | None = None
+    tried: tuple[str, ...] = ()
 
     def plan(self, profile: Profile, mode: str = "all") -> Plan:
         """Return what serves a request, as far as the selector is trusted."""
@@ -108,8 +112,12 @@ class Selector:
         )
 
     def list_candidates(self, mode: str) -> tuple[str, ...]:
-        """Return the models that a mode chooses among."""
+        """Return the models that a mode ranks."""
         return self.lines if mode == "single" else (*self.lines, *self.ensembles)
+
+    def list_choices(self, mode: str) -> tuple[str, ...]:
+        """Return those that may be chosen: their records are long enough."""
+        return tuple(one for one in self.list_candidates(mode) if one in self.tried)
 
     def find_incumbent(self, alarm: Alarm, mode: str) -> str:
         """Return the model that serves unless another is predicted to gain."""
@@ -122,7 +130,7 @@ class Selector:
     def propose(self, alarm: Alarm, predicted: Mapping[str, float], mode: str) -> str:
         """Return the model that is chosen, whether the choice is trusted or not, from predicted losses."""
         margin = self.margins[mode].of(alarm)
-        return choose(predicted, self.find_incumbent(alarm, mode), margin, self.list_candidates(mode))
+        return choose(predicted, self.find_incumbent(alarm, mode), margin, self.list_choices(mode))
 
     def _give_reasons(self, members: Sequence[Weights], alarm: Alarm, withheld: bool) -> tuple[str, ...]:
         """Return what rows of each kind say of their answer: a fallback where others answer than clean rows usually."""
@@ -166,6 +174,7 @@ class Selector:
             "ranking": self.ranking,
             "trust": self.trust.to_json(),
             "typical": self.typical,
+            "tried": self.tried,
         }
         parts = {"selector.json": json.dumps(described, sort_keys=True).encode()}
         return parts | ({"chooser.npz": self.chooser.forest.dump()} if self.chooser.forest else {})
@@ -189,6 +198,7 @@ class Selector:
             ranking=tuple(stored["ranking"]),
             trust=trust.withhold(EARLIER) if is_earlier else trust,
             typical=stored.get("typical"),
+            tried=tuple(stored.get("tried", ())),
         )
 
 
@@ -243,6 +253,7 @@ def fit_selector(
         usual=average_shares([record.rows.profiles[0] for record in records]),
         last_best=lines[int(np.nanargmin(newest))],
         chooser=learn_choice(records, [*lines, *ensembles], config.half_life, seed),
+        tried=tuple(one for one in (*lines, *ensembles) if count_batches(records, one) >= MIN_BATCHES),
         margins={mode: tune_margins(grades, mode, config) for mode in MODES},
         ranking=tuple(lines[place] for place in np.argsort(clean, kind="stable")),
         trust=judge_grades(grades, config.half_life, config.confidence, not records[-1].rows.task.is_classification),
@@ -255,13 +266,18 @@ def tune_margins(grades: Sequence[Grade], mode: str, config: SelectionConfig) ->
     return Margins(*(tune_margin(known, mode, config.half_life, config.confidence) for known in (clean, damaged)))
 
 
+def count_batches(records: Sequence[Record], line: str) -> int:
+    """Return how many batches a model has a record of."""
+    return sum(line in record.predicted for record in records)
+
+
 def learn_choice(records: Sequence[Record], candidates: Sequence[str], half_life: float, seed: int) -> Chooser:
     """Return the chooser that the batches and their damaged copies teach, newer ones counting more.
 
     A clean batch counts as much as all its damaged copies: it is one request among many, and the most usual.
     """
     batch = max(record.rows.batch for record in records)
-    known = [one for one in candidates if any(one in record.predicted for record in records)]
+    known = [one for one in candidates if count_batches(records, one)]
     past = stack_records([record.without_live() for record in records], known)
     parts = compute_part_losses(past)
     profiles = [profile for record in records for profile in record.rows.profiles]

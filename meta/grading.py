@@ -48,7 +48,7 @@ def choose_for_parts(selector: Selector, record: Record) -> Choices:
         alarms=[bool(alarm) for alarm in alarms],
         by_margin={
             (mode, margin): [
-                choose(known, selector.find_incumbent(alarm, mode), margin, selector.list_choices(mode))
+                choose(known, selector.find_incumbent(alarm, mode), margin, selector.list_choices(mode, alarm))
                 for alarm, known in asked
             ]
             for mode in MODES

@@ -27,6 +27,8 @@ from meta.trust import Trust, judge_grades
 from model_zoo.forest import Forest
 
 MODES = ("all", "single")
+STEADY = 3
+"""Newest clean batches on each of which a candidate must have done better than the default."""
 MIN_BATCHES = 5
 """Batches in its record before a candidate is chosen: what learned a new regime first looks best on a batch of it."""
 SHOWN = 3
@@ -74,6 +76,7 @@ class Selector:
     ranking:   the single models by decayed record on clean batches, the best first
     typical:   what serves requests like the newest batch
     tried:     candidates whose records are long enough for them to be chosen
+    steady:    by mode, those of them that did better than its default on each of the newest clean batches
     """
 
     lines: tuple[str, ...]
@@ -88,6 +91,7 @@ class Selector:
     trust: Trust = field(default_factory=Trust)
     typical: str | None = None
     tried: tuple[str, ...] = ()
+    steady: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def plan(self, profile: Profile, mode: str = "all") -> Plan:
         """Return what serves a request, as far as the selector is trusted."""
@@ -115,9 +119,13 @@ class Selector:
         """Return the models that a mode ranks."""
         return self.lines if mode == "single" else (*self.lines, *self.ensembles)
 
-    def list_choices(self, mode: str) -> tuple[str, ...]:
-        """Return those that may be chosen: their records are long enough."""
-        return tuple(one for one in self.list_candidates(mode) if one in self.tried)
+    def list_choices(self, mode: str, alarm: Alarm) -> tuple[str, ...]:
+        """Return those that may be chosen: their records are long enough and, for typical requests, steady.
+
+        Of clean batches there is one example each, and after a change of regime the best of many is the luckiest.
+        """
+        may = self.tried if alarm else self.steady.get(mode, ())
+        return tuple(one for one in self.list_candidates(mode) if one in may)
 
     def find_incumbent(self, alarm: Alarm, mode: str) -> str:
         """Return the model that serves unless another is predicted to gain."""
@@ -130,7 +138,7 @@ class Selector:
     def propose(self, alarm: Alarm, predicted: Mapping[str, float], mode: str) -> str:
         """Return the model that is chosen, whether the choice is trusted or not, from predicted losses."""
         margin = self.margins[mode].of(alarm)
-        return choose(predicted, self.find_incumbent(alarm, mode), margin, self.list_choices(mode))
+        return choose(predicted, self.find_incumbent(alarm, mode), margin, self.list_choices(mode, alarm))
 
     def _give_reasons(self, members: Sequence[Weights], alarm: Alarm, withheld: bool) -> tuple[str, ...]:
         """Return what rows of each kind say of their answer: a fallback where others answer than clean rows usually."""
@@ -175,6 +183,7 @@ class Selector:
             "trust": self.trust.to_json(),
             "typical": self.typical,
             "tried": self.tried,
+            "steady": dict(self.steady),
         }
         parts = {"selector.json": json.dumps(described, sort_keys=True).encode()}
         return parts | ({"chooser.npz": self.chooser.forest.dump()} if self.chooser.forest else {})
@@ -199,6 +208,7 @@ class Selector:
             trust=trust.withhold(EARLIER) if is_earlier else trust,
             typical=stored.get("typical"),
             tried=tuple(stored.get("tried", ())),
+            steady={mode: tuple(lines) for mode, lines in stored.get("steady", {}).items()},
         )
 
 
@@ -242,18 +252,20 @@ def fit_selector(
     parts = compute_part_losses(stack_records(records, lines))
     clean, damaged = (compute_decayed_records(parts, of_clean, config.half_life) for of_clean in (True, False))
     newest = parts.losses[(parts.batch == batch) & parts.whole][0]
+    champions = Pair(crowned[0] or lines[int(np.argmin(clean))], crowned[1] or lines[int(np.argmin(damaged))])
+    candidates = [*lines, *ensembles]
+    tried = [one for one in candidates if sum(one in record.predicted for record in records) >= MIN_BATCHES]
+    incumbents = {"all": (defaults or champions).clean, "single": champions.clean}
     return Selector(
         lines=tuple(lines),
         ensembles={line: tuple(ensembles[line]) for line in sorted(ensembles)},  # as they are stored: ties go by order
-        champions=Pair(
-            crowned[0] or lines[int(np.argmin(clean))],
-            crowned[1] or lines[int(np.argmin(damaged))],
-        ),
+        champions=champions,
         defaults=defaults,
         usual=average_shares([record.rows.profiles[0] for record in records]),
         last_best=lines[int(np.nanargmin(newest))],
-        chooser=learn_choice(records, [*lines, *ensembles], config.half_life, seed),
-        tried=tuple(one for one in (*lines, *ensembles) if count_batches(records, one) >= MIN_BATCHES),
+        chooser=learn_choice(records, candidates, config.half_life, seed),
+        tried=tuple(tried),
+        steady={mode: find_steady(records, tried, incumbent) for mode, incumbent in incumbents.items()},
         margins={mode: tune_margins(grades, mode, config) for mode in MODES},
         ranking=tuple(lines[place] for place in np.argsort(clean, kind="stable")),
         trust=judge_grades(grades, config.half_life, config.confidence, not records[-1].rows.task.is_classification),
@@ -266,9 +278,16 @@ def tune_margins(grades: Sequence[Grade], mode: str, config: SelectionConfig) ->
     return Margins(*(tune_margin(known, mode, config.half_life, config.confidence) for known in (clean, damaged)))
 
 
-def count_batches(records: Sequence[Record], line: str) -> int:
-    """Return how many batches a model has a record of."""
-    return sum(line in record.predicted for record in records)
+def find_steady(records: Sequence[Record], candidates: Sequence[str], incumbent: str) -> tuple[str, ...]:
+    """Return the candidates that lost less than the incumbent on each of the STEADY newest clean batches."""
+    newest = [record.without_live() for record in records[-STEADY:]]
+    if len(newest) < STEADY or not all(incumbent in record.predicted for record in newest):
+        return ()
+    known = [one for one in candidates if all(one in record.predicted for record in newest)]
+    parts = compute_part_losses(stack_records(newest, [incumbent, *known]))
+    losses = parts.losses[parts.whole]
+    better = (losses[:, 1:] < losses[:, :1]).all(axis=0)
+    return tuple(one for one, is_better in zip(known, better, strict=True) if is_better)
 
 
 def learn_choice(records: Sequence[Record], candidates: Sequence[str], half_life: float, seed: int) -> Chooser:
@@ -277,7 +296,7 @@ def learn_choice(records: Sequence[Record], candidates: Sequence[str], half_life
     A clean batch counts as much as all its damaged copies: it is one request among many, and the most usual.
     """
     batch = max(record.rows.batch for record in records)
-    known = [one for one in candidates if count_batches(records, one)]
+    known = [one for one in candidates if any(one in record.predicted for record in records)]
     past = stack_records([record.without_live() for record in records], known)
     parts = compute_part_losses(past)
     profiles = [profile for record in records for profile in record.rows.profiles]

@@ -27,6 +27,7 @@ class Grade:
     best:        of the best candidate in hindsight, single model or ensemble, one for the whole group; None in grades
                  of earlier releases
     chosen:      requests by the line of the model that was chosen for them
+    champions:   requests by the line of the champion that they would have had
     margins:     by mode and margin of the chooser (as text), its loss relative to the incumbent's
     """
 
@@ -49,3 +50,4 @@ class Grade:
     best: float | None = None
     chosen: Mapping[str, int] = field(default_factory=dict)
     margins: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    champions: Mapping[str, int] = field(default_factory=dict)

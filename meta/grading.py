@@ -140,6 +140,7 @@ def _grade_group(
         calibration=_measure_calibration(choices, past, judged) if clean else {},
         best=float(by_candidate.mean(axis=0).min()),
         chosen=dict(Counter(choices.chosen[part] for part in parts)),
+        champions=dict(Counter(choices.champion[part] for part in parts)),
         margins={
             mode: {str(margin): compare_with(tried[mode, margin], tried[mode, None]) for margin in MARGINS}
             for mode in MODES

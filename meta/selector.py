@@ -268,7 +268,13 @@ def fit_selector(
         steady={mode: find_steady(records, tried, incumbent) for mode, incumbent in incumbents.items()},
         margins={mode: tune_margins(grades, mode, config) for mode in MODES},
         ranking=tuple(lines[place] for place in np.argsort(clean, kind="stable")),
-        trust=judge_grades(grades, config.half_life, config.confidence, not records[-1].rows.task.is_classification),
+        trust=judge_grades(
+            grades,
+            config.half_life,
+            config.confidence,
+            not records[-1].rows.task.is_classification,
+            {CLEAN_GROUP: champions.clean, DAMAGED_GROUP: champions.damaged},
+        ),
     )
 
 

@@ -125,7 +125,7 @@ def load_grades(state: State) -> list[Grade]:
     names = [one.name for one in fields(Grade)]
     rows = read_rows(state.engine, sa.select(grades_table).order_by(grades_table.c.batch, grades_table.c.group))
     for row in rows:
-        row["chosen"] = row["chosen"] or {}
+        row["chosen"], row["champions"] = row["chosen"] or {}, row["champions"] or {}
         if row["best"] is None:  # of an earlier release, whose chooser had other margins
             row["margins"] = {}
     return [Grade(**{name: row[name] for name in names}) for row in rows]

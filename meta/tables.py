@@ -49,8 +49,9 @@ grades_table = sa.Table(
     sa.Column("calibration", sa.JSON, nullable=False),
     sa.Column("best", sa.Float, nullable=True),
     sa.Column("chosen", sa.JSON, nullable=True),
+    sa.Column("champions", sa.JSON, nullable=True),
 )  # fmt: skip
-"""See ``meta.grades.Grade``. Grades of earlier releases have no ``best``, and ``margins`` of another chooser."""
+"""See ``meta.grades.Grade``. Those of earlier releases have no ``best``, and ``margins`` of another chooser."""
 
 decisions_table = sa.Table(
     "decisions",

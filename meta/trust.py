@@ -75,16 +75,27 @@ class Trust:
         return cls(stored["reasons"], stored.get("single", untrusted), losses, champions, stored["root"])
 
 
-def judge_grades(grades: Sequence[Grade], half_life: float, confidence: float, root: bool) -> Trust:
+def judge_grades(
+    grades: Sequence[Grade],
+    half_life: float,
+    confidence: float,
+    root: bool,
+    champions: Mapping[str, str] | None = None,
+) -> Trust:
     """Return how far the next choice is trusted, from all grades so far, newer ones counting more.
 
     A group of input is withheld while the choice lost to the champion in each of the LOSING_BATCHES newest batches, or
-    while the decayed mean difference lies above 0 by more than noise, at one-sided ``confidence``.
+    while the decayed mean difference lies above 0 by more than noise, at one-sided ``confidence``; but not where the
+    next generation has another champion (its line, by group) than it lost to: what beat it then would not serve.
     """
     by_group = {group: [one for one in grades if one.group == group] for group in (CLEAN_GROUP, DAMAGED_GROUP)}
+    new = {group for group, known in by_group.items() if champions and not reigned(known, champions[group])}
     return Trust(
-        reasons={group: _judge_group(known, half_life, confidence) for group, known in by_group.items()},
-        single={group: _judge_single(known) for group, known in by_group.items()},
+        reasons={
+            group: "" if group in new else _judge_group(known, half_life, confidence)
+            for group, known in by_group.items()
+        },
+        single={group: "" if group in new else _judge_single(known) for group, known in by_group.items()},
         losses=tuple(_average(grades, kind, half_life, "selected_by_kind") for kind in RowKind),
         champion_losses=tuple(_average(grades, kind, half_life, "champion_by_kind") for kind in RowKind),
         root=root,
@@ -95,6 +106,15 @@ def _judge_single(grades: Sequence[Grade]) -> str:
     if not grades:
         return UNGRADED
     return _say_lost(grades) if is_losing([one.single - one.champion for one in grades]) else ""
+
+
+def reigned(grades: Sequence[Grade], champion: str) -> bool:
+    """Return whether a line was the champion of most requests in each of the LOSING_BATCHES newest grades.
+
+    Where there is no grade yet, and where those of earlier releases do not say, it is taken to have been.
+    """
+    named = [grade.champions for grade in grades[-LOSING_BATCHES:] if grade.champions]
+    return all(max(sorted(one), key=lambda line: one[line]) == champion for one in named)
 
 
 def is_losing(differences: Sequence[float]) -> bool:

@@ -94,6 +94,21 @@ class TestReasons:
         trust = judge(repeat(graded, differences))
         assert Trust.from_json(trust.to_json()) == trust
 
+    def test_a_champion_that_is_new_did_not_win_what_was_lost(self, graded):
+        lost = repeat(graded, [0.1] * LOSING_BATCHES, champions={"good": 20, "poor": 5}, single=9.0)
+        newer = [*lost[: -len(graded)], *(replace(one, champions={"poor": 25}) for one in lost[-len(graded) :])]
+        unnamed = [replace(one, champions={}) for one in lost]  # grades of an earlier release
+
+        def find_withheld(grades, clean):
+            trust = judge_grades(grades, 4.0, 0.9, root=False, champions={CLEAN_GROUP: clean, DAMAGED_GROUP: "good"})
+            return [group for group in GROUPS if trust.withheld(group) and trust.withheld(group, "single")]
+
+        assert find_withheld(lost, "good") == list(GROUPS)
+        assert find_withheld(lost, "poor") == [DAMAGED_GROUP]
+        assert find_withheld(newer, "good") == find_withheld(newer, "poor") == []
+        assert find_withheld(unnamed, "poor") == list(GROUPS)
+        assert find_withheld([], "poor") == list(GROUPS)
+
     def test_a_champion_without_an_error_can_be_lost_to(self, graded):
         lost = repeat(graded, [0.1], champion=0.0)
         assert all("by 0.1 on" in reason for reason in judge(lost).reasons.values())

@@ -45,8 +45,9 @@ def former(linear_stream, tmp_path_factory):
             connection.execute(grades_table.update().values(margins=former_margins))
             decided = {"id": FORMER_DECISION, "mode": "plan", "reason": "the mean of 3 choosers"}
             connection.execute(decisions_table.update().values(decided))
-            for table, column in (("grades", "best"), ("grades", "chosen"), ("decisions", "ranking")):
-                connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN {column}")
+            for column in ("best", "chosen", "champions"):
+                connection.exec_driver_sql(f"ALTER TABLE grades DROP COLUMN {column}")
+            connection.exec_driver_sql("ALTER TABLE decisions DROP COLUMN ranking")
     return folder
 
 
@@ -153,7 +154,7 @@ def test_its_grades_load_and_new_ones_stand_beside_them(folder):
     with opened(folder, LINEAR) as (config, state):
         grades = load_grades(state)
         assert grades
-        assert all((one.best, one.chosen, one.margins) == (None, {}, {}) for one in grades)
+        assert all((one.best, one.chosen, one.champions, one.margins) == (None, {}, {}, {}) for one in grades)
         update_once(config, state, PartReader(config.schema_))
         newer = load_grades(state)[len(grades) :]
         assert {one.group for one in newer} == {"clean", "damaged"}

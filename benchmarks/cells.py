@@ -19,13 +19,13 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from common.cells.notation import PLAIN
-from common.config import SchemaConfig
-from common.reading import read_input
-from common.schema import Schema
-from common.task import Task
-from pipeline.collection.column import Role
-from pipeline.collection.column_evidence import decide_column
+from pointsman.common.cells.notation import PLAIN
+from pointsman.common.config import SchemaConfig
+from pointsman.common.reading import read_input
+from pointsman.common.schema import Schema
+from pointsman.common.task import Task
+from pointsman.pipeline.collection.column import Role
+from pointsman.pipeline.collection.column_evidence import decide_column
 
 STATED = SchemaConfig(time="time", target="target")
 GAPS = ("?", "-", "n/a", "#N/A", "NULL", ".", "NA", "", "--", "None")

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.protocol import PRIMARY, Observation, Stream
-from common.metrics import METRICS
-from common.seeding import derive_seed
-from common.task import Task
+from pointsman.common.metrics import METRICS
+from pointsman.common.seeding import derive_seed
+from pointsman.common.task import Task
 
 Predict = Callable[[pd.DataFrame], np.ndarray]
 Fit = Callable[[pd.DataFrame, np.ndarray, Task, int], Predict]

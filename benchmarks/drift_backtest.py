@@ -23,24 +23,24 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from common.config import Config, load_config  # noqa: E402
-from common.errors import NoNewData  # noqa: E402
-from common.records import LabelledBatch  # noqa: E402
-from common.schema import Schema  # noqa: E402
-from model_zoo import get_family  # noqa: E402
-from model_zoo.candidate import Candidate  # noqa: E402
-from pipeline.analysis.quality.judge import extend_classes  # noqa: E402
-from pipeline.backtest import LEAST_JUDGED, WARM_UP, replay_policies  # noqa: E402
-from pipeline.collection.batching import take_batch  # noqa: E402
-from pipeline.collection.ordering import PartReader  # noqa: E402
-from pipeline.collection.roles import infer_schema  # noqa: E402
-from pipeline.judging import analyse  # noqa: E402
-from pipeline.replayed import Replayed  # noqa: E402
-from pipeline.replaying import Fitting  # noqa: E402
-from pipeline.training.policy_table import describe  # noqa: E402
-from pipeline.training.recommendation import Advice, Backtest, Evidence, compute_outcomes, follow_advice  # noqa: E402
-from pipeline.training.replay import Ledger, replay  # noqa: E402
-from pipeline.training.retraining import ALWAYS, list_policies  # noqa: E402
+from pointsman.common.config import Config, load_config  # noqa: E402
+from pointsman.common.errors import NoNewData  # noqa: E402
+from pointsman.common.records import LabelledBatch  # noqa: E402
+from pointsman.common.schema import Schema  # noqa: E402
+from pointsman.model_zoo import get_family  # noqa: E402
+from pointsman.model_zoo.candidate import Candidate  # noqa: E402
+from pointsman.pipeline.backtest import LEAST_JUDGED, WARM_UP, replay_policies  # noqa: E402
+from pointsman.pipeline.collection.batching import take_batch  # noqa: E402
+from pointsman.pipeline.collection.ordering import PartReader  # noqa: E402
+from pointsman.pipeline.collection.roles import infer_schema  # noqa: E402
+from pointsman.pipeline.preparation.assessment import analyse  # noqa: E402
+from pointsman.pipeline.quality.gate import extend_classes  # noqa: E402
+from pointsman.pipeline.retraining.fitting import Fitting  # noqa: E402
+from pointsman.pipeline.retraining.policies import ALWAYS, list_policies  # noqa: E402
+from pointsman.pipeline.retraining.policy_table import describe  # noqa: E402
+from pointsman.pipeline.retraining.recommendation import Advice, Backtest, Evidence, compute_outcomes, follow_advice  # noqa: E402
+from pointsman.pipeline.retraining.simulation import Ledger, replay  # noqa: E402
+from pointsman.pipeline.retraining.stream import Replayed  # noqa: E402
 
 STREAMS = ("elec2", "bank", "hotel")
 LEARNERS = {"lightgbm": "native", "linear": "onehot"}
@@ -60,10 +60,10 @@ second. Since then a policy is tried from every beginning (there is up to five t
 in each third of the stream, and is held against training always, since the best so far may have been lucky. That the
 change was made after a look at bank is why the advice is also judged after every batch, with a second learner.
 
-'On drift' and 'on estimated loss' are told by the tests and the estimator of an update (`pipeline/replayed_drift.py`,
-`pipeline/replayed_loss.py`), but for the test of all columns together. While nothing can be estimated, which takes five
-predicted batches, 'on estimated loss' trains; no drift of inputs is told before the ninth batch, for the earlier ones
-are what it is held against.
+'On drift' and 'on estimated loss' are told by the tests and the estimator of an update (in `pipeline/retraining`,
+`stream_drift.py` and `stream_loss.py`), but for the test of all columns together. While nothing can be estimated, which
+takes five predicted batches, 'on estimated loss' trains; no drift of inputs is told before the ninth batch, for the
+earlier ones are what it is held against.
 """
 
 EVERYWHERE = """\

@@ -19,12 +19,12 @@ sys.path.insert(0, str(ROOT))
 
 import sqlalchemy as sa  # noqa: E402
 
-from common.config import load_config  # noqa: E402
-from common.database import read_rows  # noqa: E402
-from common.performance import performance_table  # noqa: E402
-from common.state import open_state  # noqa: E402
-from pipeline.collection.ordering import PartReader  # noqa: E402
-from pipeline.update import update_once  # noqa: E402
+from pointsman.common.config import load_config  # noqa: E402
+from pointsman.common.performance import performance_table  # noqa: E402
+from pointsman.common.storage.catalogue import read_rows  # noqa: E402
+from pointsman.common.storage.state import open_state  # noqa: E402
+from pointsman.pipeline.collection.ordering import PartReader  # noqa: E402
+from pointsman.pipeline.update import update_once  # noqa: E402
 
 ANALYSIS = ("analysis", "drift", "associations")
 

@@ -22,11 +22,11 @@ import pandas as pd  # noqa: E402
 from joblib import Parallel, delayed  # noqa: E402
 
 from benchmarks.drift_replay import Judged, cut_stream, judge_stream  # noqa: E402
-from common.config import load_config  # noqa: E402
-from common.reading import read_dates  # noqa: E402
-from pipeline.analysis.drift.verdict import Drift  # noqa: E402
-from pipeline.collection.demo_schedule import SCHEDULE, DemoEvent, EventKind  # noqa: E402
-from pipeline.collection.simulator import simulate  # noqa: E402
+from pointsman.common.config import load_config  # noqa: E402
+from pointsman.common.reading import read_dates  # noqa: E402
+from pointsman.pipeline.collection.demo.schedule import SCHEDULE, DemoEvent, EventKind  # noqa: E402
+from pointsman.pipeline.collection.demo.simulator import simulate  # noqa: E402
+from pointsman.pipeline.drift.verdict import Drift  # noqa: E402
 
 BATCHES = 40
 FIRST_SEED = 1000

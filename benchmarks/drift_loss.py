@@ -21,17 +21,17 @@ import pandas as pd  # noqa: E402
 from scipy.stats import spearmanr  # noqa: E402
 
 from benchmarks.drift_replay import Judged, cut_stream, judge_stream  # noqa: E402
-from common.config import Config, load_config  # noqa: E402
-from common.metrics import compute_row_losses  # noqa: E402
-from common.reading import read_dates  # noqa: E402
-from common.records import LabelledBatch  # noqa: E402
-from common.schema import Schema  # noqa: E402
-from common.tables import read_table  # noqa: E402
-from model_zoo import get_family  # noqa: E402
-from model_zoo.candidate import Candidate  # noqa: E402
-from model_zoo.model import fit_model  # noqa: E402
-from pipeline.analysis.drift.verdict import Drift  # noqa: E402
-from pipeline.preparation.features import engineer_features, find_seasons  # noqa: E402
+from pointsman.common.config import Config, load_config  # noqa: E402
+from pointsman.common.metrics import compute_row_losses  # noqa: E402
+from pointsman.common.reading import read_dates  # noqa: E402
+from pointsman.common.records import LabelledBatch  # noqa: E402
+from pointsman.common.schema import Schema  # noqa: E402
+from pointsman.common.tabular.formats import read_table  # noqa: E402
+from pointsman.model_zoo import get_family  # noqa: E402
+from pointsman.model_zoo.candidate import Candidate  # noqa: E402
+from pointsman.model_zoo.model import fit_model  # noqa: E402
+from pointsman.pipeline.drift.verdict import Drift  # noqa: E402
+from pointsman.pipeline.preparation.features import engineer_features, find_seasons  # noqa: E402
 
 DATA = Path(os.environ.get("SWITCHYARD_DATA", ROOT.parent / "shared" / "data"))
 

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from common.config import Config
-from common.reading import encode_target, read_inputs, read_labels
-from common.records import LabelledBatch
-from common.schema import Schema
-from pipeline.analysis.drift.distance import compute_drift
-from pipeline.analysis.drift.reference import Reference
-from pipeline.analysis.drift.sketch import Sketch, sketch_inputs
-from pipeline.analysis.drift.verdict import DriftTest
-from pipeline.collection.roles import infer_schema
-from pipeline.drift import MOST_PAST, PastTest, judge_concept, judge_data
-from pipeline.ground import describe_window, prepare
-from pipeline.preparation.cleaning import clean_inputs
-from pipeline.training.capacity import limit_rows
+from pointsman.common.config import Config
+from pointsman.common.reading import encode_target, read_inputs, read_labels
+from pointsman.common.records import LabelledBatch
+from pointsman.common.schema import Schema
+from pointsman.pipeline.collection.roles import infer_schema
+from pointsman.pipeline.drift.detection import MOST_PAST, PastTest, judge_concept, judge_data
+from pointsman.pipeline.drift.distance import compute_drift
+from pointsman.pipeline.drift.reference import Reference
+from pointsman.pipeline.drift.sketch import Sketch, sketch_inputs
+from pointsman.pipeline.drift.verdict import DriftTest
+from pointsman.pipeline.preparation.cleaning import clean_inputs
+from pointsman.pipeline.preparation.window import describe_window, prepare
+from pointsman.pipeline.training.capacity import limit_rows
 
 
 @dataclass(frozen=True, eq=False)

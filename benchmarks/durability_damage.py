@@ -11,12 +11,12 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.durability_stream import Place
-from common.database import read_rows
-from common.seeding import random_generator
-from common.state import open_state
-from common.upkeep import PROTOCOL
-from pipeline.collection.tables import batches
-from registry.generations import load_generation
+from pointsman.common.seeding import random_generator
+from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.migrations import PROTOCOL
+from pointsman.common.storage.state import open_state
+from pointsman.pipeline.collection.tables import batches
+from pointsman.registry.generations import load_generation
 
 FLIPS = 12
 """Bytes of the database file that are flipped, one after the other, each in a copy of its own."""

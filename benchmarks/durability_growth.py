@@ -9,12 +9,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-import pipeline.catalogue  # noqa: F401  (registers every table)
+import pointsman.pipeline.lifecycle.catalogue  # noqa: F401  (registers every table)
 from benchmarks.durability_stream import Place
-from common.database import metadata, read_rows
-from common.state import State, open_state
-from registry.tables import versions_table
-from registry.versions import name_version
+from pointsman.common.storage.catalogue import metadata, read_rows
+from pointsman.common.storage.state import State, open_state
+from pointsman.registry.tables import versions_table
+from pointsman.registry.versions import name_version
 
 GENERATIONS = 10
 """Updates that are real."""

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-import pipeline.catalogue  # noqa: F401  (registers every table)
+import pointsman.pipeline.lifecycle.catalogue  # noqa: F401  (registers every table)
 from benchmarks.durability_stream import BATCHES, Place, find_broken_file
-from common.database import compute_catalogue_digests
-from common.errors import SwitchyardError
-from common.files import compute_digest
-from common.seeding import random_generator
-from common.state import open_state
+from pointsman.common.errors import SwitchyardError
+from pointsman.common.seeding import random_generator
+from pointsman.common.storage.catalogue import compute_catalogue_digests
+from pointsman.common.storage.files import compute_digest
+from pointsman.common.storage.state import open_state
 
 ACTIONS, ODDS = ("update", "inference", "rollback"), (0.45, 0.3, 0.25)
 KILLS_A_STEP = 2

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from common.config import Config, load_config
-from common.database import metadata, read_rows
-from common.errors import StateError
-from common.state import State
-from pipeline.collection.simulator import simulate
+from pointsman.common.config import Config, load_config
+from pointsman.common.errors import StateError
+from pointsman.common.storage.catalogue import metadata, read_rows
+from pointsman.common.storage.state import State
+from pointsman.pipeline.collection.demo.simulator import simulate
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS, REQUEST_ROWS, BATCHES = 80, 40, 60

@@ -10,8 +10,8 @@ from pathlib import Path
 from benchmarks.comparators import make_flaml, predict_next
 from benchmarks.product import UNIT, read_answer
 from benchmarks.protocol import Observation, Stream, cut_stream
-from common.config import load_config
-from common.tables import write_table
+from pointsman.common.config import load_config
+from pointsman.common.tabular.formats import write_table
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = ROOT / "configs" / "hotel.yaml"

@@ -34,7 +34,7 @@ class Speed:
 
 def make_rows(n_rows: int, name: str) -> np.ndarray:
     """Return rows (n_rows, N_COLUMNS) float32 in 300 clusters that overlap."""
-    from common.seeding import random_generator
+    from pointsman.common.seeding import random_generator
 
     centers = random_generator(1, "benchmark", "centers").normal(size=(300, N_COLUMNS))
     generator = random_generator(1, "benchmark", name)
@@ -51,7 +51,7 @@ def time_call(call: Callable[[], object]) -> tuple[float, object]:
 
 def measure(remembered: int, n_asked: int, runs: int) -> Speed:
     """Ask both searches over the same rows for the same neighbours, in turns."""
-    from model_zoo.neighbour_search import search_all, search_cells
+    from pointsman.model_zoo.neighbour_search import search_all, search_cells
 
     rows, asked = make_rows(remembered, "remembered"), make_rows(n_asked, "asked")
     exact = search_all(rows)
@@ -106,7 +106,7 @@ def main() -> None:
     parser.add_argument("--write", type=Path)
     arguments = parser.parse_args()
     sys.path.insert(0, str(ROOT))
-    from common.extras import has_extra, missing_extra
+    from pointsman.common.extras import has_extra, missing_extra
 
     if not has_extra("faiss"):
         print(f"skipped: {missing_extra('faiss', 'This benchmark needs faiss')}", file=sys.stderr)

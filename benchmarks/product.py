@@ -10,20 +10,20 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.protocol import Batch, Observation, Stream
-from common.config import Config
-from common.errors import BatchRejected
-from common.reading import read_inputs
-from common.schema import Schema
-from common.state import State, open_state
-from common.tables import read_table, write_table
-from meta.records import predict_outputs
-from pipeline.collection.ordering import PartReader
-from pipeline.inference import infer
-from pipeline.preparation.cleaning import clean_inputs
-from pipeline.preparation.features import engineer_features
-from pipeline.update import update_once
-from registry.generations import load_generation
-from registry.versions import load_model
+from pointsman.common.config import Config
+from pointsman.common.errors import BatchRejected
+from pointsman.common.reading import read_inputs
+from pointsman.common.schema import Schema
+from pointsman.common.storage.state import State, open_state
+from pointsman.common.tabular.formats import read_table, write_table
+from pointsman.meta.records import predict_outputs
+from pointsman.pipeline.collection.ordering import PartReader
+from pointsman.pipeline.inference import infer
+from pointsman.pipeline.preparation.cleaning import clean_inputs
+from pointsman.pipeline.preparation.features import engineer_features
+from pointsman.pipeline.update import update_once
+from pointsman.registry.generations import load_generation
+from pointsman.registry.versions import load_model
 
 UNIT, LINE = "product", "line "
 

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from common.config import Config
-from common.metrics import compute_calibration_error, compute_metrics
-from common.reading import encode_target, read_inputs, read_labels
-from common.records import RawBatch
-from common.schema import Schema
-from common.tables import read_table
-from common.task import Task
-from pipeline.analysis.quality.judge import extend_classes
-from pipeline.collection.batching import take_batch
-from pipeline.collection.ordering import PartReader
-from pipeline.collection.roles import infer_schema
+from pointsman.common.config import Config
+from pointsman.common.metrics import compute_calibration_error, compute_metrics
+from pointsman.common.reading import encode_target, read_inputs, read_labels
+from pointsman.common.records import RawBatch
+from pointsman.common.schema import Schema
+from pointsman.common.tabular.formats import read_table
+from pointsman.common.task import Task
+from pointsman.pipeline.collection.batching import take_batch
+from pointsman.pipeline.collection.ordering import PartReader
+from pointsman.pipeline.collection.roles import infer_schema
+from pointsman.pipeline.quality.gate import extend_classes
 
 PRIMARY = {Task.BINARY: "roc_auc", Task.REGRESSION: "rmse"}
 SECONDS_A_DAY = 86_400.0

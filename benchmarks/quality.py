@@ -35,9 +35,9 @@ from benchmarks.comparators import (  # noqa: E402
 )
 from benchmarks.protocol import Observation, Stream, count_rows, cut_stream  # noqa: E402
 from benchmarks.quality_table import describe  # noqa: E402
-from common.config import load_config  # noqa: E402
-from common.errors import SwitchyardError  # noqa: E402
-from common.files import save_atomically  # noqa: E402
+from pointsman.common.config import load_config  # noqa: E402
+from pointsman.common.errors import SwitchyardError  # noqa: E402
+from pointsman.common.storage.files import save_atomically  # noqa: E402
 
 STREAMS = ("elec2", "bank", "hotel", "pm25", "aus_motor")
 FLAML, LINEAR, LIGHTGBM = "FLAML", "linear", "LightGBM"

@@ -10,8 +10,8 @@ import numpy as np
 from benchmarks.first_batch import NAME as FIRST_BATCH
 from benchmarks.product import LINE, UNIT
 from benchmarks.protocol import PRIMARY, Observation
-from common.metrics import METRICS
-from common.task import Task
+from pointsman.common.metrics import METRICS
+from pointsman.common.task import Task
 
 COLUMNS = {
     "product": UNIT,

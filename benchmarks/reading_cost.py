@@ -24,18 +24,18 @@ ROOT = Path(__file__).resolve().parent.parent
 READ = """
 import sys, time
 from pathlib import Path
-from common.chunks import read_chunks
-from common.config import load_config
-from pipeline.collection.roles import infer_schema
+from pointsman.common.tabular.reader import read_chunks
+from pointsman.common.config import load_config
+from pointsman.pipeline.collection.roles import infer_schema
 file, config = Path(sys.argv[1]), load_config("configs/hotel.yaml")
 first = next(iter(read_chunks(file, 5_000))).table
 schema = infer_schema(first, config, "first rows")
 try:
-    from common.adaptation import find_unread, read_adapted
-    from common.reading import read_inputs
+    from pointsman.common.adaptation import find_unread, read_adapted
+    from pointsman.common.reading import read_inputs
 except ImportError:
     read_adapted = None
-    from common.reading import read_inputs
+    from pointsman.common.reading import read_inputs
 started, adapted = time.process_time(), None
 for chunk in read_chunks(file, 50_000):
     if read_adapted is None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from common.seeding import random_generator
-from meta.corruption import remove_columns
+from pointsman.common.seeding import random_generator
+from pointsman.meta.corruption import remove_columns
 
 WHOLE, SMALL, CORRUPTED, UNSEEN = "whole", "small", "corrupted", "unseen damage"
 CLASSES = (WHOLE, SMALL, CORRUPTED, UNSEEN)

@@ -11,22 +11,22 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from common.config import Config, load_config  # noqa: E402
-from common.reading import read_dates  # noqa: E402
-from common.records import RawBatch  # noqa: E402
-from common.seeding import derive_seed  # noqa: E402
-from common.tables import read_table  # noqa: E402
-from common.workers import Workers  # noqa: E402
-from model_zoo.candidate import Candidate  # noqa: E402
-from model_zoo.model import fit_model  # noqa: E402
-from pipeline.collection.roles import infer_schema  # noqa: E402
-from pipeline.ground import prepare  # noqa: E402
-from pipeline.judging import analyse  # noqa: E402
-from pipeline.learning import pose_problem  # noqa: E402
-from pipeline.training import search as search_module  # noqa: E402
-from pipeline.training.encodings import Encodings  # noqa: E402
-from pipeline.training.evaluation import Evaluator, compute_fold_loss, evaluate  # noqa: E402
-from pipeline.training.problem import SearchProblem  # noqa: E402
+from pointsman.common.config import Config, load_config  # noqa: E402
+from pointsman.common.reading import read_dates  # noqa: E402
+from pointsman.common.records import RawBatch  # noqa: E402
+from pointsman.common.seeding import derive_seed  # noqa: E402
+from pointsman.common.tabular.formats import read_table  # noqa: E402
+from pointsman.common.workers import Workers  # noqa: E402
+from pointsman.model_zoo.candidate import Candidate  # noqa: E402
+from pointsman.model_zoo.model import fit_model  # noqa: E402
+from pointsman.pipeline.collection.roles import infer_schema  # noqa: E402
+from pointsman.pipeline.preparation.assessment import analyse  # noqa: E402
+from pointsman.pipeline.preparation.window import prepare  # noqa: E402
+from pointsman.pipeline.retraining.learning import pose_problem  # noqa: E402
+from pointsman.pipeline.training import search as search_module  # noqa: E402
+from pointsman.pipeline.training.encodings import Encodings  # noqa: E402
+from pointsman.pipeline.training.evaluation import Evaluator, compute_fold_loss, evaluate  # noqa: E402
+from pointsman.pipeline.training.problem import SearchProblem  # noqa: E402
 
 BATCHES = 5
 """Batches that the rows of a problem are cut into."""

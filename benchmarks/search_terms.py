@@ -17,19 +17,19 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from common.config import load_config  # noqa: E402
-from common.metrics import compute_row_losses  # noqa: E402
-from common.reading import read_dates  # noqa: E402
-from common.records import RawBatch  # noqa: E402
-from common.tables import read_table  # noqa: E402
-from common.task import Task  # noqa: E402
-from model_zoo import get_family  # noqa: E402
-from model_zoo.encoder import fit_encoder  # noqa: E402
-from pipeline.collection.roles import infer_schema  # noqa: E402
-from pipeline.ground import prepare  # noqa: E402
-from pipeline.judging import analyse  # noqa: E402
-from pipeline.training.contenders import Ground  # noqa: E402
-from pipeline.training.rows import COVERED, TrainingRows  # noqa: E402
+from pointsman.common.config import load_config  # noqa: E402
+from pointsman.common.metrics import compute_row_losses  # noqa: E402
+from pointsman.common.reading import read_dates  # noqa: E402
+from pointsman.common.records import RawBatch  # noqa: E402
+from pointsman.common.tabular.formats import read_table  # noqa: E402
+from pointsman.common.task import Task  # noqa: E402
+from pointsman.model_zoo import get_family  # noqa: E402
+from pointsman.model_zoo.encoder import fit_encoder  # noqa: E402
+from pointsman.pipeline.collection.roles import infer_schema  # noqa: E402
+from pointsman.pipeline.preparation.assessment import analyse  # noqa: E402
+from pointsman.pipeline.preparation.training_set import COVERED, TrainingRows  # noqa: E402
+from pointsman.pipeline.preparation.window import prepare  # noqa: E402
+from pointsman.pipeline.training.out_of_fold import Ground  # noqa: E402
 
 PIPELINES = {"linear": "onehot", "knn": "target", "tree": "target", "extra_trees": "target", "lightgbm": "native",
              "catboost": "native"}  # fmt: skip

@@ -33,30 +33,30 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.public_streams import SHORT, write_streams  # noqa: E402
 from benchmarks.requests import CLASSES, Request, cut_requests  # noqa: E402
 from benchmarks.selection_table import describe  # noqa: E402
-from common.config import Config, load_config  # noqa: E402
-from common.errors import BatchRejected, NoNewData  # noqa: E402
-from common.metrics import compute_calibration_error, compute_row_losses  # noqa: E402
-from common.seeding import derive_seed  # noqa: E402
-from common.state import State, open_state  # noqa: E402
-from common.tables import read_table  # noqa: E402
-from meta.ensembles import mix_members  # noqa: E402
-from meta.flags import find_kinds  # noqa: E402
-from meta.grades import CLEAN_GROUP, DAMAGED_GROUP  # noqa: E402
-from meta.plan import Plan  # noqa: E402
-from meta.profile import Profile, profile_request  # noqa: E402
-from meta.records import predict_outputs  # noqa: E402
-from meta.selector import Selector  # noqa: E402
-from meta.store import load_grades, load_records, load_stored_selector  # noqa: E402
-from meta.trust import Trust  # noqa: E402
-from model_zoo.cell_flags import flag_cells  # noqa: E402
-from model_zoo.model import Model  # noqa: E402
-from pipeline.collection.ordering import PartReader  # noqa: E402
-from pipeline.judging import analyse  # noqa: E402
-from pipeline.preparation.features import engineer_features  # noqa: E402
-from pipeline.selection import learn_selector  # noqa: E402
-from pipeline.update import advance_schema, collect, infer_first, update_once  # noqa: E402
-from registry.generations import Generation, load_generation  # noqa: E402
-from registry.versions import load_model  # noqa: E402
+from pointsman.common.config import Config, load_config  # noqa: E402
+from pointsman.common.errors import BatchRejected, NoNewData  # noqa: E402
+from pointsman.common.metrics import compute_calibration_error, compute_row_losses  # noqa: E402
+from pointsman.common.seeding import derive_seed  # noqa: E402
+from pointsman.common.storage.state import State, open_state  # noqa: E402
+from pointsman.common.tabular.formats import read_table  # noqa: E402
+from pointsman.meta.ensembles import mix_members  # noqa: E402
+from pointsman.meta.fitting import learn_selector  # noqa: E402
+from pointsman.meta.flags import find_kinds  # noqa: E402
+from pointsman.meta.grades import CLEAN_GROUP, DAMAGED_GROUP  # noqa: E402
+from pointsman.meta.plan import Plan  # noqa: E402
+from pointsman.meta.profile import Profile, profile_request  # noqa: E402
+from pointsman.meta.records import predict_outputs  # noqa: E402
+from pointsman.meta.selector import Selector  # noqa: E402
+from pointsman.meta.store import load_grades, load_records, load_stored_selector  # noqa: E402
+from pointsman.meta.trust import Trust  # noqa: E402
+from pointsman.model_zoo.cell_flags import flag_cells  # noqa: E402
+from pointsman.model_zoo.model import Model  # noqa: E402
+from pointsman.pipeline.collection.ordering import PartReader  # noqa: E402
+from pointsman.pipeline.preparation.assessment import analyse  # noqa: E402
+from pointsman.pipeline.preparation.features import engineer_features  # noqa: E402
+from pointsman.pipeline.update import advance_schema, collect, infer_first, update_once  # noqa: E402
+from pointsman.registry.generations import Generation, load_generation  # noqa: E402
+from pointsman.registry.versions import load_model  # noqa: E402
 
 STREAMS = ("elec2", "bank", "hotel", "pm25", "aus_motor")
 BATCHES, WARM_UP = 20, 5
@@ -219,8 +219,8 @@ def collect_last(state: State) -> Any:
     """Return the newest stored batch's row of the catalogue with its raw table."""
     import sqlalchemy as sa
 
-    from common.database import read_rows
-    from pipeline.collection.tables import batches
+    from pointsman.common.storage.catalogue import read_rows
+    from pointsman.pipeline.collection.tables import batches
 
     row = read_rows(state.engine, sa.select(batches).order_by(batches.c.number.desc()).limit(1))[0]
     return row | {"frame": state.files.load_table(row["file"])}
@@ -228,8 +228,8 @@ def collect_last(state: State) -> Any:
 
 def replace_frame(row: Mapping[str, Any], config: Config) -> Any:
     """Return the stored batch as a raw one."""
-    from common.reading import read_dates
-    from common.records import RawBatch
+    from pointsman.common.reading import read_dates
+    from pointsman.common.records import RawBatch
 
     times = read_dates(row["frame"][config.schema_.time], config.schema_.time_format)
     return RawBatch(row["number"], row["origin"], row["frame"], times, {})

@@ -34,10 +34,10 @@ import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 
 from benchmarks.serving_bare import build_pipeline, load_training_rows, predict  # noqa: E402
-from common.config import Config, load_config  # noqa: E402
-from common.state import open_state  # noqa: E402
-from meta.flags import RowKind  # noqa: E402
-from pipeline.predictor import Predictor, load_predictor  # noqa: E402
+from pointsman.common.config import Config, load_config  # noqa: E402
+from pointsman.common.storage.state import open_state  # noqa: E402
+from pointsman.meta.flags import RowKind  # noqa: E402
+from pointsman.pipeline.serving.predictor import Predictor, load_predictor  # noqa: E402
 
 PARTS = ("row", "load", "file", "cold", "choice")
 BATCH_ROWS = 5_000
@@ -92,7 +92,7 @@ class Ground:
 
     def engineer(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return raw rows as models read them."""
-        from pipeline.preparation.features import engineer_features
+        from pointsman.pipeline.preparation.features import engineer_features
 
         return engineer_features(self.predictor.read(rows).inputs, self.predictor.schema, self.config.features)
 

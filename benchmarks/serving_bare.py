@@ -7,16 +7,16 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from common.database import read_rows
-from model_zoo.model import treat_rows
-from model_zoo.reference import fit_input_reference
-from model_zoo.search import read_params
-from model_zoo.variants import MAX_ONEHOT_LEVELS, Recipe, get_variant
-from pipeline.collection.tables import batches
-from pipeline.ground import load_batch
-from pipeline.predictor import Predictor
-from pipeline.preparation.features import engineer_features
-from registry.versions import Version
+from pointsman.common.storage.catalogue import read_rows
+from pointsman.model_zoo.model import treat_rows
+from pointsman.model_zoo.reference import fit_input_reference
+from pointsman.model_zoo.search import read_params
+from pointsman.model_zoo.variants import MAX_ONEHOT_LEVELS, Recipe, get_variant
+from pointsman.pipeline.collection.tables import batches
+from pointsman.pipeline.preparation.features import engineer_features
+from pointsman.pipeline.preparation.window import load_batch
+from pointsman.pipeline.serving.predictor import Predictor
+from pointsman.registry.versions import Version
 
 
 def load_training_rows(predictor: Predictor, state: Any) -> tuple[pd.DataFrame, np.ndarray]:
@@ -89,7 +89,7 @@ def build_estimator(model: Any, classifies: bool) -> Any:
 
 def _read(model: Any, names: Mapping[str, str]) -> dict[str, Any]:
     """Return a model's settings under scikit-learn's names."""
-    from model_zoo import get_family
+    from pointsman.model_zoo import get_family
 
     settings = read_params(get_family(model.candidate.family).settings, model.estimator.params)
     return {theirs: getattr(settings, own) for own, theirs in names.items()}

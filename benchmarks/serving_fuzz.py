@@ -39,8 +39,8 @@ from hypothesis import strategies as st  # noqa: E402
 
 from benchmarks.bad_requests import KINDS, Bad  # noqa: E402
 from benchmarks.durability_stream import Place, write_stream  # noqa: E402
-from common.state import open_state  # noqa: E402
-from registry.generations import load_generation  # noqa: E402
+from pointsman.common.storage.state import open_state  # noqa: E402
+from pointsman.registry.generations import load_generation  # noqa: E402
 
 SECONDS = 60.0
 BROKEN: dict[str, bytes] = {

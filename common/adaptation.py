@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from common.cells.dates import EPOCH_MS, EPOCH_S, EXCEL, ISO, ISO_WEEK, decide_dates, find_far, parse_dates
-from common.cells.notation import Notation
-from common.cells.numbers import AMBIGUOUS, decide_numbers, find_doubtful, parse_numbers
-from common.reading import find_missing, read_any_dates, read_input, read_inputs, trim
-from common.schema import Schema
-from common.text import shorten
+from pointsman.common.cells.dates import EPOCH_MS, EPOCH_S, EXCEL, ISO, ISO_WEEK, decide_dates, find_far, parse_dates
+from pointsman.common.cells.notation import Notation
+from pointsman.common.cells.numbers import AMBIGUOUS, decide_numbers, find_doubtful, parse_numbers
+from pointsman.common.reading import find_missing, read_any_dates, read_input, read_inputs, trim
+from pointsman.common.schema import Schema
+from pointsman.common.text import shorten
 
 NAMES = {ISO: "YYYY-MM-DD", EPOCH_S: "seconds since 1970", EPOCH_MS: "milliseconds since 1970", EXCEL: "Excel's days",
          ISO_WEEK: "ISO weeks"}  # fmt: skip

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from common.cells.words import fold, read_truth
+from pointsman.common.cells.words import fold, read_truth
 
 NEGATIONS = (
     "no ",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from common.errors import DataError
+from pointsman.common.errors import DataError
 
 NAMELESS = "Unnamed: "
 """How pandas begins the name that it gives to a column without one."""

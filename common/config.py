@@ -12,10 +12,10 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from common.errors import ConfigError, first_line
-from common.strict_yaml import RESERVED, explain_misreading, read_yaml
-from common.text import shorten
-from common.time_format import find_fault
+from pointsman.common.errors import ConfigError, first_line
+from pointsman.common.strict_yaml import RESERVED, explain_misreading, read_yaml
+from pointsman.common.text import shorten
+from pointsman.common.time_format import find_fault
 
 SECONDS = {"D": 86_400, "h": 3_600, "min": 60, "s": 1}
 LARGEST = 2**31 - 1

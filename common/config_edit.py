@@ -5,10 +5,10 @@ from pathlib import Path
 
 import yaml
 
-from common.config import Config, lay_over, load_config
-from common.errors import ConfigError, SwitchyardError
-from common.files import save_atomically
-from common.strict_yaml import read_yaml
+from pointsman.common.config import Config, lay_over, load_config
+from pointsman.common.errors import ConfigError, SwitchyardError
+from pointsman.common.storage.files import save_atomically
+from pointsman.common.strict_yaml import read_yaml
 
 Settings = Mapping[str, str | int | float]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 LIBRARIES = ("numpy", "pandas", "scipy", "scikit-learn", "lightgbm")
 """What a model's predictions, or its files, can depend on."""
 
-CODE = ("run.py", "common", "experiments", "meta", "model_zoo", "pipeline", "registry")
+CODE = ("pointsman", "common", "experiments", "meta", "model_zoo", "pipeline", "registry")
 
 
 @functools.cache

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from common.errors import ConfigError
+from pointsman.common.errors import ConfigError
 
 if TYPE_CHECKING:
-    from common.config import Config
+    from pointsman.common.config import Config
 
 EXTRAS: dict[str, tuple[str, ...]] = {
     "catboost": ("catboost",),

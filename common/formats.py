@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from common.errors import DataError, first_line
+from pointsman.common.errors import DataError, first_line
 
 FORMATS = (".csv", ".csv.gz", ".parquet", ".xlsx", ".xls")
 

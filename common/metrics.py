@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.errors import ConfigError
-from common.task import Task
+from pointsman.common.errors import ConfigError
+from pointsman.common.task import Task
 
 EPSILON = 1e-6
 """Probabilities are held this far from 0 and 1, so that one sure mistake costs a finite loss (about 14)."""

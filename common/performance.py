@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from common.database import VOLATILE, created_at, metadata
+from pointsman.common.storage.catalogue import VOLATILE, created_at, metadata
 
 performance_table = sa.Table(
     "performance",

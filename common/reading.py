@@ -10,13 +10,13 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from common.cells.dates import find_far, parse_dates
-from common.cells.notation import PLAIN, Notation
-from common.cells.numbers import parse_numbers
-from common.cells.words import fold, read_truth
-from common.errors import DataError
-from common.schema import Schema, canonical_level
-from common.task import Task
+from pointsman.common.cells.dates import find_far, parse_dates
+from pointsman.common.cells.notation import PLAIN, Notation
+from pointsman.common.cells.numbers import parse_numbers
+from pointsman.common.cells.words import fold, read_truth
+from pointsman.common.errors import DataError
+from pointsman.common.schema import Schema, canonical_level
+from pointsman.common.task import Task
 
 TYPE_SHARE = 0.95
 """Share of a column's known cells that must read as numbers (or dates) for the column to be one."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from common.schema import Schema
+from pointsman.common.schema import Schema
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from common.config import AllowedRule, OrderRule, PatternRule, QualityConfig, RangeRule
-from common.errors import ConfigError
-from common.reading import read_numbers
-from common.schema import Schema, canonical_level
+from pointsman.common.config import AllowedRule, OrderRule, PatternRule, QualityConfig, RangeRule
+from pointsman.common.errors import ConfigError
+from pointsman.common.reading import read_numbers
+from pointsman.common.schema import Schema, canonical_level
 
 
 def find_outside(cells: pd.Series, rule: RangeRule) -> pd.Series:

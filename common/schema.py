@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from common.cells.notation import PLAIN, Notation
-from common.cells.words import fold, read_truth
-from common.classes import put_positive_last
-from common.task import Task
+from pointsman.common.cells.notation import PLAIN, Notation
+from pointsman.common.cells.words import fold, read_truth
+from pointsman.common.classes import put_positive_last
+from pointsman.common.task import Task
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from common.errors import ConfigError, first_line
+from pointsman.common.errors import ConfigError, first_line
 
 RESERVED = ("%", "@", "`")
 """Signs that no value without quotes may begin with."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from common.errors import DataError
-from common.text_files import Text
+from pointsman.common.errors import DataError
+from pointsman.common.text_files import Text
 
 LINE_END = re.compile(r"\r\n|\r|\n")
 NUMBER = re.compile(r"\s*[-+]?[\d.,:/ -]*\d[\d.,:/ %-]*\s*")

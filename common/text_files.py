@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from common.column_names import list_shown
-from common.errors import DataError
-from common.formats import HEAD, SEPARATORS, is_bare_utf16
-from common.wanted import HEADER_ROWS, Wanted
+from pointsman.common.column_names import list_shown
+from pointsman.common.errors import DataError
+from pointsman.common.formats import HEAD, SEPARATORS, is_bare_utf16
+from pointsman.common.wanted import HEADER_ROWS, Wanted
 
 _log = logging.getLogger(__name__)
 

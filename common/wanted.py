@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from common.config import Config
+from pointsman.common.config import Config
 
 HEADER_ROWS = 20
 """Rows at the top of a file among which its header is looked for."""

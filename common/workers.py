@@ -15,8 +15,8 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from common.errors import ConfigError, first_line
-from common.extras import missing_extra
+from pointsman.common.errors import ConfigError, first_line
+from pointsman.common.extras import missing_extra
 
 Shared = TypeVar("Shared")
 Task = TypeVar("Task")

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.metrics import METRICS, compute_row_losses, decide_classes
-from common.task import Task
+from pointsman.common.metrics import METRICS, compute_row_losses, decide_classes
+from pointsman.common.task import Task
 
 OVERFIT_MARGIN = 0.1
 """How much more of the target a model may explain on rows it learned than on rows it did not."""

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from common.database import VOLATILE, generation_column, metadata
+from pointsman.common.storage.catalogue import VOLATILE, generation_column, metadata
 
 trials_table = sa.Table(
     "trials",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from meta.profile import Profile
+from pointsman.meta.profile import Profile
 
 LATEST = 3
 """Usual shares are means over this many newest clean batches."""

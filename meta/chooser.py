@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from meta.decayed import fill_unknown, measure_level
-from meta.grades import Grade
-from meta.metafeatures import QUALITY
-from model_zoo.forest import Forest, read_trees
+from pointsman.meta.decayed import fill_unknown, measure_level
+from pointsman.meta.grades import Grade
+from pointsman.meta.metafeatures import QUALITY
+from pointsman.model_zoo.forest import Forest, read_trees
 
 TREES = 100
 LEAF_EXAMPLES = 3

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from meta.past import Past
-from meta.records import FIRST_LIVE
+from pointsman.meta.past import Past
+from pointsman.meta.records import FIRST_LIVE
 
 RECALL = 0.3
 """Weight of an old batch that is exactly like the newest, which itself counts 1."""

@@ -11,12 +11,12 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from common.sampling import spread_rows
-from common.seeding import random_generator
-from meta.decayed import compute_decayed_records, compute_part_losses, measure_noise, soften
-from meta.flags import RowKind
-from meta.greedy import MIN_ROWS, blend_by_kind, blend_greedily
-from meta.past import Past
+from pointsman.common.sampling import spread_rows
+from pointsman.common.seeding import random_generator
+from pointsman.meta.decayed import compute_decayed_records, compute_part_losses, measure_noise, soften
+from pointsman.meta.flags import RowKind
+from pointsman.meta.greedy import MIN_ROWS, blend_by_kind, blend_greedily
+from pointsman.meta.past import Past
 
 TYPICAL, DAMAGED = "typical", "damaged"
 """The routed ensembles that the chooser leaves only for a predicted gain: without an alarm, and with one."""

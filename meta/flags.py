@@ -4,7 +4,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from model_zoo.cell_flags import CellFlags
+from pointsman.model_zoo.cell_flags import CellFlags
 
 
 class RowKind(IntEnum):

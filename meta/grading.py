@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.comparison import compare_losses
-from common.metrics import compute_calibration_error
-from common.task import Task
-from meta.alarm import find_alarm
-from meta.chooser import MARGINS, choose
-from meta.ensembles import mix_members
-from meta.flags import RowKind
-from meta.grades import CLEAN_GROUP, GROUPS, Grade
-from meta.past import Past, stack_records
-from meta.records import Record
-from meta.selector import MODES, Selector
+from pointsman.common.comparison import compare_losses
+from pointsman.common.metrics import compute_calibration_error
+from pointsman.common.task import Task
+from pointsman.meta.alarm import find_alarm
+from pointsman.meta.chooser import MARGINS, choose
+from pointsman.meta.ensembles import mix_members
+from pointsman.meta.flags import RowKind
+from pointsman.meta.grades import CLEAN_GROUP, GROUPS, Grade
+from pointsman.meta.past import Past, stack_records
+from pointsman.meta.records import Record
+from pointsman.meta.selector import MODES, Selector
 
 CONFIDENCE = 0.9
 

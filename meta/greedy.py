@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from common.metrics import compute_row_losses
-from meta.flags import RowKind
-from meta.past import Past
+from pointsman.common.metrics import compute_row_losses
+from pointsman.meta.flags import RowKind
+from pointsman.meta.past import Past
 
 BAGS = 8
 BAG_ROWS = 3_000

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from common.database import FILE, VOLATILE, generation_column, metadata, utc_now
+from pointsman.common.storage.catalogue import FILE, VOLATILE, generation_column, metadata, utc_now
 
 MATURITY_DAYS = (1, 7, 30, 91, 365)
 """Days after which the report looks how many labels have come."""

@@ -9,18 +9,18 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from common.database import read_rows
-from common.files import FileStore
-from common.schema import Schema
-from common.state import State
-from meta.flags import find_kinds, measure_quality
-from meta.label_tables import live_records_table, live_repeats_table
-from meta.profile import Profile, profile_request
-from meta.records import FIRST_LIVE, LIVE, Record, RecordRows
-from model_zoo.arrays import dump_arrays, load_arrays
-from model_zoo.cell_flags import flag_cells
-from model_zoo.model import align_classes
-from model_zoo.reference import InputReference
+from pointsman.common.schema import Schema
+from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.files import FileStore
+from pointsman.common.storage.state import State
+from pointsman.meta.flags import find_kinds, measure_quality
+from pointsman.meta.label_tables import live_records_table, live_repeats_table
+from pointsman.meta.profile import Profile, profile_request
+from pointsman.meta.records import FIRST_LIVE, LIVE, Record, RecordRows
+from pointsman.model_zoo.arrays import dump_arrays, load_arrays
+from pointsman.model_zoo.cell_flags import flag_cells
+from pointsman.model_zoo.model import align_classes
+from pointsman.model_zoo.reference import InputReference
 
 ROW_ARRAYS = ("target", "kinds", "quality")
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from meta.flags import RowKind, find_kinds
-from model_zoo.cell_flags import CellFlags
-from model_zoo.cells import Cells
-from model_zoo.reference import InputReference
+from pointsman.meta.flags import RowKind, find_kinds
+from pointsman.model_zoo.cell_flags import CellFlags
+from pointsman.model_zoo.cells import Cells
+from pointsman.model_zoo.reference import InputReference
 
 FARTHEST = 10.0
 

@@ -6,9 +6,9 @@ from functools import cached_property
 
 import numpy as np
 
-from common.metrics import compute_row_losses
-from common.task import Task
-from meta.records import FIRST_LIVE, Record
+from pointsman.common.metrics import compute_row_losses
+from pointsman.common.task import Task
+from pointsman.meta.records import FIRST_LIVE, Record
 
 MAX_BATCHES = 24
 

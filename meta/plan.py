@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from meta.alarm import Alarm
-from meta.flags import RowKind
+from pointsman.meta.alarm import Alarm
+from pointsman.meta.flags import RowKind
 
 PROMOTED = "promoted"
 """What rows say in ``predict_reason`` that a model answered because a person made it serve."""

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from meta.flags import QUALITIES, RowKind, find_kinds, measure_quality
-from meta.metafeatures import METAFEATURES, compute_metafeatures
-from model_zoo.cell_flags import CellFlags
-from model_zoo.cells import Cells
-from model_zoo.reference import InputReference
+from pointsman.meta.flags import QUALITIES, RowKind, find_kinds, measure_quality
+from pointsman.meta.metafeatures import METAFEATURES, compute_metafeatures
+from pointsman.model_zoo.cell_flags import CellFlags
+from pointsman.model_zoo.cells import Cells
+from pointsman.model_zoo.reference import InputReference
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from common.sampling import spread_rows
-from common.seeding import random_generator
-from common.task import Task
-from meta.corruption import CORRUPTIONS
-from meta.flags import find_kinds, measure_quality
-from meta.profile import Profile, profile_request
-from model_zoo.cell_flags import flag_cells
-from model_zoo.encoded import EncodedTable
-from model_zoo.model import Model, align_classes
-from model_zoo.reference import InputReference
+from pointsman.common.sampling import spread_rows
+from pointsman.common.seeding import random_generator
+from pointsman.common.task import Task
+from pointsman.meta.corruption import CORRUPTIONS
+from pointsman.meta.flags import find_kinds, measure_quality
+from pointsman.meta.profile import Profile, profile_request
+from pointsman.model_zoo.cell_flags import flag_cells
+from pointsman.model_zoo.encoded import EncodedTable
+from pointsman.model_zoo.model import Model, align_classes
+from pointsman.model_zoo.reference import InputReference
 
 CLEAN, LIVE = "clean", "live"
 FIRST_LIVE = 1_000

@@ -12,19 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from common.config import SelectionConfig
-from common.seeding import derive_seed
-from meta.alarm import Alarm, average_shares, find_alarm
-from meta.chooser import Chooser, choose, fit_chooser, tune_margin
-from meta.decayed import compute_decayed_records, compute_part_losses
-from meta.flags import RowKind
-from meta.grades import CLEAN_GROUP, DAMAGED_GROUP, Grade
-from meta.past import keep_newest, stack_records
-from meta.plan import Plan, Weights, name_kind, serve_alone
-from meta.profile import Profile
-from meta.records import Record
-from meta.trust import Trust, judge_grades
-from model_zoo.forest import Forest
+from pointsman.common.config import SelectionConfig
+from pointsman.common.seeding import derive_seed
+from pointsman.meta.alarm import Alarm, average_shares, find_alarm
+from pointsman.meta.chooser import Chooser, choose, fit_chooser, tune_margin
+from pointsman.meta.decayed import compute_decayed_records, compute_part_losses
+from pointsman.meta.flags import RowKind
+from pointsman.meta.grades import CLEAN_GROUP, DAMAGED_GROUP, Grade
+from pointsman.meta.past import keep_newest, stack_records
+from pointsman.meta.plan import Plan, Weights, name_kind, serve_alone
+from pointsman.meta.profile import Profile
+from pointsman.meta.records import Record
+from pointsman.meta.trust import Trust, judge_grades
+from pointsman.model_zoo.forest import Forest
 
 MODES = ("all", "single")
 STEADY = 3

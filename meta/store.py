@@ -8,25 +8,25 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from common.database import read_rows
-from common.errors import StateError, first_line
-from common.files import FileStore
-from common.schema import Schema
-from common.state import State
-from meta.estimation.estimator import Estimator
-from meta.grades import Grade
-from meta.live import attach_live, load_live
-from meta.past import MAX_BATCHES
-from meta.plan import Plan, Weights, serve_alone
-from meta.profile import Profile
-from meta.records import Record, RecordRows
-from meta.selector import Selector
-from meta.tables import grades_table, record_rows_table, records_table
-from model_zoo.arrays import dump_arrays, load_arrays
-from model_zoo.model import align_classes
-from model_zoo.reference import InputReference
-from registry.generations import Generation
-from registry.versions import load_manifest
+from pointsman.common.errors import StateError, first_line
+from pointsman.common.schema import Schema
+from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.files import FileStore
+from pointsman.common.storage.state import State
+from pointsman.meta.estimation.estimator import Estimator
+from pointsman.meta.grades import Grade
+from pointsman.meta.live import attach_live, load_live
+from pointsman.meta.past import MAX_BATCHES
+from pointsman.meta.plan import Plan, Weights, serve_alone
+from pointsman.meta.profile import Profile
+from pointsman.meta.records import Record, RecordRows
+from pointsman.meta.selector import Selector
+from pointsman.meta.tables import grades_table, record_rows_table, records_table
+from pointsman.model_zoo.arrays import dump_arrays, load_arrays
+from pointsman.model_zoo.model import align_classes
+from pointsman.model_zoo.reference import InputReference
+from pointsman.registry.generations import Generation
+from pointsman.registry.versions import load_manifest
 
 REFERENCE, ESTIMATORS = "reference.json", "estimators.json"
 ROW_ARRAYS = ("part", "target", "kinds", "quality")

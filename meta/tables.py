@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from common.database import FILE, created_at, generation_column, metadata
+from pointsman.common.storage.catalogue import FILE, created_at, generation_column, metadata
 
 record_rows_table = sa.Table(
     "record_rows",

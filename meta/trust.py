@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from meta.flags import RowKind
-from meta.grades import CLEAN_GROUP, DAMAGED_GROUP, Grade
-from meta.plan import Expectation
+from pointsman.meta.flags import RowKind
+from pointsman.meta.grades import CLEAN_GROUP, DAMAGED_GROUP, Grade
+from pointsman.meta.plan import Expectation
 
 UNGRADED = "the selector has not been graded yet"
 NINE_OF_TEN = 1.645

@@ -7,17 +7,17 @@ import difflib
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from common.errors import ConfigError
-from common.extras import missing_extra
-from model_zoo.boosting import Boosting
-from model_zoo.catboost import CatBoost
-from model_zoo.encoded import EncodedTable
-from model_zoo.extra_trees import ExtraTrees
-from model_zoo.family import Estimator, Family
-from model_zoo.knn import NearestNeighbours
-from model_zoo.linear import Linear
-from model_zoo.prior import Prior
-from model_zoo.tree import Tree
+from pointsman.common.errors import ConfigError
+from pointsman.common.extras import missing_extra
+from pointsman.model_zoo.boosting import Boosting
+from pointsman.model_zoo.catboost import CatBoost
+from pointsman.model_zoo.encoded import EncodedTable
+from pointsman.model_zoo.extra_trees import ExtraTrees
+from pointsman.model_zoo.family import Estimator, Family
+from pointsman.model_zoo.knn import NearestNeighbours
+from pointsman.model_zoo.linear import Linear
+from pointsman.model_zoo.prior import Prior
+from pointsman.model_zoo.tree import Tree
 
 __all__ = ["FAMILIES", "EncodedTable", "Estimator", "Family", "get_family"]
 

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from model_zoo import get_family
-from model_zoo.family import Size
+from pointsman.model_zoo import get_family
+from pointsman.model_zoo.family import Size
 
 if TYPE_CHECKING:
-    from model_zoo.model import Model
+    from pointsman.model_zoo.model import Model
 
 
 @dataclass(frozen=True)

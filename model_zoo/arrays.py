@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 
-from model_zoo.archives import check_archive
+from pointsman.model_zoo.archives import check_archive
 
 
 def dump_arrays(**arrays: np.ndarray) -> bytes:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from common.task import Task
+from pointsman.common.task import Task
 
 
 @dataclass(frozen=True)

@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from common.seeding import derive_seed
-from common.task import Task
-from model_zoo.bins import MAX_BINS, bin_rows, binning_params, share_bins
-from model_zoo.boosting_text import read_text
-from model_zoo.candidate import FOUND
-from model_zoo.encoded import EncodedTable
-from model_zoo.family import Estimator, Family, Sample, Size
-from model_zoo.search import Params, Space, read_params
-from model_zoo.stopping import (
+from pointsman.common.seeding import derive_seed
+from pointsman.common.task import Task
+from pointsman.model_zoo.bins import MAX_BINS, bin_rows, binning_params, share_bins
+from pointsman.model_zoo.boosting_text import read_text
+from pointsman.model_zoo.candidate import FOUND
+from pointsman.model_zoo.encoded import EncodedTable
+from pointsman.model_zoo.family import Estimator, Family, Sample, Size
+from pointsman.model_zoo.search import Params, Space, read_params
+from pointsman.model_zoo.stopping import (
     LEAST_NEWEST,
     MOST_ROUNDS,
     NEWEST_SHARE,
@@ -31,7 +31,7 @@ from model_zoo.stopping import (
     list_leaves,
     scale_rounds,
 )
-from model_zoo.terms import Terms
+from pointsman.model_zoo.terms import Terms
 
 FEW_ROWS = 512
 """Rows that are predicted on one thread."""

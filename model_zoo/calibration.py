@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.metrics import EPSILON
+from pointsman.common.metrics import EPSILON
 
 LATER_SHARE = 0.2
 """Share of the newest training rows that a calibration is learned on, by a model of the rows before them."""

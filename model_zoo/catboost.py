@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from model_zoo.family import Estimator, Family, Sample, Size
-from model_zoo.search import Params, Space, read_params
-from model_zoo.symmetric_shap import explain_trees
-from model_zoo.symmetric_trees import SymmetricTrees, compile_trees, read_codes
-from model_zoo.terms import Terms
+from pointsman.model_zoo.family import Estimator, Family, Sample, Size
+from pointsman.model_zoo.search import Params, Space, read_params
+from pointsman.model_zoo.symmetric_shap import explain_trees
+from pointsman.model_zoo.symmetric_trees import SymmetricTrees, compile_trees, read_codes
+from pointsman.model_zoo.terms import Terms
 
 LEAST_SAMPLED = 30
 """With fewer rows a round may happen to draw none of them, at which CatBoost gives up: it then gets them all."""

@@ -6,10 +6,10 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from model_zoo.cells import Cells
-from model_zoo.column_verdicts import Verdict, judge_columns
-from model_zoo.reference import InputReference
-from model_zoo.unusual import find_unseen, look_at_numbers
+from pointsman.model_zoo.cells import Cells
+from pointsman.model_zoo.column_verdicts import Verdict, judge_columns
+from pointsman.model_zoo.reference import InputReference
+from pointsman.model_zoo.unusual import find_unseen, look_at_numbers
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from common.seeding import random_generator
-from common.task import Task
-from model_zoo.encoded import EncodedTable
-from model_zoo.family import Estimator, Family
-from model_zoo.search import Params
+from pointsman.common.seeding import random_generator
+from pointsman.common.task import Task
+from pointsman.model_zoo.encoded import EncodedTable
+from pointsman.model_zoo.family import Estimator, Family
+from pointsman.model_zoo.search import Params
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from common.errors import ConfigError, DataError
-from common.seeding import random_generator
-from common.task import Task
-from model_zoo.check_tables import Rows, make_rows
-from model_zoo.contract import CHECKS, Case, register, require, require_close, require_refusal, require_valid
-from model_zoo.encoded import EncodedTable
-from model_zoo.family import Family
+from pointsman.common.errors import ConfigError, DataError
+from pointsman.common.seeding import random_generator
+from pointsman.common.task import Task
+from pointsman.model_zoo.check_tables import Rows, make_rows
+from pointsman.model_zoo.contract import CHECKS, Case, register, require, require_close, require_refusal, require_valid
+from pointsman.model_zoo.encoded import EncodedTable
+from pointsman.model_zoo.family import Family
 
 
 def iterate_cases(families: Iterable[Family]) -> Iterator[Case]:

@@ -19,10 +19,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from common.text import shorten
-from model_zoo.cells import Cells, Levels
-from model_zoo.reference import InputReference, LevelReference, NumericReference
-from model_zoo.unusual import FAR_MORE, UNLIKELY, bound_chance, find_unseen, is_usual, look_at_numbers
+from pointsman.common.text import shorten
+from pointsman.model_zoo.cells import Cells, Levels
+from pointsman.model_zoo.reference import InputReference, LevelReference, NumericReference
+from pointsman.model_zoo.unusual import FAR_MORE, UNLIKELY, bound_chance, find_unseen, is_usual, look_at_numbers
 
 CHANGED_SHARE = 0.6
 """A column in which surely more of the filled cells are out of range or new has changed as a whole."""

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from model_zoo.cells import Levels
-from model_zoo.encoded import LARGEST
-from model_zoo.spelling import Spelling
+from pointsman.model_zoo.cells import Levels
+from pointsman.model_zoo.encoded import LARGEST
+from pointsman.model_zoo.spelling import Spelling
 
 if TYPE_CHECKING:
     from sklearn.compose import ColumnTransformer
@@ -251,7 +251,7 @@ def _read_scaled(pipeline: Any) -> Scaled:
 def _check(
     compiled: Compiled, asked: pd.DataFrame, answered: np.ndarray, numeric: Sequence[str], categorical: Sequence[str]
 ) -> None:
-    from model_zoo.cells import read_levels
+    from pointsman.model_zoo.cells import read_levels
 
     numbers = asked[list(numeric)].to_numpy(dtype=np.float64).reshape(len(asked), -1)
     encoded = compiled.encode(numbers, [read_levels(asked[name]) for name in categorical])

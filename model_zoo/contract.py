@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.task import Task
-from model_zoo.check_tables import Rows
-from model_zoo.family import Estimator, Family
+from pointsman.common.task import Task
+from pointsman.model_zoo.check_tables import Rows
+from pointsman.model_zoo.family import Estimator, Family
 
 Applies = Callable[[Family], str]
 """Returns why a check does not apply to a family, or an empty text where it does."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from common.errors import DataError
+from pointsman.common.errors import DataError
 
 LARGEST = np.finfo(np.float32).max
 

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from common.task import Task
-from model_zoo.arrays import dump_arrays, load_arrays
-from model_zoo.cells import Cells
-from model_zoo.compiled import CLIP, Compiled, compile_transformer
-from model_zoo.encoded import LARGEST, EncodedTable
-from model_zoo.variants import MAX_ONEHOT_LEVELS, Recipe, count_codes, get_variant
+from pointsman.common.task import Task
+from pointsman.model_zoo.arrays import dump_arrays, load_arrays
+from pointsman.model_zoo.cells import Cells
+from pointsman.model_zoo.compiled import CLIP, Compiled, compile_transformer
+from pointsman.model_zoo.encoded import LARGEST, EncodedTable
+from pointsman.model_zoo.variants import MAX_ONEHOT_LEVELS, Recipe, count_codes, get_variant
 
 
 @dataclass(frozen=True)

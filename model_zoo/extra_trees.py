@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model_zoo.family import Estimator, Family, Sample, Size
-from model_zoo.forest import Forest, read_trees
-from model_zoo.search import Params, Space, read_params
-from model_zoo.terms import Terms
-from model_zoo.tree import ask_forest, explain_paths, fit_leaf
+from pointsman.model_zoo.family import Estimator, Family, Sample, Size
+from pointsman.model_zoo.forest import Forest, read_trees
+from pointsman.model_zoo.search import Params, Space, read_params
+from pointsman.model_zoo.terms import Terms
+from pointsman.model_zoo.tree import ask_forest, explain_paths, fit_leaf
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from common.errors import ConfigError, DataError, StateError
-from common.extras import has_extra
-from common.seeding import derive_seed
-from common.task import Task
-from model_zoo.baseline import Baseline, fit_baseline
-from model_zoo.encoded import LARGEST, EncodedTable
-from model_zoo.search import Params, Space, Trial, read_params
-from model_zoo.terms import Terms
+from pointsman.common.errors import ConfigError, DataError, StateError
+from pointsman.common.extras import has_extra
+from pointsman.common.seeding import derive_seed
+from pointsman.common.task import Task
+from pointsman.model_zoo.baseline import Baseline, fit_baseline
+from pointsman.model_zoo.encoded import LARGEST, EncodedTable
+from pointsman.model_zoo.search import Params, Space, Trial, read_params
+from pointsman.model_zoo.terms import Terms
 
 PROTOCOL = 1
 """Version of the files that ``dump`` writes; it rises when an older reader could not understand them."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from model_zoo.arrays import dump_arrays, load_arrays
+from pointsman.model_zoo.arrays import dump_arrays, load_arrays
 
 FEW_ROWS = 8
 """Rows that go down all trees at once; more are answered tree by tree, which has a cost for each tree."""

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from common.seeding import random_generator
-from model_zoo.model import Model
+from pointsman.common.seeding import random_generator
+from pointsman.model_zoo.model import Model
 
 ROWS, ANSWERS = "golden/rows.json", "golden/answers.json"
 """Parts of a stored model. Models that were made together and read the same columns share the rows."""

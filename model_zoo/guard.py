@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from model_zoo.cell_flags import find_anomalous
-from model_zoo.cells import Cells
-from model_zoo.column_verdicts import Verdict
-from model_zoo.reference import InputReference
+from pointsman.model_zoo.cell_flags import find_anomalous
+from pointsman.model_zoo.cells import Cells
+from pointsman.model_zoo.column_verdicts import Verdict
+from pointsman.model_zoo.reference import InputReference
 
 
 def guard_cells(cells: Cells, reference: InputReference, verdict: Verdict | None = None) -> Cells:

@@ -6,14 +6,14 @@ from functools import cached_property
 
 import numpy as np
 
-from common.errors import ConfigError
-from common.extras import has_extra
-from model_zoo.arrays import dump_arrays, load_arrays
-from model_zoo.family import Estimator, Family, Sample
-from model_zoo.neighbour_search import LARGE, Search, build_search
-from model_zoo.scaling import Scaling, fit_scaling
-from model_zoo.search import Params, Space, read_params
-from model_zoo.terms import Terms
+from pointsman.common.errors import ConfigError
+from pointsman.common.extras import has_extra
+from pointsman.model_zoo.arrays import dump_arrays, load_arrays
+from pointsman.model_zoo.family import Estimator, Family, Sample
+from pointsman.model_zoo.neighbour_search import LARGE, Search, build_search
+from pointsman.model_zoo.scaling import Scaling, fit_scaling
+from pointsman.model_zoo.search import Params, Space, read_params
+from pointsman.model_zoo.terms import Terms
 
 SOFTENING = 0.1
 RIDGE = 0.01

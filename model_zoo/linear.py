@@ -14,12 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.task import Task
-from model_zoo.arrays import dump_arrays, load_arrays
-from model_zoo.family import Estimator, Family, Sample
-from model_zoo.scaling import Scaling, fit_scaling
-from model_zoo.search import Params, Space
-from model_zoo.terms import Terms
+from pointsman.common.task import Task
+from pointsman.model_zoo.arrays import dump_arrays, load_arrays
+from pointsman.model_zoo.family import Estimator, Family, Sample
+from pointsman.model_zoo.scaling import Scaling, fit_scaling
+from pointsman.model_zoo.search import Params, Space
+from pointsman.model_zoo.terms import Terms
 
 NEWTON_LIMIT = 600
 """Coefficients up to which second derivatives are kept as a matrix and classes are fitted by Newton's method.

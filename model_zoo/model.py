@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from common.seeding import random_generator
-from common.task import Task
-from model_zoo import get_family
-from model_zoo.calibration import LATER_SHARE, LEAST_ROWS, Calibration, fit_calibration
-from model_zoo.candidate import Candidate
-from model_zoo.cells import Cells
-from model_zoo.column_verdicts import Verdict
-from model_zoo.encoded import EncodedTable
-from model_zoo.encoder import Encoder, fit_encoder
-from model_zoo.guard import guard, guard_cells
-from model_zoo.masking import add_masked_copies
-from model_zoo.reference import InputReference, fit_input_reference
-from model_zoo.resampling import join_factors, resample
+from pointsman.common.seeding import random_generator
+from pointsman.common.task import Task
+from pointsman.model_zoo import get_family
+from pointsman.model_zoo.calibration import LATER_SHARE, LEAST_ROWS, Calibration, fit_calibration
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.cells import Cells
+from pointsman.model_zoo.column_verdicts import Verdict
+from pointsman.model_zoo.encoded import EncodedTable
+from pointsman.model_zoo.encoder import Encoder, fit_encoder
+from pointsman.model_zoo.guard import guard, guard_cells
+from pointsman.model_zoo.masking import add_masked_copies
+from pointsman.model_zoo.reference import InputReference, fit_input_reference
+from pointsman.model_zoo.resampling import join_factors, resample
 
 PROTOCOL = 2
 """Version of the files that ``dump`` writes; it rises when an older reader could not understand them.

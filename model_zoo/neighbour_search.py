@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from common.extras import has_extra
-from common.seeding import derive_seed
+from pointsman.common.extras import has_extra
+from pointsman.common.seeding import derive_seed
 
 LARGE = 100_000
 """Beyond so many rows cells pay off within one request: making them takes a second."""

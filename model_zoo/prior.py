@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from model_zoo.family import Estimator, Family, Sample
-from model_zoo.search import Params, Space
+from pointsman.model_zoo.family import Estimator, Family, Sample
+from pointsman.model_zoo.search import Params, Space
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from collections.abc import Hashable
 
 import pandas as pd
 
-from model_zoo.cells import Cells
-from model_zoo.column_verdicts import Verdict, judge_columns
-from model_zoo.encoded import EncodedTable
-from model_zoo.model import Model
-from model_zoo.reference import InputReference
+from pointsman.model_zoo.cells import Cells
+from pointsman.model_zoo.column_verdicts import Verdict, judge_columns
+from pointsman.model_zoo.encoded import EncodedTable
+from pointsman.model_zoo.model import Model
+from pointsman.model_zoo.reference import InputReference
 
 
 class Verdicts:

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.errors import ConfigError
-from common.extras import has_extra, missing_extra
-from common.seeding import derive_seed, random_generator
-from common.task import Task
-from model_zoo.candidate import Candidate
-from model_zoo.encoded import EncodedTable
-from model_zoo.variants import get_variant
+from pointsman.common.errors import ConfigError
+from pointsman.common.extras import has_extra, missing_extra
+from pointsman.common.seeding import derive_seed, random_generator
+from pointsman.common.task import Task
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.encoded import EncodedTable
+from pointsman.model_zoo.variants import get_variant
 
 WAYS = ("", "smote", "under")
 """What ``resample`` in a candidate's parameters can be: nothing, SMOTE, or undersampling."""

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Protocol, TypeVar
 
-from common.errors import ConfigError
-from common.task import Task
+from pointsman.common.errors import ConfigError
+from pointsman.common.task import Task
 
 Param = int | float | str | bool | None
 Params = Mapping[str, Param]

@@ -38,7 +38,7 @@ class Spelling:
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
 
-        from model_zoo.spelling_encoder import SpellingEncoder, make_vectorizer
+        from pointsman.model_zoo.spelling_encoder import SpellingEncoder, make_vectorizer
 
         encoder = SpellingEncoder(len(self.mean))
         encoder.vectorizer_, encoder.projection_ = None, None

@@ -13,8 +13,8 @@ from math import factorial
 
 import numpy as np
 
-from model_zoo.symmetric_trees import LEAST_WEIGHT, SymmetricTrees
-from model_zoo.terms import Terms
+from pointsman.model_zoo.symmetric_trees import LEAST_WEIGHT, SymmetricTrees
+from pointsman.model_zoo.terms import Terms
 
 
 def explain_trees(trees: SymmetricTrees, values: np.ndarray) -> Terms:

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from model_zoo.arrays import dump_arrays, load_arrays
-from model_zoo.forest import LEAF, Forest
+from pointsman.model_zoo.arrays import dump_arrays, load_arrays
+from pointsman.model_zoo.forest import LEAF, Forest
 
 MULTIPLIER = np.uint64(0x4906BA494954CB65)
 """What CatBoost multiplies hashes by where it combines them."""

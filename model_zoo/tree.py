@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model_zoo.family import Estimator, Family, Sample, Size
-from model_zoo.forest import LEAF, Forest, read_trees
-from model_zoo.search import Params, Space, read_params
-from model_zoo.terms import Terms
+from pointsman.model_zoo.family import Estimator, Family, Sample, Size
+from pointsman.model_zoo.forest import LEAF, Forest, read_trees
+from pointsman.model_zoo.search import Params, Space, read_params
+from pointsman.model_zoo.terms import Terms
 
 
 @dataclass(frozen=True)

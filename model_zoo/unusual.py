@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from model_zoo.cells import Cells, Levels
-from model_zoo.reference import InputReference, LevelReference
+from pointsman.model_zoo.cells import Cells, Levels
+from pointsman.model_zoo.reference import InputReference, LevelReference
 
 UNLIKELY = 0.05
 """What has a smaller chance is no accident."""

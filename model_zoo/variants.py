@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from common.errors import ConfigError
-from common.task import Task
-from model_zoo.target_folds import split_target
+from pointsman.common.errors import ConfigError
+from pointsman.common.task import Task
+from pointsman.model_zoo.target_folds import split_target
 
 if TYPE_CHECKING:
     from sklearn.compose import ColumnTransformer
@@ -102,7 +102,7 @@ def build_native(recipe: Recipe) -> "ColumnTransformer":
 
 def build_lookback(recipe: Recipe) -> "ColumnTransformer":
     """As native, but a column with many levels tells what earlier rows of a level were like, and how many they were."""
-    from model_zoo.lookback import LookBackEncoder
+    from pointsman.model_zoo.lookback import LookBackEncoder
 
     return _columns(
         ("numeric", "passthrough", recipe.numeric),
@@ -121,7 +121,7 @@ def build_spelling(recipe: Recipe) -> "ColumnTransformer":
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    from model_zoo.spelling_encoder import SpellingEncoder
+    from pointsman.model_zoo.spelling_encoder import SpellingEncoder
 
     spelled = [
         (f"spelling_{name}", make_pipeline(SpellingEncoder(SPELLING_COMPONENTS, recipe.seed), StandardScaler()), [name])

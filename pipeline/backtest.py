@@ -8,27 +8,27 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from common.config import Config
-from common.config_edit import save_settings
-from common.database import read_rows
-from common.errors import StateError
-from common.extras import check_extras
-from common.files import compute_digest
-from common.records import LabelledBatch
-from common.state import State, hold_lock, open_state
-from model_zoo.candidate import Candidate
-from pipeline.collection.tables import batches as batches_table
-from pipeline.ground import load_batch
-from pipeline.replayed import Replayed
-from pipeline.replaying import Fitting
-from pipeline.training.capacity import limit_rows
-from pipeline.training.policy_table import describe
-from pipeline.training.recommendation import Backtest, Evidence, compute_outcomes, follow_advice, recommend
-from pipeline.training.replay import Ledger, replay
-from pipeline.training.retraining import configured_policy, list_policies
-from pipeline.training.tables import StoredLedger, load_backtest, save_backtest
-from registry.contender import FALLBACK_FAMILY
-from registry.generations import Generation, load_generation
+from pointsman.common.config import Config
+from pointsman.common.config_edit import save_settings
+from pointsman.common.errors import StateError
+from pointsman.common.extras import check_extras
+from pointsman.common.records import LabelledBatch
+from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.files import compute_digest
+from pointsman.common.storage.state import State, hold_lock, open_state
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.pipeline.collection.tables import batches as batches_table
+from pointsman.pipeline.preparation.window import load_batch
+from pointsman.pipeline.retraining.fitting import Fitting
+from pointsman.pipeline.retraining.policies import configured_policy, list_policies
+from pointsman.pipeline.retraining.policy_table import describe
+from pointsman.pipeline.retraining.recommendation import Backtest, Evidence, compute_outcomes, follow_advice, recommend
+from pointsman.pipeline.retraining.simulation import Ledger, replay
+from pointsman.pipeline.retraining.stream import Replayed
+from pointsman.pipeline.retraining.tables import StoredLedger, load_backtest, save_backtest
+from pointsman.pipeline.training.capacity import limit_rows
+from pointsman.registry.contender import FALLBACK_FAMILY
+from pointsman.registry.generations import Generation, load_generation
 
 PROTOCOL = 2
 """Version of how a replay goes; steps of another one are not taken up."""

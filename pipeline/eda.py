@@ -9,29 +9,29 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from common.adaptation import read_adapted
-from common.config import Config
-from common.database import read_rows
-from common.errors import ConfigError, DataError, StateError, SwitchyardError
-from common.files import save_atomically
-from common.formats import find_format
-from common.reading import read_input, read_labels, read_schema_dates
-from common.schema import Schema
-from common.seeding import random_generator
-from common.state import State, open_state
-from common.tables import read_table
-from common.task import Task
-from common.text import read_number, shorten
-from common.wanted import Wanted
-from pipeline.analysis.tables import drift_table, quality_table
-from pipeline.collection.column import Role
-from pipeline.collection.column_evidence import decide_column
-from pipeline.collection.roles import infer_schema
-from pipeline.collection.tables import batches
-from pipeline.preparation.raw_rows import read_frame
-from pipeline.reporting.eda.page import Exploration, render_exploration
-from pipeline.reporting.eda.sampling import choose_rows
-from pipeline.reporting.eda.target import (
+from pointsman.common.adaptation import read_adapted
+from pointsman.common.config import Config
+from pointsman.common.errors import ConfigError, DataError, StateError, SwitchyardError
+from pointsman.common.formats import find_format
+from pointsman.common.reading import read_input, read_labels, read_schema_dates
+from pointsman.common.schema import Schema
+from pointsman.common.seeding import random_generator
+from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.files import save_atomically
+from pointsman.common.storage.state import State, open_state
+from pointsman.common.tabular.formats import read_table
+from pointsman.common.task import Task
+from pointsman.common.text import read_number, shorten
+from pointsman.common.wanted import Wanted
+from pointsman.pipeline.collection.column import Role
+from pointsman.pipeline.collection.column_evidence import decide_column
+from pointsman.pipeline.collection.roles import infer_schema
+from pointsman.pipeline.collection.tables import batches
+from pointsman.pipeline.preparation.raw_rows import read_frame
+from pointsman.pipeline.quality.stored import drift_table, quality_table
+from pointsman.pipeline.reporting.eda.page import Exploration, render_exploration
+from pointsman.pipeline.reporting.eda.sampling import choose_rows
+from pointsman.pipeline.reporting.eda.target import (
     Level,
     Target,
     code_target,
@@ -40,8 +40,8 @@ from pipeline.reporting.eda.target import (
     compute_relations,
     join_levels,
 )
-from pipeline.reporting.formats import format_count
-from registry.generations import load_generation
+from pointsman.pipeline.reporting.formats import format_count
+from pointsman.registry.generations import load_generation
 
 SHOWN_ROWS = 20_000
 """Rows of which a page shows columns and relations; levels of the target are those of every row."""

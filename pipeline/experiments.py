@@ -9,20 +9,20 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 
-from common.config import Config
-from common.database import read_rows
-from common.errors import ConfigError, StateError
-from common.formats import find_format
-from common.schema import Schema
-from common.state import State, open_state
-from common.tables import write_table
-from common.text import lay_out, read_number, shorten
-from experiments.leaderboard import RankedTrial, count_failures, flatten_run, rank_runs, rank_trials
-from experiments.tables import runs_table, trials_table
-from pipeline.training.importance import LEAST_TRIALS, Importance, compute_importances
-from pipeline.training.warm_start import read_trial
-from registry.generations import load_generation
-from registry.tables import versions_table
+from pointsman.common.config import Config
+from pointsman.common.errors import ConfigError, StateError
+from pointsman.common.formats import find_format
+from pointsman.common.schema import Schema
+from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.state import State, open_state
+from pointsman.common.tabular.formats import write_table
+from pointsman.common.text import lay_out, read_number, shorten
+from pointsman.experiments.leaderboard import RankedTrial, count_failures, flatten_run, rank_runs, rank_trials
+from pointsman.experiments.tables import runs_table, trials_table
+from pointsman.pipeline.training.importance import LEAST_TRIALS, Importance, compute_importances
+from pointsman.pipeline.training.warm_start import read_trial
+from pointsman.registry.generations import load_generation
+from pointsman.registry.tables import versions_table
 
 SHOWN = 10
 """Lines of a leaderboard."""

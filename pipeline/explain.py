@@ -6,21 +6,21 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from common.config import Config
-from common.database import read_rows
-from common.errors import StateError
-from common.state import State, open_state
-from common.text import lay_out, shorten
-from meta.estimation.estimator import Estimate
-from meta.flags import RowKind
-from meta.label_tables import labels_table, settled_labels_table, settled_requests_table, settlements_table
-from meta.plan import Plan, name_kind
-from meta.profile import Profile
-from meta.store import load_stored_selector
-from meta.tables import decisions_table, estimates_table, regrets_table
-from pipeline.predictor import name_weights
-from registry.generations import Generation, load_generation
-from registry.words import show_word
+from pointsman.common.config import Config
+from pointsman.common.errors import StateError
+from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.state import State, open_state
+from pointsman.common.text import lay_out, shorten
+from pointsman.meta.estimation.estimator import Estimate
+from pointsman.meta.flags import RowKind
+from pointsman.meta.label_tables import labels_table, settled_labels_table, settled_requests_table, settlements_table
+from pointsman.meta.plan import Plan, name_kind
+from pointsman.meta.profile import Profile
+from pointsman.meta.store import load_stored_selector
+from pointsman.meta.tables import decisions_table, estimates_table, regrets_table
+from pointsman.pipeline.serving.predictor import name_weights
+from pointsman.registry.generations import Generation, load_generation
+from pointsman.registry.words import show_word
 
 SHOWN_METAFEATURES = ("missing_share", "out_of_range_share", "unseen_share", "drifting_columns", "distance")
 TOLERANCE = 1e-9

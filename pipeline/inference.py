@@ -14,27 +14,27 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from common.adaptation import Unread
-from common.chunks import Chunk, read_ahead, read_chunks
-from common.column_names import describe_renamed, list_shown
-from common.config import Config
-from common.database import Draft, read_rows, utc_now
-from common.errors import ConfigError, DataError
-from common.files import compute_digest, sweep
-from common.formats import check_file, find_format
-from common.parquet_chunks import find_types
-from common.performance import Stopwatch, performance_table
-from common.progress import Progress
-from common.sampling import SpreadSample, spread_rows
-from common.schema import Schema, find_strangers
-from common.state import State, open_state
-from common.table_writers import OUTPUTS, check_room, open_table
-from common.wanted import Wanted
-from meta.tables import decisions_table
-from pipeline.answered_rows import save_request_rows
-from pipeline.predictor import Choice, Predictor, ReadRows, load_predictor
-from pipeline.serving.answer import Answer, add_answer
-from pipeline.serving.row_ids import ROW_ID, name_rows
+from pointsman.common.adaptation import Unread
+from pointsman.common.column_names import describe_renamed, list_shown
+from pointsman.common.config import Config
+from pointsman.common.errors import ConfigError, DataError
+from pointsman.common.formats import check_file, find_format
+from pointsman.common.performance import Stopwatch, performance_table
+from pointsman.common.progress import Progress
+from pointsman.common.sampling import SpreadSample, spread_rows
+from pointsman.common.schema import Schema, find_strangers
+from pointsman.common.storage.catalogue import Draft, read_rows, utc_now
+from pointsman.common.storage.files import compute_digest, sweep
+from pointsman.common.storage.state import State, open_state
+from pointsman.common.tabular.parquet_chunks import find_types
+from pointsman.common.tabular.reader import Chunk, read_ahead, read_chunks
+from pointsman.common.tabular.writers import OUTPUTS, check_room, open_table
+from pointsman.common.wanted import Wanted
+from pointsman.meta.tables import decisions_table
+from pointsman.pipeline.labels.served_rows import save_request_rows
+from pointsman.pipeline.serving.answer import Answer, add_answer
+from pointsman.pipeline.serving.predictor import Choice, Predictor, ReadRows, load_predictor
+from pointsman.pipeline.serving.row_ids import ROW_ID, name_rows
 
 log = logging.getLogger(__name__)
 
@@ -208,7 +208,7 @@ def tell_renamed(file: Path, request: pd.DataFrame, answered: pd.DataFrame) -> N
 
 def list_reasons(predictor: Predictor, rows: ReadRows, choice: Choice, answer: Answer) -> dict[str, list[str]]:
     """Return the columns of the strongest reasons of every row; '' where a row has fewer."""
-    from pipeline.reasons import explain_rows
+    from pointsman.pipeline.serving.reasons import explain_rows
 
     started = time.perf_counter()
     shown = [[str(reason) for reason in one] for one in explain_rows(predictor, rows, choice, answer, MOST_REASONS)]

@@ -4,10 +4,10 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import registry.tables  # noqa: F401  (the catalogue is opened with the tables of the registry)
-from common.config import Config
-from common.errors import ConfigError
-from common.state import State, lock_updates, open_state
+import pointsman.registry.tables  # noqa: F401  (the catalogue is opened with the tables of the registry)
+from pointsman.common.config import Config
+from pointsman.common.errors import ConfigError
+from pointsman.common.storage.state import State, lock_updates, open_state
 
 log = logging.getLogger(__name__)
 
@@ -48,19 +48,19 @@ def models(config: Config, words: Sequence[str], to: int | None = None, why: str
     if wish.action not in ACTIONS:
         raise ConfigError(f"'models {wish.action}' is no command; {USAGE}.")
     if wish.action not in LIGHT:
-        import pipeline.catalogue  # noqa: F401  (the catalogue is opened with every table that an action may read)
+        import pointsman.pipeline.lifecycle.catalogue  # noqa: F401  (the catalogue is opened with every table that an action may read)
     with open_state(config, must_exist=True) as state:
         return ACTIONS[wish.action](config, state, wish)
 
 
 def _list(_config: Config, state: State, _wish: Wish) -> str:
-    from pipeline.history import describe_versions
+    from pointsman.pipeline.lifecycle.history import describe_versions
 
     return describe_versions(state)
 
 
 def _tell_history(_config: Config, state: State, wish: Wish) -> str:
-    from pipeline.history import describe_history
+    from pointsman.pipeline.lifecycle.history import describe_history
 
     if wish.words[1:] not in ((), ("all",)):
         raise ConfigError(f"models history knows no '{wish.words[1]}'; write all, or nothing for the newest.")
@@ -68,13 +68,13 @@ def _tell_history(_config: Config, state: State, wish: Wish) -> str:
 
 
 def _tell_moment(_config: Config, state: State, wish: Wish) -> str:
-    from pipeline.history import describe_moment
+    from pointsman.pipeline.lifecycle.history import describe_moment
 
     return describe_moment(state, wish.subject)
 
 
 def _roll_back(config: Config, state: State, wish: Wish) -> str:
-    from pipeline.rollback import roll_back
+    from pointsman.pipeline.lifecycle.rollback import roll_back
 
     if wish.to is None or len(wish.words) > 1:
         raise ConfigError("models rollback needs the generation to go back to; add --to N (models history lists them).")
@@ -83,7 +83,7 @@ def _roll_back(config: Config, state: State, wish: Wish) -> str:
 
 
 def _promote(config: Config, state: State, wish: Wish) -> str:
-    from pipeline.promotion import give_back, promote
+    from pointsman.pipeline.lifecycle.promotion import give_back, promote
 
     subject, why = wish.subject, _need_why(wish)
     with lock_updates(state):
@@ -91,7 +91,7 @@ def _promote(config: Config, state: State, wish: Wish) -> str:
 
 
 def _retire(config: Config, state: State, wish: Wish) -> str:
-    from pipeline.promotion import retire
+    from pointsman.pipeline.lifecycle.promotion import retire
 
     subject, why = wish.subject, _need_why(wish)
     with lock_updates(state):
@@ -99,7 +99,7 @@ def _retire(config: Config, state: State, wish: Wish) -> str:
 
 
 def _show(config: Config, _state: State, wish: Wish) -> str:
-    from pipeline.cards import write_card
+    from pointsman.pipeline.lifecycle.cards import write_card
 
     card = write_card(config, wish.subject)
     log.info("the card is %s", card)
@@ -107,19 +107,19 @@ def _show(config: Config, _state: State, wish: Wish) -> str:
 
 
 def _publish(config: Config, _state: State, wish: Wish) -> str:
-    from pipeline.publishing import publish
+    from pointsman.pipeline.serving.published import publish
 
     return publish(config, wish.subject)
 
 
 def _rebuild(config: Config, _state: State, wish: Wish) -> str:
-    from pipeline.rebuilding import rebuild_versions
+    from pointsman.pipeline.lifecycle.rebuilding import rebuild_versions
 
     return "\n".join(rebuild_versions(config, wish.words[1:]))
 
 
 def _collect(config: Config, state: State, wish: Wish) -> str:
-    from registry.garbage import MB, collect_garbage
+    from pointsman.registry.garbage import MB, collect_garbage
 
     if len(wish.words) > 1:
         raise ConfigError(f"models gc knows no '{wish.words[1]}'; its budget is storage.max_mb.")

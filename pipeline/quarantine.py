@@ -7,24 +7,24 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from common.config import Config
-from common.database import Draft, read_rows
-from common.errors import ConfigError, StateError
-from common.state import State, lock_updates, open_state
-from common.text import read_number, shorten
-from common.users import find_user
-from pipeline.accounts import Account, load_accounts
-from pipeline.analysis.quality.quarantine import UNUSABLE
-from pipeline.analysis.quality.tables import (
+from pointsman.common.config import Config
+from pointsman.common.errors import ConfigError, StateError
+from pointsman.common.storage.catalogue import Draft, read_rows
+from pointsman.common.storage.state import State, lock_updates, open_state
+from pointsman.common.text import read_number, shorten
+from pointsman.common.users import find_user
+from pointsman.pipeline.quality.quarantine.listing import describe_quarantine
+from pointsman.pipeline.quality.quarantine.row_counts import Account, load_accounts
+from pointsman.pipeline.quality.quarantine.rows import UNUSABLE
+from pointsman.pipeline.quality.tables import (
     DISCARDED,
     HELD,
     RELEASED,
     quarantine_decisions_table,
     quarantined_rows,
 )
-from pipeline.commit import commit_generation
-from pipeline.quarantine_list import describe_quarantine
-from registry.generations import Cause, load_generation
+from pointsman.registry.commit import commit_generation
+from pointsman.registry.generations import Cause, load_generation
 
 ACTIONS = {"release": RELEASED, "discard": DISCARDED}
 USAGE = 'write quarantine release 7 --why "...", with batch 7 or some of its rows, such as 7:12,7:15'

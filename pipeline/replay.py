@@ -7,28 +7,28 @@ from typing import Any
 
 import sqlalchemy as sa
 
-import pipeline.catalogue  # noqa: F401  (a replay copies and compares the rows of every table)
-from common.cells.dates import ISO
-from common.config import Config
-from common.database import read_rows
-from common.environment import describe_changes, describe_environment
-from common.errors import BatchRejected, ConfigError, StateError
-from common.extras import check_extras
-from common.performance import Stopwatch
-from common.records import RawBatch
-from common.state import State, open_state
-from common.text import read_number, shorten
-from meta.label_tables import labels_table, settled_labels_table, settled_requests_table, settlements_table
-from meta.tables import decisions_table
-from pipeline.analysis.quality.tables import retaken_table
-from pipeline.collection.ordering import read_times
-from pipeline.collection.tables import batches
-from pipeline.commit import load_config_of
-from pipeline.revision import plan_revision
-from pipeline.update import take_in
-from registry.generations import Cause, Generation, load_generation
-from registry.lineage import load_lineage, load_past, read_state_rows, turn
-from registry.snapshot import (
+import pointsman.pipeline.lifecycle.catalogue  # noqa: F401  (a replay copies and compares the rows of every table)
+from pointsman.common.cells.dates import ISO
+from pointsman.common.config import Config
+from pointsman.common.environment import describe_changes, describe_environment
+from pointsman.common.errors import BatchRejected, ConfigError, StateError
+from pointsman.common.extras import check_extras
+from pointsman.common.performance import Stopwatch
+from pointsman.common.records import RawBatch
+from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.state import State, open_state
+from pointsman.common.text import read_number, shorten
+from pointsman.meta.label_tables import labels_table, settled_labels_table, settled_requests_table, settlements_table
+from pointsman.meta.tables import decisions_table
+from pointsman.pipeline.collection.ordering import read_times
+from pointsman.pipeline.collection.tables import batches
+from pointsman.pipeline.lifecycle.revision import plan_revision
+from pointsman.pipeline.quality.tables import retaken_table
+from pointsman.pipeline.update import take_in
+from pointsman.registry.commit import load_config_of
+from pointsman.registry.generations import Cause, Generation, load_generation
+from pointsman.registry.lineage import load_lineage, load_past, read_state_rows, turn
+from pointsman.registry.snapshot import (
     copy_costs,
     copy_generation,
     copy_named,

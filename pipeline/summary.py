@@ -9,15 +9,15 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 
-from common.config import Config
-from common.database import read_rows, utc_now
-from common.errors import StateError
-from common.metrics import get_metric
-from common.performance import performance_table
-from common.state import State, open_state
-from experiments.tables import feature_gains_table, runs_table, trials_table
-from meta.label_tables import live_records_table, settlements_table
-from meta.tables import (
+from pointsman.common.config import Config
+from pointsman.common.errors import StateError
+from pointsman.common.metrics import get_metric
+from pointsman.common.performance import performance_table
+from pointsman.common.storage.catalogue import read_rows, utc_now
+from pointsman.common.storage.state import State, open_state
+from pointsman.experiments.tables import feature_gains_table, runs_table, trials_table
+from pointsman.meta.label_tables import live_records_table, settlements_table
+from pointsman.meta.tables import (
     decisions_table,
     estimates_table,
     grades_table,
@@ -25,23 +25,23 @@ from meta.tables import (
     records_table,
     regrets_table,
 )
-from pipeline.accounts import Account, load_accounts
-from pipeline.analysis.drift.tables import alarms_table, drift_tests_table, responses_table
-from pipeline.analysis.quality.tables import associations_table, quarantine_decisions_table, quarantined_rows
-from pipeline.analysis.tables import drift_table, profiles_table, quality_table
-from pipeline.collection.demo_schedule import SCHEDULE
-from pipeline.collection.tables import batches
-from pipeline.production_shap import explain_production
-from pipeline.reporting.history import History, Marker
-from pipeline.reporting.page import save_report
-from pipeline.reporting.report import compute_report
-from pipeline.training.importance import compute_importances
-from pipeline.training.tables import backtests_table
-from pipeline.training.warm_start import read_trial
-from pipeline.validation.tables import bouts_table, comparisons_table, scores_table
-from registry.generations import Generation, load_generation
-from registry.lineage import load_past
-from registry.tables import aliases_table, events_table, generations_table, members_table, versions_table
+from pointsman.pipeline.collection.demo.schedule import SCHEDULE
+from pointsman.pipeline.collection.tables import batches
+from pointsman.pipeline.drift.tables import alarms_table, drift_tests_table, responses_table
+from pointsman.pipeline.quality.quarantine.row_counts import Account, load_accounts
+from pointsman.pipeline.quality.stored import drift_table, profiles_table, quality_table
+from pointsman.pipeline.quality.tables import associations_table, quarantine_decisions_table, quarantined_rows
+from pointsman.pipeline.reporting.history import History, Marker
+from pointsman.pipeline.reporting.page import save_report
+from pointsman.pipeline.reporting.production_shap import explain_production
+from pointsman.pipeline.reporting.report import compute_report
+from pointsman.pipeline.retraining.tables import backtests_table
+from pointsman.pipeline.training.importance import compute_importances
+from pointsman.pipeline.training.warm_start import read_trial
+from pointsman.pipeline.validation.tables import bouts_table, comparisons_table, scores_table
+from pointsman.registry.generations import Generation, load_generation
+from pointsman.registry.lineage import load_past
+from pointsman.registry.tables import aliases_table, events_table, generations_table, members_table, versions_table
 
 log = logging.getLogger(__name__)
 

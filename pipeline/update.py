@@ -9,38 +9,40 @@ from pathlib import Path
 import pandas as pd
 import sqlalchemy as sa
 
-from common.config import ARRIVAL, Config
-from common.database import Draft, read_rows
-from common.errors import BatchRejected, NoNewData, SwitchyardError
-from common.performance import Stopwatch, performance_table
-from common.records import RawBatch
-from common.schema import Schema
-from common.state import State, lock_updates, open_state
-from common.text import name_runs
-from meta.live import attach_live
-from meta.store import grade_rows, load_grades, record_rows_row, save_selector
-from meta.tables import estimates_table, grades_table, record_rows_table, records_table
-from model_zoo.reference import fit_input_reference
-from pipeline.analysis.quality.judge import extend_classes
-from pipeline.analysis.quality.past import PAST_BATCHES
-from pipeline.collection.batching import take_again, take_batch, take_file
-from pipeline.collection.ordering import PartReader
-from pipeline.collection.roles import describe_roles, end_short_years, infer_schema
-from pipeline.collection.tables import batches
-from pipeline.collection.targets import tell_new_labels, tell_positive, tell_spellings
-from pipeline.commit import commit_generation
-from pipeline.drift import draft_drift, look_for_drift
-from pipeline.enrolment import (
-    Enrolled,
-)
-from pipeline.estimates import grade_estimates, learn_estimators
-from pipeline.ground import describe_window, gather_window, prepare, read_newest
-from pipeline.judging import analyse, draft_analysis, draft_batch, keep_raw, tell_breaches
-from pipeline.label_delay import resolve_gap
-from pipeline.learning import learn, rest, trains_now
-from pipeline.new_columns import tell_new_columns
-from pipeline.old_batches import OldBatches, open_batches
-from pipeline.proving import (
+from pointsman.common.config import ARRIVAL, Config
+from pointsman.common.errors import BatchRejected, NoNewData, SwitchyardError
+from pointsman.common.performance import Stopwatch, performance_table
+from pointsman.common.records import RawBatch
+from pointsman.common.schema import Schema
+from pointsman.common.storage.catalogue import Draft, read_rows
+from pointsman.common.storage.state import State, lock_updates, open_state
+from pointsman.common.text import name_runs
+from pointsman.meta.fitting import learn_selector, list_changes, name_aliases, tell_untuned
+from pointsman.meta.live import attach_live
+from pointsman.meta.performance_estimates import grade_estimates, learn_estimators
+from pointsman.meta.store import grade_rows, load_grades, record_rows_row, save_selector
+from pointsman.meta.tables import estimates_table, grades_table, record_rows_table, records_table
+from pointsman.model_zoo.reference import fit_input_reference
+from pointsman.pipeline.collection.batching import take_again, take_batch, take_file
+from pointsman.pipeline.collection.new_columns import tell_new_columns
+from pointsman.pipeline.collection.ordering import PartReader
+from pointsman.pipeline.collection.roles import describe_roles, end_short_years, infer_schema
+from pointsman.pipeline.collection.tables import batches
+from pointsman.pipeline.collection.targets import tell_new_labels, tell_positive, tell_spellings
+from pointsman.pipeline.drift.detection import draft_drift, look_for_drift
+from pointsman.pipeline.labels.delay import resolve_gap
+from pointsman.pipeline.labels.reconciliation import settle
+from pointsman.pipeline.lifecycle.revision import Base, Revision, open_base, plan_revision, take_newest_again
+from pointsman.pipeline.preparation.assessment import analyse, draft_analysis, draft_batch, keep_raw, tell_breaches
+from pointsman.pipeline.preparation.release import find_released_batch, load_released
+from pointsman.pipeline.preparation.window import describe_window, gather_window, prepare, read_newest
+from pointsman.pipeline.quality.gate import extend_classes
+from pointsman.pipeline.quality.history import draft_rules, load_quality_past
+from pointsman.pipeline.quality.old_batches import OldBatches, open_batches
+from pointsman.pipeline.quality.past import PAST_BATCHES
+from pointsman.pipeline.retraining.drift_response import answer_alarms
+from pointsman.pipeline.retraining.learning import learn, rest, trains_now
+from pointsman.pipeline.validation.evidence import (
     find_blind,
     grade_plan,
     list_records,
@@ -49,17 +51,15 @@ from pipeline.proving import (
     score_batch,
     score_newcomers,
 )
-from pipeline.quality_past import draft_rules, load_quality_past
-from pipeline.release import find_released_batch, load_released
-from pipeline.response import answer_alarms
-from pipeline.revision import Base, Revision, open_base, plan_revision, take_newest_again
-from pipeline.selection import learn_selector, list_changes, name_aliases, tell_untuned
-from pipeline.settlement import settle
-from pipeline.streams import check_columns, check_stream
-from pipeline.validation.prequential import score_rows
-from pipeline.validation.tables import scores_table
-from registry.garbage import collect_garbage
-from registry.generations import Cause, Event, Generation, Member, Role, load_generation
+from pointsman.pipeline.validation.prequential import score_rows
+from pointsman.pipeline.validation.registration import (
+    Enrolled,
+)
+from pointsman.pipeline.validation.tables import scores_table
+from pointsman.registry.commit import commit_generation
+from pointsman.registry.garbage import collect_garbage
+from pointsman.registry.generations import Cause, Event, Generation, Member, Role, load_generation
+from pointsman.registry.one_state import check_columns, check_stream
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ when it is made; decisions rest on the number that was stored then, so that a re
 
 from collections.abc import Mapping, Sequence
 
-from common.config import BudgetConfig
-from registry.versions import Version
+from pointsman.common.config import BudgetConfig
+from pointsman.registry.versions import Version
 
 MB = 1e6
 

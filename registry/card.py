@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from common.environment import describe_changes
-from common.schema import Schema
-from registry.contender import FALLBACK_FAMILY
-from registry.versions import KINDS, Version
-from registry.words import show_word
+from pointsman.common.environment import describe_changes
+from pointsman.common.schema import Schema
+from pointsman.registry.contender import FALLBACK_FAMILY
+from pointsman.registry.versions import KINDS, Version
+from pointsman.registry.words import show_word
 
 FEW_ROWS = 1_000
 ROWS_AN_INPUT = 20

@@ -6,8 +6,8 @@ from enum import StrEnum
 
 import numpy as np
 
-from model_zoo.candidate import Candidate
-from registry.versions import Version
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.registry.versions import Version
 
 FALLBACK_FAMILY = "prior"
 """One version of this family always stays active: it answers when nothing else can."""

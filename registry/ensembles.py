@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
-from common.database import read_rows
-from common.state import State
-from registry.generations import Role
-from registry.lineage import load_updates
-from registry.tables import members_table, versions_table
-from registry.versions import Version
+from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.state import State
+from pointsman.registry.generations import Role
+from pointsman.registry.lineage import load_updates
+from pointsman.registry.tables import members_table, versions_table
+from pointsman.registry.versions import Version
 
 
 def load_weights(state: State, number: int, updates: int) -> list[dict[str, float]]:

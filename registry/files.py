@@ -2,10 +2,10 @@
 
 import json
 
-from common.errors import StateError
-from common.files import FileStore
-from common.state import State
-from registry.generations import Generation
+from pointsman.common.errors import StateError
+from pointsman.common.storage.files import FileStore
+from pointsman.common.storage.state import State
+from pointsman.registry.generations import Generation
 
 
 def list_parts(files: FileStore, manifest: str) -> list[str]:

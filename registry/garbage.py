@@ -9,12 +9,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from common.database import Draft, metadata, read_rows, state_tables
-from common.state import State
-from registry.files import list_parts
-from registry.generations import load_generation
-from registry.lineage import load_lineage
-from registry.tables import dropped_table, members_table, set_aside_table, versions_table
+from pointsman.common.storage.catalogue import Draft, metadata, read_rows, state_tables
+from pointsman.common.storage.state import State
+from pointsman.registry.files import list_parts
+from pointsman.registry.generations import load_generation
+from pointsman.registry.lineage import load_lineage
+from pointsman.registry.tables import dropped_table, members_table, set_aside_table, versions_table
 
 log = logging.getLogger(__name__)
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from common.database import Draft, read_rows
-from common.schema import Schema
-from common.state import State
-from registry.stream import Stream
-from registry.tables import aliases_table, events_table, generations_table, members_table, versions_table
-from registry.versions import Version, version_row
-from registry.words import show_word
+from pointsman.common.schema import Schema
+from pointsman.common.storage.catalogue import Draft, read_rows
+from pointsman.common.storage.state import State
+from pointsman.registry.stream import Stream
+from pointsman.registry.tables import aliases_table, events_table, generations_table, members_table, versions_table
+from pointsman.registry.versions import Version, version_row
+from pointsman.registry.words import show_word
 
 
 class Cause(StrEnum):

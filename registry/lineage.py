@@ -11,10 +11,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from common.database import in_parts, read_rows, state_tables
-from common.state import State
-from registry.generations import Cause
-from registry.tables import generations_table, set_aside_table
+from pointsman.common.storage.catalogue import in_parts, read_rows, state_tables
+from pointsman.common.storage.state import State
+from pointsman.registry.generations import Cause
+from pointsman.registry.tables import generations_table, set_aside_table
 
 
 def load_lineage(state: State, number: int) -> list[int]:

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common.errors import StateError, first_line
-from common.extras import has_extra, missing_extra
-from registry.publication import Publication, unpack
+from pointsman.common.errors import StateError, first_line
+from pointsman.common.extras import has_extra, missing_extra
+from pointsman.registry.publication import Publication, unpack
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from common.errors import StateError
-from common.files import FileStore, compute_digest
-from model_zoo.reference import InputReference
-from registry.versions import Version, load_manifest, version_row
+from pointsman.common.errors import StateError
+from pointsman.common.storage.files import FileStore, compute_digest
+from pointsman.model_zoo.reference import InputReference
+from pointsman.registry.versions import Version, load_manifest, version_row
 
-LOADER = "pipeline.mlflow_model"
+LOADER = "pointsman.pipeline.serving.mlflow_model"
 """The module by which ``mlflow.pyfunc`` loads the folder, where Switchyard can be imported."""
 PARTS = "parts"
 MIXTURE, REFERENCE, MEMBER = "ensemble.json", "reference.json", "version.json"

@@ -8,11 +8,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from common.database import connect, in_parts, state_tables
-from common.files import LayeredStore
-from common.state import State
-from registry.lineage import load_lineage, read_state_rows
-from registry.tables import aliases_table, events_table, generations_table, members_table, versions_table
+from pointsman.common.storage.catalogue import connect, in_parts, state_tables
+from pointsman.common.storage.files import LayeredStore
+from pointsman.common.storage.state import State
+from pointsman.registry.lineage import load_lineage, read_state_rows
+from pointsman.registry.tables import aliases_table, events_table, generations_table, members_table, versions_table
 
 REGISTRY = {
     generations_table: generations_table.c.number,

@@ -6,7 +6,7 @@ other tables is set aside.
 
 import sqlalchemy as sa
 
-from common.database import FILE, MANIFEST, ROW_OF, VOLATILE, created_at, metadata
+from pointsman.common.storage.catalogue import FILE, MANIFEST, ROW_OF, VOLATILE, created_at, metadata
 
 generations_table = sa.Table(
     "generations",

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from common.environment import describe_libraries
-from common.files import compute_digest
+from pointsman.common.environment import describe_libraries
+from pointsman.common.storage.files import compute_digest
 
 
 class Verified:

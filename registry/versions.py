@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from common.database import read_rows
-from common.environment import describe_changes, describe_environment
-from common.errors import StateError, first_line
-from common.files import FileStore
-from common.state import State
-from model_zoo.candidate import Candidate
-from registry.tables import versions_table
-from registry.verified import Verified
+from pointsman.common.environment import describe_changes, describe_environment
+from pointsman.common.errors import StateError, first_line
+from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.files import FileStore
+from pointsman.common.storage.state import State
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.registry.tables import versions_table
+from pointsman.registry.verified import Verified
 
 if TYPE_CHECKING:
-    from model_zoo.model import Model
-    from model_zoo.readings import Readings
+    from pointsman.model_zoo.model import Model
+    from pointsman.model_zoo.readings import Readings
 
 ENSEMBLE_FAMILY, FORMER_FAMILY = "ensemble", "blend"
 """Of registered mixtures of other versions, and of those that earlier releases made."""
@@ -226,7 +226,7 @@ class ModelShelf:
 
     def _construct(self, version: Version) -> tuple["Model", dict[str, str]]:
         """Return the model and its manifest; every file's hash is checked before anything is made of it."""
-        from model_zoo.model import Model
+        from pointsman.model_zoo.model import Model
 
         manifest = load_manifest(self.files, version.manifest)
         key = tuple(manifest.get(name) for name in READING)
@@ -239,8 +239,8 @@ class ModelShelf:
 
     def _verify(self, version: Version, model: "Model", manifest: Mapping[str, str]) -> "Model":
         """Return the model if it answers its golden rows as it did when it was stored; StateError where not."""
-        from model_zoo.golden import ANSWERS, ROWS, TOLERANCE, find_difference, load_answers, load_rows
-        from model_zoo.readings import Readings
+        from pointsman.model_zoo.golden import ANSWERS, ROWS, TOLERANCE, find_difference, load_answers, load_rows
+        from pointsman.model_zoo.readings import Readings
 
         if ROWS not in manifest or ANSWERS not in manifest or version.manifest in self._verified:
             return model

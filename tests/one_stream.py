@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from common.config import Config, load_config
-from common.state import open_state
-from registry.generations import Generation, load_generation
+from pointsman.common.config import Config, load_config
+from pointsman.common.storage.state import open_state
+from pointsman.registry.generations import Generation, load_generation
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = 60

@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 import yaml
 
-import run
-from common.config import load_config
-from common.database import read_rows
-from common.state import open_state
-from pipeline.collection.batching import take_batch
-from pipeline.collection.tables import batches
-from registry.generations import load_generation
+from pointsman import cli
+from pointsman.common.config import load_config
+from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.state import open_state
+from pointsman.pipeline.collection.batching import take_batch
+from pointsman.pipeline.collection.tables import batches
+from pointsman.registry.generations import load_generation
 
 CASES = Path(__file__).parent / "cases"
 
@@ -26,7 +26,7 @@ class Case:
 
     def run(self, *words, fails=False):
         self._capsys.readouterr()
-        code = run.main([*words, "--config", "c.yaml", "state_dir=state"])
+        code = cli.main([*words, "--config", "c.yaml", "state_dir=state"])
         out, self.told = self._capsys.readouterr()
         assert bool(code) is fails, self.told
         assert "unforeseen" not in self.told

@@ -8,10 +8,10 @@ import pytest
 from benchmarks.durability_damage import CannotDamageError, on_own_disk, remount, take_space
 from benchmarks.durability_kills import kill, read_answers
 from benchmarks.durability_stream import Place, write_stream
-from common.database import Draft, read_rows
-from common.errors import StateError
-from common.state import lock_updates, open_state
-from registry.tables import generations_table
+from pointsman.common.errors import StateError
+from pointsman.common.storage.catalogue import Draft, read_rows
+from pointsman.common.storage.state import lock_updates, open_state
+from pointsman.registry.tables import generations_table
 
 
 @pytest.mark.slow

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from common.config import Config, known_keys, load_config
-from common.database import compute_catalogue_digests, connect
+from pointsman.common.config import Config, known_keys, load_config
+from pointsman.common.storage.catalogue import compute_catalogue_digests, connect
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = ("search.trials=4", "search.families=[linear,tree]", "training.folds=1", "search.finalists=2")

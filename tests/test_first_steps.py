@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import run
+from pointsman import cli
 
 ROOT = Path(__file__).resolve().parent.parent
 QUICK = ("search.trials=2", "search.families=[linear]", "workers.count=1", "report.shap_rows=20")
@@ -79,7 +79,7 @@ def start(folder, *words, **more):
 def call(capsys, folder, *words):
     """Run a command in this process; return its exit code and what it printed."""
     capsys.readouterr()
-    code = run.main(arrange(folder, words))
+    code = cli.main(arrange(folder, words))
     told = capsys.readouterr()
     return code, told.out, told.err
 
@@ -102,7 +102,7 @@ def states(tmp_path_factory):
             for batches in (1, 2):
                 folder = made[task, rows, batches] = base / f"{task}-{rows}-{batches}"
                 shutil.copytree(before, folder)
-                assert run.main(["update", *options(folder)]) == 0
+                assert cli.main(["update", *options(folder)]) == 0
                 before = folder
     return made
 
@@ -259,7 +259,7 @@ class TestExitCodes:
         def fail(*_given):
             raise ZeroDivisionError("by nothing")
 
-        monkeypatch.setattr("pipeline.update.update", fail)
+        monkeypatch.setattr("pointsman.pipeline.update.update", fail)
         code, out, err = call(capsys, folder, "update")
         assert (code, out) == (1, "False\n")
         assert err == f"Error: ZeroDivisionError: by nothing (an unforeseen failure; '{log}' has its traceback)\n"
@@ -267,7 +267,7 @@ class TestExitCodes:
 
 
 def test_the_help_lists_the_exit_codes_as_the_readme_does():
-    told = " ".join(run.build_parser().format_help().split())
+    told = " ".join(cli.build_parser().format_help().split())
     readme = " ".join((ROOT / "README.md").read_text().split())
     for code, meaning in ((0, "done"), (1, "the run failed"), (2, "wrong usage or configuration"),
                           (3, "update found nothing new"), (4, "update took a batch that was rejected")):  # fmt: skip

@@ -17,11 +17,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from common.config import load_config
-from pipeline.inference import infer
-from pipeline.summary import summarise
-from pipeline.update import update
-from run import main
+from pointsman.cli import main
+from pointsman.common.config import load_config
+from pointsman.pipeline.inference import infer
+from pointsman.pipeline.summary import summarise
+from pointsman.pipeline.update import update
 
 NO_NUMBER = re.compile(r"\b(nan|inf)\b", re.I)
 QUICK = ("search.trials=2", "search.families=[linear]", "training.folds=1", "workers.count=1")

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from common.config import load_config
-from run import build_parser, read_command
+from pointsman.cli import build_parser, read_command
+from pointsman.common.config import load_config
+from pointsman.common.environment import CODE
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -43,7 +44,7 @@ class TestDockerfile:
         installed = re.findall(r"-r (\S+)", " ".join(find_all("RUN")))
         assert installed == ["requirements.txt", "requirements-extras.txt"]
         assert {".git", ".venv", "state"} <= set(ignored)
-        needed = {"run.py", "config.yaml", "common", "pipeline", "model_zoo", "meta", "registry", "experiments"}
+        needed = {"run.py", "config.yaml", *CODE}
         assert needed.isdisjoint(ignored)
 
     def test_its_command_is_one_and_serves_where_it_is_looked_for(self):

@@ -10,7 +10,7 @@ from benchmarks import quality
 from benchmarks.comparators import watch_refits
 from benchmarks.protocol import Observation, cut_stream
 from benchmarks.quality_table import average, describe, find_hindsight, judge
-from common.config import load_config
+from pointsman.common.config import load_config
 
 ROWS, BATCHES, WARM_UP = 600, 6, 4
 SMALL = ["search.trials=2", "search.families=[linear,tree]", "search.variants=[onehot]"]

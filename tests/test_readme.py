@@ -44,7 +44,7 @@ def test_the_three_commands_run_one_after_another(tmp_path):
     for name in CODE:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, tmp_path / name)
-    request = [sys.executable, "-m", "pipeline.collection.demo_request", "new.csv"]
+    request = [sys.executable, "-m", "pointsman.pipeline.collection.demo.request", "new.csv"]
     subprocess.run(request, cwd=tmp_path, check=True)
     answers = []
     for given in split_commands(read_start())[2]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from common.tables import read_table, write_table
+from pointsman.common.tabular.formats import read_table, write_table
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = ("search.trials=4", "search.families=[linear,tree]", "training.folds=1", "training.max_rows=2000",

@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from common.config import load_config
-from common.database import read_rows
-from common.state import open_state
-from meta.tables import decisions_table
-from pipeline.collection.simulator import simulate
-from pipeline.collection.tables import batches
-from registry.tables import members_table
+from pointsman.common.config import load_config
+from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.state import open_state
+from pointsman.meta.tables import decisions_table
+from pointsman.pipeline.collection.demo.simulator import simulate
+from pointsman.pipeline.collection.tables import batches
+from pointsman.registry.tables import members_table
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = 100

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from common.cells.months import translate_months
+from pointsman.common.cells.months import translate_months
 
 ISO = "ISO8601"
 EPOCH_S, EPOCH_MS, EXCEL, ISO_WEEK = "epoch_s", "epoch_ms", "excel", "iso_week"

@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from common.cells.notation import PLAIN, Notation
+from pointsman.common.cells.notation import PLAIN, Notation
 
 NOTATIONS = tuple(
     Notation(decimal=decimal, thousands=thousands)
@@ -92,7 +92,7 @@ def _parse_written(texts: pd.Series, notation: Notation) -> np.ndarray:
         found = pd.to_numeric(digits, errors="coerce").to_numpy(dtype="float64")
         numbers[fits] = np.where(negative[fits], -found, found)
     if notation.words is not None:
-        from common.cells.words import read_truth
+        from pointsman.common.cells.words import read_truth
 
         for place in np.flatnonzero(~fits):
             means = read_truth(str(texts.iloc[place]))

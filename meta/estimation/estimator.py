@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from common.metrics import METRICS
-from common.task import Task
-from meta.estimation.beliefs import Beliefs, load_beliefs
-from meta.estimation.expectation import LOSSES, expect
-from meta.estimation.forecast import Forecast
+from pointsman.common.metrics import METRICS
+from pointsman.common.task import Task
+from pointsman.meta.estimation.calibration import Beliefs, load_beliefs
+from pointsman.meta.estimation.expectation import LOSSES, expect
+from pointsman.meta.estimation.forecast import Forecast
 
 MOST_ROWS = 10_000
 """Rows of a request that are looked at, evenly spread: more of them change no digit that matters."""

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from common.metrics import EPSILON, METRICS, decide_classes
-from common.task import Task
+from pointsman.common.metrics import EPSILON, METRICS, decide_classes
+from pointsman.common.task import Task
 
 LOSSES = frozenset({"log_loss", "brier", "rmse", "mae"})
 """Metrics that are positive and best at 0; their errors are taken as ratios."""

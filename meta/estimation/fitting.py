@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.task import Task
-from meta.estimation.beliefs import Beliefs, ClassCells, ErrorCells, count_classes, count_errors
-from meta.estimation.estimator import CLEAN, DAMAGED, REACH, Condition, Estimator, to_scale
-from meta.estimation.expectation import expect, realise
-from meta.estimation.forecast import (
+from pointsman.common.task import Task
+from pointsman.meta.estimation.calibration import Beliefs, ClassCells, ErrorCells, count_classes, count_errors
+from pointsman.meta.estimation.estimator import CLEAN, DAMAGED, REACH, Condition, Estimator, to_scale
+from pointsman.meta.estimation.expectation import expect, realise
+from pointsman.meta.estimation.forecast import (
     BELIEF_HALF_LIVES,
     EXPERTS,
     Forecast,
@@ -18,8 +18,8 @@ from meta.estimation.forecast import (
     list_experts,
     weigh_experts,
 )
-from meta.estimation.spread import MIN_ERRORS, WHOLE, BatchErrors, fit_spread
-from meta.records import Record
+from pointsman.meta.estimation.interval import MIN_ERRORS, WHOLE, BatchErrors, fit_spread
+from pointsman.meta.records import Record
 
 PART_SIZES = (1, 4, 16, 64, 256, 1024)
 MOST_PARTS = 12

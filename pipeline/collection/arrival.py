@@ -11,8 +11,8 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from common.config import ARRIVAL
-from pipeline.collection.part import Part
+from pointsman.common.config import ARRIVAL
+from pointsman.pipeline.collection.part import Part
 
 FIRST_DAY = pd.Timestamp("2000-01-01")
 COST = (

@@ -9,22 +9,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from common.cells.dates import TWINS
-from common.config import BatchConfig, Config
-from common.errors import DataError, NoNewData
-from common.exact import concat_tables
-from common.records import RawBatch
-from common.tables import read_table
-from common.wanted import Wanted
-from pipeline.collection.arrival import follow, number_parts
-from pipeline.collection.cursor import Cursor, PartState, match_parts
-from pipeline.collection.cuts import count_rows
-from pipeline.collection.naming import list_names
-from pipeline.collection.ordering import OrderedPart, PartReader, decide_time_format, read_part, read_times
-from pipeline.collection.part import Part
-from pipeline.collection.pending import Pending, find_pending
-from pipeline.collection.sources import open_source
-from pipeline.collection.tables import storable
+from pointsman.common.cells.dates import TWINS
+from pointsman.common.config import BatchConfig, Config
+from pointsman.common.errors import DataError, NoNewData
+from pointsman.common.exact import concat_tables
+from pointsman.common.records import RawBatch
+from pointsman.common.tabular.formats import read_table
+from pointsman.common.wanted import Wanted
+from pointsman.pipeline.collection.arrival import follow, number_parts
+from pointsman.pipeline.collection.cursor import Cursor, PartState, match_parts
+from pointsman.pipeline.collection.cuts import count_rows
+from pointsman.pipeline.collection.naming import list_names
+from pointsman.pipeline.collection.ordering import OrderedPart, PartReader, decide_time_format, read_part, read_times
+from pointsman.pipeline.collection.part import Part
+from pointsman.pipeline.collection.pending import Pending, find_pending
+from pointsman.pipeline.collection.sources import open_source
+from pointsman.pipeline.collection.tables import storable
 
 _log = logging.getLogger(__name__)
 

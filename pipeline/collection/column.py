@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from common.cells.notation import PLAIN, Notation
+from pointsman.common.cells.notation import PLAIN, Notation
 
 
 class Role(StrEnum):

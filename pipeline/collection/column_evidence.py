@@ -6,19 +6,24 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from common.adaptation import count_texts
-from common.cells.dates import decide_dates, parse_dates
-from common.cells.notation import PLAIN, Notation
-from common.cells.numbers import count_places, decide_numbers, parse_numbers
-from common.cells.words import find_truth
-from common.column_names import NAMELESS
-from common.config import SchemaConfig
-from common.errors import DataError
-from common.reading import TYPE_SHARE
-from pipeline.collection.column import Column, Role
-from pipeline.collection.date_evidence import IDENTIFIER_SHARE, MIN_DIGIT_DATES, find_date_column, find_digit_dates
-from pipeline.collection.gaps import find_gap_words, warn_of_gaps
-from pipeline.collection.number_evidence import find_leading_zero, find_number_column
+from pointsman.common.adaptation import count_texts
+from pointsman.common.cells.dates import decide_dates, parse_dates
+from pointsman.common.cells.notation import PLAIN, Notation
+from pointsman.common.cells.numbers import count_places, decide_numbers, parse_numbers
+from pointsman.common.cells.words import find_truth
+from pointsman.common.column_names import NAMELESS
+from pointsman.common.config import SchemaConfig
+from pointsman.common.errors import DataError
+from pointsman.common.reading import TYPE_SHARE
+from pointsman.pipeline.collection.column import Column, Role
+from pointsman.pipeline.collection.date_evidence import (
+    IDENTIFIER_SHARE,
+    MIN_DIGIT_DATES,
+    find_date_column,
+    find_digit_dates,
+)
+from pointsman.pipeline.collection.gaps import find_gap_words, warn_of_gaps
+from pointsman.pipeline.collection.number_evidence import find_leading_zero, find_number_column
 
 MIN_IDENTIFIER_CELLS = 50
 """Known cells from which on a column whose cells all differ is an identifier."""

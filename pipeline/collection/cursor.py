@@ -12,8 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from common.errors import StateError
-from pipeline.collection.part import Part
+from pointsman.common.errors import StateError
+from pointsman.pipeline.collection.part import Part
 
 PROTOCOL = 1
 

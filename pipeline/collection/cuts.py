@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from common.config import BatchConfig
+from pointsman.common.config import BatchConfig
 
 PERIODS = {"day": "D", "week": "W", "month": "M", "quarter": "Q", "year": "Y"}
 """Calendar periods; a week runs from Monday to Sunday."""

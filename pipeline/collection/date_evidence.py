@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from common.cells.dates import DIGITS, FIRST_MOMENT, LAST_MOMENT, TWINS, decide_dates, find_far, parse_dates
-from common.cells.notation import Notation
-from common.config import SchemaConfig
-from common.reading import TYPE_SHARE
-from pipeline.collection.column import Column, Role
-from pipeline.collection.gaps import describe_lost, find_gap_words, find_repeated, warn_of_gaps
+from pointsman.common.cells.dates import DIGITS, FIRST_MOMENT, LAST_MOMENT, TWINS, decide_dates, find_far, parse_dates
+from pointsman.common.cells.notation import Notation
+from pointsman.common.config import SchemaConfig
+from pointsman.common.reading import TYPE_SHARE
+from pointsman.pipeline.collection.column import Column, Role
+from pointsman.pipeline.collection.gaps import describe_lost, find_gap_words, find_repeated, warn_of_gaps
 
 IDENTIFIER_SHARE = 0.9
 """A text column with more than this share of distinct cells among enough known ones has nothing to be learned."""

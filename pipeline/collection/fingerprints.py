@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from pipeline.collection.cells import format_cells
+from pointsman.pipeline.collection.cells import format_cells
 
 
 def hash_rows(table: pd.DataFrame) -> np.ndarray:

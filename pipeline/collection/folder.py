@@ -4,10 +4,10 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.errors import DataError
-from common.formats import FORMATS
-from common.wanted import Wanted
-from pipeline.collection.part import Part, describe_file
+from pointsman.common.errors import DataError
+from pointsman.common.formats import FORMATS
+from pointsman.common.wanted import Wanted
+from pointsman.pipeline.collection.part import Part, describe_file
 
 _log = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from common.cells.words import MISSING_WORDS, fold
-from common.config import SchemaConfig
+from pointsman.common.cells.words import MISSING_WORDS, fold
+from pointsman.common.config import SchemaConfig
 
 MOST_GAPS = 2
 """Repeated texts of a column that may stand for 'missing' although no program writes them so."""

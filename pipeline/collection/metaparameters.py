@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from common.reading import encode_target, find_missing, read_input, read_labels
-from common.records import RawBatch
-from common.schema import Schema, find_strangers
-from common.task import Task
-from pipeline.collection.fingerprints import hash_rows
+from pointsman.common.reading import encode_target, find_missing, read_input, read_labels
+from pointsman.common.records import RawBatch
+from pointsman.common.schema import Schema, find_strangers
+from pointsman.common.task import Task
+from pointsman.pipeline.collection.fingerprints import hash_rows
 
 DAY = pd.Timedelta(days=1)
 

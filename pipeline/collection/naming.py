@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from common.errors import DataError
+from pointsman.common.errors import DataError
 
 SHOWN = 12
 """Names listed in a message; more than a dozen bury the point."""

@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 
-from common.adaptation import describe_notation
-from common.cells.notation import PLAIN, Notation
-from common.cells.numbers import NOTATIONS, NumberDecision, count_places, decide_numbers, parse_numbers
-from common.config import SchemaConfig
-from common.reading import TYPE_SHARE
-from pipeline.collection.column import Column, Role
-from pipeline.collection.gaps import MANY_NUMBERS, describe_lost, find_gap_words, find_repeated, warn_of_gaps
+from pointsman.common.adaptation import describe_notation
+from pointsman.common.cells.notation import PLAIN, Notation
+from pointsman.common.cells.numbers import NOTATIONS, NumberDecision, count_places, decide_numbers, parse_numbers
+from pointsman.common.config import SchemaConfig
+from pointsman.common.reading import TYPE_SHARE
+from pointsman.pipeline.collection.column import Column, Role
+from pointsman.pipeline.collection.gaps import MANY_NUMBERS, describe_lost, find_gap_words, find_repeated, warn_of_gaps
 
 LEAST_SHARE = 0.2
 """Where gaps are many, a column of few distinct numbers is one of numbers from this share of its cells on."""

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from common.adaptation import count_texts
-from common.cells.dates import EPOCH_MS, EPOCH_S, EXCEL, FORMATS, ISO, TWINS, decide_dates
-from common.config import SchemaConfig
-from common.errors import DataError
-from common.reading import read_any_dates, read_dates
-from pipeline.collection.naming import check_columns
-from pipeline.collection.part import Part
+from pointsman.common.adaptation import count_texts
+from pointsman.common.cells.dates import EPOCH_MS, EPOCH_S, EXCEL, FORMATS, ISO, TWINS, decide_dates
+from pointsman.common.config import SchemaConfig
+from pointsman.common.errors import DataError
+from pointsman.common.reading import read_any_dates, read_dates
+from pointsman.pipeline.collection.naming import check_columns
+from pointsman.pipeline.collection.part import Part
 
 _log = logging.getLogger(__name__)
 

@@ -9,10 +9,10 @@ from typing import Protocol
 
 import pandas as pd
 
-from common.errors import DataError
-from common.formats import find_format
-from common.tables import read_table
-from common.wanted import Wanted
+from pointsman.common.errors import DataError
+from pointsman.common.formats import find_format
+from pointsman.common.tabular.formats import read_table
+from pointsman.common.wanted import Wanted
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from pipeline.collection.cursor import PartState
-from pipeline.collection.fingerprints import StoredRows, add_digests, compute_rows_digest, hash_rows
-from pipeline.collection.ordering import OrderedPart
+from pointsman.pipeline.collection.cursor import PartState
+from pointsman.pipeline.collection.fingerprints import StoredRows, add_digests, compute_rows_digest, hash_rows
+from pointsman.pipeline.collection.ordering import OrderedPart
 
 _log = logging.getLogger(__name__)
 

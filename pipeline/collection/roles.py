@@ -5,18 +5,18 @@ from dataclasses import replace
 
 import pandas as pd
 
-from common.cells.dates import SPAN_YEARS
-from common.cells.notation import PLAIN, Notation
-from common.config import ARRIVAL, Config, SchemaConfig
-from common.errors import ConfigError, DataError
-from common.reading import read_dates
-from common.schema import Schema
-from pipeline.collection.arrival import COST
-from pipeline.collection.column import Column, Role
-from pipeline.collection.column_evidence import decide_column, decide_declared
-from pipeline.collection.naming import check_columns, find_nearest, list_names
-from pipeline.collection.ordering import decide_time_format
-from pipeline.collection.targets import infer_target
+from pointsman.common.cells.dates import SPAN_YEARS
+from pointsman.common.cells.notation import PLAIN, Notation
+from pointsman.common.config import ARRIVAL, Config, SchemaConfig
+from pointsman.common.errors import ConfigError, DataError
+from pointsman.common.reading import read_dates
+from pointsman.common.schema import Schema
+from pointsman.pipeline.collection.arrival import COST
+from pointsman.pipeline.collection.column import Column, Role
+from pointsman.pipeline.collection.column_evidence import decide_column, decide_declared
+from pointsman.pipeline.collection.naming import check_columns, find_nearest, list_names
+from pointsman.pipeline.collection.ordering import decide_time_format
+from pointsman.pipeline.collection.targets import infer_target
 
 _log = logging.getLogger(__name__)
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from common.config import Config
-from common.wanted import Wanted
-from pipeline.collection.folder import FolderSource
-from pipeline.collection.part import Part, Source, describe_file
-from pipeline.collection.sql import SqlSource
+from pointsman.common.config import Config
+from pointsman.common.wanted import Wanted
+from pointsman.pipeline.collection.folder import FolderSource
+from pointsman.pipeline.collection.part import Part, Source, describe_file
+from pointsman.pipeline.collection.sql import SqlSource
 
 _log = logging.getLogger(__name__)
 
@@ -65,6 +65,6 @@ def open_source(config: Config) -> Source:
 
 
 def _simulate(rows: int, seed: int) -> pd.DataFrame:
-    from pipeline.collection.simulator import simulate
+    from pointsman.pipeline.collection.demo.simulator import simulate
 
     return simulate(rows, seed)

@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 
-from common.errors import ConfigError, DataError
-from common.exact import type_cells
-from common.extras import missing_driver
-from pipeline.collection.part import Part
+from pointsman.common.errors import ConfigError, DataError
+from pointsman.common.exact import type_cells
+from pointsman.common.extras import missing_driver
+from pointsman.pipeline.collection.part import Part
 
 FLOAT_DIGITS = 15
 """Digits of a decimal that a float64 always keeps."""

@@ -3,8 +3,8 @@
 import pandas as pd
 import sqlalchemy as sa
 
-from common.database import FILE, created_at, generation_column, metadata
-from pipeline.collection.cells import format_cells
+from pointsman.common.storage.catalogue import FILE, created_at, generation_column, metadata
+from pointsman.pipeline.collection.cells import format_cells
 
 batches = sa.Table(
     "batches",

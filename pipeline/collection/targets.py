@@ -8,18 +8,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from common.adaptation import count_texts, describe_notation
-from common.cells.notation import PLAIN, Notation
-from common.cells.numbers import parse_numbers
-from common.cells.words import fold
-from common.classes import merge_spellings, put_positive_last
-from common.config import MISSING_VALUES, Config, SchemaConfig
-from common.errors import ConfigError, DataError
-from common.reading import TYPE_SHARE, match_labels, read_labels, read_levels
-from common.schema import Schema, canonical_level, order_classes
-from common.task import Task
-from pipeline.collection.naming import list_names
-from pipeline.collection.number_evidence import find_number_column
+from pointsman.common.adaptation import count_texts, describe_notation
+from pointsman.common.cells.notation import PLAIN, Notation
+from pointsman.common.cells.numbers import parse_numbers
+from pointsman.common.cells.words import fold
+from pointsman.common.classes import merge_spellings, put_positive_last
+from pointsman.common.config import MISSING_VALUES, Config, SchemaConfig
+from pointsman.common.errors import ConfigError, DataError
+from pointsman.common.reading import TYPE_SHARE, match_labels, read_labels, read_levels
+from pointsman.common.schema import Schema, canonical_level, order_classes
+from pointsman.common.task import Task
+from pointsman.pipeline.collection.naming import list_names
+from pointsman.pipeline.collection.number_evidence import find_number_column
 
 MANY_VALUES = 20
 """A numeric target with more distinct values than this, or with any that is no whole number, is a quantity."""

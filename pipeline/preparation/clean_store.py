@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from common.files import FileStore
-from common.reading import encode_target
-from common.records import LabelledBatch
-from common.schema import Schema
+from pointsman.common.reading import encode_target
+from pointsman.common.records import LabelledBatch
+from pointsman.common.schema import Schema
+from pointsman.common.storage.files import FileStore
 
 TIME, TARGET = "__time__", "__target__"
 

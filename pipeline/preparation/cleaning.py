@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from common.config import QualityConfig
-from common.rules import check_rules, find_forbidden, find_outside
-from common.schema import Schema
+from pointsman.common.config import QualityConfig
+from pointsman.common.rules import check_rules, find_forbidden, find_outside
+from pointsman.common.schema import Schema
 
 
 def clean_inputs(inputs: pd.DataFrame, quality: QualityConfig, schema: Schema) -> pd.DataFrame:

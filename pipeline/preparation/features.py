@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from common.config import Duration, FeaturesConfig
-from common.errors import ConfigError
-from common.schema import Schema
+from pointsman.common.config import Duration, FeaturesConfig
+from pointsman.common.errors import ConfigError
+from pointsman.common.schema import Schema
 
 SECONDS_A_DAY = 86_400.0
 SEASONS = {"month": 365.25, "weekday": 7.0, "hour": 1.0}

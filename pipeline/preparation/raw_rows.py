@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pandas as pd
 
-from common.adaptation import Change, Reading, change_target, read_adapted
-from common.reading import read_schema_dates
-from common.records import RawBatch
-from common.schema import Schema
+from pointsman.common.adaptation import Change, Reading, change_target, read_adapted
+from pointsman.common.reading import read_schema_dates
+from pointsman.common.records import RawBatch
+from pointsman.common.schema import Schema
 
 
 def read_batch(raw: RawBatch, schema: Schema) -> Reading:

@@ -16,15 +16,15 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from common.cells.dates import ISO
-from common.cells.notation import Notation
-from common.cells.numbers import make_pattern
-from common.config import FeaturesConfig, QualityConfig
-from common.reading import read_dates, read_level, read_missing_codes, read_numbers
-from common.rules import check_rules
-from common.schema import Schema, canonical_level
-from model_zoo.cells import Cells, Levels
-from pipeline.preparation.features import FeatureRecipe, resolve_features
+from pointsman.common.cells.dates import ISO
+from pointsman.common.cells.notation import Notation
+from pointsman.common.cells.numbers import make_pattern
+from pointsman.common.config import FeaturesConfig, QualityConfig
+from pointsman.common.reading import read_dates, read_level, read_missing_codes, read_numbers
+from pointsman.common.rules import check_rules
+from pointsman.common.schema import Schema, canonical_level
+from pointsman.model_zoo.cells import Cells, Levels
+from pointsman.pipeline.preparation.features import FeatureRecipe, resolve_features
 
 T = TypeVar("T")
 

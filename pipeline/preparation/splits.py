@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from common.config import Validation
-from common.seeding import random_generator
+from pointsman.common.config import Validation
+from pointsman.common.seeding import random_generator
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import pandas as pd
 
-from common.metrics import Metric
-from common.task import Task
-from registry.generations import Alias, Cause, Generation
+from pointsman.common.metrics import Metric
+from pointsman.common.task import Task
+from pointsman.registry.generations import Alias, Cause, Generation
 
 FALLBACK_FAMILY = "prior"
 """The family whose versions are the baseline of every comparison in the report."""

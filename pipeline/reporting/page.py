@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.files import save_atomically
-from pipeline.reporting import formats
-from pipeline.reporting.charts.svg import Chart
-from pipeline.reporting.charts.timeline import Timeline, build_timeline
-from pipeline.reporting.explanation.contributions import Explanation
-from pipeline.reporting.figures.headline import FAMILY_NAMES, name_purpose
-from pipeline.reporting.figures.scores import name_metric
-from pipeline.reporting.report import Report, to_json
+from pointsman.common.storage.files import save_atomically
+from pointsman.pipeline.reporting import formats
+from pointsman.pipeline.reporting.charts.svg import Chart
+from pointsman.pipeline.reporting.charts.timeline import Timeline, build_timeline
+from pointsman.pipeline.reporting.explanation.contributions import Explanation
+from pointsman.pipeline.reporting.figures.headline import FAMILY_NAMES, name_purpose
+from pointsman.pipeline.reporting.figures.scores import name_metric
+from pointsman.pipeline.reporting.report import Report, to_json
 
 FOLDER = Path(__file__).parent
 
@@ -84,7 +84,7 @@ def fill_template(report: Report, charts: Mapping[str, Chart], marked: Sequence[
 
 def draw_charts(report: Report, timeline: Timeline, explanation: Explanation) -> Iterator[Chart]:
     """Yield every chart that the report has figures for."""
-    from pipeline.reporting.charts import choices, cost, drift, estimates, models, quality, search, selection
+    from pointsman.pipeline.reporting.charts import choices, cost, drift, estimates, models, quality, search, selection
 
     if report.batches:
         yield quality.draw_rows(report, timeline)
@@ -125,14 +125,14 @@ def draw_charts(report: Report, timeline: Timeline, explanation: Explanation) ->
     if report.performance.requests:
         yield cost.draw_requests(report)
     if explanation.contributions is not None:
-        from pipeline.reporting.explanation.plots import draw_shap
+        from pointsman.pipeline.reporting.explanation.plots import draw_shap
 
         yield from draw_shap(explanation.contributions, explanation.version or "")
 
 
 def _list_marked(report: Report, timeline: Timeline) -> Iterator[MarkedEvent]:
     shown = {span.letter for span in timeline.spans}
-    from pipeline.reporting.charts.timeline import LETTERS
+    from pointsman.pipeline.reporting.charts.timeline import LETTERS
 
     for letter, marker in zip(LETTERS, report.markers, strict=False):
         if letter in shown:

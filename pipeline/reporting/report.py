@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from common.task import Task
-from pipeline.reporting.explanation.contributions import Explanation
-from pipeline.reporting.figures.associations import RuleFigures, list_rules
-from pipeline.reporting.figures.backtest import BacktestFigures, compute_backtest
-from pipeline.reporting.figures.batches import BatchFigures, QualityFigures, compute_batches, compute_quality
-from pipeline.reporting.figures.bouts import TournamentFigures, compute_tournament
-from pipeline.reporting.figures.choices import (
+from pointsman.common.task import Task
+from pointsman.pipeline.reporting.explanation.contributions import Explanation
+from pointsman.pipeline.reporting.figures.associations import RuleFigures, list_rules
+from pointsman.pipeline.reporting.figures.backtest import BacktestFigures, compute_backtest
+from pointsman.pipeline.reporting.figures.batches import BatchFigures, QualityFigures, compute_batches, compute_quality
+from pointsman.pipeline.reporting.figures.bouts import TournamentFigures, compute_tournament
+from pointsman.pipeline.reporting.figures.choices import (
     ComparisonFigures,
     DecisionFigures,
     EventFigures,
@@ -24,18 +24,18 @@ from pipeline.reporting.figures.choices import (
     list_events,
     list_generations,
 )
-from pipeline.reporting.figures.cost import CostFigures, compute_costs
-from pipeline.reporting.figures.drift import DriftFigures, compute_drift_figures
-from pipeline.reporting.figures.estimates import UnlabelledFigures, compute_estimates
-from pipeline.reporting.figures.experiments import ExperimentFigures, compute_experiments
-from pipeline.reporting.figures.features import FeatureFigures, list_features
-from pipeline.reporting.figures.grades import GradeFigures, list_grades
-from pipeline.reporting.figures.headline import Headline, HeadlineParts, compute_headline
-from pipeline.reporting.figures.influence import InfluenceFigures, compute_influences
-from pipeline.reporting.figures.labels import LabelFigures, compute_labels
-from pipeline.reporting.figures.quarantine import QuarantineFigures, compute_quarantine
-from pipeline.reporting.figures.regret import RegretFigures, compute_regrets
-from pipeline.reporting.figures.scores import (
+from pointsman.pipeline.reporting.figures.cost import CostFigures, compute_costs
+from pointsman.pipeline.reporting.figures.drift import DriftFigures, compute_drift_figures
+from pointsman.pipeline.reporting.figures.estimates import UnlabelledFigures, compute_estimates
+from pointsman.pipeline.reporting.figures.experiments import ExperimentFigures, compute_experiments
+from pointsman.pipeline.reporting.figures.features import FeatureFigures, list_features
+from pointsman.pipeline.reporting.figures.grades import GradeFigures, list_grades
+from pointsman.pipeline.reporting.figures.headline import Headline, HeadlineParts, compute_headline
+from pointsman.pipeline.reporting.figures.influence import InfluenceFigures, compute_influences
+from pointsman.pipeline.reporting.figures.labels import LabelFigures, compute_labels
+from pointsman.pipeline.reporting.figures.quarantine import QuarantineFigures, compute_quarantine
+from pointsman.pipeline.reporting.figures.regret import RegretFigures, compute_regrets
+from pointsman.pipeline.reporting.figures.scores import (
     ChampionScore,
     EnsembleFigures,
     ProductionFigures,
@@ -48,9 +48,9 @@ from pipeline.reporting.figures.scores import (
     list_serving_scores,
     list_versions,
 )
-from pipeline.reporting.figures.search import SearchFigures, Trial, compute_search, list_trials
-from pipeline.reporting.figures.shap import ShapFigures, compute_shap
-from pipeline.reporting.history import History, Marker
+from pointsman.pipeline.reporting.figures.search import SearchFigures, Trial, compute_search, list_trials
+from pointsman.pipeline.reporting.figures.shap import ShapFigures, compute_shap
+from pointsman.pipeline.reporting.history import History, Marker
 
 PROTOCOL = 2
 """Version of report.json; it rises when a key changes its meaning or goes."""

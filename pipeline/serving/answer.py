@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from common.errors import StateError
-from common.metrics import decide_classes
-from common.schema import Schema
-from meta.flags import RowKind
-from meta.plan import Plan
-from meta.records import predict_outputs
-from model_zoo.model import Model
-from model_zoo.readings import Readings
-from registry.versions import Version
+from pointsman.common.errors import StateError
+from pointsman.common.metrics import decide_classes
+from pointsman.common.schema import Schema
+from pointsman.meta.flags import RowKind
+from pointsman.meta.plan import Plan
+from pointsman.meta.records import predict_outputs
+from pointsman.model_zoo.model import Model
+from pointsman.model_zoo.readings import Readings
+from pointsman.registry.versions import Version
 
 log = logging.getLogger(__name__)
 

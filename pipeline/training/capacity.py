@@ -8,8 +8,8 @@ import logging
 from collections.abc import Sequence
 from functools import cache
 
-from common.config import AUTO_ROWS, SearchConfig, TrainingConfig
-from model_zoo.candidate import Candidate
+from pointsman.common.config import AUTO_ROWS, SearchConfig, TrainingConfig
+from pointsman.model_zoo.candidate import Candidate
 
 log = logging.getLogger(__name__)
 

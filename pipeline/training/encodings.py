@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from common.task import Task
-from model_zoo.encoded import EncodedTable
-from model_zoo.encoder import fit_encoder
-from pipeline.training.problem import Fold
-from pipeline.training.rows import TrainingRows
+from pointsman.common.task import Task
+from pointsman.model_zoo.encoded import EncodedTable
+from pointsman.model_zoo.encoder import fit_encoder
+from pointsman.pipeline.preparation.training_set import TrainingRows
+from pointsman.pipeline.training.problem import Fold
 
 MAX_BYTES = 512 * 2**20
 

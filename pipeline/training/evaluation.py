@@ -6,18 +6,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from common.metrics import Metric
-from common.sampling import spread_rows
-from common.task import Task
-from experiments.exam import compute_exam_metrics
-from model_zoo import get_family
-from model_zoo.candidate import Candidate
-from model_zoo.encoded import EncodedTable
-from model_zoo.model import TREATMENTS, FittedCandidate, fit_encoded
-from pipeline.training.encodings import Encodings
-from pipeline.training.problem import Fold, SearchProblem
-from pipeline.training.threshold import tune_threshold
-from pipeline.training.trials import Trial, TrialState
+from pointsman.common.metrics import Metric
+from pointsman.common.sampling import spread_rows
+from pointsman.common.task import Task
+from pointsman.common.thresholds import tune_threshold
+from pointsman.experiments.exam import compute_exam_metrics
+from pointsman.model_zoo import get_family
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.encoded import EncodedTable
+from pointsman.model_zoo.model import TREATMENTS, FittedCandidate, fit_encoded
+from pointsman.pipeline.training.encodings import Encodings
+from pointsman.pipeline.training.problem import Fold, SearchProblem
+from pointsman.pipeline.training.trials import Trial, TrialState
 
 CHEAP_ROWS = 3_000
 """Rows, evenly spread over a fold's, that the first rung learns from; a fold with fewer than twice as many has none."""

@@ -6,14 +6,14 @@ from enum import StrEnum
 
 import numpy as np
 
-from common.comparison import compare_losses
-from common.metrics import compute_row_losses
-from common.seeding import derive_seed
-from model_zoo import get_family
-from model_zoo.candidate import Candidate
-from model_zoo.model import fit_model
-from pipeline.training.problem import Fold, SearchProblem
-from pipeline.training.rows import TrainingRows
+from pointsman.common.comparison import compare_losses
+from pointsman.common.metrics import compute_row_losses
+from pointsman.common.seeding import derive_seed
+from pointsman.model_zoo import get_family
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.model import fit_model
+from pointsman.pipeline.preparation.training_set import TrainingRows
+from pointsman.pipeline.training.problem import Fold, SearchProblem
 
 MOST_FEATURES = 4
 """Features measured with one batch; others wait for the next."""

@@ -4,12 +4,12 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from common.seeding import derive_seed
-from common.task import Task
-from model_zoo import FAMILIES
-from pipeline.training.problem import WINDOWS, SearchSpace
-from pipeline.training.proposal import transfer
-from pipeline.training.trials import Trial
+from pointsman.common.seeding import derive_seed
+from pointsman.common.task import Task
+from pointsman.model_zoo import FAMILIES
+from pointsman.pipeline.training.problem import WINDOWS, SearchSpace
+from pointsman.pipeline.training.proposal import transfer
+from pointsman.pipeline.training.trials import Trial
 
 LEAST_TRIALS = 10
 """Complete trials of a family without which nothing is said about its settings."""

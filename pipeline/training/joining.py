@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from common.config import SearchConfig
-from model_zoo import FAMILIES
-from pipeline.training.rows import TrainingRows
-from pipeline.training.trials import Trial
+from pointsman.common.config import SearchConfig
+from pointsman.model_zoo import FAMILIES
+from pointsman.pipeline.preparation.training_set import TrainingRows
+from pointsman.pipeline.training.trials import Trial
 
 log = logging.getLogger(__name__)
 

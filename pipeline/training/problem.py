@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.config import SearchConfig
-from common.metrics import Metric
-from common.task import Task
-from model_zoo import get_family
-from model_zoo.candidate import Candidate
-from model_zoo.encoder import has_many_levels
-from model_zoo.variants import get_variant
-from pipeline.training.rows import TrainingRows
-from registry.contender import FALLBACK_FAMILY
+from pointsman.common.config import SearchConfig
+from pointsman.common.metrics import Metric
+from pointsman.common.task import Task
+from pointsman.model_zoo import get_family
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.encoder import has_many_levels
+from pointsman.model_zoo.variants import get_variant
+from pointsman.pipeline.preparation.training_set import TrainingRows
+from pointsman.registry.contender import FALLBACK_FAMILY
 
 WINDOWS = (1, 3, 5, 10)
 """Windows, in batches, that are searched beside all rows."""

@@ -4,10 +4,10 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from model_zoo import get_family
-from model_zoo.candidate import Candidate
-from model_zoo.variants import get_variant
-from pipeline.training.problem import SearchSpace
+from pointsman.model_zoo import get_family
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.variants import get_variant
+from pointsman.pipeline.training.problem import SearchSpace
 
 if TYPE_CHECKING:
     import optuna

@@ -12,18 +12,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common.config import SearchConfig
-from common.seeding import derive_seed
-from common.workers import Crew, Workers
-from model_zoo import get_family
-from model_zoo.candidate import Candidate
-from pipeline.training.encodings import Encodings
-from pipeline.training.evaluation import Assignment, Evaluator, evaluate, falls_behind, set_bars
-from pipeline.training.joining import JOINING
-from pipeline.training.problem import SearchProblem, SearchSpace, default_candidates, describe_space
-from pipeline.training.proposal import describe, suggest, transfer
-from pipeline.training.trials import Trial, TrialState
-from registry.contender import FALLBACK_FAMILY
+from pointsman.common.config import SearchConfig
+from pointsman.common.seeding import derive_seed
+from pointsman.common.workers import Crew, Workers
+from pointsman.model_zoo import get_family
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.pipeline.training.encodings import Encodings
+from pointsman.pipeline.training.evaluation import Assignment, Evaluator, evaluate, falls_behind, set_bars
+from pointsman.pipeline.training.joining import JOINING
+from pointsman.pipeline.training.problem import SearchProblem, SearchSpace, default_candidates, describe_space
+from pointsman.pipeline.training.proposal import describe, suggest, transfer
+from pointsman.pipeline.training.trials import Trial, TrialState
+from pointsman.registry.contender import FALLBACK_FAMILY
 
 if TYPE_CHECKING:
     import optuna

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from model_zoo.candidate import Candidate
+from pointsman.model_zoo.candidate import Candidate
 
 
 class TrialState(StrEnum):

@@ -5,11 +5,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from common.database import read_rows
-from common.state import State
-from experiments.tables import trials_table
-from model_zoo.candidate import Candidate
-from pipeline.training.trials import Trial, TrialState
+from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.state import State
+from pointsman.experiments.tables import trials_table
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.pipeline.training.trials import Trial, TrialState
 
 RECENT_BATCHES = 4
 """Older searches ran on other rows, and their windows meant other ones."""

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from common.metrics import compute_metrics, compute_row_losses
-from common.task import Task
+from pointsman.common.metrics import compute_metrics, compute_row_losses
+from pointsman.common.task import Task
 
 
 @dataclass(frozen=True)

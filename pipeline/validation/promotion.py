@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from common.comparison import Comparison, compare_losses
-from meta.decayed import compute_decayed_records, compute_part_losses
-from meta.past import Past
-from registry.contender import FALLBACK_FAMILY, Contender
-from registry.generations import Event
+from pointsman.common.comparison import Comparison, compare_losses
+from pointsman.meta.decayed import compute_decayed_records, compute_part_losses
+from pointsman.meta.past import Past
+from pointsman.registry.contender import FALLBACK_FAMILY, Contender
+from pointsman.registry.generations import Event
 
 LEAST_ACTIVE = 10
 """Lines that stay although they have no weight: after a change of regime others are needed than before it."""

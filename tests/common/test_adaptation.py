@@ -3,11 +3,11 @@
 import pandas as pd
 import pytest
 
-from common.adaptation import find_unread, read_adapted
-from common.cells.notation import Notation
-from common.reading import read_inputs
-from common.schema import Schema
-from common.task import Task
+from pointsman.common.adaptation import find_unread, read_adapted
+from pointsman.common.cells.notation import Notation
+from pointsman.common.reading import read_inputs
+from pointsman.common.schema import Schema
+from pointsman.common.task import Task
 
 SCHEMA = Schema(
     time="day", target="y", task=Task.BINARY, time_format="ISO8601", numeric=("paid",), dates=("day", "birth"),

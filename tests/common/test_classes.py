@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.classes import merge_spellings, put_positive_last
+from pointsman.common.classes import merge_spellings, put_positive_last
 
 
 @pytest.mark.parametrize(

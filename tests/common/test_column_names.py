@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.column_names import describe_renamed, find_renamed
+from pointsman.common.column_names import describe_renamed, find_renamed
 
 STRANGERS = ["Premium_EUR", "SUM INSURED", "driver-age", "x"]
 

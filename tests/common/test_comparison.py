@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from common.comparison import Outcome, compare_losses
+from pointsman.common.comparison import Outcome, compare_losses
 
 ROWS = 240
 

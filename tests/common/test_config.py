@@ -7,8 +7,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from common.config import Config, known_keys, load_config
-from common.errors import ConfigError
+from pointsman.common.config import Config, known_keys, load_config
+from pointsman.common.errors import ConfigError
 
 MINIMAL = "schema: {time: begin, target: y}\n"
 KEYS = sorted(key for key, is_section in known_keys(Config).items() if not is_section)

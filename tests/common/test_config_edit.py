@@ -7,9 +7,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.config import load_config
-from common.config_edit import edit_settings, save_settings
-from common.errors import ConfigError
+from pointsman.common.config import load_config
+from pointsman.common.config_edit import edit_settings, save_settings
+from pointsman.common.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SCHEMA = "schema: {time: day, target: sold}  # mine\n"

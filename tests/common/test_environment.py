@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common.environment import LIBRARIES, compute_code_digest, describe_changes, describe_environment
+from pointsman.common.environment import LIBRARIES, compute_code_digest, describe_changes, describe_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.chunks import read_chunks
-from common.exact import concat_tables, type_cells
-from common.files import FileStore
-from common.table_writers import open_table
-from common.tables import read_table
+from pointsman.common.exact import concat_tables, type_cells
+from pointsman.common.storage.files import FileStore
+from pointsman.common.tabular.formats import read_table
+from pointsman.common.tabular.reader import read_chunks
+from pointsman.common.tabular.writers import open_table
 
 LONG = 900719925474100568
 WHOLE = st.integers(-(2**63), 2**63 - 1)

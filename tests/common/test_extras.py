@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from common.config import Config
-from common.database import connect
-from common.errors import ConfigError
-from common.extras import EXTRAS, check_extras, has_extra
-from model_zoo import FAMILIES, get_family
-from model_zoo.checks import iterate_cases
-from pipeline.collection.sql import SqlSource
-from pipeline.service import serve
+from pointsman.common.config import Config
+from pointsman.common.errors import ConfigError
+from pointsman.common.extras import EXTRAS, check_extras, has_extra
+from pointsman.common.storage.catalogue import connect
+from pointsman.model_zoo import FAMILIES, get_family
+from pointsman.model_zoo.checks import iterate_cases
+from pointsman.pipeline.collection.sql import SqlSource
+from pointsman.pipeline.serve import serve
 
 ROOT = Path(__file__).parents[2]
 COMMAND = re.compile(r", which is not installed; run: pip install -r (requirements-[a-z]+\.txt)$")
@@ -100,7 +100,7 @@ def test_a_family_without_its_library_is_refused_and_its_checks_are_skipped_with
 
 def test_an_update_refuses_it_before_a_batch_is_read(tmp_path):
     arguments = ["update", "search.families=[linear,catboost]", f"state_dir={tmp_path / 'state'}"]
-    code = f"import sys; sys.modules['catboost'] = None; import run; sys.exit(run.main({arguments!r}))"
+    code = f"import sys; sys.modules['catboost'] = None; from pointsman import cli; sys.exit(cli.main({arguments!r}))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (

@@ -9,9 +9,9 @@ import zipfile
 import pandas as pd
 import pytest
 
-from common.errors import DataError
-from common.formats import FORMATS, find_content
-from common.tables import read_table, write_table
+from pointsman.common.errors import DataError
+from pointsman.common.formats import FORMATS, find_content
+from pointsman.common.tabular.formats import read_table, write_table
 
 TABLE = pd.DataFrame({"day": ["2020-01-01", "2020-01-02"], "amount": ["1", "2"]})
 LIBRARY_WORDS = ("Excel file format", "BOF", "openpyxl", "pandas", "xlrd", "tokenizing", "codec", "Parquet magic",

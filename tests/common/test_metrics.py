@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from common.errors import ConfigError
-from common.metrics import (
+from pointsman.common.errors import ConfigError
+from pointsman.common.metrics import (
     METRICS,
     compute_calibration_error,
     compute_metrics,
@@ -13,7 +13,7 @@ from common.metrics import (
     decide_classes,
     get_metric,
 )
-from common.task import Task
+from pointsman.common.task import Task
 
 GENERATOR = np.random.default_rng(5)
 ROWS = 500

@@ -7,8 +7,8 @@ import psutil
 import pytest
 import sqlalchemy as sa
 
-from common.database import Draft, compute_catalogue_digests, connect, read_rows
-from common.performance import Stopwatch, measure_peak_mb, performance_table
+from pointsman.common.performance import Stopwatch, measure_peak_mb, performance_table
+from pointsman.common.storage.catalogue import Draft, compute_catalogue_digests, connect, read_rows
 
 
 @pytest.fixture

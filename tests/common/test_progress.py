@@ -5,8 +5,8 @@ import logging
 
 import pytest
 
-from common import progress
-from common.progress import Progress
+from pointsman.common import progress
+from pointsman.common.progress import Progress
 
 
 class Terminal(io.StringIO):

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.cells.dates import find_far
-from common.cells.notation import Notation
-from common.errors import DataError
-from common.reading import (
+from pointsman.common.cells.dates import find_far
+from pointsman.common.cells.notation import Notation
+from pointsman.common.errors import DataError
+from pointsman.common.reading import (
     encode_target,
     find_missing,
     read_any_dates,
@@ -20,8 +20,8 @@ from common.reading import (
     read_levels,
     read_numbers,
 )
-from common.schema import Schema
-from common.task import Task
+from pointsman.common.schema import Schema
+from pointsman.common.task import Task
 
 MISSING = ("", "NA", "-999")
 NAN = pytest.approx(np.nan, nan_ok=True)
@@ -195,7 +195,7 @@ def test_inputs_have_the_schemas_order_types_and_the_rows_index():
 
 
 def test_a_real_file_reads_the_same_from_csv_and_parquet(real_data, tmp_path):
-    from common.tables import read_table
+    from pointsman.common.tabular.formats import read_table
 
     text = read_table(real_data("eic_sample.csv")).head(500)
     typed = pd.read_csv(real_data("eic_sample.csv")).head(500)

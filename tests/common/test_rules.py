@@ -2,11 +2,11 @@
 
 import pytest
 
-from common.config import QualityConfig
-from common.errors import ConfigError
-from common.rules import check_rules
-from common.schema import Schema
-from common.task import Task
+from pointsman.common.config import QualityConfig
+from pointsman.common.errors import ConfigError
+from pointsman.common.rules import check_rules
+from pointsman.common.schema import Schema
+from pointsman.common.task import Task
 
 SCHEMA = Schema(
     time="begin",

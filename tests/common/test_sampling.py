@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from common.sampling import SpreadSample, spread_rows
+from pointsman.common.sampling import SpreadSample, spread_rows
 
 
 def test_a_spread_sample_keeps_all_of_a_short_table_and_every_nth_row_of_a_long_one():

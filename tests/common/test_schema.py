@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from common.schema import Schema, canonical_level, order_classes
-from common.task import Task
+from pointsman.common.schema import Schema, canonical_level, order_classes
+from pointsman.common.task import Task
 
 MISSING = ("", "NA", "-999")
 NAN = pytest.approx(np.nan, nan_ok=True)

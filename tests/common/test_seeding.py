@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.seeding import derive_seed, random_generator
+from pointsman.common.seeding import derive_seed, random_generator
 
 ROOT = Path(__file__).parents[2]
 NAMES = st.lists(st.text("abc xyz", max_size=8) | st.integers(0, 10**6), max_size=4)

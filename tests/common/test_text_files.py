@@ -4,10 +4,10 @@ import logging
 
 import pytest
 
-from common.config import Config
-from common.errors import DataError
-from common.tables import read_table
-from common.wanted import Wanted
+from pointsman.common.config import Config
+from pointsman.common.errors import DataError
+from pointsman.common.tabular.formats import read_table
+from pointsman.common.wanted import Wanted
 
 ROWS = [[f"2020-01-{day:02}", f"{day}.5", "north", "0", "ok"] for day in range(1, 29)]
 NAMES = ["day", "premium", "region", "claim", "note"]

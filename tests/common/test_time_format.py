@@ -5,9 +5,9 @@ import itertools
 import pandas as pd
 import pytest
 
-from common.config import load_config
-from common.errors import ConfigError
-from common.time_format import YEARS, find_fault
+from pointsman.common.config import load_config
+from pointsman.common.errors import ConfigError
+from pointsman.common.time_format import YEARS, find_fault
 
 LETTERS = "aAbBcCdDeEfFgGhHiIjJkKlLmMnNoOpPqQrRsStTuUvVwWxXyYzZ%-#0"
 DIRECTIVES = [f"%{letter}" for letter in LETTERS]

@@ -7,9 +7,9 @@ import time
 import numpy as np
 import pytest
 
-from common import workers as module
-from common.errors import ConfigError
-from common.workers import Workers
+from pointsman.common import workers as module
+from pointsman.common.errors import ConfigError
+from pointsman.common.workers import Workers
 
 TASKS = [3, 1, 2, 5, 4]
 EXPECTED = [f"{task}:10000" for task in TASKS]

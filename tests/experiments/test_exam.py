@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score, precision_score, recall_score
 
-from common.task import Task
-from experiments.exam import LEAST_ROWS, compare_exams, compute_exam_metrics, fit_constant, hold_exam
-from model_zoo.candidate import Candidate
-from model_zoo.model import fit_model
+from pointsman.common.task import Task
+from pointsman.experiments.exam import LEAST_ROWS, compare_exams, compute_exam_metrics, fit_constant, hold_exam
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.model import fit_model
 
 CLASSES = {Task.BINARY: ("n", "y"), Task.MULTICLASS: ("a", "b", "c"), Task.REGRESSION: ()}
 

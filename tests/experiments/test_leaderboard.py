@@ -1,6 +1,6 @@
 """Leaderboards: what is comparable between batches ranks, and what has not come so far does not."""
 
-from experiments.leaderboard import count_failures, flatten_run, rank_runs, rank_trials
+from pointsman.experiments.leaderboard import count_failures, flatten_run, rank_runs, rank_trials
 
 
 def make_trial(batch, number, family="tree", state="complete", loss=0.4, baseline=0.5, failure=""):

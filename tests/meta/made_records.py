@@ -4,17 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from common.config import SelectionConfig
-from common.task import Task
-from meta.ensembles import mix_members
-from meta.flags import QUALITIES
-from meta.grades import CLEAN_GROUP, DAMAGED_GROUP
-from meta.grading import grade_selector
-from meta.metafeatures import METAFEATURES
-from meta.profile import Profile
-from meta.records import Record, RecordRows
-from meta.selector import Pair, fit_selector
-from meta.trust import Trust
+from pointsman.common.config import SelectionConfig
+from pointsman.common.task import Task
+from pointsman.meta.ensembles import mix_members
+from pointsman.meta.flags import QUALITIES
+from pointsman.meta.grades import CLEAN_GROUP, DAMAGED_GROUP
+from pointsman.meta.grading import grade_selector
+from pointsman.meta.metafeatures import METAFEATURES
+from pointsman.meta.profile import Profile
+from pointsman.meta.records import Record, RecordRows
+from pointsman.meta.selector import Pair, fit_selector
+from pointsman.meta.trust import Trust
 
 LINES = ("good", "robust", "poor")
 SKILL = {"good": (2.5, 1.0), "robust": (1.5, 1.6), "poor": (0.2, 0.2)}

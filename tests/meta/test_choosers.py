@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from common.task import Task
-from meta.chooser import MARGINS, MIN_EXAMPLES, MIN_GRADES, choose, fit_chooser, tune_margin
-from meta.decayed import compute_part_losses
-from meta.grading import grade_selector
-from meta.greedy import blend_by_kind, blend_greedily, draw_rows
-from meta.metafeatures import METAFEATURES, QUALITY
-from meta.past import mix_outputs, stack_records
+from pointsman.common.task import Task
+from pointsman.meta.chooser import MARGINS, MIN_EXAMPLES, MIN_GRADES, choose, fit_chooser, tune_margin
+from pointsman.meta.decayed import compute_part_losses
+from pointsman.meta.grading import grade_selector
+from pointsman.meta.greedy import blend_by_kind, blend_greedily, draw_rows
+from pointsman.meta.metafeatures import METAFEATURES, QUALITY
+from pointsman.meta.past import mix_outputs, stack_records
 from tests.meta.made_records import LINES, make_ensembles, make_record, make_records, make_selector
 
 TASKS = list(Task)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from meta.corruption import CORRUPTIONS, UNSEEN_LEVEL
+from pointsman.meta.corruption import CORRUPTIONS, UNSEEN_LEVEL
 
 ROWS = 300
 

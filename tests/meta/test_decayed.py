@@ -6,8 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from meta.decayed import PartLosses, compute_decayed_records, compute_part_losses, measure_level, recall, soften
-from meta.past import stack_records
+from pointsman.meta.decayed import (
+    PartLosses,
+    compute_decayed_records,
+    compute_part_losses,
+    measure_level,
+    recall,
+    soften,
+)
+from pointsman.meta.past import stack_records
 from tests.meta.made_records import LINES, make_record, make_records
 
 NAN = np.nan

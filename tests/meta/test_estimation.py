@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from common.metrics import METRICS, compute_metrics
-from common.task import Task
-from meta.estimation.estimator import Estimator, estimate
-from meta.estimation.expectation import expect, realise
-from meta.estimation.fitting import MIN_BATCHES, fit_estimator
-from meta.estimation.spread import BatchErrors, find_quantile, fit_spread, fit_variance
-from meta.records import Record, RecordRows
+from pointsman.common.metrics import METRICS, compute_metrics
+from pointsman.common.task import Task
+from pointsman.meta.estimation.estimator import Estimator, estimate
+from pointsman.meta.estimation.expectation import expect, realise
+from pointsman.meta.estimation.fitting import MIN_BATCHES, fit_estimator
+from pointsman.meta.estimation.interval import BatchErrors, find_quantile, fit_spread, fit_variance
+from pointsman.meta.records import Record, RecordRows
 
 LINE = "line"
 CLASSES = {Task.BINARY: ("no", "yes"), Task.MULTICLASS: ("a", "b", "c"), Task.REGRESSION: ()}

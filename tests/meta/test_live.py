@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.config import SelectionConfig
-from meta.decayed import compute_decayed_records, compute_part_losses
-from meta.ensembles import fit_ensembles
-from meta.live import LivePart, attach_live, take_rows
-from meta.past import stack_records
-from meta.records import FIRST_LIVE, Record
-from meta.selector import fit_selector
+from pointsman.common.config import SelectionConfig
+from pointsman.meta.decayed import compute_decayed_records, compute_part_losses
+from pointsman.meta.ensembles import fit_ensembles
+from pointsman.meta.live import LivePart, attach_live, take_rows
+from pointsman.meta.past import stack_records
+from pointsman.meta.records import FIRST_LIVE, Record
+from pointsman.meta.selector import fit_selector
 from tests.meta.made_records import CLEAN_ROWS, LINES, make_record, make_records
 
 LIVE_SKILL = {"good": (0.2, 1.0), "robust": (3.0, 1.6), "poor": (0.2, 0.2)}

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.task import Task
-from meta.ensembles import (
+from pointsman.common.task import Task
+from pointsman.meta.ensembles import (
     DAMAGED,
     LEAST_WEIGHT,
     TYPICAL,
@@ -19,9 +19,9 @@ from meta.ensembles import (
     restrict,
     route,
 )
-from meta.flags import RowKind
-from meta.greedy import MIN_ROWS
-from meta.past import mix_outputs, stack_records
+from pointsman.meta.flags import RowKind
+from pointsman.meta.greedy import MIN_ROWS
+from pointsman.meta.past import mix_outputs, stack_records
 from tests.meta.made_records import LINES, make_record, make_records
 
 EIGHT = tuple("abcdefgh")

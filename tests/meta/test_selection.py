@@ -6,15 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from common.config import SelectionConfig
-from common.task import Task
-from meta.chooser import MARGINS
-from meta.flags import RowKind
-from meta.grades import CLEAN_GROUP, DAMAGED_GROUP
-from meta.grading import answer_record, choose_for_parts, compare_with, grade_selector
-from meta.past import MAX_BATCHES
-from meta.selector import MODES, SHOWN, UNTUNED, Margins, Selector, fit_selector, rank
-from meta.trust import Trust
+from pointsman.common.config import SelectionConfig
+from pointsman.common.task import Task
+from pointsman.meta.chooser import MARGINS
+from pointsman.meta.flags import RowKind
+from pointsman.meta.grades import CLEAN_GROUP, DAMAGED_GROUP
+from pointsman.meta.grading import answer_record, choose_for_parts, compare_with, grade_selector
+from pointsman.meta.past import MAX_BATCHES
+from pointsman.meta.selector import MODES, SHOWN, UNTUNED, Margins, Selector, fit_selector, rank
+from pointsman.meta.trust import Trust
 from tests.meta.made_records import (
     DEFAULTS,
     LINES,

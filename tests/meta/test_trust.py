@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meta.chooser import MIN_GRADES
-from meta.ensembles import TYPICAL, fit_ensembles
-from meta.flags import RowKind
-from meta.grades import CLEAN_GROUP, DAMAGED_GROUP, GROUPS
-from meta.grading import grade_selector
-from meta.past import stack_records
-from meta.trust import LOSING_BATCHES, MIN_SPREAD, UNGRADED, Trust, is_losing, judge_grades
+from pointsman.meta.chooser import MIN_GRADES
+from pointsman.meta.ensembles import TYPICAL, fit_ensembles
+from pointsman.meta.flags import RowKind
+from pointsman.meta.grades import CLEAN_GROUP, DAMAGED_GROUP, GROUPS
+from pointsman.meta.grading import grade_selector
+from pointsman.meta.past import stack_records
+from pointsman.meta.trust import LOSING_BATCHES, MIN_SPREAD, UNGRADED, Trust, is_losing, judge_grades
 from tests.meta.made_records import (
     DEFAULTS,
     LINES,

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.task import Task
-from model_zoo import FAMILIES
-from model_zoo.anatomy import dissect
-from model_zoo.candidate import Candidate
-from model_zoo.family import Size
-from model_zoo.model import fit_model, update_model
+from pointsman.common.task import Task
+from pointsman.model_zoo import FAMILIES
+from pointsman.model_zoo.anatomy import dissect
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.family import Size
+from pointsman.model_zoo.model import fit_model, update_model
 
 
 def make_rows(rows=300, seed=0):

@@ -7,9 +7,9 @@ import lightgbm
 import numpy as np
 import pytest
 
-from common.task import Task
-from model_zoo import EncodedTable, bins, get_family
-from model_zoo.check_tables import Rows, make_rows
+from pointsman.common.task import Task
+from pointsman.model_zoo import EncodedTable, bins, get_family
+from pointsman.model_zoo.check_tables import Rows, make_rows
 
 FAMILY = get_family("lightgbm")
 

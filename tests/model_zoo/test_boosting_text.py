@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_zoo.boosting_text import read_text
+from pointsman.model_zoo.boosting_text import read_text
 
 GENERATOR = np.random.default_rng(0)
 ROWS = GENERATOR.normal(size=(300, 5))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_zoo.candidate import Candidate
+from pointsman.model_zoo.candidate import Candidate
 
 PLAIN = Candidate("lightgbm", "native", {"rounds": 30, "learning_rate": 0.1})
 

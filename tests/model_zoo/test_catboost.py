@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from common.task import Task
-from model_zoo import FAMILIES, EncodedTable, Estimator
-from model_zoo.catboost import LEAST_SAMPLED
-from model_zoo.check_tables import Rows, make_rows
+from pointsman.common.task import Task
+from pointsman.model_zoo import FAMILIES, EncodedTable, Estimator
+from pointsman.model_zoo.catboost import LEAST_SAMPLED
+from pointsman.model_zoo.check_tables import Rows, make_rows
 
 pytest.importorskip("catboost", reason="the optional catboost is not installed")
 FAMILY = FAMILIES["catboost"]

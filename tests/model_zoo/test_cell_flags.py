@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_zoo.cell_flags import find_anomalous, flag_cells
-from model_zoo.cells import Cells
-from model_zoo.column_verdicts import MIN_DRIFT_ROWS, judge_columns
-from model_zoo.reference import InputReference, LevelReference, NumericReference
+from pointsman.model_zoo.cell_flags import find_anomalous, flag_cells
+from pointsman.model_zoo.cells import Cells
+from pointsman.model_zoo.column_verdicts import MIN_DRIFT_ROWS, judge_columns
+from pointsman.model_zoo.reference import InputReference, LevelReference, NumericReference
 
 ROWS = 100
 NORMAL = InputReference(

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.task import Task
-from model_zoo.cells import Cells
-from model_zoo.compiled import CLIP, compile_transformer, trace_origins
-from model_zoo.encoded import LARGEST
-from model_zoo.encoder import Encoder, fit_encoder
-from model_zoo.variants import VARIANTS, Recipe, get_variant
+from pointsman.common.task import Task
+from pointsman.model_zoo.cells import Cells
+from pointsman.model_zoo.compiled import CLIP, compile_transformer, trace_origins
+from pointsman.model_zoo.encoded import LARGEST
+from pointsman.model_zoo.encoder import Encoder, fit_encoder
+from pointsman.model_zoo.variants import VARIANTS, Recipe, get_variant
 
 LEVELS = [f"town {number}" for number in range(60)]
 NUMBERS = st.floats(allow_nan=True, allow_infinity=True) | st.sampled_from([0.0, -0.0, 1e300, 50.0])

@@ -2,11 +2,11 @@
 
 import pytest
 
-from common.task import Task
-from model_zoo import FAMILIES
-from model_zoo.checks import check_learns, iterate_cases
-from model_zoo.contract import CHECKS, Case, ContractBroken
-from model_zoo.prior import Prior
+from pointsman.common.task import Task
+from pointsman.model_zoo import FAMILIES
+from pointsman.model_zoo.checks import check_learns, iterate_cases
+from pointsman.model_zoo.contract import CHECKS, Case, ContractBroken
+from pointsman.model_zoo.prior import Prior
 
 CASES = list(iterate_cases(FAMILIES.values()))
 

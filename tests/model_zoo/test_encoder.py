@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.task import Task
-from model_zoo.encoder import CLIP, Encoder, fit_encoder, has_many_levels
-from model_zoo.variants import MAX_ONEHOT_LEVELS, VARIANTS
+from pointsman.common.task import Task
+from pointsman.model_zoo.encoder import CLIP, Encoder, fit_encoder, has_many_levels
+from pointsman.model_zoo.variants import MAX_ONEHOT_LEVELS, VARIANTS
 
 ROWS = 240
 

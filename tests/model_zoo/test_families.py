@@ -10,14 +10,14 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsRegressor
 
-from common.errors import ConfigError, DataError, StateError
-from common.task import Task
-from model_zoo import FAMILIES, EncodedTable, get_family
-from model_zoo.arrays import dump_arrays, load_arrays
-from model_zoo.baseline import Baseline, fit_baseline
-from model_zoo.check_tables import Rows, make_rows
-from model_zoo.family import CHUNK_ROWS
-from model_zoo.scaling import fit_scaling
+from pointsman.common.errors import ConfigError, DataError, StateError
+from pointsman.common.task import Task
+from pointsman.model_zoo import FAMILIES, EncodedTable, get_family
+from pointsman.model_zoo.arrays import dump_arrays, load_arrays
+from pointsman.model_zoo.baseline import Baseline, fit_baseline
+from pointsman.model_zoo.check_tables import Rows, make_rows
+from pointsman.model_zoo.family import CHUNK_ROWS
+from pointsman.model_zoo.scaling import fit_scaling
 
 ROOT = Path(__file__).parents[2]
 EVERY = [

@@ -6,7 +6,7 @@ import shap
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from model_zoo.forest import FEW_ROWS, Forest, describe_for_shap, read_trees
+from pointsman.model_zoo.forest import FEW_ROWS, Forest, describe_for_shap, read_trees
 
 GENERATOR = np.random.default_rng(0)
 VALUES = GENERATOR.normal(size=(400, 5)).astype(np.float32)
@@ -62,7 +62,7 @@ def test_shap_explains_the_arrays_as_it_explains_the_model():
 
 
 def test_arrays_that_are_no_forest_are_refused():
-    from model_zoo.arrays import dump_arrays
+    from pointsman.model_zoo.arrays import dump_arrays
 
     with pytest.raises(ValueError, match="holds a instead of starts, left"):
         Forest.load(dump_arrays(a=np.zeros(3)))

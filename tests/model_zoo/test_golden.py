@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.task import Task
-from model_zoo.candidate import Candidate
-from model_zoo.golden import (
+from pointsman.common.task import Task
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.golden import (
     ANSWERS,
     GOLDEN_ROWS,
     ROWS,
@@ -20,8 +20,8 @@ from model_zoo.golden import (
     load_rows,
     make_golden_parts,
 )
-from model_zoo.golden import measure_predict_us as measure
-from model_zoo.model import fit_model
+from pointsman.model_zoo.golden import measure_predict_us as measure
+from pointsman.model_zoo.model import fit_model
 
 TEXTS = st.lists(st.none() | st.text(), min_size=2, max_size=5)
 NUMBERS = st.lists(st.none() | st.floats(), min_size=5, max_size=5)

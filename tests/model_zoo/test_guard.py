@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_zoo.cell_flags import flag_cells
-from model_zoo.guard import guard
-from model_zoo.reference import fit_input_reference
+from pointsman.model_zoo.cell_flags import flag_cells
+from pointsman.model_zoo.guard import guard
+from pointsman.model_zoo.reference import fit_input_reference
 
 ROWS = 120
 GENERATOR = np.random.default_rng(2)

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from common.task import Task
-from model_zoo import EncodedTable, Estimator, get_family, linear
-from model_zoo.check_tables import Rows, make_rows
-from model_zoo.scaling import fit_scaling
+from pointsman.common.task import Task
+from pointsman.model_zoo import EncodedTable, Estimator, get_family, linear
+from pointsman.model_zoo.check_tables import Rows, make_rows
+from pointsman.model_zoo.scaling import fit_scaling
 
 FAMILY = get_family("linear")
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.task import Task
-from model_zoo.candidate import Candidate
-from model_zoo.lookback import MOST_SEEN, SMOOTHING, LookBackEncoder
-from model_zoo.model import Model, fit_model
+from pointsman.common.task import Task
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.lookback import MOST_SEEN, SMOOTHING, LookBackEncoder
+from pointsman.model_zoo.model import Model, fit_model
 
 LEVELS = st.sampled_from(["a", "b", "c", None])
 

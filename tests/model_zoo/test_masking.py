@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_zoo.masking import MOST_HIDDEN, add_masked_copies
+from pointsman.model_zoo.masking import MOST_HIDDEN, add_masked_copies
 
 
 def make_table(rows=2_000, width=10):

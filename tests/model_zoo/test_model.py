@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from common.task import Task
-from model_zoo.candidate import Candidate
-from model_zoo.model import (
+from pointsman.common.task import Task
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.model import (
     PROTOCOL,
     Model,
     align_classes,
@@ -21,7 +21,7 @@ from model_zoo.model import (
     treat_rows,
     update_model,
 )
-from model_zoo.reference import fit_input_reference
+from pointsman.model_zoo.reference import fit_input_reference
 
 ROWS = 400
 CLASSES = {Task.BINARY: ("no", "yes"), Task.MULTICLASS: ("a", "b", "c"), Task.REGRESSION: ()}

@@ -6,13 +6,13 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from common.errors import ConfigError
-from common.task import Task
-from model_zoo import EncodedTable, get_family
-from model_zoo.family import Estimator
-from model_zoo.knn import MOST_ROWS, KnnParams
-from model_zoo.neighbour_search import BLOCK, LARGE, build_search, search_all, search_cells
-from model_zoo.search import Space
+from pointsman.common.errors import ConfigError
+from pointsman.common.task import Task
+from pointsman.model_zoo import EncodedTable, get_family
+from pointsman.model_zoo.family import Estimator
+from pointsman.model_zoo.knn import MOST_ROWS, KnnParams
+from pointsman.model_zoo.neighbour_search import BLOCK, LARGE, build_search, search_all, search_cells
+from pointsman.model_zoo.search import Space
 
 FAMILY = get_family("knn")
 ASKED = 300
@@ -118,11 +118,11 @@ def test_answers_through_cells_are_close_to_exact_ones_and_survive_storage(point
 
 def test_only_many_rows_are_cut_into_cells_and_only_with_faiss(monkeypatch) -> None:
     made = []
-    monkeypatch.setattr("model_zoo.neighbour_search.search_cells", lambda _: made.append("cells"))
-    monkeypatch.setattr("model_zoo.neighbour_search.search_all", lambda _: made.append("all"))
+    monkeypatch.setattr("pointsman.model_zoo.neighbour_search.search_cells", lambda _: made.append("cells"))
+    monkeypatch.setattr("pointsman.model_zoo.neighbour_search.search_all", lambda _: made.append("all"))
     few, many = np.zeros((LARGE, 1), dtype=np.float32), np.zeros((LARGE + 1, 1), dtype=np.float32)
     for installed in (True, False):
-        monkeypatch.setattr("model_zoo.neighbour_search.has_extra", lambda _, installed=installed: installed)
+        monkeypatch.setattr("pointsman.model_zoo.neighbour_search.has_extra", lambda _, installed=installed: installed)
         build_search(few)
         build_search(many)
     assert made == ["all", "cells", "all", "all"]
@@ -152,7 +152,7 @@ class Widest:
     ("n_rows", "installed", "longest"), [(LARGE, True, 20_000), (LARGE + 1, True, 200_000), (LARGE + 1, False, 20_000)]
 )
 def test_a_long_memory_is_offered_where_it_is_fast(n_rows, installed, longest, monkeypatch) -> None:
-    monkeypatch.setattr("model_zoo.knn.has_extra", lambda _: installed)
+    monkeypatch.setattr("pointsman.model_zoo.knn.has_extra", lambda _: installed)
     params = FAMILY.draw(Space(Widest(), "knn", Task.BINARY, n_rows, 10))
     assert params["max_rows"] == longest
 

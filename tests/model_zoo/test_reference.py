@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from model_zoo.reference import SLACK, InputReference, LevelReference, NumericReference, fit_input_reference
+from pointsman.model_zoo.reference import SLACK, InputReference, LevelReference, NumericReference, fit_input_reference
 
 
 def fit(**columns):

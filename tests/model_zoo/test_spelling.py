@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from model_zoo.spelling import Spelling
-from model_zoo.spelling_encoder import SpellingEncoder
+from pointsman.model_zoo.spelling import Spelling
+from pointsman.model_zoo.spelling_encoder import SpellingEncoder
 
 MAKES = ["TOYOTA HILUX", "TOYOTA HIACE", "TOYOTA COROLLA", "ISUZU FSR", "ISUZU NPR", "ISUZU FTR",
          "NISSAN PATROL", "NISSAN SUNNY", "BAJAJ BOXER", "BAJAJ TUKTUK"]  # fmt: skip

@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from common.task import Task
-from model_zoo import FAMILIES
-from model_zoo import catboost as family_file
-from model_zoo.arrays import dump_arrays, load_arrays
-from model_zoo.check_tables import Rows, make_rows
-from model_zoo.symmetric_shap import explain_trees
-from model_zoo.symmetric_trees import Lookup, SymmetricTrees
+from pointsman.common.task import Task
+from pointsman.model_zoo import FAMILIES
+from pointsman.model_zoo import catboost as family_file
+from pointsman.model_zoo.arrays import dump_arrays, load_arrays
+from pointsman.model_zoo.check_tables import Rows, make_rows
+from pointsman.model_zoo.symmetric_shap import explain_trees
+from pointsman.model_zoo.symmetric_trees import Lookup, SymmetricTrees
 
 pytest.importorskip("catboost", reason="the optional catboost is not installed")
 FAMILY = FAMILIES["catboost"]

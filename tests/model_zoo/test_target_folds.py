@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_zoo.target_folds import MOST_FOLDS, split_target
+from pointsman.model_zoo.target_folds import MOST_FOLDS, split_target
 
 
 @given(st.integers(2, 60), st.integers(1, 3), st.booleans(), st.integers(0, 99))

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.task import Task
-from model_zoo import FAMILIES, get_family
-from model_zoo.check_tables import make_rows
-from model_zoo.terms import Terms, carry
+from pointsman.common.task import Task
+from pointsman.model_zoo import FAMILIES, get_family
+from pointsman.model_zoo.check_tables import make_rows
+from pointsman.model_zoo.terms import Terms, carry
 
 EXPLAINED = [name for name in ("linear", "lightgbm", "tree", "extra_trees", "knn", "catboost")
              if FAMILIES[name].installed]  # fmt: skip

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.task import Task
-from model_zoo.candidate import Candidate
-from model_zoo.cell_flags import flag_cells
-from model_zoo.column_verdicts import MIN_DRIFT_ROWS
-from model_zoo.guard import guard
-from model_zoo.masking import add_masked_copies
-from model_zoo.model import Model, fit_model, update_model
-from model_zoo.reference import InputReference, fit_input_reference
+from pointsman.common.task import Task
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.cell_flags import flag_cells
+from pointsman.model_zoo.column_verdicts import MIN_DRIFT_ROWS
+from pointsman.model_zoo.guard import guard
+from pointsman.model_zoo.masking import add_masked_copies
+from pointsman.model_zoo.model import Model, fit_model, update_model
+from pointsman.model_zoo.reference import InputReference, fit_input_reference
 
 ROWS = 400
 

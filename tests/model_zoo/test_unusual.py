@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from model_zoo.unusual import FAR_MORE, UNLIKELY, bound_chance, is_usual
+from pointsman.model_zoo.unusual import FAR_MORE, UNLIKELY, bound_chance, is_usual
 
 SHARES = st.floats(0.0, 1.0)
 

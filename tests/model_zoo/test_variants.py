@@ -4,10 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.errors import ConfigError
-from common.task import Task
-from model_zoo.encoder import fit_encoder
-from model_zoo.variants import MAX_NATIVE_LEVELS, MAX_ONEHOT_LEVELS, SPELLING_COMPONENTS, VARIANTS, Recipe, get_variant
+from pointsman.common.errors import ConfigError
+from pointsman.common.task import Task
+from pointsman.model_zoo.encoder import fit_encoder
+from pointsman.model_zoo.variants import (
+    MAX_NATIVE_LEVELS,
+    MAX_ONEHOT_LEVELS,
+    SPELLING_COMPONENTS,
+    VARIANTS,
+    Recipe,
+    get_variant,
+)
 
 ROWS = 1000
 

@@ -4,12 +4,12 @@ from datetime import datetime
 
 import small_stream
 
-from common.database import utc_now
-from pipeline.answer_log import AnswerLog, ServedRequest
-from pipeline.collection.ordering import PartReader
-from pipeline.collection.simulator import simulate
-from pipeline.predictor import load_predictor
-from pipeline.update import update_once
+from pointsman.common.storage.catalogue import utc_now
+from pointsman.pipeline.collection.demo.simulator import simulate
+from pointsman.pipeline.collection.ordering import PartReader
+from pointsman.pipeline.serving.answer_log import AnswerLog, ServedRequest
+from pointsman.pipeline.serving.predictor import load_predictor
+from pointsman.pipeline.update import update_once
 
 
 def make_live_rows(count, target, seed=99):

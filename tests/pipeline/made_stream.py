@@ -5,13 +5,13 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 
-from common.config import Config
-from common.records import LabelledBatch
-from common.schema import Schema
-from common.task import Task
-from model_zoo import get_family
-from model_zoo.candidate import Candidate
-from pipeline.replayed import Replayed
+from pointsman.common.config import Config
+from pointsman.common.records import LabelledBatch
+from pointsman.common.schema import Schema
+from pointsman.common.task import Task
+from pointsman.model_zoo import get_family
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.pipeline.retraining.stream import Replayed
 
 
 def make_stream(

@@ -7,15 +7,15 @@ from pathlib import Path
 import pandas as pd
 import sqlalchemy as sa
 
-from common.config import load_config
-from common.database import read_rows
-from common.errors import BatchRejected
-from common.state import open_state
-from pipeline.analysis.tables import quality_table
-from pipeline.collection.ordering import PartReader
-from pipeline.collection.simulator import simulate
-from pipeline.collection.tables import batches
-from pipeline.update import update_once
+from pointsman.common.config import load_config
+from pointsman.common.errors import BatchRejected
+from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.state import open_state
+from pointsman.pipeline.collection.demo.simulator import simulate
+from pointsman.pipeline.collection.ordering import PartReader
+from pointsman.pipeline.collection.tables import batches
+from pointsman.pipeline.quality.stored import quality_table
+from pointsman.pipeline.update import update_once
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = 120

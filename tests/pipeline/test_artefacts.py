@@ -7,22 +7,22 @@ import pytest
 import sqlalchemy as sa
 from small_stream import LINEAR, ROWS, configure, copy, make_rows, opened, take
 
-from common.database import read_rows
-from common.environment import describe_environment
-from common.errors import StateError
-from meta.tables import decisions_table, record_rows_table, records_table
-from model_zoo.golden import ANSWERS
-from model_zoo.golden import ROWS as GOLDEN
-from model_zoo.model import PROTOCOL
-from pipeline.analysis.drift.tables import sketches_table
-from pipeline.analysis.quality.tables import fingerprints_table
-from pipeline.collection.tables import batches
-from pipeline.inference import infer
-from pipeline.production_shap import explain_production
-from pipeline.summary import read_history
-from registry.generations import load_generation
-from registry.tables import events_table, versions_table
-from registry.versions import Version, load_manifest
+from pointsman.common.environment import describe_environment
+from pointsman.common.errors import StateError
+from pointsman.common.storage.catalogue import read_rows
+from pointsman.meta.tables import decisions_table, record_rows_table, records_table
+from pointsman.model_zoo.golden import ANSWERS
+from pointsman.model_zoo.golden import ROWS as GOLDEN
+from pointsman.model_zoo.model import PROTOCOL
+from pointsman.pipeline.collection.tables import batches
+from pointsman.pipeline.drift.tables import sketches_table
+from pointsman.pipeline.inference import infer
+from pointsman.pipeline.quality.tables import fingerprints_table
+from pointsman.pipeline.reporting.production_shap import explain_production
+from pointsman.pipeline.summary import read_history
+from pointsman.registry.generations import load_generation
+from pointsman.registry.tables import events_table, versions_table
+from pointsman.registry.versions import Version, load_manifest
 
 
 @pytest.fixture

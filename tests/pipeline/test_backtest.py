@@ -7,24 +7,24 @@ from pathlib import Path
 import pytest
 from made_stream import make_stream
 
-import run
-from common.config import Config, load_config
-from common.database import Draft, compute_catalogue_digests
-from common.errors import ConfigError, DataError, StateError
-from common.state import hold_lock, open_state
-from common.task import Task
-from model_zoo import get_family
-from pipeline import backtest as flow
-from pipeline.backtest import WARM_UP, backtest, replay_policies
-from pipeline.collection.ordering import PartReader
-from pipeline.collection.roles import infer_schema
-from pipeline.judging import analyse, draft_batch
-from pipeline.replaying import Fitting
-from pipeline.training.replay import Ledger
-from pipeline.training.retraining import Policy
-from pipeline.update import collect
-from registry.generations import Cause, Generation, Member, Role, draft_generation
-from registry.versions import Version
+from pointsman import cli
+from pointsman.common.config import Config, load_config
+from pointsman.common.errors import ConfigError, DataError, StateError
+from pointsman.common.storage.catalogue import Draft, compute_catalogue_digests
+from pointsman.common.storage.state import hold_lock, open_state
+from pointsman.common.task import Task
+from pointsman.model_zoo import get_family
+from pointsman.pipeline import backtest as flow
+from pointsman.pipeline.backtest import WARM_UP, backtest, replay_policies
+from pointsman.pipeline.collection.ordering import PartReader
+from pointsman.pipeline.collection.roles import infer_schema
+from pointsman.pipeline.preparation.assessment import analyse, draft_batch
+from pointsman.pipeline.retraining.fitting import Fitting
+from pointsman.pipeline.retraining.policies import Policy
+from pointsman.pipeline.retraining.simulation import Ledger
+from pointsman.pipeline.update import collect
+from pointsman.registry.generations import Cause, Generation, Member, Role, draft_generation
+from pointsman.registry.versions import Version
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 QUICK = (
@@ -122,11 +122,11 @@ def test_the_command_prints_a_table_and_goes_on_where_a_killed_one_stopped(store
     before = read_digests(load_config(stored, QUICK))
     files = sorted((stored.parent / "state" / "files").rglob("*.*"))
     first = count_fits(monkeypatch, stop_at=7)
-    assert run.main(arguments) == 1
+    assert cli.main(arguments) == 1
     assert "Interrupted; what was committed before stays" in capsys.readouterr().err
     monkeypatch.undo()
     rest = count_fits(monkeypatch)
-    assert run.main(arguments) == 0
+    assert cli.main(arguments) == 0
     printed, progress = capsys.readouterr()
     assert (first, rest) == ([3, 4, 5, 6], [7, 8, 9, 10])
     assert strip_seconds(printed) == strip_seconds(finished[1]), "as if it had never been killed"
@@ -162,7 +162,7 @@ def test_apply_configures_the_winner_and_keeps_the_comments(done, capsys, monkey
     winner = Policy("every", every=5)
     monkeypatch.setattr(flow, "load_backtest", lambda *asked: replace(found(*asked), recommended=winner))
     before = done.read_text()
-    assert run.main(["backtest", *words, "--config", str(done), *QUICK]) == 0
+    assert cli.main(["backtest", *words, "--config", str(done), *QUICK]) == 0
     assert f"Written to '{done}': response.retrain: every, response.every: 5." in capsys.readouterr().out
     response = load_config(done).response
     assert (response.retrain, response.every) == ("every", 5)
@@ -189,7 +189,7 @@ def test_two_backtests_of_one_state_do_not_meet(stored):
 
 
 def test_a_word_that_it_does_not_know_is_refused(stored, capsys):
-    assert run.main(["backtest", "aply", "--config", str(stored), *QUICK]) == 2
+    assert cli.main(["backtest", "aply", "--config", str(stored), *QUICK]) == 2
     assert "backtest knows no 'aply'" in capsys.readouterr().err
 
 
@@ -222,13 +222,13 @@ def test_a_candidate_that_cannot_be_fitted_is_named(stored, monkeypatch):
     def fail(*_: object) -> None:
         raise ValueError("no gradient.\nAt all.")
 
-    monkeypatch.setattr("pipeline.replayed.Ground.fit", fail)
+    monkeypatch.setattr("pointsman.pipeline.retraining.stream.Ground.fit", fail)
     with pytest.raises(DataError, match=r"linear/onehot could not be fitted on the batches up to 3 \(no gradient\)"):
         backtest(load_config(stored, QUICK))
 
 
 def test_apply_belongs_to_the_backtest(stored, capsys):
-    assert run.main(["eda", "--apply", "--config", str(stored), *QUICK]) == 2
+    assert cli.main(["eda", "--apply", "--config", str(stored), *QUICK]) == 2
     assert "--apply is an option of backtest" in capsys.readouterr().err
 
 
@@ -240,7 +240,9 @@ def test_a_prior_is_not_what_is_replayed():
 
 
 def test_settings_in_doubt_are_not_written(done, monkeypatch):
-    monkeypatch.setattr("common.config_edit.edit_settings", lambda text, *_: text.replace("seed: 7", "seed: 8"))
+    monkeypatch.setattr(
+        "pointsman.common.config_edit.edit_settings", lambda text, *_: text.replace("seed: 7", "seed: 8")
+    )
     before = done.read_bytes()
     with pytest.raises(ConfigError, match="left as it is"):
         backtest(load_config(done, QUICK), done)

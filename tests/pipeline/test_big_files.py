@@ -12,18 +12,18 @@ import pytest
 import sqlalchemy as sa
 from small_stream import LINEAR, ROOT, configure, copy, make_rows
 
-from common.database import read_rows
-from common.errors import ConfigError, DataError
-from common.files import name_temporary
-from common.performance import performance_table
-from common.state import open_state
-from common.tables import read_table
-from meta.tables import decisions_table
-from pipeline.answered_rows import load_answered
-from pipeline.inference import infer
-from pipeline.predictor import load_predictor
-from pipeline.serving.answer import present_answer
-from registry.generations import load_generation
+from pointsman.common.errors import ConfigError, DataError
+from pointsman.common.performance import performance_table
+from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.files import name_temporary
+from pointsman.common.storage.state import open_state
+from pointsman.common.tabular.formats import read_table
+from pointsman.meta.tables import decisions_table
+from pointsman.pipeline.inference import infer
+from pointsman.pipeline.labels.served_rows import load_answered
+from pointsman.pipeline.serving.answer import present_answer
+from pointsman.pipeline.serving.predictor import load_predictor
+from pointsman.registry.generations import load_generation
 
 ROWS = 700
 

@@ -4,13 +4,13 @@ import pytest
 import sqlalchemy as sa
 from small_stream import LINEAR, configure, copy, opened
 
-from common.database import read_rows
-from meta.tables import decisions_table
-from pipeline.inference import infer
-from pipeline.replay import replay
-from pipeline.update import update
-from registry.generations import load_generation
-from registry.tables import events_table, versions_table
+from pointsman.common.storage.catalogue import read_rows
+from pointsman.meta.tables import decisions_table
+from pointsman.pipeline.inference import infer
+from pointsman.pipeline.replay import replay
+from pointsman.pipeline.update import update
+from pointsman.registry.generations import load_generation
+from pointsman.registry.tables import events_table, versions_table
 
 BUDGET = "promotion.budget.predict_us=1000000"
 

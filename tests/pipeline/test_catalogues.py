@@ -5,17 +5,17 @@ import postgres
 import pytest
 from small_stream import ROWS, configure, make_rows
 
-from common.database import compute_catalogue_digests
-from common.state import open_state
-from pipeline.eda import explore
-from pipeline.explain import explain
-from pipeline.inference import infer
-from pipeline.models import models
-from pipeline.quarantine import quarantine
-from pipeline.replay import replay
-from pipeline.summary import summarise
-from pipeline.update import update
-from registry.generations import load_generation
+from pointsman.common.storage.catalogue import compute_catalogue_digests
+from pointsman.common.storage.state import open_state
+from pointsman.pipeline.eda import explore
+from pointsman.pipeline.explain import explain
+from pointsman.pipeline.inference import infer
+from pointsman.pipeline.models import models
+from pointsman.pipeline.quarantine import quarantine
+from pointsman.pipeline.replay import replay
+from pointsman.pipeline.summary import summarise
+from pointsman.pipeline.update import update
+from pointsman.registry.generations import load_generation
 
 NEXT = make_rows().iloc[2 * ROWS : 3 * ROWS].reset_index(drop=True)
 DAMAGED = NEXT.assign(

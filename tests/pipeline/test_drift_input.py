@@ -7,18 +7,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.config import Config
-from common.database import Draft
-from common.reading import read_inputs
-from common.records import LabelledBatch
-from common.schema import Schema
-from common.state import open_state
-from common.task import Task
-from pipeline.analysis.drift.reference import fit_reference
-from pipeline.analysis.drift.verdict import Drift, DriftTest
-from pipeline.drift import draft_drift, load_tests, look_for_drift, rank_alarms
-from pipeline.ground import prepare
-from registry.generations import Generation
+from pointsman.common.config import Config
+from pointsman.common.reading import read_inputs
+from pointsman.common.records import LabelledBatch
+from pointsman.common.schema import Schema
+from pointsman.common.storage.catalogue import Draft
+from pointsman.common.storage.state import open_state
+from pointsman.common.task import Task
+from pointsman.pipeline.drift.detection import draft_drift, load_tests, look_for_drift, rank_alarms
+from pointsman.pipeline.drift.reference import fit_reference
+from pointsman.pipeline.drift.verdict import Drift, DriftTest
+from pointsman.pipeline.preparation.window import prepare
+from pointsman.registry.generations import Generation
 
 ROWS = 150
 SCHEMAS = {
@@ -178,8 +178,8 @@ def test_a_fit_that_fails_costs_its_own_verdict_alone(tmp_path, monkeypatch, cap
     def fail(*_):
         raise RuntimeError("no fit today")
 
-    monkeypatch.setattr("pipeline.drift.measure_joint_drift", fail)
-    monkeypatch.setattr("pipeline.drift.compare_relations", fail)
+    monkeypatch.setattr("pointsman.pipeline.drift.detection.measure_joint_drift", fail)
+    monkeypatch.setattr("pointsman.pipeline.drift.detection.compare_relations", fail)
     *_, newest = run(tmp_path, Task.BINARY, [make_frame(number) for number in range(1, 7)])
     assert {test.drift for test in newest.tests} == {Drift.DATA}
     assert all(test.column for test in newest.tests)

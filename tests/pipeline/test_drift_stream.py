@@ -5,13 +5,13 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from common.config import Config
-from common.database import read_rows
-from common.state import open_state
-from pipeline.analysis.drift.tables import alarms_table, drift_tests_table, responses_table, sketches_table
-from pipeline.collection.ordering import PartReader
-from pipeline.drift import load_sketches, load_tests
-from pipeline.update import update_once
+from pointsman.common.config import Config
+from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.state import open_state
+from pointsman.pipeline.collection.ordering import PartReader
+from pointsman.pipeline.drift.detection import load_sketches, load_tests
+from pointsman.pipeline.drift.tables import alarms_table, drift_tests_table, responses_table, sketches_table
+from pointsman.pipeline.update import update_once
 
 pytestmark = pytest.mark.slow
 ROWS, JUMP, TURN, NEVER, AGAIN = 120, 9, 12, (13,), 14
@@ -49,7 +49,7 @@ def stream(tmp_path_factory):
     folder = tmp_path_factory.mktemp("stream")
     make_stream().to_csv(folder / "stream.csv", index=False)
     with pytest.MonkeyPatch.context() as patch, open_state(configure(folder)) as state:
-        patch.setattr("meta.records.CORRUPTIONS", ())  # damaged copies play no part in drift
+        patch.setattr("pointsman.meta.records.CORRUPTIONS", ())  # damaged copies play no part in drift
         generations = {}
         for number in range(1, AGAIN + 1):
             config = configure(folder, retrain="never" if number in NEVER else "always")

@@ -6,12 +6,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-import run
-from common.config import load_config
-from common.errors import ConfigError, DataError, StateError
-from common.state import open_state
-from pipeline.eda import explore
-from pipeline.update import update
+from pointsman import cli
+from pointsman.common.config import load_config
+from pointsman.common.errors import ConfigError, DataError, StateError
+from pointsman.common.storage.state import open_state
+from pointsman.pipeline.eda import explore
+from pointsman.pipeline.update import update
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 QUICK = ("search.trials=1", "search.families=[prior]", "source.demo.rows=1500", "batch.period=year",
@@ -43,7 +43,7 @@ def strip_tags(page: str) -> str:
 
 
 def test_the_store_is_shown_by_batch_and_a_sample_says_how_many_rows_it_shows(stored, monkeypatch):
-    monkeypatch.setattr("pipeline.eda.SHOWN_ROWS", 100)
+    monkeypatch.setattr("pointsman.pipeline.eda.SHOWN_ROWS", 100)
     text = read_text(explore(stored))
     assert "All 2 batches" in text
     assert "CLAIM_PAID, batch by batch" in text
@@ -102,7 +102,7 @@ def test_there_is_a_sentence_for_what_cannot_be_explored(stored, tmp_path):
 
 
 def test_the_command_prints_the_path_alone_and_the_page_is_the_same_again(stored, second, capsys):
-    code = run.main(["eda", "2", "--config", str(ROOT / "config.yaml"), f"state_dir={stored.state_dir}", *QUICK])
+    code = cli.main(["eda", "2", "--config", str(ROOT / "config.yaml"), f"state_dir={stored.state_dir}", *QUICK])
     path = stored.state_dir / "eda" / "batch-2.html"
     assert (code, capsys.readouterr().out) == (0, f"{path}\n")
     assert path.read_bytes() == second

@@ -7,16 +7,16 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-import run
-from common.config import Config
-from common.database import read_rows
-from common.errors import ConfigError, DataError, StateError
-from common.state import open_state
-from common.task import Task
-from experiments.tables import runs_table, trials_table
-from pipeline.experiments import show_experiments
-from pipeline.update import update
-from registry.tables import versions_table
+from pointsman import cli
+from pointsman.common.config import Config
+from pointsman.common.errors import ConfigError, DataError, StateError
+from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.state import open_state
+from pointsman.common.task import Task
+from pointsman.experiments.tables import runs_table, trials_table
+from pointsman.pipeline.experiments import show_experiments
+from pointsman.pipeline.update import update
+from pointsman.registry.tables import versions_table
 
 BATCHES, ROWS = 3, 150
 METRICS = {"f1", "weightedPrecision", "weightedRecall", "accuracy"}
@@ -124,5 +124,5 @@ def test_what_cannot_be_shown_is_one_sentence(learned, tmp_path):
 
 
 def test_the_command_line_knows_it(tmp_path, capsys):
-    assert run.main(["experiments", f"state_dir={tmp_path}"]) == StateError.exit_code
+    assert cli.main(["experiments", f"state_dir={tmp_path}"]) == StateError.exit_code
     assert "There is no state" in capsys.readouterr().err

@@ -4,17 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.config import Config
-from common.database import Draft
-from common.metrics import get_metric
-from common.schema import Schema
-from common.state import open_state
-from common.task import Task
-from experiments.tables import feature_gains_table
-from pipeline.features import judge_features, load_measured
-from pipeline.training.contenders import Ground
-from pipeline.training.problem import Fold, SearchProblem
-from pipeline.training.rows import join_rows
+from pointsman.common.config import Config
+from pointsman.common.metrics import get_metric
+from pointsman.common.schema import Schema
+from pointsman.common.storage.catalogue import Draft
+from pointsman.common.storage.state import open_state
+from pointsman.common.task import Task
+from pointsman.experiments.tables import feature_gains_table
+from pointsman.pipeline.preparation.training_set import join_rows
+from pointsman.pipeline.training.feature_selection import judge_features, load_measured
+from pointsman.pipeline.training.out_of_fold import Ground
+from pointsman.pipeline.training.problem import Fold, SearchProblem
 
 ROWS = 900
 SCHEMA = Schema(time="t", target="y", task=Task.REGRESSION, numeric=("worth",), dates=("t",))

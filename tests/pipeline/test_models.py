@@ -11,22 +11,22 @@ import small_stream
 import sqlalchemy as sa
 from small_stream import ROWS, copy, opened, take
 
-import pipeline.catalogue  # noqa: F401  (digests are of every table)
-from common.database import compute_catalogue_digests, read_rows, state_tables
-from common.errors import ConfigError, StateError
-from meta.selector import Pair
-from pipeline.explain import explain
-from pipeline.history import read_moment
-from pipeline.inference import infer
-from pipeline.models import models
-from pipeline.promotion import crown_again
-from pipeline.quarantine import quarantine
-from pipeline.service.listing import list_models
-from pipeline.summary import summarise
-from pipeline.update import find_pinned, update
-from pipeline.validation.tables import scores_table
-from registry.generations import Alias, Cause, Generation, Role, load_generation
-from registry.tables import set_aside_table
+import pointsman.pipeline.lifecycle.catalogue  # noqa: F401  (digests are of every table)
+from pointsman.common.errors import ConfigError, StateError
+from pointsman.common.storage.catalogue import compute_catalogue_digests, read_rows, state_tables
+from pointsman.meta.selector import Pair
+from pointsman.pipeline.api.listing import list_models
+from pointsman.pipeline.explain import explain
+from pointsman.pipeline.inference import infer
+from pointsman.pipeline.lifecycle.history import read_moment
+from pointsman.pipeline.lifecycle.promotion import crown_again
+from pointsman.pipeline.models import models
+from pointsman.pipeline.quarantine import quarantine
+from pointsman.pipeline.summary import summarise
+from pointsman.pipeline.update import find_pinned, update
+from pointsman.pipeline.validation.tables import scores_table
+from pointsman.registry.generations import Alias, Cause, Generation, Role, load_generation
+from pointsman.registry.tables import set_aside_table
 
 OVERRIDES = (
     "search.families=[linear]",
@@ -106,7 +106,7 @@ class TestReading:
         assert lines[-1].startswith("* live")
 
     def test_the_newest_twenty_are_shown_unless_all_are_asked_for(self, folder, monkeypatch):
-        monkeypatch.setattr("pipeline.history.NEWEST", 2)
+        monkeypatch.setattr("pointsman.pipeline.lifecycle.history.NEWEST", 2)
         assert "2 older ones are left out (models history all)" in run(folder, "history")
         assert len(run(folder, "history", "all").splitlines()) == LEARNED + 2
 

@@ -12,24 +12,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_stream import ROWS, copy, make_rows, opened, take
 
-from common.database import Draft, connect, read_rows
-from common.errors import ConfigError, StateError
-from common.files import FileStore
-from common.state import State
-from pipeline.accounts import load_accounts
-from pipeline.analysis.quality.checks import CHECKS
-from pipeline.analysis.quality.quarantine import TARGET_MISSING, TIME_UNREADABLE, UNUSABLE
-from pipeline.analysis.quality.tables import quarantine_decisions_table, quarantined_rows
-from pipeline.analysis.tables import quarantine_table
-from pipeline.collection.tables import batches
-from pipeline.ground import gather_window, prepare
-from pipeline.preparation.clean_store import load_clean_batch
-from pipeline.quarantine import Choice, decide, quarantine
-from pipeline.release import find_released_batch, load_released
-from pipeline.reporting.figures.batches import CODE_NAMES
-from pipeline.summary import summarise
-from registry.generations import load_generation
-from run import main
+from pointsman.cli import main
+from pointsman.common.errors import ConfigError, StateError
+from pointsman.common.storage.catalogue import Draft, connect, read_rows
+from pointsman.common.storage.files import FileStore
+from pointsman.common.storage.state import State
+from pointsman.pipeline.collection.tables import batches
+from pointsman.pipeline.preparation.clean_store import load_clean_batch
+from pointsman.pipeline.preparation.release import find_released_batch, load_released
+from pointsman.pipeline.preparation.window import gather_window, prepare
+from pointsman.pipeline.quality.checks import CHECKS
+from pointsman.pipeline.quality.quarantine.row_counts import load_accounts
+from pointsman.pipeline.quality.quarantine.rows import TARGET_MISSING, TIME_UNREADABLE, UNUSABLE
+from pointsman.pipeline.quality.stored import quarantine_table
+from pointsman.pipeline.quality.tables import quarantine_decisions_table, quarantined_rows
+from pointsman.pipeline.quarantine import Choice, decide, quarantine
+from pointsman.pipeline.reporting.figures.batches import CODE_NAMES
+from pointsman.pipeline.summary import summarise
+from pointsman.registry.generations import load_generation
 
 NEXT = make_rows().iloc[2 * ROWS : 3 * ROWS].reset_index(drop=True)
 DISORDERED, UNREADABLE = (3, 4, 40), (7, 90)

@@ -5,18 +5,18 @@ import small_stream
 import sqlalchemy as sa
 from small_stream import copy, opened, take
 
-import pipeline.catalogue  # noqa: F401
-from common.database import compute_catalogue_digests
-from common.errors import ConfigError, StateError
-from common.state import open_state
-from pipeline.analysis.tables import profiles_table
-from pipeline.inference import infer
-from pipeline.models import models
-from pipeline.quarantine import quarantine
-from pipeline.replay import read_words, replay
-from pipeline.update import update
-from registry.generations import load_generation
-from registry.tables import versions_table
+import pointsman.pipeline.lifecycle.catalogue  # noqa: F401
+from pointsman.common.errors import ConfigError, StateError
+from pointsman.common.storage.catalogue import compute_catalogue_digests
+from pointsman.common.storage.state import open_state
+from pointsman.pipeline.inference import infer
+from pointsman.pipeline.models import models
+from pointsman.pipeline.quality.stored import profiles_table
+from pointsman.pipeline.quarantine import quarantine
+from pointsman.pipeline.replay import read_words, replay
+from pointsman.pipeline.update import update
+from pointsman.registry.generations import load_generation
+from pointsman.registry.tables import versions_table
 
 OVERRIDES = ("search.families=[linear]", "search.variants=[target]", "promotion.max_active=4")
 

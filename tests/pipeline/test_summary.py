@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.config import Config, load_config
-from common.errors import StateError
-from common.state import open_state
-from pipeline.inference import infer
-from pipeline.summary import summarise
-from pipeline.update import update
+from pointsman.common.config import Config, load_config
+from pointsman.common.errors import StateError
+from pointsman.common.storage.state import open_state
+from pointsman.pipeline.inference import infer
+from pointsman.pipeline.summary import summarise
+from pointsman.pipeline.update import update
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DATE = datetime(2026, 1, 2)
@@ -56,9 +56,9 @@ def test_before_the_first_update_there_is_nothing_to_report(tmp_path):
 
 def test_a_summary_of_nothing_loads_neither_charts_nor_learners():
     code = (
-        "import sys, pipeline.summary; print([name for name in ('matplotlib', 'shap', 'sklearn', 'lightgbm', 'jinja2')"
+        "import sys, pointsman.pipeline.summary; "
+        "print([name for name in ('matplotlib', 'shap', 'sklearn', 'lightgbm', 'jinja2') if name in sys.modules])"
     )
-    code += " if name in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
 

@@ -7,21 +7,21 @@ import pytest
 import sqlalchemy as sa
 from small_stream import LINEAR, ROWS, configure, copy, make_rows, opened
 
-from common.config import load_config
-from common.database import read_rows
-from common.errors import ConfigError, StateError
-from meta.store import load_grades, load_stored_selector
-from meta.tables import decisions_table, grades_table
-from pipeline.collection.ordering import PartReader
-from pipeline.commit import load_config_of
-from pipeline.explain import explain
-from pipeline.inference import infer
-from pipeline.models import models
-from pipeline.settings import load_settings
-from pipeline.update import update_once
-from registry.generations import Alias, Cause, load_generation
-from registry.tables import aliases_table, generations_table, members_table, versions_table
-from registry.versions import save_members
+from pointsman.common.config import load_config
+from pointsman.common.errors import ConfigError, StateError
+from pointsman.common.storage.catalogue import read_rows
+from pointsman.meta.store import load_grades, load_stored_selector
+from pointsman.meta.tables import decisions_table, grades_table
+from pointsman.pipeline.collection.ordering import PartReader
+from pointsman.pipeline.explain import explain
+from pointsman.pipeline.inference import infer
+from pointsman.pipeline.models import models
+from pointsman.pipeline.update import update_once
+from pointsman.registry.commit import load_config_of
+from pointsman.registry.generations import Alias, Cause, load_generation
+from pointsman.registry.settings import load_settings
+from pointsman.registry.tables import aliases_table, generations_table, members_table, versions_table
+from pointsman.registry.versions import save_members
 
 FORMER = {"mixed": "typical", "clean": "clean"}
 """Blends that the last release registered, each here made of an ensemble of now."""

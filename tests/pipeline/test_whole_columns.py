@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from small_stream import LINEAR, configure, copy, make_rows
 
-from common.state import open_state
-from common.tables import read_table
-from meta.flags import RowKind
-from pipeline.inference import infer
-from pipeline.predictor import load_predictor
+from pointsman.common.storage.state import open_state
+from pointsman.common.tabular.formats import read_table
+from pointsman.meta.flags import RowKind
+from pointsman.pipeline.inference import infer
+from pointsman.pipeline.serving.predictor import load_predictor
 
 ROWS = 360
 

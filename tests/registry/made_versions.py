@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from common.config import Config
-from common.database import Draft
-from common.state import State
-from registry.generations import Event, Generation, draft_generation
-from registry.versions import ENSEMBLE_FAMILY, KINDS, LearnedBatch, Version, name_version
+from pointsman.common.config import Config
+from pointsman.common.storage.catalogue import Draft
+from pointsman.common.storage.state import State
+from pointsman.registry.generations import Event, Generation, draft_generation
+from pointsman.registry.versions import ENSEMBLE_FAMILY, KINDS, LearnedBatch, Version, name_version
 
 
 def make_config(folder: Path, catalogue: str | None = None) -> Config:

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_versions import make_ensemble, make_version
 
-from common.schema import Schema
-from common.task import Task
-from registry.card import CardFacts, find_caveats, render_card
-from registry.versions import LearnedBatch
+from pointsman.common.schema import Schema
+from pointsman.common.task import Task
+from pointsman.registry.card import CardFacts, find_caveats, render_card
+from pointsman.registry.versions import LearnedBatch
 
 SCHEMA = Schema(time="day", target="paid", task=Task.BINARY, classes=("no", "yes"), numeric=("worth",))
 SOUND = "It answers its golden rows as it did when it was stored."

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from made_versions import commit, make_config, make_version
 
-from common.state import open_state
-from registry.ensembles import find_idle, load_weights
-from registry.generations import Cause, Generation, Member, Role
-from registry.versions import ENSEMBLE_FAMILY, KINDS
+from pointsman.common.storage.state import open_state
+from pointsman.registry.ensembles import find_idle, load_weights
+from pointsman.registry.generations import Cause, Generation, Member, Role
+from pointsman.registry.versions import ENSEMBLE_FAMILY, KINDS
 
 
 def mix(number, **weights):

@@ -8,14 +8,14 @@ import pytest
 import sqlalchemy as sa
 from made_versions import commit, make_config, make_version
 
-import pipeline.catalogue  # noqa: F401
-from common.database import Draft, read_rows
-from common.errors import StateError
-from common.state import open_state
-from pipeline.collection.tables import batches
-from registry.garbage import collect_garbage, find_dropped
-from registry.generations import Cause, Generation, Member, Role
-from registry.tables import dropped_table
+import pointsman.pipeline.lifecycle.catalogue  # noqa: F401
+from pointsman.common.errors import StateError
+from pointsman.common.storage.catalogue import Draft, read_rows
+from pointsman.common.storage.state import open_state
+from pointsman.pipeline.collection.tables import batches
+from pointsman.registry.garbage import collect_garbage, find_dropped
+from pointsman.registry.generations import Cause, Generation, Member, Role
+from pointsman.registry.tables import dropped_table
 
 SIZE = 100_000
 

@@ -6,13 +6,22 @@ import pytest
 import sqlalchemy as sa
 from made_versions import commit, make_config, make_ensemble, make_version
 
-from common.database import Draft, read_rows
-from common.errors import StateError
-from common.schema import Schema
-from common.state import open_state
-from common.task import Task
-from registry.generations import Alias, Cause, Event, Generation, Member, Role, draft_generation, load_generation
-from registry.tables import events_table, generations_table, members_table, versions_table
+from pointsman.common.errors import StateError
+from pointsman.common.schema import Schema
+from pointsman.common.storage.catalogue import Draft, read_rows
+from pointsman.common.storage.state import open_state
+from pointsman.common.task import Task
+from pointsman.registry.generations import (
+    Alias,
+    Cause,
+    Event,
+    Generation,
+    Member,
+    Role,
+    draft_generation,
+    load_generation,
+)
+from pointsman.registry.tables import events_table, generations_table, members_table, versions_table
 
 LINEAR, KNN, ENSEMBLE, PRIOR = make_version(1), make_version(2, "knn"), make_ensemble(3), make_version(4, "prior")
 MEMBERS = (

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_versions import make_config
 
-import pipeline.catalogue
-from common.database import Draft, metadata, read_rows, state_tables
-from common.state import open_state
-from pipeline.collection.tables import batches
-from registry.generations import Cause, Generation, draft_generation
-from registry.lineage import (
+from pointsman.common.storage.catalogue import Draft, metadata, read_rows, state_tables
+from pointsman.common.storage.state import open_state
+from pointsman.pipeline.collection.tables import batches
+from pointsman.pipeline.lifecycle import catalogue
+from pointsman.registry.generations import Cause, Generation, draft_generation
+from pointsman.registry.lineage import (
     find_accepting,
     load_lineage,
     load_other_pasts,
@@ -23,7 +23,7 @@ from registry.lineage import (
     read_state_rows,
     turn,
 )
-from registry.tables import set_aside_table
+from pointsman.registry.tables import set_aside_table
 
 
 def make_row(number):
@@ -107,7 +107,7 @@ def test_a_turn_that_fails_halfway_changes_nothing(tmp_path, catalogue_url):
 
 def test_every_table_moves_or_is_known_to_stay():
     """A new table has to say which it is: one that is forgotten would mix the pasts of two lineages."""
-    assert pipeline.catalogue
+    assert catalogue.__all__
     stay = {"generations", "versions", "members", "aliases", "events", "set_aside", "dropped", "decisions",
             "labels", "performance", "backtests", "backtest_fits", "backtest_meetings"}  # fmt: skip
     moving = {table.name for table in state_tables()}
@@ -117,14 +117,14 @@ def test_every_table_moves_or_is_known_to_stay():
 def test_every_module_with_tables_is_in_the_catalogue():
     from pathlib import Path
 
-    root = Path(pipeline.catalogue.__file__).resolve().parent.parent
-    imported = Path(pipeline.catalogue.__file__).read_text(encoding="utf-8")
+    root = Path(catalogue.__file__).resolve().parents[2]
+    imported = Path(catalogue.__file__).read_text(encoding="utf-8")
     for path in root.rglob("*.py"):
         relative = path.relative_to(root)
         if relative.parts[0] in ("common", "tests", "benchmarks") or relative.parts[0].startswith("."):
             continue
         if "sa.Table(" in path.read_text(encoding="utf-8"):
-            assert f"import {'.'.join(relative.with_suffix('').parts)}\n" in imported, relative
+            assert f"import pointsman.{'.'.join(relative.with_suffix('').parts)}\n" in imported, relative
 
 
 def revise(state, live):

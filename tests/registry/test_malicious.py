@@ -12,16 +12,16 @@ import pandas as pd
 import pytest
 from made_versions import make_version
 
-from common.errors import StateError
-from common.files import FileStore, compute_digest
-from common.task import Task
-from model_zoo import FAMILIES as ZOO
-from model_zoo import archives
-from model_zoo.arrays import dump_arrays, load_arrays
-from model_zoo.candidate import Candidate
-from model_zoo.golden import make_golden_parts
-from model_zoo.model import fit_model
-from registry.versions import ModelShelf, load_manifest, save_parts
+from pointsman.common.errors import StateError
+from pointsman.common.storage.files import FileStore, compute_digest
+from pointsman.common.task import Task
+from pointsman.model_zoo import FAMILIES as ZOO
+from pointsman.model_zoo import archives
+from pointsman.model_zoo.arrays import dump_arrays, load_arrays
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.golden import make_golden_parts
+from pointsman.model_zoo.model import fit_model
+from pointsman.registry.versions import ModelShelf, load_manifest, save_parts
 
 FEATURES = pd.DataFrame({"worth": np.arange(60.0), "make": pd.Series(["a", "b", "c"] * 20, dtype="str")})
 TARGET = (np.arange(60) > 20).astype(float)

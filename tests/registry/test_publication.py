@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 from made_versions import make_version
 
-from common.errors import StateError
-from common.files import FileStore
-from common.task import Task
-from model_zoo.candidate import Candidate
-from model_zoo.model import Model, fit_model
-from model_zoo.reference import InputReference, fit_input_reference
-from registry.publication import collect, collect_ensemble, unpack
-from registry.versions import save_parts
+from pointsman.common.errors import StateError
+from pointsman.common.storage.files import FileStore
+from pointsman.common.task import Task
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.model import Model, fit_model
+from pointsman.model_zoo.reference import InputReference, fit_input_reference
+from pointsman.registry.publication import collect, collect_ensemble, unpack
+from pointsman.registry.versions import save_parts
 
 READING = {"schema": {"target": "paid", "classes": ("n", "y")}}
 

@@ -3,8 +3,8 @@
 import pytest
 from made_versions import make_version
 
-from common.config import BudgetConfig
-from registry.budget import bar_lines, find_excess
+from pointsman.common.config import BudgetConfig
+from pointsman.registry.budget import bar_lines, find_excess
 
 CHEAP = make_version(1, line="cheap", predict_us=5.0, bytes=10_000)
 SLOW = make_version(2, line="slow", predict_us=50.0, bytes=10_000)

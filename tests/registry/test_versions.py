@@ -9,18 +9,18 @@ import pytest
 import sqlalchemy as sa
 from made_versions import commit, make_config, make_ensemble, make_version
 
-from common.database import read_rows
-from common.errors import StateError
-from common.files import FileStore
-from common.state import open_state
-from common.task import Task
-from model_zoo import golden
-from model_zoo.candidate import Candidate
-from model_zoo.golden import make_golden_parts
-from model_zoo.model import PROTOCOL, fit_model
-from registry.generations import Cause, Generation, Member, Role
-from registry.tables import versions_table
-from registry.versions import (
+from pointsman.common.errors import StateError
+from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.files import FileStore
+from pointsman.common.storage.state import open_state
+from pointsman.common.task import Task
+from pointsman.model_zoo import golden
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.golden import make_golden_parts
+from pointsman.model_zoo.model import PROTOCOL, fit_model
+from pointsman.registry.generations import Cause, Generation, Member, Role
+from pointsman.registry.tables import versions_table
+from pointsman.registry.versions import (
     ENSEMBLE_FAMILY,
     KINDS,
     ModelShelf,
@@ -222,7 +222,7 @@ class TestVerification:
         for _ in range(3):
             load_model(files, version)
         assert len(done) == 1
-        monkeypatch.setattr("registry.verified.describe_libraries", lambda: {"numpy": "9.9.9"})
+        monkeypatch.setattr("pointsman.registry.verified.describe_libraries", lambda: {"numpy": "9.9.9"})
         load_model(files, version)
         load_model(files, version)
         assert len(done) == 2

@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from pipeline.reporting.charts.heatmap import shorten
-from pipeline.reporting.charts.svg import (
+from pointsman.pipeline.reporting.charts.heatmap import shorten
+from pointsman.pipeline.reporting.charts.svg import (
     FULL,
     GREEN,
     GREY,
@@ -14,9 +14,9 @@ from pipeline.reporting.charts.svg import (
     export,
     sheet,
 )
-from pipeline.reporting.charts.timeline import Timeline
-from pipeline.reporting.figures.choices import ComparisonFigures
-from pipeline.reporting.report import Report
+from pointsman.pipeline.reporting.charts.timeline import Timeline
+from pointsman.pipeline.reporting.figures.choices import ComparisonFigures
+from pointsman.pipeline.reporting.report import Report
 
 MOST_LINES = 14
 MOST_COMPARISONS = 16

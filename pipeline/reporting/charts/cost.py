@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from pipeline.reporting.charts.svg import FULL, GREEN, INK, SERIES, Chart, export, label_numbers, sheet
-from pipeline.reporting.charts.timeline import Timeline
-from pipeline.reporting.report import Report
+from pointsman.pipeline.reporting.charts.svg import FULL, GREEN, INK, SERIES, Chart, export, label_numbers, sheet
+from pointsman.pipeline.reporting.charts.timeline import Timeline
+from pointsman.pipeline.reporting.report import Report
 
 
 def draw_stages(report: Report, timeline: Timeline) -> Chart:

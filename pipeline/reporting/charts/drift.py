@@ -1,9 +1,9 @@
 """Charts of data drift."""
 
-from pipeline.reporting.charts.heatmap import draw_heatmap, shorten
-from pipeline.reporting.charts.svg import BLUE, FULL, INK, VERMILLION, Chart, export, sheet
-from pipeline.reporting.charts.timeline import Timeline
-from pipeline.reporting.report import Report
+from pointsman.pipeline.reporting.charts.heatmap import draw_heatmap, shorten
+from pointsman.pipeline.reporting.charts.svg import BLUE, FULL, INK, VERMILLION, Chart, export, sheet
+from pointsman.pipeline.reporting.charts.timeline import Timeline
+from pointsman.pipeline.reporting.report import Report
 
 LEAST_CHANCE = 1e-12
 """Less is drawn as this."""

@@ -1,9 +1,9 @@
 """The chart of performance without labels."""
 
-from pipeline.reporting.charts.svg import BLUE, FULL, INK, VERMILLION, Chart, export, label_numbers, sheet
-from pipeline.reporting.charts.timeline import Timeline
-from pipeline.reporting.figures.scores import name_metric
-from pipeline.reporting.report import Report
+from pointsman.pipeline.reporting.charts.svg import BLUE, FULL, INK, VERMILLION, Chart, export, label_numbers, sheet
+from pointsman.pipeline.reporting.charts.timeline import Timeline
+from pointsman.pipeline.reporting.figures.scores import name_metric
+from pointsman.pipeline.reporting.report import Report
 
 
 def draw_estimates(report: Report, timeline: Timeline) -> Chart:

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.reporting.charts.svg import FULL, GREY, Chart, export, sheet
-from pipeline.reporting.charts.timeline import Timeline
-from pipeline.reporting.figures.batches import ColumnShares
+from pointsman.pipeline.reporting.charts.svg import FULL, GREY, Chart, export, sheet
+from pointsman.pipeline.reporting.charts.timeline import Timeline
+from pointsman.pipeline.reporting.figures.batches import ColumnShares
 
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap

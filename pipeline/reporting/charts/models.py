@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.ticker import PercentFormatter
 
-from pipeline.reporting.charts.svg import (
+from pointsman.pipeline.reporting.charts.svg import (
     FULL,
     GREEN,
     GREY,
@@ -20,10 +20,10 @@ from pipeline.reporting.charts.svg import (
     label_numbers,
     sheet,
 )
-from pipeline.reporting.charts.timeline import Timeline
-from pipeline.reporting.figures.scores import name_metric
-from pipeline.reporting.history import FALLBACK_FAMILY
-from pipeline.reporting.report import Report
+from pointsman.pipeline.reporting.charts.timeline import Timeline
+from pointsman.pipeline.reporting.figures.scores import name_metric
+from pointsman.pipeline.reporting.history import FALLBACK_FAMILY
+from pointsman.pipeline.reporting.report import Report
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

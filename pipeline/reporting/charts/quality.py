@@ -2,8 +2,8 @@
 
 from matplotlib.ticker import PercentFormatter
 
-from pipeline.reporting.charts.heatmap import draw_heatmap
-from pipeline.reporting.charts.svg import (
+from pointsman.pipeline.reporting.charts.heatmap import draw_heatmap
+from pointsman.pipeline.reporting.charts.svg import (
     AMBER,
     BLUE,
     FULL,
@@ -16,8 +16,8 @@ from pipeline.reporting.charts.svg import (
     label_numbers,
     sheet,
 )
-from pipeline.reporting.charts.timeline import Timeline
-from pipeline.reporting.report import Report
+from pointsman.pipeline.reporting.charts.timeline import Timeline
+from pointsman.pipeline.reporting.report import Report
 
 DIMENSIONS = ("completeness", "validity", "uniqueness", "consistency", "timeliness", "sufficiency",
               "leakage")  # fmt: skip

@@ -1,8 +1,8 @@
 """Charts of the search."""
 
-from pipeline.reporting.charts.svg import FULL, SERIES, Chart, export, label_numbers, sheet
-from pipeline.reporting.charts.timeline import Timeline
-from pipeline.reporting.report import Report
+from pointsman.pipeline.reporting.charts.svg import FULL, SERIES, Chart, export, label_numbers, sheet
+from pointsman.pipeline.reporting.charts.timeline import Timeline
+from pointsman.pipeline.reporting.report import Report
 
 
 def draw_best_losses(report: Report, timeline: Timeline) -> Chart:

@@ -4,10 +4,22 @@ from collections.abc import Sequence
 
 from matplotlib.ticker import PercentFormatter
 
-from pipeline.reporting.charts.svg import BLUE, FULL, GREEN, GREY, INK, PURPLE, SKY, VERMILLION, Chart, export, sheet
-from pipeline.reporting.charts.timeline import Timeline
-from pipeline.reporting.figures.influence import Influence
-from pipeline.reporting.report import Report
+from pointsman.pipeline.reporting.charts.svg import (
+    BLUE,
+    FULL,
+    GREEN,
+    GREY,
+    INK,
+    PURPLE,
+    SKY,
+    VERMILLION,
+    Chart,
+    export,
+    sheet,
+)
+from pointsman.pipeline.reporting.charts.timeline import Timeline
+from pointsman.pipeline.reporting.figures.influence import Influence
+from pointsman.pipeline.reporting.report import Report
 
 BARS = (
     ("oracle", "oracle", GREEN, (0, (1, 1.5))),

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.reporting.charts.svg import CARD, INK, MUTED
-from pipeline.reporting.figures.batches import BatchFigures
-from pipeline.reporting.formats import MONTHS
-from pipeline.reporting.history import Marker
+from pointsman.pipeline.reporting.charts.svg import CARD, INK, MUTED
+from pointsman.pipeline.reporting.figures.batches import BatchFigures
+from pointsman.pipeline.reporting.formats import MONTHS
+from pointsman.pipeline.reporting.history import Marker
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

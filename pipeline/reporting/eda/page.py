@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.reporting import formats
-from pipeline.reporting.charts.svg import BLUE, FULL, SERIES, Chart, export, label_numbers, sheet
-from pipeline.reporting.eda.table import render_table
-from pipeline.reporting.eda.target import Level, Relation
-from pipeline.reporting.figures.drift import describe_move
-from pipeline.reporting.history import list_rows
+from pointsman.pipeline.reporting import formats
+from pointsman.pipeline.reporting.charts.svg import BLUE, FULL, SERIES, Chart, export, label_numbers, sheet
+from pointsman.pipeline.reporting.eda.table import render_table
+from pointsman.pipeline.reporting.eda.target import Level, Relation
+from pointsman.pipeline.reporting.figures.drift import describe_move
+from pointsman.pipeline.reporting.history import list_rows
 
 FOLDER = Path(__file__).parent
 NOTABLE = 2.0

@@ -7,8 +7,8 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
-from common.task import Task
-from pipeline.reporting.formats import format_date, format_number
+from pointsman.common.task import Task
+from pointsman.pipeline.reporting.formats import format_date, format_number
 
 BLOCKS = 24
 LEAST_BLOCK = 20

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from common.task import Task
-from model_zoo import get_family
-from model_zoo.family import Estimator
-from model_zoo.forest import describe_for_shap
-from model_zoo.model import Model
-from model_zoo.terms import Terms, sum_by_origin
-from pipeline.reporting.explanation.permutation import explain_by_permutation
+from pointsman.common.task import Task
+from pointsman.model_zoo import get_family
+from pointsman.model_zoo.family import Estimator
+from pointsman.model_zoo.forest import describe_for_shap
+from pointsman.model_zoo.model import Model
+from pointsman.model_zoo.terms import Terms, sum_by_origin
+from pointsman.pipeline.reporting.explanation.permutation import explain_by_permutation
 
 CHUNK_ROWS = 25
 """Rows explained between two looks at the clock."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from common.seeding import derive_seed, random_generator
-from pipeline.reporting.explanation.numpy_seed import seeded_numpy
+from pointsman.common.seeding import derive_seed, random_generator
+from pointsman.pipeline.reporting.explanation.numpy_seed import seeded_numpy
 
 BACKGROUND_ROWS = 20
 """Rows that stand for 'feature unknown'; every answer is averaged over them."""

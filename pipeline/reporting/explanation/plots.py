@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pipeline.reporting.charts.svg import FULL, LINE, STYLE, THIRD, Chart, export
-from pipeline.reporting.explanation.contributions import Contributions
-from pipeline.reporting.explanation.numpy_seed import seeded_numpy
-from pipeline.reporting.explanation.waterfall import draw_waterfall
+from pointsman.pipeline.reporting.charts.svg import FULL, LINE, STYLE, THIRD, Chart, export
+from pointsman.pipeline.reporting.explanation.contributions import Contributions
+from pointsman.pipeline.reporting.explanation.numpy_seed import seeded_numpy
+from pointsman.pipeline.reporting.explanation.waterfall import draw_waterfall
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

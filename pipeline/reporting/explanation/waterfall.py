@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.reporting.charts.heatmap import shorten
-from pipeline.reporting.charts.svg import FULL, INK, LINE, MUTED, Chart, export, label_numbers, sheet
-from pipeline.reporting.explanation.contributions import Contributions
-from pipeline.reporting.formats import format_number
+from pointsman.pipeline.reporting.charts.heatmap import shorten
+from pointsman.pipeline.reporting.charts.svg import FULL, INK, LINE, MUTED, Chart, export, label_numbers, sheet
+from pointsman.pipeline.reporting.explanation.contributions import Contributions
+from pointsman.pipeline.reporting.formats import format_number
 
 UP, DOWN = "#ff0051", "#008bfb"
 """shap's own red and blue."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.reporting.history import History, list_rows
+from pointsman.pipeline.reporting.history import History, list_rows
 
 MOST_BREACHES = 40
 MOST_REASONS = 30

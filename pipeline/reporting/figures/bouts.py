@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.reporting.history import History, list_rows
+from pointsman.pipeline.reporting.history import History, list_rows
 
 MOST_BOUTS = 12
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.reporting.history import History, list_rows
-from registry.generations import Cause, Role
-from registry.words import show_word
+from pointsman.pipeline.reporting.history import History, list_rows
+from pointsman.registry.generations import Cause, Role
+from pointsman.registry.words import show_word
 
 MOST_EVENTS = 40
 MOST_REQUESTS = 15

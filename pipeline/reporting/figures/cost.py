@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.reporting.history import History
+from pointsman.pipeline.reporting.history import History
 
 MOST_REQUESTS = 60
 

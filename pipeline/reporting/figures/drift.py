@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.reporting.figures.batches import MOST_COLUMNS, ColumnShares
-from pipeline.reporting.formats import format_change, format_number, format_share
-from pipeline.reporting.history import History, list_rows
+from pointsman.pipeline.reporting.figures.batches import MOST_COLUMNS, ColumnShares
+from pointsman.pipeline.reporting.formats import format_change, format_number, format_share
+from pointsman.pipeline.reporting.history import History, list_rows
 
 MOST_MOVED = 10
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.reporting.history import History, list_rows
+from pointsman.pipeline.reporting.history import History, list_rows
 
 CHOSEN, ALONE, REQUESTS = "what was chosen", "production and the champions", "requests"
 STORED_CHOSEN = "plan"

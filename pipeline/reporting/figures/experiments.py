@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from experiments.leaderboard import RankedRun, RankedTrial, rank_runs, rank_trials
-from pipeline.reporting.history import History, list_rows
+from pointsman.experiments.leaderboard import RankedRun, RankedTrial, rank_runs, rank_trials
+from pointsman.pipeline.reporting.history import History, list_rows
 
 SHOWN_SETTINGS = 5
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pipeline.reporting.history import History, list_rows
+from pointsman.pipeline.reporting.history import History, list_rows
 
 
 @dataclass(frozen=True)

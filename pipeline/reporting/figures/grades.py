@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pipeline.reporting.history import History, list_rows
+from pointsman.pipeline.reporting.history import History, list_rows
 
 NUMBERS = (
     "selected", "champion", "single", "last_best", "uniform", "single_best", "oracle", "difference", "error", "alarms",

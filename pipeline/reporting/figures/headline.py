@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from common.metrics import Metric
-from pipeline.reporting.figures.batches import BatchFigures, QualityFigures
-from pipeline.reporting.figures.choices import DecisionFigures, EventFigures, GenerationFigures
-from pipeline.reporting.figures.drift import DriftFigures
-from pipeline.reporting.figures.grades import GradeFigures
-from pipeline.reporting.figures.scores import (
+from pointsman.common.metrics import Metric
+from pointsman.pipeline.reporting.figures.batches import BatchFigures, QualityFigures
+from pointsman.pipeline.reporting.figures.choices import DecisionFigures, EventFigures, GenerationFigures
+from pointsman.pipeline.reporting.figures.drift import DriftFigures
+from pointsman.pipeline.reporting.figures.grades import GradeFigures
+from pointsman.pipeline.reporting.figures.scores import (
     RECENT,
     ChampionScore,
     ProductionFigures,
@@ -17,8 +17,8 @@ from pipeline.reporting.figures.scores import (
     compute_gain,
     name_metric,
 )
-from pipeline.reporting.figures.search import SearchFigures
-from pipeline.reporting.formats import format_count, format_number, format_share, format_weights, join_words
+from pointsman.pipeline.reporting.figures.search import SearchFigures
+from pointsman.pipeline.reporting.formats import format_count, format_number, format_share, format_weights, join_words
 
 FAMILY_NAMES = {
     "prior": "the prior", "linear": "a linear model", "knn": "nearest neighbours", "tree": "a decision tree",

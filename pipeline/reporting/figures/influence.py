@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from common.seeding import derive_seed
-from pipeline.reporting.history import History, list_rows
+from pointsman.common.seeding import derive_seed
+from pointsman.pipeline.reporting.history import History, list_rows
 
 MIN_EXAMPLES = 30
 MOST_SHOWN = 12

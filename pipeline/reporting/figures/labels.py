@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 import numpy as np
 import pandas as pd
 
-from meta.label_tables import MATURITY_DAYS
-from pipeline.reporting.history import History, list_rows
+from pointsman.meta.label_tables import MATURITY_DAYS
+from pointsman.pipeline.reporting.history import History, list_rows
 
 MOST_MONTHS = 12
 MOST_LINES = 20

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from pipeline.reporting.history import History, list_rows
+from pointsman.pipeline.reporting.history import History, list_rows
 
 MOST_DECISIONS = 20
 PLACES = ("learned", "released", "held", "discarded", "rejected")

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from common.metrics import Metric
-from pipeline.reporting.history import FALLBACK_FAMILY, History, list_rows
-from registry.generations import Role
-from registry.versions import name_kinds
-from registry.words import show_word
+from pointsman.common.metrics import Metric
+from pointsman.pipeline.reporting.history import FALLBACK_FAMILY, History, list_rows
+from pointsman.registry.generations import Role
+from pointsman.registry.versions import name_kinds
+from pointsman.registry.words import show_word
 
 PREQUENTIAL = "prequential"
 RECENT = 4

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.reporting.history import History, list_rows
+from pointsman.pipeline.reporting.history import History, list_rows
 
 MOST_FAILURES = 15
 MOST_SETTINGS = 30

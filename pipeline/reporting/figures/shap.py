@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.reporting.explanation.contributions import Contributions, Explanation
+from pointsman.pipeline.reporting.explanation.contributions import Contributions, Explanation
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.cells.dates import FORMATS, ISO, TWINS, decide_dates, parse_dates
+from pointsman.common.cells.dates import FORMATS, ISO, TWINS, decide_dates, parse_dates
 
 
 def parse(text, date_format=None, latest_year=None):

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.cells.notation import PLAIN, Notation
-from common.cells.numbers import NOTATIONS, decide_numbers, parse_numbers, undecorate
+from pointsman.common.cells.notation import PLAIN, Notation
+from pointsman.common.cells.numbers import NOTATIONS, decide_numbers, parse_numbers, undecorate
 
 NAN = pytest.approx(np.nan, nan_ok=True)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.cells.words import AFFIRMATIVE, MISSING_WORDS, NEGATIVE, find_truth, fold, read_truth
+from pointsman.common.cells.words import AFFIRMATIVE, MISSING_WORDS, NEGATIVE, find_truth, fold, read_truth
 
 
 def test_no_word_means_two_things_and_all_are_folded():

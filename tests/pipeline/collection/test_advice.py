@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from common.adaptation import read_adapted
-from common.config import Config
-from common.errors import DataError
-from pipeline.collection.ordering import read_part
-from pipeline.collection.part import Part
-from pipeline.collection.roles import infer_schema
+from pointsman.common.adaptation import read_adapted
+from pointsman.common.config import Config
+from pointsman.common.errors import DataError
+from pointsman.pipeline.collection.ordering import read_part
+from pointsman.pipeline.collection.part import Part
+from pointsman.pipeline.collection.roles import infer_schema
 
 ROWS = 40
 DAYS = [f"2023-01-{1 + row % 28:02}" for row in range(ROWS)]

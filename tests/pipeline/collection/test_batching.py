@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from common.config import Config
-from common.errors import DataError, NoNewData
-from common.files import FileStore
-from pipeline.collection import batching
-from pipeline.collection.batching import take_batch, take_file
-from pipeline.collection.ordering import PartReader
+from pointsman.common.config import Config
+from pointsman.common.errors import DataError, NoNewData
+from pointsman.common.storage.files import FileStore
+from pointsman.pipeline.collection import batching
+from pointsman.pipeline.collection.batching import take_batch, take_file
+from pointsman.pipeline.collection.ordering import PartReader
 
 
 def make_rows(days, start=0):
@@ -328,7 +328,7 @@ def test_a_query_is_continued_when_rows_are_inserted_anywhere(tmp_path):
 
 
 def test_the_demo_stream_is_taken_whole():
-    from pipeline.collection.simulator import simulate
+    from pointsman.pipeline.collection.demo.simulator import simulate
 
     config = Config.model_validate(
         {

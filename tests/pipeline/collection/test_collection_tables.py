@@ -5,8 +5,8 @@ import datetime
 import pandas as pd
 import sqlalchemy as sa
 
-from common.database import Draft, connect, read_rows
-from pipeline.collection.tables import batches, storable
+from pointsman.common.storage.catalogue import Draft, connect, read_rows
+from pointsman.pipeline.collection.tables import batches, storable
 
 BATCH = {
     "number": 1, "origin": "rows.csv", "file": "abc.parquet", "rows": 5, "columns": 3,

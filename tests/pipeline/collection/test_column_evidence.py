@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.cells.notation import Notation
-from common.config import SchemaConfig
-from common.errors import DataError
-from pipeline.collection.column import Role
-from pipeline.collection.column_evidence import decide_column, decide_declared
+from pointsman.common.cells.notation import Notation
+from pointsman.common.config import SchemaConfig
+from pointsman.common.errors import DataError
+from pointsman.pipeline.collection.column import Role
+from pointsman.pipeline.collection.column_evidence import decide_column, decide_declared
 
 STATED = SchemaConfig(time="day", target="y")
 DAYS = [f"2023-01-{day:02}" for day in range(1, 29)]

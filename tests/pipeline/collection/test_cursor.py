@@ -5,9 +5,9 @@ import json
 import pandas as pd
 import pytest
 
-from common.errors import StateError
-from pipeline.collection.cursor import Cursor, PartState, match_parts
-from pipeline.collection.part import Part
+from pointsman.common.errors import StateError
+from pointsman.pipeline.collection.cursor import Cursor, PartState, match_parts
+from pointsman.pipeline.collection.part import Part
 
 
 def part(key, content):

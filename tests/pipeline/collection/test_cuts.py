@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.config import BatchConfig
-from pipeline.collection.cuts import PERIODS, count_period, count_rows
+from pointsman.common.config import BatchConfig
+from pointsman.pipeline.collection.cuts import PERIODS, count_period, count_rows
 
 
 def times(*texts):

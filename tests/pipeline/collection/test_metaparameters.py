@@ -6,12 +6,12 @@ import math
 import pandas as pd
 import pytest
 
-from common.config import Config
-from common.reading import read_dates
-from common.records import RawBatch
-from common.schema import Schema
-from common.task import Task
-from pipeline.collection.metaparameters import compute_metaparameters
+from pointsman.common.config import Config
+from pointsman.common.reading import read_dates
+from pointsman.common.records import RawBatch
+from pointsman.common.schema import Schema
+from pointsman.common.task import Task
+from pointsman.pipeline.collection.metaparameters import compute_metaparameters
 
 FRAME = pd.DataFrame(
     {
@@ -86,8 +86,8 @@ def test_a_batch_within_a_day_has_no_infinite_rate():
 
 
 def test_the_demo_stream_has_the_published_claim_share():
-    from pipeline.collection.batching import take_batch
-    from pipeline.collection.roles import infer_schema
+    from pointsman.pipeline.collection.batching import take_batch
+    from pointsman.pipeline.collection.roles import infer_schema
 
     config = Config.model_validate(
         {

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.config import SchemaConfig
-from common.errors import DataError
-from pipeline.collection.naming import find_nearest, list_names
-from pipeline.collection.ordering import PartReader, read_part
-from pipeline.collection.part import Part
+from pointsman.common.config import SchemaConfig
+from pointsman.common.errors import DataError
+from pointsman.pipeline.collection.naming import find_nearest, list_names
+from pointsman.pipeline.collection.ordering import PartReader, read_part
+from pointsman.pipeline.collection.part import Part
 
 SCHEMA = SchemaConfig(time="day", target="y")
 
@@ -106,7 +106,7 @@ def test_the_reader_parses_an_unchanged_part_once():
 
 
 def test_the_real_sample_is_put_in_order(real_data):
-    from pipeline.collection.part import describe_file
+    from pointsman.pipeline.collection.part import describe_file
 
     path = real_data("eic_sample.csv")
     schema = SchemaConfig(time="INSR_BEGIN", target="CLAIM_PAID")

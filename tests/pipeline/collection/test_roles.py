@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.config import Config
-from common.errors import ConfigError, DataError
-from common.schema import Schema
-from common.tables import read_table
-from common.task import Task
-from pipeline.collection.column import Role
-from pipeline.collection.column_evidence import decide_column
-from pipeline.collection.roles import describe_roles, infer_schema
+from pointsman.common.config import Config
+from pointsman.common.errors import ConfigError, DataError
+from pointsman.common.schema import Schema
+from pointsman.common.tabular.formats import read_table
+from pointsman.common.task import Task
+from pointsman.pipeline.collection.column import Role
+from pointsman.pipeline.collection.column_evidence import decide_column
+from pointsman.pipeline.collection.roles import describe_roles, infer_schema
 
 ROWS = 100
 TEXT = {

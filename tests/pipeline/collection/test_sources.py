@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from common.config import Config
-from common.errors import ConfigError, DataError
-from pipeline.collection.cells import format_cells
-from pipeline.collection.simulator import simulate
-from pipeline.collection.sources import open_source
-from pipeline.collection.sql import make_table
-from pipeline.collection.tables import storable
+from pointsman.common.config import Config
+from pointsman.common.errors import ConfigError, DataError
+from pointsman.pipeline.collection.cells import format_cells
+from pointsman.pipeline.collection.demo.simulator import simulate
+from pointsman.pipeline.collection.sources import open_source
+from pointsman.pipeline.collection.sql import make_table
+from pointsman.pipeline.collection.tables import storable
 
 ROWS = pd.DataFrame({"day": ["2020-01-01", "2020-01-02"], "x": ["1", "2"], "y": ["0", "1"]})
 
@@ -247,7 +247,7 @@ class TestDemo(SourceContract):
 def test_every_kind_of_source_keeps_the_contract():
     from typing import get_args
 
-    from common.config import SourceConfig
+    from pointsman.common.config import SourceConfig
 
     kinds = get_args(SourceConfig.model_fields["kind"].annotation)
     assert {f"Test{kind.capitalize()}" for kind in kinds} == {kind.__name__ for kind in SourceContract.__subclasses__()}

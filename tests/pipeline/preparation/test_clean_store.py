@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.errors import StateError
-from common.files import FileStore
-from common.records import LabelledBatch
-from common.schema import Schema
-from common.task import Task
-from pipeline.preparation.clean_store import load_clean_batch, save_clean_batch
+from pointsman.common.errors import StateError
+from pointsman.common.records import LabelledBatch
+from pointsman.common.schema import Schema
+from pointsman.common.storage.files import FileStore
+from pointsman.common.task import Task
+from pointsman.pipeline.preparation.clean_store import load_clean_batch, save_clean_batch
 
 SCHEMA = Schema(time="begin", target="y", task=Task.MULTICLASS, classes=("9", "10", "no claim"), numeric=("paid",),
                 categorical=("make",), dates=("end",))  # fmt: skip

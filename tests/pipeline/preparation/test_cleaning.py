@@ -4,11 +4,11 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.config import QualityConfig
-from common.reading import read_inputs
-from common.schema import Schema
-from common.task import Task
-from pipeline.preparation.cleaning import clean_inputs
+from pointsman.common.config import QualityConfig
+from pointsman.common.reading import read_inputs
+from pointsman.common.schema import Schema
+from pointsman.common.task import Task
+from pointsman.pipeline.preparation.cleaning import clean_inputs
 
 SCHEMA = Schema(
     time="day", target="y", task=Task.BINARY, numeric=("seats", "sex"), categorical=("make",), dates=("day",),

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.config import FeaturesConfig
-from common.errors import ConfigError
-from common.reading import read_inputs
-from common.schema import Schema
-from common.task import Task
-from pipeline.preparation.features import engineer_features, find_seasons, list_engineered
+from pointsman.common.config import FeaturesConfig
+from pointsman.common.errors import ConfigError
+from pointsman.common.reading import read_inputs
+from pointsman.common.schema import Schema
+from pointsman.common.task import Task
+from pointsman.pipeline.preparation.features import engineer_features, find_seasons, list_engineered
 
 SCHEMA = Schema(time="begin", target="y", task=Task.BINARY, numeric=("paid", "worth"), categorical=("make",),
                 dates=("begin", "end", "born"))  # fmt: skip

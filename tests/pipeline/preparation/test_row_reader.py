@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.config import FeaturesConfig, QualityConfig
-from common.errors import ConfigError
-from common.reading import read_inputs
-from common.schema import Schema
-from common.task import Task
-from model_zoo.cells import Cells
-from pipeline.preparation.cleaning import clean_inputs
-from pipeline.preparation.features import engineer_features
-from pipeline.preparation.row_reader import LONGEST, RowReader, remember
+from pointsman.common.config import FeaturesConfig, QualityConfig
+from pointsman.common.errors import ConfigError
+from pointsman.common.reading import read_inputs
+from pointsman.common.schema import Schema
+from pointsman.common.task import Task
+from pointsman.model_zoo.cells import Cells
+from pointsman.pipeline.preparation.cleaning import clean_inputs
+from pointsman.pipeline.preparation.features import engineer_features
+from pointsman.pipeline.preparation.row_reader import LONGEST, RowReader, remember
 
 QUALITY = QualityConfig.model_validate({
     "ranges": [{"column": "worth", "min": -5, "max": 1e6}, {"column": "worth", "max": 5e5}],

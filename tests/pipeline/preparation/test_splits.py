@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.preparation.splits import foremost_folds, make_splits, shuffled_folds, time_ordered_folds
+from pointsman.pipeline.preparation.splits import foremost_folds, make_splits, shuffled_folds, time_ordered_folds
 
 IN_ORDER = ("time_ordered", "foremost", "holdout")
 

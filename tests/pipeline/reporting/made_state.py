@@ -7,27 +7,27 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-import pipeline.update  # noqa: F401  (registers every table before the catalogue is created)
-from common.config import Config
-from common.database import Draft
-from common.performance import performance_table
-from common.records import LabelledBatch
-from common.schema import Schema
-from common.state import open_state
-from common.task import Task
-from experiments.tables import feature_gains_table, runs_table, trials_table
-from meta.label_tables import live_records_table, settlements_table
-from meta.tables import decisions_table, grades_table, regrets_table
-from model_zoo import get_family
-from model_zoo.candidate import Candidate
-from model_zoo.model import fit_model
-from pipeline.analysis.drift.tables import alarms_table, drift_tests_table, responses_table
-from pipeline.analysis.tables import drift_table, profiles_table, quality_table, quarantine_table
-from pipeline.collection.tables import batches
-from pipeline.preparation.clean_store import save_clean_batch
-from pipeline.validation.tables import bouts_table, comparisons_table, scores_table
-from registry.generations import Alias, Cause, Event, Generation, Member, Role, draft_generation
-from registry.versions import Version, save_parts
+import pointsman.pipeline.update  # noqa: F401  (registers every table before the catalogue is created)
+from pointsman.common.config import Config
+from pointsman.common.performance import performance_table
+from pointsman.common.records import LabelledBatch
+from pointsman.common.schema import Schema
+from pointsman.common.storage.catalogue import Draft
+from pointsman.common.storage.state import open_state
+from pointsman.common.task import Task
+from pointsman.experiments.tables import feature_gains_table, runs_table, trials_table
+from pointsman.meta.label_tables import live_records_table, settlements_table
+from pointsman.meta.tables import decisions_table, grades_table, regrets_table
+from pointsman.model_zoo import get_family
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.model import fit_model
+from pointsman.pipeline.collection.tables import batches
+from pointsman.pipeline.drift.tables import alarms_table, drift_tests_table, responses_table
+from pointsman.pipeline.preparation.clean_store import save_clean_batch
+from pointsman.pipeline.quality.stored import drift_table, profiles_table, quality_table, quarantine_table
+from pointsman.pipeline.validation.tables import bouts_table, comparisons_table, scores_table
+from pointsman.registry.generations import Alias, Cause, Event, Generation, Member, Role, draft_generation
+from pointsman.registry.versions import Version, save_parts
 
 FIRST_DAY = datetime(2020, 1, 1)
 ROWS = 200

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from made_state import ROWS, make_model, make_rows
 
-from common.task import Task
-from model_zoo import FAMILIES
-from pipeline.reporting.explanation.contributions import (
+from pointsman.common.task import Task
+from pointsman.model_zoo import FAMILIES
+from pointsman.pipeline.reporting.explanation.contributions import (
     CHUNK_ROWS,
     compute_contributions,
     explain_version,

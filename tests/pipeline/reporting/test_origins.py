@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from made_state import make_model, make_rows
 
-from common.task import Task
-from model_zoo.encoder import Encoder
-from model_zoo.terms import sum_by_origin
+from pointsman.common.task import Task
+from pointsman.model_zoo.encoder import Encoder
+from pointsman.model_zoo.terms import sum_by_origin
 
 
 @pytest.mark.parametrize("task", [Task.BINARY, Task.MULTICLASS, Task.REGRESSION])

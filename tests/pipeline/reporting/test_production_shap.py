@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from made_state import CLASSES, make_model, make_rows
 
-from common.task import Task
-from meta.records import predict_outputs
-from pipeline.production_shap import mix_contributions, take_apart
+from pointsman.common.task import Task
+from pointsman.meta.records import predict_outputs
+from pointsman.pipeline.reporting.production_shap import mix_contributions, take_apart
 
 WEIGHTS = {"a": 0.5, "b": 0.3, "c": 0.2}
 
@@ -32,7 +32,7 @@ def test_a_member_that_looks_at_no_input_leaves_everything_to_the_base():
 
 
 def test_time_ends_an_explanation_after_its_first_rows(monkeypatch):
-    monkeypatch.setattr("pipeline.production_shap.CHUNK_ROWS", 5)
+    monkeypatch.setattr("pointsman.pipeline.reporting.production_shap.CHUNK_ROWS", 5)
     models = {"a": make_model("linear", "onehot", Task.BINARY)}
     explained = mix_contributions(models, {"a": 1.0}, make_rows(3, 20)[0], CLASSES[Task.BINARY], seconds=0)
     assert len(explained.values) == len(explained.features) == 5

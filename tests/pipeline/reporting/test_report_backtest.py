@@ -5,11 +5,11 @@ from datetime import datetime
 
 from made_state import MadeState
 
-from common.state import open_state
-from pipeline.summary import summarise
-from pipeline.training.recommendation import Advice, Backtest, Outcome
-from pipeline.training.retraining import ALWAYS, Policy
-from pipeline.training.tables import load_backtest, save_backtest
+from pointsman.common.storage.state import open_state
+from pointsman.pipeline.retraining.policies import ALWAYS, Policy
+from pointsman.pipeline.retraining.recommendation import Advice, Backtest, Outcome
+from pointsman.pipeline.retraining.tables import load_backtest, save_backtest
+from pointsman.pipeline.summary import summarise
 
 EVERY3 = Policy("every", every=3)
 DONE = Backtest(

@@ -5,7 +5,7 @@ import json
 import pytest
 from made_state import MadeState
 
-from pipeline.summary import summarise
+from pointsman.pipeline.summary import summarise
 
 
 @pytest.fixture(scope="module")

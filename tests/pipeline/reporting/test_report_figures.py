@@ -11,17 +11,17 @@ import pandas as pd
 import pytest
 from made_state import ROWS, MadeState, log_loss_of
 
-from common.metrics import METRICS
-from common.state import open_state
-from pipeline.reporting.explanation.contributions import Explanation
-from pipeline.reporting.figures.choices import UNBOUNDED
-from pipeline.reporting.figures.cost import compute_costs
-from pipeline.reporting.figures.influence import rank_influences
-from pipeline.reporting.figures.labels import compute_labels
-from pipeline.reporting.figures.scores import compute_gain
-from pipeline.reporting.report import Report, compute_report, to_json
-from pipeline.summary import read_history
-from registry.generations import load_generation
+from pointsman.common.metrics import METRICS
+from pointsman.common.storage.state import open_state
+from pointsman.pipeline.reporting.explanation.contributions import Explanation
+from pointsman.pipeline.reporting.figures.choices import UNBOUNDED
+from pointsman.pipeline.reporting.figures.cost import compute_costs
+from pointsman.pipeline.reporting.figures.influence import rank_influences
+from pointsman.pipeline.reporting.figures.labels import compute_labels
+from pointsman.pipeline.reporting.figures.scores import compute_gain
+from pointsman.pipeline.reporting.report import Report, compute_report, to_json
+from pointsman.pipeline.summary import read_history
+from pointsman.registry.generations import load_generation
 
 NOTHING = Explanation(None, None, 0, None, "not asked for")
 DATE = datetime(2026, 1, 2, 3, 4)

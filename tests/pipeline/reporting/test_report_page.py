@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from made_state import MadeState
 
-from pipeline.reporting.charts.svg import tidy_svg
-from pipeline.reporting.formats import format_number, format_share
-from pipeline.summary import summarise
+from pointsman.pipeline.reporting.charts.svg import tidy_svg
+from pointsman.pipeline.reporting.formats import format_number, format_share
+from pointsman.pipeline.summary import summarise
 
 DATE = datetime(2026, 1, 2, 3, 4)
 NEVER_CLOSED = {"meta", "br", "link", "img", "input", "hr"}

@@ -8,10 +8,10 @@ import pytest
 from jinja2 import StrictUndefined, UndefinedError
 from made_figures import make_figure, vary
 
-from pipeline.reporting import page
-from pipeline.reporting.charts.svg import Chart
-from pipeline.reporting.page import MarkedEvent, fill_template
-from pipeline.reporting.report import Report
+from pointsman.pipeline.reporting import page
+from pointsman.pipeline.reporting.charts.svg import Chart
+from pointsman.pipeline.reporting.page import MarkedEvent, fill_template
+from pointsman.pipeline.reporting.report import Report
 
 TEMPLATE = (page.FOLDER / "template.html").read_text(encoding="utf-8")
 CHARTS = {

@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.errors import SwitchyardError
-from common.schema import Schema
-from common.task import Task
-from meta.alarm import Alarm
-from meta.plan import Expectation, Plan
-from model_zoo.encoded import EncodedTable
-from model_zoo.readings import Readings
-from pipeline.serving.answer import Answerers, add_answer, answer_request
+from pointsman.common.errors import SwitchyardError
+from pointsman.common.schema import Schema
+from pointsman.common.task import Task
+from pointsman.meta.alarm import Alarm
+from pointsman.meta.plan import Expectation, Plan
+from pointsman.model_zoo.encoded import EncodedTable
+from pointsman.model_zoo.readings import Readings
+from pointsman.pipeline.serving.answer import Answerers, add_answer, answer_request
 
 SCHEMA = Schema(time="t", target="y", task=Task.BINARY, classes=("no", "yes"), numeric=("a",))
 ENCODER = object()

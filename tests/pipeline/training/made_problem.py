@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from common.config import SearchConfig
-from common.metrics import get_metric
-from common.task import Task
-from pipeline.training.problem import Fold, SearchProblem
-from pipeline.training.rows import TrainingRows, join_rows
+from pointsman.common.config import SearchConfig
+from pointsman.common.metrics import get_metric
+from pointsman.common.task import Task
+from pointsman.pipeline.preparation.training_set import TrainingRows, join_rows
+from pointsman.pipeline.training.problem import Fold, SearchProblem
 
 BATCHES, ROWS = 6, 60
 CLASSES = {Task.BINARY: ("0", "1"), Task.MULTICLASS: ("a", "b", "c"), Task.REGRESSION: ()}

@@ -1,9 +1,9 @@
 """A finished step of a backtest comes back from every catalogue as it was."""
 
-from common.config import Config
-from common.state import open_state
-from pipeline.training.replay import Meeting
-from pipeline.training.tables import StoredLedger
+from pointsman.common.config import Config
+from pointsman.common.storage.state import open_state
+from pointsman.pipeline.retraining.simulation import Meeting
+from pointsman.pipeline.retraining.tables import StoredLedger
 
 
 def test_a_step_comes_back_with_its_bytes_and_numbers(tmp_path, catalogue_url):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.training.budget import DEVIATIONS, size_search, stands_out
+from pointsman.pipeline.training.budget import DEVIATIONS, size_search, stands_out
 
 CALM = [0.50, 0.52, 0.51, 0.51]
 LOUD = [0.50, 0.52, 0.51, 0.70]

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from made_problem import make_problem
 
-from model_zoo.encoder import fit_encoder
-from pipeline.training import encodings as module
-from pipeline.training.encodings import Encodings
+from pointsman.model_zoo.encoder import fit_encoder
+from pointsman.pipeline.training import encodings as module
+from pointsman.pipeline.training.encodings import Encodings
 
 KEYS = [
     (variant, fold, window) for variant in ("onehot", "target", "native") for fold in (0, 1) for window in (None, 2)

@@ -6,15 +6,22 @@ import numpy as np
 import pytest
 from made_problem import flip, make_problem
 
-from common.metrics import get_metric
-from common.task import Task
-from model_zoo import get_family
-from model_zoo.candidate import Candidate
-from model_zoo.model import fit_model
-from pipeline.training import evaluation as module
-from pipeline.training.encodings import Encodings
-from pipeline.training.evaluation import Assignment, Evaluator, compute_fold_loss, drop_unjudged, evaluate, set_bars
-from pipeline.training.trials import Trial, TrialState
+from pointsman.common.metrics import get_metric
+from pointsman.common.task import Task
+from pointsman.model_zoo import get_family
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.model import fit_model
+from pointsman.pipeline.training import evaluation as module
+from pointsman.pipeline.training.encodings import Encodings
+from pointsman.pipeline.training.evaluation import (
+    Assignment,
+    Evaluator,
+    compute_fold_loss,
+    drop_unjudged,
+    evaluate,
+    set_bars,
+)
+from pointsman.pipeline.training.trials import Trial, TrialState
 
 LINEAR = Candidate("linear", "onehot", {"l2_penalty": 1.0, "balance": 0.5, "calibrate": True})
 FOREST = Candidate("extra_trees", "onehot", {"trees": 30, "max_depth": 6, "min_samples_leaf": 5, "max_features": 0.5})

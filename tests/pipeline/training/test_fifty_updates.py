@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.metrics import compute_row_losses
-from common.task import Task
-from model_zoo import get_family
-from model_zoo.candidate import Candidate
-from model_zoo.model import Model
-from pipeline.training.contenders import Ground, Lesson, train
-from pipeline.training.rows import join_rows
-from registry.contender import Contender, Origin
+from pointsman.common.metrics import compute_row_losses
+from pointsman.common.task import Task
+from pointsman.model_zoo import get_family
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.model import Model
+from pointsman.pipeline.preparation.training_set import join_rows
+from pointsman.pipeline.training.out_of_fold import Ground, Lesson, train
+from pointsman.registry.contender import Contender, Origin
 
 BATCHES, WINDOW, ROWS = 51, 10, 250
 TOLERANCE = 0.02

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.metrics import get_metric
-from common.task import Task
-from pipeline.training.gains import FeatureGain, Verdict, choose_measured, is_used, measure_gains
-from pipeline.training.problem import Fold, SearchProblem
-from pipeline.training.rows import join_rows
+from pointsman.common.metrics import get_metric
+from pointsman.common.task import Task
+from pointsman.pipeline.preparation.training_set import join_rows
+from pointsman.pipeline.training.gains import FeatureGain, Verdict, choose_measured, is_used, measure_gains
+from pointsman.pipeline.training.problem import Fold, SearchProblem
 
 ROWS = 1_500
 

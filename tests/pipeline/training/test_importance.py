@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from common.task import Task
-from model_zoo import get_family
-from model_zoo.candidate import Candidate
-from pipeline.training.importance import LEAST_TRIALS, compute_importances
-from pipeline.training.trials import Trial, TrialState
+from pointsman.common.task import Task
+from pointsman.model_zoo import get_family
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.pipeline.training.importance import LEAST_TRIALS, compute_importances
+from pointsman.pipeline.training.trials import Trial, TrialState
 
 
 def make_trials(count, family="tree", seed=0, baseline=0.5):

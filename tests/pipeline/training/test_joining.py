@@ -7,15 +7,15 @@ import pandas as pd
 import pytest
 from training.made_problem import make_training_rows
 
-from common.config import SearchConfig
-from common.task import Task
-from model_zoo.candidate import Candidate
-from model_zoo.catboost import CatBoost
-from pipeline.training.joining import BEST, JOINING, MANY_LEVELS, join_families
-from pipeline.training.problem import SearchSpace
-from pipeline.training.roster import standing_candidates
-from pipeline.training.search import choose_first
-from pipeline.training.trials import Trial, TrialState
+from pointsman.common.config import SearchConfig
+from pointsman.common.task import Task
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.catboost import CatBoost
+from pointsman.pipeline.training.joining import BEST, JOINING, MANY_LEVELS, join_families
+from pointsman.pipeline.training.portfolio import standing_candidates
+from pointsman.pipeline.training.problem import SearchSpace
+from pointsman.pipeline.training.search import choose_first
+from pointsman.pipeline.training.trials import Trial, TrialState
 
 DEFAULT = SearchConfig()
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 import optuna
 import pytest
 
-from common.task import Task
-from model_zoo import FAMILIES
-from model_zoo.candidate import Candidate
-from pipeline.training.problem import SearchSpace
-from pipeline.training.proposal import describe, suggest, transfer
+from pointsman.common.task import Task
+from pointsman.model_zoo import FAMILIES
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.pipeline.training.problem import SearchSpace
+from pointsman.pipeline.training.proposal import describe, suggest, transfer
 
 NAMES = [name for name, family in FAMILIES.items() if name != "prior" and family.installed]
 

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from made_problem import QUICK, make_problem
 
-from common.task import Task
-from common.workers import Workers
-from model_zoo import get_family
-from model_zoo.candidate import Candidate
-from pipeline.training import search as module
-from pipeline.training.encodings import Encodings
-from pipeline.training.evaluation import Assignment, Evaluator, evaluate
-from pipeline.training.problem import describe_space
-from pipeline.training.search import choose_first, search
-from pipeline.training.trials import Trial, TrialState
+from pointsman.common.task import Task
+from pointsman.common.workers import Workers
+from pointsman.model_zoo import get_family
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.pipeline.training import search as module
+from pointsman.pipeline.training.encodings import Encodings
+from pointsman.pipeline.training.evaluation import Assignment, Evaluator, evaluate
+from pointsman.pipeline.training.problem import describe_space
+from pointsman.pipeline.training.search import choose_first, search
+from pointsman.pipeline.training.trials import Trial, TrialState
 
 TRIALS = 20
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from model_zoo.candidate import Candidate
-from pipeline.training.trials import Trial, TrialState, choose_finalists, trial_rows
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.pipeline.training.trials import Trial, TrialState, choose_finalists, trial_rows
 
 
 def make_trial(number, family="linear", variant="onehot", window=None, loss=1.0, state=TrialState.COMPLETE, **params):

@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 from made_problem import QUICK, make_problem
 
-import pipeline.update  # noqa: F401  (registers every table before the catalogue is created)
-from common.config import Config
-from common.database import Draft
-from common.state import open_state
-from experiments.tables import trials_table
-from pipeline.training.problem import describe_space
-from pipeline.training.proposal import transfer
-from pipeline.training.search import search
-from pipeline.training.trials import TrialState, trial_rows
-from pipeline.training.warm_start import RECENT_BATCHES, load_known_trials
+import pointsman.pipeline.update  # noqa: F401  (registers every table before the catalogue is created)
+from pointsman.common.config import Config
+from pointsman.common.storage.catalogue import Draft
+from pointsman.common.storage.state import open_state
+from pointsman.experiments.tables import trials_table
+from pointsman.pipeline.training.problem import describe_space
+from pointsman.pipeline.training.proposal import transfer
+from pointsman.pipeline.training.search import search
+from pointsman.pipeline.training.trials import TrialState, trial_rows
+from pointsman.pipeline.training.warm_start import RECENT_BATCHES, load_known_trials
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from common.task import Task
-from meta.past import Past
-from model_zoo.candidate import Candidate
-from pipeline.validation.promotion import is_surely_better, promote
-from registry.contender import Contender, Origin
+from pointsman.common.task import Task
+from pointsman.meta.past import Past
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.pipeline.validation.promotion import is_surely_better, promote
+from pointsman.registry.contender import Contender, Origin
 
 ROWS, BATCHES = 120, 3
 
@@ -168,7 +168,7 @@ def test_a_line_that_is_best_on_damaged_input_has_a_place_by_that():
 
 
 def test_idle_lines_rest_but_for_champions_baselines_the_fallback_and_what_a_person_chose(monkeypatch):
-    monkeypatch.setattr("pipeline.validation.promotion.LEAST_ACTIVE", 5)
+    monkeypatch.setattr("pointsman.pipeline.validation.promotion.LEAST_ACTIVE", 5)
     names = ("champion", "robust", "plain", "pinned", "stands", "found", "fallback")
     contenders = [enter(name, f"{name}-1") for name in names[:-1]] + [enter("fallback", "prior-1", family="prior")]
     past = remember(0.5, 0.7, 0.75, 0.8, 0.85, 0.65, 1.0, damaged=(0.9, 0.5, 0.9, 0.9, 0.9, 0.9, 1.0))

@@ -6,9 +6,9 @@ from datetime import datetime
 import pandas as pd
 import pytest
 
-from pipeline.analysis.tables import drift_table, quality_table
-from pipeline.reporting.eda.page import MOST_RELATIONS, Exploration, render_exploration
-from pipeline.reporting.eda.target import Level, Relation
+from pointsman.pipeline.quality.stored import drift_table, quality_table
+from pointsman.pipeline.reporting.eda.page import MOST_RELATIONS, Exploration, render_exploration
+from pointsman.pipeline.reporting.eda.target import Level, Relation
 
 FROM, TO = datetime(2020, 1, 1), datetime(2020, 3, 1)
 NO_CHECKS = pd.DataFrame(columns=[column.name for column in quality_table.columns])
@@ -22,7 +22,7 @@ MOVED = {"batch": 2, "column": "size", "role": "numeric", "distance": 0.3, "nois
 
 @pytest.fixture(autouse=True)
 def without_skrub(monkeypatch):
-    monkeypatch.setattr("pipeline.reporting.eda.page.render_table", lambda _: "<table></table>")
+    monkeypatch.setattr("pointsman.pipeline.reporting.eda.page.render_table", lambda _: "<table></table>")
 
 
 def make_level(names, label="1", unknown=1, mean=0.25):

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.pandas import column, data_frames, range_indexes
 
-from common.task import Task
-from pipeline.reporting.eda.sampling import choose_rows
-from pipeline.reporting.eda.table import render_table
-from pipeline.reporting.eda.target import (
+from pointsman.common.task import Task
+from pointsman.pipeline.reporting.eda.sampling import choose_rows
+from pointsman.pipeline.reporting.eda.table import render_table
+from pointsman.pipeline.reporting.eda.target import (
     BLOCKS,
     code_target,
     compute_course,

@@ -1,0 +1,82 @@
+"""Whether this version can read a catalogue: its protocol number, and tables and columns that came later."""
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.schema import CreateColumn
+
+from pointsman.common.errors import StateError
+from pointsman.common.storage.postgresql import wait_for_tables
+
+PROTOCOL = 2
+"""Raised by a change that older versions would read wrongly. New tables and columns that may be null are none."""
+
+protocol_table = sa.Table(
+    "protocol", sa.MetaData(), sa.Column("number", sa.Integer, primary_key=True, autoincrement=False)
+)
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What a catalogue holds of what it should: its protocol number, None without, and what it lacks."""
+
+    protocol: int | None
+    absent_tables: frozenset[str]
+    absent_columns: tuple[sa.Column[object], ...]
+
+    @property
+    def is_up_to_date(self) -> bool:
+        return self.protocol == PROTOCOL and not self.absent_tables and not self.absent_columns
+
+
+def bring_up_to_date(engine: Engine, metadata: sa.MetaData) -> None:
+    """Make the tables and columns that a catalogue lacks; StateError where a newer or another version wrote it.
+
+    A catalogue that lacks nothing is only read.
+    """
+    with engine.connect() as connection:
+        if _look_at(connection, metadata).is_up_to_date:
+            return
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # of processes that start at once, one makes the tables
+        elif engine.dialect.name == "postgresql":
+            wait_for_tables(connection)
+        stored = _look_at(connection, metadata)
+        metadata.create_all(connection)
+        for column in stored.absent_columns:
+            _add_column(connection, column)
+        protocol_table.create(connection, checkfirst=True)
+        if stored.protocol != PROTOCOL:
+            connection.execute(protocol_table.delete())
+            connection.execute(protocol_table.insert().values(number=PROTOCOL))
+        connection.commit()
+
+
+def _look_at(connection: Connection, metadata: sa.MetaData) -> _Stored:
+    columns = {table: {column["name"] for column in stored}
+               for (_, table), stored in sa.inspect(connection).get_multi_columns().items()}  # fmt: skip
+    known = protocol_table.name in columns
+    protocol = connection.scalar(sa.select(sa.func.max(protocol_table.c.number))) if known else None
+    shown = connection.engine.url.render_as_string(hide_password=True)
+    if protocol is not None and protocol > PROTOCOL:
+        raise StateError(
+            f"The catalogue at '{shown}' follows protocol {protocol} and this version of Switchyard knows {PROTOCOL}; "
+            "use the newer version that wrote it, or name another state_dir."
+        )
+    here = [table for table in metadata.sorted_tables if table.name in columns]
+    absent = [column for table in here for column in table.columns if column.name not in columns[table.name]]
+    for column in absent:
+        if not column.nullable and column.server_default is None:
+            raise StateError(
+                f"The catalogue at '{shown}' has no column '{column.name}' in its table '{column.table.name}', so "
+                "another version of Switchyard wrote it; use that version, or name another state_dir."
+            )
+    return _Stored(protocol, frozenset(metadata.tables) - frozenset(columns), tuple(absent))
+
+
+def _add_column(connection: Connection, column: sa.Column[object]) -> None:
+    table = connection.dialect.identifier_preparer.format_table(column.table)
+    described = CreateColumn(column).compile(dialect=connection.dialect)
+    connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {described}")

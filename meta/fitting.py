@@ -1,0 +1,98 @@
+"""Selection: the selector, fitted on everything that is known about the active models, and what serves by it."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pointsman.common.config import Config
+from pointsman.meta.ensembles import DAMAGED, TYPICAL
+from pointsman.meta.grades import Grade
+from pointsman.meta.profile import Profile
+from pointsman.meta.records import Record
+from pointsman.meta.selector import Pair, Selector, fit_selector
+from pointsman.registry.budget import bar_lines, find_excess
+from pointsman.registry.generations import Alias, Event, Generation
+from pointsman.registry.versions import Version
+
+log = logging.getLogger(__name__)
+
+
+def learn_selector(
+    config: Config,
+    generation: Generation,
+    records: Sequence[Record],
+    grades: Sequence[Grade],
+    stored: Sequence[Version],
+) -> Selector:
+    """Fit the selector on everything that is known about the active models.
+
+    ``stored`` are the versions of before, by which lines beyond the budget are left out; so are ensembles whose members
+    together are beyond it.
+    """
+    settings, budget = config.selection, config.promotion.budget
+    active = [version.line for version in generation.versions]
+    barred = bar_lines(budget, active, stored)
+    lines = [line for line in active if line not in barred]
+    within = [one for one in generation.ensembles if not find_excess(budget, one)]
+    ensembles = {one.line: generation.list_members(one) for one in within}
+    by_variant = {one.variant: one.line for one in within}
+    defaults = Pair(by_variant[TYPICAL], by_variant[DAMAGED]) if {TYPICAL, DAMAGED} <= set(by_variant) else None
+    selector = fit_selector(records, lines, ensembles, defaults, settings, config.seed, grades,
+                            find_crowned(generation, lines))  # fmt: skip
+    return replace(selector, typical=selector.plan(records[-1].rows.profiles[0], settings.mode).model)
+
+
+def find_crowned(generation: Generation, lines: Sequence[str]) -> tuple[str | None, str | None]:
+    """Return the champions of a generation for clean and for damaged input, where it has them and they may serve."""
+    clean, damaged = (
+        one.line if one is not None and one.line in lines else None
+        for one in (generation.champion, generation.damaged_champion)
+    )
+    return clean, damaged
+
+
+def tell_untuned(config: Config, generation: Generation, selector: Selector) -> None:
+    """Warn where the threshold of what serves typical requests, or of the champion, was not tuned."""
+    alone = {one.line: one for one in (*generation.versions, *generation.ensembles)}
+    assert generation.champion is not None
+    named = dict.fromkeys([generation.pinned or selector.typical or "", generation.champion.line])
+    serving = [(alone[line].id, alone[line].threshold, alone[line].untuned) for line in named if line in alone]
+    untuned = [one for one in serving if one[2]]
+    if not untuned:
+        return
+    decision, (_, threshold, why) = config.training.decision, untuned[0]
+    by_cost = "it follows from training.costs alone" if decision == "cost" else (
+        "it can be stated by what wrong answers cost: training.decision=cost with training.costs"
+    )  # fmt: skip
+    log.warning(
+        "training.decision=%s has not tuned the threshold of %s, whose answers are positive from a probability of %.4g "
+        "on: %s; %s", decision, " and ".join(name for name, *_ in untuned), threshold, why, by_cost,
+    )  # fmt: skip
+
+
+def name_aliases(generation: Generation, selector: Selector, profile: Profile, mode: str) -> dict[Alias, str]:
+    """Return the version that each alias stands for.
+
+    Production serves requests like those of ``profile``, a single model or an ensemble, unless a person chose what
+    serves.
+    """
+    ids = {version.line: version.id for version in (*generation.versions, *generation.ensembles)}
+    assert generation.champion is not None
+    others = [line for line in selector.ranking if line in ids and line != generation.champion.line]
+    serving = generation.pinned or selector.plan(profile, mode).model
+    named = {Alias.CHAMPION: generation.champion.id, Alias.PRODUCTION: ids[serving]}
+    return named | ({Alias.CHALLENGER: ids[others[0]]} if others else {})
+
+
+def list_changes(before: Generation, after: Generation) -> list[Event]:
+    """Return an event for every alias whose line is another now; promotion tells of the champion itself."""
+    lines = {version.id: version.line for one in (before, after) for version in (*one.versions, *one.ensembles)}
+    reasons = {
+        Alias.CHALLENGER: "the next best record on clean batches, of another line than the champion's",
+        Alias.PRODUCTION: "it serves requests like the newest batch",
+    }
+    return [
+        Event(after.aliases[alias], alias.value, reason)
+        for alias, reason in reasons.items()
+        if alias in after.aliases and lines.get(before.aliases.get(alias, "")) != lines[after.aliases[alias]]
+    ]

@@ -1,0 +1,190 @@
+"""The gate before every route: who may ask, how many at a time, and a line about each request."""
+
+import hmac
+import logging
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Any
+
+import orjson
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pointsman.common.config import ServiceConfig
+from pointsman.common.errors import ConfigError
+from pointsman.pipeline.api.bodies import MB, Disconnected
+from pointsman.pipeline.api.metrics import Metrics
+from pointsman.pipeline.api.refusal import Refused
+
+log = logging.getLogger(__name__)
+
+KEY_VARIABLE = "SWITCHYARD_API_KEY"
+OPEN_ROUTES = ("/health", "/ready")
+"""Routes that need no key and always have room: those who watch the service ask them."""
+ROUTES = ("/", "/predict", "/feedback", "/health", "/ready", "/models", "/metrics", "/report", "/openapi.json")
+LOG_BYTES, LOG_FILES = 64 * MB, 3
+HEADERS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+GONE = 499
+"""The status that logs show for a client that went away."""
+
+
+def find_key(settings: ServiceConfig) -> bytes:
+    """Return the key that requests must bring, b'' for none; ConfigError where others could ask without one."""
+    key = os.environ.get(KEY_VARIABLE, "").strip().encode()
+    if not key and not settings.open and not is_loopback(settings.host):
+        raise ConfigError(
+            f"service.host is '{settings.host}', which other machines reach, and there is no key; "
+            f"set {KEY_VARIABLE}, or service.open=true to let everybody ask."
+        )
+    return key
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine reaches an address.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("::1"), is_loopback("0.0.0.0"), is_loopback("example.org")
+    (True, True, False, False)
+    """
+    import ipaddress
+
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def write_access_log(settings: ServiceConfig, folder: Path) -> Callable[[bytes], None]:
+    """Return what writes a line of the access log. A line that cannot be written is no failure of a request."""
+    if settings.access_log == "none":
+        return lambda _line: None
+    handler: logging.Handler = logging.StreamHandler(sys.stderr)
+    if settings.access_log == "file":
+        path = folder / "access.log"
+        try:
+            handler = RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8")
+        except OSError as error:  # such as a state that may only be read, which is served all the same
+            log.warning("There is no access log: '%s' cannot be written (%s).", path, error.strerror)
+            return lambda _line: None
+    lines = logging.Logger("access")  # one of its own: it stands in no tree, so nobody else shows its lines
+    lines.addHandler(handler)
+    return lambda line: lines.info(line.decode())
+
+
+class Gate:
+    """The ASGI application around the service's routes."""
+
+    def __init__(
+        self, app: ASGIApp, settings: ServiceConfig, key: bytes, metrics: Metrics, write: Callable[[bytes], None]
+    ) -> None:
+        self._app, self._key, self._metrics, self._write = app, key, metrics, write
+        self._most = settings.concurrent
+        self._running = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await refuse_other(scope, receive, send)
+            return
+        started = time.perf_counter()
+        request = secrets.token_hex(10)
+        told: dict[str, Any] = {"request": request}
+        scope["state"] = told
+        status, sent_bytes = 0, 0
+
+        async def send_on(message: Message) -> None:
+            nonlocal status, sent_bytes
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request.encode()), *HEADERS]
+            else:
+                sent_bytes += len(message.get("body", b""))
+            await send(message)
+
+        self._running += 1
+        self._metrics.running.set(self._running)
+        try:
+            self._check(scope)
+            await self._app(scope, receive, send_on)
+        except Disconnected:
+            status = GONE
+        except Refused as refusal:
+            await send_refusal(refusal, request, send_on)
+        except Exception as error:
+            log.error("request %s failed: %s at %s", request, type(error).__name__, find_place(error))
+            if not status:
+                sentence = f"The request could not be answered; the log of the service says why under {request}."
+                await send_refusal(Refused(500, sentence), request, send_on)
+        finally:
+            self._running -= 1
+            self._metrics.running.set(self._running)
+            self._tell(scope, told, status or GONE, sent_bytes, time.perf_counter() - started)
+
+    def _check(self, scope: Scope) -> None:
+        """Raise Refused where the key is not the right one, or too many requests are under way."""
+        if scope["path"] in OPEN_ROUTES:
+            return
+        if self._key and not self._is_known(scope):
+            raise Refused(401, "This needs the key of the service, as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'.")
+        if self._running > self._most:
+            told = f"More than {self._most} requests are under way (service.concurrent); send this one again."
+            raise Refused(503, told, retry_after=1)
+
+    def _is_known(self, scope: Scope) -> bool:
+        brought = b""
+        for name, header in scope["headers"]:
+            if name == b"x-api-key":
+                brought = header
+            elif name == b"authorization" and header[:7].lower() == b"bearer ":
+                brought = header[7:].strip()
+        return hmac.compare_digest(brought, self._key)
+
+    def _tell(self, scope: Scope, told: dict[str, Any], status: int, sent_bytes: int, seconds: float) -> None:
+        route = scope["path"] if scope["path"] in ROUTES else "other"
+        self._metrics.count_request(route, status, seconds)
+        line = {
+            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "method": scope["method"] if scope["method"] in ("GET", "POST") else "other",
+            "route": route,
+            "status": status,
+            "ms": round(seconds * 1000, 2),
+            "sent_bytes": sent_bytes,
+            **told,
+        }
+        self._write(orjson.dumps(line))
+
+
+async def refuse_other(scope: Scope, receive: Receive, send: Send) -> None:
+    """End what is no HTTP request; a server may also ask for the lifespan, in which nothing is to be done."""
+    if scope["type"] == "lifespan":
+        while (await receive())["type"] != "lifespan.shutdown":
+            await send({"type": "lifespan.startup.complete"})
+        await send({"type": "lifespan.shutdown.complete"})
+    else:
+        await send({"type": "websocket.close", "code": 1003})
+
+
+async def send_refusal(refusal: Refused, request: str, send: Send) -> None:
+    """Send a refusal as JSON."""
+    body = orjson.dumps(refusal.to_json(request))
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    if refusal.retry_after is not None:
+        headers.append((b"retry-after", str(refusal.retry_after).encode()))
+    if refusal.status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def find_place(error: BaseException) -> str:
+    """Return where an error was raised, without what it says: that may hold cells of a request."""
+    frames = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        frames.append(f"{Path(code.co_filename).name}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return ", ".join(frames[-4:])

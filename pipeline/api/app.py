@@ -1,0 +1,292 @@
+"""The routes of the service."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import HTMLResponse
+from starlette.exceptions import HTTPException
+
+from pointsman.common.config import Config
+from pointsman.common.errors import SwitchyardError
+from pointsman.common.storage.catalogue import utc_now
+from pointsman.common.storage.state import State
+from pointsman.pipeline.api import document
+from pointsman.pipeline.api.access import GONE
+from pointsman.pipeline.api.answering import Answered, answer_rows, read_rows
+from pointsman.pipeline.api.bodies import Disconnected, Inbox
+from pointsman.pipeline.api.costs import CostBook
+from pointsman.pipeline.api.current import Current, Served
+from pointsman.pipeline.api.decoder import Decoder
+from pointsman.pipeline.api.feedback import present_received, read_labels
+from pointsman.pipeline.api.index import write_index
+from pointsman.pipeline.api.listing import list_models
+from pointsman.pipeline.api.metrics import Metrics
+from pointsman.pipeline.api.reading import CSV, JSON, MEDIA_TYPES, PARQUET, PARQUET_TYPES, Brought
+from pointsman.pipeline.api.refusal import Refused, shorten
+from pointsman.pipeline.api.report import ReportMaker
+from pointsman.pipeline.api.worker import Worker
+from pointsman.pipeline.labels.intake import Received, add_labels
+from pointsman.pipeline.serving.answer_log import AnswerLog, ServedRequest
+
+log = logging.getLogger(__name__)
+
+INLINE_BYTES, INLINE_ROWS = 16_384, 32
+"""A request this small is answered where it was read: handing it to the worker would take longer than it does."""
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+REPORT_SECONDS = 3
+"""When a client should ask again for a report that is being made."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """What the routes share."""
+
+    config: Config
+    state: State
+    current: Current
+    metrics: Metrics
+    inbox: Inbox
+    answers: AnswerLog
+    costs: CostBook
+    report: ReportMaker
+    decoder: Decoder
+    predicting: Worker
+    booking: Worker
+
+    async def predict(self, job: Callable[[], Answered]) -> Answered:
+        """Have the worker answer a request; TimeoutError where that takes too long."""
+        return await self.predicting.run(job, self.config.service.seconds)
+
+    async def book(self, job: Callable[[], Received]) -> Received:
+        """Have labels stored beside what is predicted; TimeoutError where that takes too long."""
+        return await self.booking.run(job, self.config.service.seconds)
+
+    def close(self) -> None:
+        """Stop everything that goes on beside requests, and write what waits to be logged."""
+        self.current.stop()
+        self.report.close()
+        self.decoder.close()
+        self.answers.close()
+        self.costs.close()
+
+    def need_served(self) -> Served:
+        """Return what serves; Refused with 503 where nothing does yet."""
+        served = self.current.served
+        if served is None:
+            raise Refused(503, self.current.reason, retry_after=5)
+        return served
+
+
+def build_service(config: Config, state: State) -> Service:
+    """Return everything that the routes need, the newest generation loaded if there is one."""
+    metrics = Metrics()
+    service = Service(
+        config=config,
+        state=state,
+        current=Current(config, state, metrics),
+        metrics=metrics,
+        inbox=Inbox(config.service),
+        answers=AnswerLog(config, state),
+        costs=CostBook(state),
+        report=ReportMaker(config),
+        decoder=Decoder(config.service),
+        predicting=Worker("predicting"),
+        booking=Worker("booking"),
+    )
+    service.current.refresh()
+    return service
+
+
+def build_app(service: Service) -> FastAPI:
+    """Return the application."""
+    # The usual page at /docs would load scripts of other hosts; / tells what there is.
+    app = FastAPI(title="Switchyard", docs_url=None, redoc_url=None, redirect_slashes=False)
+    add_handlers(app)
+
+    def describe() -> dict[str, Any]:
+        served = service.current.served
+        return document.describe_service(served.predictor.schema if served else None)
+
+    app.openapi = describe  # type: ignore[method-assign]
+
+    @app.post("/predict")
+    async def predict(request: Request) -> Response:
+        return await answer(service, request)
+
+    @app.post("/feedback")
+    async def feedback(request: Request) -> Response:
+        return await take_labels(service, request)
+
+    @app.get("/health")
+    async def health() -> Response:
+        return respond({"status": "alive"})
+
+    @app.get("/ready")
+    async def ready() -> Response:
+        return respond({"status": "ready", "generation": service.need_served().generation})
+
+    @app.get("/models")
+    async def models() -> Response:
+        return respond(list_models(service.need_served().predictor.generation))
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        service.metrics.log_waiting.set(service.answers.queued)
+        service.metrics.log_dropped.set(service.answers.dropped)
+        return Response(service.metrics.show(), media_type=METRICS_TYPE)
+
+    @app.get("/report")
+    async def report(request: Request) -> Response:
+        return show_report(service, request.scope["state"]["request"])
+
+    @app.get("/", include_in_schema=False)
+    async def index() -> Response:
+        return HTMLResponse(write_index(service.current.served, service.current.reason))
+
+    return app
+
+
+async def answer(service: Service, request: Request) -> Response:
+    """Answer the rows of a request body: a small one here, any other by the worker, in the order in which they came."""
+    told, limits = request.scope["state"], service.config.service
+    served = service.need_served()
+    media_type, explains = find_media_type(request), read_switch(request, "explain")
+    body = await service.inbox.read(request.headers, request.receive)
+    try:
+        told |= {"bytes": len(body), "generation": served.generation}
+
+        def read() -> Brought:
+            return read_rows(media_type, body, served, limits, service.decoder)
+
+        if media_type == JSON and len(body) <= INLINE_BYTES:
+            work = partial(answer_rows, told["request"], brought := read(), served, explains)
+            is_small = len(brought) <= INLINE_ROWS and not explains
+            answered = work() if is_small else await service.predict(work)
+        else:
+            answered = await service.predict(lambda: answer_rows(told["request"], read(), served, explains))
+    finally:
+        service.inbox.release(body)
+    told["rows"] = len(answered.rows)
+    service.metrics.count_rows(answered.count_rows())
+    service.costs.add(served.generation, len(answered.rows), answered.costs)
+    service.answers.add(describe_served(service.config, served, answered))
+    return Response(answered.body, media_type=JSON)
+
+
+def describe_served(config: Config, served: Served, answered: Answered) -> ServedRequest:
+    """Return what the answer log keeps of a request."""
+    brought = answered.brought
+    return ServedRequest(
+        id=answered.id,
+        at=utc_now(),
+        origin="/predict",
+        predictor=served.predictor,
+        keys=brought.pick(config.labels.key_columns),
+        rows=answered.rows,
+        choice=answered.choice,
+        answer=answered.answer,
+        columns=[name for name in served.columns.inputs if name in brought.columns],
+    )
+
+
+async def take_labels(service: Service, request: Request) -> Response:
+    """Store late labels; they are durable when this answers."""
+    told = request.scope["state"]
+    service.need_served()
+    if find_media_type(request) != JSON:
+        raise Refused(415, f'Labels are taken as {JSON} alone; send {{"labels": [...]}} with that Content-Type.')
+    body = await service.inbox.read(request.headers, request.receive)
+    try:
+        told["bytes"] = len(body)
+        pairs = read_labels(body, service.config.service)
+        told["labels"] = len(pairs)
+        received = await service.book(partial(add_labels, service.config, service.state, pairs, "/feedback"))
+    finally:
+        service.inbox.release(body)
+    presented = present_received(told["request"], received)
+    for outcome, count in presented["counts"].items():
+        service.metrics.labels.labels(outcome).inc(count)
+    return respond(presented)
+
+
+def show_report(service: Service, request: str) -> Response:
+    """Return the report of the generation that serves, the one before while it is made, or when to ask again."""
+    is_there = service.report.ask(service.need_served().generation)
+    page = service.report.page
+    if page is not None:
+        headers = {"x-generation": str(page.generation)}
+        return HTMLResponse(page.html, headers=headers if is_there else headers | {"retry-after": str(REPORT_SECONDS)})
+    if failure := service.report.failure:
+        raise Refused(503, failure, retry_after=REPORT_SECONDS)
+    waiting = respond({"request": request, "status": "the report is being made; ask again in a moment"}, 202)
+    waiting.headers["retry-after"] = str(REPORT_SECONDS)
+    return waiting
+
+
+def find_media_type(request: Request) -> str:
+    """Return which of MEDIA_TYPES a body is said to be; Refused with 415 for anything else.
+
+    One without a Content-Type is refused, since a page of another site could have a browser send it unasked.
+    """
+    stated = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if stated in PARQUET_TYPES:
+        return PARQUET
+    if stated in MEDIA_TYPES:
+        return stated
+    named = f"'{shorten(stated)}' is not read" if stated else "There is no Content-Type"
+    raise Refused(415, f"{named}; send {JSON}, {CSV} or {PARQUET} (curl: -H 'Content-Type: {JSON}').")
+
+
+def read_switch(request: Request, name: str) -> bool:
+    """Return a query parameter that is true or false; Refused with 422 for anything else."""
+    if not request.scope["query_string"]:
+        return False
+    stated = request.query_params.get(name, "false").strip().lower()
+    if stated not in ("true", "false", "1", "0", ""):
+        raise Refused(422, f"The parameter {name} is '{shorten(stated)}'; write true or false.")
+    return stated in ("true", "1")
+
+
+def respond(content: dict[str, Any], status: int = 200) -> Response:
+    """Return a response of JSON."""
+    return Response(orjson.dumps(content), status, media_type=JSON)
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Make every refusal and failure a body of JSON with a sentence."""
+
+    @app.exception_handler(Refused)
+    async def refuse(request: Request, refusal: Refused) -> Response:
+        headers = {} if refusal.retry_after is None else {"retry-after": str(refusal.retry_after)}
+        body = orjson.dumps(refusal.to_json(request.scope["state"]["request"]))
+        return Response(body, refusal.status, headers, JSON)
+
+    @app.exception_handler(TimeoutError)
+    async def give_up(request: Request, _error: TimeoutError) -> Response:
+        late = Refused(503, "The answer was not there in time (service.seconds); send fewer rows.", retry_after=1)
+        return await refuse(request, late)
+
+    @app.exception_handler(SwitchyardError)
+    async def explain(request: Request, error: SwitchyardError) -> Response:
+        told = request.scope["state"]["request"]
+        log.error("request %s: %s", told, error)  # its words may name places of this machine, which are not told
+        return await refuse(request, Refused(503, f"The request failed; the log says why of {told}.", retry_after=5))
+
+    @app.exception_handler(HTTPException)
+    async def miss(request: Request, missed: HTTPException) -> Response:
+        known = {
+            404: "There is no such route; / lists them.",
+            405: "This route is not asked that way; /openapi.json says how.",
+        }
+        response = await refuse(request, Refused(missed.status_code, known.get(missed.status_code, missed.detail)))
+        response.headers.update(missed.headers or {})
+        return response
+
+    @app.exception_handler(Disconnected)
+    async def drop(_request: Request, _gone: Disconnected) -> Response:
+        return Response(status_code=GONE)

@@ -1,0 +1,143 @@
+"""Which predictor answers now. A new generation is loaded beside the old one and takes its place by one assignment.
+
+A request holds on to the predictor that it began with, so the old one finishes what is under way and then goes.
+"""
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+import sqlalchemy as sa
+
+from pointsman.common.config import Config
+from pointsman.common.errors import StateError, first_line
+from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.state import State
+from pointsman.pipeline.api.metrics import Metrics
+from pointsman.pipeline.api.reading import Columns
+from pointsman.pipeline.serving.predictor import Predictor, load_predictor
+from pointsman.pipeline.serving.published import list_answerers
+from pointsman.registry.tables import generations_table
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 30.0
+"""How long a generation that could not be loaded is left alone."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """A predictor that was tried, and the columns it knows."""
+
+    predictor: Predictor
+    columns: Columns
+
+    @property
+    def generation(self) -> int:
+        """Its number."""
+        return self.predictor.generation.number
+
+    @cached_property
+    def versions(self) -> frozenset[str]:
+        """Ids of every single model and ensemble that may answer."""
+        answerers = list_answerers(self.predictor.generation, self.predictor.published)
+        return frozenset(version.id for version in answerers.values())
+
+
+class Current:
+    """Holds what is served, and looks for a new generation every ``service.poll_seconds``."""
+
+    def __init__(self, config: Config, state: State, metrics: Metrics) -> None:
+        self.served: Served | None = None
+        self.reason = "The service has not looked for a model yet; ask again in a moment."
+        self._config, self._state, self._metrics = config, state, metrics
+        self._taken: int | None = None
+        self._failed: int | None = None
+        self._complained: int | str | None = None
+        self._retry_at = 0.0
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look for new generations in the background."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=1.0)
+
+    def refresh(self) -> bool:
+        """Take over the newest generation if there is one that is not served yet; return whether that was done.
+
+        What cannot be loaded is told once and tried again after a while; what is served stays.
+        """
+        try:
+            newest = self._find_newest()
+        except Exception as error:  # a catalogue that is gone or busy ends no service
+            self._complain(error, about="catalogue")
+            return False
+        if newest == self._taken or (newest == self._failed and time.monotonic() < self._retry_at):
+            return False
+        if newest == 0:
+            self.reason = f"There is no model in '{self._state.folder.name}' yet; run 'python run.py update' first."
+            return False
+        try:
+            served = self._load(newest)
+        except Exception as error:  # whatever stored bytes lead to, what is served goes on
+            self._failed, self._retry_at = newest, time.monotonic() + RETRY_SECONDS
+            self._complain(error, about=newest)
+            return False
+        self._taken, self._failed, self._complained = newest, None, None
+        self.served = served
+        self._metrics.take_over(served.generation, served.versions)
+        log.info("generation %d serves", served.generation)
+        return True
+
+    def _find_newest(self) -> int:
+        """Return the number of the newest generation, 0 for none; the file of the catalogue is opened anew for it.
+
+        A copy may have taken the place of a damaged catalogue.
+        """
+        try:
+            rows = read_rows(self._state.engine, sa.select(sa.func.max(generations_table.c.number).label("newest")))
+        finally:
+            self._state.engine.dispose()
+        return rows[0]["newest"] or 0
+
+    def _load(self, newest: int) -> Served:
+        predictor = load_predictor(self._config, self._state)
+        if predictor.generation.number < newest and self.served is not None:
+            raise StateError(f"Generation {newest} cannot be loaded; the log says why.")
+        warm_up(predictor)
+        return Served(predictor, Columns.of(predictor.schema, self._config.labels.key_columns))
+
+    def _complain(self, error: Exception, about: int | str) -> None:
+        """Tell once what is wrong with a generation, or the catalogue."""
+        sentence = str(error) if isinstance(error, StateError) else f"{type(error).__name__}: {first_line(error)}"
+        self._metrics.load_failures.inc()
+        if self.served is None:
+            self.reason = sentence
+        if self._complained != about:
+            kept = f"generation {self.served.generation} goes on serving" if self.served else "nothing serves yet"
+            log.error("%s (%s)", sentence.removesuffix("."), kept)
+        self._complained = about
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(self._config.service.poll_seconds):
+            self.refresh()
+
+
+def warm_up(predictor: Predictor) -> None:
+    """Load every version that may be asked and answer two rows of nothing, so that no request has to wait for it."""
+    for version in predictor.generation.versions:
+        try:
+            predictor.shelf.load(version)
+        except StateError as error:  # the others answer without it
+            log.warning("%s", error)
+    for rows in (predictor.read_rows([{}]), predictor.read(pd.DataFrame(index=range(2)))):
+        predictor.answer(rows, predictor.choose(rows))

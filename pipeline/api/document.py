@@ -1,0 +1,190 @@
+"""The OpenAPI document: the routes, and the columns of the generation that serves."""
+
+from typing import Any
+
+from pointsman.common.schema import Schema
+from pointsman.pipeline.api.feedback import OUTCOMES
+from pointsman.pipeline.api.reading import CSV, JSON, PARQUET
+
+Json = dict[str, Any]
+
+TEXT: Json = {"type": "string"}
+WHOLE: Json = {"type": "integer"}
+NUMBER: Json = {"type": "number"}
+ERRORS = {
+    400: "The body is not what its Content-Type says.",
+    401: "The key is missing or wrong.",
+    408: "The body did not come in time.",
+    413: "The body, its rows or its columns are more than the service takes.",
+    415: "The body is of a kind that the service does not read.",
+    422: "Rows or fields cannot be read; the problems are named.",
+    500: "The service failed; its log says why.",
+    503: "Nothing serves yet, or too much is under way; ask again later.",
+}
+
+
+def or_null(*schemas: Json) -> Json:
+    """Return a schema that also allows null."""
+    return {"anyOf": [*schemas, {"type": "null"}]}
+
+
+def holding(required: Json, **optional: Json) -> Json:
+    """Return the schema of an object with these properties."""
+    return {"type": "object", "properties": {**required, **optional}, "required": list(required)}
+
+
+def list_of(schema: Json) -> Json:
+    """Return the schema of a list."""
+    return {"type": "array", "items": schema}
+
+
+def refer(name: str) -> Json:
+    """Return a reference to a component."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def respond_with(description: str, content: Json) -> Json:
+    """Return a response of one status."""
+    return {"description": description, "content": content}
+
+
+def in_json(schema: Json) -> Json:
+    """Return a content of JSON."""
+    return {JSON: {"schema": schema}}
+
+
+def list_errors(*statuses: int) -> Json:
+    """Return the responses of the statuses at which a route may refuse; every one may lack the key, or fail."""
+    refused = in_json(refer("Refusal"))
+    return {str(status): respond_with(ERRORS[status], refused) for status in sorted({401, 500, 503, *statuses})}
+
+
+BODY_ERRORS = (400, 408, 413, 415, 422)
+
+
+def describe_row(schema: Schema | None) -> Json:
+    """Return the schema of a row of a request: every column may be left out, be null, or be written as a text."""
+    if schema is None:
+        return {"type": "object", "description": "Columns are known once a model serves."}
+    properties = {name: or_null(NUMBER, TEXT) | {"description": "a number"} for name in schema.numeric}
+    properties |= {name: or_null(TEXT, NUMBER, {"type": "boolean"}) | {"description": "a level"}
+                   for name in schema.categorical}  # fmt: skip
+    properties |= {name: or_null(TEXT) | {"description": "a date"} for name in schema.dates}
+    return {"type": "object", "properties": properties, "minProperties": 1}
+
+
+def describe_answer(schema: Schema | None) -> Json:
+    """Return the schema of a row of an answer."""
+    probability: Json = {}
+    if schema is None or schema.task.is_classification:
+        shares: Json = {"type": "object", "additionalProperties": NUMBER}
+        probability = {"probability": NUMBER if schema and len(schema.classes) == 2 else shares}
+    reason = holding({"feature": TEXT, "cell": or_null(TEXT, NUMBER), "effect": NUMBER})
+    version = TEXT | {"description": "the registered model that answered, a single one or an ensemble"}
+    told = {"id": TEXT, "predict": {"type": ["string", "number"]}, "version": version, "reason": TEXT}
+    return holding(told | probability, reasons=list_of(reason))
+
+
+def describe_components(schema: Schema | None) -> Json:
+    """Return every schema that the routes refer to."""
+    problem = holding({"row": WHOLE, "field": TEXT, "problem": TEXT})
+    expected = holding({"loss": NUMBER, "lower": or_null(NUMBER), "upper": or_null(NUMBER)}) | {
+        "description": "the loss that what was chosen is expected to have on such a request; nine of ten lie between "
+                       "lower and upper"
+    }  # fmt: skip
+    version = holding({
+        **dict.fromkeys(("id", "family", "variant", "stage", "role"), TEXT), "aliases": list_of(TEXT),
+        **dict.fromkeys(("first_batch", "last_batch", "rows", "updates", "bytes"), WHOLE),
+        "members": {"type": "object", "description": "of an ensemble, its weights by kind of row and member",
+                    "additionalProperties": {"type": "object", "additionalProperties": NUMBER}},
+    })  # fmt: skip
+    production = or_null(TEXT) | {"description": "the version that serves typical requests"}
+    label = holding({"id": {"type": "string", "minLength": 1, "maxLength": 100},
+                     "label": {"type": ["string", "number", "boolean"]}})  # fmt: skip
+    return {
+        "Row": describe_row(schema),
+        "Rows": holding({"rows": list_of(refer("Row")) | {"minItems": 1}}),
+        "AnsweredRow": describe_answer(schema),
+        "Answer": holding({
+            "request": TEXT, "generation": WHOLE, "rows": list_of(refer("AnsweredRow")), "expected": or_null(expected),
+            "alarm": or_null(TEXT), "warnings": list_of(TEXT),
+        }, positive={"type": ["string", "number"], "description": "of two labels, the one that probability is of"}),
+        "Labels": holding({"labels": list_of(label) | {"minItems": 1}}),
+        "Received": holding({
+            "request": TEXT, "counts": holding(dict.fromkeys(OUTCOMES, WHOLE)),
+            "ids": holding(dict.fromkeys(("unlogged", "unknown", "unreadable"), list_of(TEXT))),
+        }),
+        "Models": holding({
+            "generation": WHOLE, "cause": TEXT, "batch": or_null(WHOLE), "pinned": or_null(TEXT),
+            "production": production, "aliases": {"type": "object", "additionalProperties": TEXT},
+            "versions": list_of(version),
+        }),
+        "Refusal": holding({"request": TEXT, "error": TEXT}, problems=list_of(problem)),
+    }  # fmt: skip
+
+
+def describe_routes() -> Json:
+    """Return the routes by path and method."""
+    explain = {"name": "explain", "in": "query", "required": False, "schema": {"type": "boolean"},
+               "description": "add the strongest reasons to each row"}  # fmt: skip
+    rows = {
+        JSON: {"schema": {"anyOf": [refer("Rows"), list_of(refer("Row")) | {"minItems": 1}, refer("Row")]}},
+        CSV: {"schema": TEXT},
+        PARQUET: {"schema": {"type": "string", "format": "binary"}},
+    }
+    predict = {
+        "summary": "Answer rows.",
+        "parameters": [explain],
+        "requestBody": {"required": True, "content": rows},
+        "responses": {"200": respond_with("The answers, in the order of the rows.", in_json(refer("Answer"))),
+                      **list_errors(*BODY_ERRORS)},
+    }  # fmt: skip
+    feedback = {
+        "summary": "Take labels of rows that were answered, by their ids.",
+        "requestBody": {"required": True, "content": in_json(refer("Labels"))},
+        "responses": {"200": respond_with("Stored; what each label was.", in_json(refer("Received"))),
+                      **list_errors(*BODY_ERRORS)},
+    }  # fmt: skip
+    page = {"text/html": {"schema": TEXT}}
+    return {
+        "/predict": {"post": predict},
+        "/feedback": {"post": feedback},
+        "/health": {"get": describe_get("Whether the process lives.", in_json(holding({"status": TEXT})), keyed=False)},
+        "/ready": {"get": describe_get("Whether a generation serves.",
+                                       in_json(holding({"status": TEXT, "generation": WHOLE})), keyed=False)},
+        "/models": {"get": describe_get("What serves typical requests, and every active model.",
+                                        in_json(refer("Models")))},
+        "/metrics": {"get": describe_get("Counters, for Prometheus.", {"text/plain": {"schema": TEXT}})},
+        "/report": {"get": describe_get("The summary, as a page.", page, also={
+            "202": respond_with("It is being made; ask again.", in_json(holding({"request": TEXT, "status": TEXT})))})},
+    }  # fmt: skip
+
+
+def describe_get(summary: str, content: Json, keyed: bool = True, also: Json | None = None) -> Json:
+    """Return a route that is only read."""
+    described: Json = {
+        "summary": summary,
+        "responses": {"200": respond_with(summary, content), **(also or {}), **list_errors()},
+    }
+    return described if keyed else described | {"security": []}
+
+
+def describe_service(schema: Schema | None) -> Json:
+    """Return the document as it is while rows have this schema; None while nothing serves."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Switchyard",
+            "version": "1",
+            "description": "Predictions. One registered model, single or an ensemble, is chosen for each request.",
+        },
+        "paths": describe_routes(),
+        "components": {
+            "schemas": describe_components(schema),
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            },
+        },
+        "security": [{"bearer": []}, {"header": []}, {}],
+    }

@@ -1,0 +1,303 @@
+"""Bodies to rows: JSON and CSV, held against the limits and, cell by cell, against what a cell may be."""
+
+import csv
+import io
+import itertools
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import orjson
+import pandas as pd
+
+from pointsman.common.config import ServiceConfig
+from pointsman.common.exact import type_cells
+from pointsman.common.formats import HEAD, is_bare_utf16
+from pointsman.common.schema import Schema
+from pointsman.common.text_faults import (
+    SAMPLE,
+    Record,
+    count_swallowed,
+    describe_swallowed,
+    find_numeric,
+    find_open_quote,
+    split_records,
+)
+from pointsman.common.text_files import MARKS, find_header
+from pointsman.common.wanted import HEADER_ROWS, TELLING, Wanted
+from pointsman.pipeline.api.refusal import MOST_PROBLEMS, Problem, Refused, refuse_rows, shorten
+
+JSON, CSV, PARQUET = "application/json", "text/csv", "application/vnd.apache.parquet"
+PARQUET_TYPES = (PARQUET, "application/x-parquet", "application/parquet", "application/octet-stream")
+MEDIA_TYPES = (JSON, CSV, PARQUET)
+
+SHAPES = 'send {"rows": [{...}, ...]}, a list of rows or one row'
+KINDS: dict[type, str] = {list: "a list", dict: "an object"}
+
+
+@dataclass(frozen=True, eq=False)
+class Brought:
+    """Rows as a request brought them: mappings or a table, of columns that the stream knows, and what was ignored."""
+
+    rows: Sequence[Mapping[str, Any]] | pd.DataFrame
+    columns: frozenset[str]
+    warnings: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def pick(self, names: Sequence[str]) -> pd.DataFrame | None:
+        """Return the raw cells of the columns among ``names`` that are there; None where none is."""
+        there = [name for name in names if name in self.columns]
+        if not there:
+            return None
+        if isinstance(self.rows, pd.DataFrame):
+            return self.rows[there]
+        cells = {name: pd.Series([row.get(name) for row in self.rows], dtype=object) for name in there}
+        return pd.DataFrame({name: type_cells(column) for name, column in cells.items()})
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What a generation knows of columns: ``inputs`` are read by models, ``others`` belong to the stream besides."""
+
+    inputs: tuple[str, ...]
+    others: frozenset[str]
+
+    @classmethod
+    def of(cls, schema: Schema, keys: Collection[str] = ()) -> "Columns":
+        """Return the columns of a stream, ``keys`` among them."""
+        others = {schema.time, schema.target, *schema.unused, *([schema.id] if schema.id else []), *keys}
+        return cls(schema.inputs, frozenset(others) - set(schema.inputs))
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """Every column of the stream."""
+        return self.others | set(self.inputs)
+
+    def refuse_strangers(self) -> Refused:
+        """Return the refusal of rows that have no column that models read."""
+        shown = ", ".join(self.inputs[:8]) + (", ..." if len(self.inputs) > 8 else "")
+        return Refused(422, f"No row has a column that models read; they read {shown}.")
+
+
+def read_json_rows(body: bytes, columns: Columns, limits: ServiceConfig) -> Brought:
+    """Return the rows of a JSON body: ``{"rows": [...]}``, a list of objects, or one object.
+
+    Raises Refused: 400 for what is no JSON, 413 beyond a limit, 422 naming rows and fields that cannot be read.
+    """
+    sent = parse_json(body, SHAPES)
+    warnings: list[str] = []
+    if isinstance(sent, dict) and isinstance(sent.get("rows"), list):
+        if beside := [shorten(name) for name in sent if name != "rows"]:
+            warnings.append(f"ignored beside rows: {', '.join(beside[:8])}")
+        sent = sent["rows"]
+    elif isinstance(sent, dict):
+        sent = [sent]
+    if not isinstance(sent, list):
+        raise Refused(422, f"The body is {name_kind(sent)} and holds no rows; {SHAPES}.")
+    check_count(len(sent), limits)
+    problems: list[Problem] = []
+    unknown: set[str] = set()
+    rows = [check_row(position, row, columns, limits, problems, unknown) for position, row in enumerate(sent)]
+    if problems:
+        raise refuse_rows(problems[:MOST_PROBLEMS])
+    there = frozenset().union(*rows)
+    if there.isdisjoint(columns.inputs):
+        raise columns.refuse_strangers()
+    return Brought(rows, there, (*warnings, *warn_of(unknown)))
+
+
+def check_row(
+    position: int, row: Any, columns: Columns, limits: ServiceConfig, problems: list[Problem], unknown: set[str]
+) -> dict[str, Any]:
+    """Return the known cells of a row; what is wrong with it joins ``problems``, names nobody knows ``unknown``."""
+    if type(row) is not dict:
+        problems.append(Problem(position, "", f"{name_kind(row)} is no row; write an object of columns and cells"))
+        return {}
+    if len(row) > limits.max_columns:
+        raise refuse_columns(len(row), limits)
+    kept = {}
+    known, most_text = columns.known, limits.max_text
+    for name, cell in row.items():
+        if name not in known:
+            unknown.add(name)
+            continue
+        kind = type(cell)
+        if kind is str:
+            if len(cell) > most_text:
+                problems.append(Problem(position, name, describe_long(len(cell), limits)))
+        elif kind is list or kind is dict:
+            problems.append(Problem(position, name, f"{KINDS[kind]} is no cell; write a number, a text or null"))
+        kept[name] = cell
+    return kept
+
+
+def parse_json(body: bytes, shape: str) -> Any:
+    """Return what a JSON body holds; Refused with 400 where it is none. ``shape`` says what to send."""
+    if not body.strip():
+        raise Refused(400, f"The body is empty; {shape}.")
+    try:
+        return orjson.loads(body)
+    except json.JSONDecodeError as error:
+        raise Refused(
+            400, f"The body is no JSON ({error.msg} at character {error.pos}); what is missing is written as null."
+        ) from None
+
+
+def read_csv_rows(body: bytes, columns: Columns, limits: ServiceConfig, encoding: str | None = None) -> Brought:
+    """Return the rows of a CSV body with a header line: every cell a text, separated as in files.
+
+    ``encoding`` is that of the stream's files, for a body that is not UTF-8.
+
+    Raises Refused: 400 for what is no CSV, 413 beyond a limit, 422 naming rows and fields that cannot be read.
+    """
+    text = decode_text(body, encoding)
+    wanted = Wanted(columns.inputs, min(TELLING, len(columns.inputs)))
+    top = list(itertools.islice(io.StringIO(text, newline=""), HEADER_ROWS))
+    first = find_header(top, Wanted()) or (0, ",")
+    skipped, separator = find_header(top, wanted) or first
+    rest = io.StringIO(text, newline="")
+    for _ in range(skipped):
+        rest.readline()
+    reader = csv.reader(rest, delimiter=separator, strict=True)
+    try:
+        every = list(reader)
+    except csv.Error:
+        raise refuse_quotes(text, skipped, separator, reader.line_num) from None
+    lines = [line for line in every if not is_blank(line)]
+    if not lines:
+        raise Refused(400, "The body is empty; send a header line and rows.")
+    header, cells = [name.strip() for name in lines[0]], lines[1:]
+    if reader.line_num > len(every):  # some cell reaches over lines
+        check_swallowed(text, skipped, separator, lines)
+    if len(header) > limits.max_columns:
+        raise refuse_columns(len(header), limits)
+    check_count(len(cells), limits)
+    places = find_places(header, columns)
+    problems = [
+        problem for position, line in enumerate(cells) for problem in check_line(position, line, header, limits)
+    ]
+    if problems:
+        raise refuse_rows(problems[:MOST_PROBLEMS])
+    table = {name: [line[place] if place < len(line) else "" for line in cells] for name, place in places.items()}
+    warnings = warn_of({name for name in header if name} - columns.known)
+    if skipped > first[0]:
+        warnings = (f"the header stands in line {skipped + 1}; the lines above it were not read", *warnings)
+    return Brought(pd.DataFrame(table, dtype="str"), frozenset(table), warnings)
+
+
+def decode_text(body: bytes, encoding: str | None) -> str:
+    """Return the text of a body: UTF-8, UTF-16, or else in the stream's encoding; Refused with 400 for any other."""
+    marked = next((name for mark, name in MARKS if body.startswith(mark)), "")
+    try:
+        return body.decode(marked or is_bare_utf16(body[:HEAD]) or "utf-8")
+    except UnicodeDecodeError as error:
+        try:
+            return body.decode(encoding or "utf-8")
+        except UnicodeDecodeError:
+            known = f" nor {encoding} (source.encoding)" if encoding else ""
+            told = f"The body is not UTF-8{known} (byte {error.start}); write it as UTF-8."
+            raise Refused(400, told) from None
+
+
+def refuse_quotes(text: str, skipped: int, separator: str, line: int) -> Refused:
+    """Return the refusal of a body that has a quote where none can be, before or in a line of it."""
+    for record in split_body(text, skipped, separator):
+        if (opened := find_open_quote(record, separator)) is not None:
+            told = f"The body has a quote in line {opened} that is never closed"
+            return Refused(400, f"{told}; remove it, or close it where its cell ends.")
+    told = f"The body has text behind a closing quote, or a cell beyond {csv.field_size_limit()} characters, in line"
+    return Refused(400, f"{told} {skipped + line}; write a quote inside a quoted cell twice.")
+
+
+def check_swallowed(text: str, skipped: int, separator: str, lines: list[list[str]]) -> None:
+    """Raise Refused where a quoted cell holds rows: two stray quotes make all lines between them one cell."""
+    width = len(lines[0])
+    whole = [line for line in lines[1:] if len(line) == width]
+    is_number = find_numeric(pd.DataFrame(whole[:SAMPLE], dtype="str"))
+    for position, line in enumerate(lines):
+        if position and len(line) == width and any("\n" in cell for cell in line):
+            for place, cell in enumerate(line):
+                count = count_swallowed(line, place, separator, is_number) if "\n" in cell else 0
+                if count:
+                    record = next(itertools.islice(split_body(text, skipped, separator), position, None))
+                    name = shorten(lines[0][place].strip())
+                    raise Refused(400, describe_swallowed("The body", record, separator, count, name))
+
+
+def split_body(text: str, skipped: int, separator: str) -> Iterator[Record]:
+    """Yield the rows of a body that are not blank, the header first, with their lines."""
+    return split_records(itertools.islice(io.StringIO(text, newline=""), skipped, None), separator, skipped)
+
+
+def is_blank(line: Sequence[str]) -> bool:
+    """Return whether a line of cells is none, as in files: nothing or blanks alone, but not an empty cell in quotes.
+
+    >>> [is_blank(line) for line in ([], ["  "], [""], [" ", ""])]
+    [True, True, False, False]
+    """
+    return not line or (len(line) == 1 and line[0] != "" and not line[0].strip(" \t"))
+
+
+def check_line(position: int, line: Sequence[str], header: Sequence[str], limits: ServiceConfig) -> list[Problem]:
+    """Return what is wrong with a line of cells; one that is too short ends in empty cells, as in files."""
+    if len(line) > len(header) and any(line[len(header) :]):
+        told = f"{len(line)} cells, and the header names {len(header)}; quote cells that hold the separator"
+        return [Problem(position, "", told)]
+    return [Problem(position, shorten(name), describe_long(len(cell), limits))
+            for name, cell in zip(header, line, strict=False) if len(cell) > limits.max_text]  # fmt: skip
+
+
+def find_places(header: Sequence[str], columns: Columns) -> dict[str, int]:
+    """Return the places of known columns in a header; Refused where one is named twice or no input is there."""
+    places: dict[str, int] = {}
+    for place, name in enumerate(header):
+        if name in places:
+            raise Refused(422, f"The column '{shorten(name)}' is there more than once; leave one of them out.")
+        if name in columns.known:
+            places[name] = place
+    if places.keys().isdisjoint(columns.inputs):
+        raise columns.refuse_strangers()
+    return places
+
+
+def check_count(rows: int, limits: ServiceConfig, shape: str = SHAPES) -> None:
+    """Raise Refused where there is no row, or more than a request may bring. ``shape`` says what to send."""
+    if not rows:
+        raise Refused(422, f"There is no row in the body; {shape}.")
+    if rows > limits.max_rows:
+        raise Refused(413, f"{rows} rows are more than {limits.max_rows} (service.max_rows); send them in parts.")
+
+
+def refuse_columns(count: int, limits: ServiceConfig) -> Refused:
+    """Return the refusal of a row, or a table, that is too wide."""
+    return Refused(413, f"{count} columns are more than {limits.max_columns} (service.max_columns); leave some out.")
+
+
+def describe_long(length: int, limits: ServiceConfig) -> str:
+    """Return what is wrong with a text that is too long."""
+    return f"a text of {length} characters is longer than {limits.max_text} (service.max_text); shorten it"
+
+
+def warn_of(unknown: Collection[str]) -> tuple[str, ...]:
+    """Return the warning of columns that nobody knows, if there are any."""
+    if not unknown:
+        return ()
+    shown = [f"'{shorten(name)}'" for name in sorted(unknown)[:8]]
+    more = f" and {len(unknown) - 8} more" if len(unknown) > 8 else ""
+    return (f"ignored, since the stream has no such column: {', '.join(shown)}{more}",)
+
+
+def name_kind(sent: Any) -> str:
+    """Return what a piece of JSON is, in words.
+
+    >>> name_kind([]), name_kind(True), name_kind(None), name_kind("x")
+    ('a list', 'true or false', 'null', 'a text')
+    """
+    if sent is None:
+        return "null"
+    named: dict[type, str] = {**KINDS, bool: "true or false", str: "a text"}
+    return named.get(type(sent), "a number")

@@ -1,0 +1,255 @@
+"""Drift of the newest batch: what has changed since models learned, whether that is unusual, and what it costs."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+
+from pointsman.common.config import Config
+from pointsman.common.metrics import compute_row_losses
+from pointsman.common.records import ColumnDrift, LabelledBatch
+from pointsman.common.sampling import spread_rows
+from pointsman.common.schema import Schema
+from pointsman.common.storage.catalogue import Draft, read_rows
+from pointsman.common.storage.state import State
+from pointsman.meta.records import FIRST_LIVE, Record
+from pointsman.pipeline.drift.concept import find_changes
+from pointsman.pipeline.drift.distance import compute_drift
+from pointsman.pipeline.drift.domain_classifier import measure_joint_drift
+from pointsman.pipeline.drift.loss_attribution import explain_loss
+from pointsman.pipeline.drift.novelty import SPANS, Aspect, Test, compute_scores
+from pointsman.pipeline.drift.reference import Reference
+from pointsman.pipeline.drift.reference_models import RECENT, compare_relations
+from pointsman.pipeline.drift.sketch import Sketch, sketch_inputs
+from pointsman.pipeline.drift.tables import (
+    DriftAlarm,
+    alarm_rows,
+    alarms_table,
+    drift_test_rows,
+    drift_tests_table,
+    sketches_table,
+)
+from pointsman.pipeline.drift.verdict import Drift, DriftTest, judge_novelty, judge_relation
+from pointsman.pipeline.labels.reconciliation import Settled
+from pointsman.pipeline.quality.stored import drift_rows, drift_table
+from pointsman.pipeline.training.out_of_fold import Ground
+from pointsman.pipeline.validation.evidence import Proof
+from pointsman.registry.generations import Generation
+
+log = logging.getLogger(__name__)
+
+MOST_PAST = 60
+"""Earlier batches that a newest one is held against at most."""
+
+
+PastTest = tuple[int, DriftTest]
+"""A test and the number of its batch."""
+
+
+@dataclass(frozen=True)
+class DriftFound:
+    """What was looked at in a batch and what it means; ``alarms`` come in order of damage."""
+
+    batch: int
+    sketch: Sketch
+    columns: tuple[ColumnDrift, ...]
+    tests: tuple[DriftTest, ...]
+    alarms: tuple[DriftAlarm, ...]
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether enough was known to raise an alarm at all."""
+        return any(test.p_value is not None for test in self.tests)
+
+
+def look_for_drift(
+    config: Config,
+    state: State,
+    before: Generation,
+    schema: Schema,
+    newest: LabelledBatch,
+    ground: Ground,
+    proof: Proof,
+    settled: Settled | None = None,
+) -> DriftFound:
+    """Judge the newest batch: data drift of its columns and rows, concept drift, and what either costs.
+
+    Served rows whose labels came since the batch before go before its own where losses are watched.
+    """
+    sketch = sketch_inputs(newest.inputs, schema)
+    if before.reference is None:
+        return DriftFound(newest.number, sketch, (), (), ())
+    reference = Reference.from_json(state.files.load(before.reference))
+    past = load_tests(state)
+    learned = load_sketches(state, sketches_table.c.batch <= before.last_learned, config.training.window_batches)
+    waiting = load_sketches(state, sketches_table.c.batch > before.last_learned, max(SPANS) - 1)
+    tests = judge_data(config, ground, schema, reference, [*learned, *waiting, sketch], len(learned), past)
+    tests += judge_concept(config, ground, schema, past, tests)
+    losses, earlier = compute_serving_losses(before, proof)
+    judged = proof.sheet.first_row + spread_rows(proof.sheet.covered, len(losses))
+    alarms = rank_alarms(tests, reference, newest.inputs.iloc[judged], losses, earlier)
+    changes, since = list_changes(losses, earlier, newest.times.iloc[judged[: len(losses)]], settled)
+    alarms = [replace(alarm, since=since) if alarm.drift is Drift.CONCEPT else alarm for alarm in alarms]
+    columns = compute_drift(reference, newest.inputs)
+    return DriftFound(newest.number, sketch, columns, (*tests, *changes), tuple(alarms))
+
+
+def judge_data(
+    config: Config, ground: Ground, schema: Schema, reference: Reference, sketches: Sequence[Sketch], learned: int,
+    past: Sequence[PastTest],
+) -> list[DriftTest]:  # fmt: skip
+    """Return the tests of data drift of the newest batch, whose sketch is the last; the first ``learned`` are known."""
+    scores = compute_scores(reference, sketches, learned)
+    try:
+        joint = measure_joint_drift(*_split_newest(ground, schema), ground.seed)
+    except Exception as error:  # a fit may fail in any library; the columns are judged one by one still
+        log.warning("drift of all columns together could not be judged: %s", error)
+        joint = None
+    if joint:
+        scores[Test("", Aspect.JOINT)] = joint
+    return judge_novelty(scores, list_kept(past), config.drift.false_alarms, learned == len(sketches) - 1)
+
+
+def list_kept(past: Sequence[PastTest]) -> dict[Test, list[float]]:
+    """Return the scores that later batches are held against by test of data drift, oldest first."""
+    kept: dict[Test, list[float]] = {}
+    for _, test in past:
+        if test.drift is Drift.DATA and test.kept is not None:
+            kept.setdefault(Test(test.column, Aspect(test.aspect), test.part), []).append(test.kept)
+    return kept
+
+
+def judge_concept(
+    config: Config, ground: Ground, schema: Schema, past: Sequence[PastTest], tests: Sequence[DriftTest]
+) -> list[DriftTest]:
+    """Return the tests of concept drift of the newest batch, by witnesses that read no column that drifted of late."""
+    rows = ground.rows
+    of_late = [test for batch, test in past if batch >= rows.first_batch]
+    moved = {test.column for test in [*of_late, *tests] if test.alarm and test.drift is Drift.DATA}
+    read = [name for name in (*schema.numeric, *schema.categorical) if name not in moved]
+    if not read:
+        return []
+    own = [(batch, test) for batch, test in past if test.drift is Drift.CONCEPT]
+    since = max((batch for batch, test in own if test.alarm), default=0)
+    try:
+        deviations = compare_relations(
+            rows.features[read], rows.target, rows.batches, ground.task, ground.classes, ground.seed, since
+        )
+    except Exception as error:  # a fit may fail in any library; the update goes on without this verdict
+        log.warning("concept drift could not be judged: %s", error)
+        return []
+    settled = since < np.unique(rows.batches)[-RECENT - 1 : -1].min(initial=rows.last_batch)
+    kept: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for _, test in own:
+        if test.kept is not None:
+            kept.setdefault((test.aspect, test.column), []).append((test.kept, test.error))
+    return judge_relation(deviations, kept, config.drift.false_alarms, settled)
+
+
+def compute_serving_losses(before: Generation, proof: Proof) -> tuple[np.ndarray, np.ndarray]:
+    """Return the champion's row losses on the newest batch and those on earlier ones; none where it has no record."""
+    if before.champion is None or before.champion.line not in proof.record.predicted:
+        return np.empty(0), np.empty(0)
+    line = before.champion.line
+    known = [part for one in proof.stored for part in (*one.live, one) if line in part.predicted]
+    earlier = [_compute_row_losses(one, line) for one in known]
+    return _compute_row_losses(proof.record, line), np.concatenate([np.empty(0), *earlier])
+
+
+def rank_alarms(
+    tests: Sequence[DriftTest], reference: Reference, inputs: pd.DataFrame, losses: np.ndarray, earlier: np.ndarray
+) -> list[DriftAlarm]:
+    """Return an alarm for each column, and each class for concept drift, the most damaging first.
+
+    ``losses`` (n_rows,) are those of the serving model on the rows of ``inputs``, ``earlier`` those on earlier batches.
+    """
+    raised: dict[tuple[Drift, str], list[DriftTest]] = {}
+    for test in sorted(tests, key=_chance):
+        if test.alarm:
+            raised.setdefault((test.drift, test.column), []).append(test)
+    alarms = []
+    for (drift, column), own in raised.items():
+        damage = None
+        if len(losses) and len(earlier):
+            usual = float(earlier.mean())
+            rise = float(losses.mean()) - usual
+            of_column = drift is Drift.DATA and column in reference.columns  # a class may be called like a column
+            damage = explain_loss(reference, inputs, losses, column, usual) if of_column else rise
+        aspects = tuple(dict.fromkeys(test.aspect for test in own))
+        alarms.append(DriftAlarm(drift, column, aspects, _chance(own[0]), damage, {}))
+    return sorted(alarms, key=lambda one: (-(one.damage or 0.0), one.p_value, one.column))
+
+
+def list_changes(
+    losses: np.ndarray, earlier: np.ndarray, times: pd.Series, settled: Settled | None
+) -> tuple[list[DriftTest], dict[str, str]]:
+    """Return where detectors saw the serving model's losses (n_rows,) leave those on ``earlier`` rows, and when.
+
+    What was served before the batch comes before its rows. ``part`` is the first such row of the batch, 0 where it was
+    a served one, and the score by how much the mean changed there. They are no verdict: a loss also changes with the
+    data.
+    """
+    if not len(earlier) or not len(losses):
+        return [], {}
+    before, moments = (settled.losses, settled.times) if settled else (np.empty(0), np.empty(0, "datetime64[us]"))
+    served, newest, when = len(before), np.concatenate([before, losses]), [*pd.Series(moments), *times]
+    found = find_changes(np.concatenate([earlier, newest]), len(newest))
+    tests = [
+        DriftTest(Drift.CONCEPT, "", name, max(0, row - served), float(newest[row:].mean() - earlier.mean()), 0.0, None,
+                  False, None)
+        for name, row in found.items()
+    ]  # fmt: skip
+    return tests, {name: str(when[row]) for name, row in found.items()}
+
+
+def load_sketches(state: State, which: sa.ColumnElement[bool], most: int) -> list[Sketch]:
+    """Return the sketches of the newest of some batches, oldest first; broken ones are left out."""
+    query = sa.select(sketches_table).where(which).order_by(sketches_table.c.batch.desc()).limit(most)
+    contents = [state.files.load_if_sound(row["file"]) for row in read_rows(state.engine, query)]
+    return [Sketch.from_bytes(content) for content in contents[::-1] if content is not None]
+
+
+def load_tests(state: State) -> list[PastTest]:
+    """Return the tests of the newest batches, oldest batch first."""
+    newest = read_rows(state.engine, sa.select(sa.func.max(drift_tests_table.c.batch).label("batch")))[0]["batch"]
+    query = sa.select(drift_tests_table).where(drift_tests_table.c.batch > (newest or 0) - MOST_PAST)
+    rows = read_rows(state.engine, query.order_by(*drift_tests_table.primary_key.columns))
+    names = [field.name for field in fields(DriftTest)]
+    return [
+        (row["batch"], DriftTest(**{name: row[name] for name in names} | {"drift": Drift(row["drift"])}))
+        for row in rows
+    ]
+
+
+def has_relation_changed(state: State, since: int) -> bool:
+    """Return whether a batch after that number raised an alarm of concept drift."""
+    query = sa.select(alarms_table.c.batch).where(alarms_table.c.batch > since, alarms_table.c.drift == Drift.CONCEPT)
+    return bool(read_rows(state.engine, query.limit(1)))
+
+
+def draft_drift(draft: Draft, state: State, found: DriftFound) -> None:
+    """Lay what was found into the draft of the update."""
+    draft.add(sketches_table, [{"batch": found.batch, "file": state.files.save(found.sketch.to_bytes(), ".sketch")}])
+    draft.add(drift_table, drift_rows(found.batch, found.columns))
+    draft.add(drift_tests_table, drift_test_rows(found.batch, found.tests))
+    draft.add(alarms_table, alarm_rows(found.batch, found.alarms))
+
+
+def _compute_row_losses(record: Record, line: str) -> np.ndarray:
+    rows = record.rows
+    clean = rows.clean | (rows.part >= FIRST_LIVE)
+    outputs = record.predicted[line][clean]
+    return compute_row_losses(rows.task, rows.target[clean], outputs if rows.task.is_classification else outputs[:, 0])
+
+
+def _split_newest(ground: Ground, schema: Schema) -> tuple[pd.DataFrame, pd.DataFrame]:
+    features = ground.rows.features[[*schema.numeric, *schema.categorical]]
+    is_new = ground.rows.batches == ground.rows.last_batch
+    return features[~is_new], features[is_new]
+
+
+def _chance(test: DriftTest) -> float:
+    return 1.0 if test.p_value is None else test.p_value

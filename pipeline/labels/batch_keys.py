@@ -1,0 +1,61 @@
+"""The marks of a batch: digests by which a served row is known to be in it, kept while rows may be asked again."""
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+
+from pointsman.common.config import Config
+from pointsman.common.records import LabelledBatch
+from pointsman.common.schema import Schema
+from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.state import State
+from pointsman.meta.label_tables import batch_digests_table
+from pointsman.model_zoo.arrays import dump_arrays, load_arrays
+from pointsman.pipeline.labels.served_rows import compute_keys, compute_named_keys
+
+log = logging.getLogger(__name__)
+
+MOST_BATCHES = 200
+"""Of the newest batches, how many a labelled row is looked for in."""
+
+
+@dataclass(frozen=True, eq=False)
+class BatchMarks:
+    """A batch by the digests of its rows' inputs, and of the columns that name them (0 where they do not)."""
+
+    digests: np.ndarray
+    keys: np.ndarray
+
+    def has(self, digests: np.ndarray, keys: np.ndarray) -> np.ndarray:
+        """Return which of some rows are in the batch (n_rows,) bool."""
+        return np.where(self.names(keys), np.isin(keys, self.keys), np.isin(digests, self.digests))
+
+    def names(self, keys: np.ndarray) -> np.ndarray:
+        """Return which rows (n_rows,) bool are told by their keys: those that have one, if the batch has any."""
+        return (keys != 0) & self.keys.any()
+
+
+def mark_batch(config: Config, schema: Schema, batch: LabelledBatch, raw: pd.DataFrame) -> BatchMarks:
+    """Return the marks of a batch; ``raw`` are its rows as they came."""
+    absent = [name for name in config.labels.key_columns if name not in raw]
+    if absent:
+        named = ", ".join(map(repr, absent))
+        log.warning("batch %d has no column %s (labels.key_columns); rows are compared by inputs", batch.number, named)
+    keys = compute_named_keys(raw, config.labels.key_columns, schema)
+    return BatchMarks(compute_keys(batch.inputs, schema.inputs), keys)
+
+
+def load_earlier_marks(state: State) -> list[BatchMarks]:
+    """Return the marks of the newest batches before."""
+    query = sa.select(batch_digests_table).order_by(batch_digests_table.c.batch.desc()).limit(MOST_BATCHES)
+    contents = [state.files.load_if_sound(row["file"]) for row in read_rows(state.engine, query)]
+    return [BatchMarks(**load_arrays(content)) for content in contents if content is not None]
+
+
+def save_marks(state: State, batch: int, marks: BatchMarks) -> dict[str, Any]:
+    """Store the digests of a batch and return their row."""
+    return {"batch": batch, "file": state.files.save(dump_arrays(digests=marks.digests, keys=marks.keys), ".npz")}

@@ -1,0 +1,199 @@
+"""Late labels: taken whenever they arrive, by the ids of the rows that were served, and kept for the next update."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import sqlalchemy as sa
+
+from pointsman.common.config import Config
+from pointsman.common.errors import DataError, StateError
+from pointsman.common.reading import encode_target, read_labels
+from pointsman.common.schema import Schema
+from pointsman.common.storage.catalogue import Draft, in_parts, read_rows
+from pointsman.common.storage.state import State, open_state
+from pointsman.common.tabular.formats import read_table
+from pointsman.common.wanted import Wanted
+from pointsman.meta.label_tables import labels_table
+from pointsman.meta.tables import decisions_table
+from pointsman.pipeline.serving.answer_log import is_logged
+from pointsman.pipeline.serving.row_ids import ROW_ID, find_row_ids
+from pointsman.registry.generations import load_generation
+
+log = logging.getLogger(__name__)
+
+ID, LABEL = ROW_ID, "label"
+MOST_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Received:
+    """What became of labels: ids of rows by what they were.
+
+    new:        stored; ``corrected`` are those of them that had another label before
+    known:      the row has this label already
+    early:      stored, though no row of that id is known yet: it counts as soon as the row is logged
+    unlogged:   the row was served, or may have been, without being kept (``labels.log_share``,
+                ``selection.matched_rows``)
+    unknown:    no such row was ever served
+    unreadable: the label is none by the schema
+    """
+
+    new: tuple[str, ...] = ()
+    corrected: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    early: tuple[str, ...] = ()
+    unlogged: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+
+    def describe(self) -> str:
+        """Return how many labels were what, naming the first of those that are of no use."""
+        parts = [f"{len(self.new)} new labels"]
+        parts += [f"{len(ids)} {name}" for name in ("corrected", "known") if (ids := getattr(self, name))]
+        for name, why in (
+            ("early", "no such row is logged yet, so the label is kept until one is"),
+            ("unlogged", "the row was not kept"),
+            ("unknown", "no such row was served"),
+            ("unreadable", "by the schema it is no label"),
+        ):
+            if ids := getattr(self, name):
+                more = ", ..." if len(ids) > MOST_NAMED else ""
+                parts.append(f"{len(ids)} {name} ({why}: {', '.join(map(repr, ids[:MOST_NAMED]))}{more})")
+        return ", ".join(parts)
+
+
+def name_row(request: str, position: int) -> str:
+    """Return the id of a served row."""
+    return f"{request}-{position}"
+
+
+def split_row_id(row_id: str) -> tuple[str, int] | None:
+    """Return request and position of a row's id, None where it is no such id.
+
+    >>> split_row_id("3f2a-11"), split_row_id("a-b-0"), split_row_id("3f2a"), split_row_id("3f2a--1")
+    (('3f2a', 11), ('a-b', 0), None, None)
+    >>> split_row_id("a\\0-1") is None  # not every database has room for such a text
+    True
+    """
+    request, _, position = row_id.rpartition("-")
+    sound = position.isascii() and position.isdecimal() and len(position) <= 9 and str(int(position)) == position
+    named = request and request.isprintable() and not request.endswith("-")
+    return (request, int(position)) if named and sound else None
+
+
+def receive(config: Config, file: Path) -> str:
+    """Take the labels in a file with the columns ``predict_id`` and the target's name (or 'label').
+
+    Of a file that was answered several times, the ids of the last time count. Returns how many are new; the log says
+    what the others are. Raises DataError where a column is missing.
+    """
+    with open_state(config, must_exist=True) as state:
+        schema = load_schema(state)
+        table = read_table(file, Wanted.of_request(config, [ID, schema.target, LABEL]))
+        column = next((name for name in (schema.target, LABEL) if name in table), None)
+        ids = find_row_ids(table.columns)
+        if ids is None or column is None:
+            raise DataError(
+                f"The file '{file}' needs the columns '{ID}' and '{schema.target}' (or '{LABEL}'); "
+                f"it has {', '.join(map(repr, list(table)[:8]))}."
+            )
+        received = add_labels(config, state, list(zip(table[ids].astype("str"), table[column], strict=True)), file.name)
+    log.info("'%s': %s", file, received.describe())
+    return str(len(received.new))
+
+
+def load_schema(state: State) -> Schema:
+    """Return the schema of the live generation; StateError before the first update."""
+    schema = load_generation(state).schema
+    if schema is None:
+        raise StateError(
+            f"There is no model in '{state.folder}' yet, so no row was served; run 'python run.py update'."
+        )
+    return schema
+
+
+def add_labels(config: Config, state: State, pairs: Sequence[tuple[str, Any]], origin: str) -> Received:
+    """Store labels of served rows, by row id; when this returns they are durable and wait for the next update.
+
+    The newest label of a row counts. Raises StateError where there is no model yet.
+    """
+    schema = load_schema(state)
+    read = read_cells([label for _, label in pairs], schema)
+    places = [split_row_id(row_id) for row_id, _ in pairs]
+    asked = sorted({place[0] for place in places if place})
+    served = load_served(state, asked)
+    before = load_newest(state, asked)
+    newest_time = load_stream_time(state)
+    sorted_out: dict[str, list[str]] = {}
+    rows: list[dict[str, Any]] = []
+    for (row_id, _), place, label in zip(pairs, places, read, strict=True):
+        if place is None:
+            sorted_out.setdefault("unknown", []).append(row_id)
+            continue
+        known = served.get(place[0])
+        state_of_row = judge_row(config, place, known)
+        if state_of_row in ("unknown", "unlogged"):
+            sorted_out.setdefault(state_of_row, []).append(row_id)
+        elif label is None:
+            sorted_out.setdefault("unreadable", []).append(row_id)
+        elif before.get(place) == label:
+            sorted_out.setdefault("known", []).append(row_id)
+        else:
+            if place in before:
+                sorted_out.setdefault("corrected", []).append(row_id)
+            sorted_out.setdefault(state_of_row, []).append(row_id)
+            before[place] = label
+            rows.append({"request": place[0], "position": place[1], "label": label, "origin": origin,
+                         "stream_time": newest_time})  # fmt: skip
+    draft = Draft()
+    draft.add(labels_table, rows)
+    draft.commit(state.engine)
+    return Received(**{name: tuple(ids) for name, ids in sorted_out.items()})
+
+
+def judge_row(config: Config, place: tuple[str, int], known: dict[str, Any] | None) -> str:
+    """Return 'new' for a row that can be joined with a label, else why it cannot: early, unlogged or unknown."""
+    if known is None:
+        return "early" if is_logged(place[0], config.labels.log_share) else "unlogged"
+    if place[1] >= known["rows"]:
+        return "unknown"
+    return "new" if known["rows_file"] else "unlogged"
+
+
+def read_cells(cells: Sequence[Any], schema: Schema) -> list[str | None]:
+    """Return labels as they are stored: a class, or a number in digits; None for what is no label by the schema."""
+    labels = read_labels(pd.Series(list(cells), dtype="object"), schema)
+    readable = ~pd.isna(encode_target(labels, schema))
+    return [
+        (str(label) if schema.task.is_classification else repr(float(label))) if sound else None
+        for label, sound in zip(labels, readable, strict=True)
+    ]
+
+
+def load_served(state: State, requests: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return what is logged of some requests, by id."""
+    table = decisions_table.c
+    query = sa.select(table.id, table.rows, table.rows_file)
+    return {row["id"]: row for part in in_parts(requests) for row in read_rows(state.engine, query.where(
+        table.id.in_(part)))}  # fmt: skip
+
+
+def load_newest(state: State, requests: Sequence[str]) -> dict[tuple[str, int], str]:
+    """Return the newest label of each labelled row of some requests."""
+    table = labels_table.c
+    query = sa.select(table.request, table.position, table.label).order_by(table.number)
+    return {
+        (row["request"], row["position"]): row["label"]
+        for part in in_parts(requests)
+        for row in read_rows(state.engine, query.where(table.request.in_(part)))
+    }
+
+
+def load_stream_time(state: State) -> Any:
+    """Return the newest time of any row that was served so far, None where none told of one."""
+    newest = sa.select(sa.func.max(decisions_table.c.newest_time).label("newest"))
+    return read_rows(state.engine, newest)[0]["newest"]

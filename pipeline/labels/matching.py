@@ -1,0 +1,285 @@
+"""Which served rows an update has labels of: those that its batch brings again, and those labelled by their ids.
+
+A batch brings a row again where the columns that name it (``labels.key_columns``) agree, or else all inputs that its
+request had; what occurs twice on either side tells nothing and is left out. A row in any batch is told of by the batch:
+a label by its id then counts no second time, and no version can have learned it from there.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+from pointsman.common.reading import encode_target
+from pointsman.common.records import LabelledBatch
+from pointsman.common.schema import Schema
+from pointsman.common.storage.state import State
+from pointsman.model_zoo.model import align_classes
+from pointsman.pipeline.labels.batch_keys import BatchMarks, load_earlier_marks
+from pointsman.pipeline.labels.intake import name_row
+from pointsman.pipeline.labels.queries import Row, load_brought_rows, load_settled_rows, load_unsettled, load_waiting
+from pointsman.pipeline.labels.served_rows import (
+    DIGEST,
+    KEY,
+    POSITION,
+    AnsweredRows,
+    compute_keys,
+    join_answered,
+    load_answered,
+    load_marks,
+)
+from pointsman.registry.generations import Generation, load_generation
+
+log = logging.getLogger(__name__)
+
+COLUMNS_HELD = 32
+"""Sets of columns whose digests of the batch are kept: files of requests are many, and most have the same columns."""
+
+LATE_ARRAYS = ("requests", "champions", "target", "late", "times", "stream_times")
+FOUND = ("request", "generation", "champion", "rows_file", "place", "position", "target", "late", "served_at",
+         "arrived_at", "stream_time")  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class LateRows:
+    """Labelled rows that one generation served, in order of time.
+
+    requests:  (n_rows,) ids; champions: the versions that were champion for them
+    answered:  outputs in the order of the schema's classes
+    target:    (n_rows,) class codes or numbers
+    late:      (n_rows,) bool, whether the label came by the row's id, and no batch has the row
+    times:     (n_rows,) the stream's own time of each row, or when it was served
+    stream_times: (n_rows,) the stream's time when the label came by id, where both are known
+    """
+
+    generation: Generation
+    requests: np.ndarray
+    champions: np.ndarray
+    answered: AnsweredRows
+    target: np.ndarray
+    late: np.ndarray
+    times: np.ndarray
+    stream_times: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def take(self, rows: np.ndarray) -> "LateRows":
+        """Return some of the rows, by position."""
+        arrays = {name: getattr(self, name)[rows] for name in LATE_ARRAYS}
+        return LateRows(self.generation, answered=self.answered.take(rows), **arrays)
+
+    @property
+    def names(self) -> np.ndarray:
+        """A digest (n_rows,) uint64 of each row's id."""
+        return digest_names(self.requests.tolist(), self.answered.positions.tolist())
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Served rows with labels, one a row of ``table`` (FOUND); ``labels`` are the numbers of those taken by id.
+
+    ``repeated`` are rows that the batch brings and whose labels an earlier update took by their ids.
+    """
+
+    table: pd.DataFrame
+    labels: tuple[int, ...]
+    repeated: tuple[Row, ...] = ()
+
+
+def find_labelled(
+    state: State, schema: Schema, batch: LabelledBatch, marks: BatchMarks, arrived_at: pd.Timestamp
+) -> Found:
+    """Return every served row whose label the batch brings, or came by its id since the update before."""
+    brought, repeated = find_brought(state, batch, marks, arrived_at)
+    waiting, labels = find_waiting(state, schema)
+    if len(waiting):
+        everywhere = [marks, *load_earlier_marks(state)]
+        in_batch = np.any([one.has(waiting[DIGEST].to_numpy(), waiting[KEY].to_numpy()) for one in everywhere], axis=0)
+        # digests of requests that had some of the inputs alone are not among the marks
+        told = load_brought_rows(state, list_requests(waiting)) | set(list_rows(brought))
+        waiting = waiting[~in_batch & ~is_among(waiting, told)]
+    parts = [part[list(FOUND)] for part in (brought, waiting) if len(part)]
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(FOUND))
+    return Found(table, labels, tuple(repeated))
+
+
+def find_brought(
+    state: State, batch: LabelledBatch, marks: BatchMarks, arrived_at: pd.Timestamp
+) -> tuple[pd.DataFrame, list[Row]]:
+    """Return the served rows that a batch brings, and those of which a label was taken by its id before.
+
+    Rows that an earlier batch brought are neither.
+    """
+    served = load_unsettled(state)
+
+    @lru_cache(COLUMNS_HELD)
+    def digest_batch(columns: tuple[str, ...]) -> np.ndarray:
+        return compute_keys(batch.inputs, columns) if columns else marks.digests
+
+    parts = []
+    for file, of_file in served.groupby("rows_file", sort=True):
+        stored = load_marks(state.files, str(file))
+        if stored is None:
+            continue
+        for columns in dict.fromkeys(of_file["columns"]):
+            own = of_file[[one == columns for one in of_file["columns"]]]
+            owner, places = spread_out(own)
+            kept = stored.iloc[places]
+            names, digests = kept[KEY].to_numpy(), kept[DIGEST].to_numpy()
+            named = marks.names(names)
+            for wanted, theirs, ours in ((named, marks.keys, names), (~named, digest_batch(columns), digests)):
+                rows = np.flatnonzero(wanted)
+                in_batch, matched = match_rows(theirs, ours[rows], owner[rows])
+                rows = rows[matched]
+                table = _describe(own, owner[rows], places[rows], kept[POSITION].to_numpy()[rows])
+                parts.append(table.assign(target=batch.target[in_batch]))
+    if not parts:
+        return pd.DataFrame(columns=list(FOUND)), []
+    found = pd.concat(parts, ignore_index=True)
+    requests = list_requests(found)
+    found = found[~is_among(found, load_brought_rows(state, requests))]
+    by_id = is_among(found, load_settled_rows(state, requests))
+    brought = found[~by_id].assign(late=False, arrived_at=arrived_at, stream_time=None)
+    return brought, list_rows(found[by_id])
+
+
+def find_waiting(state: State, schema: Schema) -> tuple[pd.DataFrame, tuple[int, ...]]:
+    """Return the kept rows with a label that no update took yet, the newest label of each, and all their numbers."""
+    waiting = load_waiting(state)
+    if not len(waiting):
+        return pd.DataFrame(columns=[*FOUND, DIGEST, KEY]), ()
+    labels = tuple(sorted(waiting["number"].tolist()))
+    newest = waiting.sort_values("number").drop_duplicates(["request", "position"], keep="last")
+    parts = []
+    for file, own in newest.groupby("rows_file", sort=True):
+        stored = load_marks(state.files, str(file))
+        if stored is None:
+            continue
+        requests = own.drop_duplicates("request").rename(columns={"request": "id"})
+        owner, places = spread_out(requests)
+        kept = stored.iloc[places].reset_index(drop=True)
+        described = _describe(requests, owner, places, kept[POSITION].to_numpy()).assign(
+            **{DIGEST: kept[DIGEST], KEY: kept[KEY]}
+        )
+        told = own[["request", "position", "label", "arrived_at", "stream_time"]]
+        parts.append(described.merge(told, on=["request", "position"]))
+    if not parts:
+        return pd.DataFrame(columns=[*FOUND, DIGEST, KEY]), labels
+    found = pd.concat(parts, ignore_index=True)
+    found = found.assign(late=True, target=encode_target(found["label"], schema) if schema.task.is_classification
+                         else found["label"].astype("float64"))  # fmt: skip
+    return found[found["target"].notna()], labels
+
+
+def gather_late_rows(state: State, schema: Schema, found: Found) -> Iterator[LateRows]:
+    """Yield the labelled rows of each generation that served some, with their inputs and outputs."""
+    for number in sorted(set(found.table["generation"].tolist())):
+        own, generation = found.table[found.table["generation"] == number], load_generation(state, number)
+        if generation.schema is None:
+            continue
+        parts, rows = [], []
+        for file, of_file in own.groupby("rows_file", sort=True):
+            stored = load_answered(state.files, str(file), schema)
+            if stored is not None:
+                parts.append(stored.take(of_file["place"].to_numpy(dtype=int)))
+                rows.append(of_file)
+        if not parts:
+            continue
+        table, answered = pd.concat(rows, ignore_index=True), join_answered(parts)
+        times = pd.Series(table["served_at"]).astype("datetime64[us]")
+        own = answered.inputs[schema.time] if schema.time in answered.inputs else pd.Series(pd.NaT, times.index)
+        stream_times = pd.to_datetime(pd.Series(table["stream_time"])).astype("datetime64[us]").where(own.notna())
+        times = own.fillna(times)
+        order = pd.DataFrame({"time": times, "request": table["request"], "place": table["position"]})
+        rows_in_time = order.sort_values(["time", "request", "place"], kind="stable").index.to_numpy()
+        yield LateRows(
+            generation=generation,
+            requests=table["request"].to_numpy(dtype=object)[rows_in_time],
+            champions=table["champion"].to_numpy(dtype=object)[rows_in_time],
+            answered=align_answered(answered, generation.schema, schema).take(rows_in_time),
+            target=table["target"].to_numpy(dtype=float)[rows_in_time],
+            late=table["late"].to_numpy(dtype=bool)[rows_in_time],
+            times=times.to_numpy()[rows_in_time],
+            stream_times=stream_times.to_numpy()[rows_in_time],
+        )
+
+
+def align_answered(answered: AnsweredRows, then: Schema, now: Schema) -> AnsweredRows:
+    """Return answered rows with a column an output of today's classes."""
+    if not now.task.is_classification or then.classes == now.classes:
+        return answered
+    by_version = {version: align_classes(outputs, then.classes, now.classes)
+                  for version, outputs in answered.by_version.items()}  # fmt: skip
+    return AnsweredRows(answered.inputs, answered.positions, answered.digests, answered.keys,
+                        align_classes(answered.outputs, then.classes, now.classes), by_version)  # fmt: skip
+
+
+def digest_names(requests: Sequence[str], positions: Sequence[int]) -> np.ndarray:
+    """Return a digest (n_rows,) uint64 of the ids of rows.
+
+    >>> len(set(digest_names(["a", "a", "a-1"], [1, 11, 1]).tolist()))
+    3
+    """
+    ids = [name_row(request, position) for request, position in zip(requests, positions, strict=True)]
+    return pd.util.hash_array(np.array(ids, dtype=object))
+
+
+def match_rows(batch: np.ndarray, keys: np.ndarray, owners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return positions in the batch and among ``keys`` of keys that occur once in the batch and once in their owner.
+
+    >>> match_rows(np.array([5, 7, 7, 9]), np.array([9, 7, 5, 9, 9, 5]), np.array([0, 0, 0, 1, 1, 1]))
+    (array([3, 0, 0]), array([0, 2, 5]))
+    """
+    known, first, counts = np.unique(batch, return_index=True, return_counts=True)
+    known, first = known[counts == 1], first[counts == 1]
+    if not len(known) or not len(keys):
+        return np.empty(0, dtype=int), np.empty(0, dtype=int)
+    places = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+    twice = pd.DataFrame({"owner": owners, "key": keys}).duplicated(keep=False).to_numpy()
+    matched = np.flatnonzero((known[places] == keys) & ~twice)
+    return first[places[matched]], matched
+
+
+def spread_out(served: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return, for every kept row of requests that share a file, which request it is of and its place in the file.
+
+    >>> spread_out(pd.DataFrame({"first_row": [4, 0], "kept_rows": [2, 3]}))
+    (array([0, 0, 1, 1, 1]), array([4, 5, 0, 1, 2]))
+    """
+    first, counts = served["first_row"].to_numpy(dtype=int), served["kept_rows"].to_numpy(dtype=int)
+    owner = np.repeat(np.arange(len(served)), counts)
+    return owner, np.arange(counts.sum()) - (np.cumsum(counts) - counts - first)[owner]
+
+
+def list_rows(table: pd.DataFrame) -> list[Row]:
+    """Return request and position of each row of a table."""
+    return list(zip(table["request"].tolist(), table["position"].tolist(), strict=True))
+
+
+def list_requests(table: pd.DataFrame) -> list[str]:
+    """Return the requests that rows of a table are of, in order."""
+    return sorted(set(table["request"].tolist()))
+
+
+def is_among(table: pd.DataFrame, rows: set[Row]) -> np.ndarray:
+    """Return which rows of a table (n_rows,) bool are among some."""
+    return np.array([row in rows for row in list_rows(table)], dtype=bool)
+
+
+def _describe(
+    served: pd.DataFrame, owner: np.ndarray, places: np.ndarray, positions: np.ndarray
+) -> pd.DataFrame:  # fmt: skip
+    named: Mapping[str, np.ndarray] = {
+        "request": served["id"].to_numpy()[owner],
+        "generation": served["generation"].to_numpy()[owner],
+        "champion": served["champion"].to_numpy()[owner],
+        "rows_file": served["rows_file"].to_numpy()[owner],
+        "served_at": served["created_at"].to_numpy()[owner],
+        "place": places,
+        "position": positions,
+    }
+    return pd.DataFrame(named)

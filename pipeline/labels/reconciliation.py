@@ -1,0 +1,210 @@
+"""Settling: what an update makes of the labels that came since the one before, whoever brought them.
+
+Rows of requests enter the regret ledger. Rows that are in no batch become evidence beside the batch's own: a live
+record of what each line of the generation that served predicted, which had not learned them; and their losses come
+before the batch's where the champion's are watched. Which labels were taken is written down with the generation, so
+that a replay takes the same ones, and a rollback gives them back to the next update.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+
+from pointsman.common.config import Config
+from pointsman.common.metrics import compute_row_losses
+from pointsman.common.records import LabelledBatch
+from pointsman.common.sampling import spread_rows
+from pointsman.common.schema import Schema
+from pointsman.common.storage.catalogue import Draft, utc_now
+from pointsman.common.storage.state import State
+from pointsman.meta.label_tables import (
+    batch_digests_table,
+    live_records_table,
+    live_repeats_table,
+    settled_labels_table,
+    settled_requests_table,
+    settlements_table,
+)
+from pointsman.meta.live import LivePart, live_row, load_repeats, load_stored_live, make_live_rows
+from pointsman.meta.past import MAX_BATCHES
+from pointsman.meta.records import CLEAN_ROWS, Record
+from pointsman.meta.tables import estimates_table, regrets_table
+from pointsman.model_zoo.reference import InputReference
+from pointsman.pipeline.labels.batch_keys import BatchMarks, mark_batch, save_marks
+from pointsman.pipeline.labels.delay import count_maturity, find_clock, summarise_delays
+from pointsman.pipeline.labels.matching import Found, digest_names, find_labelled, gather_late_rows, list_rows
+from pointsman.pipeline.labels.regret import JudgedRows, grade_decisions, judge_rows, list_regrets
+from pointsman.pipeline.validation.evidence import mix_ensembles
+from pointsman.registry.generations import Generation
+from pointsman.registry.versions import ModelShelf
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Settled:
+    """What labels showed: rows of tables, live records, and the losses of the champion's line on served rows.
+
+    losses, times: (n_rows,) in order of time
+    rivals:        what rivals of the live generation predicted for the rows of its own live record
+    """
+
+    rows: tuple[tuple[sa.Table, list[dict[str, Any]]], ...]
+    live: tuple[LivePart, ...]
+    losses: np.ndarray
+    times: np.ndarray
+    rivals: dict[str, np.ndarray]
+
+    def lay_into(self, draft: Draft) -> None:
+        """Lay all of it into the draft of the update."""
+        for table, rows in self.rows:
+            draft.add(table, rows)
+
+
+def settle(
+    config: Config,
+    state: State,
+    schema: Schema,
+    before: Generation,
+    reference: InputReference | None,
+    shelf: ModelShelf,
+    batch: LabelledBatch,
+    raw: pd.DataFrame,
+    gap: str,
+) -> Settled:
+    """Settle every served row that a batch, or a label by its id, tells of.
+
+    reference: what is normal input to the live generation; None before there is one
+    raw:       the batch's rows as they came
+    """
+    now = pd.Timestamp(utc_now())
+    marks = mark_batch(config, schema, batch, raw)
+    found = find_labelled(state, schema, batch, marks, now)
+    late = list(gather_late_rows(state, schema, found))
+    judged = [judge_rows(config, state, shelf, schema, rows) for rows in late]
+    settled = list_live(schema, batch.number, reference, judged) if reference else []
+    live = tuple(part for part, _, _ in settled)
+    losses, times = follow_champion(schema, before, judged)
+    clock, clock_time = find_clock(state)
+    delays = measure_delays(found, late, batch, clock_time)
+    tables = (
+        (regrets_table, list_regrets(state, schema, batch.number, judged)),
+        (estimates_table, grade_decisions(state, schema, batch.number, judged)),
+        (settled_labels_table, [{"label": number} for number in found.labels]),
+        (settled_requests_table, count_brought(found, batch.number)),
+        (live_records_table, [row_of(state, schema, one, part) for part, one, _ in settled]),
+        (live_repeats_table, list_repeats(state, schema, batch.number, marks, found)),
+        (batch_digests_table, [save_marks(state, batch.number, marks)]),
+        (settlements_table, [{
+            "batch": batch.number, "gap": gap, "labels": len(found.labels), "rows": int((~_is_late(found)).sum()),
+            "delays": summarise_delays(delays), "clock": clock,
+            "maturity": count_maturity(found.table["served_at"], found.table["arrived_at"]) if len(found.table) else {},
+        }]),
+    )  # fmt: skip
+    if len(found.table):
+        log.info("labels of %d served rows came by batch %d, %d of them by id", len(found.table), batch.number,
+                 _is_late(found).sum())  # fmt: skip
+    newest = next(((one, rows) for part, one, rows in settled if part.served_by == before.number), None)
+    rivals = {name: outputs[newest[1]] for name, outputs in newest[0].rivals.items()} if newest else {}
+    return Settled(tables, live, losses, times, rivals)
+
+
+def list_live(
+    schema: Schema, batch: int, reference: InputReference, judged: Sequence[JudgedRows]
+) -> list[tuple[LivePart, JudgedRows, np.ndarray]]:
+    """Return the live record of each generation with late rows, what it was made of, and which rows of that."""
+    parts = []
+    for one in judged:
+        late = np.flatnonzero(one.rows.late)
+        late = late[spread_rows(len(late), CLEAN_ROWS)]
+        if not len(late) or not one.outputs:
+            continue
+        rows = make_live_rows(batch, one.features.iloc[late], one.rows.target[late], schema, reference)
+        singles = {line: outputs[late] for line, outputs in one.by_line.items()}
+        answers = singles | mix_ensembles(one.rows.generation, singles, rows.kinds)
+        predicted = {line: outputs.astype(np.float32) for line, outputs in answers.items()}
+        answered = one.rows.answered
+        part = LivePart(one.rows.generation.number, Record(rows, predicted), one.rows.names[late],
+                        answered.digests[late], answered.keys[late])  # fmt: skip
+        parts.append((part, one, late))
+    return parts
+
+
+def row_of(state: State, schema: Schema, judged: JudgedRows, part: LivePart) -> dict[str, Any]:
+    """Store a live record and return its row."""
+    generation = judged.rows.generation
+    versions = {version.line: version.id for version in (*generation.versions, *generation.ensembles)}
+    losses = {line: float(_compute_losses(schema, part.record.rows.target, outputs).mean())
+              for line, outputs in part.record.predicted.items()}  # fmt: skip
+    return live_row(state.files, part, versions, losses)
+
+
+def follow_champion(schema: Schema, before: Generation, judged: Sequence[JudgedRows]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the row losses of the champion's line on late rows, as it was when it served them, and their times."""
+    losses, times = [np.empty(0)], [np.empty(0, dtype="datetime64[us]")]
+    for one in judged:
+        outputs = one.by_line.get(before.champion.line) if before.champion else None
+        if outputs is not None:
+            late = one.rows.late
+            losses.append(_compute_losses(schema, one.rows.target[late], outputs[late]))
+            times.append(one.rows.times[late])
+    joined = np.concatenate(times)
+    order = np.argsort(joined, kind="stable")
+    return np.concatenate(losses)[order], joined[order]
+
+
+def measure_delays(
+    found: Found, late: Sequence[Any], batch: LabelledBatch, clock: Any
+) -> np.ndarray:  # fmt: skip
+    """Return the delay of each label (n_labels,) in seconds of the stream's own time, as far as that is known.
+
+    A label by id came when the newest row served had a later time than its own row. A batch counts from its newest
+    row: what waits for a batch to be full is no delay of labels.
+    """
+    delays = [np.empty(0)]
+    for rows in late:
+        known = rows.late & ~pd.isna(rows.stream_times)
+        delays.append((rows.stream_times[known] - rows.times[known]) / np.timedelta64(1, "s"))
+    brought, newest = int((~_is_late(found)).sum()), batch.times.max()
+    if brought and clock is not None and not pd.isna(newest):
+        delays.append(np.full(brought, (pd.Timestamp(clock) - newest).total_seconds()))
+    return np.maximum(np.concatenate(delays), 0.0)
+
+
+def count_brought(found: Found, batch: int) -> list[dict[str, Any]]:
+    """Return the rows of the settled_requests table."""
+    brought = found.table[~_is_late(found)]
+    return [
+        {"batch": batch, "request": request, "rows": len(own), "positions": sorted(map(int, own))}
+        for request, own in brought.groupby("request", sort=True)["position"]
+    ]
+
+
+def list_repeats(
+    state: State, schema: Schema, batch: int, marks: BatchMarks, found: Found
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Return the rows of the live_repeats table: rows of live records that the batch brings, or labels correct."""
+    told = [*list_rows(found.table[_is_late(found)]), *found.repeated]
+    told_again = digest_names([row[0] for row in told], [row[1] for row in told]) if told else np.empty(0, "uint64")
+    first = batch - MAX_BATCHES
+    gone, repeats = load_repeats(state, first), []
+    for part in load_stored_live(state, schema, first):
+        place = part.record.rows.batch, part.served_by
+        again = np.flatnonzero(marks.has(part.digests, part.keys) | np.isin(part.names, told_again))
+        new = sorted(set(again.tolist()) - set(gone.get(place, [])))
+        if new:
+            repeats.append({"by_batch": batch, "batch": place[0], "served_by": place[1], "rows": new})
+    return repeats
+
+
+def _is_late(found: Found) -> pd.Series:
+    return found.table["late"].astype(bool)
+
+
+def _compute_losses(schema: Schema, target: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+    return compute_row_losses(schema.task, target, outputs if schema.task.is_classification else outputs[:, 0])

@@ -1,0 +1,179 @@
+"""The regret ledger: once labels of served rows arrive, what their answers cost beside the other lines'.
+
+An update settles what it has labels of, whoever brought them: every line of the generation that served is held against
+what was answered. Many small requests to a generation make one entry, from a sample of their rows.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+
+from pointsman.common.config import Config
+from pointsman.common.metrics import compute_row_losses
+from pointsman.common.sampling import spread_rows
+from pointsman.common.schema import Schema
+from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.state import State
+from pointsman.meta.estimation.estimator import Estimate
+from pointsman.meta.performance_estimates import grade
+from pointsman.meta.records import CLEAN_ROWS, predict_outputs
+from pointsman.meta.tables import decisions_table, regrets_table
+from pointsman.model_zoo.readings import Readings
+from pointsman.pipeline.labels.matching import LateRows
+from pointsman.pipeline.preparation.features import engineer_features
+from pointsman.registry.settings import load_settings
+from pointsman.registry.versions import ModelShelf, Version
+
+log = logging.getLogger(__name__)
+
+LEAST_OWN = 50
+"""Labelled rows from which on a request has an entry of its own."""
+LABELLED_SHARE = 0.5
+"""An estimate speaks of all rows of its request: with fewer labels than this share it is not graded."""
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedRows:
+    """Labelled rows of one generation with what its versions predict for them; ``features`` are those of all rows.
+
+    outputs: by version, (n_rows, n_outputs); rivals: the same of rivals, NaN where they did not score
+    a row when it was served
+    """
+
+    rows: LateRows
+    features: pd.DataFrame
+    outputs: Mapping[str, np.ndarray]
+    rivals: Mapping[str, np.ndarray]
+
+    @property
+    def by_line(self) -> dict[str, np.ndarray]:
+        """Outputs by line of the generation that served."""
+        lines = {version.id: version.line for version in self.rows.generation.versions}
+        return {lines[version]: outputs for version, outputs in self.outputs.items()}
+
+
+def judge_rows(config: Config, state: State, shelf: ModelShelf, schema: Schema, rows: LateRows) -> JudgedRows:
+    """Return labelled rows with what the versions of their generation predict: those of big requests, a sample of the
+    others, and a sample of those that came late.
+    """
+    big, small = find_big(rows.requests)
+    late = np.flatnonzero(rows.late)
+    chosen = [*big.values(), *(those[spread_rows(len(those), CLEAN_ROWS)] for those in (small, late))]
+    kept = rows.take(np.unique(np.concatenate(chosen)).astype(int))
+    served_by = load_settings(config, state, rows.generation)
+    features = engineer_features(kept.answered.inputs, schema, served_by.features)
+    readings = Readings(features)
+    outputs: dict[str, np.ndarray] = {}
+    for version in kept.generation.versions:
+        scored = kept.answered.by_version.get(version.id)
+        if scored is not None and np.isfinite(scored).all():
+            outputs[version.id] = scored
+        else:
+            predicted = predict_version(shelf, version, readings, schema)
+            outputs |= {} if predicted is None else {version.id: predicted}
+    known = kept.answered.by_version
+    rivals = {one.id: known[one.id] for one in kept.generation.rivals if one.id in known}
+    return JudgedRows(kept, features, outputs, rivals)
+
+
+def find_big(requests: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Return positions among ``requests`` (n_rows,) of each that has enough rows for an entry of its own, and the rest.
+
+    >>> big, others = find_big(np.array(["a", "b", *["c"] * LEAST_OWN], dtype=object))
+    >>> list(big), others.tolist()
+    (['c'], [0, 1])
+    """
+    by_request = pd.Series(requests, dtype="object").groupby(requests, sort=True).indices
+    big = {str(request): np.asarray(own) for request, own in by_request.items() if len(own) >= LEAST_OWN}
+    others = np.ones(len(requests), dtype=bool)
+    for own in big.values():
+        others[own] = False
+    return big, np.flatnonzero(others)
+
+
+def predict_version(shelf: ModelShelf, version: Version, readings: Readings, schema: Schema) -> np.ndarray | None:
+    """Return what a version predicts; None where it cannot, of which it is told."""
+    try:
+        model = shelf.load(version)
+        return predict_outputs(model, readings.of(model), schema.classes)
+    except Exception as error:  # a version may fail in any library; the ledger goes on without it
+        log.warning("version %s has no regret of what it served: %s", version.id, error)
+        return None
+
+
+def list_regrets(state: State, schema: Schema, batch: int, judged: Sequence[JudgedRows]) -> list[dict[str, Any]]:
+    """Return the rows of the regrets table: one a big request, and one a generation for all its small ones."""
+    so_far = SingleBest()
+    for entry in read_rows(state.engine, sa.select(regrets_table)) if judged else []:
+        so_far.add(entry)
+    entries: list[dict[str, Any]] = []
+    for one in judged:
+        groups, small = find_big(one.rows.requests)
+        groups |= {f"generation {one.rows.generation.number}": small} if len(small) else {}
+        for name, rows in groups.items():
+            regret = compute_regret(schema, one, rows) | {"decision": name, "batch": batch}
+            so_far.add(regret)
+            entries.append(regret | {"single_best": so_far.find(regret)})
+    return entries
+
+
+def compute_regret(schema: Schema, judged: JudgedRows, rows: np.ndarray) -> dict[str, Any]:
+    """Return the losses on some rows of what served and of every version that was active then."""
+    target, task = judged.rows.target[rows], schema.task
+
+    def lose(outputs: np.ndarray) -> np.ndarray:
+        return compute_row_losses(task, target, outputs[rows] if task.is_classification else outputs[rows, 0])
+
+    served = lose(judged.rows.answered.outputs)
+    by_version = {version: lose(outputs) for version, outputs in judged.outputs.items()}
+    champion = served.copy()
+    for version, losses in by_version.items():
+        of_version = judged.rows.champions[rows] == version
+        champion[of_version] = losses[of_version]
+    lines = {version.id: version.line for version in judged.rows.generation.versions}
+    losses_by_line = {lines[version]: float(losses.mean()) for version, losses in by_version.items()}
+    return {
+        "rows": len(rows),
+        "served": float(served.mean()),
+        "champion": float(champion.mean()),
+        "oracle": min(losses_by_line.values(), default=float(served.mean())),
+        "losses": losses_by_line,
+        "requests": len(set(judged.rows.requests[rows].tolist())),
+    }
+
+
+def grade_decisions(state: State, schema: Schema, batch: int, judged: Sequence[JudgedRows]) -> list[dict[str, Any]]:
+    """Return the grades of the estimates of big requests, as far as half of their rows have labels."""
+    graded: list[dict[str, Any]] = []
+    for one in judged:
+        for request, rows in find_big(one.rows.requests)[0].items():
+            query = sa.select(decisions_table.c.estimate, decisions_table.c.kept_rows)
+            (decision,) = read_rows(state.engine, query.where(decisions_table.c.id == request))
+            if decision["estimate"] and len(rows) >= LABELLED_SHARE * decision["kept_rows"]:
+                made = Estimate.from_json(decision["estimate"])
+                served = one.rows.answered.outputs[rows]
+                graded += grade(made, batch, request, schema.task, one.rows.target[rows], served)
+    return graded
+
+
+class SingleBest:
+    """Which line is best over all entries of the ledger so far: those added, compared with the champion of each."""
+
+    def __init__(self) -> None:
+        self._apart: dict[str, tuple[float, int]] = {}
+
+    def add(self, entry: Mapping[str, Any]) -> None:
+        """Take an entry: each line that it has a loss of, weighed by its rows."""
+        for line, loss in entry["losses"].items():
+            apart, rows = self._apart.get(line, (0.0, 0))
+            self._apart[line] = apart + (loss - entry["champion"]) * entry["rows"], rows + entry["rows"]
+
+    def find(self, entry: Mapping[str, Any]) -> float | None:
+        """Return an entry's loss of the line, of those that it has, that is best so far; None where it has none."""
+        means = {line: self._apart[line][0] / self._apart[line][1] for line in entry["losses"]}
+        return entry["losses"][min(means, key=lambda line: means[line])] if means else None

@@ -1,0 +1,151 @@
+"""What a person decides about models: which one serves, and which retires. Each decision is a generation.
+
+Single models and ensembles can be promoted. Only single models retire, since ensembles are made anew of those there
+are.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pointsman.common.config import Config
+from pointsman.common.errors import StateError
+from pointsman.common.storage.catalogue import Draft
+from pointsman.common.storage.state import State
+from pointsman.meta.fitting import learn_selector, list_changes, name_aliases
+from pointsman.meta.performance_estimates import learn_estimators
+from pointsman.meta.records import Record
+from pointsman.meta.selector import Selector
+from pointsman.meta.store import load_grades, load_records, load_stored_selector, save_selector
+from pointsman.pipeline.validation.registration import RESTING
+from pointsman.registry.commit import commit_generation
+from pointsman.registry.contender import FALLBACK_FAMILY
+from pointsman.registry.generations import Alias, Cause, Event, Generation, Member, Role, load_generation
+from pointsman.registry.versions import Version
+
+
+def promote(config: Config, state: State, version_id: str, why: str) -> str:
+    """Let the line of an active single model or ensemble serve every request from now on, and return a sentence on it.
+
+    It serves with its newest version, through all updates, until the choice is given back with ``promote auto``.
+    """
+    before = load_generation(state)
+    member = find_active(before, version_id)
+    if before.pinned == member.version.line:
+        raise StateError(f"{version_id} was promoted by hand before and serves already.")
+    aliases = {**before.aliases, Alias.PRODUCTION: version_id}
+    after = before.succeed(Cause.PROMOTION, pinned=member.version.line, aliases=aliases, why=why)
+    commit_generation(config, state, Draft(after.number), after, events=[Event(version_id, "promoted by hand", why)])
+    return (
+        f"{version_id} serves every request now (generation {after.number}), and later versions of its line will; "
+        f'python run.py models promote auto --why "..." gives the choice back.'
+    )
+
+
+def give_back(config: Config, state: State, why: str) -> str:
+    """Let records choose again what serves, and return a sentence on it."""
+    before = load_generation(state)
+    if before.pinned is None:
+        raise StateError("No version was promoted by hand, so records choose already what serves.")
+    after = before.succeed(Cause.PROMOTION, pinned=None, why=why)
+    selector, records = load_stored_selector(state, before).selector, load_known(state, before)
+    aliases = name_aliases(after, selector, records[-1].rows.profiles[0], config.selection.mode)
+    after = replace(after, aliases=aliases)
+    events = [Event(one.version.id, "handed back", why) for one in before.members if one.version.line == before.pinned]
+    commit_generation(config, state, Draft(after.number), after, events=[*events, *list_changes(before, after)])
+    return (
+        f"Records choose what serves again (generation {after.number}); {aliases[Alias.PRODUCTION]} serves typical "
+        "requests."
+    )
+
+
+def retire(config: Config, state: State, version_id: str, why: str) -> str:
+    """Take an active single model out of what may serve, and return a sentence on it.
+
+    The selector is fitted again without its line. Ensembles that hold it go, too; the next update makes them anew.
+    """
+    before = load_generation(state)
+    member = find_active(before, version_id)
+    gone = [one.line for one in before.ensembles if version_id in one.member_ids]
+    check_retirement(before, member.version, gone)
+    stays = [one for one in before.members if one.version.line not in (member.version.line, *gone)]
+    after = before.succeed(Cause.RETIREMENT, members=tuple(stays), why=why)
+    records = load_known(state, before)
+    selector = learn_selector(config, after, records, load_grades(state), before.versions)
+    after = replace(after, members=crown_again(stays, selector))
+    estimators = learn_estimators(config, after, selector, records, None)
+    reference = load_stored_selector(state, before).reference
+    after = replace(
+        after,
+        selector=save_selector(state, selector, reference, estimators),
+        aliases=name_aliases(after, selector, records[-1].rows.profiles[0], config.selection.mode),
+    )
+    commit_generation(config, state, Draft(after.number), after, events=list_events(before, after, member.version, why))
+    assert after.champion is not None
+    held = f"; the ensembles that held it come back without it at the next update ({len(gone)})" if gone else ""
+    return (
+        f"{version_id} is retired (generation {after.number}), and no candidate like it enters for {RESTING} "
+        f"updates{held}. {after.aliases[Alias.PRODUCTION]} serves typical requests now; the champion is "
+        f"{after.champion.id}."
+    )
+
+
+def find_active(generation: Generation, version_id: str) -> Member:
+    """Return the member that may answer requests under that id; StateError, with who may, for any other."""
+    member = generation.find(version_id)
+    if member is not None and member.role is not Role.RIVAL:
+        return member
+    known = ", ".join(version.id for version in (*generation.versions, *generation.ensembles)) or "none yet"
+    raise StateError(f"'{version_id}' is no active version; active are {known}.")
+
+
+def check_retirement(generation: Generation, version: Version, ensembles: Sequence[str]) -> None:
+    """Raise StateError for what cannot retire.
+
+    That is an ensemble, what answers when nothing else can, and what a person promoted or what that one, of the lines
+    of ``ensembles`` that hold the version, mixes.
+    """
+    if version.is_ensemble:
+        raise StateError(
+            f"'{version.id}' is an ensemble, which every update fits anew; retire one of its members instead: "
+            f"{', '.join(version.member_ids)}."
+        )
+    if version.family == FALLBACK_FAMILY:
+        raise StateError(f"'{version.id}' answers when nothing else can, so it cannot be retired.")
+    if version.line == generation.pinned:
+        raise StateError(f"'{version.id}' was promoted by hand; give the choice back first: models promote auto.")
+    if generation.pinned in ensembles:
+        raise StateError(
+            f"'{version.id}' is a member of {generation.aliases[Alias.PRODUCTION]}, which was promoted by hand; give "
+            "the choice back first: models promote auto."
+        )
+
+
+def crown_again(members: Sequence[Member], selector: Selector) -> tuple[Member, ...]:
+    """Return the members with the champions that records name where theirs are gone."""
+    roles = {member.role for member in members}
+    champions = {}
+    if Role.CHAMPION not in roles:
+        champions = {selector.champions.damaged: Role.DAMAGED_CHAMPION, selector.champions.clean: Role.CHAMPION}
+    elif Role.DAMAGED_CHAMPION not in roles:
+        champions = {selector.champions.damaged: Role.DAMAGED_CHAMPION}
+    return tuple(
+        replace(member, role=champions[member.version.line])
+        if member.role in (Role.ACTIVE, Role.DAMAGED_CHAMPION) and member.version.line in champions
+        else member
+        for member in members
+    )
+
+
+def list_events(before: Generation, after: Generation, retired: Version, why: str) -> list[Event]:
+    """Return what a retirement did to versions."""
+    assert after.champion is not None
+    events = [Event(retired.id, "retired", why)]
+    if before.champion is None or after.champion.line != before.champion.line:
+        events.append(Event(after.champion.id, "promoted", f"the best record without {retired.id}"))
+    return [*events, *list_changes(before, after)]
+
+
+def load_known(state: State, generation: Generation) -> list[Record]:
+    """Return the records that the selector of a generation rests on."""
+    assert generation.schema is not None
+    return load_records(state, generation.schema)

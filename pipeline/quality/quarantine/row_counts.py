@@ -1,0 +1,95 @@
+"""The account of every batch: where each of its rows is. Nothing is lost, so the parts add up to the rows that came."""
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.state import State
+from pointsman.pipeline.collection.tables import batches
+from pointsman.pipeline.quality.tables import (
+    DISCARDED,
+    HELD,
+    RELEASED,
+    quarantine_decisions_table,
+    quarantined_rows,
+    retaken_table,
+)
+
+
+@dataclass(frozen=True)
+class Account:
+    """Rows of one batch: learned at once, released and learned later, held, discarded, rejected, or moved on.
+
+    Rows of a rejected batch are ``rejected``, or ``discarded``, or, once the released batch was taken again as batch
+    ``retaken_as``, ``moved``: they are accounted for there. ``usable`` are those that have a label and a time and break
+    no rule; ``decision`` is what was decided on a rejected batch last, or ''.
+    """
+
+    batch: int
+    rows: int
+    learned: int = 0
+    released: int = 0
+    held: int = 0
+    discarded: int = 0
+    rejected: int = 0
+    moved: int = 0
+    usable: int = 0
+    is_rejected: bool = False
+    decision: str = ""
+    retaken_as: int | None = None
+
+    @property
+    def accounted(self) -> int:
+        """Rows whose place is known: all of them."""
+        return self.learned + self.released + self.held + self.discarded + self.rejected + self.moved
+
+    @property
+    def status(self) -> str:
+        """What became of a rejected batch, '' for an accepted one."""
+        if not self.is_rejected:
+            return ""
+        return f"taken again as batch {self.retaken_as}" if self.retaken_as else self.decision or HELD
+
+
+def load_accounts(state: State) -> dict[int, Account]:
+    """Return the account of every batch, by number, oldest first."""
+    table = quarantined_rows().c
+    grouped = sa.select(table.batch, table.status, sa.func.count().label("rows")).group_by(table.batch, table.status)
+    counts = {(row["batch"], row["status"]): row["rows"] for row in read_rows(state.engine, grouped)}
+    retaken = {row["rejected"]: row["batch"] for row in read_rows(state.engine, sa.select(retaken_table))}
+    decided = quarantine_decisions_table.c
+    query = sa.select(decided.batch, decided.action).where(decided.row.is_(None)).order_by(decided.generation)
+    decisions = {row["batch"]: row["action"] for row in read_rows(state.engine, query)}
+    stored = read_rows(
+        state.engine, sa.select(batches.c.number, batches.c.rows, batches.c.status).order_by(batches.c.number)
+    )
+    accounts = {}
+    for row in stored:
+        number = row["number"]
+        by_status = {status: counts.get((number, status), 0) for status in (HELD, RELEASED, DISCARDED)}
+        if row["status"] == "rejected":
+            accounts[number] = _enter_rejected(
+                number, row["rows"], sum(by_status.values()), decisions.get(number, ""), retaken.get(number)
+            )
+        else:
+            accounts[number] = enter_accepted(number, row["rows"], by_status)
+    return accounts
+
+
+def enter_accepted(number: int, rows: int, by_status: dict[str, int]) -> Account:
+    """Return the account of an accepted batch from the number of quarantined rows by status.
+
+    >>> enter_accepted(7, 100, {"held": 5, "released": 2, "discarded": 1}).learned
+    92
+    """
+    learned = rows - sum(by_status.values())
+    return Account(number, rows, learned, by_status[RELEASED], by_status[HELD], by_status[DISCARDED], usable=learned)
+
+
+def _enter_rejected(number: int, rows: int, unusable: int, decision: str, retaken_as: int | None) -> Account:
+    place = "moved" if retaken_as else "discarded" if decision == DISCARDED else "rejected"
+    return Account(
+        number, rows, usable=rows - unusable, is_rejected=True, decision=decision, retaken_as=retaken_as,
+        **{place: rows},
+    )  # fmt: skip

@@ -1,0 +1,53 @@
+"""The batches of a state as they came: what is needed to take them once more."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.state import State
+from pointsman.pipeline.collection.tables import batches
+from pointsman.pipeline.quality.tables import quarantine_decisions_table, retaken_table
+
+
+@dataclass(frozen=True)
+class StoredBatch:
+    """A raw batch by its file, and what became of it.
+
+    time_format: the notation of its times; None where it is the stream's
+    retakes:    the rejected batch whose rows it holds; None for others
+    retaken_as: the batch as which it was taken again, where it was rejected and released
+    decision:   what was decided last about it as a whole, '' for nothing
+    """
+
+    number: int
+    origin: str
+    file: str
+    by_hand: bool
+    late_rows: int
+    time_format: str | None
+    accepted: bool
+    reason: str
+    created_at: datetime
+    retakes: int | None = None
+    retaken_as: int | None = None
+    decision: str = ""
+
+
+def list_stored(state: State) -> list[StoredBatch]:
+    """Return every batch of the live state, oldest first."""
+    decided = quarantine_decisions_table.c
+    query = sa.select(decided.batch, decided.action).where(decided.row.is_(None))
+    decisions = {row["batch"]: row["action"] for row in read_rows(state.engine, query.order_by(decided.generation))}
+    retakes = {row["batch"]: row["rejected"] for row in read_rows(state.engine, sa.select(retaken_table))}
+    retaken_as = {rejected: batch for batch, rejected in retakes.items()}
+    names = ("number", "origin", "file", "by_hand", "late_rows", "time_format", "reason", "created_at")
+    return [
+        StoredBatch(
+            **{name: row[name] for name in names}, accepted=row["status"] == "accepted",
+            retakes=retakes.get(row["number"]), retaken_as=retaken_as.get(row["number"]),
+            decision=decisions.get(row["number"], ""),
+        )
+        for row in read_rows(state.engine, sa.select(batches).order_by(batches.c.number))
+    ]  # fmt: skip

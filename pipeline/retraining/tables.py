@@ -1,0 +1,118 @@
+"""Tables of the policy backtest: what was replayed, every finished step of it, and what came out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import sqlalchemy as sa
+
+from pointsman.common.storage.catalogue import VOLATILE, Draft, created_at, metadata, read_rows
+from pointsman.common.storage.state import State
+from pointsman.pipeline.retraining.policies import Policy
+from pointsman.pipeline.retraining.recommendation import Advice, Backtest, Outcome
+from pointsman.pipeline.retraining.simulation import Ledger, Meeting
+
+backtests_table = sa.Table(
+    "backtests",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("replayed", sa.JSON, nullable=False),
+    sa.Column("outcomes", sa.JSON, nullable=False, info=VOLATILE),
+    sa.Column("recommended", sa.JSON, nullable=False),
+    sa.Column("advice", sa.JSON, nullable=True),
+    created_at(),
+)
+"""One row a finished backtest. ``id`` is a digest of everything it depends on; seconds in ``outcomes`` are measured."""
+
+backtest_fits_table = sa.Table(
+    "backtest_fits",
+    metadata,
+    sa.Column("backtest", sa.String, primary_key=True),
+    sa.Column("trained", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("seconds", sa.Float, nullable=False, info=VOLATILE),
+)
+
+backtest_meetings_table = sa.Table(
+    "backtest_meetings",
+    metadata,
+    sa.Column("backtest", sa.String, primary_key=True),
+    sa.Column("trained", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("batch", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("losses", sa.JSON, nullable=False),
+    sa.Column("drifted", sa.Boolean, nullable=False),
+    sa.Column("estimated", sa.Float, nullable=True),
+    sa.Column("outputs", sa.LargeBinary, nullable=True),
+)
+"""The fields of a Meeting. A step, one fit and whom it met, is committed as a whole."""
+
+
+class StoredLedger(Ledger):
+    """The finished steps of one backtest, each committed to the catalogue as it is added."""
+
+    def __init__(self, state: State, backtest: str) -> None:
+        self.state, self.backtest = state, backtest
+        fits = sa.select(backtest_fits_table).where(backtest_fits_table.c.backtest == backtest)
+        meetings = sa.select(backtest_meetings_table).where(backtest_meetings_table.c.backtest == backtest)
+        super().__init__(
+            seconds={row["trained"]: row["seconds"] for row in read_rows(state.engine, fits)},
+            met={(row["trained"], row["batch"]): read_meeting(row) for row in read_rows(state.engine, meetings)},
+        )
+
+    def add(self, trained: int, seconds: float, meetings: Sequence[Meeting]) -> None:
+        """Commit a finished step."""
+        draft = Draft()
+        draft.add(backtest_fits_table, [{"backtest": self.backtest, "trained": trained, "seconds": seconds}])
+        rows = [{"backtest": self.backtest, **asdict(meeting)} for meeting in meetings]
+        draft.add(backtest_meetings_table, rows)
+        draft.commit(self.state.engine)
+        super().add(trained, seconds, meetings)
+
+
+def read_meeting(row: Mapping[str, Any]) -> Meeting:
+    """Return the meeting that a row of the table describes."""
+    fields = ("trained", "batch", "rows", "drifted", "estimated", "outputs")
+    return Meeting(losses=tuple(row["losses"]), **{name: row[name] for name in fields})
+
+
+def load_backtest(state: State, backtest: str) -> Backtest | None:
+    """Return a finished backtest, None where there is none."""
+    rows = read_rows(state.engine, sa.select(backtests_table).where(backtests_table.c.id == backtest))
+    if not rows:
+        return None
+    stored = rows[0]
+    return Backtest(
+        replayed=stored["replayed"],
+        outcomes=tuple(Outcome(**_read_policies(one, "policy")) for one in stored["outcomes"]),
+        recommended=_read_policy(stored["recommended"]),
+        advice=Advice(**_read_policies(stored["advice"], "recommended", "best")) if stored["advice"] else None,
+    )
+
+
+def save_backtest(state: State, backtest: str, done: Backtest) -> None:
+    """Commit a finished backtest."""
+    advice = done.advice
+    row = {
+        "id": backtest,
+        "replayed": done.replayed,
+        "outcomes": [{**asdict(one), "policy": _describe_policy(one.policy)} for one in done.outcomes],
+        "recommended": _describe_policy(done.recommended),
+        "advice": advice and {**asdict(advice), "recommended": _describe_policy(advice.recommended),
+                              "best": _describe_policy(advice.best)},
+    }  # fmt: skip
+    draft = Draft()
+    draft.add(backtests_table, [row])
+    draft.commit(state.engine)
+
+
+def _describe_policy(policy: Policy) -> dict[str, Any]:
+    """Return a policy with its name, which those read who cannot make one."""
+    return {**asdict(policy), "name": policy.name}
+
+
+def _read_policy(stored: Mapping[str, Any]) -> Policy:
+    return Policy(stored["retrain"], stored["every"], stored["worse_by"])
+
+
+def _read_policies(stored: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {**stored, **{name: _read_policy(stored[name]) for name in names}}

@@ -1,0 +1,303 @@
+"""The answer log: what a service answered, kept by a thread of its own, so that no answer ever waits for it."""
+
+import hashlib
+import logging
+import queue
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+
+from pointsman.common.config import Config
+from pointsman.common.errors import StateError, first_line
+from pointsman.common.sampling import spread_rows
+from pointsman.common.storage.catalogue import Draft, in_parts, read_rows
+from pointsman.common.storage.state import State
+from pointsman.meta.flags import RowKind
+from pointsman.meta.plan import name_kind
+from pointsman.meta.tables import decisions_table
+from pointsman.pipeline.labels.served_rows import (
+    AnsweredRows,
+    compute_keys,
+    compute_named_keys,
+    find_newest,
+    save_answered,
+)
+from pointsman.pipeline.serving.answer import Answer
+from pointsman.pipeline.serving.predictor import Choice, Predictor, ReadRows
+from pointsman.pipeline.serving.shadow import Shadow
+
+log = logging.getLogger(__name__)
+
+MOST_QUEUED, MOST_QUEUED_ROWS = 5_000, 200_000
+"""Requests and rows that wait at most; what comes beyond is dropped and counted."""
+FLUSH_SECONDS = 1.0
+FLUSH_ROWS = 20_000
+PATIENCE = 60.0
+"""Seconds for which a closing log goes on trying to write what it holds."""
+LONGEST_PAUSE = 5.0
+"""Seconds between two attempts to write."""
+LEAST_ESTIMATED = 50
+"""Rows from which on an estimate of a request's loss is worth its room."""
+
+
+@dataclass(frozen=True, eq=False)
+class ServedRequest:
+    """A request and what it was answered. A row's id is '<id>-<position from 0>'.
+
+    at:      when, in UTC without a zone
+    origin:  who asked, as decisions show it
+    keys:    the raw rows, as far as they hold ``labels.key_columns``; None where they hold none
+    columns: the inputs that the request had; None for all of them
+    """
+
+    id: str
+    at: datetime
+    origin: str
+    predictor: Predictor
+    keys: pd.DataFrame | None
+    rows: ReadRows
+    choice: Choice
+    answer: Answer
+    columns: Sequence[str] | None = None
+
+
+def is_logged(request: str, share: float) -> bool:
+    """Return whether a request is among the share that is logged: the same for an id whoever asks.
+
+    >>> is_logged("a", 1.0), is_logged("a", 0.0), is_logged("a", 0.5) == is_logged("a", 0.5)
+    (True, False, True)
+    """
+    return int.from_bytes(hashlib.sha256(request.encode()).digest()[:8], "big") < share * 2**64
+
+
+class AnswerLog:
+    """Books served requests in batches, one transaction each, from a bounded queue.
+
+    ``dropped`` counts requests that found the queue full or could not be written before the log was closed.
+    """
+
+    def __init__(self, config: Config, state: State) -> None:
+        self.dropped = 0
+        self._config, self._state = config, state
+        self._shadow = Shadow(config.labels.shadow_rows) if config.labels.shadow else None
+        self._waiting: queue.SimpleQueue[ServedRequest] = queue.SimpleQueue()
+        self._requests = self._rows = 0
+        self._counting = threading.Lock()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="answer-log", daemon=True)
+        self._thread.start()
+
+    @property
+    def queued(self) -> int:
+        """Requests that are not written yet."""
+        return self._requests
+
+    def add(self, served: ServedRequest) -> bool:
+        """Take a request, if it belongs to the share that is logged; return whether it was taken. Never waits."""
+        if not is_logged(served.id, self._config.labels.log_share):
+            return False
+        with self._counting:
+            full = self._requests >= MOST_QUEUED or self._rows + len(served.rows) > MOST_QUEUED_ROWS + FLUSH_ROWS
+            if full or self._closing.is_set():
+                self.dropped += 1
+                return False
+            self._requests += 1
+            self._rows += len(served.rows)
+            self._waiting.put(served)
+        return True
+
+    def close(self) -> None:
+        """Write what waits and stop."""
+        with self._counting:
+            self._closing.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not (self._closing.is_set() and self._waiting.empty()):
+            taken = self._take()
+            if taken:
+                written = self._write(taken)
+                with self._counting:
+                    self._requests -= len(taken)
+                    self._rows -= sum_rows(taken)
+                    self.dropped += len(taken) - written
+
+    def _take(self) -> list[ServedRequest]:
+        """Return the next requests: what comes within a second, as long as it is not too many rows."""
+        taken: list[ServedRequest] = []
+        until = time.monotonic() + FLUSH_SECONDS
+        while sum_rows(taken) < FLUSH_ROWS and (left := until - time.monotonic()) > 0:
+            if self._closing.is_set() and self._waiting.empty():
+                break
+            try:
+                taken.append(self._waiting.get(timeout=min(left, 0.1)))
+            except queue.Empty:
+                continue
+        return taken
+
+    def _write(self, taken: Sequence[ServedRequest]) -> int:
+        """Write requests, again and again while the catalogue is locked or a disk is full; return how many are."""
+        pause, given_up = 0.1, None
+        shadow = self._shadow if self._shadow and self._shadow.is_due and self._requests < MOST_QUEUED / 2 else None
+        try:
+            prepared = prepare_requests(self._config, taken, shadow)
+            while True:
+                try:
+                    write_requests(self._state, prepared)
+                    return len(taken)
+                except (StateError, OSError, sa.exc.OperationalError) as error:
+                    log.warning("%d served requests could not be logged yet: %s", len(taken), first_line(error))
+                if self._closing.is_set():
+                    given_up = given_up or time.monotonic() + PATIENCE
+                    if time.monotonic() > given_up:
+                        break
+                time.sleep(pause)
+                pause = min(LONGEST_PAUSE, pause * 2)
+            log.error("%d served requests are not logged: the log was closed before they could be", len(taken))
+        except Exception as error:  # whatever is wrong with a request, the others are to be logged
+            if len(taken) > 1:
+                return sum(self._write([one]) for one in taken)
+            log.error("%d served requests are not logged: %s", len(taken), first_line(error))
+        return 0
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Requests to one generation, ready to be written: their decisions, and their rows one after another."""
+
+    decisions: Sequence[dict[str, Any]]
+    rows: AnsweredRows
+
+
+def sum_rows(taken: Sequence[ServedRequest]) -> int:
+    """Return the rows of some requests."""
+    return sum(len(one.rows) for one in taken)
+
+
+def prepare_requests(config: Config, taken: Sequence[ServedRequest], shadow: Shadow | None = None) -> list[Prepared]:
+    """Return what is to be written of requests, by generation, with the predictions of other versions."""
+    by_generation: dict[int, list[ServedRequest]] = {}
+    for served in taken:
+        by_generation.setdefault(served.predictor.generation.number, []).append(served)
+    prepared = []
+    for requests in by_generation.values():
+        chosen = [spread_rows(len(one.rows), config.selection.matched_rows) for one in requests]
+        rows = keep_served(config, requests, chosen)
+        counts = np.array([len(own) for own in chosen])
+        told = find_newest_times(requests, rows, counts)
+        if shadow and len(rows):
+            rows = shadow.score(requests[0].predictor, rows)
+        first_rows = (np.cumsum(counts) - counts).tolist()
+        decisions = [
+            describe_served(served) | {"first_row": first, "kept_rows": count, "newest_time": newest}
+            for served, first, count, newest in zip(requests, first_rows, counts.tolist(), told, strict=True)
+        ]
+        prepared.append(Prepared(decisions, rows))
+    return prepared
+
+
+def write_requests(state: State, prepared: Sequence[Prepared]) -> None:
+    """Store the rows of requests, one file a generation, and book their decisions in one transaction.
+
+    A request that is booked already, as after an attempt whose end was not heard of, is not booked again.
+    """
+    asked = [decision["id"] for one in prepared for decision in one.decisions]
+    booked = find_booked(state, asked)
+    draft = Draft()
+    for one in prepared:
+        new = {decision["id"]: decision for decision in reversed(one.decisions) if decision["id"] not in booked}
+        booked |= set(new)
+        if new:
+            file = save_answered(state.files, one.rows) if len(one.rows) else None
+            draft.add(decisions_table, [decision | {"rows_file": file} for decision in new.values()])
+    draft.commit(state.engine)
+
+
+def find_booked(state: State, asked: Sequence[str]) -> set[str]:
+    """Return which of some requests have a decision."""
+    table = decisions_table.c
+    return {row["id"] for part in in_parts(asked) for row in read_rows(state.engine, sa.select(table.id).where(
+        table.id.in_(part)))}  # fmt: skip
+
+
+def keep_served(config: Config, requests: Sequence[ServedRequest], chosen: Sequence[np.ndarray]) -> AnsweredRows:
+    """Return the ``chosen`` rows of requests to one generation, one request after another.
+
+    They are put together before anything is computed of them: most requests are of a single row.
+    """
+    schema = requests[0].predictor.schema
+    pairs = list(zip(requests, chosen, strict=True))
+    inputs = pd.concat([_pick(one.rows.inputs, rows) for one, rows in pairs], ignore_index=True)
+    counts = [len(rows) for rows in chosen]
+    owner = np.repeat(np.arange(len(requests)), counts)
+    digests, keys = np.zeros(len(inputs), np.uint64), np.zeros(len(inputs), np.uint64)
+    known = {place: tuple(one.columns if one.columns is not None else schema.inputs)
+             for place, one in enumerate(requests)}  # fmt: skip
+    for own in dict.fromkeys(known.values()):
+        rows_of = np.flatnonzero(np.isin(owner, [place for place, names in known.items() if names == own]))
+        digests[rows_of] = compute_keys(inputs.iloc[rows_of], own)
+    named = [(place, _pick(one.keys, rows)) for place, (one, rows) in enumerate(pairs) if one.keys is not None]
+    if named and config.labels.key_columns:
+        rows_of = np.flatnonzero(np.isin(owner, [place for place, _ in named]))
+        raw = pd.concat([table for _, table in named], ignore_index=True)
+        keys[rows_of] = compute_named_keys(raw, config.labels.key_columns, schema)
+    positions = np.concatenate(chosen).astype(np.int32)
+    outputs = np.concatenate([one.answer.outputs[rows] for one, rows in pairs]).astype(np.float32)
+    return AnsweredRows(inputs, positions, digests, keys, outputs)
+
+
+def find_newest_times(
+    requests: Sequence[ServedRequest], rows: AnsweredRows, counts: np.ndarray
+) -> list[datetime | None]:  # fmt: skip
+    """Return for each request what ``find_newest_time`` says of its rows."""
+    schema = requests[0].predictor.schema
+    if schema.time not in rows.inputs:
+        return [None] * len(requests)
+    times = rows.inputs[schema.time].to_numpy(dtype="datetime64[us]")
+    parts = np.split(times, np.cumsum(counts)[:-1])
+    return [find_newest(part, one.at) for one, part in zip(requests, parts, strict=True)]
+
+
+def _pick(table: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
+    return table if len(rows) == len(table) else table.iloc[rows]
+
+
+def describe_served(served: ServedRequest) -> dict[str, Any]:
+    """Return the row of the decisions table, without what no later look at it needs."""
+    described, many = served.predictor.describe(served.choice), len(served.rows) >= LEAST_ESTIMATED
+    counts = served.choice.profile.counts
+    present = {name_kind(kind) for kind in RowKind if counts[kind]}
+    return described | {
+        "id": served.id,
+        "request": served.origin,
+        "rows": len(served.rows),
+        "profile": shorten_profile(described["profile"]),
+        "weights": {kind: weights for kind, weights in described["weights"].items() if kind in present},
+        "estimate": served.predictor.estimate(served.choice, served.answer).to_json() if many else None,
+        "failures": dict(served.answer.failures),
+        "served": served.answer.count_served(),
+        "output": "",
+        "key_columns": list(served.columns or ()),
+        "created_at": served.at,
+    }
+
+
+def shorten_profile(profile: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a profile in JSON without the numbers that are 0; ``Profile.from_json`` knows that they are.
+
+    >>> shorten_profile({"metafeatures": {"a": 0.0, "b": 1.0}, "counts": (1, 0), "quality": ((0.5,), (0.0,)),
+    ...                  "shares": {"x": (0.0, 0.0, 0.0), "y": (1.0, 0.0, 0.0)}})
+    {'metafeatures': {'b': 1.0}, 'counts': (1, 0), 'quality': [[0.5], []], 'shares': {'y': (1.0, 0.0, 0.0)}}
+    """
+    return dict(profile) | {
+        "metafeatures": {name: number for name, number in profile["metafeatures"].items() if number},
+        "quality": [list(row) if any(row) else [] for row in profile["quality"]],
+        "shares": {name: shares for name, shares in profile["shares"].items() if any(shares)},
+    }

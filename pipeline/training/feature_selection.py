@@ -1,0 +1,49 @@
+"""What becomes of engineered features: measured with every batch, learned while they do no harm."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from pointsman.common.schema import Schema
+from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.state import State
+from pointsman.experiments.tables import feature_gains_table
+from pointsman.pipeline.preparation.features import list_engineered
+from pointsman.pipeline.training.gains import FeatureGain, choose_measured, is_used, measure_gains
+from pointsman.pipeline.training.out_of_fold import Ground
+from pointsman.pipeline.training.problem import SearchProblem
+
+Measured = Mapping[str, Sequence[FeatureGain]]
+"""By feature, its measurements so far, oldest first."""
+
+
+def load_measured(state: State) -> tuple[Measured, dict[str, int]]:
+    """Return all stored measurements, and by feature the batch of its last one."""
+    query = sa.select(feature_gains_table).order_by(feature_gains_table.c.batch)
+    measured: dict[str, list[FeatureGain]] = {}
+    last: dict[str, int] = {}
+    for row in read_rows(state.engine, query):
+        gain = FeatureGain(**{name: row[name] for name in ("feature", "gain", "lower", "upper", "rows", "covered")})
+        measured.setdefault(gain.feature, []).append(gain)
+        last[gain.feature] = row["batch"]
+    return measured, last
+
+
+def judge_features(
+    state: State, schema: Schema, ground: Ground, problem: SearchProblem
+) -> tuple[Ground, list[dict[str, Any]]]:
+    """Measure some of the engineered features; return the ground without those that harm, and the table's new rows."""
+    engineered = list_engineered(schema, [str(name) for name in ground.rows.features])
+    measured, last = load_measured(state)
+    gains = measure_gains(problem, choose_measured(engineered, last))
+    known = {name: list(of_feature) for name, of_feature in measured.items()}
+    for gain in gains:
+        known.setdefault(gain.feature, []).append(gain)
+    used = {name: is_used(known[name]) for name in engineered if name in known}
+    seasons = set(ground.rows.seasons)
+    barred = frozenset(name for name, is_learned in used.items() if not is_learned and known[name][-1].covered)
+    proven = frozenset(name for name, is_learned in used.items() if is_learned and name in seasons)
+    rows = [{"batch": problem.batch, **vars(gain), "used": used[gain.feature]} for gain in gains]
+    return replace(ground, rows=replace(ground.rows, barred=barred, proven=proven)), rows

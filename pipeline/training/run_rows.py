@@ -1,0 +1,63 @@
+"""Runs: every training that became a version, with what it was made of and how it did on rows old and new to it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from pointsman.common.schema import Schema
+from pointsman.experiments.exam import Exam, compare_exams, hold_exam
+from pointsman.meta.records import RecordRows
+from pointsman.pipeline.training.out_of_fold import Trained
+from pointsman.registry.contender import Contender
+from pointsman.registry.versions import Version
+
+
+def run_rows(
+    schema: Schema,
+    rows: RecordRows,
+    contenders: Sequence[Contender],
+    trained: Mapping[str, Trained],
+    versions: Sequence[Version],
+) -> list[dict[str, Any]]:
+    """Return the rows of the runs table for those ``versions`` that were ``trained``, by line.
+
+    rows: those of the newest batch's record, which lines predicted before anyone learned them
+    """
+    known = {contender.line: contender for contender in contenders}
+    found = [(version, trained[version.line]) for version in versions if version.line in trained]
+    return [_describe(schema, rows, known[version.line], done, version) for version, done in found]
+
+
+def examine_outputs(rows: RecordRows, contender: Contender, done: Trained) -> Exam | None:
+    """Return the exam of a contender on the clean rows of the newest record; None where it did not predict them."""
+    outputs = contender.outputs.get(rows.batch)
+    if outputs is None or not rows.clean.any():
+        return None
+    predicted = outputs[rows.clean] if rows.task.is_classification else outputs[rows.clean, 0]
+    return hold_exam(rows.task, rows.target[rows.clean], predicted, done.threshold.least, done.exam.constant)
+
+
+def _describe(
+    schema: Schema, rows: RecordRows, contender: Contender, done: Trained, version: Version
+) -> dict[str, Any]:
+    train, test = done.exam, examine_outputs(rows, contender, done)
+    gap = compare_exams(train, test)
+    return {
+        "version": version.id,
+        "batch": rows.batch,
+        "input_columns": str(list(schema.inputs)),
+        "features": str(list(done.inputs)),
+        "target": schema.target,
+        "stages": list(done.anatomy.stages),
+        **asdict(done.anatomy.size),
+        "train": dict(train.metrics),
+        "test": dict(test.metrics) if test else {},
+        "train_rows": train.rows,
+        "test_rows": test.rows if test else 0,
+        "train_skill": train.skill,
+        "test_skill": test.skill if test else None,
+        "gap": gap.size,
+        "gap_error": gap.error,
+        "overfit": gap.overfit,
+        "seconds": done.fit_seconds,
+    }

@@ -1,0 +1,134 @@
+"""Registering ensembles: mixtures of a generation's versions, fitted on all records, as versions like any other."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from pointsman.common.config import Config
+from pointsman.common.environment import describe_environment
+from pointsman.common.storage.state import State
+from pointsman.common.task import Task
+from pointsman.common.thresholds import Threshold, choose_threshold
+from pointsman.meta.ensembles import fit_ensembles
+from pointsman.meta.past import Past, stack_records
+from pointsman.meta.records import Record
+from pointsman.model_zoo.model import PROTOCOL
+from pointsman.registry.budget import bar_lines
+from pointsman.registry.contender import FALLBACK_FAMILY, Origin
+from pointsman.registry.generations import Generation
+from pointsman.registry.versions import ENSEMBLE_FAMILY, KINDS, Version, name_version, save_members
+
+TUNING_BATCHES = 4
+"""A threshold is tuned on the rows of this many newest batches."""
+
+
+def save_ensembles(
+    config: Config,
+    state: State,
+    before: Generation,
+    singles: Sequence[Version],
+    records: Sequence[Record],
+    numbers: Iterator[int],
+) -> list[Version]:
+    """Fit the ensembles on all records, store them and return their versions; one version alone makes none.
+
+    Versions beyond the budget are no members.
+    """
+    barred = bar_lines(config.promotion.budget, [one.line for one in singles], before.versions)
+    allowed = [one for one in singles if one.line not in barred]
+    if len(allowed) < 2:
+        return []
+    past, settings = stack_records(records, [one.line for one in allowed]), config.selection
+    guarded = [one.line for one in allowed if one.guarded or one.family == FALLBACK_FAMILY]
+    fitted = fit_ensembles(past, guarded, settings.half_life, settings.temperature, settings.max_members, config.seed)
+    return [
+        save_ensemble(config, state, before, variant, weights, allowed, past, next(numbers))
+        for variant, weights in fitted.items()
+    ]
+
+
+def save_ensemble(
+    config: Config, state: State, before: Generation, variant: str, weights: np.ndarray, singles: Sequence[Version],
+    past: Past, number: int,
+) -> Version:  # fmt: skip
+    """Store an ensemble with the weights (3, n_singles) by RowKind and return its version."""
+    parent = next((one for one in before.ensembles if one.variant == variant), None)
+    version_id = name_version(ENSEMBLE_FAMILY, number)
+    params = {"members": name_members(weights, singles)}
+    used = [single for single, share in zip(singles, weights.max(axis=0), strict=True) if share > 0]
+    threshold = tune_ensemble(config, past, weights)
+    manifest, size = save_members(state.files, params)
+    return Version(
+        id=version_id,
+        number=number,
+        line=parent.line if parent else version_id,
+        parent=parent.id if parent else None,
+        generation=before.number + 1,
+        family=ENSEMBLE_FAMILY,
+        variant=variant,
+        params=params,
+        window=None,
+        masked=False,
+        guarded=False,
+        origin=Origin.ENSEMBLE.value,
+        updates=0,
+        first_batch=min(version.first_batch for version in used),
+        last_batch=max(version.last_batch for version in used),
+        rows=max(version.rows for version in used),
+        threshold=threshold.least,
+        untuned=threshold.untuned,
+        manifest=manifest,
+        bytes=size,
+        fit_seconds=0.0,
+        inputs=tuple(dict.fromkeys(name for version in used for name in version.inputs)),
+        predict_us=_count_cost(weights, singles),
+        seed=config.seed,
+        protocol=PROTOCOL,
+        environment=describe_environment(),
+    )
+
+
+def name_members(weights: np.ndarray, singles: Sequence[Version]) -> dict[str, dict[str, float]]:
+    """Return the weights (3, n_singles) of versions by kind of row, without those that have none."""
+    return {
+        kind: {one.id: float(share) for one, share in zip(singles, shares, strict=True) if share > 0}
+        for kind, shares in zip(KINDS, weights, strict=True)
+    }
+
+
+def describe_members(ensemble: Version) -> str:
+    """Return in words what an ensemble mixes."""
+    clean = ", ".join(f"{name} {share:.0%}" for name, share in sorted(ensemble.members[0].items(), key=lambda w: -w[1]))
+    return f"{ensemble.variant}: {clean}{'; others for flagged rows' if ensemble.is_routed else ''}"
+
+
+def _count_cost(weights: np.ndarray, singles: Sequence[Version]) -> float:
+    """Return the microseconds that a row costs at most: those of the members for the kind of row with the dearest."""
+    costs = np.array([one.predict_us for one in singles])
+    return float(((weights > 0) @ costs).max())
+
+
+def tune_ensemble(config: Config, past: Past, weights: np.ndarray) -> Threshold:
+    """Return the threshold of a mixture by the rows of the newest batches, before its members learned them."""
+    rows = past.take(find_tuning_rows(past))
+    return tune(config, past.task, rows.target, rows.mix(weights[rows.kinds]))
+
+
+def find_tuning_rows(past: Past) -> np.ndarray:
+    """Return the rows (n_rows,) bool that a threshold is tuned on: those of the newest batches, as they came.
+
+    What was predicted before any row of a class had been learned says nothing of that class: batches up to the first
+    that had it are left out, where later ones are there.
+    """
+    newest = past.clean & (past.age < TUNING_BATCHES)
+    firsts = [past.batch[past.target == code].min() for code in np.unique(past.target)] if newest.any() else []
+    learned = newest & (past.batch > max(firsts, default=0))
+    return learned if past.task is Task.BINARY and learned.any() else newest
+
+
+def tune(config: Config, task: Task, target: np.ndarray, outputs: np.ndarray) -> Threshold:
+    """Return the threshold for the configured decision by rows nobody had learned; 0.5 where there is none."""
+    if task is not Task.BINARY or outputs.shape[1] != 2 or not len(target):
+        return Threshold()
+    costs = config.training.costs
+    return choose_threshold(target, outputs[:, 1], config.training.decision, costs.false_positive, costs.false_negative)

@@ -1,0 +1,62 @@
+"""The one commit that makes a generation visible: whatever an update or a person decided, all of it or nothing."""
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import sqlalchemy as sa
+
+from pointsman.common.config import Config, renew
+from pointsman.common.errors import StateError
+from pointsman.common.storage.backup import save_backup
+from pointsman.common.storage.catalogue import Draft, read_rows
+from pointsman.common.storage.state import State
+from pointsman.common.users import find_user
+from pointsman.registry.generations import Event, Generation, draft_generation
+from pointsman.registry.tables import generations_table
+from pointsman.registry.versions import Version
+
+log = logging.getLogger(__name__)
+
+UNDECIDING = {"name", "state_dir", "data_dir", "database_url", "source", "workers", "storage", "mlflow", "report"}
+"""Sections that no decision depends on; some hold passwords. They are not kept with a generation."""
+
+
+def commit_generation(
+    config: Config,
+    state: State,
+    draft: Draft,
+    generation: Generation,
+    new: Sequence[Version] = (),
+    events: Sequence[Event] = (),
+    first: Callable[[sa.Connection], None] | None = None,
+) -> None:
+    """Add a generation to a draft and commit it, with the configuration that it was made with.
+
+    What is to be done ``first`` belongs to the same transaction.
+    """
+    generation = replace(generation, who=generation.who or find_user())
+    draft_generation(draft, generation, config.seed, new, events, save_config(config, state))
+    draft.commit(state.engine, first)
+    try:
+        save_backup(state.engine)
+    except StateError as error:  # the generation is committed; without a newer copy the older one stays
+        log.warning("%s", error)
+
+
+def save_config(config: Config, state: State) -> str:
+    """Store what of a configuration decisions depend on, and return the name of the file."""
+    described = config.model_dump(mode="json", by_alias=True, exclude=UNDECIDING)
+    return state.files.save(json.dumps(described, sort_keys=True).encode(), ".json")
+
+
+def load_config_of(state: State, number: int, config: Config) -> Config:
+    """Return the configuration that a generation was made with, with the places that ``config`` names."""
+    query = sa.select(generations_table.c.config).where(generations_table.c.number == number)
+    name = read_rows(state.engine, query)[0]["config"]
+    if name is None:
+        raise StateError(f"Generation {number} was stored without its configuration, by a release that kept none.")
+    stored = json.loads(state.files.load(name))
+    places = config.model_dump(mode="json", by_alias=True, include=UNDECIDING)
+    return Config.model_validate(renew(stored) | places)

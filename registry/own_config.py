@@ -1,0 +1,179 @@
+"""Which configuration a command goes by: the file that is named or there, or else the one kept with the state.
+
+Everything but an update can go by the state alone, since every generation is stored with its configuration; only where
+the rows come from, and with it passwords, is not.
+"""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pointsman.common.config import DEFAULT_NAME, Config, lay_over, load_config, name_state_dir
+from pointsman.common.errors import ConfigError, StateError
+from pointsman.common.storage.files import FileStore
+from pointsman.registry.stream import Stream, recall_stream
+
+CATALOGUE = "catalogue.db"
+DEMO = "demo"
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a state says of itself: its newest generation, the stream of that, and the file of its configuration."""
+
+    number: int
+    stream: Stream | None
+    config: str | None
+
+
+def choose_config(
+    named: str | None, overrides: Sequence[str], may_go_by_state: bool, checks_itself: bool = False
+) -> tuple[Config, list[str]]:
+    """Return the configuration of a command, and sentences on what was chosen that nobody stated.
+
+    named:           the file that the command line names, None for ``config.yaml`` or, without that, the state's own
+    may_go_by_state: whether the command can do without a file
+    checks_itself:   whether the command itself refuses a state of another stream
+
+    Raises ConfigError where there is no configuration, several states to choose from, or another stream's state.
+    """
+    path = Path(named or f"{DEFAULT_NAME}.yaml")
+    place = find_override(overrides)
+    if named is None and may_go_by_state and not path.is_file():
+        return load_own(place or find_only_state(Path()), overrides), []
+    config, told = follow_old_place(load_config(path, overrides))
+    if checks_itself:
+        return config, told
+    from pointsman.registry.one_state import describe_stream
+
+    known, asked = peek(config.state_dir, config.database_url), describe_stream(config)
+    if known is None or known.stream is None or known.stream.is_same(asked):
+        return config, told
+    if named is None and place and may_go_by_state:
+        sentence = f"the state in '{place}' holds the stream {known.stream.describe()} and not that of '{path}': it " \
+                   "is read by its own configuration"  # fmt: skip
+        return load_own(place, overrides), [*told, sentence]
+    raise ConfigError(
+        f"The state in '{config.state_dir}' holds the stream {known.stream.describe()} and '{path}' describes another, "
+        f"{asked.describe()}; leave out --config and write state_dir={config.state_dir} to go by the state's own "
+        "configuration, or name the state of this one."
+    )
+
+
+def find_override(overrides: Sequence[str]) -> Path | None:
+    """Return the state that the command line names.
+
+    >>> find_override(["seed=1", "state_dir=a/b"]), find_override([])
+    (PosixPath('a/b'), None)
+    """
+    named = [override.partition("=")[2] for override in overrides if override.startswith("state_dir=")]
+    return Path(named[-1]) if named else None
+
+
+def find_only_state(folder: Path) -> Path:
+    """Return the one state in a folder; ConfigError where there is none, or more than one."""
+    states = sorted(path.parent for path in folder.glob(f"*/{CATALOGUE}"))
+    if len(states) == 1:
+        return states[0]
+    if not states:
+        raise ConfigError(
+            f"There is no {DEFAULT_NAME}.yaml here and no state either; name a configuration with --config PATH, or a "
+            "state with state_dir=PATH."
+        )
+    listed = ", ".join(state.as_posix() for state in states)
+    raise ConfigError(
+        f"There is no {DEFAULT_NAME}.yaml here and there are {len(states)} states ({listed}); name one of them, such "
+        f"as state_dir={states[0].as_posix()}, or a configuration with --config PATH."
+    )
+
+
+def load_own(folder: Path, overrides: Sequence[str]) -> Config:
+    """Return the configuration kept with the newest generation of a state, with overrides laid over it."""
+    url = next((one.partition("=")[2] for one in overrides if one.startswith("database_url=")), None)
+    known = peek(folder, url)
+    if known is None or known.config is None:
+        raise ConfigError(
+            f"There is no generation in '{folder}' to take the configuration from; name one with --config PATH, or "
+            "another state with state_dir=PATH."
+        )
+    try:
+        stored = json.loads(FileStore(folder / "files").load(known.config))
+    except StateError as error:
+        raise StateError(f"{str(error).removesuffix('.')}; name a configuration with --config PATH.") from error
+    sources = known.stream.sources if known.stream else ()
+    source = {"kind": DEMO} if sources == (DEMO,) else {"kind": "files", "paths": list(sources) or [str(folder)]}
+    name = (known.stream.name if known.stream else "") or DEFAULT_NAME
+    placed = stored | {"name": name, "source": source, "state_dir": str(folder)}
+    return lay_over(placed, overrides, folder / CATALOGUE)
+
+
+def follow_old_place(config: Config) -> tuple[Config, list[str]]:
+    """Return a configuration with ``./state`` as its place where an earlier release kept its stream there.
+
+    Then every configuration that did not say otherwise had its state there. A place that is stated is always taken.
+    """
+    old = name_state_dir(DEFAULT_NAME)
+    if "state_dir" in config.model_fields_set or config.state_dir == old or config.state_dir.exists():
+        return config, []
+    known = peek(old, config.database_url)
+    if known is None or known.stream is None or not holds(known.stream, config):
+        return config, []
+    sentence = f"the state of '{config.name}' is in '{old}', where an earlier release kept it, and stays there; move " \
+               f"it to '{config.state_dir}', or write state_dir: {old} into the configuration"  # fmt: skip
+    return config.model_copy(update={"state_dir": old}), [] if known.stream.name else [sentence]
+
+
+def holds(known: Stream, config: Config) -> bool:
+    """Whether a state is surely that of a configuration, by time, target and a source.
+
+    Of a folder and of a database an earlier release kept the files' names, and no more than that it is one.
+    """
+    from pointsman.registry.one_state import describe_stream
+
+    asked = describe_stream(config)
+    if not known.asks_the_same(asked):
+        return False
+    if known.name:
+        return known.shares_source(asked)
+    source = config.source
+    parts = ["sql"] if source.kind == "sql" else list(asked.sources)
+    if source.kind == "folder":
+        parts = [file.name for path in source.paths for file in (config.data_dir / path).rglob("*") if file.is_file()]
+    return known.shares_source(Stream("", tuple(parts), asked.time, asked.target))
+
+
+def peek(folder: Path, database_url: str | None = None) -> Known | None:
+    """Return what a state says of itself, without changing anything; None where it cannot be read or holds nothing."""
+    import sqlalchemy as sa
+
+    catalogue = folder / CATALOGUE
+    if database_url is None and not catalogue.is_file():
+        return None
+    try:
+        engine = sa.create_engine(database_url or _name_url(catalogue), hide_parameters=True)
+        try:
+            with engine.connect() as connection:
+                newest = sa.text("SELECT * FROM generations ORDER BY number DESC LIMIT 1")
+                row = connection.execute(newest).mappings().first()
+        finally:
+            engine.dispose()
+        if row is None:
+            return None
+        stream = recall_stream(*(_decode(row.get(name)) for name in ("stream", "schema", "cursor")))
+        return Known(row["number"], stream, row.get("config"))
+    except (sa.exc.SQLAlchemyError, ImportError, ValueError, KeyError, TypeError):
+        return None  # opening the state says what is wrong with it
+
+
+def _name_url(catalogue: Path) -> str:
+    if os.access(catalogue, os.W_OK) and os.access(catalogue.parent, os.W_OK):
+        return f"sqlite:///{catalogue}"
+    return f"sqlite:///file:{catalogue}?immutable=1&uri=true"
+
+
+def _decode(cell: Any) -> Mapping[str, Any] | None:
+    decoded = json.loads(cell) if isinstance(cell, str) else cell
+    return decoded if isinstance(decoded, dict) else None

@@ -13,12 +13,12 @@ from pointsman.common.schema import Schema
 from pointsman.pipeline.collection.roles import infer_schema
 from pointsman.pipeline.drift.detection import MOST_PAST, PastTest, judge_concept, judge_data
 from pointsman.pipeline.drift.distance import compute_drift
-from pointsman.pipeline.drift.reference import Reference
+from pointsman.pipeline.drift.reference import Reference, describe_window
 from pointsman.pipeline.drift.sketch import Sketch, sketch_inputs
 from pointsman.pipeline.drift.verdict import DriftTest
+from pointsman.pipeline.preparation.capacity import limit_rows
 from pointsman.pipeline.preparation.cleaning import clean_inputs
-from pointsman.pipeline.preparation.window import describe_window, prepare
-from pointsman.pipeline.training.capacity import limit_rows
+from pointsman.pipeline.preparation.window import prepare
 
 
 @dataclass(frozen=True, eq=False)

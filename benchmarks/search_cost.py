@@ -22,11 +22,10 @@ from pointsman.model_zoo.model import fit_model  # noqa: E402
 from pointsman.pipeline.collection.roles import infer_schema  # noqa: E402
 from pointsman.pipeline.preparation.assessment import analyse  # noqa: E402
 from pointsman.pipeline.preparation.window import prepare  # noqa: E402
-from pointsman.pipeline.retraining.learning import pose_problem  # noqa: E402
 from pointsman.pipeline.training import search as search_module  # noqa: E402
 from pointsman.pipeline.training.encodings import Encodings  # noqa: E402
 from pointsman.pipeline.training.evaluation import Evaluator, compute_fold_loss, evaluate  # noqa: E402
-from pointsman.pipeline.training.problem import SearchProblem  # noqa: E402
+from pointsman.pipeline.training.problem import SearchProblem, pose_problem  # noqa: E402
 
 BATCHES = 5
 """Batches that the rows of a problem are cut into."""

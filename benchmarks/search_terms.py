@@ -27,9 +27,8 @@ from pointsman.model_zoo import get_family  # noqa: E402
 from pointsman.model_zoo.encoder import fit_encoder  # noqa: E402
 from pointsman.pipeline.collection.roles import infer_schema  # noqa: E402
 from pointsman.pipeline.preparation.assessment import analyse  # noqa: E402
-from pointsman.pipeline.preparation.training_set import COVERED, TrainingRows  # noqa: E402
+from pointsman.pipeline.preparation.training_set import COVERED, Ground, TrainingRows  # noqa: E402
 from pointsman.pipeline.preparation.window import prepare  # noqa: E402
-from pointsman.pipeline.training.out_of_fold import Ground  # noqa: E402
 
 PIPELINES = {"linear": "onehot", "knn": "target", "tree": "target", "extra_trees": "target", "lightgbm": "native",
              "catboost": "native"}  # fmt: skip

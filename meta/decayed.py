@@ -1,11 +1,13 @@
 """Chooser B: decayed records, the mean loss of every line on past batches, the newer ones counting more."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from pointsman.meta.past import Past
-from pointsman.meta.records import FIRST_LIVE
+from pointsman.meta.past import Past, stack_records
+from pointsman.meta.records import FIRST_LIVE, Record
+from pointsman.registry.generations import Generation
 
 RECALL = 0.3
 """Weight of an old batch that is exactly like the newest, which itself counts 1."""
@@ -150,3 +152,13 @@ def soften(losses: np.ndarray, temperature: float) -> np.ndarray:
     scaled = -(losses - losses.min(axis=-1, keepdims=True)) / temperature
     weights = np.exp(scaled)
     return weights / weights.sum(axis=-1, keepdims=True)
+
+
+def list_losses(before: Generation, records: Sequence[Record]) -> list[float]:
+    """Return the champion's mean loss on every batch it has a record of, oldest first."""
+    if before.champion is None:
+        return [np.nan]
+    line = before.champion.line
+    known = [record for record in records if line in record.predicted]
+    parts = compute_part_losses(stack_records(known, [line])) if known else None
+    return parts.losses[parts.whole][:, 0].tolist() if parts else [np.nan]

@@ -17,6 +17,7 @@ from pointsman.meta.decayed import compute_decayed_records, compute_part_losses,
 from pointsman.meta.flags import RowKind
 from pointsman.meta.greedy import MIN_ROWS, blend_by_kind, blend_greedily
 from pointsman.meta.past import Past
+from pointsman.registry.generations import Generation
 
 TYPICAL, DAMAGED = "typical", "damaged"
 """The routed ensembles that the chooser leaves only for a predicted gain: without an alarm, and with one."""
@@ -217,3 +218,13 @@ def mix_members(
 def _repeat(weights: np.ndarray) -> Members:
     """Return the members of an ensemble that answers every kind of row alike."""
     return np.stack([weights] * len(RowKind))
+
+
+def mix_ensembles(
+    generation: Generation, outputs: Mapping[str, np.ndarray], kinds: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return what the ensembles of a generation answer to rows (n_rows,) of each kind, by line, from what its versions
+    do, by line.
+    """
+    mixed = {one.line: mix_members(outputs, kinds, generation.list_members(one)) for one in generation.ensembles}
+    return {line: answer for line, answer in mixed.items() if answer is not None}

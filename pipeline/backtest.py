@@ -18,6 +18,7 @@ from pointsman.common.storage.files import compute_digest
 from pointsman.common.storage.state import State, hold_lock, open_state
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.pipeline.collection.tables import batches as batches_table
+from pointsman.pipeline.preparation.capacity import limit_rows
 from pointsman.pipeline.preparation.window import load_batch
 from pointsman.pipeline.retraining.fitting import Fitting
 from pointsman.pipeline.retraining.policies import configured_policy, list_policies
@@ -26,7 +27,6 @@ from pointsman.pipeline.retraining.recommendation import Backtest, Evidence, com
 from pointsman.pipeline.retraining.simulation import Ledger, replay
 from pointsman.pipeline.retraining.stream import Replayed
 from pointsman.pipeline.retraining.tables import StoredLedger, load_backtest, save_backtest
-from pointsman.pipeline.training.capacity import limit_rows
 from pointsman.registry.contender import FALLBACK_FAMILY
 from pointsman.registry.generations import Generation, load_generation
 

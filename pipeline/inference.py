@@ -31,10 +31,10 @@ from pointsman.common.tabular.reader import Chunk, read_ahead, read_chunks
 from pointsman.common.tabular.writers import OUTPUTS, check_room, open_table
 from pointsman.common.wanted import Wanted
 from pointsman.meta.tables import decisions_table
+from pointsman.pipeline.labels.row_ids import ROW_ID, name_rows
 from pointsman.pipeline.labels.served_rows import save_request_rows
 from pointsman.pipeline.serving.answer import Answer, add_answer
 from pointsman.pipeline.serving.predictor import Choice, Predictor, ReadRows, load_predictor
-from pointsman.pipeline.serving.row_ids import ROW_ID, name_rows
 
 log = logging.getLogger(__name__)
 

@@ -30,36 +30,32 @@ from pointsman.pipeline.collection.roles import describe_roles, end_short_years,
 from pointsman.pipeline.collection.tables import batches
 from pointsman.pipeline.collection.targets import tell_new_labels, tell_positive, tell_spellings
 from pointsman.pipeline.drift.detection import draft_drift, look_for_drift
+from pointsman.pipeline.drift.reference import describe_window
 from pointsman.pipeline.labels.delay import resolve_gap
 from pointsman.pipeline.labels.reconciliation import settle
 from pointsman.pipeline.lifecycle.revision import Base, Revision, open_base, plan_revision, take_newest_again
 from pointsman.pipeline.preparation.assessment import analyse, draft_analysis, draft_batch, keep_raw, tell_breaches
 from pointsman.pipeline.preparation.release import find_released_batch, load_released
-from pointsman.pipeline.preparation.window import describe_window, gather_window, prepare, read_newest
+from pointsman.pipeline.preparation.window import gather_window, prepare, read_newest
 from pointsman.pipeline.quality.gate import extend_classes
 from pointsman.pipeline.quality.history import draft_rules, load_quality_past
 from pointsman.pipeline.quality.old_batches import OldBatches, open_batches
 from pointsman.pipeline.quality.past import PAST_BATCHES
 from pointsman.pipeline.retraining.drift_response import answer_alarms
-from pointsman.pipeline.retraining.learning import learn, rest, trains_now
-from pointsman.pipeline.validation.evidence import (
-    find_blind,
-    grade_plan,
-    list_records,
-    load_sound,
-    prove,
-    score_batch,
-    score_newcomers,
-)
-from pointsman.pipeline.validation.prequential import score_rows
+from pointsman.pipeline.retraining.learning import learn, rest
+from pointsman.pipeline.retraining.trigger import trains_now
+from pointsman.pipeline.validation.evidence import find_blind, grade_plan, load_sound, prove, watch_losses
+from pointsman.pipeline.validation.prequential import score_batch, score_newcomers, score_rows
+from pointsman.pipeline.validation.records import list_records
 from pointsman.pipeline.validation.registration import (
     Enrolled,
 )
 from pointsman.pipeline.validation.tables import scores_table
 from pointsman.registry.commit import commit_generation
 from pointsman.registry.garbage import collect_garbage
-from pointsman.registry.generations import Cause, Event, Generation, Member, Role, load_generation
+from pointsman.registry.generations import Cause, Event, Generation, load_generation
 from pointsman.registry.one_state import check_columns, check_stream
+from pointsman.registry.pinning import find_pinned
 
 log = logging.getLogger(__name__)
 
@@ -205,7 +201,9 @@ def take_on(
                          judgement.batch, keep_raw(raw, judgement), gap)  # fmt: skip
         settled.lay_into(draft)
     with watch.stage("drift"):
-        found = look_for_drift(config, state, before, schema, judgement.batch, ground, proof, settled)
+        found = look_for_drift(
+            config, state, before, schema, judgement.batch, ground, watch_losses(before, proof), settled
+        )
         draft_drift(draft, state, found)
         answers = answer_alarms(config.response, found)
     proof = replace(proof, record=attach_live(proof.record, settled.live))
@@ -306,15 +304,6 @@ def advance_schema(schema: Schema, raw: RawBatch) -> Schema:
 def is_stored(state: State, number: int) -> bool:
     """Whether a batch of that number was taken before."""
     return bool(read_rows(state.engine, sa.select(batches.c.number).where(batches.c.number == number)))
-
-
-def find_pinned(before: Generation, members: Sequence[Member]) -> str | None:
-    """Return the line that a person has made serve, as long as it is there."""
-    serving = {member.version.line for member in members if member.role is not Role.RIVAL}
-    if before.pinned is None or before.pinned in serving:
-        return before.pinned
-    log.warning("the line %s, promoted by hand, could not go on; what serves is chosen by records again", before.pinned)
-    return None
 
 
 def commit(

@@ -179,7 +179,7 @@ def run_feedback(config: "Config", parsed: argparse.Namespace, _subject: list[st
     """Take labels of rows that were served."""
     if parsed.file is None:
         raise ConfigError("feedback needs the file of labels; add -file labels.csv.")
-    from pointsman.pipeline.labels.intake import receive
+    from pointsman.pipeline.feedback import receive
 
     return receive(config, parsed.file)
 

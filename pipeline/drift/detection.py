@@ -9,13 +9,10 @@ import pandas as pd
 import sqlalchemy as sa
 
 from pointsman.common.config import Config
-from pointsman.common.metrics import compute_row_losses
 from pointsman.common.records import ColumnDrift, LabelledBatch
-from pointsman.common.sampling import spread_rows
 from pointsman.common.schema import Schema
 from pointsman.common.storage.catalogue import Draft, read_rows
 from pointsman.common.storage.state import State
-from pointsman.meta.records import FIRST_LIVE, Record
 from pointsman.pipeline.drift.concept import find_changes
 from pointsman.pipeline.drift.distance import compute_drift
 from pointsman.pipeline.drift.domain_classifier import measure_joint_drift
@@ -34,9 +31,8 @@ from pointsman.pipeline.drift.tables import (
 )
 from pointsman.pipeline.drift.verdict import Drift, DriftTest, judge_novelty, judge_relation
 from pointsman.pipeline.labels.reconciliation import Settled
+from pointsman.pipeline.preparation.training_set import Ground
 from pointsman.pipeline.quality.stored import drift_rows, drift_table
-from pointsman.pipeline.training.out_of_fold import Ground
-from pointsman.pipeline.validation.evidence import Proof
 from pointsman.registry.generations import Generation
 
 log = logging.getLogger(__name__)
@@ -47,6 +43,18 @@ MOST_PAST = 60
 
 PastTest = tuple[int, DriftTest]
 """A test and the number of its batch."""
+
+
+@dataclass(frozen=True, eq=False)
+class WatchedLosses:
+    """Losses of what serves, on rows it had not learned: those of the newest batch and all earlier ones.
+
+    rows: (n_rows,) positions in the newest batch of those whose losses are ``newest`` (n_rows,)
+    """
+
+    newest: np.ndarray
+    earlier: np.ndarray
+    rows: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,7 @@ def look_for_drift(
     schema: Schema,
     newest: LabelledBatch,
     ground: Ground,
-    proof: Proof,
+    watched: WatchedLosses,
     settled: Settled | None = None,
 ) -> DriftFound:
     """Judge the newest batch: data drift of its columns and rows, concept drift, and what either costs.
@@ -88,10 +96,8 @@ def look_for_drift(
     waiting = load_sketches(state, sketches_table.c.batch > before.last_learned, max(SPANS) - 1)
     tests = judge_data(config, ground, schema, reference, [*learned, *waiting, sketch], len(learned), past)
     tests += judge_concept(config, ground, schema, past, tests)
-    losses, earlier = compute_serving_losses(before, proof)
-    judged = proof.sheet.first_row + spread_rows(proof.sheet.covered, len(losses))
-    alarms = rank_alarms(tests, reference, newest.inputs.iloc[judged], losses, earlier)
-    changes, since = list_changes(losses, earlier, newest.times.iloc[judged[: len(losses)]], settled)
+    alarms = rank_alarms(tests, reference, newest.inputs.iloc[watched.rows], watched.newest, watched.earlier)
+    changes, since = list_changes(watched.newest, watched.earlier, newest.times.iloc[watched.rows], settled)
     alarms = [replace(alarm, since=since) if alarm.drift is Drift.CONCEPT else alarm for alarm in alarms]
     columns = compute_drift(reference, newest.inputs)
     return DriftFound(newest.number, sketch, columns, (*tests, *changes), tuple(alarms))
@@ -147,16 +153,6 @@ def judge_concept(
         if test.kept is not None:
             kept.setdefault((test.aspect, test.column), []).append((test.kept, test.error))
     return judge_relation(deviations, kept, config.drift.false_alarms, settled)
-
-
-def compute_serving_losses(before: Generation, proof: Proof) -> tuple[np.ndarray, np.ndarray]:
-    """Return the champion's row losses on the newest batch and those on earlier ones; none where it has no record."""
-    if before.champion is None or before.champion.line not in proof.record.predicted:
-        return np.empty(0), np.empty(0)
-    line = before.champion.line
-    known = [part for one in proof.stored for part in (*one.live, one) if line in part.predicted]
-    earlier = [_compute_row_losses(one, line) for one in known]
-    return _compute_row_losses(proof.record, line), np.concatenate([np.empty(0), *earlier])
 
 
 def rank_alarms(
@@ -236,13 +232,6 @@ def draft_drift(draft: Draft, state: State, found: DriftFound) -> None:
     draft.add(drift_table, drift_rows(found.batch, found.columns))
     draft.add(drift_tests_table, drift_test_rows(found.batch, found.tests))
     draft.add(alarms_table, alarm_rows(found.batch, found.alarms))
-
-
-def _compute_row_losses(record: Record, line: str) -> np.ndarray:
-    rows = record.rows
-    clean = rows.clean | (rows.part >= FIRST_LIVE)
-    outputs = record.predicted[line][clean]
-    return compute_row_losses(rows.task, rows.target[clean], outputs if rows.task.is_classification else outputs[:, 0])
 
 
 def _split_newest(ground: Ground, schema: Schema) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -1,13 +1,14 @@
 """The drift reference: how the rows that models were trained on are spread, against which later rows are held."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import pandas as pd
 
 from pointsman.common.errors import DataError
+from pointsman.common.records import LabelledBatch
 from pointsman.common.schema import Schema
 from pointsman.pipeline.drift.bins import LevelBins, NumericBins, fit_level_bins, fit_numeric_bins
 from pointsman.pipeline.quality.profile import compute_finite, sort_known
@@ -127,3 +128,9 @@ def _read_column(stored: dict[str, Any]) -> ColumnReference:
     bins = kind(**{name: tuple(cells) for name, cells in stored["bins"].items()})
     lists = {name: tuple(stored[name]) for name in ("counts", "expected")}
     return ColumnReference(**{**stored, **lists, "bins": bins})
+
+
+def describe_window(schema: Schema, window: Sequence[LabelledBatch]) -> Reference:
+    """Return the drift reference: how the inputs of the window are spread."""
+    types = dict.fromkeys(schema.categorical, "str")
+    return fit_reference(pd.concat([one.inputs for one in window], ignore_index=True).astype(types), schema)

@@ -3,29 +3,24 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
 
 from pointsman.common.config import Config
-from pointsman.common.errors import DataError, StateError
+from pointsman.common.errors import StateError
 from pointsman.common.reading import encode_target, read_labels
 from pointsman.common.schema import Schema
 from pointsman.common.storage.catalogue import Draft, in_parts, read_rows
-from pointsman.common.storage.state import State, open_state
-from pointsman.common.tabular.formats import read_table
-from pointsman.common.wanted import Wanted
+from pointsman.common.storage.state import State
 from pointsman.meta.label_tables import labels_table
 from pointsman.meta.tables import decisions_table
-from pointsman.pipeline.serving.answer_log import is_logged
-from pointsman.pipeline.serving.row_ids import ROW_ID, find_row_ids
+from pointsman.pipeline.labels.served_rows import is_logged
 from pointsman.registry.generations import load_generation
 
 log = logging.getLogger(__name__)
 
-ID, LABEL = ROW_ID, "label"
 MOST_NAMED = 5
 
 
@@ -83,27 +78,6 @@ def split_row_id(row_id: str) -> tuple[str, int] | None:
     sound = position.isascii() and position.isdecimal() and len(position) <= 9 and str(int(position)) == position
     named = request and request.isprintable() and not request.endswith("-")
     return (request, int(position)) if named and sound else None
-
-
-def receive(config: Config, file: Path) -> str:
-    """Take the labels in a file with the columns ``predict_id`` and the target's name (or 'label').
-
-    Of a file that was answered several times, the ids of the last time count. Returns how many are new; the log says
-    what the others are. Raises DataError where a column is missing.
-    """
-    with open_state(config, must_exist=True) as state:
-        schema = load_schema(state)
-        table = read_table(file, Wanted.of_request(config, [ID, schema.target, LABEL]))
-        column = next((name for name in (schema.target, LABEL) if name in table), None)
-        ids = find_row_ids(table.columns)
-        if ids is None or column is None:
-            raise DataError(
-                f"The file '{file}' needs the columns '{ID}' and '{schema.target}' (or '{LABEL}'); "
-                f"it has {', '.join(map(repr, list(table)[:8]))}."
-            )
-        received = add_labels(config, state, list(zip(table[ids].astype("str"), table[column], strict=True)), file.name)
-    log.info("'%s': %s", file, received.describe())
-    return str(len(received.new))
 
 
 def load_schema(state: State) -> Schema:

@@ -22,6 +22,7 @@ from pointsman.common.sampling import spread_rows
 from pointsman.common.schema import Schema
 from pointsman.common.storage.catalogue import Draft, utc_now
 from pointsman.common.storage.state import State
+from pointsman.meta.ensembles import mix_ensembles
 from pointsman.meta.label_tables import (
     batch_digests_table,
     live_records_table,
@@ -39,7 +40,6 @@ from pointsman.pipeline.labels.batch_keys import BatchMarks, mark_batch, save_ma
 from pointsman.pipeline.labels.delay import count_maturity, find_clock, summarise_delays
 from pointsman.pipeline.labels.matching import Found, digest_names, find_labelled, gather_late_rows, list_rows
 from pointsman.pipeline.labels.regret import JudgedRows, grade_decisions, judge_rows, list_regrets
-from pointsman.pipeline.validation.evidence import mix_ensembles
 from pointsman.registry.generations import Generation
 from pointsman.registry.versions import ModelShelf
 

@@ -4,6 +4,7 @@ A file holds the rows of one big request or of many small ones, all answered by 
 by its id, by a digest of its inputs, or by a digest of the columns that name it.
 """
 
+import hashlib
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -229,3 +230,12 @@ def save_request_rows(
         return told | {"rows_file": None, "first_row": None, "kept_rows": 0}
     kept = keep_rows(schema, inputs, columns, outputs, positions, raw, key_columns)
     return told | {"rows_file": save_answered(files, kept), "first_row": 0, "kept_rows": len(kept)}
+
+
+def is_logged(request: str, share: float) -> bool:
+    """Return whether a request is among the share that is logged: the same for an id whoever asks.
+
+    >>> is_logged("a", 1.0), is_logged("a", 0.0), is_logged("a", 0.5) == is_logged("a", 0.5)
+    (True, False, True)
+    """
+    return int.from_bytes(hashlib.sha256(request.encode()).digest()[:8], "big") < share * 2**64

@@ -16,7 +16,7 @@ from pointsman.meta.performance_estimates import learn_estimators
 from pointsman.meta.records import Record
 from pointsman.meta.selector import Selector
 from pointsman.meta.store import load_grades, load_records, load_stored_selector, save_selector
-from pointsman.pipeline.validation.registration import RESTING
+from pointsman.pipeline.training.newcomers import RESTING
 from pointsman.registry.commit import commit_generation
 from pointsman.registry.contender import FALLBACK_FAMILY
 from pointsman.registry.generations import Alias, Cause, Event, Generation, Member, Role, load_generation

@@ -30,13 +30,11 @@ from pointsman.model_zoo.golden import (
 )
 from pointsman.model_zoo.model import PROTOCOL, Model, update_model
 from pointsman.pipeline.collection.tables import batches
-from pointsman.pipeline.preparation.digests import digest_batches
 from pointsman.pipeline.preparation.features import engineer_features
 from pointsman.pipeline.preparation.release import read_raw_rows
-from pointsman.pipeline.preparation.training_set import TrainingRows, join_rows
+from pointsman.pipeline.preparation.training_set import Ground, TrainingRows, digest_batches, join_rows
 from pointsman.pipeline.quality.stored import quarantine_table
 from pointsman.pipeline.quality.tables import RELEASED, quarantine_decisions_table
-from pointsman.pipeline.training.out_of_fold import Ground
 from pointsman.registry.commit import commit_generation, load_config_of
 from pointsman.registry.contender import Origin
 from pointsman.registry.generations import Cause, Event, load_generation

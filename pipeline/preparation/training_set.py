@@ -1,10 +1,20 @@
 """The rows that models learn from: the newest ones of the stored batches, in the order in which they arrived."""
 
-from collections.abc import Mapping, Sequence
+import hashlib
+import json
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from pointsman.common.task import Task
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.model import Model, PreparedRows, fit_prepared, prepare_rows, settle
+from pointsman.registry.versions import LearnedBatch
 
 COVERED = 2
 """With one round alone a part of a season cannot be told from anything else that was new at its time."""
@@ -100,3 +110,90 @@ def join_rows(
         batches=np.repeat([part[0] for part in kept], [len(part[2]) for part in kept]),
         seasons=seasons or {},
     )
+
+
+KEPT_PREPARED, KEPT_BYTES = 6, 512 * 2**20
+"""Encodings of rows that are kept for more candidates, and the bytes that all of them but the newest may take."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What models are fitted on: rows up to the newest, the task and its classes. ``gap`` is the delay of labels."""
+
+    rows: TrainingRows
+    task: Task
+    classes: tuple[str, ...]
+    seed: int
+    threads: int
+    gap: str = "0s"
+    _prepared: "OrderedDict[Hashable, PreparedRows]" = field(default_factory=OrderedDict, repr=False, compare=False)
+
+    def fit(self, candidate: Candidate, rows: TrainingRows) -> Model:
+        """Return the candidate fitted on its window of some of the rows, oldest first."""
+        return self.fit_prepared(candidate, self.prepare(candidate, rows))
+
+    def fit_prepared(self, candidate: Candidate, rows: PreparedRows) -> Model:
+        """Return the candidate fitted on rows that were prepared for it."""
+        return fit_prepared(candidate, rows, self.task, self.classes, self.seed, self.threads)
+
+    def prepare(self, candidate: Candidate, rows: TrainingRows) -> PreparedRows:
+        """Return the candidate's window of some of the rows, oldest first, as its variant and treatment make them.
+
+        They are kept for the next candidates that learn them alike.
+        """
+        learn = rows.last(candidate.window)
+        features = learn.covered
+        treatment = (candidate.variant, candidate.masked, candidate.guarded, *features.columns)
+        key = (*treatment, len(learn), learn.first_batch, learn.last_batch)
+        if key not in self._prepared:
+            self._prepared[key] = prepare_rows(candidate, features, learn.target, self.task, self.seed)
+            while len(self._prepared) > 1 and not self._fits():
+                self._prepared.popitem(last=False)
+        self._prepared.move_to_end(key)
+        return self._prepared[key]
+
+    def _fits(self) -> bool:
+        size = sum(one.table.values.nbytes for one in self._prepared.values())
+        return len(self._prepared) <= KEPT_PREPARED and size <= KEPT_BYTES
+
+    def settle(self, candidate: Candidate, rows: TrainingRows) -> Candidate:
+        """Return the candidate with what its family finds out on its window of some rows before it learns them."""
+        prepared = self.prepare(candidate, rows)
+        return settle(candidate, prepared, self.task, len(self.classes), self.seed, self.threads)
+
+    @cached_property
+    def digests(self) -> tuple[LearnedBatch, ...]:
+        """Each batch's part in the rows."""
+        return digest_batches(self.rows)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the prepared rows out: another process makes its own."""
+        return {**self.__dict__, "_prepared": OrderedDict()}
+
+
+def digest_batches(rows: TrainingRows) -> tuple[LearnedBatch, ...]:
+    """Return for each batch, oldest first, how many of the rows are of it and the SHA-256 of exactly those.
+
+    It covers names and cells of all features, the targets and the times, in the order of the rows.
+    """
+    columns = [_prepare(rows.features[name]) for name in rows.features]
+    numbers = [np.ascontiguousarray(rows.target, dtype="<f8"), rows.times.to_numpy("datetime64[ns]").astype("<i8")]
+    header = json.dumps([str(name) for name in rows.features]).encode()
+    learned = []
+    for number in np.unique(rows.batches):
+        mine = np.flatnonzero(rows.batches == number)
+        digest = hashlib.sha256(header)
+        for cells in [*columns, *numbers]:
+            digest.update(_to_bytes(cells[mine]))
+        learned.append(LearnedBatch(int(number), len(mine), digest.hexdigest()))
+    return tuple(learned)
+
+
+def _prepare(column: pd.Series) -> np.ndarray:
+    if pd.api.types.is_numeric_dtype(column):
+        return column.to_numpy(dtype="<f8", na_value=np.nan)
+    return column.astype(object).where(column.notna(), None).to_numpy()
+
+
+def _to_bytes(cells: np.ndarray) -> bytes:
+    return json.dumps(cells.tolist()).encode() if cells.dtype == object else np.ascontiguousarray(cells).tobytes()

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import sqlalchemy as sa
 
 from pointsman.common.config import Config
@@ -16,14 +15,12 @@ from pointsman.common.seeding import derive_seed
 from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import State
 from pointsman.pipeline.collection.tables import batches
-from pointsman.pipeline.drift.reference import Reference, fit_reference
+from pointsman.pipeline.preparation.capacity import limit_rows
 from pointsman.pipeline.preparation.clean_store import load_clean_batch
 from pointsman.pipeline.preparation.features import engineer_features, find_seasons
 from pointsman.pipeline.preparation.release import read_raw_rows
-from pointsman.pipeline.preparation.training_set import join_rows
+from pointsman.pipeline.preparation.training_set import Ground, join_rows
 from pointsman.pipeline.quality.stored import quarantine_table
-from pointsman.pipeline.training.capacity import limit_rows
-from pointsman.pipeline.training.out_of_fold import Ground
 from pointsman.registry.commit import load_config_of
 
 log = logging.getLogger(__name__)
@@ -60,12 +57,6 @@ def gather_window(config: Config, state: State, schema: Schema, batch: LabelledB
         window.append(stored)
         room -= len(stored)
     return window[::-1]
-
-
-def describe_window(schema: Schema, window: Sequence[LabelledBatch]) -> Reference:
-    """Return the drift reference: how the inputs of the window are spread."""
-    types = dict.fromkeys(schema.categorical, "str")
-    return fit_reference(pd.concat([one.inputs for one in window], ignore_index=True).astype(types), schema)
 
 
 def prepare(

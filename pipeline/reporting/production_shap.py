@@ -17,13 +17,13 @@ from pointsman.common.storage.state import State
 from pointsman.meta.flags import RowKind, find_kinds
 from pointsman.meta.records import predict_outputs
 from pointsman.meta.store import load_stored_selector
+from pointsman.model_zoo.attribution import explain_model
 from pointsman.model_zoo.cell_flags import flag_cells
 from pointsman.model_zoo.model import Model
 from pointsman.pipeline.preparation.clean_store import load_clean_batch
 from pointsman.pipeline.preparation.features import engineer_features
 from pointsman.pipeline.reporting.explanation.contributions import Contributions, Explanation, explain_version
 from pointsman.pipeline.reporting.history import History
-from pointsman.pipeline.serving.reasons import explain_model
 from pointsman.registry.settings import load_settings
 from pointsman.registry.versions import ModelShelf, Version
 

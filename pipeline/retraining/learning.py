@@ -4,30 +4,20 @@ import itertools
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-import sqlalchemy as sa
 
-from pointsman.common.config import Action, Config, Validation
-from pointsman.common.metrics import get_metric
+from pointsman.common.config import Action, Config
 from pointsman.common.performance import Stopwatch
 from pointsman.common.records import LabelledBatch
 from pointsman.common.schema import Schema
-from pointsman.common.storage.catalogue import Draft, read_rows
+from pointsman.common.storage.catalogue import Draft
 from pointsman.common.storage.state import State
-from pointsman.common.workers import Workers, count_cores
 from pointsman.experiments.tables import feature_gains_table, runs_table, trials_table
-from pointsman.meta.decayed import compute_part_losses
-from pointsman.meta.past import stack_records
+from pointsman.meta.decayed import list_losses
 from pointsman.meta.records import Record
-from pointsman.meta.store import PLAN_LINE
-from pointsman.meta.tables import estimates_table
-from pointsman.model_zoo.candidate import Candidate
-from pointsman.pipeline.collection.tables import batches
-from pointsman.pipeline.drift.detection import DriftFound, has_relation_changed
 from pointsman.pipeline.drift.tables import responses_table
-from pointsman.pipeline.preparation.splits import make_splits
+from pointsman.pipeline.preparation.training_set import Ground
 from pointsman.pipeline.retraining.drift_response import (
     WARNED,
     Answers,
@@ -39,18 +29,28 @@ from pointsman.pipeline.retraining.drift_response import (
     response_rows,
     shorten_window,
 )
-from pointsman.pipeline.retraining.policies import configured_policy, trains
 from pointsman.pipeline.training.budget import size_search
-from pointsman.pipeline.training.capacity import limit_searched, tell_cuts
-from pointsman.pipeline.training.evaluation import drop_unjudged
+from pointsman.pipeline.training.capacity import tell_cuts
 from pointsman.pipeline.training.feature_selection import judge_features
 from pointsman.pipeline.training.joining import join_families
-from pointsman.pipeline.training.out_of_fold import Ground
-from pointsman.pipeline.training.portfolio import baseline_candidates, make_room, standing_candidates
-from pointsman.pipeline.training.problem import Fold, SearchProblem
+from pointsman.pipeline.training.newcomers import (
+    count_from,
+    count_versions,
+    enter_newcomers,
+    group_outputs,
+    load_resting,
+)
+from pointsman.pipeline.training.portfolio import (
+    baseline_candidates,
+    count_batches,
+    list_standing,
+    make_room,
+)
+from pointsman.pipeline.training.problem import pose_problem
+from pointsman.pipeline.training.refit import give, plan_lessons, plan_other_lessons
 from pointsman.pipeline.training.run_rows import run_rows
-from pointsman.pipeline.training.search import search
-from pointsman.pipeline.training.trials import Trial, choose_finalists, trial_rows
+from pointsman.pipeline.training.search import hire, run_search
+from pointsman.pipeline.training.trials import choose_finalists, trial_rows
 from pointsman.pipeline.training.warm_start import load_known_trials
 from pointsman.pipeline.validation.challengers import (
     bout_rows,
@@ -63,46 +63,17 @@ from pointsman.pipeline.validation.challengers import (
     take_turns,
 )
 from pointsman.pipeline.validation.comparison_rows import comparison_rows
-from pointsman.pipeline.validation.evidence import (
-    LateOutputs,
-    Proof,
-    drop_lost,
-    join_records,
-    rebuild_sheets,
-)
-from pointsman.pipeline.validation.registration import (
-    IDLE,
-    Enrolled,
-    count_from,
-    count_versions,
-    decide_promotion,
-    enrol,
-    enter_newcomers,
-    give,
-    group_outputs,
-    list_incumbents,
-    load_resting,
-    plan_lessons,
-    plan_other_lessons,
-    save_rivals,
-)
+from pointsman.pipeline.validation.evidence import Proof, rebuild_sheets
+from pointsman.pipeline.validation.promotion import IDLE, decide_promotion, list_incumbents
+from pointsman.pipeline.validation.records import LateOutputs, join_records
+from pointsman.pipeline.validation.registration import Enrolled, enrol, save_rivals
 from pointsman.pipeline.validation.tables import bouts_table, comparisons_table
 from pointsman.registry.ensembles import load_weights
 from pointsman.registry.generations import Event, Generation, Member, Role
+from pointsman.registry.loading import drop_lost
 from pointsman.registry.versions import Version
 
 log = logging.getLogger(__name__)
-
-LOSS_MEASURES = ("log_loss", "rmse")
-"""What estimates call the loss of a classification and of a regression."""
-
-SHUFFLED = (
-    "training.validation=kfold learns from rows after those it judges on, though '%s' tells their order: "
-    "what the search finds may look better than it is"
-)
-
-ROWS_TO_SHARE = 5_000
-"""With fewer rows, starting more processes takes longer than they save."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,37 +88,6 @@ class Learned:
     records: Sequence[Record]
     late: LateOutputs
     enrolled: Enrolled | None
-
-
-def trains_now(
-    config: Config, state: State, before: Generation, found: DriftFound, estimates: Sequence[Mapping[str, Any]]
-) -> bool:
-    """Return whether the configured policy wants the newest batch learned; the first one always is."""
-    if before.champion is None:
-        return True
-    learned = before.last_learned
-    query = sa.select(batches.c.number).where(batches.c.status == "accepted", batches.c.number > learned)
-    waiting = [row["number"] for row in read_rows(state.engine, query.order_by(batches.c.number))]
-    first = (
-        sa.select(estimates_table)
-        .where(estimates_table.c.batch == waiting[0], estimates_table.c.request == "")
-        if waiting else None
-    )  # fmt: skip
-    after_training = read_rows(state.engine, first) if first is not None else estimates
-    return trains(
-        configured_policy(config.response),
-        since_training=len(waiting) + 1,
-        drifted=bool(found.alarms) or not found.is_judged or has_relation_changed(state, learned),
-        estimated_loss=_find_estimate(estimates),
-        loss_after_training=_find_estimate(after_training),
-    )
-
-
-def _find_estimate(estimates: Sequence[Mapping[str, Any]]) -> float | None:
-    """Return the estimated loss of the plan on a batch."""
-    found = [one["estimated"] for one in estimates if one["answerer"] == PLAN_LINE and one["request"] == ""
-             and one["measure"] in LOSS_MEASURES]  # fmt: skip
-    return float(found[0]) if found else None
 
 
 def rest(before: Generation, proof: Proof, answers: Answers, draft: Draft) -> Learned:
@@ -218,7 +158,7 @@ def learn(
         promotion = replace(promotion, retired=(*broken, *unlearned, *promotion.retired))
     with watch.stage("training"):
         numbers = itertools.count(count_from(first_number, newcomers))
-        lessons = plan_lessons(config, promotion, proof.models, ways, records)
+        lessons = plan_lessons(config, promotion.active, proof.models, ways, records)
         trained = give(crew, lessons)
         enrolled = enrol(config, state, before, ground, promotion, trained, records, numbers, ways, recalled)
         competing = list_competing(promotion, records, baselines)
@@ -247,58 +187,3 @@ def say_why(lost: Sequence[Version], proof: Proof) -> dict[str, str]:
         name: f"it reads {', '.join(gone)}, which is no longer made" if gone else "its artefacts could not be loaded"
         for name, gone in unmade.items()
     }
-
-
-def pose_problem(config: Config, ground: Ground, number: int, validation: Validation | None = None) -> SearchProblem:
-    """Return what the search works on: folds of the newest rows, of the configured type unless another is asked for."""
-    rows = ground.rows.newest(limit_searched(config.search, len(ground.rows)))
-    block = len(rows.last(1))
-    validation = validation or config.training.validation
-    splits = make_splits(validation, rows.times, config.training.folds, ground.gap, block, ground.seed)
-    folds = [Fold(rows.take(split.learn), rows.take(split.validate)) for split in splits]
-    metric = get_metric(config.metric, ground.task)
-    return SearchProblem(folds, ground.task, ground.classes, metric, number, ground.seed, ground.threads)
-
-
-def hire(config: Config, ground: Ground) -> Workers:
-    """Return who searches and fits: by default every core, unless there are too few rows to be worth the start."""
-    count = config.workers.count or (count_cores() if len(ground.rows) >= ROWS_TO_SHARE else 1)
-    return Workers(count, config.workers.scheduler)
-
-
-def list_standing(config: Config, ground: Ground) -> list[Candidate]:
-    """Return the candidates that always stand, as far as the batches to learn from tell them apart."""
-    search, batches = config.search, count_batches(ground)
-    return standing_candidates(search.families, search.variants, ground.task, batches, len(ground.rows))
-
-
-def count_batches(ground: Ground) -> int:
-    """Return how many batches there are to learn from."""
-    return len(np.unique(ground.rows.batches))
-
-
-def list_losses(before: Generation, records: Sequence[Record]) -> list[float]:
-    """Return the champion's mean loss on every batch it has a record of, oldest first."""
-    if before.champion is None:
-        return [np.nan]
-    line = before.champion.line
-    known = [record for record in records if line in record.predicted]
-    parts = compute_part_losses(stack_records(known, [line])) if known else None
-    return parts.losses[parts.whole][:, 0].tolist() if parts else [np.nan]
-
-
-def run_search(
-    config: Config, problem: SearchProblem, trials: int, workers: Workers, known: Sequence[Trial]
-) -> list[Trial]:
-    """Search, starting from the ``known`` trials that earlier searches found."""
-    if not problem.folds:
-        log.warning("too few rows for the folds of a search; no search until more batches arrive")
-        return []
-    if config.training.validation == "kfold" and not config.schema_.is_timeless:
-        log.warning(SHUFFLED, config.schema_.time)
-    judged = drop_unjudged(problem)
-    if not judged.folds:
-        name = problem.metric.name
-        log.warning("no search: labels are too much alike for metric=%s, which metric=auto is not stopped by", name)
-        return []
-    return search(judged, config.search, trials, known, workers)

@@ -10,10 +10,10 @@ from pointsman.common.config import Config
 from pointsman.common.records import LabelledBatch
 from pointsman.common.schema import Schema
 from pointsman.model_zoo.candidate import Candidate
+from pointsman.pipeline.preparation.capacity import limit_rows
 from pointsman.pipeline.preparation.features import engineer_features
+from pointsman.pipeline.preparation.training_set import Ground
 from pointsman.pipeline.preparation.window import prepare
-from pointsman.pipeline.training.capacity import limit_rows
-from pointsman.pipeline.training.out_of_fold import Ground
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,5 @@
 """The answer log: what a service answered, kept by a thread of its own, so that no answer ever waits for it."""
 
-import hashlib
 import logging
 import queue
 import threading
@@ -27,6 +26,7 @@ from pointsman.pipeline.labels.served_rows import (
     compute_keys,
     compute_named_keys,
     find_newest,
+    is_logged,
     save_answered,
 )
 from pointsman.pipeline.serving.answer import Answer
@@ -66,15 +66,6 @@ class ServedRequest:
     choice: Choice
     answer: Answer
     columns: Sequence[str] | None = None
-
-
-def is_logged(request: str, share: float) -> bool:
-    """Return whether a request is among the share that is logged: the same for an id whoever asks.
-
-    >>> is_logged("a", 1.0), is_logged("a", 0.0), is_logged("a", 0.5) == is_logged("a", 0.5)
-    (True, False, True)
-    """
-    return int.from_bytes(hashlib.sha256(request.encode()).digest()[:8], "big") < share * 2**64
 
 
 class AnswerLog:

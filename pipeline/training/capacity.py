@@ -1,8 +1,4 @@
-"""How many rows are learned: as many as a stream has, within a budget that is told once when it cuts something.
-
-A budget is in MB, since decisions must not depend on a clock. What a fit takes goes with the cells of its table, so MB
-stand for seconds, too: on two cores an update with 160,000 rows of 28 columns in its window (36 MB) takes some minutes.
-"""
+"""What an update cuts to its budgets of rows, told once where it cuts something."""
 
 import logging
 from collections.abc import Sequence
@@ -13,27 +9,12 @@ from pointsman.model_zoo.candidate import Candidate
 
 log = logging.getLogger(__name__)
 
-CELL_BYTES = 8
-MB = 1e6
-LEAST_LEARNED = 50_000
-"""Rows that are learned however wide they are."""
 LEAST_SEARCHED, MOST_SEARCHED = 20_000, 60_000
 """Rows that a search looks at, at least and at most: it fits dozens of candidates, a few times each."""
 SEARCHED_SHARE = 1 / 3
 """Share of the learned rows that a search looks at in between: parameters for many rows are found on many."""
 LIMIT = "max_rows"
 """What families call the most rows that they learn."""
-
-
-def limit_rows(training: TrainingConfig, columns: int) -> int:
-    """Return how many rows of so many input columns are learned at most.
-
-    >>> limit_rows(TrainingConfig(), 28), limit_rows(TrainingConfig(), 900), limit_rows(TrainingConfig(max_rows=99), 1)
-    (285714, 50000, 99)
-    """
-    if isinstance(training.max_rows, int):
-        return training.max_rows
-    return max(LEAST_LEARNED, int(training.max_mb * MB / (CELL_BYTES * max(1, columns))))
 
 
 def limit_searched(search: SearchConfig, rows: int) -> int:

@@ -11,8 +11,8 @@ from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import State
 from pointsman.experiments.tables import feature_gains_table
 from pointsman.pipeline.preparation.features import list_engineered
+from pointsman.pipeline.preparation.training_set import Ground
 from pointsman.pipeline.training.gains import FeatureGain, choose_measured, is_used, measure_gains
-from pointsman.pipeline.training.out_of_fold import Ground
 from pointsman.pipeline.training.problem import SearchProblem
 
 Measured = Mapping[str, Sequence[FeatureGain]]

@@ -20,11 +20,15 @@ library sets it beat everything else by 2 to 14 %, and nobody should serve what 
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
+from pointsman.common.config import Config
 from pointsman.common.task import Task
 from pointsman.model_zoo import get_family
 from pointsman.model_zoo.boosting import LIBRARY_DEFAULTS
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.search import Params
+from pointsman.pipeline.preparation.training_set import Ground
 from pointsman.registry.contender import FALLBACK_FAMILY
 
 FEW_ROWS, FEW_BATCHES = 2_000, 3
@@ -143,3 +147,14 @@ def _vary(plain: Candidate, task: Task) -> list[Candidate]:
         case _ if plain.family == FALLBACK_FAMILY:
             return [short]
     return []
+
+
+def list_standing(config: Config, ground: Ground) -> list[Candidate]:
+    """Return the candidates that always stand, as far as the batches to learn from tell them apart."""
+    search, batches = config.search, count_batches(ground)
+    return standing_candidates(search.families, search.variants, ground.task, batches, len(ground.rows))
+
+
+def count_batches(ground: Ground) -> int:
+    """Return how many batches there are to learn from."""
+    return len(np.unique(ground.rows.batches))

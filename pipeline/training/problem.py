@@ -5,14 +5,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pointsman.common.config import SearchConfig
-from pointsman.common.metrics import Metric
+from pointsman.common.config import Config, SearchConfig, Validation
+from pointsman.common.metrics import Metric, get_metric
 from pointsman.common.task import Task
 from pointsman.model_zoo import get_family
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.encoder import has_many_levels
 from pointsman.model_zoo.variants import get_variant
-from pointsman.pipeline.preparation.training_set import TrainingRows
+from pointsman.pipeline.preparation.splits import make_splits
+from pointsman.pipeline.preparation.training_set import Ground, TrainingRows
+from pointsman.pipeline.training.capacity import limit_searched
 from pointsman.registry.contender import FALLBACK_FAMILY
 
 WINDOWS = (1, 3, 5, 10)
@@ -102,3 +104,14 @@ def default_candidates(space: SearchSpace) -> list[Candidate]:
     return [
         Candidate(family, variant, get_family(family).default_params(space.task)) for family, variant in first.items()
     ]
+
+
+def pose_problem(config: Config, ground: Ground, number: int, validation: Validation | None = None) -> SearchProblem:
+    """Return what the search works on: folds of the newest rows, of the configured type unless another is asked for."""
+    rows = ground.rows.newest(limit_searched(config.search, len(ground.rows)))
+    block = len(rows.last(1))
+    validation = validation or config.training.validation
+    splits = make_splits(validation, rows.times, config.training.folds, ground.gap, block, ground.seed)
+    folds = [Fold(rows.take(split.learn), rows.take(split.validate)) for split in splits]
+    metric = get_metric(config.metric, ground.task)
+    return SearchProblem(folds, ground.task, ground.classes, metric, number, ground.seed, ground.threads)

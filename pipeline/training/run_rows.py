@@ -7,7 +7,7 @@ from typing import Any
 from pointsman.common.schema import Schema
 from pointsman.experiments.exam import Exam, compare_exams, hold_exam
 from pointsman.meta.records import RecordRows
-from pointsman.pipeline.training.out_of_fold import Trained
+from pointsman.pipeline.training.refit import Trained
 from pointsman.registry.contender import Contender
 from pointsman.registry.versions import Version
 

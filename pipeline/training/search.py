@@ -12,13 +12,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pointsman.common.config import SearchConfig
+from pointsman.common.config import Config, SearchConfig
 from pointsman.common.seeding import derive_seed
-from pointsman.common.workers import Crew, Workers
+from pointsman.common.workers import Crew, Workers, count_cores
 from pointsman.model_zoo import get_family
 from pointsman.model_zoo.candidate import Candidate
+from pointsman.pipeline.preparation.training_set import Ground
 from pointsman.pipeline.training.encodings import Encodings
-from pointsman.pipeline.training.evaluation import Assignment, Evaluator, evaluate, falls_behind, set_bars
+from pointsman.pipeline.training.evaluation import (
+    Assignment,
+    Evaluator,
+    drop_unjudged,
+    evaluate,
+    falls_behind,
+    set_bars,
+)
 from pointsman.pipeline.training.joining import JOINING
 from pointsman.pipeline.training.problem import SearchProblem, SearchSpace, default_candidates, describe_space
 from pointsman.pipeline.training.proposal import describe, suggest, transfer
@@ -205,3 +213,36 @@ class _Progress:
         if losses:
             self.bar.set_postfix_str(f"best loss {min(losses):.5g}", refresh=False)
         self.bar.update(proposed - self.bar.n)
+
+
+SHUFFLED = (
+    "training.validation=kfold learns from rows after those it judges on, though '%s' tells their order: "
+    "what the search finds may look better than it is"
+)
+
+
+ROWS_TO_SHARE = 5_000
+"""With fewer rows, starting more processes takes longer than they save."""
+
+
+def hire(config: Config, ground: Ground) -> Workers:
+    """Return who searches and fits: by default every core, unless there are too few rows to be worth the start."""
+    count = config.workers.count or (count_cores() if len(ground.rows) >= ROWS_TO_SHARE else 1)
+    return Workers(count, config.workers.scheduler)
+
+
+def run_search(
+    config: Config, problem: SearchProblem, trials: int, workers: Workers, known: Sequence[Trial]
+) -> list[Trial]:
+    """Search, starting from the ``known`` trials that earlier searches found."""
+    if not problem.folds:
+        log.warning("too few rows for the folds of a search; no search until more batches arrive")
+        return []
+    if config.training.validation == "kfold" and not config.schema_.is_timeless:
+        log.warning(SHUFFLED, config.schema_.time)
+    judged = drop_unjudged(problem)
+    if not judged.folds:
+        name = problem.metric.name
+        log.warning("no search: labels are too much alike for metric=%s, which metric=auto is not stopped by", name)
+        return []
+    return search(judged, config.search, trials, known, workers)

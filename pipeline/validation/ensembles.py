@@ -7,19 +7,15 @@ import numpy as np
 from pointsman.common.config import Config
 from pointsman.common.environment import describe_environment
 from pointsman.common.storage.state import State
-from pointsman.common.task import Task
-from pointsman.common.thresholds import Threshold, choose_threshold
 from pointsman.meta.ensembles import fit_ensembles
 from pointsman.meta.past import Past, stack_records
 from pointsman.meta.records import Record
+from pointsman.meta.threshold import tune_ensemble
 from pointsman.model_zoo.model import PROTOCOL
 from pointsman.registry.budget import bar_lines
 from pointsman.registry.contender import FALLBACK_FAMILY, Origin
 from pointsman.registry.generations import Generation
 from pointsman.registry.versions import ENSEMBLE_FAMILY, KINDS, Version, name_version, save_members
-
-TUNING_BATCHES = 4
-"""A threshold is tuned on the rows of this many newest batches."""
 
 
 def save_ensembles(
@@ -106,29 +102,3 @@ def _count_cost(weights: np.ndarray, singles: Sequence[Version]) -> float:
     """Return the microseconds that a row costs at most: those of the members for the kind of row with the dearest."""
     costs = np.array([one.predict_us for one in singles])
     return float(((weights > 0) @ costs).max())
-
-
-def tune_ensemble(config: Config, past: Past, weights: np.ndarray) -> Threshold:
-    """Return the threshold of a mixture by the rows of the newest batches, before its members learned them."""
-    rows = past.take(find_tuning_rows(past))
-    return tune(config, past.task, rows.target, rows.mix(weights[rows.kinds]))
-
-
-def find_tuning_rows(past: Past) -> np.ndarray:
-    """Return the rows (n_rows,) bool that a threshold is tuned on: those of the newest batches, as they came.
-
-    What was predicted before any row of a class had been learned says nothing of that class: batches up to the first
-    that had it are left out, where later ones are there.
-    """
-    newest = past.clean & (past.age < TUNING_BATCHES)
-    firsts = [past.batch[past.target == code].min() for code in np.unique(past.target)] if newest.any() else []
-    learned = newest & (past.batch > max(firsts, default=0))
-    return learned if past.task is Task.BINARY and learned.any() else newest
-
-
-def tune(config: Config, task: Task, target: np.ndarray, outputs: np.ndarray) -> Threshold:
-    """Return the threshold for the configured decision by rows nobody had learned; 0.5 where there is none."""
-    if task is not Task.BINARY or outputs.shape[1] != 2 or not len(target):
-        return Threshold()
-    costs = config.training.costs
-    return choose_threshold(target, outputs[:, 1], config.training.decision, costs.false_positive, costs.false_negative)

@@ -3,43 +3,35 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-import sqlalchemy as sa
 
 from pointsman.common.config import Config
 from pointsman.common.errors import StateError, first_line
+from pointsman.common.metrics import compute_row_losses
 from pointsman.common.records import LabelledBatch
+from pointsman.common.sampling import spread_rows
 from pointsman.common.schema import Schema
-from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import State
-from pointsman.meta.ensembles import mix_members
-from pointsman.meta.flags import find_kinds
+from pointsman.meta.ensembles import mix_ensembles
 from pointsman.meta.grades import Grade
 from pointsman.meta.grading import answer_record, grade_selector
-from pointsman.meta.past import Past, stack_records
-from pointsman.meta.records import Record, RecordRows, make_rows, predict_outputs
-from pointsman.meta.store import PLAN_LINE, StoredSelector, load_records, load_stored_selector, record_row
-from pointsman.meta.tables import record_rows_table
-from pointsman.model_zoo.cell_flags import flag_cells
+from pointsman.meta.records import FIRST_LIVE, Record, make_rows, predict_outputs
+from pointsman.meta.store import StoredSelector, load_records, load_stored_selector
 from pointsman.model_zoo.model import Model
 from pointsman.model_zoo.readings import Readings
 from pointsman.model_zoo.reference import InputReference, fit_input_reference
+from pointsman.pipeline.drift.detection import WatchedLosses
 from pointsman.pipeline.drift.reference import Reference
+from pointsman.pipeline.preparation.capacity import limit_rows
 from pointsman.pipeline.preparation.features import engineer_features, find_seasons
-from pointsman.pipeline.training.capacity import limit_rows
-from pointsman.pipeline.training.out_of_fold import BACKFILLED, Ground, RecordSheet
-from pointsman.pipeline.validation.prequential import Score, score_predictions
+from pointsman.pipeline.training.out_of_fold import BACKFILLED, RecordSheet
+from pointsman.pipeline.validation.records import load_first_rows
 from pointsman.registry.generations import Generation
-from pointsman.registry.versions import ModelShelf, Version
+from pointsman.registry.loading import load_models
+from pointsman.registry.versions import ModelShelf
 
 log = logging.getLogger(__name__)
-
-LateOutputs = Mapping[int, Mapping[str, np.ndarray]]
-"""What newcomers predicted out of fold: by batch and line."""
-
-PREQUENTIAL, OUT_OF_FOLD = "prequential", "out-of-fold"
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,17 +74,6 @@ def find_blind(before: Generation, sheet: RecordSheet) -> dict[str, str]:
     return {line: names[0] for line, names in unmade.items() if names}
 
 
-def load_models(shelf: ModelShelf, before: Generation) -> dict[str, Model]:
-    """Return the models of active versions by line; one that cannot be loaded is left out and told of."""
-    models: dict[str, Model] = {}
-    for version in before.versions:
-        try:
-            models[version.line] = shelf.load(version)
-        except StateError as error:
-            log.warning("%s", error)
-    return models
-
-
 def load_sound(state: State, before: Generation) -> tuple[Generation, StoredSelector | None]:
     """Return the generation without its selector or its drift reference where these cannot be read, and the selector.
 
@@ -112,21 +93,6 @@ def load_sound(state: State, before: Generation) -> tuple[Generation, StoredSele
             log.warning("drift of this batch is not judged, its reference cannot be read: %s", first_line(error))
             sound = replace(sound, reference=None)
     return sound, selector
-
-
-def drop_lost(before: Generation, models: Mapping[str, Model]) -> tuple[Generation, list[Version]]:
-    """Return the generation as if it had never had versions that could not be loaded, nor their ensembles; and them.
-
-    Their candidates may then enter again as newcomers.
-    """
-    lost = [version for version in before.versions if version.line not in models]
-    ids = {version.id for version in lost}
-    sound = [one for one in before.members if one.version.id not in ids and not ids & set(_list_mixed(one.version))]
-    return replace(before, members=tuple(sound)), lost
-
-
-def _list_mixed(version: Version) -> Sequence[str]:
-    return version.member_ids if version.is_ensemble else ()
 
 
 def make_sheet(
@@ -177,59 +143,6 @@ def answer_sheet(before: Generation, models: Mapping[str, Model], sheet: RecordS
     return Record(sheet.rows, {**outputs, **mix_ensembles(before, outputs, sheet.rows.kinds)})
 
 
-def mix_ensembles(
-    generation: Generation, outputs: Mapping[str, np.ndarray], kinds: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Return what the ensembles of a generation answer to rows (n_rows,) of each kind, by line, from what its versions
-    do, by line.
-    """
-    mixed = {one.line: mix_members(outputs, kinds, generation.list_members(one)) for one in generation.ensembles}
-    return {line: answer for line, answer in mixed.items() if answer is not None}
-
-
-def score_batch(
-    before: Generation, models: Mapping[str, Model], record: Record, ground: Ground, reference: InputReference | None
-) -> list[Score]:
-    """Return the prequential scores of every active version and ensemble on the whole newest batch.
-
-    Where the record holds every row of it, nothing is predicted twice. ``reference`` is what tells kinds of rows, by
-    which ensembles are routed.
-    """
-    newest, rows = ground.rows.last(1), record.rows
-    target = newest.target
-    if rows.clean.sum() == len(newest):
-        target = rows.target[rows.clean]
-        outputs = {line: known[rows.clean] for line, known in record.predicted.items()}
-    else:
-        sound = {line: model for line, model in models.items() if line in record.predicted}
-        readings = Readings(newest.features)
-        outputs = {line: predict_outputs(model, readings.of(model), rows.classes) for line, model in sound.items()}
-        if reference is not None:
-            kinds = find_kinds(flag_cells(newest.features, reference))
-            outputs |= mix_ensembles(before, outputs, kinds)
-    return [
-        score_predictions(version.id, PREQUENTIAL, rows.task, target,
-                          _as_predicted(rows, outputs[version.line]), version.threshold)
-        for version in (*before.versions, *before.ensembles) if version.line in outputs
-    ]  # fmt: skip
-
-
-def score_newcomers(generation: Generation, before: Generation, record: Record, late: LateOutputs) -> list[Score]:
-    """Return the scores, out of fold, of versions that are new lines, on the clean rows of the newest record."""
-    lines = {version.line for version in before.versions}
-    rows, outputs = record.rows, late.get(record.rows.batch, {})
-    return [
-        score_predictions(version.id, "out-of-fold", rows.task, rows.target[rows.clean],
-                          _as_predicted(rows, outputs[version.line][rows.clean]), version.threshold)
-        for version in generation.versions
-        if version.line not in lines and version.line in outputs
-    ]  # fmt: skip
-
-
-def _as_predicted(rows: RecordRows, outputs: np.ndarray) -> np.ndarray:
-    return outputs if rows.task.is_classification else outputs[:, 0]
-
-
 def grade_plan(
     stored: StoredSelector | None, before: Generation, record: Record
 ) -> tuple[list[Grade], np.ndarray | None]:
@@ -239,53 +152,20 @@ def grade_plan(
     return grade_selector(stored.selector, record), answer_record(stored.selector, record)
 
 
-def load_first_rows(state: State) -> dict[int, int]:
-    """Return the first row of each batch that its record covers."""
-    query = sa.select(record_rows_table.c.batch, record_rows_table.c.first_row)
-    return {row["batch"]: row["first_row"] for row in read_rows(state.engine, query)}
+def watch_losses(before: Generation, proof: Proof) -> WatchedLosses:
+    """Return the champion's row losses on the newest batch and those on earlier ones; none where it has no record."""
+    if before.champion is None or before.champion.line not in proof.record.predicted:
+        return WatchedLosses(np.empty(0), np.empty(0), np.empty(0, dtype=int))
+    line = before.champion.line
+    known = [part for one in proof.stored for part in (*one.live, one) if line in part.predicted]
+    earlier = [_compute_row_losses(one, line) for one in known]
+    newest = _compute_row_losses(proof.record, line)
+    rows = proof.sheet.first_row + spread_rows(proof.sheet.covered, len(newest))
+    return WatchedLosses(newest, np.concatenate([np.empty(0), *earlier]), rows)
 
 
-def join_records(stored: list[Record], newest: Record, late: LateOutputs) -> list[Record]:
-    """Return all records, oldest first, with the ``late`` predictions of newcomers by batch and line."""
-    return [record.with_lines(late.get(record.rows.batch, {})) for record in [*stored, newest]]
-
-
-def list_records(
-    state: State,
-    generation: Generation,
-    before: Generation,
-    record: Record,
-    records: Sequence[Record],
-    late: LateOutputs,
-    plan_outputs: np.ndarray | None,
-) -> list[dict[str, Any]]:
-    """Return the rows of the records table: the newest batch by every line, and what active newcomers add to it.
-
-    A newcomer that did not become active is forgotten.
-    """
-    served = {version.line: version.id for version in (*before.versions, *before.ensembles)}
-    by_batch = {one.rows.batch: one for one in records}
-    active = {version.line: version.id for version in generation.versions}
-    found = [
-        (record.rows.batch, line, served[line], PREQUENTIAL, outputs)
-        for line, outputs in record.predicted.items()
-        if line in served
-    ]
-    if plan_outputs is not None:
-        found.append((record.rows.batch, PLAN_LINE, PLAN_LINE, PREQUENTIAL, plan_outputs))
-    found += [
-        (batch, line, active[line], OUT_OF_FOLD, outputs)
-        for batch, by_line in late.items()
-        for line, outputs in by_line.items()
-        if line in active and line not in served and batch in by_batch
-    ]
-    return [
-        record_row(state.files, by_batch[batch].rows, line, version, origin, outputs,
-                   _compute_losses(by_batch[batch], outputs))
-        for batch, line, version, origin, outputs in found
-    ]  # fmt: skip
-
-
-def _compute_losses(record: Record, outputs: np.ndarray) -> np.ndarray:
-    past: Past = stack_records([Record(record.rows, {PLAN_LINE: outputs})], [PLAN_LINE])
-    return past.losses[:, 0] * past.scale
+def _compute_row_losses(record: Record, line: str) -> np.ndarray:
+    rows = record.rows
+    clean = rows.clean | (rows.part >= FIRST_LIVE)
+    outputs = record.predicted[line][clean]
+    return compute_row_losses(rows.task, rows.target[clean], outputs if rows.task.is_classification else outputs[:, 0])

@@ -8,6 +8,16 @@ import numpy as np
 
 from pointsman.common.metrics import compute_metrics, compute_row_losses
 from pointsman.common.task import Task
+from pointsman.meta.ensembles import mix_ensembles
+from pointsman.meta.flags import find_kinds
+from pointsman.meta.records import Record, RecordRows, predict_outputs
+from pointsman.model_zoo.cell_flags import flag_cells
+from pointsman.model_zoo.model import Model
+from pointsman.model_zoo.readings import Readings
+from pointsman.model_zoo.reference import InputReference
+from pointsman.pipeline.preparation.training_set import Ground
+from pointsman.pipeline.validation.records import PREQUENTIAL, LateOutputs
+from pointsman.registry.generations import Generation
 
 
 @dataclass(frozen=True)
@@ -37,3 +47,46 @@ def score_rows(batch: int, scores: Sequence[Score]) -> list[dict[str, Any]]:
         for score in scores
         for metric, observed in score.metrics.items()
     ]  # fmt: skip
+
+
+def score_batch(
+    before: Generation, models: Mapping[str, Model], record: Record, ground: Ground, reference: InputReference | None
+) -> list[Score]:
+    """Return the prequential scores of every active version and ensemble on the whole newest batch.
+
+    Where the record holds every row of it, nothing is predicted twice. ``reference`` is what tells kinds of rows, by
+    which ensembles are routed.
+    """
+    newest, rows = ground.rows.last(1), record.rows
+    target = newest.target
+    if rows.clean.sum() == len(newest):
+        target = rows.target[rows.clean]
+        outputs = {line: known[rows.clean] for line, known in record.predicted.items()}
+    else:
+        sound = {line: model for line, model in models.items() if line in record.predicted}
+        readings = Readings(newest.features)
+        outputs = {line: predict_outputs(model, readings.of(model), rows.classes) for line, model in sound.items()}
+        if reference is not None:
+            kinds = find_kinds(flag_cells(newest.features, reference))
+            outputs |= mix_ensembles(before, outputs, kinds)
+    return [
+        score_predictions(version.id, PREQUENTIAL, rows.task, target,
+                          _as_predicted(rows, outputs[version.line]), version.threshold)
+        for version in (*before.versions, *before.ensembles) if version.line in outputs
+    ]  # fmt: skip
+
+
+def score_newcomers(generation: Generation, before: Generation, record: Record, late: LateOutputs) -> list[Score]:
+    """Return the scores, out of fold, of versions that are new lines, on the clean rows of the newest record."""
+    lines = {version.line for version in before.versions}
+    rows, outputs = record.rows, late.get(record.rows.batch, {})
+    return [
+        score_predictions(version.id, "out-of-fold", rows.task, rows.target[rows.clean],
+                          _as_predicted(rows, outputs[version.line][rows.clean]), version.threshold)
+        for version in generation.versions
+        if version.line not in lines and version.line in outputs
+    ]  # fmt: skip
+
+
+def _as_predicted(rows: RecordRows, outputs: np.ndarray) -> np.ndarray:
+    return outputs if rows.task.is_classification else outputs[:, 0]

@@ -4,16 +4,26 @@ A champion changes only for one that is surely better: two lines whose losses di
 take the title from each other for ever, and every change costs whoever serves, reads reports or explains answers.
 """
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from pointsman.common.comparison import Comparison, compare_losses
+from pointsman.common.config import Config
+from pointsman.common.errors import DataError
 from pointsman.meta.decayed import compute_decayed_records, compute_part_losses
-from pointsman.meta.past import Past
-from pointsman.registry.contender import FALLBACK_FAMILY, Contender
-from pointsman.registry.generations import Event
+from pointsman.meta.past import Past, stack_records
+from pointsman.meta.records import Record
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.pipeline.training.portfolio import TRIED
+from pointsman.registry.budget import bar_lines
+from pointsman.registry.contender import FALLBACK_FAMILY, Contender, Origin
+from pointsman.registry.ensembles import average_weights, find_idle
+from pointsman.registry.generations import Event, Generation
+
+log = logging.getLogger(__name__)
 
 LEAST_ACTIVE = 10
 """Lines that stay although they have no weight: after a change of regime others are needed than before it."""
@@ -235,3 +245,55 @@ def compare_newest(
             compared = compare_losses(losses[both, position], losses[both, base], confidence)
             judged.append(Judged(one.name, incumbent.name, compared))
     return tuple(judged)
+
+
+IDLE = 5
+"""Generations without weight in any ensemble after which a line rests: ten to twelve lines are as good as twenty, and
+every one beyond is fitted, proved and stored at each update for nothing."""
+
+
+def list_incumbents(before: Generation, record: Record) -> list[Contender]:
+    """Return the active lines that have a record of the newest batch."""
+    batch = record.rows.batch
+    return [
+        Contender(version.id, Origin.KEPT, version.candidate, version, {batch: record.predicted[version.line]})
+        for version in before.versions
+        if version.line in record.predicted
+    ]
+
+
+def decide_promotion(
+    config: Config,
+    before: Generation,
+    contenders: Sequence[Contender],
+    records: Sequence[Record],
+    standing: Sequence[Candidate],
+    room: int,
+    baselines: Collection[str] = (),
+    history: Sequence[Mapping[str, float]] = (),
+) -> Promotion:
+    """Let records decide who stays active, as far as there is ``room``, and who the champions are.
+
+    By the ``history`` of weights in ensembles, by line and the newest generation first, lines are preferred or rest;
+    those of ``baselines`` (by key) never do.
+    """
+    if not contenders:
+        raise DataError("No model could be fitted on this batch; the log names every failure, so mend the data first.")
+    promotion = promote(
+        contenders,
+        stack_records(records, [contender.line for contender in contenders]),
+        {candidate.key for candidate in standing},
+        before.champion.line if before.champion else None,
+        config.selection.half_life,
+        config.promotion.confidence,
+        room,
+        before.pinned,
+        bar_lines(config.promotion.budget, [contender.line for contender in contenders], before.versions),
+        before.damaged_champion.line if before.damaged_champion else None,
+        baselines,
+        find_idle(history, IDLE),
+        average_weights(history),
+        TRIED,
+    )
+    log.info("champion %s: %s", promotion.champion.name, promotion.reason)
+    return promotion

@@ -1,43 +1,25 @@
 """Enrolment: newcomers meet the active lines on the same records; who stays learns the newest rows."""
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
-import sqlalchemy as sa
 
 from pointsman.common.config import Config
 from pointsman.common.errors import DataError
-from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import State
-from pointsman.common.thresholds import Threshold
-from pointsman.common.workers import Crew
 from pointsman.meta.past import Past, stack_records
 from pointsman.meta.records import Record
-from pointsman.model_zoo.candidate import Candidate
-from pointsman.model_zoo.model import PROTOCOL, Model
-from pointsman.pipeline.training.out_of_fold import Ground, Lesson, RecordSheet, Trained, can_continue, enter, train
-from pointsman.pipeline.training.portfolio import TRIED
-from pointsman.pipeline.training.trials import Trial
-from pointsman.pipeline.validation.ensembles import describe_members, find_tuning_rows, save_ensembles, tune
-from pointsman.pipeline.validation.promotion import Promotion, promote
-from pointsman.registry.budget import bar_lines
+from pointsman.model_zoo.model import PROTOCOL
+from pointsman.pipeline.preparation.training_set import Ground
+from pointsman.pipeline.training.refit import Trained
+from pointsman.pipeline.validation.ensembles import describe_members, save_ensembles
+from pointsman.pipeline.validation.promotion import Promotion
 from pointsman.registry.contender import Contender, Origin
-from pointsman.registry.ensembles import average_weights, find_idle
 from pointsman.registry.generations import Event, Generation, Member, Role
-from pointsman.registry.lineage import load_recent
-from pointsman.registry.tables import events_table, versions_table
 from pointsman.registry.versions import Version, name_version, save_parts
 
 log = logging.getLogger(__name__)
 
-RESTING = 5
-"""Generations for which a candidate that retired is not tried again."""
-
-IDLE = 5
-"""Generations without weight in any ensemble after which a line rests: ten to twelve lines are as good as twenty, and
-every one beyond is fitted, proved and stored at each update for nothing."""
 
 EVENTS = {
     Origin.UPDATE: "updated",
@@ -58,184 +40,6 @@ class Enrolled:
     def with_rivals(self, rivals: Sequence[Member], new: Sequence[Version]) -> "Enrolled":
         """Return the same with members that only compete, some of them new versions."""
         return Enrolled((*self.members, *rivals), (*self.new, *new), self.events)
-
-
-def count_versions(state: State) -> int:
-    """Return the highest version number so far."""
-    return read_rows(state.engine, sa.select(sa.func.max(versions_table.c.number).label("last")))[0]["last"] or 0
-
-
-def list_incumbents(before: Generation, record: Record) -> list[Contender]:
-    """Return the active lines that have a record of the newest batch."""
-    batch = record.rows.batch
-    return [
-        Contender(version.id, Origin.KEPT, version.candidate, version, {batch: record.predicted[version.line]})
-        for version in before.versions
-        if version.line in record.predicted
-    ]
-
-
-def enter_newcomers(
-    before: Generation,
-    crew: Crew[Ground],
-    standing: Sequence[Candidate],
-    finalists: Sequence[Trial],
-    resting: Collection[str],
-    sheets: Sequence[RecordSheet],
-    first_number: int,
-) -> list[Contender]:
-    """Return standing candidates and finalists of the search that are no line yet, with their records out of fold.
-
-    The best finalist enters as a robust one, too: masked and guarded. Candidates that retired a short while ago are
-    ``resting`` (by key). A newcomer is named as the version it may become.
-    """
-    wanted = [(Origin.STANDING, candidate) for candidate in standing]
-    wanted += [(Origin.SEARCH, trial.candidate) for trial in finalists]
-    wanted += [(Origin.SEARCH, make_robust(trial.candidate)) for trial in finalists[:1]]
-    known = {version.candidate.key for version in before.versions} | set(resting)
-    entries: list[Entry] = []
-    for origin, candidate in wanted:
-        if candidate.key not in known:
-            known.add(candidate.key)
-            name = name_version(candidate.family, first_number + len(entries))
-            entries.append(Entry(candidate, name, origin, sheets))
-    return [entered for entered in crew.map(try_to_enter, entries) if entered and entered.outputs]
-
-
-def load_resting(state: State, before: Generation) -> set[str]:
-    """Return the keys of candidates that retired in the newest generations: a record does not mend within a few."""
-    recent = load_recent(state, before.number, RESTING)
-    query = (
-        sa.select(versions_table)
-        .join(events_table, events_table.c.version == versions_table.c.id)
-        .where(events_table.c.event == "retired", events_table.c.generation.in_(recent))
-    )
-    return {Version.from_row(row).candidate.key for row in read_rows(state.engine, query)}
-
-
-def count_from(first_number: int, newcomers: Sequence[Contender]) -> int:
-    """Return the first version number that no newcomer has taken."""
-    return max([first_number - 1, *(int(one.name.rpartition("-")[2]) for one in newcomers)]) + 1
-
-
-def make_robust(candidate: Candidate) -> Candidate:
-    """Return the candidate masked and guarded; masked copies are no rows to calibrate on."""
-    params = {**candidate.params, "calibrate": False} if "calibrate" in candidate.params else candidate.params
-    return replace(candidate, params=params, masked=True, guarded=True)
-
-
-@dataclass(frozen=True, eq=False)
-class Entry:
-    """A candidate that is to get a record of some sheets, and the name it enters with."""
-
-    candidate: Candidate
-    name: str
-    origin: Origin
-    sheets: Sequence[RecordSheet]
-
-
-def try_to_enter(ground: Ground, entry: Entry) -> Contender | None:
-    """Return a newcomer with its record; None where it cannot be fitted."""
-    try:
-        return enter(ground, entry.candidate, entry.name, entry.origin, entry.sheets)
-    except Exception as error:  # a candidate may fail in any library; the others go on
-        log.warning("the candidate %s could not be fitted: %s", entry.candidate.key, error)
-        return None
-
-
-def group_outputs(contenders: Sequence[Contender]) -> dict[int, dict[str, np.ndarray]]:
-    """Return the outputs of contenders by batch and line."""
-    grouped: dict[int, dict[str, np.ndarray]] = {}
-    for contender in contenders:
-        for batch, outputs in contender.outputs.items():
-            grouped.setdefault(batch, {})[contender.line] = outputs
-    return grouped
-
-
-def decide_promotion(
-    config: Config,
-    before: Generation,
-    contenders: Sequence[Contender],
-    records: Sequence[Record],
-    standing: Sequence[Candidate],
-    room: int,
-    baselines: Collection[str] = (),
-    history: Sequence[Mapping[str, float]] = (),
-) -> Promotion:
-    """Let records decide who stays active, as far as there is ``room``, and who the champions are.
-
-    By the ``history`` of weights in ensembles, by line and the newest generation first, lines are preferred or rest;
-    those of ``baselines`` (by key) never do.
-    """
-    if not contenders:
-        raise DataError("No model could be fitted on this batch; the log names every failure, so mend the data first.")
-    promotion = promote(
-        contenders,
-        stack_records(records, [contender.line for contender in contenders]),
-        {candidate.key for candidate in standing},
-        before.champion.line if before.champion else None,
-        config.selection.half_life,
-        config.promotion.confidence,
-        room,
-        before.pinned,
-        bar_lines(config.promotion.budget, [contender.line for contender in contenders], before.versions),
-        before.damaged_champion.line if before.damaged_champion else None,
-        baselines,
-        find_idle(history, IDLE),
-        average_weights(history),
-        TRIED,
-    )
-    log.info("champion %s: %s", promotion.champion.name, promotion.reason)
-    return promotion
-
-
-def plan_lessons(
-    config: Config,
-    promotion: Promotion,
-    models: Mapping[str, Model],
-    ways: Mapping[str, Origin],
-    records: Sequence[Record],
-) -> list[Lesson]:
-    """Return how every active contender goes on; those that stay as they are have no lesson."""
-    past = stack_records(records, [contender.line for contender in promotion.active])
-    lessons = []
-    for contender in promotion.active:
-        way = ways.get(contender.line, Origin.REFIT)
-        if way is not Origin.KEPT and not contender.is_recalled:
-            threshold = tune_line(config, past, contender.line)
-            lessons.append(Lesson(contender, models.get(contender.line), way, threshold))
-    # Neighbours that read rows alike share their encoding.
-    return sorted(lessons, key=lambda one: (one.contender.candidate.variant, one.contender.candidate.treatment))
-
-
-def plan_other_lessons(
-    ground: Ground, lessons: Sequence[Lesson], trained: Mapping[str, Trained], turn: Sequence[Contender]
-) -> list[Lesson]:
-    """Return the lessons of contenders whose ``turn`` it is, in the way that they did not take but could have."""
-    lines = {contender.line for contender in turn}
-    others = []
-    for lesson in lessons:
-        contender, done = lesson.contender, trained.get(lesson.contender.line)
-        parent, before = contender.parent, lesson.before
-        if contender.line in lines and done and before and parent and can_continue(ground, parent, before):
-            other = Origin.REFIT if done.origin is Origin.UPDATE else Origin.UPDATE
-            others.append(replace(lesson, way=other))
-    return others
-
-
-def give(crew: Crew[Ground], lessons: Sequence[Lesson]) -> dict[str, Trained]:
-    """Let contenders learn the newest rows, by line; one that fails to is left out."""
-    trained = crew.map(try_to_train, lessons)
-    return {lesson.contender.line: done for lesson, done in zip(lessons, trained, strict=True) if done}
-
-
-def try_to_train(ground: Ground, lesson: Lesson) -> Trained | None:
-    """Return a contender's model that has learned the newest rows; None where it cannot be fitted."""
-    try:
-        return train(ground, lesson)
-    except Exception as error:  # a fit may fail in any library; an older version still serves
-        log.warning("the line %s could not learn the newest batch: %s", lesson.contender.line, error)
-        return None
 
 
 def enrol(
@@ -347,13 +151,6 @@ def _describe(contender: Contender, past: Past) -> str:
     found = "found by the search" if contender.origin is Origin.SEARCH else "a standing line"
     pipeline = "/".join([contender.candidate.family, contender.candidate.variant, *contender.candidate.treatment])
     return f"{found}: {pipeline}; {loss}"
-
-
-def tune_line(config: Config, past: Past, line: str) -> Threshold:
-    """Return the threshold that was best for a line on the rows of the newest batches, before it learned them."""
-    column = past.lines.index(line)
-    rows = find_tuning_rows(past) & past.known[:, column]
-    return tune(config, past.task, past.target[rows], past.outputs[rows, column])
 
 
 def save_version(

@@ -18,6 +18,7 @@ from pointsman.pipeline.drift.detection import draft_drift, load_tests, look_for
 from pointsman.pipeline.drift.reference import fit_reference
 from pointsman.pipeline.drift.verdict import Drift, DriftTest
 from pointsman.pipeline.preparation.window import prepare
+from pointsman.pipeline.validation.evidence import watch_losses
 from pointsman.registry.generations import Generation
 
 ROWS = 150
@@ -62,7 +63,7 @@ def run(folder, task, frames, window=()):
                 before = SimpleNamespace(reference=stored, champion=None, last_learned=number - 1)
             window.append(batch)
             ground = prepare(config, schema, window, [], number)
-            found.append(look_for_drift(config, state, before, schema, batch, ground, proof))
+            found.append(look_for_drift(config, state, before, schema, batch, ground, watch_losses(before, proof)))
             draft = Draft(1)
             draft_drift(draft, state, found[-1])
             draft.commit(state.engine)

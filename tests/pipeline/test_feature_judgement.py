@@ -11,9 +11,8 @@ from pointsman.common.storage.catalogue import Draft
 from pointsman.common.storage.state import open_state
 from pointsman.common.task import Task
 from pointsman.experiments.tables import feature_gains_table
-from pointsman.pipeline.preparation.training_set import join_rows
+from pointsman.pipeline.preparation.training_set import Ground, join_rows
 from pointsman.pipeline.training.feature_selection import judge_features, load_measured
-from pointsman.pipeline.training.out_of_fold import Ground
 from pointsman.pipeline.training.problem import Fold, SearchProblem
 
 ROWS = 900

@@ -23,9 +23,10 @@ from pointsman.pipeline.lifecycle.promotion import crown_again
 from pointsman.pipeline.models import models
 from pointsman.pipeline.quarantine import quarantine
 from pointsman.pipeline.summary import summarise
-from pointsman.pipeline.update import find_pinned, update
+from pointsman.pipeline.update import update
 from pointsman.pipeline.validation.tables import scores_table
 from pointsman.registry.generations import Alias, Cause, Generation, Role, load_generation
+from pointsman.registry.pinning import find_pinned
 from pointsman.registry.tables import set_aside_table
 
 OVERRIDES = (

@@ -15,7 +15,8 @@ from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import open_state
 from pointsman.common.task import Task
 from pointsman.meta.label_tables import labels_table
-from pointsman.pipeline.labels.intake import add_labels, name_row, read_cells, receive, split_row_id
+from pointsman.pipeline.feedback import receive
+from pointsman.pipeline.labels.intake import add_labels, name_row, read_cells, split_row_id
 
 NUMBERS = Schema("day", "sold", Task.REGRESSION, missing_values=("", "NA"))
 RULE = Schema("day", "sold", Task.BINARY, ("0", "1"), missing_values=("",), positive="> 10", missing_target=0)

@@ -14,8 +14,8 @@ from pointsman.common.storage.catalogue import compute_catalogue_digests, read_r
 from pointsman.common.storage.state import open_state
 from pointsman.common.task import Task
 from pointsman.pipeline.collection.tables import batches
+from pointsman.pipeline.feedback import receive
 from pointsman.pipeline.inference import infer
-from pointsman.pipeline.labels.intake import receive
 from pointsman.pipeline.labels.queries import load_unsettled, load_waiting
 from pointsman.pipeline.lifecycle.history import describe_history
 from pointsman.pipeline.lifecycle.rebuilding import rebuild_versions

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pointsman.pipeline.preparation.digests import digest_batches
-from pointsman.pipeline.preparation.training_set import join_rows
+from pointsman.pipeline.preparation.training_set import digest_batches, join_rows
 
 
 def make_rows():

@@ -28,7 +28,7 @@ from pointsman.pipeline.retraining.drift_response import (
     response_rows,
     shorten_window,
 )
-from pointsman.pipeline.retraining.learning import trains_now
+from pointsman.pipeline.retraining.trigger import trains_now
 from pointsman.registry.contender import FALLBACK_FAMILY, Contender, Origin
 from pointsman.registry.generations import Generation, Member, Role
 from tests.registry.made_versions import commit, make_config, make_version

@@ -6,8 +6,9 @@ from training.made_problem import make_training_rows
 
 from pointsman.common.task import Task
 from pointsman.common.workers import Workers
-from pointsman.pipeline.retraining.learning import pose_problem, run_search
-from pointsman.pipeline.training.out_of_fold import Ground
+from pointsman.pipeline.preparation.training_set import Ground
+from pointsman.pipeline.training.problem import pose_problem
+from pointsman.pipeline.training.search import run_search
 
 
 def make_ground():

@@ -20,10 +20,10 @@ from pointsman.pipeline.drift.detection import (
     judge_data,
     load_sketches,
 )
+from pointsman.pipeline.drift.reference import describe_window
 from pointsman.pipeline.drift.sketch import sketch_inputs
 from pointsman.pipeline.drift.tables import DriftAlarm, sketches_table
 from pointsman.pipeline.drift.verdict import Drift
-from pointsman.pipeline.preparation.window import describe_window
 from pointsman.pipeline.retraining.fitting import Fitting
 from pointsman.pipeline.retraining.policies import ALWAYS, Policy
 from pointsman.pipeline.retraining.simulation import Ledger, replay

@@ -18,9 +18,9 @@ from pointsman.meta.metafeatures import METAFEATURES
 from pointsman.meta.profile import Profile
 from pointsman.meta.tables import decisions_table
 from pointsman.pipeline.explain import explain
-from pointsman.pipeline.labels.served_rows import load_answered
+from pointsman.pipeline.labels.served_rows import is_logged, load_answered
 from pointsman.pipeline.serving import answer_log
-from pointsman.pipeline.serving.answer_log import AnswerLog, is_logged, shorten_profile
+from pointsman.pipeline.serving.answer_log import AnswerLog, shorten_profile
 from pointsman.pipeline.serving.predictor import load_predictor
 
 SHARES = st.floats(0, 1, allow_subnormal=False) | st.just(0.0)

@@ -11,13 +11,14 @@ from small_stream import LINEAR, ROOT, configure, copy, make_rows
 from pointsman.common.storage.state import open_state
 from pointsman.common.tabular.formats import read_table
 from pointsman.common.task import Task
+from pointsman.model_zoo.attribution import explain_model
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.model import fit_model
 from pointsman.pipeline.inference import infer
 from pointsman.pipeline.preparation.features import engineer_features
 from pointsman.pipeline.serving.answer import present_answer
 from pointsman.pipeline.serving.predictor import load_predictor
-from pointsman.pipeline.serving.reasons import Reason, compute_effects, explain_model, explain_rows, weigh_members
+from pointsman.pipeline.serving.reasons import Reason, compute_effects, explain_rows, weigh_members
 
 GENERATOR = np.random.default_rng(5)
 N_ROWS = 400

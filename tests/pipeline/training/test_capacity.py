@@ -6,8 +6,9 @@ import pytest
 
 from pointsman.common.config import SearchConfig, TrainingConfig
 from pointsman.model_zoo.candidate import Candidate
+from pointsman.pipeline.preparation.capacity import LEAST_LEARNED, limit_rows
 from pointsman.pipeline.training import capacity
-from pointsman.pipeline.training.capacity import LEAST_LEARNED, limit_rows, limit_searched, tell_cuts
+from pointsman.pipeline.training.capacity import limit_searched, tell_cuts
 
 EXTRA_TREES = Candidate("extra_trees", "target", {"max_rows": 20_000})
 PLAIN = Candidate("lightgbm", "native")

@@ -11,8 +11,8 @@ from pointsman.common.task import Task
 from pointsman.model_zoo import get_family
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.model import Model
-from pointsman.pipeline.preparation.training_set import join_rows
-from pointsman.pipeline.training.out_of_fold import Ground, Lesson, train
+from pointsman.pipeline.preparation.training_set import Ground, join_rows
+from pointsman.pipeline.training.refit import Lesson, train
 from pointsman.registry.contender import Contender, Origin
 
 BATCHES, WINDOW, ROWS = 51, 10, 250

@@ -11,17 +11,9 @@ from pointsman.meta.records import make_rows
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.model import update_model
 from pointsman.model_zoo.reference import fit_input_reference
-from pointsman.pipeline.preparation.training_set import join_rows
-from pointsman.pipeline.training.out_of_fold import (
-    BACKFILLED,
-    MAX_UPDATES,
-    Ground,
-    Lesson,
-    RecordSheet,
-    enter,
-    predict_out_of_fold,
-    train,
-)
+from pointsman.pipeline.preparation.training_set import Ground, join_rows
+from pointsman.pipeline.training.out_of_fold import BACKFILLED, RecordSheet, enter, predict_out_of_fold
+from pointsman.pipeline.training.refit import MAX_UPDATES, Lesson, train
 from pointsman.registry.contender import Contender, Origin
 
 BATCH_ROWS = 120

@@ -12,7 +12,8 @@ from pointsman.common.thresholds import Threshold
 from pointsman.common.workers import Workers
 from pointsman.meta.past import stack_records
 from pointsman.model_zoo.candidate import Candidate
-from pointsman.pipeline.validation.registration import count_from, crown, enter_newcomers, group_outputs, tune
+from pointsman.pipeline.training.newcomers import count_from, enter_newcomers, group_outputs
+from pointsman.pipeline.validation.registration import crown, tune
 from pointsman.registry.contender import Contender, Origin
 from pointsman.registry.generations import Generation, Member, Role
 from tests.meta.made_records import LINES, make_records

@@ -1,0 +1,108 @@
+"""Newcomers: standing candidates and finalists of the search that get a record before they may become active."""
+
+import logging
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import sqlalchemy as sa
+
+from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.state import State
+from pointsman.common.workers import Crew
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.pipeline.preparation.training_set import Ground
+from pointsman.pipeline.training.out_of_fold import RecordSheet, enter
+from pointsman.pipeline.training.trials import Trial
+from pointsman.registry.contender import Contender, Origin
+from pointsman.registry.generations import Generation
+from pointsman.registry.lineage import load_recent
+from pointsman.registry.tables import events_table, versions_table
+from pointsman.registry.versions import Version, name_version
+
+log = logging.getLogger(__name__)
+
+RESTING = 5
+"""Generations for which a candidate that retired is not tried again."""
+
+
+def count_versions(state: State) -> int:
+    """Return the highest version number so far."""
+    return read_rows(state.engine, sa.select(sa.func.max(versions_table.c.number).label("last")))[0]["last"] or 0
+
+
+def enter_newcomers(
+    before: Generation,
+    crew: Crew[Ground],
+    standing: Sequence[Candidate],
+    finalists: Sequence[Trial],
+    resting: Collection[str],
+    sheets: Sequence[RecordSheet],
+    first_number: int,
+) -> list[Contender]:
+    """Return standing candidates and finalists of the search that are no line yet, with their records out of fold.
+
+    The best finalist enters as a robust one, too: masked and guarded. Candidates that retired a short while ago are
+    ``resting`` (by key). A newcomer is named as the version it may become.
+    """
+    wanted = [(Origin.STANDING, candidate) for candidate in standing]
+    wanted += [(Origin.SEARCH, trial.candidate) for trial in finalists]
+    wanted += [(Origin.SEARCH, make_robust(trial.candidate)) for trial in finalists[:1]]
+    known = {version.candidate.key for version in before.versions} | set(resting)
+    entries: list[Entry] = []
+    for origin, candidate in wanted:
+        if candidate.key not in known:
+            known.add(candidate.key)
+            name = name_version(candidate.family, first_number + len(entries))
+            entries.append(Entry(candidate, name, origin, sheets))
+    return [entered for entered in crew.map(try_to_enter, entries) if entered and entered.outputs]
+
+
+def load_resting(state: State, before: Generation) -> set[str]:
+    """Return the keys of candidates that retired in the newest generations: a record does not mend within a few."""
+    recent = load_recent(state, before.number, RESTING)
+    query = (
+        sa.select(versions_table)
+        .join(events_table, events_table.c.version == versions_table.c.id)
+        .where(events_table.c.event == "retired", events_table.c.generation.in_(recent))
+    )
+    return {Version.from_row(row).candidate.key for row in read_rows(state.engine, query)}
+
+
+def count_from(first_number: int, newcomers: Sequence[Contender]) -> int:
+    """Return the first version number that no newcomer has taken."""
+    return max([first_number - 1, *(int(one.name.rpartition("-")[2]) for one in newcomers)]) + 1
+
+
+def make_robust(candidate: Candidate) -> Candidate:
+    """Return the candidate masked and guarded; masked copies are no rows to calibrate on."""
+    params = {**candidate.params, "calibrate": False} if "calibrate" in candidate.params else candidate.params
+    return replace(candidate, params=params, masked=True, guarded=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """A candidate that is to get a record of some sheets, and the name it enters with."""
+
+    candidate: Candidate
+    name: str
+    origin: Origin
+    sheets: Sequence[RecordSheet]
+
+
+def try_to_enter(ground: Ground, entry: Entry) -> Contender | None:
+    """Return a newcomer with its record; None where it cannot be fitted."""
+    try:
+        return enter(ground, entry.candidate, entry.name, entry.origin, entry.sheets)
+    except Exception as error:  # a candidate may fail in any library; the others go on
+        log.warning("the candidate %s could not be fitted: %s", entry.candidate.key, error)
+        return None
+
+
+def group_outputs(contenders: Sequence[Contender]) -> dict[int, dict[str, np.ndarray]]:
+    """Return the outputs of contenders by batch and line."""
+    grouped: dict[int, dict[str, np.ndarray]] = {}
+    for contender in contenders:
+        for batch, outputs in contender.outputs.items():
+            grouped.setdefault(batch, {})[contender.line] = outputs
+    return grouped

@@ -25,9 +25,28 @@ class Bad:
 
 
 texts = st.text(max_size=12) | st.sampled_from(
-    ["NaN", "inf", "-1e400", "99999-13-45", "2020-01-01T00:00:00+99:99", "0001-01-01T00:00:00+14:00", "now", "today",
-     "0001-01-01", "9999-12-31T23:59:59-14:00", "9" * 40, "\x00", "  7 ", "1_000", "٣", "-0", "0x10", "1e5", "None"]
-)  # fmt: skip
+    [
+        "NaN",
+        "inf",
+        "-1e400",
+        "99999-13-45",
+        "2020-01-01T00:00:00+99:99",
+        "0001-01-01T00:00:00+14:00",
+        "now",
+        "today",
+        "0001-01-01",
+        "9999-12-31T23:59:59-14:00",
+        "9" * 40,
+        "\x00",
+        "  7 ",
+        "1_000",
+        "٣",
+        "-0",
+        "0x10",
+        "1e5",
+        "None",
+    ]
+)
 numbers = st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
 cells = st.none() | st.booleans() | numbers | texts
 anything = st.recursive(cells, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3))
@@ -35,12 +54,26 @@ rows = st.dictionaries(st.sampled_from(COLUMNS), cells | anything, max_size=6)
 shapes = st.one_of(
     rows, st.lists(rows, max_size=6), st.lists(rows | anything, max_size=4).map(lambda sent: {"rows": sent}), anything
 )
-traps = st.sampled_from([
-    b"", b"{", b'{"PREMIUM": NaN}', b'{"PREMIUM": -Infinity}', b'{"PREMIUM": 1e999}', b'{"MAKE": "\\ud800"}',
-    b'{"MAKE": "\xff"}', b'{"MAKE": "a", "MAKE": []}', b"[" * MOST_DEEP, b'{"rows":' * MOST_DEEP,
-    b'{"MAKE": "' + b"x" * MOST_LONG + b'"}', b"[" + b"{}," * MOST_LONG + b"{}]", b"\xef\xbb\xbf{}", b"\x1f\x8b\x08",
-    json.dumps({str(place): place for place in range(2_000)}).encode(), b'{"__proto__": {"PREMIUM": 1}}',
-])  # fmt: skip
+traps = st.sampled_from(
+    [
+        b"",
+        b"{",
+        b'{"PREMIUM": NaN}',
+        b'{"PREMIUM": -Infinity}',
+        b'{"PREMIUM": 1e999}',
+        b'{"MAKE": "\\ud800"}',
+        b'{"MAKE": "\xff"}',
+        b'{"MAKE": "a", "MAKE": []}',
+        b"[" * MOST_DEEP,
+        b'{"rows":' * MOST_DEEP,
+        b'{"MAKE": "' + b"x" * MOST_LONG + b'"}',
+        b"[" + b"{}," * MOST_LONG + b"{}]",
+        b"\xef\xbb\xbf{}",
+        b"\x1f\x8b\x08",
+        json.dumps({str(place): place for place in range(2_000)}).encode(),
+        b'{"__proto__": {"PREMIUM": 1}}',
+    ]
+)
 entries = st.fixed_dictionaries(
     {}, optional={"id": st.from_regex(r"[0-9a-f]{0,20}-?[0-9]{0,12}", fullmatch=True) | anything, "label": anything}
 )
@@ -61,10 +94,25 @@ def as_parquet(table: pa.Table) -> bytes:
 
 PLAIN = as_parquet(pa.table({"PREMIUM": [1.5, None] * 20, "MAKE": ["a", "b"] * 20, "SEX": [0, 1] * 20}))
 TYPES = (
-    pa.int8(), pa.uint64(), pa.float32(), pa.string(), pa.large_string(), pa.bool_(), pa.date32(), pa.date64(),
-    pa.timestamp("s"), pa.timestamp("ns", "UTC"), pa.timestamp("us", "Europe/Berlin"), pa.decimal128(30, 5), pa.null(),
-    pa.binary(), pa.list_(pa.int8()), pa.time32("s"), pa.dictionary(pa.int8(), pa.string()), pa.duration("s"),
-)  # fmt: skip
+    pa.int8(),
+    pa.uint64(),
+    pa.float32(),
+    pa.string(),
+    pa.large_string(),
+    pa.bool_(),
+    pa.date32(),
+    pa.date64(),
+    pa.timestamp("s"),
+    pa.timestamp("ns", "UTC"),
+    pa.timestamp("us", "Europe/Berlin"),
+    pa.decimal128(30, 5),
+    pa.null(),
+    pa.binary(),
+    pa.list_(pa.int8()),
+    pa.time32("s"),
+    pa.dictionary(pa.int8(), pa.string()),
+    pa.duration("s"),
+)
 
 
 @st.composite

@@ -24,7 +24,7 @@ from pointsman.common.config import SchemaConfig
 from pointsman.common.reading import read_input
 from pointsman.common.schema import Schema
 from pointsman.common.task import Task
-from pointsman.pipeline.collection.column import Role
+from pointsman.pipeline.collection.column import ColumnRole
 from pointsman.pipeline.collection.column_evidence import decide_column
 
 STATED = SchemaConfig(time="time", target="target")
@@ -66,15 +66,42 @@ NUMBERS: dict[str, tuple[Writer, int]] = {
 }
 
 DATES = (
-    "%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d.%m.%Y %H:%M",
-    "%d-%m-%Y", "%Y/%m/%d", "%Y%m%d", "%d/%m/%y", "%m/%d/%y", "%d.%m.%y", "%d-%b-%y", "%d-%b-%Y", "%d %b %Y",
-    "%B %d, %Y", "%m/%d/%Y %I:%M %p", "%Y%m", "%d/%m/%Y %H:%M",
-)  # fmt: skip
+    "%Y-%m-%d",
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%dT%H:%M:%S",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%d.%m.%Y",
+    "%d.%m.%Y %H:%M",
+    "%d-%m-%Y",
+    "%Y/%m/%d",
+    "%Y%m%d",
+    "%d/%m/%y",
+    "%m/%d/%y",
+    "%d.%m.%y",
+    "%d-%b-%y",
+    "%d-%b-%Y",
+    "%d %b %Y",
+    "%B %d, %Y",
+    "%m/%d/%Y %I:%M %p",
+    "%Y%m",
+    "%d/%m/%Y %H:%M",
+)
 
 TRUTHS = (
-    ("true", "false"), ("TRUE", "FALSE"), ("yes", "no"), ("Y", "N"), ("ja", "nein"), ("oui", "non"), ("sí", "no"),
-    ("да", "нет"), ("sim", "não"), ("tak", "nie"), ("evet", "hayır"), ("1", "0"),
-)  # fmt: skip
+    ("true", "false"),
+    ("TRUE", "FALSE"),
+    ("yes", "no"),
+    ("Y", "N"),
+    ("ja", "nein"),
+    ("oui", "non"),
+    ("sí", "no"),
+    ("да", "нет"),
+    ("sim", "não"),
+    ("tak", "nie"),
+    ("evet", "hayır"),
+    ("1", "0"),
+)
 
 WORDS = """roof glass fire hail theft flood rear front parked driver claim water storm tree animal road
 night""".split()  # noqa: SIM905
@@ -161,20 +188,27 @@ def make_column(generator: np.random.Generator) -> MadeColumn:
 def judge(made: MadeColumn) -> tuple[bool, bool]:
     """Return whether a column is read right, and whether a warning tells of it."""
     column = decide_column(made.cells, "cells", STATED)
-    roles = {"number": (Role.NUMERIC,), "date": (Role.DATE,), "truth": (Role.CATEGORICAL, Role.NUMERIC),
-             "text": (Role.CATEGORICAL, Role.UNUSED)}  # fmt: skip
+    roles = {
+        "number": (ColumnRole.NUMERIC,),
+        "date": (ColumnRole.DATE,),
+        "truth": (ColumnRole.CATEGORICAL, ColumnRole.NUMERIC),
+        "text": (ColumnRole.CATEGORICAL, ColumnRole.UNUSED),
+    }
     if column.role not in roles[made.kind]:
         return False, bool(column.warnings)
     notation = column.notation
     if made.kind == "date" and "%y" in (notation.date_format or ""):
         notation = type(notation)(**{**vars(notation), "latest_year": 2034})
     schema = Schema(
-        "time", "target", Task.BINARY, missing_values=STATED.missing_values,
-        numeric=("cells",) if column.role is Role.NUMERIC else (),
-        dates=("cells",) if column.role is Role.DATE else (),
-        categorical=("cells",) if column.role in (Role.CATEGORICAL, Role.UNUSED) else (),
+        "time",
+        "target",
+        Task.BINARY,
+        missing_values=STATED.missing_values,
+        numeric=("cells",) if column.role is ColumnRole.NUMERIC else (),
+        dates=("cells",) if column.role is ColumnRole.DATE else (),
+        categorical=("cells",) if column.role in (ColumnRole.CATEGORICAL, ColumnRole.UNUSED) else (),
         notations={} if notation == PLAIN else {"cells": notation},
-    )  # fmt: skip
+    )
     read = read_input(made.cells, "cells", schema)
     return is_same(read, made), bool(column.warnings)
 

@@ -108,11 +108,17 @@ def make_flaml(metric: str, seconds: float) -> Fit:
         types = find_categories(features)
         model = AutoML()
         model.fit(
-            features.astype(types), target,
+            features.astype(types),
+            target,
             task="classification" if task.is_classification else "regression",
-            metric=metric, time_budget=seconds, n_jobs=1, seed=seed, eval_method="holdout", split_type="time",
+            metric=metric,
+            time_budget=seconds,
+            n_jobs=1,
+            seed=seed,
+            eval_method="holdout",
+            split_type="time",
             verbose=0,
-        )  # fmt: skip
+        )
         return lambda asked: _outputs(model, asked.astype(types), task)
 
     return fit
@@ -127,8 +133,11 @@ def find_flaml_obstacle(seconds: float) -> str:
 
 def find_categories(features: pd.DataFrame) -> dict[str, pd.CategoricalDtype]:
     """Return the type of each column of levels: the levels that are known; all others are missing to it."""
-    return {name: pd.CategoricalDtype(sorted(features[name].dropna().unique()))
-            for name in features if not pd.api.types.is_numeric_dtype(features[name])}  # fmt: skip
+    return {
+        name: pd.CategoricalDtype(sorted(features[name].dropna().unique()))
+        for name in features
+        if not pd.api.types.is_numeric_dtype(features[name])
+    }
 
 
 def fill_levels(features: pd.DataFrame, levels: list[str]) -> pd.DataFrame:

@@ -38,9 +38,15 @@ from pointsman.pipeline.quality.gate import extend_classes  # noqa: E402
 from pointsman.pipeline.retraining.fitting import Fitting  # noqa: E402
 from pointsman.pipeline.retraining.policies import ALWAYS, list_policies  # noqa: E402
 from pointsman.pipeline.retraining.policy_table import describe  # noqa: E402
-from pointsman.pipeline.retraining.recommendation import Advice, Backtest, Evidence, compute_outcomes, follow_advice  # noqa: E402
+from pointsman.pipeline.retraining.recommendation import (  # noqa: E402
+    Advice,
+    Backtest,
+    PolicyEvidence,
+    compute_outcomes,
+    follow_advice,
+)
 from pointsman.pipeline.retraining.simulation import Ledger, replay  # noqa: E402
-from pointsman.pipeline.retraining.stream import Replayed  # noqa: E402
+from pointsman.pipeline.retraining.stream import ReplayedStream  # noqa: E402
 
 STREAMS = ("elec2", "bank", "hotel")
 LEARNERS = {"lightgbm": "native", "linear": "onehot"}
@@ -102,7 +108,7 @@ def measure_everywhere(data: Path, streams: Sequence[str]) -> Iterator[Asked]:
                 list_policies(config.response), (WARM_UP, *cuts), len(stream), Fitting(asked, ledger.met).fit, ledger
             )
             root = not stream.schema.task.is_classification
-            evidence = Evidence(ledger.seconds, ledger.met, config.promotion.confidence, root)
+            evidence = PolicyEvidence(ledger.seconds, ledger.met, config.promotion.confidence, root)
             given, always = [], []
             for cut in cuts:
                 advice = follow_advice([one for one in journeys if one.start in (WARM_UP, cut)], evidence)
@@ -126,7 +132,7 @@ def find_streams(data: Path, streams: Sequence[str]) -> Iterator[tuple[str, Conf
         yield name, config
 
 
-def clean_stream(config: Config, candidate: Candidate | None = None) -> Replayed:
+def clean_stream(config: Config, candidate: Candidate | None = None) -> ReplayedStream:
     """Return a stream's accepted batches as updates would store them, and who learns them."""
     reader, cursor, schema = PartReader(config.schema_), None, None
     kept: list[LabelledBatch] = []
@@ -141,8 +147,13 @@ def clean_stream(config: Config, candidate: Candidate | None = None) -> Replayed
         if not judgement.rejected:
             kept.append(judgement.batch)
     assert schema is not None
-    return Replayed(config, schema, candidate or choose_plain(schema), tuple(str(one.number) for one in kept),
-                    lambda place: kept[place - 1])  # fmt: skip
+    return ReplayedStream(
+        config,
+        schema,
+        candidate or choose_plain(schema),
+        tuple(str(one.number) for one in kept),
+        lambda place: kept[place - 1],
+    )
 
 
 def choose_plain(schema: Schema) -> Candidate:
@@ -159,12 +170,17 @@ def write_report(found: Sequence[tuple[str, Backtest, float]], everywhere: Seque
     for name, done, _seconds in found:
         if done.advice:
             one = done.advice
-            lines.append(f"| {name} | {one.given_at}: {one.recommended.name} | {one.best.name} | {one.lost:.2%} | "
-                         f"{BOUND:.0%} | {one.trainings:.1f} | {one.trainings_always:.1f} |")  # fmt: skip
+            lines.append(
+                f"| {name} | {one.given_at}: {one.recommended.name} | {one.best.name} | {one.lost:.2%} | "
+                f"{BOUND:.0%} | {one.trainings:.1f} | {one.trainings_always:.1f} |"
+            )
     if everywhere:
         lines += ["", "## Advice after every batch", "", EVERYWHERE, ""]
-        lines += ["| stream | learner | asked | lost, mean | lost, most | beyond 1 % | always: lost, mean | "
-                  "beyond 1 % | trainings, of always |", "|" + "---|" * 9]  # fmt: skip
+        lines += [
+            "| stream | learner | asked | lost, mean | lost, most | beyond 1 % | always: lost, mean | "
+            "beyond 1 % | trainings, of always |",
+            "|" + "---|" * 9,
+        ]
         lines += [describe_asked(asked) for asked in everywhere]
     for name, done, seconds in found:
         lines += ["", f"## {name}", "", "```", *describe(done), "```", "", f"The backtest took {seconds:.0f} s."]
@@ -176,8 +192,9 @@ def list_misses(found: Sequence[tuple[str, Backtest, float]], everywhere: Sequen
     lines = [
         f"- {name}, asked in the middle: '{done.advice.recommended.name}' lost {done.advice.lost:.2%} against "
         f"'{done.advice.best.name}'."
-        for name, done, _seconds in found if done.advice and done.advice.lost > BOUND
-    ]  # fmt: skip
+        for name, done, _seconds in found
+        if done.advice and done.advice.lost > BOUND
+    ]
     for asked in everywhere:
         missed = [one for one in asked.advice if one.lost > BOUND]
         if missed:

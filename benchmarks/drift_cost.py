@@ -34,9 +34,14 @@ def measure(rows: int, updates: int, trials: int) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         config = load_config(
             ROOT / "config.yaml",
-            [f"state_dir={folder}", f"source.demo.rows={rows * updates}", f"batch.rows={rows}",
-             f"search.trials={trials}", "workers.count=1"],
-        )  # fmt: skip
+            [
+                f"state_dir={folder}",
+                f"source.demo.rows={rows * updates}",
+                f"batch.rows={rows}",
+                f"search.trials={trials}",
+                "workers.count=1",
+            ],
+        )
         reader = PartReader(config.schema_)
         with open_state(config) as state:
             for number in range(1, updates + 1):
@@ -53,15 +58,18 @@ def main(arguments: Sequence[str] | None = None) -> str:
     parser.add_argument("--runs", nargs="+", default=["1000x8", "10000x6", "100000x3"])
     parser.add_argument("--trials", type=int, default=20)
     parsed = parser.parse_args(arguments)
-    lines = ["| rows a batch | analysis, s | whole update, s | share | analysis a row, against the smallest batch |",
-             "|---|---|---|---|---|"]  # fmt: skip
+    lines = [
+        "| rows a batch | analysis, s | whole update, s | share | analysis a row, against the smallest batch |",
+        "|---|---|---|---|---|",
+    ]
     smallest = None
     for run in parsed.runs:
         rows, updates = map(int, run.split("x"))
         analysis, whole = measure(rows, updates, parsed.trials)
         smallest = smallest or analysis / rows
-        lines.append(f"| {rows:,} | {analysis:.1f} | {whole:.1f} | {analysis / whole:.1%} | "
-                     f"{analysis / rows / smallest:.2f} |")  # fmt: skip
+        lines.append(
+            f"| {rows:,} | {analysis:.1f} | {whole:.1f} | {analysis / whole:.1%} | {analysis / rows / smallest:.2f} |"
+        )
     return "\n".join(lines)
 
 

@@ -48,8 +48,11 @@ WINDOW = 12
 REQUEST_ROWS = (20, 200, 1_000)
 REQUESTS = 10
 """Requests of one size that are cut from a batch."""
-MEASURES = {Task.BINARY: ("log_loss", "roc_auc", "accuracy"), Task.MULTICLASS: ("log_loss", "accuracy"),
-            Task.REGRESSION: ("rmse", "mae")}  # fmt: skip
+MEASURES = {
+    Task.BINARY: ("log_loss", "roc_auc", "accuracy"),
+    Task.MULTICLASS: ("log_loss", "accuracy"),
+    Task.REGRESSION: ("rmse", "mae"),
+}
 BATCH = "batch"
 LOWEST, HIGHEST = 0.85, 0.95
 
@@ -131,8 +134,10 @@ def replay(config: Config, lines: Sequence[str]) -> Iterator[Record]:
             continue
         if models:
             sheet = build_sheet(config, schema, judgement.batch, 0, normal)
-            yield Record(sheet.rows, {line: predict_outputs(model, sheet.features, schema.classes)
-                                      for line, model in models.items()})  # fmt: skip
+            yield Record(
+                sheet.rows,
+                {line: predict_outputs(model, sheet.features, schema.classes) for line, model in models.items()},
+            )
         window = [*window, judgement.batch][-WINDOW:]
         ground = prepare(config, schema, window, [], number)
         normal = fit_input_reference(ground.rows.features.drop(columns=list(ground.rows.seasons)))
@@ -161,8 +166,18 @@ def observe(stream: str, records: Sequence[Record], line: str) -> Iterator[Obser
                     realised = realise(name, task, rows.target[asked], outputs[asked], estimator.threshold)
                     if np.isfinite(realised):
                         before = (shown[name][-1], float(np.nanmean(shown[name])))
-                        yield Observation(stream, line, name, request, rows.batch, one.estimated, one.lower, one.upper,
-                                          realised, *before)  # fmt: skip
+                        yield Observation(
+                            stream,
+                            line,
+                            name,
+                            request,
+                            rows.batch,
+                            one.estimated,
+                            one.lower,
+                            one.upper,
+                            realised,
+                            *before,
+                        )
         for name, levels in shown.items():
             levels.append(realise(name, task, rows.target[clean], outputs[clean], 0.5))
 
@@ -183,8 +198,9 @@ def sum_up(observations: Sequence[Observation]) -> list[Result]:
         groups.setdefault((one.stream, one.measure, one.request), []).append(one)
     results = []
     for (stream, measure, request), known in groups.items():
-        estimated, last, mean, realised = (np.array([getattr(one, name) for one in known])
-                                           for name in ("estimated", "last", "mean", "realised"))  # fmt: skip
+        estimated, last, mean, realised = (
+            np.array([getattr(one, name) for one in known]) for name in ("estimated", "last", "mean", "realised")
+        )
         errors = [float(np.nanmean(np.abs(guess - realised))) for guess in (estimated, last, mean)]
         coverage = float(np.mean([one.lower <= one.realised <= one.upper for one in known]))
         results.append(Result(stream, measure, request, len(known), float(realised.mean()), *errors, coverage))
@@ -201,8 +217,10 @@ def describe(results: Sequence[Result], skipped: dict[str, str]) -> str:
     for one in results:
         mark = "" if one.holds else " (outside 85 to 95 %)"
         numbers = " | ".join(f"{number:.4g}" for number in (one.level, one.error, one.last_error, one.mean_error))
-        lines.append(f"| {one.stream} | {one.measure} | {one.request} | {one.estimates} | {numbers} "
-                     f"| {100 * one.coverage:.1f} %{mark} |")  # fmt: skip
+        lines.append(
+            f"| {one.stream} | {one.measure} | {one.request} | {one.estimates} | {numbers} "
+            f"| {100 * one.coverage:.1f} %{mark} |"
+        )
     lines += [f"\n{stream} was skipped: {reason}." for stream, reason in skipped.items()]
     return "\n".join(lines) + "\n"
 

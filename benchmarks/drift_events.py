@@ -54,11 +54,15 @@ def watch(seed: int, rows: int) -> Run:
     far = [one for one in judged if is_judged(one) and one.batch.number not in near]
     stable = [one for one in calm if is_judged(one)]
     return Run(
-        seed, rows, {event.name: find_delay(judged, event) for event in SCHEDULE},
+        seed,
+        rows,
+        {event.name: find_delay(judged, event) for event in SCHEDULE},
         tuple(event.name for event in SCHEDULE if is_confused(judged, event)),
-        sum(bool(list_alarms(one)) for one in far), len(far),
-        sum(bool(list_alarms(one)) for one in stable), len(stable),
-    )  # fmt: skip
+        sum(bool(list_alarms(one)) for one in far),
+        len(far),
+        sum(bool(list_alarms(one)) for one in stable),
+        len(stable),
+    )
 
 
 def judge(seed: int, rows: int, schedule: tuple[DemoEvent, ...]) -> list[Judged]:
@@ -109,9 +113,12 @@ def is_confused(judged: Sequence[Judged], event: DemoEvent) -> bool:
     is_concept = event.kind in CONCEPT_KINDS
     other = Drift.DATA if is_concept else Drift.CONCEPT
     excused = {
-        number for one in SCHEDULE if (one.kind in CONCEPT_KINDS) != is_concept
-        for day in (one.start, one.end) for number in find_batches(judged, day)
-    }  # fmt: skip
+        number
+        for one in SCHEDULE
+        if (one.kind in CONCEPT_KINDS) != is_concept
+        for day in (one.start, one.end)
+        for number in find_batches(judged, day)
+    }
     numbers = set(find_batches(judged, event.start)) - excused
     return any(list_alarms(one, other) for one in judged if one.batch.number in numbers)
 
@@ -131,10 +138,7 @@ def describe(runs: Sequence[Run]) -> str:
     for title, cell in (
         ("taken for the other kind", lambda own: f"{sum(len(run.confused) for run in own)} of {6 * len(own)} events"),
         ("alarms in stable batches", lambda own: f"{sum(r.false for r in own)} of {sum(r.false_of for r in own)}"),
-        (
-            "alarms away from any event",
-            lambda own: f"{sum(r.away for r in own)} of {sum(r.away_of for r in own)}",
-        ),
+        ("alarms away from any event", lambda own: f"{sum(r.away for r in own)} of {sum(r.away_of for r in own)}"),
     ):
         lines.append(f"| {title} | " + " | ".join(cell(own) for own in sizes) + " |")
     return "\n".join(lines)

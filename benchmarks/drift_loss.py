@@ -62,10 +62,12 @@ def measure_losses(config: Config, schema: Schema, batches: Sequence[LabelledBat
     target = np.concatenate([one.target for one in batches[:learned]])
     candidate = Candidate("lightgbm", "native", get_family("lightgbm").default_params(schema.task))
     model = fit_model(candidate, first, target, schema.task, schema.classes, config.seed)
-    return np.array([
-        compute_row_losses(schema.task, one.target, model.predict(table)).mean()
-        for one, table in zip(batches[learned:], tables[learned:], strict=True)
-    ])  # fmt: skip
+    return np.array(
+        [
+            compute_row_losses(schema.task, one.target, model.predict(table)).mean()
+            for one, table in zip(batches[learned:], tables[learned:], strict=True)
+        ]
+    )
 
 
 def describe(

@@ -45,10 +45,12 @@ def cut_stream(config: Config, frame: pd.DataFrame, times: pd.Series, rows: int)
         part = slice(number * rows, (number + 1) * rows)
         batches.append(
             LabelledBatch(
-                number + 1, inputs.iloc[part].reset_index(drop=True), times.iloc[part].reset_index(drop=True),
+                number + 1,
+                inputs.iloc[part].reset_index(drop=True),
+                times.iloc[part].reset_index(drop=True),
                 target[part],
             )
-        )  # fmt: skip
+        )
     return schema, batches
 
 

@@ -118,9 +118,11 @@ def main() -> None:
     parser.add_argument("--catalogue")
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
-    changed = [f" --{name} {' '.join(option) if isinstance(option, list) else option}"
-               for name, option in vars(options).items()
-               if name not in ("write", "catalogue") and option != parser.get_default(name)]  # fmt: skip
+    changed = [
+        f" --{name} {' '.join(option) if isinstance(option, list) else option}"
+        for name, option in vars(options).items()
+        if name not in ("write", "catalogue") and option != parser.get_default(name)
+    ]
     lines = ["# What the state survives", ""]
     for part in options.parts:
         title, measure = PARTS[part]

@@ -128,15 +128,21 @@ def observe(damage: str, place: Place, *words: str, lift: Callable[[], object] =
 def damage_all(place: Place, seed: int) -> Iterator[Finding]:
     """Yield what each damage led to, each on a copy of the state in ``place``, which has learned some batches."""
     answering = ("inference", "-file", str(place.request))
-    for number, (name, damage, words) in enumerate((
-        ("a byte flipped in the newest clean batch", lambda one: flip(find_batch(one, "clean_file"), 99), ("update",)),
-        ("the newest raw batch deleted", lambda one: find_batch(one, "file").unlink(), ("eda", "3")),
-        ("a byte flipped in the champion", lambda one: flip(find_champion(one), 9), answering),
-        ("the champion deleted", lambda one: find_champion(one).unlink(), answering),
-        ("the database file is garbage", lambda one: catalogue_of(one).write_bytes(b"garbage" * 999), answering),
-        ("the database file is cut in half", cut, ("update",)),
-        ("a catalogue of a newer protocol", lambda one: set_protocol(one, PROTOCOL + 1), answering),
-    )):  # fmt: skip
+    for number, (name, damage, words) in enumerate(
+        (
+            (
+                "a byte flipped in the newest clean batch",
+                lambda one: flip(find_batch(one, "clean_file"), 99),
+                ("update",),
+            ),
+            ("the newest raw batch deleted", lambda one: find_batch(one, "file").unlink(), ("eda", "3")),
+            ("a byte flipped in the champion", lambda one: flip(find_champion(one), 9), answering),
+            ("the champion deleted", lambda one: find_champion(one).unlink(), answering),
+            ("the database file is garbage", lambda one: catalogue_of(one).write_bytes(b"garbage" * 999), answering),
+            ("the database file is cut in half", cut, ("update",)),
+            ("a catalogue of a newer protocol", lambda one: set_protocol(one, PROTOCOL + 1), answering),
+        )
+    ):
         copied = copy(place, f"damaged-{number}")
         damage(copied)
         lift = (lambda one=copied: set_protocol(one, PROTOCOL)) if "protocol" in name else (lambda: None)

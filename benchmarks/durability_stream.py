@@ -16,10 +16,19 @@ from pointsman.pipeline.collection.demo.simulator import simulate
 ROOT = Path(__file__).resolve().parent.parent
 ROWS, REQUEST_ROWS, BATCHES = 80, 40, 60
 QUICK = (
-    "source.kind=files", "source.paths=[stream.csv]", f"batch.rows={ROWS}", "search.trials=1", "training.folds=1",
-    "search.families=[tree]", "search.variants=[onehot]", "features.date_parts={}", "features.durations=[]",
-    "promotion.max_active=2", "training.threads=1", "workers.count=1",
-)  # fmt: skip
+    "source.kind=files",
+    "source.paths=[stream.csv]",
+    f"batch.rows={ROWS}",
+    "search.trials=1",
+    "training.folds=1",
+    "search.families=[tree]",
+    "search.variants=[onehot]",
+    "features.date_parts={}",
+    "features.durations=[]",
+    "promotion.max_active=2",
+    "training.threads=1",
+    "workers.count=1",
+)
 STORED_NAME = re.compile(r"\b[0-9a-f]{64}\.[a-z][a-z0-9.]*")
 
 
@@ -71,8 +80,13 @@ def write_stream(folder: Path, seed: int = 3) -> None:
 
 def find_broken_file(state: State) -> str:
     """Return what is wrong with a file that the catalogue, or such a file, names; '' where all are whole."""
-    found = [name for table in metadata.sorted_tables for row in read_rows(state.engine, table.select())
-             for cell in row.values() for name in STORED_NAME.findall(str(cell))]  # fmt: skip
+    found = [
+        name
+        for table in metadata.sorted_tables
+        for row in read_rows(state.engine, table.select())
+        for cell in row.values()
+        for name in STORED_NAME.findall(str(cell))
+    ]
     seen: set[str] = set()
     while found:
         name = found.pop()

@@ -113,15 +113,23 @@ def lose(task: Task, target: np.ndarray, outputs: np.ndarray) -> np.ndarray:
 def describe(met: Sequence[Met], command: str) -> str:
     """Return the tables as Markdown."""
     lines = [
-        "# Beside plain models", "", f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, two cores.", "",
+        "# Beside plain models",
+        "",
+        f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, two cores.",
+        "",
         "Mean loss of the product on each batch, and how far it lies above that of plain models, in percent: log-loss, "
-        "or squared errors. Lost: higher beyond noise, at a one-sided confidence of 95 %.", "",
-    ]  # fmt: skip
+        "or squared errors. Lost: higher beyond noise, at a one-sided confidence of 95 %.",
+        "",
+    ]
     for stream in dict.fromkeys(one.stream for one in met):
         batches = [one for one in met if one.stream == stream]
         others = [who for who in batches[0].losses if who != "product"]
-        lines += [f"## {stream}", "", "| batch | rows | product | " + " | ".join(others) + " |",
-                  "|---" * (len(others) + 3) + "|"]  # fmt: skip
+        lines += [
+            f"## {stream}",
+            "",
+            "| batch | rows | product | " + " | ".join(others) + " |",
+            "|---" * (len(others) + 3) + "|",
+        ]
         lost = dict.fromkeys(others, 0)
         for one in batches:
             cells = []
@@ -134,10 +142,15 @@ def describe(met: Sequence[Met], command: str) -> str:
             lines.append(f"| {one.batch} | {len(own):,} | {own.mean():.4g} | " + " | ".join(cells) + " |")
         means = {who: np.mean([one.losses[who].mean() for one in batches]) for who in ("product", *others)}
         above = [f"{100 * (means['product'] / means[who] - 1):+.2f}" for who in others]
-        lines += [f"| mean | | {means['product']:.4g} | " + " | ".join(above) + " |",
-                  "| lost | | | " + " | ".join(f"{count} {'met' if not count else '**missed**'}"
-                                               for count in lost.values()) + " |", "",
-                  f"An update took {np.mean([one.seconds for one in batches]):.0f} s in the mean.", ""]  # fmt: skip
+        lines += [
+            f"| mean | | {means['product']:.4g} | " + " | ".join(above) + " |",
+            "| lost | | | "
+            + " | ".join(f"{count} {'met' if not count else '**missed**'}" for count in lost.values())
+            + " |",
+            "",
+            f"An update took {np.mean([one.seconds for one in batches]):.0f} s in the mean.",
+            "",
+        ]
     return "\n".join(lines).rstrip() + "\n"
 
 

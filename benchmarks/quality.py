@@ -26,13 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import first_batch, product  # noqa: E402
-from benchmarks.comparators import (  # noqa: E402
-    find_flaml_obstacle,
-    fit_lightgbm,
-    fit_linear,
-    watch_flaml,
-    watch_refits,
-)
+from benchmarks.comparators import find_flaml_obstacle, fit_lightgbm, fit_linear, watch_flaml, watch_refits  # noqa: E402
 from benchmarks.protocol import Observation, Stream, count_rows, cut_stream  # noqa: E402
 from benchmarks.quality_table import describe  # noqa: E402
 from pointsman.common.config import load_config  # noqa: E402
@@ -85,9 +79,12 @@ def watch_apart(*task: Any) -> list[Observation]:
 
 
 def run_units(
-    tasks: Sequence[tuple[str, Path]], data: Path, protocol: Protocol, workers: int,
+    tasks: Sequence[tuple[str, Path]],
+    data: Path,
+    protocol: Protocol,
+    workers: int,
     keep: Callable[[list[Observation]], None],
-) -> int:  # fmt: skip
+) -> int:
     """Run units, ``workers`` at a time, hand each one's observations to ``keep`` as it ends, return how many failed."""
     failures = 0
     with ThreadPoolExecutor(workers) as pool:

@@ -63,8 +63,11 @@ def describe(
 
 def average(observations: Sequence[Observation], stream: str, contestant: str, metric: str) -> float:
     """Return a contestant's mean of a metric over its batches of a stream, NaN where it has none."""
-    seen = [one.metrics[metric] for one in observations
-            if (one.stream, one.contestant) == (stream, contestant) and metric in one.metrics]  # fmt: skip
+    seen = [
+        one.metrics[metric]
+        for one in observations
+        if (one.stream, one.contestant) == (stream, contestant) and metric in one.metrics
+    ]
     return float(np.mean(seen)) if seen else float("nan")
 
 
@@ -106,8 +109,11 @@ def _describe_streams(
     ]
     binary = [stream for stream in streams if tasks[stream].is_classification]
     if binary:
-        parts += ["## Probabilities", "Log-loss / expected calibration error (ten quantile bins).",
-                  _grid(observations, binary, lambda _: ("log_loss", "calibration_error"))]  # fmt: skip
+        parts += [
+            "## Probabilities",
+            "Log-loss / expected calibration error (ten quantile bins).",
+            _grid(observations, binary, lambda _: ("log_loss", "calibration_error")),
+        ]
     parts += ["## Against published numbers", _published(observations, primary, batches, warm_up)]
     parts += ["## Seconds of learning", _seconds(observations, streams)]
     return parts
@@ -120,8 +126,10 @@ def _grid(
     lines = [f"| stream | metric | {' | '.join(COLUMNS)} | {HINDSIGHT} |", "|---" * (len(COLUMNS) + 3) + "|"]
     for stream in streams:
         metrics = metrics_of(stream)
-        found = {name: [average(observations, stream, contestant, metric) for metric in metrics]
-                 for name, contestant in COLUMNS.items()}  # fmt: skip
+        found = {
+            name: [average(observations, stream, contestant, metric) for metric in metrics]
+            for name, contestant in COLUMNS.items()
+        }
         losses = {name: _loss(metrics[0], means[0]) for name, means in found.items() if np.isfinite(means[0])}
         best = min(losses, key=losses.__getitem__, default="")
         cells = [_bold(_show(means), name == best) for name, means in found.items()]
@@ -160,9 +168,13 @@ def _published(observations: Sequence[Observation], primary: Mapping[str, str], 
 
 def _seconds(observations: Sequence[Observation], streams: Sequence[str]) -> str:
     names = [name for name in COLUMNS if "best" not in name]
-    lines = ["The product's are those of every update, warm-up included; the others' are fits for the batches that "
-             "count. In parentheses the longest.", "",
-             f"| stream | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]  # fmt: skip
+    lines = [
+        "The product's are those of every update, warm-up included; the others' are fits for the batches that "
+        "count. In parentheses the longest.",
+        "",
+        f"| stream | {' | '.join(names)} |",
+        "|---" * (len(names) + 1) + "|",
+    ]
     for stream in streams:
         cells = []
         for name in names:
@@ -173,10 +185,14 @@ def _seconds(observations: Sequence[Observation], streams: Sequence[str]) -> str
 
 
 def _first_batch(observations: Sequence[Observation]) -> str:
-    lines = [f"The first rows of hotel are learned, then the next {observations[0].rows:,} are predicted: by the "
-             "product after its first update with the default budget, run as a process, and by FLAML after a minute, "
-             "once for each metric.", "",
-             "| | log_loss | roc_auc | calibration_error | seconds of learning |", "|---|---|---|---|---|"]  # fmt: skip
+    lines = [
+        f"The first rows of hotel are learned, then the next {observations[0].rows:,} are predicted: by the "
+        "product after its first update with the default budget, run as a process, and by FLAML after a minute, "
+        "once for each metric.",
+        "",
+        "| | log_loss | roc_auc | calibration_error | seconds of learning |",
+        "|---|---|---|---|---|",
+    ]
     for one in observations:
         cells = _show([one.metrics[name] for name in ("log_loss", "roc_auc", "calibration_error")], " | ")
         lines.append(f"| {one.contestant} | {cells} | {one.seconds:.1f} |")

@@ -82,12 +82,15 @@ def main() -> None:
         print(f"skipped: '{options.data / 'hotel.parquet'}' is absent; name the folder that has it with --data")
         return
     lines = [
-        "# What reading costs beside the code of before", "",
+        "# What reading costs beside the code of before",
+        "",
         f"`python benchmarks/reading_cost.py --before {options.before} --rows {options.rows} --pairs {options.pairs}`, "
         f"{date.today().isoformat()}: processor seconds from file to typed inputs, medians of {options.pairs} runs in "
-        "turns, and the median of the ratios pair by pair. Bound: 1.3.", "",
-        "| file | before, s | now, s | now / before |", "|---|---|---|---|",
-    ]  # fmt: skip
+        "turns, and the median of the ratios pair by pair. Bound: 1.3.",
+        "",
+        "| file | before, s | now, s | now / before |",
+        "|---|---|---|---|",
+    ]
     with tempfile.TemporaryDirectory() as folder, check_out(options.before) as before:
         rows = pd.read_parquet(options.data / "hotel.parquet")
         rows = pd.concat([rows] * (options.rows // len(rows) + 1), ignore_index=True).head(options.rows)

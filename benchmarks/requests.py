@@ -90,10 +90,12 @@ def _change(
 ) -> pd.DataFrame:
     numeric = [name for name in table if pd.api.types.is_numeric_dtype(table[name])]
     hit = generator.random((len(table), len(numeric))) < share
-    return table.assign(**{
-        str(name): table[name].where(~hit[:, position], change(table[name].fillna(0)))
-        for position, name in enumerate(numeric)
-    })  # fmt: skip
+    return table.assign(
+        **{
+            str(name): table[name].where(~hit[:, position], change(table[name].fillna(0)))
+            for position, name in enumerate(numeric)
+        }
+    )
 
 
 def _relabel(table: pd.DataFrame, generator: np.random.Generator, share: float) -> pd.DataFrame:

@@ -30,8 +30,14 @@ from pointsman.pipeline.preparation.assessment import analyse  # noqa: E402
 from pointsman.pipeline.preparation.training_set import COVERED, Ground, TrainingRows  # noqa: E402
 from pointsman.pipeline.preparation.window import prepare  # noqa: E402
 
-PIPELINES = {"linear": "onehot", "knn": "target", "tree": "target", "extra_trees": "target", "lightgbm": "native",
-             "catboost": "native"}  # fmt: skip
+PIPELINES = {
+    "linear": "onehot",
+    "knn": "target",
+    "tree": "target",
+    "extra_trees": "target",
+    "lightgbm": "native",
+    "catboost": "native",
+}
 WITH_TERMS = ("linear", "knn", "extra_trees")
 WINDOWS = (3, 5, 10)
 HALF_LIVES = (4.0, 12.0)
@@ -133,8 +139,15 @@ def judge(ground: Ground, batch: int, families: Sequence[str], measured: Sequenc
         kind = get_family(family)
         target = learned.target.astype(int) if ground.task.is_classification else learned.target
         params = kind.default_params(ground.task)
-        estimator = kind.fit(table, target, task=ground.task, n_classes=len(ground.classes), params=params,
-                             seed=ground.seed, weights=weights)  # fmt: skip
+        estimator = kind.fit(
+            table,
+            target,
+            task=ground.task,
+            n_classes=len(ground.classes),
+            params=params,
+            seed=ground.seed,
+            weights=weights,
+        )
         predicted = kind.predict(estimator, encoder.encode(asked))
         losses = compute_row_losses(ground.task, later.target, predicted)
         found[family, way] = float(losses.mean()), predicted

@@ -283,11 +283,15 @@ def main() -> None:
     observations: list[Observation] = []
     costs: list[Cost] = []
     with ProcessPoolExecutor(arguments.workers) as pool:
-        watched = [pool.submit(watch_stream, path, arguments.data.resolve(), arguments.batches)
-                   for path in arguments.streams]  # fmt: skip
+        watched = [
+            pool.submit(watch_stream, path, arguments.data.resolve(), arguments.batches) for path in arguments.streams
+        ]
         made = write_streams(arguments.public) if arguments.public else {}
-        watched += [pool.submit(watch_stream, made[name], arguments.public.resolve(), SHORT_BATCHES[name])
-                    for name in SHORT if name in made]  # fmt: skip
+        watched += [
+            pool.submit(watch_stream, made[name], arguments.public.resolve(), SHORT_BATCHES[name])
+            for name in SHORT
+            if name in made
+        ]
         for one in watched:
             seen, cost = one.result()
             observations += seen

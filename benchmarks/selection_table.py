@@ -18,8 +18,11 @@ Before = Mapping[tuple[Any, ...], Mapping[str, Any]]
 def describe(observations: Sequence[Any], costs: Sequence[Any], classes: Sequence[str], before: Before) -> str:
     """Return every table with the command and the date."""
     streams = list(dict.fromkeys(one.stream for one in observations))
-    grid = {(stream, kind): [one for one in observations if one.stream == stream and one.kind == kind]
-            for stream in streams for kind in classes}  # fmt: skip
+    grid = {
+        (stream, kind): [one for one in observations if one.stream == stream and one.kind == kind]
+        for stream in streams
+        for kind in classes
+    }
     compared = ["## Against the release before", _compare(grid, streams, classes, before)] if before else []
     parts = [
         "# Selection",
@@ -58,9 +61,13 @@ def measure(cell: Sequence[Any], strategy: str) -> tuple[float, float, float]:
 
 def _compare(grid: Mapping[Any, Sequence[Any]], streams: Sequence[str], classes: Sequence[str], before: Before) -> str:
     """Return the loss against what the release before served for the same requests, in percent, beside its bounds."""
-    lines = ["Loss of what served less that of what the release before served for the same requests, in percent; below "
-             "it that of the two champions, each release by its own.", "",
-             "| stream | " + " | ".join(classes) + " |", "|---" * (len(classes) + 1) + "|"]  # fmt: skip
+    lines = [
+        "Loss of what served less that of what the release before served for the same requests, in percent; below "
+        "it that of the two champions, each release by its own.",
+        "",
+        "| stream | " + " | ".join(classes) + " |",
+        "|---" * (len(classes) + 1) + "|",
+    ]
     found = []
     for stream in streams:
         cells = [_pair(grid[stream, kind], before) for kind in classes]
@@ -75,8 +82,10 @@ def _compare(grid: Mapping[Any, Sequence[Any]], streams: Sequence[str], classes:
     judged = [f"{one:+.2f} {'met' if one <= WORSE_THAN_BEFORE else '**missed**'}" for one in worst]
     better = [f"{one:+.2f} {'met' if one < 0 else '**missed**'}" for one in mean]
     regrets = [np.mean([measure(grid[stream, kind], "served")[2] for stream in streams]) for kind in classes]
-    least = [f"{one:.1f} ({bound}) {'met' if one < bound else '**missed**'}"
-             for one, bound in zip(regrets, REGRET_BEFORE, strict=True)]  # fmt: skip
+    least = [
+        f"{one:.1f} ({bound}) {'met' if one < bound else '**missed**'}"
+        for one, bound in zip(regrets, REGRET_BEFORE, strict=True)
+    ]
     lines += [
         f"| worst stream, at most {WORSE_THAN_BEFORE:+} | " + " | ".join(judged) + " |",
         "| mean of the streams, below 0 | " + " | ".join(better) + " |",
@@ -104,15 +113,20 @@ def _mean(cell: Sequence[tuple[Any, Any]], strategy: str) -> float:
 
 
 def _by_stream(grid: Mapping[Any, Sequence[Any]], streams: Sequence[str], classes: Sequence[str]) -> str:
-    lines = ["| stream | gap closed | loss against the two champions, % | regret, % | not the champion, % | right, % | "
-             "stepped back, % | members |", "|---|---|---|---|---|---|---|---|"]  # fmt: skip
+    lines = [
+        "| stream | gap closed | loss against the two champions, % | regret, % | not the champion, % | right, % | "
+        "stepped back, % | members |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for stream in streams:
         cells = [grid[stream, kind] for kind in classes]
         own = [measure(cell, "served") for cell in cells]
         champion = [100 * (_level(cell, "served") / _level(cell, "two champions") - 1) for cell in cells]
         left = [[one for one in cell if one.strategies["served"] != one.strategies["two champions"]] for cell in cells]
-        right = [100 * np.mean([one.strategies["served"] < one.strategies["two champions"] for one in cell] or [np.nan])
-                 for cell in left]  # fmt: skip
+        right = [
+            100 * np.mean([one.strategies["served"] < one.strategies["two champions"] for one in cell] or [np.nan])
+            for cell in left
+        ]
         share = [100 * len(away) / len(cell) for away, cell in zip(left, cells, strict=True)]
         back = [100 * np.mean([one.withheld for one in cell]) for cell in cells]
         members = [np.mean([one.members for one in cell]) for cell in cells]
@@ -126,8 +140,11 @@ def _by_stream(grid: Mapping[Any, Sequence[Any]], streams: Sequence[str], classe
 
 def _strategies(grid: Mapping[Any, Sequence[Any]], streams: Sequence[str], classes: Sequence[str]) -> str:
     names = list(grid[streams[0], classes[0]][0].strategies)
-    lines = ["| strategy | gap closed, median | gap closed, worst | loss against the decayed champion, worst % | "
-             "mean regret, % |", "|---|---|---|---|---|"]  # fmt: skip
+    lines = [
+        "| strategy | gap closed, median | gap closed, worst | loss against the decayed champion, worst % | "
+        "mean regret, % |",
+        "|---|---|---|---|---|",
+    ]
     for name in names:
         found = {kind: np.array([measure(grid[stream, kind], name) for stream in streams]) for kind in classes}
         lines.append(
@@ -153,26 +170,36 @@ def _leaders(grid: Mapping[Any, Sequence[Any]], streams: Sequence[str], classes:
 
 
 def _calibration(observations: Sequence[Any], streams: Sequence[str], classes: Sequence[str]) -> str:
-    lines = ["Expected calibration error, ten quantile bins, requests of 1,000 rows and more.", "",
-             "| stream | served | decayed champion |", "|---|---|---|"]  # fmt: skip
+    lines = [
+        "Expected calibration error, ten quantile bins, requests of 1,000 rows and more.",
+        "",
+        "| stream | served | decayed champion |",
+        "|---|---|---|",
+    ]
     for stream in streams:
         big = [one for one in observations if one.stream == stream and one.rows >= 1_000 and one.calibration]
         if big:
             cells = {
                 name: _join(
-                    [np.mean([one.calibration[name] for one in big if one.kind == kind] or [np.nan])
-                     for kind in classes], 3
+                    [
+                        np.mean([one.calibration[name] for one in big if one.kind == kind] or [np.nan])
+                        for kind in classes
+                    ],
+                    3,
                 )
                 for name in ("served", "decayed champion")
-            }  # fmt: skip
+            }
             lines.append(f"| {stream} | {cells['served']} | {cells['decayed champion']} |")
     return "\n".join(lines)
 
 
 def _costs(costs: Sequence[Any]) -> str:
-    lines = ["Flags, profile and weights beside the members' own predictions: at most 10 %; a fit: at most 2 s.", "",
-             "| stream | rows | selection, ms | members, ms | share | fit of the meta layer, s |",
-             "|---|---|---|---|---|---|"]  # fmt: skip
+    lines = [
+        "Flags, profile and weights beside the members' own predictions: at most 10 %; a fit: at most 2 s.",
+        "",
+        "| stream | rows | selection, ms | members, ms | share | fit of the meta layer, s |",
+        "|---|---|---|---|---|---|",
+    ]
     for one in costs:
         lines.append(
             f"| {one.stream} | {one.rows:,} | {1e3 * one.selection_seconds:.1f} | {1e3 * one.member_seconds:.0f} | "

@@ -110,8 +110,16 @@ def prepare(options: argparse.Namespace) -> Iterator[Ground]:
         overrides = [f"data_dir={options.data.resolve()}", f"state_dir={state_dir}", f"batch.rows={BATCH_ROWS}"]
         config = load_config("configs/hotel.yaml", overrides)
         if options.state is None:
-            update = [sys.executable, "run.py", "update", "--batches", str(options.updates), "--config",
-                      "configs/hotel.yaml", *overrides]  # fmt: skip
+            update = [
+                sys.executable,
+                "run.py",
+                "update",
+                "--batches",
+                str(options.updates),
+                "--config",
+                "configs/hotel.yaml",
+                *overrides,
+            ]
             subprocess.run(update, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         with open_state(config) as state:
             predictor = load_predictor(config, state)
@@ -184,8 +192,9 @@ def measure_file(ground: Ground) -> Iterator[Row]:
     """A file of many rows, as a whole process, beside the bare pipelines on ready chunks."""
     chunk = tile(ground.asked, CHUNK_ROWS)
     ready = ground.engineer(chunk)
-    bare = {line: min(take_time(partial(predict, one, ready)) for _ in range(2))
-            for line, one in ground.pipelines.items()}  # fmt: skip
+    bare = {
+        line: min(take_time(partial(predict, one, ready)) for _ in range(2)) for line, one in ground.pipelines.items()
+    }
     idle = run_measured(ground, write_request(ground, ground.asked.head(1), "one.parquet"))
     all_members, alone = CHUNK_ROWS / sum(bare[line] for line in ground.weights), CHUNK_ROWS / bare[ground.single]
     n_rows = ground.options.rows
@@ -196,8 +205,12 @@ def measure_file(ground: Ground) -> Iterator[Row]:
         done = run_measured(ground, write_request(ground, tile(ground.asked, n_rows), name))
         speed = n_rows / done.seconds
         yield Row(f"{n_rows:,} rows of {ending}, the whole process", f"{done.seconds:.0f} s, {speed:,.0f} rows/s")
-        yield Row("against the bare pipelines of all members", f"{speed / all_members:.2f}", "at least 0.8",
-                  speed >= 0.8 * all_members)  # fmt: skip
+        yield Row(
+            "against the bare pipelines of all members",
+            f"{speed / all_members:.2f}",
+            "at least 0.8",
+            speed >= 0.8 * all_members,
+        )
         if ground.options.before and ending == "parquet":
             yield from measure_before(ground, name, n_rows, speed)
         above = done.peak_mb - idle.peak_mb
@@ -211,9 +224,12 @@ def measure_before(ground: Ground, name: str, n_rows: int, speed: float) -> Iter
     """The same file answered by an earlier release, which has learned the same batches."""
     checkout, state_dir = ground.options.before.resolve(), ground.folder / "before"
     common = [
-        "--config", "configs/hotel.yaml", f"data_dir={ground.options.data.resolve()}", f"state_dir={state_dir}",
+        "--config",
+        "configs/hotel.yaml",
+        f"data_dir={ground.options.data.resolve()}",
+        f"state_dir={state_dir}",
         f"batch.rows={BATCH_ROWS}",
-    ]  # fmt: skip
+    ]
     update = [sys.executable, "run.py", "update", "--batches", str(ground.options.updates), *common]
     run_quietly(update, checkout)
     ask = [sys.executable, "run.py", "inference", "-file", str(ground.folder / name), *common]
@@ -232,8 +248,7 @@ def measure_single(ground: Ground, name: str, n_rows: int, alone: float) -> Iter
     done = run_measured(ground, ground.folder / name, "selection.mode=single")
     speed = n_rows / done.seconds
     yield Row("the same with selection.mode=single", f"{done.seconds:.0f} s, {speed:,.0f} rows/s")
-    yield Row("against the bare pipeline of that one", f"{speed / alone:.2f}", "at least 0.8",
-              speed >= 0.8 * alone)  # fmt: skip
+    yield Row("against the bare pipeline of that one", f"{speed / alone:.2f}", "at least 0.8", speed >= 0.8 * alone)
 
 
 def measure_cold(ground: Ground) -> Iterator[Row]:
@@ -273,8 +288,12 @@ def measure_choice(ground: Ground) -> Iterator[Row]:
 
 
 MEASURES: dict[str, Callable[[Ground], Iterator[Row]]] = {
-    "row": measure_row, "load": measure_load, "file": measure_file, "cold": measure_cold, "choice": measure_choice,
-}  # fmt: skip
+    "row": measure_row,
+    "load": measure_load,
+    "file": measure_file,
+    "cold": measure_cold,
+    "choice": measure_choice,
+}
 
 
 @contextmanager

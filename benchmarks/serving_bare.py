@@ -68,9 +68,15 @@ def build_estimator(model: Any, classifies: bool) -> Any:
         import lightgbm
 
         kind = lightgbm.LGBMClassifier if classifies else lightgbm.LGBMRegressor
-        return kind(n_estimators=learned.booster.current_iteration(), n_jobs=1, verbose=-1, **_read(model, {
-            "num_leaves": "num_leaves", "learning_rate": "learning_rate", "min_data_in_leaf": "min_child_samples",
-        }))  # fmt: skip
+        return kind(
+            n_estimators=learned.booster.current_iteration(),
+            n_jobs=1,
+            verbose=-1,
+            **_read(
+                model,
+                {"num_leaves": "num_leaves", "learning_rate": "learning_rate", "min_data_in_leaf": "min_child_samples"},
+            ),
+        )
     if family == "linear":
         return linear_model.LogisticRegression(max_iter=300) if classifies else linear_model.Ridge()
     if family == "knn":

@@ -143,8 +143,13 @@ def add_up(tallies: list[Tally]) -> Tally:
 
 def draw(strategy: st.SearchStrategy[Any], count: int, options: argparse.Namespace, act: Callable[[Any], None]) -> None:
     """Call ``act`` with so many examples of a strategy, none of them shrunk or stored."""
-    how = settings(max_examples=count, deadline=None, database=None, phases=[Phase.generate],
-                   suppress_health_check=list(HealthCheck))  # fmt: skip
+    how = settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
 
     @seed(options.seed)
     @how

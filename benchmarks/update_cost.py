@@ -72,8 +72,16 @@ def measure_growth(data: Path, batches: int) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         tile_elec2(data / "elec2.csv", STREAM_ROWS * batches).to_parquet(Path(folder) / "elec2.parquet")
         state = Path(folder) / "state"
-        run_update("elec2", Path(folder), state, STREAM_ROWS, "--batches", str(batches), "workers.count=1",
-                   "source.paths=[elec2.parquet]")  # fmt: skip
+        run_update(
+            "elec2",
+            Path(folder),
+            state,
+            STREAM_ROWS,
+            "--batches",
+            str(batches),
+            "workers.count=1",
+            "source.paths=[elec2.parquet]",
+        )
         with sqlite3.connect(state / "catalogue.db") as catalogue:
             query = "select subject, seconds, cpu_seconds, peak_mb from performance where command = 'update'"
             table = pd.read_sql_query(query, catalogue)
@@ -103,8 +111,9 @@ def tile_elec2(stream: Path, rows: int) -> pd.DataFrame:
 
 def measure_overhead(data: Path) -> Iterator[Row]:
     """Part c: what is left of updates 2 to 4 without the seconds of families and encoders, all in one process."""
-    config = load_config(ROOT / "configs/hotel.yaml", [f"data_dir={data}", f"batch.rows={UPDATE_ROWS}",
-                                                       "workers.count=1"])  # fmt: skip
+    config = load_config(
+        ROOT / "configs/hotel.yaml", [f"data_dir={data}", f"batch.rows={UPDATE_ROWS}", "workers.count=1"]
+    )
     whole = learning = 0.0
     with tempfile.TemporaryDirectory() as folder, count_learning() as spent:
         config = config.model_copy(update={"state_dir": Path(folder)})
@@ -195,8 +204,17 @@ def measure_workers(data: Path, runs: int, trials: int, rows: int) -> Iterator[R
 
 def run_update(stream: str, data: Path, state: Path, rows: int, *arguments: str) -> None:
     """Run ``update`` on a stream in a process of its own; it must succeed."""
-    command = [sys.executable, "run.py", "update", "--config", f"configs/{stream}.yaml", f"data_dir={data}",
-               f"state_dir={state}", f"batch.rows={rows}", *arguments]  # fmt: skip
+    command = [
+        sys.executable,
+        "run.py",
+        "update",
+        "--config",
+        f"configs/{stream}.yaml",
+        f"data_dir={data}",
+        f"state_dir={state}",
+        f"batch.rows={rows}",
+        *arguments,
+    ]
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 

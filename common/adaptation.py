@@ -17,13 +17,18 @@ from pointsman.common.reading import find_missing, read_any_dates, read_input, r
 from pointsman.common.schema import Schema
 from pointsman.common.text import shorten
 
-NAMES = {ISO: "YYYY-MM-DD", EPOCH_S: "seconds since 1970", EPOCH_MS: "milliseconds since 1970", EXCEL: "Excel's days",
-         ISO_WEEK: "ISO weeks"}  # fmt: skip
+NAMES = {
+    ISO: "YYYY-MM-DD",
+    EPOCH_S: "seconds since 1970",
+    EPOCH_MS: "milliseconds since 1970",
+    EXCEL: "Excel's days",
+    ISO_WEEK: "ISO weeks",
+}
 """What messages call notations that have no format."""
 
 
 @dataclass(frozen=True)
-class Change:
+class CellChange:
     """A column of a table that is in another notation than the stream's: ``example`` was read in the new one.
 
     With a ``doubt`` it is read as before, though that is not sure.
@@ -87,7 +92,7 @@ class Reading:
 
     inputs: pd.DataFrame
     schema: Schema
-    changes: tuple[Change, ...] = ()
+    changes: tuple[CellChange, ...] = ()
 
 
 def read_adapted(raw: pd.DataFrame, schema: Schema, settled: Collection[str] = ()) -> Reading:
@@ -104,7 +109,7 @@ def read_adapted(raw: pd.DataFrame, schema: Schema, settled: Collection[str] = (
     return Reading(inputs, adapted, changes)
 
 
-def find_changes(raw: pd.DataFrame, inputs: pd.DataFrame, schema: Schema) -> Iterator[Change]:
+def find_changes(raw: pd.DataFrame, inputs: pd.DataFrame, schema: Schema) -> Iterator[CellChange]:
     """Yield which columns of a table are written otherwise; ``inputs`` is the table as the schema reads it."""
     for name in schema.numeric:
         if name not in raw:
@@ -120,7 +125,7 @@ def find_changes(raw: pd.DataFrame, inputs: pd.DataFrame, schema: Schema) -> Ite
             yield from _change_date(raw[name], name, schema)
 
 
-def change_target(cells: pd.Series, schema: Schema) -> Change | None:
+def change_target(cells: pd.Series, schema: Schema) -> CellChange | None:
     """Return how a target of numbers is written otherwise than before, None where it is not."""
     if schema.task.is_classification and not schema.label_is_rule:
         return None
@@ -129,7 +134,7 @@ def change_target(cells: pd.Series, schema: Schema) -> Change | None:
     return next(_change_number(cells, schema.target, schema), None)
 
 
-def _change_number(cells: pd.Series, name: str, schema: Schema) -> Iterator[Change]:
+def _change_number(cells: pd.Series, name: str, schema: Schema) -> Iterator[CellChange]:
     texts, counts = count_texts(cells, schema.missing_of(name))
     usual = schema.notation(name)
     strict = decide_numbers(texts, counts, wanted=(replace(usual, missing=(), words=None, labels=()),), usual=usual)
@@ -145,10 +150,10 @@ def _change_number(cells: pd.Series, name: str, schema: Schema) -> Iterator[Chan
     if kept or 2 * counts[strict.reads].sum() < counts[decided.reads].sum():
         marks = decided.notation
         now = replace(usual, decimal=marks.decimal, thousands=marks.thousands, places=None)
-        yield Change(name, usual, now, _shorten(texts[newly].iloc[0]))
+        yield CellChange(name, usual, now, _shorten(texts[newly].iloc[0]))
 
 
-def _doubt_number(cells: pd.Series, name: str, schema: Schema) -> Iterator[Change]:
+def _doubt_number(cells: pd.Series, name: str, schema: Schema) -> Iterator[CellChange]:
     """Yield what of the numbers of a column can be read in the stream's notation and may all the same mean another."""
     usual = schema.notation(name)
     if usual.stated or (usual.places is None and not usual.percent):
@@ -159,18 +164,32 @@ def _doubt_number(cells: pd.Series, name: str, schema: Schema) -> Iterator[Chang
         return
     if is_text and (example := find_doubtful(texts, usual)) is not None:
         other = example.replace(usual.decimal, "")
-        yield Change(name, usual, usual, example, doubt=(
-            f"can be read two ways: '{example}' is taken with '{usual.decimal}' before decimals, as in earlier rows, "
-            f"which had {usual.places} of them at most, and may be {other}"
-        ))  # fmt: skip
+        yield CellChange(
+            name,
+            usual,
+            usual,
+            example,
+            doubt=(
+                f"can be read two ways: '{example}' is taken with '{usual.decimal}' before decimals, "
+                "as in earlier rows, "
+                f"which had {usual.places} of them at most, and may be {other}"
+            ),
+        )
     if usual.percent and not (is_text and texts.str.contains("[%％]", regex=True).any()):
-        yield Change(name, usual, usual, texts.iloc[0], doubt=(
-            f"had percent signs in earlier rows and has none here: '{texts.iloc[0]}' is taken as it stands, and may be "
-            "a share that is a hundred times as many percent"
-        ))  # fmt: skip
+        yield CellChange(
+            name,
+            usual,
+            usual,
+            texts.iloc[0],
+            doubt=(
+                f"had percent signs in earlier rows and has none here: '{texts.iloc[0]}' is taken as "
+                "it stands, and may be "
+                "a share that is a hundred times as many percent"
+            ),
+        )
 
 
-def _change_date(cells: pd.Series, name: str, schema: Schema) -> Iterator[Change]:
+def _change_date(cells: pd.Series, name: str, schema: Schema) -> Iterator[CellChange]:
     texts, counts = count_texts(cells, schema.missing_of(name))
     usual = schema.notation(name)
     if usual.stated:
@@ -180,13 +199,13 @@ def _change_date(cells: pd.Series, name: str, schema: Schema) -> Iterator[Change
         return
     decided = decide_dates(texts, counts, usual.date_format, digits=True)
     if decided.contradicted:
-        yield Change(name, usual, usual, decided.contradicted[1], decided.contradicted)
+        yield CellChange(name, usual, usual, decided.contradicted[1], decided.contradicted)
         return
     before = counts[parse_dates(texts, usual.date_format, usual.latest_year).notna().to_numpy()].sum()
     if decided.date_format != usual.date_format and counts[decided.reads].sum() >= max(before, 1):
         now = replace(usual, date_format=decided.date_format)
         example = _shorten(texts[decided.reads].iloc[0])
-        yield Change(name, usual, now, example, rival=decided.rival)
+        yield CellChange(name, usual, now, example, rival=decided.rival)
 
 
 def count_texts(cells: pd.Series, missing_values: tuple[str, ...]) -> tuple[pd.Series, np.ndarray]:

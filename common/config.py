@@ -706,7 +706,7 @@ def _dotted(tree: Mapping[Any, Any], prefix: str = "") -> list[str]:
 
 GONE = {
     "selection.choosers": "the meta-model chooses among registered models now, and selection.max_members says "
-    "of how many members ensembles are",
+    "of how many members ensembles are"
 }
 """Keys of earlier releases, and what came in their place."""
 

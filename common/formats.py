@@ -37,16 +37,24 @@ FOREIGN = (
     (rb"\x89PNG|\xff\xd8\xff|GIF8", "a picture", AS_TABLE),
     (rb"version https://git-lfs", "a pointer of Git LFS and not the file itself", "fetch it with 'git lfs pull'"),
     (rb"\{\\rtf", "a rich-text document", AS_TABLE),
-)  # fmt: skip
+)
 FOREIGN_TEXT = (
     (r"<\?xml[^>]*>\s*<\?mso-application progid=.Excel", "an Excel 2003 XML file", "open it and save it as .xlsx"),
-    (r"<(!doctype html|html|head|body|table|meta|title|script)\b",
-     "an HTML page (a table saved as a web page, or the message of a web server)", "open it and save it as .xlsx"),
+    (
+        r"<(!doctype html|html|head|body|table|meta|title|script)\b",
+        "an HTML page (a table saved as a web page, or the message of a web server)",
+        "open it and save it as .xlsx",
+    ),
     (r"<(\?xml|!doctype)\b", "an XML document", AS_TABLE),
     (r'\{\s*"[^"]*"\s*:|\[\s*\{\s*"', "JSON", AS_TABLE),
-)  # fmt: skip
-SHOWN = {".csv": "text", ".csv.gz": "text packed by gzip", ".parquet": "a Parquet file", ".xlsx": "an Excel workbook",
-         ".xls": "an old Excel workbook"}  # fmt: skip
+)
+SHOWN = {
+    ".csv": "text",
+    ".csv.gz": "text packed by gzip",
+    ".parquet": "a Parquet file",
+    ".xlsx": "an Excel workbook",
+    ".xls": "an old Excel workbook",
+}
 
 _log = logging.getLogger(__name__)
 
@@ -182,8 +190,12 @@ def _look_into_zip(path: Path) -> str:
         ) from None
     if "xl/workbook.xml" in names:
         return ".xlsx"
-    kinds = {"xl/workbook.bin": "a binary Excel workbook (.xlsb)", "word/document.xml": "a Word document",
-             "ppt/presentation.xml": "a presentation", "content.xml": "an OpenDocument file"}  # fmt: skip
+    kinds = {
+        "xl/workbook.bin": "a binary Excel workbook (.xlsb)",
+        "word/document.xml": "a Word document",
+        "ppt/presentation.xml": "a presentation",
+        "content.xml": "an OpenDocument file",
+    }
     for name, what in kinds.items():
         if name in names:
             raise DataError(

@@ -137,8 +137,9 @@ def _f1(target: np.ndarray, decided: np.ndarray) -> float:
 
 
 def _macro_f1(target: np.ndarray, decided: np.ndarray) -> float:
-    return float(np.mean([_f1((target == label).astype(int), (decided == label).astype(int))
-                          for label in np.unique(target)]))  # fmt: skip
+    return float(
+        np.mean([_f1((target == label).astype(int), (decided == label).astype(int)) for label in np.unique(target)])
+    )
 
 
 def _rmse(target: np.ndarray, predicted: np.ndarray, _threshold: float) -> float:

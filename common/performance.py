@@ -66,10 +66,17 @@ class Stopwatch:
     def rows(self, command: str, subject: str, rows: int) -> list[dict[str, object]]:
         """Return the catalogue rows of this run. ``subject`` is the batch or the request."""
         return [
-            {"command": command, "subject": subject, "stage": cost.stage, "seconds": cost.seconds,
-             "cpu_seconds": cost.cpu_seconds, "peak_mb": cost.peak_mb, "rows": rows}
+            {
+                "command": command,
+                "subject": subject,
+                "stage": cost.stage,
+                "seconds": cost.seconds,
+                "cpu_seconds": cost.cpu_seconds,
+                "peak_mb": cost.peak_mb,
+                "rows": rows,
+            }
             for cost in self.costs
-        ]  # fmt: skip
+        ]
 
 
 def measure_peak_mb() -> float:

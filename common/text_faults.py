@@ -21,7 +21,7 @@ SAMPLE = 1000
 
 
 @dataclass(frozen=True)
-class Record:
+class TextRecord:
     """A row of a text table: its cells, and the line of the file in which it begins and those it spans."""
 
     line: int
@@ -139,13 +139,13 @@ def find_numeric(table: pd.DataFrame) -> np.ndarray:
     return np.array(shares) >= NUMERIC_SHARE
 
 
-def read_records(text: Text) -> Iterator[Record]:
+def read_records(text: Text) -> Iterator[TextRecord]:
     """Yield the rows of a file that are not blank, the header first."""
     with text.open() as (lines, _):
         yield from split_records(lines, text.separator, text.skipped)
 
 
-def split_records(lines: Iterable[str], separator: str, skipped: int) -> Iterator[Record]:
+def split_records(lines: Iterable[str], separator: str, skipped: int) -> Iterator[TextRecord]:
     """Yield the rows that lines hold, ``skipped`` of which were read before; a short row is as long as it is.
 
     >>> [(one.line, one.lines, one.cells) for one in split_records(["a,b\\n", '1,"x\\n', 'y"\\n'], ",", 0)]
@@ -172,11 +172,11 @@ def split_records(lines: Iterable[str], separator: str, skipped: int) -> Iterato
         if cells is None:
             return
         if "".join(raw).strip(" \t\r\n"):
-            yield Record(before + 1, len(raw), cells, "".join(raw))
+            yield TextRecord(before + 1, len(raw), cells, "".join(raw))
         before += len(raw)
 
 
-def find_open_quote(record: Record, separator: str) -> int | None:
+def find_open_quote(record: TextRecord, separator: str) -> int | None:
     """Return the line of a quote that begins a cell of a record and is not closed in it."""
     place = 0
     inside = re.compile(r'"(?:[^"]|"")*"')
@@ -192,7 +192,7 @@ def find_open_quote(record: Record, separator: str) -> int | None:
     return None
 
 
-def find_quote(record: Record, separator: str) -> int:
+def find_quote(record: TextRecord, separator: str) -> int:
     """Return the line in which the first cell of a record begins that reaches over several lines."""
     inside = re.compile(f'(?:^|{re.escape(separator)}|\n)("(?:[^"]|"")*")')
     for found in inside.finditer(record.raw):
@@ -201,7 +201,7 @@ def find_quote(record: Record, separator: str) -> int:
     return record.line
 
 
-def describe_swallowed(what: str, record: Record, separator: str, count: int, column: str) -> str:
+def describe_swallowed(what: str, record: TextRecord, separator: str, count: int, column: str) -> str:
     """Return the sentence for ``what`` (a file, a body) in which a record holds ``count`` rows too many."""
     begins, ends = find_quote(record, separator), record.line + record.lines - 1
     rows = "1 more row" if count == 1 else f"{count} more rows"

@@ -23,13 +23,49 @@ PIECE = 1 << 20
 """Bytes looked at at a time."""
 LONGEST = 1 << 16
 """Characters of a line at the top of a file that are looked at."""
-COMMON = ("utf-8", "cp1252", "cp1251", "cp1250", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "cp874",
-          "shift_jis", "cp932", "euc-jp", "gb18030", "big5", "euc-kr", "koi8-r", "koi8-u", "iso-8859-2", "iso-8859-5",
-          "iso-8859-7", "iso-8859-9", "iso-8859-13", "iso-8859-15", "cp866", "cp852", "cp850", "cp437", "mac-roman",
-          "mac-cyrillic", "mac-greek", "utf-16-le", "utf-16-be")  # fmt: skip
+COMMON = (
+    "utf-8",
+    "cp1252",
+    "cp1251",
+    "cp1250",
+    "cp1253",
+    "cp1254",
+    "cp1255",
+    "cp1256",
+    "cp1257",
+    "cp1258",
+    "cp874",
+    "shift_jis",
+    "cp932",
+    "euc-jp",
+    "gb18030",
+    "big5",
+    "euc-kr",
+    "koi8-r",
+    "koi8-u",
+    "iso-8859-2",
+    "iso-8859-5",
+    "iso-8859-7",
+    "iso-8859-9",
+    "iso-8859-13",
+    "iso-8859-15",
+    "cp866",
+    "cp852",
+    "cp850",
+    "cp437",
+    "mac-roman",
+    "mac-cyrillic",
+    "mac-greek",
+    "utf-16-le",
+    "utf-16-be",
+)
 """Encodings that are tried where a file lacks the columns that it should have."""
-MARKS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
-         (codecs.BOM_UTF8, "utf-8-sig"))  # fmt: skip
+MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+)
 
 
 @dataclass(frozen=True)

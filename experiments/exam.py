@@ -74,8 +74,12 @@ def compute_exam_metrics(
 
     truth, decided = target.astype(int), decide_classes(task, predicted, threshold)
     precision, recall, f1, _ = precision_recall_fscore_support(truth, decided, average="weighted", zero_division=0)
-    return {"f1": float(f1), "weightedPrecision": float(precision), "weightedRecall": float(recall),
-            "accuracy": float(accuracy_score(truth, decided))}  # fmt: skip
+    return {
+        "f1": float(f1),
+        "weightedPrecision": float(precision),
+        "weightedRecall": float(recall),
+        "accuracy": float(accuracy_score(truth, decided)),
+    }
 
 
 def fit_constant(task: Task, target: np.ndarray, n_classes: int) -> tuple[float, ...]:

@@ -43,13 +43,21 @@ def rank_trials(rows: Iterable[Row], batch: int | None = None, one_a_family: boo
     """
     ranked = sorted(
         (
-            RankedTrial(row["batch"], row["number"], row["family"], row["variant"], row["window"], row["params"],
-                        row["loss"], relate(row["loss"], row["baseline"]))
+            RankedTrial(
+                row["batch"],
+                row["number"],
+                row["family"],
+                row["variant"],
+                row["window"],
+                row["params"],
+                row["loss"],
+                relate(row["loss"], row["baseline"]),
+            )
             for row in rows
             if row["state"] == "complete" and batch in (None, row["batch"])
         ),
         key=lambda one: (one.relative, one.batch, one.number),
-    )  # fmt: skip
+    )
     if not one_a_family:
         return ranked
     best: dict[str, RankedTrial] = {}

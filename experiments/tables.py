@@ -63,7 +63,7 @@ runs_table = sa.Table(
     *(sa.Column(name, sa.Float, nullable=True) for name in ("train_skill", "test_skill", "gap", "gap_error")),
     sa.Column("overfit", sa.Boolean, nullable=False),
     sa.Column("seconds", sa.Float, nullable=False, info=VOLATILE),
-)  # fmt: skip
+)
 """Every training that became a version. ``input_columns`` and ``features`` (what the model reads) are lists as text,
 "['a', 'b']"; ``stages`` the class names of its steps; ``depth`` the limit of its trees, ``iterations`` rounds or trees.
 ``train`` and ``test`` are metrics at the version's threshold: on a sample of the rows it learned, and on rows of the

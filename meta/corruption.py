@@ -65,9 +65,9 @@ def replace_levels(least: float, most: float) -> Damage:
     def apply(features: pd.DataFrame, generator: np.random.Generator) -> pd.DataFrame:
         text = [name for name in features if not pd.api.types.is_numeric_dtype(features[name])]
         hit = generator.random((len(features), len(text))) < generator.uniform(least, most)
-        return features.assign(**{
-            str(name): features[name].mask(hit[:, position], UNSEEN_LEVEL) for position, name in enumerate(text)
-        })  # fmt: skip
+        return features.assign(
+            **{str(name): features[name].mask(hit[:, position], UNSEEN_LEVEL) for position, name in enumerate(text)}
+        )
 
     return apply
 
@@ -85,17 +85,16 @@ def remove_columns(count: int) -> Damage:
 
 
 def _change_numbers(
-    features: pd.DataFrame,
-    generator: np.random.Generator,
-    share: float,
-    change: Callable[[pd.Series], pd.Series],
+    features: pd.DataFrame, generator: np.random.Generator, share: float, change: Callable[[pd.Series], pd.Series]
 ) -> pd.DataFrame:
     numeric = [name for name in features if pd.api.types.is_numeric_dtype(features[name])]
     hit = generator.random((len(features), len(numeric))) < share
-    return features.assign(**{
-        str(name): features[name].where(~hit[:, position], change(features[name]))
-        for position, name in enumerate(numeric)
-    })  # fmt: skip
+    return features.assign(
+        **{
+            str(name): features[name].where(~hit[:, position], change(features[name]))
+            for position, name in enumerate(numeric)
+        }
+    )
 
 
 CORRUPTIONS = (

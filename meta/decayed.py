@@ -45,9 +45,9 @@ def compute_part_losses(past: Past) -> PartLosses:
     keys = past.batch.astype(np.int64) * (int(past.part.max()) + 1) + past.part
     _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
     counts = np.bincount(inverse)
-    means = np.column_stack([
-        np.bincount(inverse, weights=past.losses[:, line]) / counts for line in range(len(past.lines))
-    ])  # fmt: skip
+    means = np.column_stack(
+        [np.bincount(inverse, weights=past.losses[:, line]) / counts for line in range(len(past.lines))]
+    )
     if not past.task.is_classification:
         means = np.sqrt(means)
     return PartLosses(past.batch[first], past.part[first], np.where(past.known[first], means, np.nan), counts)

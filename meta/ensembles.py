@@ -152,8 +152,10 @@ def condense(outputs: np.ndarray, weights: np.ndarray, most: int) -> np.ndarray:
         rest = [line for line in candidates if line not in grown]
         grown.append(min(rest, key=lambda line: _approach(products, [*grown, line])[1]))
     heaviest = sorted(candidates, key=lambda line: -weights[line])[:most]
-    chosen = min((_exchange(products, lines, candidates) for lines in (grown, heaviest)),
-                 key=lambda lines: _approach(products, lines)[1])  # fmt: skip
+    chosen = min(
+        (_exchange(products, lines, candidates) for lines in (grown, heaviest)),
+        key=lambda lines: _approach(products, lines)[1],
+    )
     condensed = np.zeros(len(weights))
     condensed[chosen] = _approach(products, chosen)[0]
     return condensed
@@ -189,8 +191,9 @@ def _approach(products: np.ndarray, lines: Sequence[int]) -> tuple[np.ndarray, f
         return np.full(len(lines), 1 / len(lines)), 0.0
     root = np.linalg.cholesky(among + 1e-9 * level * np.eye(len(lines))).T
     # The row of ones asks for a sum of 1; what is left of it when the solution is scaled does not move the minimum.
-    solution, _ = nnls(np.vstack([root, np.full(len(lines), np.sqrt(level))]), np.append(np.zeros(len(lines)),
-                       np.sqrt(level)))  # fmt: skip
+    solution, _ = nnls(
+        np.vstack([root, np.full(len(lines), np.sqrt(level))]), np.append(np.zeros(len(lines)), np.sqrt(level))
+    )
     shares = solution / solution.sum()
     return shares, float(shares @ among @ shares)
 

@@ -37,8 +37,9 @@ def learn_selector(
     ensembles = {one.line: generation.list_members(one) for one in within}
     by_variant = {one.variant: one.line for one in within}
     defaults = Pair(by_variant[TYPICAL], by_variant[DAMAGED]) if {TYPICAL, DAMAGED} <= set(by_variant) else None
-    selector = fit_selector(records, lines, ensembles, defaults, settings, config.seed, grades,
-                            find_crowned(generation, lines))  # fmt: skip
+    selector = fit_selector(
+        records, lines, ensembles, defaults, settings, config.seed, grades, find_crowned(generation, lines)
+    )
     return replace(selector, typical=selector.plan(records[-1].rows.profiles[0], settings.mode).model)
 
 
@@ -61,13 +62,20 @@ def tell_untuned(config: Config, generation: Generation, selector: Selector) -> 
     if not untuned:
         return
     decision, (_, threshold, why) = config.training.decision, untuned[0]
-    by_cost = "it follows from training.costs alone" if decision == "cost" else (
-        "it can be stated by what wrong answers cost: training.decision=cost with training.costs"
-    )  # fmt: skip
+    by_cost = (
+        "it follows from training.costs alone"
+        if decision == "cost"
+        else ("it can be stated by what wrong answers cost: training.decision=cost with training.costs")
+    )
     log.warning(
         "training.decision=%s has not tuned the threshold of %s, whose answers are positive from a probability of %.4g "
-        "on: %s; %s", decision, " and ".join(name for name, *_ in untuned), threshold, why, by_cost,
-    )  # fmt: skip
+        "on: %s; %s",
+        decision,
+        " and ".join(name for name, *_ in untuned),
+        threshold,
+        why,
+        by_cost,
+    )
 
 
 def name_aliases(generation: Generation, selector: Selector, profile: Profile, mode: str) -> dict[Alias, str]:

@@ -64,15 +64,27 @@ class Past:
 
     def take(self, rows: np.ndarray) -> "Past":
         """Return some of the rows, by position or by mask."""
-        parts = {name: getattr(self, name)[rows] for name in
-                 ("outputs", "known", "target", "kinds", "quality", "batch", "part")}  # fmt: skip
+        parts = {
+            name: getattr(self, name)[rows]
+            for name in ("outputs", "known", "target", "kinds", "quality", "batch", "part")
+        }
         return Past(task=self.task, lines=self.lines, scale=self.scale, **parts)
 
     def only(self, lines: Sequence[str]) -> "Past":
         """Return the same rows with some of the lines."""
         positions = [self.lines.index(line) for line in lines]
-        return Past(self.task, tuple(lines), self.outputs[:, positions], self.known[:, positions], self.target,
-                    self.kinds, self.quality, self.batch, self.part, self.scale)  # fmt: skip
+        return Past(
+            self.task,
+            tuple(lines),
+            self.outputs[:, positions],
+            self.known[:, positions],
+            self.target,
+            self.kinds,
+            self.quality,
+            self.batch,
+            self.part,
+            self.scale,
+        )
 
 
 def mix_outputs(outputs: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from pointsman.common.config import Config
 from pointsman.common.metrics import get_metric
 from pointsman.common.task import Task
-from pointsman.meta.estimation.estimator import Estimate, Estimator, estimate
+from pointsman.meta.estimation.estimator import Estimate, PerformanceEstimator, estimate
 from pointsman.meta.estimation.expectation import realise
 from pointsman.meta.plan import Plan
 from pointsman.meta.records import Record
@@ -21,7 +21,11 @@ log = logging.getLogger(__name__)
 
 
 def estimate_request(
-    estimators: Mapping[str, Estimator], plan: Plan, outputs: np.ndarray, kinds: np.ndarray, classes: Sequence[str]
+    estimators: Mapping[str, PerformanceEstimator],
+    plan: Plan,
+    outputs: np.ndarray,
+    kinds: np.ndarray,
+    classes: Sequence[str],
 ) -> Estimate:
     """Return what the served outputs (n_rows, n_outputs) of rows of each kind are expected to show."""
     estimator = choose_estimator(estimators, plan)
@@ -30,7 +34,7 @@ def estimate_request(
     return estimate(estimator, outputs, kinds, classes)
 
 
-def choose_estimator(estimators: Mapping[str, Estimator], plan: Plan) -> Estimator | None:
+def choose_estimator(estimators: Mapping[str, PerformanceEstimator], plan: Plan) -> PerformanceEstimator | None:
     """Return the estimator of the model that serves, else that of whatever is chosen."""
     return estimators.get(plan.model) or (None if plan.is_pinned else estimators.get(PLAN_LINE))
 
@@ -57,8 +61,12 @@ def grade_estimates(
             known = outputs[line][clean]
             made = estimate(estimator, known, rows.kinds[clean], rows.classes)
             graded += grade(made, rows.batch, "", rows.task, rows.target[clean], known)
-    of_plan = [f"{one['measure']} {one['estimated']:.4g} ({one['lower']:.4g} to {one['upper']:.4g}) and is "
-               f"{one['realised']:.4g}" for one in graded if one["answerer"] == PLAN_LINE]  # fmt: skip
+    of_plan = [
+        f"{one['measure']} {one['estimated']:.4g} ({one['lower']:.4g} to {one['upper']:.4g}) and is "
+        f"{one['realised']:.4g}"
+        for one in graded
+        if one["answerer"] == PLAN_LINE
+    ]
     if of_plan:
         log.info("batch %d was estimated without labels: %s", rows.batch, "; ".join(of_plan))
     return graded
@@ -72,18 +80,20 @@ def grade(
     for name, measured in made.measures.items():
         realised = realise(name, task, target, outputs, made.threshold)
         if np.isfinite(realised):
-            graded.append({
-                "batch": batch,
-                "answerer": made.answerer,
-                "request": request,
-                "measure": name,
-                "rows": len(target),
-                "estimated": measured.estimated,
-                "lower": measured.lower,
-                "upper": measured.upper,
-                "realised": realised,
-                "covered": measured.covers(realised),
-            })  # fmt: skip
+            graded.append(
+                {
+                    "batch": batch,
+                    "answerer": made.answerer,
+                    "request": request,
+                    "measure": name,
+                    "rows": len(target),
+                    "estimated": measured.estimated,
+                    "lower": measured.lower,
+                    "upper": measured.upper,
+                    "realised": realised,
+                    "covered": measured.covers(realised),
+                }
+            )
     return graded
 
 
@@ -93,7 +103,7 @@ def learn_estimators(
     selector: Selector,
     records: Sequence[Record],
     plan_outputs: np.ndarray | None,
-) -> dict[str, Estimator]:
+) -> dict[str, PerformanceEstimator]:
     """Return the estimators, by line, of what is chosen and of what may serve alone, from all records so far."""
     from pointsman.meta.estimation.fitting import fit_estimator
 

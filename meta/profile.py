@@ -57,8 +57,9 @@ class Profile:
 def profile_request(features: pd.DataFrame | Cells, flags: CellFlags, reference: InputReference) -> Profile:
     """Return the profile of (n_rows, n_features) rows whose cells are flagged."""
     kinds, quality = find_kinds(flags), measure_quality(flags).astype(float)
-    means = [quality[kinds == kind].mean(axis=0) if (kinds == kind).any() else np.zeros(quality.shape[1])
-             for kind in RowKind]  # fmt: skip
+    means = [
+        quality[kinds == kind].mean(axis=0) if (kinds == kind).any() else np.zeros(quality.shape[1]) for kind in RowKind
+    ]
     return Profile(
         metafeatures=compute_metafeatures(features, flags, reference),
         counts=tuple(int((kinds == kind).sum()) for kind in RowKind),

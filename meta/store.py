@@ -13,7 +13,7 @@ from pointsman.common.schema import Schema
 from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.files import FileStore
 from pointsman.common.storage.state import State
-from pointsman.meta.estimation.estimator import Estimator
+from pointsman.meta.estimation.estimator import PerformanceEstimator
 from pointsman.meta.grades import Grade
 from pointsman.meta.live import attach_live, load_live
 from pointsman.meta.past import MAX_BATCHES
@@ -44,7 +44,7 @@ class StoredSelector:
 
     selector: Selector
     reference: InputReference
-    estimators: Mapping[str, Estimator]
+    estimators: Mapping[str, PerformanceEstimator]
     pinned: str | None = None
     pinned_members: tuple[Weights, ...] = ()
 
@@ -137,7 +137,7 @@ def grade_rows(grades: Sequence[Grade]) -> list[dict[str, Any]]:
 
 
 def save_selector(
-    state: State, selector: Selector, reference: InputReference, estimators: Mapping[str, Estimator]
+    state: State, selector: Selector, reference: InputReference, estimators: Mapping[str, PerformanceEstimator]
 ) -> str:
     """Store the selector with its reference and estimators and return the name of the manifest."""
     learned = json.dumps({line: estimator.to_json() for line, estimator in estimators.items()}, allow_nan=False)
@@ -153,7 +153,7 @@ def load_stored_selector(state: State, generation: Generation) -> StoredSelector
         manifest = load_manifest(state.files, generation.selector)
         parts = {name: state.files.load(stored) for name, stored in manifest.items()}
         learned = json.loads(parts.get(ESTIMATORS, b"{}"))
-        estimators = {line: Estimator.from_json(one) for line, one in learned.items()}
+        estimators = {line: PerformanceEstimator.from_json(one) for line, one in learned.items()}
         reference = InputReference.from_json(parts[REFERENCE])
         pinned = next((one for one in generation.ensembles if one.line == generation.pinned), None)
         members = generation.list_members(pinned) if pinned else ()

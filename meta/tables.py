@@ -39,10 +39,21 @@ grades_table = sa.Table(
     sa.Column("batch", sa.Integer, primary_key=True),
     sa.Column("group", sa.String, primary_key=True),
     sa.Column("requests", sa.Integer, nullable=False),
-    *(sa.Column(name, sa.Float, nullable=False) for name in (
-        "selected", "champion", "single", "last_best", "uniform", "single_best", "oracle", "difference", "error",
-        "alarms",
-    )),
+    *(
+        sa.Column(name, sa.Float, nullable=False)
+        for name in (
+            "selected",
+            "champion",
+            "single",
+            "last_best",
+            "uniform",
+            "single_best",
+            "oracle",
+            "difference",
+            "error",
+            "alarms",
+        )
+    ),
     sa.Column("margins", sa.JSON, nullable=False),
     sa.Column("selected_by_kind", sa.JSON, nullable=False),
     sa.Column("champion_by_kind", sa.JSON, nullable=False),
@@ -50,7 +61,7 @@ grades_table = sa.Table(
     sa.Column("best", sa.Float, nullable=True),
     sa.Column("chosen", sa.JSON, nullable=True),
     sa.Column("champions", sa.JSON, nullable=True),
-)  # fmt: skip
+)
 """See ``meta.grades.Grade``. Those of earlier releases have no ``best``, and ``margins`` of another chooser."""
 
 decisions_table = sa.Table(

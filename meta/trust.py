@@ -69,18 +69,15 @@ class Trust:
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Trust":
         """Return the trust that ``to_json`` described."""
-        losses, champions = (tuple(None if one is None else tuple(one) for one in stored[name])
-                             for name in ("losses", "champion_losses"))  # fmt: skip
+        losses, champions = (
+            tuple(None if one is None else tuple(one) for one in stored[name]) for name in ("losses", "champion_losses")
+        )
         untrusted = cls().single
         return cls(stored["reasons"], stored.get("single", untrusted), losses, champions, stored["root"])
 
 
 def judge_grades(
-    grades: Sequence[Grade],
-    half_life: float,
-    confidence: float,
-    root: bool,
-    champions: Mapping[str, str] | None = None,
+    grades: Sequence[Grade], half_life: float, confidence: float, root: bool, champions: Mapping[str, str] | None = None
 ) -> Trust:
     """Return how far the next choice is trusted, from all grades so far, newer ones counting more.
 

@@ -22,12 +22,7 @@ def dissect(model: "Model") -> Anatomy:
     """Return what a model is made of: guard, transformers, estimator and calibration, as far as it has them."""
     estimator = model.estimator
     answering = estimator.baseline if estimator.learned is None else get_family(estimator.family)
-    stages = (
-        *_name(model.normal),
-        *model.encoder.stages,
-        *_name(answering),
-        *_name(model.calibration),
-    )
+    stages = (*_name(model.normal), *model.encoder.stages, *_name(answering), *_name(model.calibration))
     size = Size() if estimator.learned is None else get_family(estimator.family).measure(estimator)
     return Anatomy(stages, size)
 

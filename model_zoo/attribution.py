@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from pointsman.model_zoo import get_family
-from pointsman.model_zoo.column_verdicts import Verdict
+from pointsman.model_zoo.column_verdicts import ColumnVerdict
 from pointsman.model_zoo.model import Model, align_classes, correct
 from pointsman.model_zoo.terms import carry, sum_by_origin
 
@@ -14,7 +14,7 @@ def explain_model(
     features: pd.DataFrame,
     codes: np.ndarray,
     classes: tuple[str, ...],
-    verdict: Verdict | None = None,
+    verdict: ColumnVerdict | None = None,
 ) -> np.ndarray:
     """Return what each feature adds to a model's answers (n_rows, n_features), zeros where the model cannot say.
 

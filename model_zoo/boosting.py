@@ -156,8 +156,17 @@ class Boosting(Family):
         rounds = max(1, round(settings.rounds * settings.learning_rate / rate))
         return {**params, "rounds": min(rounds, settings.rounds), "learning_rate": max(rate, settings.learning_rate)}
 
-    def settle(self, table: EncodedTable, target: np.ndarray, *, task: Task, n_classes: int, params: Params,
-               seed: int, threads: int = 1) -> Params:  # fmt: skip
+    def settle(
+        self,
+        table: EncodedTable,
+        target: np.ndarray,
+        *,
+        task: Task,
+        n_classes: int,
+        params: Params,
+        seed: int,
+        threads: int = 1,
+    ) -> Params:
         """Return the parameters with rounds and leaves for these rows, where they are to be found.
 
         What an earlier fit found is taken over as long as it lasts. Where too few rows can judge, the stated numbers
@@ -251,8 +260,16 @@ class Boosting(Family):
         return Boosted(booster, reading["objective"], tuple(reading["categorical"]), fills)
 
 
-def _train(reader: Boosted, sample: Sample, classes: tuple[int, ...], settings: BoostingParams, rounds: int, *,
-           seed: int, threads: int) -> Any:  # fmt: skip
+def _train(
+    reader: Boosted,
+    sample: Sample,
+    classes: tuple[int, ...],
+    settings: BoostingParams,
+    rounds: int,
+    *,
+    seed: int,
+    threads: int,
+) -> Any:
     """Return a booster trained for some rounds, on top of ``reader``'s where it has one."""
     import lightgbm
 
@@ -286,8 +303,15 @@ def _find_size(family: Boosting, sample: Sample, settings: BoostingParams, seed:
     return Found(min(MOST_ROUNDS, scale_rounds(rounds, len(older), len(sample))), leaves, len(sample))
 
 
-def _stop_early(reader: Boosted, older: Sample, newest: Sample, classes: tuple[int, ...], settings: BoostingParams,
-                seed: int, threads: int) -> tuple[float, int]:  # fmt: skip
+def _stop_early(
+    reader: Boosted,
+    older: Sample,
+    newest: Sample,
+    classes: tuple[int, ...],
+    settings: BoostingParams,
+    seed: int,
+    threads: int,
+) -> tuple[float, int]:
     """Return the least mean loss on the newest rows of a model of the older ones, and its rounds then."""
     import lightgbm
 

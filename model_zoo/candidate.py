@@ -43,9 +43,5 @@ class Candidate:
     @property
     def treatment(self) -> tuple[str, ...]:
         """Return how its rows are treated, in words; () for all rows as they are."""
-        words = {
-            f"last {self.window}": self.window is not None,
-            "masked": self.masked,
-            "guarded": self.guarded,
-        }
+        words = {f"last {self.window}": self.window is not None, "masked": self.masked, "guarded": self.guarded}
         return tuple(word for word, applies in words.items() if applies)

@@ -101,23 +101,25 @@ class CatBoost(Family):
         fills = np.median(values.astype(np.float64), axis=0).astype(np.float32)  # NaN where a cell is missing
         fills[list(categorical)] = np.nan
         label = np.searchsorted(classes, sample.target) if classes else sample.target
-        model = catboost.CatBoost({
-            "loss_function": {0: "RMSE", 2: "Logloss"}.get(len(classes), "MultiClass"),
-            "iterations": settings.rounds,
-            "learning_rate": settings.learning_rate,
-            "depth": settings.depth,
-            "l2_leaf_reg": settings.l2_leaf_reg,
-            "random_strength": settings.random_strength,
-            "bootstrap_type": "Bernoulli",
-            "subsample": settings.subsample if len(sample) >= LEAST_SAMPLED else 1.0,
-            "max_ctr_complexity": settings.max_ctr_complexity,
-            "border_count": BORDERS,
-            "leaf_estimation_iterations": 1,  # its ten for two classes take half as long again for no less loss
-            "random_seed": seed,
-            "thread_count": threads,
-            "allow_writing_files": False,
-            "logging_level": "Silent",
-        })  # fmt: skip
+        model = catboost.CatBoost(
+            {
+                "loss_function": {0: "RMSE", 2: "Logloss"}.get(len(classes), "MultiClass"),
+                "iterations": settings.rounds,
+                "learning_rate": settings.learning_rate,
+                "depth": settings.depth,
+                "l2_leaf_reg": settings.l2_leaf_reg,
+                "random_strength": settings.random_strength,
+                "bootstrap_type": "Bernoulli",
+                "subsample": settings.subsample if len(sample) >= LEAST_SAMPLED else 1.0,
+                "max_ctr_complexity": settings.max_ctr_complexity,
+                "border_count": BORDERS,
+                "leaf_estimation_iterations": 1,  # its ten for two classes take half as long again for no less loss
+                "random_seed": seed,
+                "thread_count": threads,
+                "allow_writing_files": False,
+                "logging_level": "Silent",
+            }
+        )
         pool = _pool(values, categorical, label, sample.weights)
         model.fit(pool)
         learned = compile_trees(_export(model, pool), categorical, fills)
@@ -150,8 +152,9 @@ class CatBoost(Family):
         return SymmetricTrees.load(parts)
 
 
-def _pool(values: np.ndarray, categorical: tuple[int, ...], label: np.ndarray | None = None,
-          weights: np.ndarray | None = None) -> Any:  # fmt: skip
+def _pool(
+    values: np.ndarray, categorical: tuple[int, ...], label: np.ndarray | None = None, weights: np.ndarray | None = None
+) -> Any:
     """Return the rows as CatBoost reads them: numbers as floats, category codes as whole numbers."""
     import catboost
     import pandas as pd

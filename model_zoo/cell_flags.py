@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pointsman.model_zoo.cells import Cells
-from pointsman.model_zoo.column_verdicts import Verdict, judge_columns
+from pointsman.model_zoo.column_verdicts import ColumnVerdict, judge_columns
 from pointsman.model_zoo.reference import InputReference
 from pointsman.model_zoo.unusual import find_unseen, look_at_numbers
 
@@ -41,7 +41,9 @@ class CellFlags:
         return CellFlags(self.names, self.missing[rows], self.out_of_range[rows], self.unseen[rows], self.drifting)
 
 
-def flag_cells(features: pd.DataFrame | Cells, reference: InputReference, verdict: Verdict | None = None) -> CellFlags:
+def flag_cells(
+    features: pd.DataFrame | Cells, reference: InputReference, verdict: ColumnVerdict | None = None
+) -> CellFlags:
     """Compare every cell of (n_rows, n_features) with what is normal; an absent feature is missing in every row.
 
     ``verdict`` is what was decided on whole columns of a request of which these rows are a part; without it they are
@@ -70,7 +72,9 @@ def flag_cells(features: pd.DataFrame | Cells, reference: InputReference, verdic
     )
 
 
-def find_anomalous(cells: Cells, reference: InputReference, verdict: Verdict | None = None) -> dict[str, np.ndarray]:
+def find_anomalous(
+    cells: Cells, reference: InputReference, verdict: ColumnVerdict | None = None
+) -> dict[str, np.ndarray]:
     """Return the anomalous cells (n_rows,) bool of the features that have any; ``verdict`` as in ``flag_cells``."""
     _, outside = look_at_numbers(cells, reference)
     found = {reference.numeric_names[place]: outside[:, place] for place in np.flatnonzero(outside.any(axis=0))}

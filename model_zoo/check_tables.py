@@ -39,12 +39,14 @@ class Rows:
         """Return the rows with the target alone."""
         return replace(self, table=EncodedTable(np.zeros((len(self), 0), dtype=np.float32), ()))
 
-    def fit(self, family: Family, *, params: Params | None = None, seed: int = 5,
-            weights: np.ndarray | None = None) -> Estimator:  # fmt: skip
+    def fit(
+        self, family: Family, *, params: Params | None = None, seed: int = 5, weights: np.ndarray | None = None
+    ) -> Estimator:
         """Fit a family, with its default parameters unless others are given."""
         chosen = family.default_params(self.task) if params is None else params
-        return family.fit(self.table, self.target, task=self.task, n_classes=self.n_classes, params=chosen, seed=seed,
-                          weights=weights)  # fmt: skip
+        return family.fit(
+            self.table, self.target, task=self.task, n_classes=self.n_classes, params=chosen, seed=seed, weights=weights
+        )
 
     def update(self, family: Family, estimator: Estimator, *, seed: int = 5) -> Estimator:
         """Update an estimator with these rows."""

@@ -55,7 +55,7 @@ MOST_TOLD, MOST_TIMES = 3, 1_000
 
 
 @dataclass(frozen=True)
-class Change:
+class ColumnChange:
     """A column that has changed as a whole.
 
     ``held`` says what its cells do ("holds a level never seen ('Feb')"), ``share`` in which share of the filled ones,
@@ -78,7 +78,7 @@ class Change:
 
 
 @dataclass(frozen=True, eq=False)
-class Verdict:
+class ColumnVerdict:
     """What was decided on the columns of a request, each (n_features,) bool in the reference's order.
 
     ``gaps_usual`` are columns whose missing cells are expected, ``news_usual`` those whose new levels or numbers out of
@@ -88,7 +88,7 @@ class Verdict:
 
     gaps_usual: np.ndarray
     news_usual: np.ndarray
-    changes: tuple[Change, ...] = ()
+    changes: tuple[ColumnChange, ...] = ()
 
     @property
     def drifting(self) -> tuple[str, ...]:
@@ -133,16 +133,18 @@ class _Filled:
         )
 
 
-def judge_columns(cells: Cells, reference: InputReference) -> Verdict:
+def judge_columns(cells: Cells, reference: InputReference) -> ColumnVerdict:
     """Decide on the columns of (n_rows, n_features) rows."""
     if len(cells) <= 1:  # the chance of one hit in one row is its share, see ``is_usual``
-        return Verdict(FAR_MORE * reference.missing_shares >= UNLIKELY, FAR_MORE * reference.new_shares >= UNLIKELY)
+        return ColumnVerdict(
+            FAR_MORE * reference.missing_shares >= UNLIKELY, FAR_MORE * reference.new_shares >= UNLIKELY
+        )
     known, outside = look_at_numbers(cells, reference)
     columns = {name: cells.read_levels(name) for name in reference.categorical}
     filled = np.array([*known.sum(axis=0), *(np.count_nonzero(column.codes >= 0) for column in columns.values())])
     gaps_usual = is_usual(len(cells) - filled, len(cells), reference.missing_shares)
     if len(cells) < MIN_DRIFT_ROWS and not reference.new_shares.any():
-        return Verdict(gaps_usual, np.zeros(len(filled), dtype=bool))
+        return ColumnVerdict(gaps_usual, np.zeros(len(filled), dtype=bool))
     unseen = {name: find_unseen(column, reference.categorical[name]) for name, column in columns.items()}
     counts = (0 if hit is None else np.count_nonzero(hit) for hit in unseen.values())
     new = np.array([*outside.sum(axis=0), *counts])
@@ -150,19 +152,24 @@ def judge_columns(cells: Cells, reference: InputReference) -> Verdict:
     as_a_whole = (filled >= MIN_DRIFT_ROWS) & (bound_chance(new, filled, CHANGED_SHARE) < UNLIKELY)
     hits = [*outside.T, *unseen.values()]
     there = [*known.T, *(column.codes >= 0 for column in columns.values())]
-    from_a_row_on = [count >= MIN_DRIFT_ROWS and is_block(hit, cells_there)
-                     for count, hit, cells_there in zip(new, hits, there, strict=True)]  # fmt: skip
+    from_a_row_on = [
+        count >= MIN_DRIFT_ROWS and is_block(hit, cells_there)
+        for count, hit, cells_there in zip(new, hits, there, strict=True)
+    ]
     has_changed = (as_a_whole | np.array(from_a_row_on, dtype=bool)) & ~news_usual
     if not has_changed.any():
-        return Verdict(gaps_usual, news_usual)
+        return ColumnVerdict(gaps_usual, news_usual)
     shares = {reference.names[place]: new[place] / filled[place] for place in np.flatnonzero(has_changed)}
     numbers = cells.read_numbers(reference.numeric_names)
-    strays = {name: numbers[outside[:, place], place] for place, name in enumerate(reference.numeric_names)
-              if name in shares}  # fmt: skip
+    strays = {
+        name: numbers[outside[:, place], place] for place, name in enumerate(reference.numeric_names) if name in shares
+    }
     news = {name: columns[name].take(hit) for name, hit in unseen.items() if hit is not None and hit.any()}
     changes = _judge_changes(shares, strays, news, reference)
     drifting = {change.column for change in changes if not change.is_damage}
-    return Verdict(gaps_usual, news_usual | np.array([name in drifting for name in reference.names]), tuple(changes))
+    return ColumnVerdict(
+        gaps_usual, news_usual | np.array([name in drifting for name in reference.names]), tuple(changes)
+    )
 
 
 def is_block(new: np.ndarray | None, there: np.ndarray) -> bool:
@@ -180,52 +187,55 @@ def is_block(new: np.ndarray | None, there: np.ndarray) -> bool:
 
 
 def _judge_changes(
-    shares: Mapping[str, float],
-    strays: Mapping[str, np.ndarray],
-    news: Mapping[str, Levels],
-    reference: InputReference,
-) -> list[Change]:
+    shares: Mapping[str, float], strays: Mapping[str, np.ndarray], news: Mapping[str, Levels], reference: InputReference
+) -> list[ColumnChange]:
     """Judge changed columns, named by ``shares``, by themselves and then beside each other.
 
     ``strays`` are the numbers out of range of those that are numeric; ``news`` the cells with new levels of every
     column that has any, since levels that fill a changed column may stand in others too.
     """
     changes = [
-        _judge_numbers(name, strays[name], reference.numeric[name], share) if name in strays
+        _judge_numbers(name, strays[name], reference.numeric[name], share)
+        if name in strays
         else _judge_levels(name, news[name], share)
         for name, share in shares.items()
-    ]  # fmt: skip
+    ]
     return _judge_together(changes, _find_fillers(strays, news, reference), len(reference.names))
 
 
-def _judge_numbers(name: str, strays: np.ndarray, normal: NumericReference, share: float) -> Change:
+def _judge_numbers(name: str, strays: np.ndarray, normal: NumericReference, share: float) -> ColumnChange:
     """Judge a changed column by how large its numbers out of range (n_strays,) typically are."""
     grown = float(np.median(np.abs(strays))) / max(abs(normal.low), abs(normal.high))
     held = f"lies outside its usual range ({normal.low:.3g} to {normal.high:.3g})"
     if grown <= GROWN:
         typical = f"a typical one of them ({float(np.median(strays)):.3g}) is of a size that drift reaches"
-        return Change(name, share, held, typical)
+        return ColumnChange(name, share, held, typical)
     times = f"{grown:.1f} times" if grown < MOST_TIMES else f"more than {MOST_TIMES} times"
-    return Change(name, share, held, f"a typical one of them is {times} as large as any usual number", is_damage=True)
+    return ColumnChange(
+        name, share, held, f"a typical one of them is {times} as large as any usual number", is_damage=True
+    )
 
 
-def _judge_levels(name: str, news: Levels, share: float) -> Change:
+def _judge_levels(name: str, news: Levels, share: float) -> ColumnChange:
     """Judge a changed column by how often cells with new levels (n_news,) share their level with others."""
     counts = np.bincount(news.codes, minlength=len(news.known))
     single = float((counts == 1).sum() / len(news.codes))
     common = [str(news.known[code]) for code in np.argsort(-counts, kind="stable")[:2]]
     n_levels = int((counts > 0).sum())
     held = (
-        f"holds a level never seen ('{shorten(common[0])}')" if n_levels == 1
+        f"holds a level never seen ('{shorten(common[0])}')"
+        if n_levels == 1
         else f"holds {n_levels} levels never seen ('{shorten(common[0])}', '{shorten(common[1])}'"
-             f"{', ...' if n_levels > 2 else ''})"
-    )  # fmt: skip
+        f"{', ...' if n_levels > 2 else ''})"
+    )
     if single > 1 - REPEATED:
-        return Change(name, share, held, f"{single:.0%} of them hold a level that no other cell holds", is_damage=True)
-    return Change(name, share, held, "few new levels fill it, as those of a new season or product do")
+        return ColumnChange(
+            name, share, held, f"{single:.0%} of them hold a level that no other cell holds", is_damage=True
+        )
+    return ColumnChange(name, share, held, "few new levels fill it, as those of a new season or product do")
 
 
-def _judge_together(changes: Sequence[Change], fillers: Sequence[_Filled], n_columns: int) -> list[Change]:
+def _judge_together(changes: Sequence[ColumnChange], fillers: Sequence[_Filled], n_columns: int) -> list[ColumnChange]:
     """Return the changes with those that are drift by themselves judged beside the other columns."""
     own = {filled.column: filled for filled in fillers}
     most = max(SEASON_COLUMNS, SEASON_SHARE * n_columns)

@@ -130,8 +130,14 @@ class Compiled:
     def to_json(self) -> dict[str, Any]:
         """Return everything but the arrays as JSON types."""
         spelled = [None if table.spelling is None else table.spelling.grams for table in self.levels]
-        return {"names": self.names, "origins": self.origins, "stages": self.stages, "grams": spelled,
-                "known": [table.known for table in self.levels], "scaled": self.numbers is not None}  # fmt: skip
+        return {
+            "names": self.names,
+            "origins": self.origins,
+            "stages": self.stages,
+            "grams": spelled,
+            "known": [table.known for table in self.levels],
+            "scaled": self.numbers is not None,
+        }
 
     @classmethod
     def build(cls, described: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> "Compiled":
@@ -172,9 +178,12 @@ def bound(encoded: np.ndarray) -> np.ndarray:
 
 
 def compile_transformer(
-    transformer: "ColumnTransformer", rows: pd.DataFrame, numeric: Sequence[str], categorical: Sequence[str],
+    transformer: "ColumnTransformer",
+    rows: pd.DataFrame,
+    numeric: Sequence[str],
+    categorical: Sequence[str],
     keeps_missing: bool,
-) -> Compiled:  # fmt: skip
+) -> Compiled:
     """Return what a fitted transformer does, learned from asking it.
 
     rows:          (n_rows, n_features) that it was fitted on: the levels that it may know

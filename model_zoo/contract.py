@@ -18,7 +18,7 @@ class ContractBroken(AssertionError):
 
 
 @dataclass(frozen=True)
-class Check:
+class ContractCheck:
     """One clause of the contract."""
 
     code: str
@@ -30,7 +30,7 @@ class Check:
 class Case:
     """A check for one family and task; ``reason`` says why it does not apply, or is empty."""
 
-    check: Check
+    check: ContractCheck
     family: Family
     task: Task
     reason: str
@@ -39,14 +39,14 @@ class Case:
         return f"{self.check.code}-{self.check.run.__name__.removeprefix('check_')}-{self.family.name}-{self.task}"
 
 
-CHECKS: list[Check] = []
+CHECKS: list[ContractCheck] = []
 
 
 def register(code: str, excluded: Applies = lambda _: "") -> Callable[[Callable[[Family, Task], None]], Callable]:
     """Return a decorator that adds a function to CHECKS under a code."""
 
     def add(run: Callable[[Family, Task], None]) -> Callable[[Family, Task], None]:
-        CHECKS.append(Check(code, run, excluded))
+        CHECKS.append(ContractCheck(code, run, excluded))
         return run
 
     return add

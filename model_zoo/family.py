@@ -19,7 +19,7 @@ from pointsman.common.seeding import derive_seed
 from pointsman.common.task import Task
 from pointsman.model_zoo.baseline import Baseline, fit_baseline
 from pointsman.model_zoo.encoded import LARGEST, EncodedTable
-from pointsman.model_zoo.search import Params, Space, Trial, read_params
+from pointsman.model_zoo.search import Params, Space, Suggester, read_params
 from pointsman.model_zoo.terms import Terms
 
 PROTOCOL = 1
@@ -129,20 +129,29 @@ class Family(ABC):
     def load_learned(self, parts: Mapping[str, bytes]) -> Any:
         """Return what ``dump_learned`` stored."""
 
-    def explain(self, estimator: Estimator, values: np.ndarray) -> Terms | None:  # noqa: ARG002
+    def explain(self, estimator: Estimator, values: np.ndarray) -> Terms | None:
         """Return what each column adds to the margins of rows (n_rows, n_columns); None where the family cannot say."""
         return None
 
-    def link(self, estimator: Estimator, margins: np.ndarray) -> np.ndarray:  # noqa: ARG002
+    def link(self, estimator: Estimator, margins: np.ndarray) -> np.ndarray:
         """Return the answers (n_rows, n_outputs) that margins (n_rows, n_margins) of ``explain`` stand for."""
         return margins
 
-    def relearn(self, estimator: Estimator, sample: Sample, settings: Any, *, seed: int, threads: int) -> Any:  # noqa: ARG002
+    def relearn(self, estimator: Estimator, sample: Sample, settings: Any, *, seed: int, threads: int) -> Any:
         """Return what ``estimator.learned`` becomes with a new sample; only where ``can_update``."""
         raise ConfigError(f"Family '{self.name}' cannot be updated with new rows; fit it again on all of them.")
 
-    def settle(self, table: EncodedTable, target: np.ndarray, *, task: Task, n_classes: int, params: Params,  # noqa: ARG002
-               seed: int, threads: int = 1) -> Params:  # noqa: ARG002 # fmt: skip
+    def settle(
+        self,
+        table: EncodedTable,
+        target: np.ndarray,
+        *,
+        task: Task,
+        n_classes: int,
+        params: Params,
+        seed: int,
+        threads: int = 1,
+    ) -> Params:
         """Return the parameters with what the family finds out on rows in time order before it learns them."""
         return params
 
@@ -150,27 +159,37 @@ class Family(ABC):
         """Return the class codes that ``learn`` will know: those the sample holds; () for a numeric target."""
         return tuple(np.unique(sample.target).tolist()) if sample.task.is_classification else ()
 
-    def default_params(self, task: Task) -> Params:  # noqa: ARG002
+    def default_params(self, task: Task) -> Params:
         """Return sound parameters, a point of the search space: the first trial of the family."""
         return asdict(self.settings())
 
-    def measure(self, estimator: Estimator) -> Size:  # noqa: ARG002
+    def measure(self, estimator: Estimator) -> Size:
         """Return the size of an estimator that has learned something."""
         return Size()
 
-    def lighten(self, params: Params, share: float) -> Params:  # noqa: ARG002
+    def lighten(self, params: Params, share: float) -> Params:
         """Return parameters that need about a ``share`` of the time, for a first impression."""
         return params
 
-    def suggest(self, trial: Trial, task: Task, n_rows: int, n_columns: int) -> Params:
+    def suggest(self, trial: Suggester, task: Task, n_rows: int, n_columns: int) -> Params:
         """Return parameters drawn through an Optuna trial; bounds may depend on the size of the training table.
 
         The trial knows a parameter ``p`` as ``NAME.p``, so that one study can hold every family.
         """
         return self.draw(Space(trial, self.name, task, n_rows, n_columns))
 
-    def fit(self, table: EncodedTable, target: np.ndarray, *, task: Task, n_classes: int, params: Params, seed: int,
-            threads: int = 1, weights: np.ndarray | None = None) -> Estimator:  # fmt: skip
+    def fit(
+        self,
+        table: EncodedTable,
+        target: np.ndarray,
+        *,
+        task: Task,
+        n_classes: int,
+        params: Params,
+        seed: int,
+        threads: int = 1,
+        weights: np.ndarray | None = None,
+    ) -> Estimator:
         """Learn rows that are in time order.
 
         table:     (n_rows, n_columns), at least one row
@@ -184,11 +203,28 @@ class Family(ABC):
         sample = self._check_sample(table, target, weights, task, n_classes)
         baseline = fit_baseline(sample.target, sample.weights, task, n_classes)
         learned = self._learn_if_possible(sample, params, seed, threads)
-        return Estimator(self.name, task, n_classes, table.names, dict(params), baseline, self.find_classes(sample),
-                         weight_scale, learned)  # fmt: skip
+        return Estimator(
+            self.name,
+            task,
+            n_classes,
+            table.names,
+            dict(params),
+            baseline,
+            self.find_classes(sample),
+            weight_scale,
+            learned,
+        )
 
-    def update(self, estimator: Estimator, table: EncodedTable, target: np.ndarray, *, seed: int, threads: int = 1,
-               weights: np.ndarray | None = None) -> Estimator:  # fmt: skip
+    def update(
+        self,
+        estimator: Estimator,
+        table: EncodedTable,
+        target: np.ndarray,
+        *,
+        seed: int,
+        threads: int = 1,
+        weights: np.ndarray | None = None,
+    ) -> Estimator:
         """Return an estimator that also learned new rows; the old one is unchanged.
 
         Raises ConfigError where the family cannot be updated, DataError where the rows do not fit the estimator.
@@ -249,8 +285,17 @@ class Family(ABC):
         task = Task(header["task"])
         baseline = Baseline.from_json(task, header["baseline"])
         learned = self.load_learned(parts) if header["learned"] else None
-        return Estimator(self.name, task, header["n_classes"], tuple(header["names"]), header["params"], baseline,
-                         tuple(header["classes"]), header["weight_scale"], learned)  # fmt: skip
+        return Estimator(
+            self.name,
+            task,
+            header["n_classes"],
+            tuple(header["names"]),
+            header["params"],
+            baseline,
+            tuple(header["classes"]),
+            header["weight_scale"],
+            learned,
+        )
 
     def _learn_if_possible(self, sample: Sample, params: Params, seed: int, threads: int) -> Any:
         settings: Any = read_params(self.settings, params)
@@ -258,8 +303,9 @@ class Family(ABC):
             return None
         return self.learn(sample, settings, seed=derive_seed(seed, "model_zoo", self.name), threads=threads)
 
-    def _check_sample(self, table: EncodedTable, target: np.ndarray, weights: np.ndarray | None, task: Task,
-                      n_classes: int) -> Sample:  # fmt: skip
+    def _check_sample(
+        self, table: EncodedTable, target: np.ndarray, weights: np.ndarray | None, task: Task, n_classes: int
+    ) -> Sample:
         if task not in self.tasks:
             raise ConfigError(f"Family '{self.name}' does not support task '{task}'; leave it out of search.families.")
         if not len(table) or target.shape != (len(table),):

@@ -48,9 +48,7 @@ def measure_predict_us(model: Model, features: pd.DataFrame) -> float:
 
 def dump_rows(rows: pd.DataFrame) -> bytes:
     """Return a feature table as JSON: the same bytes for the same cells, missing ones and texts kept exactly."""
-    columns = [
-        {"name": str(name), "type": str(rows[name].dtype), "cells": _list_cells(rows[name])} for name in rows
-    ]  # fmt: skip
+    columns = [{"name": str(name), "type": str(rows[name].dtype), "cells": _list_cells(rows[name])} for name in rows]
     return json.dumps(columns, separators=(",", ":")).encode()
 
 

@@ -5,11 +5,11 @@ import pandas as pd
 
 from pointsman.model_zoo.cell_flags import find_anomalous
 from pointsman.model_zoo.cells import Cells
-from pointsman.model_zoo.column_verdicts import Verdict
+from pointsman.model_zoo.column_verdicts import ColumnVerdict
 from pointsman.model_zoo.reference import InputReference
 
 
-def guard_cells(cells: Cells, reference: InputReference, verdict: Verdict | None = None) -> Cells:
+def guard_cells(cells: Cells, reference: InputReference, verdict: ColumnVerdict | None = None) -> Cells:
     """Return the rows with numbers out of range and unseen levels made missing.
 
     A feature that drifts as a whole is left as it is, since a model must see that; ``verdict`` is what was decided on

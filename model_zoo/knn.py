@@ -78,14 +78,15 @@ class NearestNeighbours(Family):
         """Return every class code: a vote needs no fitting, so an update may bring any class."""
         return tuple(range(sample.n_classes)) if sample.task.is_classification else ()
 
-    def learn(self, sample: Sample, settings: KnnParams, *, seed: int, threads: int) -> Neighbourhood:  # noqa: ARG002
+    def learn(self, sample: Sample, settings: KnnParams, *, seed: int, threads: int) -> Neighbourhood:
         """Remember the newest rows."""
         scaling = fit_scaling(sample.table.values)
         newest = slice(-settings.max_rows, None)
         return Neighbourhood(scaling, *(part[newest] for part in _remember(sample, scaling)))
 
-    def relearn(self, estimator: Estimator, sample: Sample, settings: KnnParams, *, seed: int,  # noqa: ARG002
-                threads: int) -> Neighbourhood:  # noqa: ARG002 # fmt: skip
+    def relearn(
+        self, estimator: Estimator, sample: Sample, settings: KnnParams, *, seed: int, threads: int
+    ) -> Neighbourhood:
         """Append the new rows and forget the oldest beyond ``max_rows``; the scaling stays, so distances compare."""
         old = estimator.learned
         newest = slice(-settings.max_rows, None)

@@ -89,7 +89,7 @@ class Linear(Family):
         """Return every class code: one without rows has an output that says so, and that an update can move."""
         return tuple(range(sample.n_classes)) if sample.task.is_classification else ()
 
-    def learn(self, sample: Sample, settings: LinearParams, *, seed: int, threads: int) -> LinearWeights:  # noqa: ARG002
+    def learn(self, sample: Sample, settings: LinearParams, *, seed: int, threads: int) -> LinearWeights:
         """Fit coefficients; the method is deterministic, so the seed is not needed."""
         n_columns = len(sample.table.names)
         n_outputs = sample.n_classes if sample.task.is_classification and sample.n_classes > 2 else 1
@@ -100,8 +100,9 @@ class Linear(Family):
         )
         return _advance(blank, sample, settings.l2_penalty)
 
-    def relearn(self, estimator: Estimator, sample: Sample, settings: LinearParams, *, seed: int,  # noqa: ARG002
-                threads: int) -> LinearWeights:  # noqa: ARG002 # fmt: skip
+    def relearn(
+        self, estimator: Estimator, sample: Sample, settings: LinearParams, *, seed: int, threads: int
+    ) -> LinearWeights:
         """Move the coefficients to where new rows and faded old ones agree; the scaling stays, so that they compare."""
         return _advance(estimator.learned, sample, settings.l2_penalty)
 

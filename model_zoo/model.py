@@ -14,7 +14,7 @@ from pointsman.model_zoo import get_family
 from pointsman.model_zoo.calibration import LATER_SHARE, LEAST_ROWS, Calibration, fit_calibration
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.cells import Cells
-from pointsman.model_zoo.column_verdicts import Verdict
+from pointsman.model_zoo.column_verdicts import ColumnVerdict
 from pointsman.model_zoo.encoded import EncodedTable
 from pointsman.model_zoo.encoder import Encoder, fit_encoder
 from pointsman.model_zoo.guard import guard, guard_cells
@@ -57,7 +57,7 @@ class Model:
         """Return probabilities (n_rows, n_classes) or, for a regression, predictions (n_rows,)."""
         return self.predict_encoded(self.encode(features))
 
-    def encode(self, features: pd.DataFrame | Cells, verdict: Verdict | None = None) -> EncodedTable:
+    def encode(self, features: pd.DataFrame | Cells, verdict: ColumnVerdict | None = None) -> EncodedTable:
         """Return the rows (n_rows, n_encoded) as the estimator reads them, past the guard where there is one.
 
         ``verdict`` is what was decided on whole columns, where these rows are a part of a request.
@@ -169,9 +169,14 @@ def settle(
     params = {name: setting for name, setting in candidate.params.items() if name not in own}
     n_rows = len(rows.table) // (2 if candidate.masked else 1)
     settled = get_family(candidate.family).settle(
-        rows.table.take(slice(n_rows)), rows.target[:n_rows], task=task, n_classes=n_classes, params=params, seed=seed,
+        rows.table.take(slice(n_rows)),
+        rows.target[:n_rows],
+        task=task,
+        n_classes=n_classes,
+        params=params,
+        seed=seed,
         threads=threads,
-    )  # fmt: skip
+    )
     return candidate if settled is params else replace(candidate, params={**settled, **own})
 
 
@@ -193,8 +198,17 @@ def fit_prepared(
 ) -> Model:
     """Fit a candidate on rows that were prepared for its variant and treatment."""
     fitted = fit_encoded(candidate, rows.table, rows.target, task, len(classes), seed, threads)
-    return Model(candidate, task, tuple(classes), rows.features, rows.encoder, fitted.estimator,
-                 fitted.class_weights, normal=rows.normal, calibration=fitted.calibration)  # fmt: skip
+    return Model(
+        candidate,
+        task,
+        tuple(classes),
+        rows.features,
+        rows.encoder,
+        fitted.estimator,
+        fitted.class_weights,
+        normal=rows.normal,
+        calibration=fitted.calibration,
+    )
 
 
 @dataclass(frozen=True)
@@ -213,9 +227,14 @@ class FittedCandidate:
 
 
 def fit_encoded(
-    candidate: Candidate, table: EncodedTable, target: np.ndarray, task: Task, n_classes: int, seed: int,
+    candidate: Candidate,
+    table: EncodedTable,
+    target: np.ndarray,
+    task: Task,
+    n_classes: int,
+    seed: int,
     threads: int = 1,
-) -> FittedCandidate:  # fmt: skip
+) -> FittedCandidate:
     """Fit a candidate's family on an encoded table, and its calibration on the newest of its rows.
 
     The calibration is that of a model of the older rows, so it knows how wrong the family is about rows to come.

@@ -24,7 +24,7 @@ class Prior(Family):
     handles_missing = True
     can_update = True
 
-    def draw(self, space: Space) -> Params:  # noqa: ARG002
+    def draw(self, space: Space) -> Params:
         """Return nothing: there is nothing to search."""
         return {}
 
@@ -35,7 +35,7 @@ class Prior(Family):
         """Return the baseline."""
         return estimator.baseline.predict(len(values))
 
-    def dump_learned(self, learned: Any) -> dict[str, bytes]:  # noqa: ARG002
+    def dump_learned(self, learned: Any) -> dict[str, bytes]:
         """Return no files; the header holds the baseline."""
         return {}
 

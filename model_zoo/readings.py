@@ -5,7 +5,7 @@ from collections.abc import Hashable
 import pandas as pd
 
 from pointsman.model_zoo.cells import Cells
-from pointsman.model_zoo.column_verdicts import Verdict, judge_columns
+from pointsman.model_zoo.column_verdicts import ColumnVerdict, judge_columns
 from pointsman.model_zoo.encoded import EncodedTable
 from pointsman.model_zoo.model import Model
 from pointsman.model_zoo.reference import InputReference
@@ -19,9 +19,9 @@ class Verdicts:
 
     def __init__(self, sample: Cells) -> None:
         self.sample = sample
-        self._found: dict[int, tuple[InputReference, Verdict]] = {}
+        self._found: dict[int, tuple[InputReference, ColumnVerdict]] = {}
 
-    def of(self, reference: InputReference) -> Verdict:
+    def of(self, reference: InputReference) -> ColumnVerdict:
         """Return the verdict on the columns held against a reference."""
         if id(reference) not in self._found:
             self._found[id(reference)] = (reference, judge_columns(self.sample, reference))

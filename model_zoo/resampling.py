@@ -52,8 +52,9 @@ class Resampled:
     factors: tuple[float, ...] = ()
 
 
-def resample(candidate: Candidate, table: EncodedTable, target: np.ndarray, task: Task, n_classes: int,
-             seed: int) -> Resampled:  # fmt: skip
+def resample(
+    candidate: Candidate, table: EncodedTable, target: np.ndarray, task: Task, n_classes: int, seed: int
+) -> Resampled:
     """Return encoded rows (n_rows, n_encoded) and class codes (n_rows,) resampled as ``resample`` in the params says.
 
     Raises ConfigError for an unknown way, for a target that is a number, for SMOTE where cells may be missing or hold

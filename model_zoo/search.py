@@ -12,7 +12,7 @@ Params = Mapping[str, Param]
 Settings = TypeVar("Settings")
 
 
-class Trial(Protocol):
+class Suggester(Protocol):
     """The part of an Optuna trial that a search space needs."""
 
     def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
@@ -36,7 +36,7 @@ class Space:
     therefore knows each by the family's name and its own, as in ``tree.max_depth``.
     """
 
-    trial: Trial
+    trial: Suggester
     family: str
     task: Task
     n_rows: int

@@ -34,7 +34,7 @@ class SpellingEncoder(TransformerMixin, BaseEstimator):
         self.components = components
         self.seed = seed
 
-    def fit(self, X: pd.DataFrame, y: Any = None) -> "SpellingEncoder":  # noqa: ARG002
+    def fit(self, X: pd.DataFrame, y: Any = None) -> "SpellingEncoder":
         """Learn the n-grams and the projection from a one-column table of text."""
         counts = X.iloc[:, 0].astype("str").dropna().value_counts().sort_index()
         self.vectorizer_: TfidfVectorizer | None = None

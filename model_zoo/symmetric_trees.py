@@ -26,8 +26,15 @@ NOTHING = 2**64 - 1
 """The hash of an empty place in CatBoost's tables."""
 LEAST_WEIGHT = 1e-6
 """Rows that a leaf counts for where none came by, so that an explanation divides by something."""
-KINDS = {"codes": np.int64, "hashes": np.uint64, "depths": np.int64, "asked": np.int64, "thresholds": np.float64,
-         "leaves": np.float64, "weights": np.float64}  # fmt: skip
+KINDS = {
+    "codes": np.int64,
+    "hashes": np.uint64,
+    "depths": np.int64,
+    "asked": np.int64,
+    "thresholds": np.float64,
+    "leaves": np.float64,
+    "weights": np.float64,
+}
 """The arrays of a stored model beside its tables."""
 
 
@@ -237,8 +244,9 @@ def compile_trees(exported: Mapping[str, Any], categorical: Sequence[int], fills
     of_float = {one["feature_index"]: one["flat_feature_index"] for one in numbers}
     of_category = {one["feature_index"]: one["flat_feature_index"] for one in categories}
     hashes = {int(one["value"]): _extend(one["hash"]) for one in hashed}
-    indicators = [(one["flat_feature_index"], _extend(category)) for one in categories
-                  for category in one.get("values") or []]  # fmt: skip
+    indicators = [
+        (one["flat_feature_index"], _extend(category)) for one in categories for category in one.get("values") or []
+    ]
     of_mean = len(numeric) + len(indicators)
     questions = [
         *((numeric.index(one["flat_feature_index"]), border) for one in numbers for border in one.get("borders") or []),
@@ -267,10 +275,7 @@ def compile_trees(exported: Mapping[str, Any], categorical: Sequence[int], fills
 
 
 def _read_lookup(
-    exported: Mapping[str, Any],
-    tables: Mapping[str, Any],
-    of_float: Mapping[int, int],
-    of_category: Mapping[int, int],
+    exported: Mapping[str, Any], tables: Mapping[str, Any], of_float: Mapping[int, int], of_category: Mapping[int, int]
 ) -> Lookup:
     """Return one of CatBoost's tables with its means worked out."""
     elements = exported["elements"]
@@ -281,9 +286,10 @@ def _read_lookup(
     key = Key(
         categories=tuple(of_category[one["cat_feature_index"]] for one in those("cat_feature_value")),
         above=tuple((of_float[one["float_feature_index"]], one["border"]) for one in those("float_feature")),
-        equal=tuple((of_category[one["cat_feature_index"]], _extend(one["value"]))
-                    for one in those("cat_feature_exact_value")),
-    )  # fmt: skip
+        equal=tuple(
+            (of_category[one["cat_feature_index"]], _extend(one["value"])) for one in those("cat_feature_exact_value")
+        ),
+    )
     table = tables[exported["identifier"]]
     width = table["hash_stride"]
     rows = np.array(table["hash_map"], dtype=object).reshape(-1, width)

@@ -40,7 +40,7 @@ class Tree(Family):
             "pruning": space.real("pruning", 1e-6, 1e-2, log=True),
         }
 
-    def learn(self, sample: Sample, settings: TreeParams, *, seed: int, threads: int) -> Forest:  # noqa: ARG002
+    def learn(self, sample: Sample, settings: TreeParams, *, seed: int, threads: int) -> Forest:
         """Grow and prune the tree."""
         from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 

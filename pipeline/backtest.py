@@ -23,9 +23,15 @@ from pointsman.pipeline.preparation.window import load_batch
 from pointsman.pipeline.retraining.fitting import Fitting
 from pointsman.pipeline.retraining.policies import configured_policy, list_policies
 from pointsman.pipeline.retraining.policy_table import describe
-from pointsman.pipeline.retraining.recommendation import Backtest, Evidence, compute_outcomes, follow_advice, recommend
+from pointsman.pipeline.retraining.recommendation import (
+    Backtest,
+    PolicyEvidence,
+    compute_outcomes,
+    follow_advice,
+    recommend,
+)
 from pointsman.pipeline.retraining.simulation import Ledger, replay
-from pointsman.pipeline.retraining.stream import Replayed
+from pointsman.pipeline.retraining.stream import ReplayedStream
 from pointsman.pipeline.retraining.tables import StoredLedger, load_backtest, save_backtest
 from pointsman.registry.contender import FALLBACK_FAMILY
 from pointsman.registry.generations import Generation, load_generation
@@ -65,7 +71,7 @@ def backtest(config: Config, apply_to: Path | None = None) -> str:
     return "\n".join(lines)
 
 
-def find_stream(config: Config, state: State) -> Replayed:
+def find_stream(config: Config, state: State) -> ReplayedStream:
     """Return the accepted batches, and the champion's candidate of the live generation."""
     generation = load_generation(state)
     query = sa.select(batches_table).where(batches_table.c.status == "accepted").order_by(batches_table.c.number)
@@ -83,7 +89,7 @@ def find_stream(config: Config, state: State) -> Replayed:
         return load_batch(config, state, schema, batch)
 
     names = tuple(batch["clean_file"] for batch in stored)
-    return Replayed(config, schema, choose_candidate(generation), names, load)
+    return ReplayedStream(config, schema, choose_candidate(generation), names, load)
 
 
 def choose_candidate(generation: Generation) -> Candidate:
@@ -95,7 +101,7 @@ def choose_candidate(generation: Generation) -> Candidate:
     return generation.champion.candidate
 
 
-def identify(stream: Replayed) -> str:
+def identify(stream: ReplayedStream) -> str:
     """Return a digest of everything that a replay depends on."""
     config = stream.config
     parts = {
@@ -113,7 +119,7 @@ def identify(stream: Replayed) -> str:
     return compute_digest(json.dumps(parts, sort_keys=True).encode())
 
 
-def replay_policies(stream: Replayed, ledger: Ledger, show_progress: bool = False) -> Backtest:
+def replay_policies(stream: ReplayedStream, ledger: Ledger, show_progress: bool = False) -> Backtest:
     """Replay a stream under all policies, from the warm-up on and again from the middle, and judge them."""
     from tqdm import tqdm
 
@@ -123,7 +129,7 @@ def replay_policies(stream: Replayed, ledger: Ledger, show_progress: bool = Fals
     with tqdm(total=judged, desc="backtest", unit="fit", file=sys.stderr, disable=not show_progress) as bar:
         journeys = replay(list_policies(stream.config.response), starts, len(stream), fitting.fit, ledger, bar.update)
     root = not stream.schema.task.is_classification
-    evidence = Evidence(ledger.seconds, ledger.met, stream.config.promotion.confidence, root)
+    evidence = PolicyEvidence(ledger.seconds, ledger.met, stream.config.promotion.confidence, root)
     whole = [journey for journey in journeys if journey.start == WARM_UP]
     rows = sum(ledger.met[trained, batch].rows for batch, trained in whole[0].served.items())
     candidate = stream.candidate

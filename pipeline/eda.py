@@ -23,7 +23,7 @@ from pointsman.common.tabular.formats import read_table
 from pointsman.common.task import Task
 from pointsman.common.text import read_number, shorten
 from pointsman.common.wanted import Wanted
-from pointsman.pipeline.collection.column import Role
+from pointsman.pipeline.collection.column import ColumnRole
 from pointsman.pipeline.collection.column_evidence import decide_column
 from pointsman.pipeline.collection.roles import infer_schema
 from pointsman.pipeline.collection.tables import batches
@@ -33,7 +33,7 @@ from pointsman.pipeline.reporting.eda.page import Exploration, render_exploratio
 from pointsman.pipeline.reporting.eda.sampling import choose_rows
 from pointsman.pipeline.reporting.eda.target import (
     Level,
-    Target,
+    TargetFigure,
     code_target,
     compute_course,
     compute_level,
@@ -97,14 +97,18 @@ def explore_stored(config: Config, state: State, stored: Sequence[Mapping[str, A
     numbers = [batch["number"] for batch in stored]
     newest = stored[-1]
     return describe(
-        config, schema, pd.concat(parts, ignore_index=True), tuple(levels), rows=total,
+        config,
+        schema,
+        pd.concat(parts, ignore_index=True),
+        tuple(levels),
+        rows=total,
         title=f"All {len(stored)} batches" if whole else f"Batch {newest['number']}",
         origin=f"{newest['origin']}, batches {numbers[0]} to {numbers[-1]}" if whole else newest["origin"],
         unit="batch" if whole else "block",
         notes=tuple(describe_fate(stored)),
         checks=read_of_batches(state, quality_table, numbers),
         drift=read_of_batches(state, drift_table, numbers),
-    )  # fmt: skip
+    )
 
 
 def explore_file(config: Config, state: State, file: Path) -> Exploration:
@@ -119,10 +123,18 @@ def explore_file(config: Config, state: State, file: Path) -> Exploration:
     schema = schema or guess_schema(config, frame, str(file))
     chosen = choose_rows(len(frame), SHOWN_ROWS, random_generator(config.seed, "eda"))
     return describe(
-        config, schema, frame.iloc[chosen].reset_index(drop=True), tuple(compute_course_of(frame, schema)),
-        rows=len(frame), title=file.name, origin=str(file), unit="block", notes=tuple(notes),
-        checks=read_of_batches(state, quality_table, []), drift=read_of_batches(state, drift_table, []),
-    )  # fmt: skip
+        config,
+        schema,
+        frame.iloc[chosen].reset_index(drop=True),
+        tuple(compute_course_of(frame, schema)),
+        rows=len(frame),
+        title=file.name,
+        origin=str(file),
+        unit="block",
+        notes=tuple(notes),
+        checks=read_of_batches(state, quality_table, []),
+        drift=read_of_batches(state, drift_table, []),
+    )
 
 
 def describe(
@@ -135,13 +147,17 @@ def describe(
     starts = [level.start for level in course if level.start is not None]
     ends = [level.end for level in course if level.end is not None]
     return Exploration(
-        table=table, start=min(starts, default=None), end=max(ends, default=None),
-        target=schema.target if schema and labelled else "", task=schema.task.value if schema else "",
-        names=target.names if target and labelled else (), overall=join_levels(course) if labelled else None,
+        table=table,
+        start=min(starts, default=None),
+        end=max(ends, default=None),
+        target=schema.target if schema and labelled else "",
+        task=schema.task.value if schema else "",
+        names=target.names if target and labelled else (),
+        overall=join_levels(course) if labelled else None,
         course=course if labelled else (),
         relations=compute_relations(table[list_inputs(table, schema)], target) if target and labelled else (),
         **told,
-    )  # fmt: skip
+    )
 
 
 def describe_batch(frame: pd.DataFrame, schema: Schema | None, label: str) -> Level:
@@ -158,7 +174,7 @@ def compute_course_of(frame: pd.DataFrame, schema: Schema | None) -> list[Level]
     return [compute_level(target, np.arange(len(frame)), "1")]
 
 
-def read_target(frame: pd.DataFrame, schema: Schema | None) -> tuple[Target, pd.Series]:
+def read_target(frame: pd.DataFrame, schema: Schema | None) -> tuple[TargetFigure, pd.Series]:
     """Return the target and the times of raw rows: nothing but unknown ones where a column is absent."""
     nothing = pd.Series(np.nan, index=frame.index)
     task, classes = (schema.task, schema.classes) if schema else (Task.REGRESSION, ())
@@ -180,11 +196,15 @@ def type_columns(frame: pd.DataFrame, schema: Schema | None, config: Config) -> 
             columns[name] = known[name]
             continue
         column = decide_column(frame[name], name, config.schema_)
-        names = {role: (name,) if column.role is role else () for role in (Role.NUMERIC, Role.DATE)}
+        names = {role: (name,) if column.role is role else () for role in (ColumnRole.NUMERIC, ColumnRole.DATE)}
         alone = replace(
-            guessed, time="", numeric=names[Role.NUMERIC], dates=names[Role.DATE], notations={name: column.notation},
+            guessed,
+            time="",
+            numeric=names[ColumnRole.NUMERIC],
+            dates=names[ColumnRole.DATE],
+            notations={name: column.notation},
             categorical=() if any(names.values()) else (name,),
-        )  # fmt: skip
+        )
         columns[name] = read_input(frame[name], name, alone)
     return pd.DataFrame(columns, index=frame.index)
 

@@ -82,10 +82,14 @@ def describe(trials: Rows, runs: Rows, importances: Sequence[Importance]) -> lis
     counted = ", ".join(f"{states[state]} {state}" for state in ("complete", "pruned", "failed"))
     lines = [f"{len(trials)} trials: {counted}. {len(runs)} runs became versions."]
     if ranked := rank_trials(trials):
-        lines += ["", "The best trial of each family; 'to prior': its loss against that of the prior on the same folds",
-                  *_tabulate_trials(rank_trials(trials, one_a_family=True)),
-                  "", f"The best {min(SHOWN, len(ranked))} of {len(ranked)} complete trials",
-                  *_tabulate_trials(ranked[:SHOWN])]  # fmt: skip
+        lines += [
+            "",
+            "The best trial of each family; 'to prior': its loss against that of the prior on the same folds",
+            *_tabulate_trials(rank_trials(trials, one_a_family=True)),
+            "",
+            f"The best {min(SHOWN, len(ranked))} of {len(ranked)} complete trials",
+            *_tabulate_trials(ranked[:SHOWN]),
+        ]
     lines += _describe_runs(runs)
     if importances:
         lines += ["", "What settings account for, as shares of the differences in loss within a family"]
@@ -100,10 +104,17 @@ def describe(trials: Rows, runs: Rows, importances: Sequence[Importance]) -> lis
 def _tabulate_trials(ranked: Sequence[RankedTrial]) -> list[str]:
     header = ["family", "encoding", "batch", "trial", "window", "loss", "to prior"]
     rows = [
-        [one.family, one.variant, str(one.batch), str(one.number), str(one.window or "all"), f"{one.loss:.5f}",
-         f"{one.relative:+.2%}"]
+        [
+            one.family,
+            one.variant,
+            str(one.batch),
+            str(one.number),
+            str(one.window or "all"),
+            f"{one.loss:.5f}",
+            f"{one.relative:+.2%}",
+        ]
         for one in ranked
-    ]  # fmt: skip
+    ]
     return [lay_out([header, *rows], ruled=True)]
 
 
@@ -114,14 +125,23 @@ def _describe_runs(runs: Rows) -> list[str]:
     names = list(ranked[0].metrics)
     header = ["run", "", "batch", "skill", "on learned rows", *names]
     rows = [
-        [one.version, "overfit" if one.overfit else "", str(one.batch), f"{one.skill:.2%}",
-         "-" if one.gap is None else f"{one.skill + one.gap:.2%}",
-         *(f"{one.metrics[name]:.4f}" if name in one.metrics else "-" for name in names)]
+        [
+            one.version,
+            "overfit" if one.overfit else "",
+            str(one.batch),
+            f"{one.skill:.2%}",
+            "-" if one.gap is None else f"{one.skill + one.gap:.2%}",
+            *(f"{one.metrics[name]:.4f}" if name in one.metrics else "-" for name in names),
+        ]
         for one in ranked[:SHOWN]
-    ]  # fmt: skip
+    ]
     overfit = sum(one.overfit for one in ranked)
-    return ["", f"The best {len(rows)} of {len(ranked)} runs by skill, the share of the target explained on rows that "
-            f"were not learned; {overfit} of all overfit", lay_out([header, *rows], ruled=True)]  # fmt: skip
+    return [
+        "",
+        f"The best {len(rows)} of {len(ranked)} runs by skill, the share of the target explained on rows that "
+        f"were not learned; {overfit} of all overfit",
+        lay_out([header, *rows], ruled=True),
+    ]
 
 
 def _list_shares(importance: Importance) -> str:

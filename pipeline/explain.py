@@ -111,19 +111,23 @@ def describe(
         f"Request '{decision['request']}' of {decision['rows']} rows ({rows}) was served by {decision['version']} of "
         f"generation {decision['generation']}: {decision['reason']}; {plan.alarm.describe()}.",
         *_rank(decision),
-        *([] if decision["version"] == ids[plan.model] else ["", f"{decision['version']} served in the place of "
-                                                             f"{ids[plan.model]}, which was chosen."]),
+        *(
+            []
+            if decision["version"] == ids[plan.model]
+            else ["", f"{decision['version']} served in the place of {ids[plan.model]}, which was chosen."]
+        ),
         "",
-        lay_out([["rows", "member", "weight", "family", "treatment"], *_weight_rows(generation, plan, profile.counts)],
-                ruled=True),
+        lay_out(
+            [["rows", "member", "weight", "family", "treatment"], *_weight_rows(generation, plan, profile.counts)],
+            ruled=True,
+        ),
         "",
         f"{'champion':<19} {decision['champion']}",
         f"{'expected loss':<19} {_describe_expected(decision['expected'])}",
         f"{'estimated':<19} {_describe_estimate(decision['estimate'])}",
-        *(f"{name.replace('_', ' '):<19} {profile.metafeatures[name]:.4g}"
-          for name in SHOWN_METAFEATURES),
+        *(f"{name.replace('_', ' '):<19} {profile.metafeatures[name]:.4g}" for name in SHOWN_METAFEATURES),
         *(f"{'failed':<19} {version}: {error}" for version, error in decision["failures"].items()),
-    ]  # fmt: skip
+    ]
     for regret in regrets:
         best = "unknown" if regret["single_best"] is None else f"{regret['single_best']:.4g}"
         whose = f"those of {regret['requests']} small requests" if regret["decision"] != decision["id"] else "its own"

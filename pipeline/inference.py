@@ -78,9 +78,16 @@ class Tally:
         inputs, outputs, positions, named = self.matched.collect()
         kept = spread_rows(len(positions), self.matched.most)
         return save_request_rows(
-            state.files, predictor.schema, inputs.iloc[kept], columns, outputs[kept], positions[kept],
-            named.iloc[kept], predictor.config.labels.key_columns, utc_now(),
-        )  # fmt: skip
+            state.files,
+            predictor.schema,
+            inputs.iloc[kept],
+            columns,
+            outputs[kept],
+            positions[kept],
+            named.iloc[kept],
+            predictor.config.labels.key_columns,
+            utc_now(),
+        )
 
 
 def infer(config: Config, file: Path, out: Path | None = None, explain: bool = False) -> Path:
@@ -142,10 +149,19 @@ def infer(config: Config, file: Path, out: Path | None = None, explain: bool = F
             log.info("estimated without labels: %s", estimate.describe())
         with watch.stage("writing"):
             told = tally.save_matched(predictor, state, columns)
-        described = predictor.describe(choice) | told | {
-            "id": decision, "request": file.name, "rows": tally.rows, "output": output.name,
-            "estimate": estimate.to_json(), "failures": tally.failures, "served": dict(sorted(tally.served.items())),
-        }  # fmt: skip
+        described = (
+            predictor.describe(choice)
+            | told
+            | {
+                "id": decision,
+                "request": file.name,
+                "rows": tally.rows,
+                "output": output.name,
+                "estimate": estimate.to_json(),
+                "failures": tally.failures,
+                "served": dict(sorted(tally.served.items())),
+            }
+        )
         record(state, watch, described)
     return output
 
@@ -202,8 +218,10 @@ def tell_renamed(file: Path, request: pd.DataFrame, answered: pd.DataFrame) -> N
         own = [name for name in request if f"{name}{suffix}" in added]
         log.warning(
             "'%s' has columns of its own named %s, which stay as they are; those of the answer are named %s",
-            file, list_shown(own), list_shown(added),
-        )  # fmt: skip
+            file,
+            list_shown(own),
+            list_shown(added),
+        )
 
 
 def list_reasons(predictor: Predictor, rows: ReadRows, choice: Choice, answer: Answer) -> dict[str, list[str]]:

@@ -16,13 +16,7 @@ from pointsman.common.users import find_user
 from pointsman.pipeline.quality.quarantine.listing import describe_quarantine
 from pointsman.pipeline.quality.quarantine.row_counts import Account, load_accounts
 from pointsman.pipeline.quality.quarantine.rows import UNUSABLE
-from pointsman.pipeline.quality.tables import (
-    DISCARDED,
-    HELD,
-    RELEASED,
-    quarantine_decisions_table,
-    quarantined_rows,
-)
+from pointsman.pipeline.quality.tables import DISCARDED, HELD, RELEASED, quarantine_decisions_table, quarantined_rows
 from pointsman.registry.commit import commit_generation
 from pointsman.registry.generations import Cause, load_generation
 
@@ -31,7 +25,7 @@ USAGE = 'write quarantine release 7 --why "...", with batch 7 or some of its row
 
 
 @dataclass(frozen=True)
-class Choice:
+class RowChoice:
     """What a user means: a batch, and ``rows`` of it by position in its raw file, or none for all of them."""
 
     batch: int
@@ -54,7 +48,7 @@ def quarantine(config: Config, words: Sequence[str], why: str = "", reason: str 
             return " ".join(decide(config, state, action, choices, why.strip(), reason))
 
 
-def read_words(words: Sequence[str]) -> tuple[str, list[Choice]]:
+def read_words(words: Sequence[str]) -> tuple[str, list[RowChoice]]:
     """Return the action and what it is about; ConfigError for anything else.
 
     >>> read_words(["release", "7:12,7:15,9"])
@@ -69,11 +63,11 @@ def read_words(words: Sequence[str]) -> tuple[str, list[Choice]]:
         if number is None or (colon and position is None):
             raise ConfigError(f"'{shorten(part)}' is neither a batch nor a row of one; {USAGE}.")
         rows_of.setdefault(number, []).extend([] if position is None else [position])
-    return ACTIONS[words[0]], [Choice(batch, tuple(sorted(set(rows)))) for batch, rows in rows_of.items()]
+    return ACTIONS[words[0]], [RowChoice(batch, tuple(sorted(set(rows)))) for batch, rows in rows_of.items()]
 
 
 def decide(
-    config: Config, state: State, action: str, choices: Sequence[Choice], why: str, reason: str = ""
+    config: Config, state: State, action: str, choices: Sequence[RowChoice], why: str, reason: str = ""
 ) -> list[str]:
     """Store one decision on every choice, all in one generation, and return a sentence for each."""
     accounts = load_accounts(state)
@@ -94,7 +88,7 @@ def decide(
     return sentences
 
 
-def check_batch(account: Account, action: str, choice: Choice, reason: str) -> None:
+def check_batch(account: Account, action: str, choice: RowChoice, reason: str) -> None:
     """Raise StateError where a rejected batch cannot be decided on so."""
     number = account.batch
     if choice.rows or reason:
@@ -108,7 +102,7 @@ def check_batch(account: Account, action: str, choice: Choice, reason: str) -> N
         )
 
 
-def choose_rows(state: State, choice: Choice, action: str, reason: str) -> tuple[list[int], Counter[str]]:
+def choose_rows(state: State, choice: RowChoice, action: str, reason: str) -> tuple[list[int], Counter[str]]:
     """Return the rows to decide on, and by reason how many of a batch cannot be released; StateError for none."""
     table = quarantined_rows()
     undecided = (HELD, DISCARDED) if action == RELEASED and choice.rows else (HELD,)

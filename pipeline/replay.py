@@ -45,7 +45,7 @@ MOST_TOLD = 5
 
 
 @dataclass(frozen=True)
-class Difference:
+class ReplayDifference:
     """A row, or a cell of one, that came out otherwise."""
 
     generation: int
@@ -94,7 +94,7 @@ def list_recomputed(state: State, lineage: Sequence[int], everything: bool) -> l
     return taken if everything else taken[-1:]
 
 
-def recompute(config: Config, state: State, lineage: Sequence[int], wanted: set[int]) -> Iterator[Difference]:
+def recompute(config: Config, state: State, lineage: Sequence[int], wanted: set[int]) -> Iterator[ReplayDifference]:
     """Yield what comes out otherwise when the ``wanted`` generations are recomputed, each on what was before it.
 
     What people decided in between is taken over as it is. The first generation that differs is the last one: those
@@ -187,19 +187,21 @@ def load_raw(config: Config, state: State, stored: Generation) -> tuple[RawBatch
 
 def compare(
     number: int, stored: Mapping[str, list[dict[str, Any]]], again: Mapping[str, list[dict[str, Any]]]
-) -> Iterator[Difference]:
+) -> Iterator[ReplayDifference]:
     """Yield the rows that differ, by table; artefacts are among them by the digests of their content."""
     for table, rows in stored.items():
         if len(rows) != len(again[table]):
-            yield Difference(number, table, f"{len(rows)} rows then, {len(again[table])} now")
+            yield ReplayDifference(number, table, f"{len(rows)} rows then, {len(again[table])} now")
             continue
         for then, now in zip(rows, again[table], strict=False):
             for name in then:
                 if repr(then[name]) != repr(now[name]):
-                    yield Difference(number, table, f"{name} was {_shorten(then[name])} and is {_shorten(now[name])}")
+                    yield ReplayDifference(
+                        number, table, f"{name} was {_shorten(then[name])} and is {_shorten(now[name])}"
+                    )
 
 
-def describe_differences(state: State, differences: Sequence[Difference]) -> str:
+def describe_differences(state: State, differences: Sequence[ReplayDifference]) -> str:
     """Return the sentence on what came out otherwise."""
     told = "; ".join(f"{one.table} of generation {one.generation}: {one.what}" for one in differences[:MOST_TOLD])
     more = f"; and {len(differences) - MOST_TOLD} more" if len(differences) > MOST_TOLD else ""

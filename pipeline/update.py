@@ -47,9 +47,7 @@ from pointsman.pipeline.retraining.trigger import trains_now
 from pointsman.pipeline.validation.evidence import find_blind, grade_plan, load_sound, prove, watch_losses
 from pointsman.pipeline.validation.prequential import score_batch, score_newcomers, score_rows
 from pointsman.pipeline.validation.records import list_records
-from pointsman.pipeline.validation.registration import (
-    Enrolled,
-)
+from pointsman.pipeline.validation.registration import Enrolled
 from pointsman.pipeline.validation.tables import scores_table
 from pointsman.registry.commit import commit_generation
 from pointsman.registry.garbage import collect_garbage
@@ -73,9 +71,10 @@ def update(
     rejected: list[int] = []
     reader = PartReader(config.schema_)
     with (
-        open_state(config) as state, lock_updates(state),
+        open_state(config) as state,
+        lock_updates(state),
         open_batches(config, state, from_state) if from_state else nullcontext() as old,
-    ):  # fmt: skip
+    ):
         while batches_wanted is None or len(accepted) + len(rejected) < batches_wanted:
             try:
                 accepted.append(update_once(config, state, reader, file, old).batch or 0)
@@ -154,9 +153,14 @@ def find_next(
 
 
 def take_in(
-    config: Config, state: State, before: Generation, raw: RawBatch, watch: Stopwatch, by_hand: bool,
+    config: Config,
+    state: State,
+    before: Generation,
+    raw: RawBatch,
+    watch: Stopwatch,
+    by_hand: bool,
     revision: Revision | None = None,
-) -> Generation:  # fmt: skip
+) -> Generation:
     """Take a batch through every stage after its collection and commit; return the new generation."""
     with watch.stage("collection"):
         schema = before.schema or infer_first(config, raw)
@@ -197,8 +201,17 @@ def take_on(
         grades, plan_outputs = grade_plan(chooser, before, proof.record)
         estimates = grade_estimates(chooser, proof.record, plan_outputs)
     with watch.stage("labels"):
-        settled = settle(config, state, judgement.schema, before, chooser.reference if chooser else None, proof.shelf,
-                         judgement.batch, keep_raw(raw, judgement), gap)  # fmt: skip
+        settled = settle(
+            config,
+            state,
+            judgement.schema,
+            before,
+            chooser.reference if chooser else None,
+            proof.shelf,
+            judgement.batch,
+            keep_raw(raw, judgement),
+            gap,
+        )
         settled.lay_into(draft)
     with watch.stage("drift"):
         found = look_for_drift(
@@ -213,10 +226,15 @@ def take_on(
         log.info("batch %d is not learned: response.retrain is %s", raw.number, config.response.retrain)
         learned = rest(before, proof, answers, draft)
     generation = before.succeed(
-        base.cause or (Cause.UPDATE if learned.enrolled else Cause.KEPT), batch=raw.number, cursor=raw.cursor,
-        schema=schema, members=learned.members, pinned=find_pinned(before, learned.members), why=base.why,
+        base.cause or (Cause.UPDATE if learned.enrolled else Cause.KEPT),
+        batch=raw.number,
+        cursor=raw.cursor,
+        schema=schema,
+        members=learned.members,
+        pinned=find_pinned(before, learned.members),
+        why=base.why,
         stream=replace(live.stream, task=schema.task.value) if live.stream else None,
-    )  # fmt: skip
+    )
     with watch.stage("selection"):
         # A part of a season that is new is no error: such features are never flagged.
         reference = fit_input_reference(ground.rows.features.drop(columns=list(ground.rows.seasons)))
@@ -227,14 +245,17 @@ def take_on(
     newest_scores = [*scores, *score_newcomers(generation, before, proof.record, learned.late)]
     draft.add(scores_table, score_rows(raw.number, newest_scores))
     draft.add(record_rows_table, [record_rows_row(state.files, proof.sheet.rows, proof.sheet.first_row)])
-    draft.add(records_table, list_records(state, generation, before, proof.record, learned.records, learned.late,
-                                          plan_outputs))  # fmt: skip
+    draft.add(
+        records_table,
+        list_records(state, generation, before, proof.record, learned.records, learned.late, plan_outputs),
+    )
     draft.add(grades_table, grade_rows(grades))
     draft.add(estimates_table, estimates)
     generation = replace(
-        generation, selector=save_selector(state, selector, reference, estimators),
+        generation,
+        selector=save_selector(state, selector, reference, estimators),
         aliases=name_aliases(generation, selector, proof.record.rows.profiles[0], config.selection.mode),
-    )  # fmt: skip
+    )
     if learned.enrolled:
         described = state.files.save(describe_window(schema, window).to_json(), ".json")
         generation = replace(generation, reference=described)

@@ -75,23 +75,30 @@ def find_caveats(version: Version, facts: CardFacts) -> list[str]:
     moved = describe_changes(version.environment, facts.now) if facts.now else ""
     made = "it was made" if version.is_ensemble else "it learned"
     heaviest = max(version.members[0].values()) if version.is_ensemble else 0.0
-    found = {
-        f"{'Its members' if version.is_ensemble else 'It'} learned {version.rows:,} rows, fewer than {FEW_ROWS:,}.":
-            version.rows < FEW_ROWS,
-        f"It learned {version.rows / max(inputs, 1):.0f} rows for each of its {inputs} inputs; below {ROWS_AN_INPUT} "
-        "some of it is chance.": not version.is_ensemble and inputs > 0 and version.rows < ROWS_AN_INPUT * inputs,
-        "It learned one batch, so it cannot tell a season from anything else of its time.":
-            version.first_batch == last and not version.is_ensemble,
-        f"No batch has come since {made}: what it is worth later has not been measured.": not later,
-        f"On {len(beaten)} of its batches the fallback, which looks at no input, scored better.": bool(beaten),
-        f"On damaged input its loss is {damaged:.1f} times that on clean input.": damaged > 2,
-        f"One of its members has {heaviest:.0%} of the weight for clean rows: there it is hardly more than that one.":
+    whose, single, rows = ("Its members", False, version.rows) if version.is_ensemble else ("It", True, version.rows)
+    found = (
+        (rows < FEW_ROWS, f"{whose} learned {rows:,} rows, fewer than {FEW_ROWS:,}."),
+        (
+            single and inputs > 0 and rows < ROWS_AN_INPUT * inputs,
+            f"It learned {rows / max(inputs, 1):.0f} rows for each of its {inputs} inputs; below {ROWS_AN_INPUT} some of "
+            "it is chance.",
+        ),
+        (
+            single and version.first_batch == last,
+            "It learned one batch, so it cannot tell a season from anything else of its time.",
+        ),
+        (not later, f"No batch has come since {made}: what it is worth later has not been measured."),
+        (bool(beaten), f"On {len(beaten)} of its batches the fallback, which looks at no input, scored better."),
+        (damaged > 2, f"On damaged input its loss is {damaged:.1f} times that on clean input."),
+        (
             heaviest > 0.9,
-        f"It was continued {version.updates} times since it was fitted from scratch.": version.updates > 0,
-        f"The software is not what it was made with: {moved}.": bool(moved) and not moved.startswith("the same"),
-        facts.golden: not facts.golden.startswith("It answers"),
-    }  # fmt: skip
-    return [sentence for sentence, holds in found.items() if holds] + list(facts.notes)
+            f"One of its members has {heaviest:.0%} of the weight for clean rows: there it is hardly more than that one.",
+        ),
+        (version.updates > 0, f"It was continued {version.updates} times since it was fitted from scratch."),
+        (bool(moved) and not moved.startswith("the same"), f"The software is not what it was made with: {moved}."),
+        (not facts.golden.startswith("It answers"), facts.golden),
+    )
+    return [sentence for holds, sentence in found if holds] + list(facts.notes)
 
 
 def _is_beaten(fallback: Mapping[str, Any], scores: Sequence[Mapping[str, Any]]) -> bool:
@@ -138,8 +145,10 @@ def _describe_use(version: Version, schema: Schema) -> list[str]:
             f"- rows in which cells are missing that seldom are (sparse) or impossible (anomalous) {routed}",
         ]
     guarded = "counts as missing" if version.guarded else "is taken as it is"
-    lines.append(f"- a cell outside what it learned {guarded}; it {'has' if version.masked else 'has not'} met copies "
-                 "of rows with cells hidden")  # fmt: skip
+    lines.append(
+        f"- a cell outside what it learned {guarded}; it {'has' if version.masked else 'has not'} met copies "
+        "of rows with cells hidden"
+    )
     return lines
 
 
@@ -151,8 +160,12 @@ def _describe_model(version: Version) -> list[str]:
         ]
         return _table(("member", *(f"{kind} rows" for kind in KINDS)), rows)
     settings = [(f"`{_clean(name)}`", f"`{_clean(setting)}`") for name, setting in sorted(version.params.items())]
-    described = [("family", version.family), ("preprocessing", version.variant), ("seed", str(version.seed)),
-                 ("window", f"{version.window} batches" if version.window else "all batches")]  # fmt: skip
+    described = [
+        ("family", version.family),
+        ("preprocessing", version.variant),
+        ("seed", str(version.seed)),
+        ("window", f"{version.window} batches" if version.window else "all batches"),
+    ]
     inputs = f"Inputs ({len(version.inputs)}): " + ", ".join(f"`{_clean(name)}`" for name in version.inputs)
     return [*_table(("parameter", "setting"), [*described, *settings]), "", inputs]
 
@@ -168,16 +181,21 @@ def _describe_lessons(version: Version) -> list[str]:
 def _describe_scores(version: Version, facts: CardFacts) -> list[str]:
     if not facts.scores:
         return ["It has no scores: it has not met a batch that it had not learned."]
-    listed = [(str(one["batch"]), one["kind"], one["metric"], f"{one['observed']:.4g}", f"{one['rows']:,}")
-              for one in facts.scores]  # fmt: skip
+    listed = [
+        (str(one["batch"]), one["kind"], one["metric"], f"{one['observed']:.4g}", f"{one['rows']:,}")
+        for one in facts.scores
+    ]
     table = _table(("batch", "how", "metric", "score", "rows"), listed[-MOST_LISTED:])
     of_line = "Of its line: each batch as the ensemble of then predicted it, before its members learned it."
     return [of_line, "", *table] if version.is_ensemble else table
 
 
 def _list_costs(version: Version) -> list[tuple[str, str]]:
-    return [("fit", f"{version.fit_seconds:.2f} s"), ("prediction", f"{version.predict_us:.0f} µs a row"),
-            ("files", f"{version.bytes:,} bytes, protocol {version.protocol}")]  # fmt: skip
+    return [
+        ("fit", f"{version.fit_seconds:.2f} s"),
+        ("prediction", f"{version.predict_us:.0f} µs a row"),
+        ("files", f"{version.bytes:,} bytes, protocol {version.protocol}"),
+    ]
 
 
 def _describe_lineage(version: Version, facts: CardFacts) -> str:

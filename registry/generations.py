@@ -250,8 +250,13 @@ def draft_generation(
     draft.add(
         events_table,
         [
-            {"generation": generation.number, "position": position, "version": event.version, "event": event.event,
-             "reason": event.reason}
+            {
+                "generation": generation.number,
+                "position": position,
+                "version": event.version,
+                "event": event.event,
+                "reason": event.reason,
+            }
             for position, event in enumerate(events)
         ],
-    )  # fmt: skip
+    )

@@ -109,8 +109,13 @@ def _set_aside(connection: sa.Connection, table: sa.Table, generations: list[int
 def _bring_back(connection: sa.Connection, table: sa.Table, generations: list[int]) -> None:
     if stored := _select_aside(connection, table, generations):
         connection.execute(table.insert(), [_decode(table, row["row"]) for row in stored])
-        _delete(connection, set_aside_table, set_aside_table.c.generation, generations,
-                set_aside_table.c.table == table.name)  # fmt: skip
+        _delete(
+            connection,
+            set_aside_table,
+            set_aside_table.c.generation,
+            generations,
+            set_aside_table.c.table == table.name,
+        )
 
 
 def _select_aside(connection: sa.Connection, table: sa.Table, generations: list[int]) -> list[sa.RowMapping]:
@@ -128,9 +133,12 @@ def _select(
 
 
 def _delete(
-    connection: sa.Connection, table: sa.Table, column: sa.ColumnElement[int], generations: list[int],
+    connection: sa.Connection,
+    table: sa.Table,
+    column: sa.ColumnElement[int],
+    generations: list[int],
     *also: sa.ColumnElement[bool],
-) -> None:  # fmt: skip
+) -> None:
     _in_parts(generations, lambda part: connection.execute(sa.delete(table).where(column.in_(part), *also)))
 
 

@@ -131,8 +131,11 @@ def _find_production(client: "MlflowClient", address: Address) -> Any:
 
 def _find_published(client: "MlflowClient", address: Address, publication: Publication) -> str | None:
     known = client.search_model_versions(f"name = '{address.model}'", max_results=1_000)
-    same = [one for one in known if one.tags.get(DIGEST_TAG) == publication.digest
-            and one.tags.get(VERSION_TAG) == publication.version.id]  # fmt: skip
+    same = [
+        one
+        for one in known
+        if one.tags.get(DIGEST_TAG) == publication.digest and one.tags.get(VERSION_TAG) == publication.version.id
+    ]
     return max((str(one.version) for one in same), key=int, default=None)
 
 

@@ -84,8 +84,10 @@ def list_columns(schema: Schema) -> list[str]:
 
 def describe_conflict(known: Stream, asked: Stream, folder: Path) -> str:
     """Return the sentence that refuses a configuration of another stream, with the way out."""
-    told = f"The state in '{folder}' holds the stream {known.describe()} and the configuration describes another, " \
-           f"{asked.describe()}"  # fmt: skip
+    told = (
+        f"The state in '{folder}' holds the stream {known.describe()} and the configuration describes another, "
+        f"{asked.describe()}"
+    )
     if known.shares_source(asked):
         fresh = suggest_state(folder, asked.target if asked.target != known.target else asked.time)
         return (

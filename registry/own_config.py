@@ -53,8 +53,10 @@ def choose_config(
     if known is None or known.stream is None or known.stream.is_same(asked):
         return config, told
     if named is None and place and may_go_by_state:
-        sentence = f"the state in '{place}' holds the stream {known.stream.describe()} and not that of '{path}': it " \
-                   "is read by its own configuration"  # fmt: skip
+        sentence = (
+            f"the state in '{place}' holds the stream {known.stream.describe()} and not that of '{path}': it "
+            "is read by its own configuration"
+        )
         return load_own(place, overrides), [*told, sentence]
     raise ConfigError(
         f"The state in '{config.state_dir}' holds the stream {known.stream.describe()} and '{path}' describes another, "
@@ -121,8 +123,10 @@ def follow_old_place(config: Config) -> tuple[Config, list[str]]:
     known = peek(old, config.database_url)
     if known is None or known.stream is None or not holds(known.stream, config):
         return config, []
-    sentence = f"the state of '{config.name}' is in '{old}', where an earlier release kept it, and stays there; move " \
-               f"it to '{config.state_dir}', or write state_dir: {old} into the configuration"  # fmt: skip
+    sentence = (
+        f"the state of '{config.name}' is in '{old}', where an earlier release kept it, and stays there; move "
+        f"it to '{config.state_dir}', or write state_dir: {old} into the configuration"
+    )
     return config.model_copy(update={"state_dir": old}), [] if known.stream.name else [sentence]
 
 

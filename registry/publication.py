@@ -45,9 +45,10 @@ class Publication:
         """Return the files of an ensemble's member, by the names they have in it."""
         inside = f"{member}/"
         return {
-            name.removeprefix(inside): content for name, content in self.parts.items()
+            name.removeprefix(inside): content
+            for name, content in self.parts.items()
             if name.startswith(inside) and name != f"{member}/{MEMBER}"
-        }  # fmt: skip
+        }
 
     @property
     def digest(self) -> str:

@@ -24,7 +24,7 @@ SCHEMA = ("task", "schema")
 READING = (*SCHEMA, "features", *(f"quality.{key}" for key in CLEANING))
 
 FORMER_DEFAULTS: Mapping[str, Sequence[Any]] = {
-    "schema.missing_values": (["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"],),
+    "schema.missing_values": (["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"],)
 }
 """What earlier releases took keys for that were not stated, and stored with their generations: no user's decision."""
 
@@ -48,10 +48,14 @@ def load_settings(config: Config, state: State, generation: Generation) -> Confi
 def read_as(config: Config, then: Config) -> Config:
     """Return a configuration that reads rows as ``then`` does, and is ``config`` in everything else."""
     cleaning = {key: getattr(then.quality, key) for key in CLEANING}
-    return config.model_copy(update={
-        "task": then.task, "schema_": then.schema_, "features": then.features,
-        "quality": config.quality.model_copy(update=cleaning),
-    })  # fmt: skip
+    return config.model_copy(
+        update={
+            "task": then.task,
+            "schema_": then.schema_,
+            "features": then.features,
+            "quality": config.quality.model_copy(update=cleaning),
+        }
+    )
 
 
 def list_differing(config: Config, then: Config, sections: Sequence[str] = READING) -> list[str]:
@@ -62,9 +66,10 @@ def list_differing(config: Config, then: Config, sections: Sequence[str] = READI
     now, before = _list_keys(config, sections), _list_keys(then, sections)
     stated = {f"schema.{name}" for name in config.schema_.model_fields_set}
     return [
-        key for key, value in now.items()
+        key
+        for key, value in now.items()
         if value != before[key] and (key in stated or before[key] not in FORMER_DEFAULTS.get(key, ()))
-    ]  # fmt: skip
+    ]
 
 
 def describe_difference(config: Config, then: Config, number: int) -> str:

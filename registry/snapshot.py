@@ -53,9 +53,7 @@ def copy_registry(state: State, number: int, copy: State) -> None:
             _copy(source, target, table, sa.select(table).where(REGISTRY[table] == number))
 
 
-def copy_named(
-    state: State, table: sa.Table, column: sa.ColumnElement[Any], names: Sequence[Any], copy: State
-) -> None:  # fmt: skip
+def copy_named(state: State, table: sa.Table, column: sa.ColumnElement[Any], names: Sequence[Any], copy: State) -> None:
     """Copy the rows of a table that does not move with generations whose ``column`` is among some names."""
     with state.engine.connect() as source, copy.engine.begin() as target:
         there = set(target.execute(sa.select(column)).scalars())

@@ -22,15 +22,17 @@ def make_rows(batches: int = 4, seed: int = 0) -> pd.DataFrame:
     rows = batches * ROWS
     premium, zone = random.normal(500, 100, rows).round(2), random.integers(1, 5, rows)
     risk = (premium - 500) / 100 + (zone == 3) + 0.5 * random.normal(size=rows)
-    return pd.DataFrame({
-        "day": pd.date_range("2023-01-01", periods=rows, freq="D").strftime("%Y-%m-%d"),
-        "premium": premium,
-        "value": (premium * random.uniform(5, 15, rows)).round(0),
-        "zone": zone,
-        "region": random.choice(["north", "south"], rows),
-        "claim": (risk > 0.5).astype(int),
-        "kind": np.where(risk > 1.2, "theft", np.where(risk > 0.2, "fire", "none")),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "day": pd.date_range("2023-01-01", periods=rows, freq="D").strftime("%Y-%m-%d"),
+            "premium": premium,
+            "value": (premium * random.uniform(5, 15, rows)).round(0),
+            "zone": zone,
+            "region": random.choice(["north", "south"], rows),
+            "claim": (risk > 0.5).astype(int),
+            "kind": np.where(risk > 1.2, "theft", np.where(risk > 0.2, "fire", "none")),
+        }
+    )
 
 
 def write_config(folder: Path, name: str = "claims.yaml", schema: str = "", more: str = "") -> Path:

@@ -45,10 +45,25 @@ def run_server() -> Iterator[sa.URL]:
         port = find_free_port()
         with (folder / "log").open("wb") as log:
             server = subprocess.Popen(
-                [programs / "postgres", "-D", folder / "cluster", "-p", str(port), "-c", "listen_addresses=127.0.0.1",
-                 "-c", "unix_socket_directories=", "-c", "fsync=off"],
-                stdout=log, stderr=log, user=user, extra_groups=[] if user else None, cwd=folder,
-            )  # fmt: skip
+                [
+                    programs / "postgres",
+                    "-D",
+                    folder / "cluster",
+                    "-p",
+                    str(port),
+                    "-c",
+                    "listen_addresses=127.0.0.1",
+                    "-c",
+                    "unix_socket_directories=",
+                    "-c",
+                    "fsync=off",
+                ],
+                stdout=log,
+                stderr=log,
+                user=user,
+                extra_groups=[] if user else None,
+                cwd=folder,
+            )
         try:
             url = sa.URL.create("postgresql+psycopg", "switchyard", password, "127.0.0.1", port, "postgres")
             wait_for(url, server, folder / "log")
@@ -85,13 +100,29 @@ def find_user() -> str | None:
 
 def initialise(programs: Path, folder: Path, user: str | None) -> None:
     """Make the files of a server whose administrator is 'switchyard'."""
-    command = [programs / "initdb", "-D", folder / "cluster", "-U", "switchyard", "-A", "scram-sha-256", "--no-sync",
-               f"--pwfile={folder / 'password'}", "--encoding=UTF8", "--locale=C"]  # fmt: skip
+    command = [
+        programs / "initdb",
+        "-D",
+        folder / "cluster",
+        "-U",
+        "switchyard",
+        "-A",
+        "scram-sha-256",
+        "--no-sync",
+        f"--pwfile={folder / 'password'}",
+        "--encoding=UTF8",
+        "--locale=C",
+    ]
     for language in (["--locale-provider=icu", "--icu-locale=en"], []):
         done = subprocess.run(
-            [*command, *language], capture_output=True, text=True, check=False, cwd=folder,
-            user=user, extra_groups=[] if user else None,
-        )  # fmt: skip
+            [*command, *language],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=folder,
+            user=user,
+            extra_groups=[] if user else None,
+        )
         if done.returncode == 0:
             return
     raise NoServerError(f"initdb failed: {done.stderr.strip()}")

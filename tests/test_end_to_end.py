@@ -29,13 +29,15 @@ def write_stream(folder: Path, rows: int = 600, seed: int = 0, change_from: int 
     number = generator.normal(size=rows).round(4)
     level = generator.choice(["north", "south", "west"], rows)
     noise = generator.normal(size=rows)
-    table = pd.DataFrame({
-        "day": pd.date_range("2020-01-01", periods=rows, freq="D").strftime("%Y-%m-%d"),
-        "code": [f"0{position % 9}" for position in range(rows)],
-        "number": number,
-        "level": level,
-        "claimed": (number + (level == "west") + 0.5 * noise > 0.3).astype(int),
-    })  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "day": pd.date_range("2020-01-01", periods=rows, freq="D").strftime("%Y-%m-%d"),
+            "code": [f"0{position % 9}" for position in range(rows)],
+            "number": number,
+            "level": level,
+            "claimed": (number + (level == "west") + 0.5 * noise > 0.3).astype(int),
+        }
+    )
     if change_from is not None:
         table.loc[change_from:, "number"] = 7.0
         table.loc[change_from:, "claimed"] = 1 - table.loc[change_from:, "claimed"]
@@ -97,9 +99,14 @@ class TestContract:
         assert done.stdout.count("\n") == 1
         answered = pd.read_csv(done.stdout.strip(), dtype=str)
         assert list(answered.columns) == [
-            *request.columns, "predict", "predict_proba", "predict_positive", "predict_model", "predict_reason",
+            *request.columns,
+            "predict",
+            "predict_proba",
+            "predict_positive",
+            "predict_model",
+            "predict_reason",
             "predict_id",
-        ]  # fmt: skip
+        ]
         pd.testing.assert_frame_equal(answered[request.columns], request.reset_index(drop=True))
         assert set(answered["predict"]) <= {"0", "1"}
         assert answered["predict_proba"].astype(float).between(0, 1).all()
@@ -108,10 +115,13 @@ class TestContract:
         assert answered["predict_id"].tolist() == [f"{decision}-{position}" for position in range(len(answered))]
 
     def test_damaged_rows_that_others_answer_than_usual_ones_say_so(self, learned):
-        usual, _ = ask(learned, {"day": ["2021-01-01"] * 3, "code": ["01"] * 3, "number": [0.1, 0.2, 0.3],
-                                 "level": ["west"] * 3})  # fmt: skip
-        members, reasons = ask(learned, {"day": ["2021-01-01"] * 3, "code": ["01"] * 3, "number": [0.1, "", 9e9],
-                                         "level": ["west", "", "moon"]})  # fmt: skip
+        usual, _ = ask(
+            learned, {"day": ["2021-01-01"] * 3, "code": ["01"] * 3, "number": [0.1, 0.2, 0.3], "level": ["west"] * 3}
+        )
+        members, reasons = ask(
+            learned,
+            {"day": ["2021-01-01"] * 3, "code": ["01"] * 3, "number": [0.1, "", 9e9], "level": ["west", "", "moon"]},
+        )
         for kind, reason in (("sparse", reasons[1]), ("anomalous", reasons[2])):
             assert (reason == f"fallback:{kind}") == (members[kind] != usual["clean"])
             assert reason in (f"fallback:{kind}", "selected", "champion")

@@ -8,8 +8,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("common", "experiments", "meta", "model_zoo", "pipeline", "registry")
-MODULES = [".".join(("pointsman", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
-           for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]  # fmt: skip
+MODULES = [
+    ".".join(("pointsman", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
+    for room in ROOMS
+    for path in sorted((ROOT / room).rglob("*.py"))
+]
 
 
 def test_there_are_modules_to_read():

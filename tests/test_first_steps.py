@@ -113,15 +113,33 @@ def folder(states, request, tmp_path):
     return shutil.copytree(states[request.param], tmp_path / "copy")
 
 
-TOLD = (["models"], ["models", "history"], ["models", "history", "all"], ["models", "gc"], ["models", "rebuild"],
-        ["models", "at", "2020-12-31"], ["quarantine"], ["experiments"])  # fmt: skip
+TOLD = (
+    ["models"],
+    ["models", "history"],
+    ["models", "history", "all"],
+    ["models", "gc"],
+    ["models", "rebuild"],
+    ["models", "at", "2020-12-31"],
+    ["quarantine"],
+    ["experiments"],
+)
 WORKED_OUT = (["replay"], ["eda"], ["inference", "-file", "new.csv"], ["summary"])
 REFUSED = (
-    ["eda", "7"], ["backtest"], ["explain", "zz"], ["experiments", "7"], ["replay", "99"], ["models", "show", "nosuch"],
-    ["models", "rollback", "--to", "99"], ["models", "rollback", "--to", "9" * 30], ["models", "publish", "nosuch"],
-    ["models", "promote", "nosuch", "--why", "try"], ["models", "retire", "nosuch", "--why", "try"],
-    ["quarantine", "release", "1", "--why", "try"], ["feedback", "-file", "no.csv"], ["inference", "-file", "no.csv"],
-)  # fmt: skip
+    ["eda", "7"],
+    ["backtest"],
+    ["explain", "zz"],
+    ["experiments", "7"],
+    ["replay", "99"],
+    ["models", "show", "nosuch"],
+    ["models", "rollback", "--to", "99"],
+    ["models", "rollback", "--to", "9" * 30],
+    ["models", "publish", "nosuch"],
+    ["models", "promote", "nosuch", "--why", "try"],
+    ["models", "retire", "nosuch", "--why", "try"],
+    ["quarantine", "release", "1", "--why", "try"],
+    ["feedback", "-file", "no.csv"],
+    ["inference", "-file", "no.csv"],
+)
 """What stands in every state, what has to be computed for it, and what is in none of these states."""
 
 
@@ -175,11 +193,27 @@ def check_request(folder, page, capsys):
     assert call(capsys, folder, "feedback", "-file", folder / "labels.csv")[:2] == (0, "9\n")
 
 
-@pytest.mark.parametrize("command", [
-    ["models"], ["models", "history"], ["models", "gc"], ["models", "at", "2020-01-01"], ["models", "show", "a"],
-    ["models", "rollback", "--to", "1"], ["summary"], ["explain", "a"], ["quarantine"], ["replay"], ["eda"],
-    ["experiments"], ["backtest"], ["inference", "-file", "new.csv"], ["feedback", "-file", "new.csv"],
-], ids=" ".join)  # fmt: skip
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["models"],
+        ["models", "history"],
+        ["models", "gc"],
+        ["models", "at", "2020-01-01"],
+        ["models", "show", "a"],
+        ["models", "rollback", "--to", "1"],
+        ["summary"],
+        ["explain", "a"],
+        ["quarantine"],
+        ["replay"],
+        ["eda"],
+        ["experiments"],
+        ["backtest"],
+        ["inference", "-file", "new.csv"],
+        ["feedback", "-file", "new.csv"],
+    ],
+    ids=" ".join,
+)
 def test_in_a_fresh_process_asking_makes_no_state_and_says_what_to_run(tmp_path, command):
     folder = make_folder(tmp_path / "new", "binary", 30)
     done = start(folder, *(folder / word if word == "new.csv" else word for word in command))
@@ -192,8 +226,17 @@ def test_in_a_fresh_process_asking_makes_no_state_and_says_what_to_run(tmp_path,
 
 @pytest.mark.parametrize("folder", [("multiclass", 30, 1)], indirect=True)
 def test_in_fresh_processes_every_command_answers_after_one_batch(folder):
-    asked = (["models"], ["models", "history"], ["models", "gc"], ["quarantine"], ["replay"], ["eda"], ["experiments"],
-             ["summary"], ["inference", "-file", folder / "new.csv"])  # fmt: skip
+    asked = (
+        ["models"],
+        ["models", "history"],
+        ["models", "gc"],
+        ["quarantine"],
+        ["replay"],
+        ["eda"],
+        ["experiments"],
+        ["summary"],
+        ["inference", "-file", folder / "new.csv"],
+    )
     for words in asked:
         done = start(folder, *words)
         assert done.returncode == 0, done.stderr
@@ -206,8 +249,9 @@ def test_in_fresh_processes_every_command_answers_after_one_batch(folder):
     assert_is_a_sentence(done.returncode, done.stdout, done.stderr)
 
 
-@pytest.mark.parametrize("folder", [(task, 30, batches) for task, batches in zip(TASKS, (0, 1, 2), strict=True)],
-                         indirect=True)  # fmt: skip
+@pytest.mark.parametrize(
+    "folder", [(task, 30, batches) for task, batches in zip(TASKS, (0, 1, 2), strict=True)], indirect=True
+)
 def test_the_service_starts_and_ends(folder):
     pytest.importorskip("uvicorn")
     command = [sys.executable, "run.py", "serve", "service.port=0", *options(folder)]
@@ -233,8 +277,10 @@ class TestExitCodes:
 
     def test_batches_that_were_rejected_on_the_way_are_counted_and_named(self, folder):
         stream = pd.read_csv(folder / "stream.csv", dtype=str)
-        more = [stream.tail(30).assign(day=pd.date_range(day, periods=30).strftime("%Y-%m-%d"))
-                for day in ("2021-01-01", "2021-02-01")]  # fmt: skip
+        more = [
+            stream.tail(30).assign(day=pd.date_range(day, periods=30).strftime("%Y-%m-%d"))
+            for day in ("2021-01-01", "2021-02-01")
+        ]
         pd.concat([stream, more[0].assign(size="much"), more[1]]).to_csv(folder / "stream.csv", index=False)
         done = start(folder, "update", "--batches", "all", "source.paths=[stream.csv]")
         assert (done.returncode, done.stdout) == (4, "True\n"), done.stderr
@@ -269,8 +315,13 @@ class TestExitCodes:
 def test_the_help_lists_the_exit_codes_as_the_readme_does():
     told = " ".join(cli.build_parser().format_help().split())
     readme = " ".join((ROOT / "README.md").read_text().split())
-    for code, meaning in ((0, "done"), (1, "the run failed"), (2, "wrong usage or configuration"),
-                          (3, "update found nothing new"), (4, "update took a batch that was rejected")):  # fmt: skip
+    for code, meaning in (
+        (0, "done"),
+        (1, "the run failed"),
+        (2, "wrong usage or configuration"),
+        (3, "update found nothing new"),
+        (4, "update took a batch that was rejected"),
+    ):
         assert f"{code} {meaning}" in told
         assert f"{code} {meaning}" in readme
 
@@ -295,22 +346,26 @@ class TestInterrupts:
         assert done.stderr == "Error: Interrupted; what was committed before stays, the rest is undone.\n"
 
 
-@pytest.mark.parametrize(("words", "says"), [
-    (["explain", "a" * 60_000], "begins no id"),
-    (["explain", "\udcff"], "no text"),
-    (["models", "rollback", "--to", "9" * 25], "--to is '999"),
-    (["models", "rollback", "--to", "-1"], "--to is '-1'"),
-    (["update", "--batches", "9" * 5_000], "--batches is '999"),
-    (["eda", "9" * 5_000], "eda takes one batch"),
-    (["replay", "9" * 25], "is no command"),
-    (["experiments", "9" * 25], "the number of one batch"),
-    (["quarantine", "release", "1:" + "9" * 25, "--why", "x"], "neither a batch nor a row"),
-    (["update", "search.trials=" + "9" * 25], "must lie between"),
-    (["update", "seed=" + "9" * 5_000], "thousands of digits"),
-    (["update", "training.gap=" + "9" * 25 + "D"], "a century"),
-    (["update", "workers.count=1000000"], "1024"),
-    (["update", "schema.time_format=%s"], "%s is no directive"),
-], ids=lambda given: str(given)[:40])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["explain", "a" * 60_000], "begins no id"),
+        (["explain", "\udcff"], "no text"),
+        (["models", "rollback", "--to", "9" * 25], "--to is '999"),
+        (["models", "rollback", "--to", "-1"], "--to is '-1'"),
+        (["update", "--batches", "9" * 5_000], "--batches is '999"),
+        (["eda", "9" * 5_000], "eda takes one batch"),
+        (["replay", "9" * 25], "is no command"),
+        (["experiments", "9" * 25], "the number of one batch"),
+        (["quarantine", "release", "1:" + "9" * 25, "--why", "x"], "neither a batch nor a row"),
+        (["update", "search.trials=" + "9" * 25], "must lie between"),
+        (["update", "seed=" + "9" * 5_000], "thousands of digits"),
+        (["update", "training.gap=" + "9" * 25 + "D"], "a century"),
+        (["update", "workers.count=1000000"], "1024"),
+        (["update", "schema.time_format=%s"], "%s is no directive"),
+    ],
+    ids=lambda given: str(given)[:40],
+)
 @pytest.mark.parametrize("folder", [("binary", 30, 1)], indirect=True)
 def test_what_is_out_of_reach_is_a_short_sentence(folder, words, says, capsys):
     code, out, err = call(capsys, folder, *words)

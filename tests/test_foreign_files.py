@@ -29,13 +29,16 @@ def run(folder, *arguments):
 def make_rows(rows=120, first=0):
     generator = np.random.default_rng(first)
     premium = generator.normal(500, 100, rows).round(2)
-    return pd.DataFrame({
-        "day": pd.date_range("2020-01-01", periods=first + rows).strftime("%Y-%m-%d")[first:],
-        "policy": [None if row % 10 == 3 else FIRST + row for row in range(first, first + rows)],
-        "premium": premium,
-        "region": generator.choice(["north", "south"], rows),
-        "claim": (premium + generator.normal(0, 50, rows) > 500).astype(int),
-    }, dtype=object)  # fmt: skip
+    return pd.DataFrame(
+        {
+            "day": pd.date_range("2020-01-01", periods=first + rows).strftime("%Y-%m-%d")[first:],
+            "policy": [None if row % 10 == 3 else FIRST + row for row in range(first, first + rows)],
+            "premium": premium,
+            "region": generator.choice(["north", "south"], rows),
+            "claim": (premium + generator.normal(0, 50, rows) > 500).astype(int),
+        },
+        dtype=object,
+    )
 
 
 def write_parquet(table, path):

@@ -28,13 +28,23 @@ FLOORS = (
 )
 """Every room, the top floor first."""
 
-EXCEPTIONS = {
-    ("pipeline.api.report", "pipeline.summary"): "a service makes the very report that the command does",
-}
+EXCEPTIONS = {("pipeline.api.report", "pipeline.summary"): "a service makes the very report that the command does"}
 """What may look up, by module, with its reason."""
 
-COMMANDS = {"backtest", "eda", "experiments", "explain", "feedback", "inference", "models", "quarantine", "replay",
-            "serve", "summary", "update"}  # fmt: skip
+COMMANDS = {
+    "backtest",
+    "eda",
+    "experiments",
+    "explain",
+    "feedback",
+    "inference",
+    "models",
+    "quarantine",
+    "replay",
+    "serve",
+    "summary",
+    "update",
+}
 BESIDE_COMMANDS = {"mlflow_model": "the name by which MLflow loads what earlier releases have published"}
 
 

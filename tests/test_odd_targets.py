@@ -29,8 +29,12 @@ QUICK = ("search.trials=2", "search.families=[linear]", "training.folds=1", "wor
 
 def run(folder, command, *arguments, state="state"):
     given = [command, "--config", "c.yaml", f"state_dir={folder / state}", *QUICK, *arguments]
-    with chdir(folder), redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err, \
-            warnings.catch_warnings():  # fmt: skip
+    with (
+        chdir(folder),
+        redirect_stdout(io.StringIO()) as out,
+        redirect_stderr(io.StringIO()) as err,
+        warnings.catch_warnings(),
+    ):
         warnings.simplefilter("always", UserWarning)
         warnings.showwarning = lambda *told, **_more: print(told[1].__name__, told[0], file=sys.stderr)
         code = main([str(one) for one in given])
@@ -49,13 +53,18 @@ def answer(folder, *arguments, **where):
 def make_table(batches, rows=40, seed=0):
     """Months of policies whose premium above 900 decides ``high``, without a target."""
     random = np.random.default_rng(seed)
-    months = [pd.DataFrame({
-        "day": [f"2023-{month:02d}-{day:02d}" for day in np.sort(random.integers(1, 28, rows))],
-        "premium": random.gamma(3, 300, rows).round(2),
-        "age": random.integers(18, 90, rows),
-        "region": random.choice(["north", "south", "west"], rows),
-        "month": month,
-    }) for month in range(1, batches + 1)]  # fmt: skip
+    months = [
+        pd.DataFrame(
+            {
+                "day": [f"2023-{month:02d}-{day:02d}" for day in np.sort(random.integers(1, 28, rows))],
+                "premium": random.gamma(3, 300, rows).round(2),
+                "age": random.integers(18, 90, rows),
+                "region": random.choice(["north", "south", "west"], rows),
+                "month": month,
+            }
+        )
+        for month in range(1, batches + 1)
+    ]
     table = pd.concat(months, ignore_index=True)
     return table, table.pop("month").to_numpy(), (table["premium"] > 900).to_numpy()
 
@@ -96,11 +105,7 @@ def check_readers(folder):
     check_report(Path(answer(folder, "summary")))
     request = answered["predict_id"].iloc[0].rpartition("-")[0]
     version = answered["predict_model"].iloc[0]
-    told = [
-        answer(folder, "models"),
-        answer(folder, "models", "show", version),
-        answer(folder, "explain", request),
-    ]
+    told = [answer(folder, "models"), answer(folder, "models", "show", version), answer(folder, "explain", request)]
     assert not [text for text in told if NO_NUMBER.search(text)]
     assert Path(answer(folder, "eda")).exists()
     return answered
@@ -125,12 +130,16 @@ BINARY, CLASSES, NUMBER = {}, {"task": "multiclass"}, {"task": "regression"}
 ODD = {
     "0 all over, then both": (BINARY, lambda month, high, _: ((month > 2) & high).astype(int)),
     "a batch without the class": (BINARY, lambda month, high, _: ((month != 2) & high).astype(int)),
-    "a class of one row": (CLASSES, lambda _, high, age: np.where(
-        np.arange(len(high)) == 50, "z", np.where(high, "x", np.where(age > 50, "y", "w")))),
+    "a class of one row": (
+        CLASSES,
+        lambda _, high, age: np.where(
+            np.arange(len(high)) == 50, "z", np.where(high, "x", np.where(age > 50, "y", "w"))
+        ),
+    ),
     "one class of many, then more": (CLASSES, lambda month, high, _: np.where((month > 2) & high, "b", "a")),
     "a constant number, then others": (NUMBER, lambda month, high, age: np.where(month > 2, high * 100 + age, 3.5)),
     "numbers, then a constant one": (NUMBER, lambda month, high, age: np.where(month > 1, 3.5, high * 100 + age)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", ODD)

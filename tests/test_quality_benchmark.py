@@ -46,8 +46,23 @@ def observe(contestant: str, batch: int, unit: str = "product", seconds: float =
 
 def test_a_run_goes_on_and_every_contestant_answers_the_same_rows(made_stream, capsys):
     rows, path = made_stream / "rows.jsonl", made_stream / "made.yaml"
-    words = ["--data", made_stream, "--streams", path, "--batches", BATCHES, "--warm-up", WARM_UP,
-             "--flaml-seconds", "0", "--set", *SMALL, "--rows", rows, "--resume"]  # fmt: skip
+    words = [
+        "--data",
+        made_stream,
+        "--streams",
+        path,
+        "--batches",
+        BATCHES,
+        "--warm-up",
+        WARM_UP,
+        "--flaml-seconds",
+        "0",
+        "--set",
+        *SMALL,
+        "--rows",
+        rows,
+        "--resume",
+    ]
     protocol = {"batches": BATCHES, "warm_up": WARM_UP, "flaml_seconds": 0.0, "set": SMALL}
     earlier = [one for unit in ("product", "linear") for one in quality.watch(unit, path, made_stream, protocol)]
     quality.save_rows(rows, protocol, earlier)

@@ -10,8 +10,14 @@ import pytest
 from pointsman.common.tabular.formats import read_table, write_table
 
 ROOT = Path(__file__).resolve().parent.parent
-SMALL = ("search.trials=4", "search.families=[linear,tree]", "training.folds=1", "training.max_rows=2000",
-         "batch.rows=1000", "batch.period=null")  # fmt: skip
+SMALL = (
+    "search.trials=4",
+    "search.families=[linear,tree]",
+    "training.folds=1",
+    "training.max_rows=2000",
+    "batch.rows=1000",
+    "batch.period=null",
+)
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -20,9 +26,14 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 CONFIGURATIONS = {
-    "elec2": "elec2.csv", "bank": "bank.csv", "hotel": "hotel.parquet", "pm25": "pm25.csv",
-    "aus_motor": "aus_motor.xlsx", "eic": "eic_sample.csv", "eic_amount": "eic_sample.csv",
-}  # fmt: skip
+    "elec2": "elec2.csv",
+    "bank": "bank.csv",
+    "hotel": "hotel.parquet",
+    "pm25": "pm25.csv",
+    "aus_motor": "aus_motor.xlsx",
+    "eic": "eic_sample.csv",
+    "eic_amount": "eic_sample.csv",
+}
 
 
 @pytest.mark.slow
@@ -30,9 +41,13 @@ CONFIGURATIONS = {
 def test_the_commands_run_on_real_streams(name, real_data, tmp_path):
     path = real_data(CONFIGURATIONS[name])
     common = [
-        "--config", f"configs/{name}.yaml", f"data_dir={path.parent}", f"state_dir={tmp_path / 'state'}",
-        f"source.paths=[{path.name}]", *SMALL,
-    ]  # fmt: skip
+        "--config",
+        f"configs/{name}.yaml",
+        f"data_dir={path.parent}",
+        f"state_dir={tmp_path / 'state'}",
+        f"source.paths=[{path.name}]",
+        *SMALL,
+    ]
     done = run("update", "--batches", "2", *common)
     assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
     request = tmp_path / "request.csv"

@@ -19,10 +19,18 @@ from pointsman.registry.tables import members_table
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = 100
 QUICK = (
-    "source.kind=files", "source.paths=[stream.csv]", f"batch.rows={ROWS}", "search.trials=1", "training.folds=1",
-    "search.families=[tree]", "search.variants=[onehot]", "features.date_parts={}", "features.durations=[]",
-    "promotion.max_active=2", "training.threads=1",
-)  # fmt: skip
+    "source.kind=files",
+    "source.paths=[stream.csv]",
+    f"batch.rows={ROWS}",
+    "search.trials=1",
+    "training.folds=1",
+    "search.families=[tree]",
+    "search.variants=[onehot]",
+    "features.date_parts={}",
+    "features.durations=[]",
+    "promotion.max_active=2",
+    "training.threads=1",
+)
 
 
 def start(*arguments):

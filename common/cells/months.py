@@ -4,8 +4,20 @@ import re
 
 import pandas as pd
 
-ENGLISH = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
-           "December")  # fmt: skip
+ENGLISH = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
 NAMES = (
     "januar februar märz april mai juni juli august september oktober november dezember",
     "jänner feber maerz april mai juni juli august september oktober november dezember",
@@ -18,12 +30,16 @@ NAMES = (
     "января февраля марта апреля мая июня июля августа сентября октября ноября декабря",
 )
 SHORT = (
-    "jan feb mär apr mai jun jul aug sep okt nov dez", "jan feb mrz apr mai juni juli aug sept okt nov dez",
-    "janv févr mars avr mai juin juil août sept oct nov déc", "jan fév mars avr mai juin juil août sep oct nov déc",
-    "ene feb mar abr may jun jul ago sep oct nov dic", "gen feb mar apr mag giu lug ago set ott nov dic",
-    "jan fev mar abr mai jun jul ago set out nov dez", "jan feb mrt apr mei jun jul aug sep okt nov dec",
+    "jan feb mär apr mai jun jul aug sep okt nov dez",
+    "jan feb mrz apr mai juni juli aug sept okt nov dez",
+    "janv févr mars avr mai juin juil août sept oct nov déc",
+    "jan fév mars avr mai juin juil août sep oct nov déc",
+    "ene feb mar abr may jun jul ago sep oct nov dic",
+    "gen feb mar apr mag giu lug ago set ott nov dic",
+    "jan fev mar abr mai jun jul ago set out nov dez",
+    "jan feb mrt apr mei jun jul aug sep okt nov dec",
     "янв фев мар апр мая июн июл авг сен окт ноя дек",
-)  # fmt: skip
+)
 MONTHS = {name: english for names in NAMES for name, english in zip(names.split(), ENGLISH, strict=True)} | {
     name: english[:3] for names in SHORT for name, english in zip(names.split(), ENGLISH, strict=True)
 }

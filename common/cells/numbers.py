@@ -19,9 +19,16 @@ from pointsman.common.cells.notation import PLAIN, Notation
 NOTATIONS = tuple(
     Notation(decimal=decimal, thousands=thousands)
     for decimal, thousands in (
-        (".", ""), (",", ""), (".", ","), (",", "."), (".", " "), (",", " "), (".", "'"), (",", "'"),
+        (".", ""),
+        (",", ""),
+        (".", ","),
+        (",", "."),
+        (".", " "),
+        (",", " "),
+        (".", "'"),
+        (",", "'"),
     )
-)  # fmt: skip
+)
 """Tried in this order: of notations that read the same the first is taken."""
 
 CODES = """USD EUR GBP CHF JPY CNY RMB RUB INR AUD CAD NZD SGD HKD SEK NOK DKK ISK PLN CZK HUF RON BGN TRY UAH ILS ZAR
@@ -33,9 +40,9 @@ AROUND = rf"(?:{CURRENCY}|[-%()\s]|\+)"
 WRITTEN = re.compile(rf"(?P<before>{AROUND}*)(?P<core>[0-9.,][0-9.,' ]*(?:[eE][+-]?[0-9]+)?)(?P<behind>{AROUND}*)")
 """A number with what may stand around it."""
 
-SPELLINGS = str.maketrans(dict.fromkeys("\xa0\u2007\u2009\u202f", " ")
-                          | dict.fromkeys("‘’ʼ´`", "'")
-                          | dict.fromkeys("−–‒", "-"))  # fmt: skip
+SPELLINGS = str.maketrans(
+    dict.fromkeys("\xa0\u2007\u2009\u202f", " ") | dict.fromkeys("‘’ʼ´`", "'") | dict.fromkeys("−–‒", "-")
+)
 """Characters that look like others and mean the same."""
 
 CODES_OF_NOTHING = ("0", "1", "9", "99", "999", "9999")

@@ -55,8 +55,10 @@ def bring_up_to_date(engine: Engine, metadata: sa.MetaData) -> None:
 
 
 def _look_at(connection: Connection, metadata: sa.MetaData) -> _Stored:
-    columns = {table: {column["name"] for column in stored}
-               for (_, table), stored in sa.inspect(connection).get_multi_columns().items()}  # fmt: skip
+    columns = {
+        table: {column["name"] for column in stored}
+        for (_, table), stored in sa.inspect(connection).get_multi_columns().items()
+    }
     known = protocol_table.name in columns
     protocol = connection.scalar(sa.select(sa.func.max(protocol_table.c.number))) if known else None
     shown = connection.engine.url.render_as_string(hide_password=True)

@@ -79,10 +79,7 @@ def _read_chunks(text: Text, n_names: int, rows: int) -> Iterator[tuple[pd.DataF
         else:
             return
     size = text.path.stat().st_size
-    with (
-        text.open() as (lines, raw),
-        pd.read_csv(lines, dtype=TEXT, chunksize=rows, **_options(text)) as reader,
-    ):
+    with text.open() as (lines, raw), pd.read_csv(lines, dtype=TEXT, chunksize=rows, **_options(text)) as reader:
         first = 0
         for place, table in enumerate(reader):
             if place == 0 and not isinstance(table.index, pd.RangeIndex):  # cells without a name became an index

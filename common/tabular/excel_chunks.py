@@ -140,8 +140,10 @@ def choose_sheet(path: Path, book: Book, wanted: Wanted) -> int:
         return first
     _log.warning(
         "'%s' has its columns in the sheet '%s', which is read; the sheet '%s' has none of them.",
-        path, book.names[having], book.names[first],
-    )  # fmt: skip
+        path,
+        book.names[having],
+        book.names[first],
+    )
     return having
 
 
@@ -151,8 +153,11 @@ def tell_others(path: Path, book: Book, wanted: Wanted, read: int, others: list[
     if alike:
         _log.warning(
             "'%s' has the columns in %s as well; only the sheet '%s' is read; source.sheet names another one, and a "
-            "file a sheet has all of them read.", path, list_shown(alike), book.names[read],
-        )  # fmt: skip
+            "file a sheet has all of them read.",
+            path,
+            list_shown(alike),
+            book.names[read],
+        )
 
 
 def _find_stated(path: Path, book: Book, wanted: Wanted) -> int | None:

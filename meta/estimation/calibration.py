@@ -20,7 +20,7 @@ FEW_ROWS = 30
 
 
 @dataclass(frozen=True, eq=False)
-class Calibration:
+class IntervalCalibration:
     """Platt's correction, one of each class against the others: (n_columns, 4) coefficients of ``_design``.
 
     A binary target has one column, that of the second class.
@@ -32,8 +32,10 @@ class Calibration:
         """Return the corrected probabilities (n_rows, n_classes) of outputs (n_rows, n_classes)."""
         judged = outputs[:, -1:] if len(self.coefficients) == 1 else outputs
         logits = to_logits(judged)
-        columns = [_sigmoid(_design(logits[:, place], flagged) @ coefficients)
-                   for place, coefficients in enumerate(self.coefficients)]  # fmt: skip
+        columns = [
+            _sigmoid(_design(logits[:, place], flagged) @ coefficients)
+            for place, coefficients in enumerate(self.coefficients)
+        ]
         believed = np.column_stack(columns)
         if len(self.coefficients) == 1:
             return np.column_stack([1 - believed, believed])
@@ -75,13 +77,13 @@ class ErrorModel:
         }
 
 
-Beliefs = Calibration | ErrorModel
+Beliefs = IntervalCalibration | ErrorModel
 
 
 def load_beliefs(stored: Mapping[str, Any]) -> Beliefs:
     """Return the beliefs that ``to_json`` described."""
     if "coefficients" in stored:
-        return Calibration(np.array(stored["coefficients"]))
+        return IntervalCalibration(np.array(stored["coefficients"]))
     centres, squares, sizes = (np.array(stored[name]) for name in ("centres", "squares", "sizes"))
     first, second = stored["flagged"]
     return ErrorModel(centres, squares, sizes, (first, second))
@@ -100,11 +102,11 @@ class ClassCells:
     rows: np.ndarray
     hits: np.ndarray
 
-    def fit(self, weights: np.ndarray) -> Calibration:
+    def fit(self, weights: np.ndarray) -> IntervalCalibration:
         """Return the calibration to the first batches, ``weights`` (n,) of them."""
         rows = np.tensordot(weights, self.rows[: len(weights)], axes=1)
         hits = np.tensordot(weights, self.hits[: len(weights)], axes=1)
-        return Calibration(np.stack([_fit_platt(*column) for column in zip(rows, hits, strict=True)]))
+        return IntervalCalibration(np.stack([_fit_platt(*column) for column in zip(rows, hits, strict=True)]))
 
 
 @dataclass(frozen=True, eq=False)

@@ -51,8 +51,10 @@ class Estimate:
 
     def describe(self) -> str:
         """Return the estimate in words."""
-        known = [f"{name} {one.estimated:.4g} ({one.lower:.4g} to {one.upper:.4g} nine times of ten)"
-                 for name, one in self.measures.items()]  # fmt: skip
+        known = [
+            f"{name} {one.estimated:.4g} ({one.lower:.4g} to {one.upper:.4g} nine times of ten)"
+            for name, one in self.measures.items()
+        ]
         return "; ".join([*known, *([self.reason] if self.reason else [])])
 
     def to_json(self) -> dict[str, Any]:
@@ -86,7 +88,7 @@ class Condition:
 
 
 @dataclass(frozen=True)
-class Estimator:
+class PerformanceEstimator:
     """What an answerer's past says of its next outputs.
 
     measures:   names, the loss first
@@ -114,19 +116,29 @@ class Estimator:
         """Return plain JSON types."""
         plain = {name: getattr(self, name) for name in ("answerer", "threshold", "usual", "reason")}
         conditions = {name: one.to_json() for name, one in self.conditions.items()}
-        return plain | {"task": self.task.value, "classes": list(self.classes), "measures": list(self.measures),
-                        "conditions": conditions}  # fmt: skip
+        return plain | {
+            "task": self.task.value,
+            "classes": list(self.classes),
+            "measures": list(self.measures),
+            "conditions": conditions,
+        }
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> "Estimator":
+    def from_json(cls, stored: Mapping[str, Any]) -> "PerformanceEstimator":
         """Return the estimator that ``to_json`` described."""
         conditions = {name: Condition.from_json(one) for name, one in stored["conditions"].items()}
-        rebuilt = {"task": Task(stored["task"]), "classes": tuple(stored["classes"]),
-                   "measures": tuple(stored["measures"]), "conditions": conditions}  # fmt: skip
+        rebuilt = {
+            "task": Task(stored["task"]),
+            "classes": tuple(stored["classes"]),
+            "measures": tuple(stored["measures"]),
+            "conditions": conditions,
+        }
         return cls(**{**stored, **rebuilt})
 
 
-def estimate(estimator: Estimator, outputs: np.ndarray, kinds: np.ndarray, classes: Sequence[str] = ()) -> Estimate:
+def estimate(
+    estimator: PerformanceEstimator, outputs: np.ndarray, kinds: np.ndarray, classes: Sequence[str] = ()
+) -> Estimate:
     """Return what outputs (n_rows, n_outputs) for rows of each RowKind (n_rows,) are expected to show.
 
     ``classes`` are those of the outputs' columns, where there may be more of them than the estimator has met.

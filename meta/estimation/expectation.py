@@ -30,8 +30,11 @@ def expect(measure: str, task: Task, outputs: np.ndarray, believed: np.ndarray, 
         return float(-(believed * np.log(np.clip(outputs, EPSILON, 1.0))).sum(axis=1).mean())
     if measure == "macro_f1":
         decided = outputs.argmax(axis=1)
-        shares = [_f1(believed[:, code], decided == code) for code in range(believed.shape[1])
-                  if believed[:, code].sum() >= 0.5]  # fmt: skip
+        shares = [
+            _f1(believed[:, code], decided == code)
+            for code in range(believed.shape[1])
+            if believed[:, code].sum() >= 0.5
+        ]
         return float(np.mean(shares)) if shares else np.nan
     decided = decide_classes(task, outputs, threshold)
     if measure == "accuracy":

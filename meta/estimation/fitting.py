@@ -7,7 +7,7 @@ import numpy as np
 
 from pointsman.common.task import Task
 from pointsman.meta.estimation.calibration import Beliefs, ClassCells, ErrorCells, count_classes, count_errors
-from pointsman.meta.estimation.estimator import CLEAN, DAMAGED, REACH, Condition, Estimator, to_scale
+from pointsman.meta.estimation.estimator import CLEAN, DAMAGED, REACH, Condition, PerformanceEstimator, to_scale
 from pointsman.meta.estimation.expectation import expect, realise
 from pointsman.meta.estimation.forecast import (
     BELIEF_HALF_LIVES,
@@ -29,7 +29,7 @@ MIN_BATCHES = MIN_ERRORS + 2
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class EstimatorSample:
     """An answerer's outputs for some labelled rows of one batch, of one condition; ``starts`` are those of copies."""
 
     outputs: np.ndarray
@@ -39,7 +39,7 @@ class Sample:
 
 
 @dataclass(frozen=True, eq=False)
-class Replayed:
+class ReplayedRows:
     """A batch on the scale of errors: what was expected of it (n_beliefs,) and what it showed.
 
     The same of its parts, (n_parts, n_beliefs) and (n_parts,), whose ``kinds`` and ``rows`` are as in ``BatchErrors``.
@@ -53,7 +53,9 @@ class Replayed:
     part_shown: np.ndarray
 
 
-def fit_estimator(records: Sequence[Record], line: str, measures: Sequence[str], threshold: float = 0.5) -> Estimator:
+def fit_estimator(
+    records: Sequence[Record], line: str, measures: Sequence[str], threshold: float = 0.5
+) -> PerformanceEstimator:
     """Return the estimator of a line from the records that have it, the oldest first.
 
     ``measures`` are names of metrics, the loss first. With too few records it estimates nothing and says so.
@@ -73,7 +75,7 @@ def fit_estimator(records: Sequence[Record], line: str, measures: Sequence[str],
     reason = ""
     if CLEAN not in conditions:
         reason = f"not estimated before {MIN_BATCHES} batches have shown what answers are worth; there are {len(known)}"
-    return Estimator(
+    return PerformanceEstimator(
         answerer=line,
         task=rows.task,
         classes=rows.classes,
@@ -85,21 +87,23 @@ def fit_estimator(records: Sequence[Record], line: str, measures: Sequence[str],
     )
 
 
-def _take(record: Record, line: str, condition: str) -> Sample | None:
+def _take(record: Record, line: str, condition: str) -> EstimatorSample | None:
     rows = record.rows
     chosen = np.flatnonzero(rows.clean == (condition == CLEAN))
     if not len(chosen):
         return None
     starts = np.flatnonzero(np.diff(rows.part[chosen], prepend=-1))
-    return Sample(record.predicted[line][chosen], rows.target[chosen], rows.kinds[chosen] > 0, tuple(starts.tolist()))
+    return EstimatorSample(
+        record.predicted[line][chosen], rows.target[chosen], rows.kinds[chosen] > 0, tuple(starts.tolist())
+    )
 
 
 def _fit_condition(
-    samples: Sequence[Sample], task: Task, measures: Sequence[str], threshold: float, condition: str
+    samples: Sequence[EstimatorSample], task: Task, measures: Sequence[str], threshold: float, condition: str
 ) -> Condition:
     count = count_classes if task.is_classification else count_errors
     cells = count([one.outputs for one in samples], [one.flagged for one in samples], [one.target for one in samples])
-    replayed: dict[str, list[Replayed]] = {name: [] for name in measures}
+    replayed: dict[str, list[ReplayedRows]] = {name: [] for name in measures}
     for place in range(1, len(samples)):
         beliefs = _fit_beliefs(cells, place)
         believed = [one.believe(samples[place].outputs, samples[place].flagged) for one in beliefs]
@@ -117,7 +121,7 @@ def _fit_beliefs(cells: ClassCells | ErrorCells, batches: int) -> tuple[Beliefs,
     return tuple(cells.fit(decay(batches, half_life)) for half_life in BELIEF_HALF_LIVES)
 
 
-def _cut(sample: Sample, condition: str) -> list[tuple[int, slice]]:
+def _cut(sample: EstimatorSample, condition: str) -> list[tuple[int, slice]]:
     """Return parts of a sample, with the size they were cut to: runs of rows, evenly spread; damaged copies besides."""
     n_rows = len(sample.target)
     copies = [*sample.starts, n_rows]
@@ -136,13 +140,13 @@ def _cut(sample: Sample, condition: str) -> list[tuple[int, slice]]:
 
 
 def _replay(
-    sample: Sample,
+    sample: EstimatorSample,
     believed: Sequence[np.ndarray],
     parts: Sequence[tuple[int, slice]],
     task: Task,
     name: str,
     threshold: float,
-) -> Replayed | None:
+) -> ReplayedRows | None:
     """Return what was expected of a batch and what it showed; None where the measure is undefined for it."""
 
     def look(rows: slice) -> list[float]:
@@ -154,15 +158,22 @@ def _replay(
     if not np.isfinite(seen[0]).all():
         return None
     sound = np.isfinite(seen[1:]).all(axis=1)
-    kinds, rows = (np.array(numbers, dtype=float)[sound] for numbers in (
-        [kind for kind, _ in parts], [rows.stop - rows.start for _, rows in parts],
-    ))  # fmt: skip
+    kinds, rows = (
+        np.array(numbers, dtype=float)[sound]
+        for numbers in ([kind for kind, _ in parts], [rows.stop - rows.start for _, rows in parts])
+    )
     whole, cut = seen[0], seen[1:][sound]
-    return Replayed(whole[:-1], float(whole[-1]), np.append(kinds, WHOLE), np.append(rows, len(sample.target)),
-                    np.vstack([cut[:, :-1], whole[:-1]]), np.append(cut[:, -1], whole[-1]))  # fmt: skip
+    return ReplayedRows(
+        whole[:-1],
+        float(whole[-1]),
+        np.append(kinds, WHOLE),
+        np.append(rows, len(sample.target)),
+        np.vstack([cut[:, :-1], whole[:-1]]),
+        np.append(cut[:, -1], whole[-1]),
+    )
 
 
-def fit_forecast(replayed: Sequence[Replayed], whole: bool = True) -> Forecast | None:
+def fit_forecast(replayed: Sequence[ReplayedRows], whole: bool = True) -> Forecast | None:
     """Return the forecast after batches, the oldest first; None where there are too few of them.
 
     ``whole`` says whether a batch as a whole is like a request: the copies of a damaged one, put together, are not.
@@ -200,7 +211,7 @@ def fit_forecast(replayed: Sequence[Replayed], whole: bool = True) -> Forecast |
     )
 
 
-def _measure_experts(one: Replayed, experts: np.ndarray, kinds: np.ndarray) -> np.ndarray:
+def _measure_experts(one: ReplayedRows, experts: np.ndarray, kinds: np.ndarray) -> np.ndarray:
     """Return mean squared errors (n_kinds, n_experts) by kind of part; NaN for a kind the batch has no part of."""
     squares = np.clip(one.part_shown[:, None] - experts, -REACH, REACH) ** 2
     nothing = np.full(EXPERTS, np.nan)

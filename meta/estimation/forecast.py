@@ -84,8 +84,9 @@ def list_experts(expected: np.ndarray, levels: np.ndarray, biases: np.ndarray) -
 def learn_levels(shown: np.ndarray, expected: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return levels and biases from what past batches showed (n,) and expectations (n, n_beliefs), the oldest first."""
     levels = np.array([_decayed_mean(shown, half_life) for half_life in LEVEL_HALF_LIVES])
-    biases = [[_decayed_mean(shown - of_belief, half_life) for half_life in BIAS_HALF_LIVES]
-              for of_belief in expected.T]  # fmt: skip
+    biases = [
+        [_decayed_mean(shown - of_belief, half_life) for half_life in BIAS_HALF_LIVES] for of_belief in expected.T
+    ]
     return levels, np.array(biases)
 
 

@@ -76,8 +76,9 @@ def _grade(spread: Spread, batch: BatchErrors) -> Iterator[tuple[float, float]]:
 
 
 def _fit_to(history: Sequence[BatchErrors], factors: dict[float, float]) -> Spread:
-    kinds, rows, errors = (np.concatenate([getattr(one, name) for one in history])
-                           for name in ("kinds", "rows", "errors"))  # fmt: skip
+    kinds, rows, errors = (
+        np.concatenate([getattr(one, name) for one in history]) for name in ("kinds", "rows", "errors")
+    )
     recent = decay(len(history), HALF_LIFE)
     weights = np.concatenate([_share_evenly(one.kinds) * weight for one, weight in zip(history, recent, strict=True)])
     known = np.unique(kinds)

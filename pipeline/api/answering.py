@@ -55,8 +55,11 @@ def answer_rows(request: str, brought: Brought, served: Served, explains: bool =
     Refused with 413 where that would take too long.
     """
     if explains and len(brought) > MOST_EXPLAINED:
-        raise Refused(413, f"{len(brought)} rows are more than the {MOST_EXPLAINED} that are explained in one request; "
-                           "send them in parts.")  # fmt: skip
+        raise Refused(
+            413,
+            f"{len(brought)} rows are more than the {MOST_EXPLAINED} that are explained in one request; "
+            "send them in parts.",
+        )
     predictor, laps = served.predictor, Laps()
     given = brought.rows
     rows = predictor.read(given) if isinstance(given, pd.DataFrame) else predictor.read_rows(given)

@@ -81,11 +81,23 @@ class CostBook:
             sums, self._sums = self._sums, {}
         peak_mb = measure_peak_mb()
         draft = Draft()
-        draft.add(performance_table, [
-            {"command": COMMAND, "subject": f"generation {generation}", "stage": stage, "seconds": cost.seconds,
-             "cpu_seconds": cost.cpu_seconds, "peak_mb": peak_mb, "rows": one.rows, "requests": one.requests}
-            for generation, one in sums.items() for stage, cost in one.stages.items()
-        ])  # fmt: skip
+        draft.add(
+            performance_table,
+            [
+                {
+                    "command": COMMAND,
+                    "subject": f"generation {generation}",
+                    "stage": stage,
+                    "seconds": cost.seconds,
+                    "cpu_seconds": cost.cpu_seconds,
+                    "peak_mb": peak_mb,
+                    "rows": one.rows,
+                    "requests": one.requests,
+                }
+                for generation, one in sums.items()
+                for stage, cost in one.stages.items()
+            ],
+        )
         try:
             if sums:
                 draft.commit(self._state.engine)

@@ -67,8 +67,9 @@ def describe_row(schema: Schema | None) -> Json:
     if schema is None:
         return {"type": "object", "description": "Columns are known once a model serves."}
     properties = {name: or_null(NUMBER, TEXT) | {"description": "a number"} for name in schema.numeric}
-    properties |= {name: or_null(TEXT, NUMBER, {"type": "boolean"}) | {"description": "a level"}
-                   for name in schema.categorical}  # fmt: skip
+    properties |= {
+        name: or_null(TEXT, NUMBER, {"type": "boolean"}) | {"description": "a level"} for name in schema.categorical
+    }
     properties |= {name: or_null(TEXT) | {"description": "a date"} for name in schema.dates}
     return {"type": "object", "properties": properties, "minProperties": 1}
 
@@ -90,43 +91,71 @@ def describe_components(schema: Schema | None) -> Json:
     problem = holding({"row": WHOLE, "field": TEXT, "problem": TEXT})
     expected = holding({"loss": NUMBER, "lower": or_null(NUMBER), "upper": or_null(NUMBER)}) | {
         "description": "the loss that what was chosen is expected to have on such a request; nine of ten lie between "
-                       "lower and upper"
-    }  # fmt: skip
-    version = holding({
-        **dict.fromkeys(("id", "family", "variant", "stage", "role"), TEXT), "aliases": list_of(TEXT),
-        **dict.fromkeys(("first_batch", "last_batch", "rows", "updates", "bytes"), WHOLE),
-        "members": {"type": "object", "description": "of an ensemble, its weights by kind of row and member",
-                    "additionalProperties": {"type": "object", "additionalProperties": NUMBER}},
-    })  # fmt: skip
+        "lower and upper"
+    }
+    version = holding(
+        {
+            **dict.fromkeys(("id", "family", "variant", "stage", "role"), TEXT),
+            "aliases": list_of(TEXT),
+            **dict.fromkeys(("first_batch", "last_batch", "rows", "updates", "bytes"), WHOLE),
+            "members": {
+                "type": "object",
+                "description": "of an ensemble, its weights by kind of row and member",
+                "additionalProperties": {"type": "object", "additionalProperties": NUMBER},
+            },
+        }
+    )
     production = or_null(TEXT) | {"description": "the version that serves typical requests"}
-    label = holding({"id": {"type": "string", "minLength": 1, "maxLength": 100},
-                     "label": {"type": ["string", "number", "boolean"]}})  # fmt: skip
+    label = holding(
+        {"id": {"type": "string", "minLength": 1, "maxLength": 100}, "label": {"type": ["string", "number", "boolean"]}}
+    )
     return {
         "Row": describe_row(schema),
         "Rows": holding({"rows": list_of(refer("Row")) | {"minItems": 1}}),
         "AnsweredRow": describe_answer(schema),
-        "Answer": holding({
-            "request": TEXT, "generation": WHOLE, "rows": list_of(refer("AnsweredRow")), "expected": or_null(expected),
-            "alarm": or_null(TEXT), "warnings": list_of(TEXT),
-        }, positive={"type": ["string", "number"], "description": "of two labels, the one that probability is of"}),
+        "Answer": holding(
+            {
+                "request": TEXT,
+                "generation": WHOLE,
+                "rows": list_of(refer("AnsweredRow")),
+                "expected": or_null(expected),
+                "alarm": or_null(TEXT),
+                "warnings": list_of(TEXT),
+            },
+            positive={"type": ["string", "number"], "description": "of two labels, the one that probability is of"},
+        ),
         "Labels": holding({"labels": list_of(label) | {"minItems": 1}}),
-        "Received": holding({
-            "request": TEXT, "counts": holding(dict.fromkeys(OUTCOMES, WHOLE)),
-            "ids": holding(dict.fromkeys(("unlogged", "unknown", "unreadable"), list_of(TEXT))),
-        }),
-        "Models": holding({
-            "generation": WHOLE, "cause": TEXT, "batch": or_null(WHOLE), "pinned": or_null(TEXT),
-            "production": production, "aliases": {"type": "object", "additionalProperties": TEXT},
-            "versions": list_of(version),
-        }),
+        "Received": holding(
+            {
+                "request": TEXT,
+                "counts": holding(dict.fromkeys(OUTCOMES, WHOLE)),
+                "ids": holding(dict.fromkeys(("unlogged", "unknown", "unreadable"), list_of(TEXT))),
+            }
+        ),
+        "Models": holding(
+            {
+                "generation": WHOLE,
+                "cause": TEXT,
+                "batch": or_null(WHOLE),
+                "pinned": or_null(TEXT),
+                "production": production,
+                "aliases": {"type": "object", "additionalProperties": TEXT},
+                "versions": list_of(version),
+            }
+        ),
         "Refusal": holding({"request": TEXT, "error": TEXT}, problems=list_of(problem)),
-    }  # fmt: skip
+    }
 
 
 def describe_routes() -> Json:
     """Return the routes by path and method."""
-    explain = {"name": "explain", "in": "query", "required": False, "schema": {"type": "boolean"},
-               "description": "add the strongest reasons to each row"}  # fmt: skip
+    explain = {
+        "name": "explain",
+        "in": "query",
+        "required": False,
+        "schema": {"type": "boolean"},
+        "description": "add the strongest reasons to each row",
+    }
     rows = {
         JSON: {"schema": {"anyOf": [refer("Rows"), list_of(refer("Row")) | {"minItems": 1}, refer("Row")]}},
         CSV: {"schema": TEXT},
@@ -136,28 +165,45 @@ def describe_routes() -> Json:
         "summary": "Answer rows.",
         "parameters": [explain],
         "requestBody": {"required": True, "content": rows},
-        "responses": {"200": respond_with("The answers, in the order of the rows.", in_json(refer("Answer"))),
-                      **list_errors(*BODY_ERRORS)},
-    }  # fmt: skip
+        "responses": {
+            "200": respond_with("The answers, in the order of the rows.", in_json(refer("Answer"))),
+            **list_errors(*BODY_ERRORS),
+        },
+    }
     feedback = {
         "summary": "Take labels of rows that were answered, by their ids.",
         "requestBody": {"required": True, "content": in_json(refer("Labels"))},
-        "responses": {"200": respond_with("Stored; what each label was.", in_json(refer("Received"))),
-                      **list_errors(*BODY_ERRORS)},
-    }  # fmt: skip
+        "responses": {
+            "200": respond_with("Stored; what each label was.", in_json(refer("Received"))),
+            **list_errors(*BODY_ERRORS),
+        },
+    }
     page = {"text/html": {"schema": TEXT}}
     return {
         "/predict": {"post": predict},
         "/feedback": {"post": feedback},
         "/health": {"get": describe_get("Whether the process lives.", in_json(holding({"status": TEXT})), keyed=False)},
-        "/ready": {"get": describe_get("Whether a generation serves.",
-                                       in_json(holding({"status": TEXT, "generation": WHOLE})), keyed=False)},
-        "/models": {"get": describe_get("What serves typical requests, and every active model.",
-                                        in_json(refer("Models")))},
+        "/ready": {
+            "get": describe_get(
+                "Whether a generation serves.", in_json(holding({"status": TEXT, "generation": WHOLE})), keyed=False
+            )
+        },
+        "/models": {
+            "get": describe_get("What serves typical requests, and every active model.", in_json(refer("Models")))
+        },
         "/metrics": {"get": describe_get("Counters, for Prometheus.", {"text/plain": {"schema": TEXT}})},
-        "/report": {"get": describe_get("The summary, as a page.", page, also={
-            "202": respond_with("It is being made; ask again.", in_json(holding({"request": TEXT, "status": TEXT})))})},
-    }  # fmt: skip
+        "/report": {
+            "get": describe_get(
+                "The summary, as a page.",
+                page,
+                also={
+                    "202": respond_with(
+                        "It is being made; ask again.", in_json(holding({"request": TEXT, "status": TEXT}))
+                    )
+                },
+            )
+        },
+    }
 
 
 def describe_get(summary: str, content: Json, keyed: bool = True, also: Json | None = None) -> Json:

@@ -93,8 +93,16 @@ def is_text(kind: pa.DataType) -> bool:
 
 def check_type(name: str, kind: pa.DataType) -> None:
     """Raise Refused for a column whose cells are no numbers, texts, dates or truth values."""
-    allowed = (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_date,
-               pa.types.is_timestamp, pa.types.is_null, is_text)  # fmt: skip
+    allowed = (
+        pa.types.is_boolean,
+        pa.types.is_integer,
+        pa.types.is_floating,
+        pa.types.is_decimal,
+        pa.types.is_date,
+        pa.types.is_timestamp,
+        pa.types.is_null,
+        is_text,
+    )
     if not any(is_allowed(kind) for is_allowed in allowed):
         told = f"The column '{name}' is of type {str(kind)[:60]}; write numbers, texts, dates or truth values."
         raise Refused(422, told)

@@ -18,7 +18,7 @@ from pointsman.common.formats import HEAD, is_bare_utf16
 from pointsman.common.schema import Schema
 from pointsman.common.text_faults import (
     SAMPLE,
-    Record,
+    TextRecord,
     count_swallowed,
     describe_swallowed,
     find_numeric,
@@ -228,7 +228,7 @@ def check_swallowed(text: str, skipped: int, separator: str, lines: list[list[st
                     raise Refused(400, describe_swallowed("The body", record, separator, count, name))
 
 
-def split_body(text: str, skipped: int, separator: str) -> Iterator[Record]:
+def split_body(text: str, skipped: int, separator: str) -> Iterator[TextRecord]:
     """Yield the rows of a body that are not blank, the header first, with their lines."""
     return split_records(itertools.islice(io.StringIO(text, newline=""), skipped, None), separator, skipped)
 
@@ -247,8 +247,11 @@ def check_line(position: int, line: Sequence[str], header: Sequence[str], limits
     if len(line) > len(header) and any(line[len(header) :]):
         told = f"{len(line)} cells, and the header names {len(header)}; quote cells that hold the separator"
         return [Problem(position, "", told)]
-    return [Problem(position, shorten(name), describe_long(len(cell), limits))
-            for name, cell in zip(header, line, strict=False) if len(cell) > limits.max_text]  # fmt: skip
+    return [
+        Problem(position, shorten(name), describe_long(len(cell), limits))
+        for name, cell in zip(header, line, strict=False)
+        if len(cell) > limits.max_text
+    ]
 
 
 def find_places(header: Sequence[str], columns: Columns) -> dict[str, int]:

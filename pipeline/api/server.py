@@ -106,11 +106,20 @@ class Server(uvicorn.Server):
     """Uvicorn, which tells when it accepts requests and for which a signal is an ordinary end."""
 
     def __init__(self, app: Any, settings: ServiceConfig, url: str) -> None:
-        super().__init__(uvicorn.Config(
-            app, http=with_patience(settings.seconds), ws="none", lifespan="off", log_config=None, access_log=False,
-            server_header=False, proxy_headers=False, timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=settings.shutdown_seconds,
-        ))  # fmt: skip
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=with_patience(settings.seconds),
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=settings.shutdown_seconds,
+            )
+        )
         self._url = url
         for number in (signal.SIGTERM, signal.SIGINT):
             # Uvicorn takes these over and raises them again when it is done, which must not end the process unclean.

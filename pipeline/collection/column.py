@@ -6,7 +6,7 @@ from enum import StrEnum
 from pointsman.common.cells.notation import PLAIN, Notation
 
 
-class Role(StrEnum):
+class ColumnRole(StrEnum):
     """What a column is to models."""
 
     NUMERIC = "numeric"
@@ -24,7 +24,7 @@ class Column:
     decimal mark.
     """
 
-    role: Role
+    role: ColumnRole
     reason: str = ""
     notation: Notation = PLAIN
     warnings: tuple[str, ...] = ()

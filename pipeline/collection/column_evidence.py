@@ -15,7 +15,7 @@ from pointsman.common.column_names import NAMELESS
 from pointsman.common.config import SchemaConfig
 from pointsman.common.errors import DataError
 from pointsman.common.reading import TYPE_SHARE
-from pointsman.pipeline.collection.column import Column, Role
+from pointsman.pipeline.collection.column import Column, ColumnRole
 from pointsman.pipeline.collection.date_evidence import (
     IDENTIFIER_SHARE,
     MIN_DIGIT_DATES,
@@ -54,20 +54,25 @@ def decide_column(cells: pd.Series, name: str, stated: SchemaConfig) -> Column:
     """
     texts, counts = count_texts(cells, stated.missing_values)
     if not len(texts):
-        return Column(Role.NUMERIC, "it is empty in the first batch and may fill later; declare it where that is wrong")
+        return Column(
+            ColumnRole.NUMERIC, "it is empty in the first batch and may fill later; declare it where that is wrong"
+        )
     if pd.api.types.is_datetime64_any_dtype(cells):
-        return Column(Role.DATE)
+        return Column(ColumnRole.DATE)
     if pd.api.types.is_numeric_dtype(cells) and not pd.api.types.is_bool_dtype(cells):
         alike = find_truth_column(texts, counts, name, stated) or find_digit_dates(texts, counts, name, stated)
-        return alike or Column(Role.NUMERIC, notation=Notation(places=count_places(texts, PLAIN)))
+        return alike or Column(ColumnRole.NUMERIC, notation=Notation(places=count_places(texts, PLAIN)))
     if name.startswith(NAMELESS) and texts.str.fullmatch("[0-9]+").all() and len(texts) == len(cells):
         why = f"The column without a name ({name}) is left out: it numbers the rows; schema.numeric keeps it."
-        return Column(Role.UNUSED, "numbers the rows", warnings=(why,))
+        return Column(ColumnRole.UNUSED, "numbers the rows", warnings=(why,))
     if (truth := find_truth_column(texts, counts, name, stated)) is not None:
         return truth
     if is_code(texts, counts):
-        return Column(Role.CATEGORICAL, "its cells are codes with leading zeros, such as "
-                      f"'{find_leading_zero(texts)}'; schema.numeric reads them as numbers")  # fmt: skip
+        return Column(
+            ColumnRole.CATEGORICAL,
+            "its cells are codes with leading zeros, such as "
+            f"'{find_leading_zero(texts)}'; schema.numeric reads them as numbers",
+        )
     if (digits := find_digit_dates(texts, counts, name, stated)) is not None:
         return digits
     if (numbers := find_number_column(texts, counts, name, stated)) is not None:
@@ -77,48 +82,52 @@ def decide_column(cells: pd.Series, name: str, stated: SchemaConfig) -> Column:
     with_unit = warn_of_units(texts, name) or warn_of_near_misses(texts, counts, name)
     if counts.sum() >= MIN_IDENTIFIER_CELLS and len(texts) > IDENTIFIER_SHARE * counts.sum():
         return Column(
-            Role.UNUSED,
+            ColumnRole.UNUSED,
             "looks like an identifier",
-            warnings=with_unit or (
+            warnings=with_unit
+            or (
                 f"The column '{name}' is left out: nearly every cell of it is another text, such as '{texts.iloc[0]}'; "
                 "list it under schema.categorical to keep it, with its notation under schema.dates if these are dates, "
                 "or under schema.drop to say so.",
             ),
-        )  # fmt: skip
-    return Column(Role.CATEGORICAL, warnings=with_unit)
+        )
+    return Column(ColumnRole.CATEGORICAL, warnings=with_unit)
 
 
-def decide_declared(cells: pd.Series, name: str, role: Role, stated: SchemaConfig) -> Column:
+def decide_declared(cells: pd.Series, name: str, role: ColumnRole, stated: SchemaConfig) -> Column:
     """Return how the cells of a column are written whose role is declared."""
     texts, counts = count_texts(cells, stated.missing_values)
-    if not len(texts) or role is Role.UNUSED or pd.api.types.is_datetime64_any_dtype(cells):
+    if not len(texts) or role is ColumnRole.UNUSED or pd.api.types.is_datetime64_any_dtype(cells):
         return Column(role)
-    if role is Role.NUMERIC:
+    if role is ColumnRole.NUMERIC:
         return check_declared(find_number_column(texts, counts, name, stated, declared=True), texts, counts, name, role)
-    if role is Role.DATE:
+    if role is ColumnRole.DATE:
         return check_declared(find_date_column(texts, counts, name, stated, declared=True), texts, counts, name, role)
     truth = find_truth_column(texts, counts, name, stated)
     return Column(role) if truth is None else replace(truth, role=role, reason="")
 
 
-def check_declared(column: Column | None, texts: pd.Series, counts: np.ndarray, name: str, role: Role) -> Column:
+def check_declared(column: Column | None, texts: pd.Series, counts: np.ndarray, name: str, role: ColumnRole) -> Column:
     """Return a declared column, with a warning if many cells are none of that; DataError if all are."""
     column = column or Column(role)
     notation = column.notation
     known = ~texts.isin(notation.missing).to_numpy(dtype=bool)
     read = (
-        ~np.isnan(parse_numbers(texts, notation)) if role is Role.NUMERIC
+        ~np.isnan(parse_numbers(texts, notation))
+        if role is ColumnRole.NUMERIC
         else parse_dates(texts, notation.date_format).notna().to_numpy()
-    )  # fmt: skip
+    )
     unread = known & ~read
     if not unread.any() or counts[unread].sum() <= (1 - TYPE_SHARE) * counts[known].sum():
         return column
     example, key = texts[unread].iloc[0], f"schema.{role.value}"
-    fix = "state its marks under schema.numbers" if role is Role.NUMERIC else (
-        f"state its notation, as in schema.dates: {{{name}: '%d.%m.%Y'}}"
-    )  # fmt: skip
+    fix = (
+        "state its marks under schema.numbers"
+        if role is ColumnRole.NUMERIC
+        else (f"state its notation, as in schema.dates: {{{name}: '%d.%m.%Y'}}")
+    )
     if notation.stated:
-        fix = f"correct what schema.{'numbers' if role is Role.NUMERIC else 'dates'} states"
+        fix = f"correct what schema.{'numbers' if role is ColumnRole.NUMERIC else 'dates'} states"
     if not (read & known).any():
         raise DataError(
             f"{key} names '{name}', no cell of which can be read so, such as '{example}'; {fix}, or correct {key}."
@@ -138,7 +147,7 @@ def find_truth_column(texts: pd.Series, counts: np.ndarray, name: str, stated: S
         return None
     notation = Notation(words=words, missing=gaps)
     digits = {"0", "1", "1.0", "0.0", ""}
-    role = Role.NUMERIC if set(known) <= digits else Role.CATEGORICAL
+    role = ColumnRole.NUMERIC if set(known) <= digits else ColumnRole.CATEGORICAL
     return Column(
         role, notation=notation, warnings=warn_of_gaps(name, notation.missing, texts, counts, "yes or no", stated)
     )

@@ -7,7 +7,7 @@ from pointsman.common.cells.dates import DIGITS, FIRST_MOMENT, LAST_MOMENT, TWIN
 from pointsman.common.cells.notation import Notation
 from pointsman.common.config import SchemaConfig
 from pointsman.common.reading import TYPE_SHARE
-from pointsman.pipeline.collection.column import Column, Role
+from pointsman.pipeline.collection.column import Column, ColumnRole
 from pointsman.pipeline.collection.gaps import describe_lost, find_gap_words, find_repeated, warn_of_gaps
 
 IDENTIFIER_SHARE = 0.9
@@ -27,7 +27,7 @@ def find_date_column(
     if not kept.any():
         return None
     if (date_format := stated.date_formats.get(name)) is not None:
-        return Column(Role.DATE, notation=Notation(date_format=date_format, missing=gaps, stated=True))
+        return Column(ColumnRole.DATE, notation=Notation(date_format=date_format, missing=gaps, stated=True))
     days, known = texts[kept].reset_index(drop=True), counts[kept]
     decided = decide_dates(days, known, digits=declared)
     if repeated := find_repeated(days, known, decided.reads):
@@ -46,21 +46,28 @@ def find_date_column(
     if decided.contradicted:
         one, other = decided.contradicted
         taken = "those of the other count as missing" if declared else "are taken as text"
-        warnings = (*warnings, (
-            f"The dates of '{name}' are in two notations ('{one}' and '{other}') and {taken}; write them as "
-            f"YYYY-MM-DD, or give the notation that counts: schema.dates: {{{name}: '{decided.date_format}'}}."
-        ))  # fmt: skip
+        warnings = (
+            *warnings,
+            (
+                f"The dates of '{name}' are in two notations ('{one}' and '{other}') and {taken}; write them as "
+                f"YYYY-MM-DD, or give the notation that counts: schema.dates: {{{name}: '{decided.date_format}'}}."
+            ),
+        )
         if not declared:
             is_left_out = len(texts) > IDENTIFIER_SHARE * counts.sum()
             why = "its dates are in two notations" if is_left_out else ""
-            return Column(Role.UNUSED if is_left_out else Role.CATEGORICAL, why, warnings=warnings)
+            return Column(ColumnRole.UNUSED if is_left_out else ColumnRole.CATEGORICAL, why, warnings=warnings)
     if decided.rival:
-        warnings = (*warnings, (
-            f"The dates of '{name}', such as '{days.iloc[0]}', read as {decided.date_format} and as {decided.rival} "
-            f"alike; the first is used; schema.dates: {{{name}: '{decided.rival}'}} takes the other."
-        ))  # fmt: skip
+        warnings = (
+            *warnings,
+            (
+                f"The dates of '{name}', such as '{days.iloc[0]}', read as {decided.date_format} and "
+                f"as {decided.rival} "
+                f"alike; the first is used; schema.dates: {{{name}: '{decided.rival}'}} takes the other."
+            ),
+        )
     lost = describe_lost(days, known, decided.reads, "dates")
-    return Column(Role.DATE, lost, Notation(date_format=decided.date_format, missing=gaps), warnings)
+    return Column(ColumnRole.DATE, lost, Notation(date_format=decided.date_format, missing=gaps), warnings)
 
 
 def find_digit_dates(texts: pd.Series, counts: np.ndarray, name: str, stated: SchemaConfig) -> Column | None:
@@ -77,5 +84,7 @@ def find_digit_dates(texts: pd.Series, counts: np.ndarray, name: str, stated: Sc
             why = f"its cells are dates of digits ({date_format}, such as '{days.iloc[0]}')"
             notation = Notation(date_format=date_format, missing=gaps)
             told = f"The column '{name}' is taken as dates: {why}; schema.numeric makes them numbers."
-            return Column(Role.DATE, "", notation, (told, *warn_of_gaps(name, gaps, texts, counts, "dates", stated)))
+            return Column(
+                ColumnRole.DATE, "", notation, (told, *warn_of_gaps(name, gaps, texts, counts, "dates", stated))
+            )
     return None

@@ -27,8 +27,10 @@ def tell_new_columns(state: State, raw: RawBatch, schema: Schema) -> None:
     log.warning(
         "'%s' has the new column %s, which is not read%s; schema.numeric or schema.categorical takes a column with the "
         "next schema revision.",
-        raw.origin, list_shown(new), f", and lacks {', '.join(renamed)}" if renamed else "",
-    )  # fmt: skip
+        raw.origin,
+        list_shown(new),
+        f", and lacks {', '.join(renamed)}" if renamed else "",
+    )
 
 
 def load_columns(state: State) -> set[str]:

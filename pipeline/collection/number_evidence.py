@@ -8,7 +8,7 @@ from pointsman.common.cells.notation import PLAIN, Notation
 from pointsman.common.cells.numbers import NOTATIONS, NumberDecision, count_places, decide_numbers, parse_numbers
 from pointsman.common.config import SchemaConfig
 from pointsman.common.reading import TYPE_SHARE
-from pointsman.pipeline.collection.column import Column, Role
+from pointsman.pipeline.collection.column import Column, ColumnRole
 from pointsman.pipeline.collection.gaps import MANY_NUMBERS, describe_lost, find_gap_words, find_repeated, warn_of_gaps
 
 LEAST_SHARE = 0.2
@@ -38,21 +38,31 @@ def find_number_column(
     read_texts = texts[decided.reads]
     percents = read_texts.str.contains("[%％]", regex=True)
     notation = Notation(
-        decided.notation.decimal, decided.notation.thousands, missing=gaps,
-        places=count_places(read_texts, decided.notation), percent=bool(percents.all() and len(percents)),
+        decided.notation.decimal,
+        decided.notation.thousands,
+        missing=gaps,
+        places=count_places(read_texts, decided.notation),
+        percent=bool(percents.all() and len(percents)),
         stated=marks is not None and not blamed,
-    )  # fmt: skip
+    )
     warnings = (*blamed, *warn_of_gaps(name, gaps, texts, counts, "numbers", stated))
     if percents.any() and not percents.all():
-        warnings = (*warnings, (
-            f"Some cells of '{name}' have a percent sign, such as '{read_texts[percents].iloc[0]}', and others have "
-            f"none, such as '{read_texts[~percents].iloc[0]}'; all count as they stand, so write them one way."
-        ))  # fmt: skip
+        warnings = (
+            *warnings,
+            (
+                f"Some cells of '{name}' have a percent sign, such as "
+                f"'{read_texts[percents].iloc[0]}', and others have "
+                f"none, such as '{read_texts[~percents].iloc[0]}'; all count as they stand, so write them one way."
+            ),
+        )
     if not declared and has_leading_zeros(read_texts):
-        warnings = (*warnings, (
-            f"The cells of '{name}' are taken as numbers though some begin with 0, such as "
-            f"'{find_leading_zero(read_texts)}'; list it under schema.categorical if they are codes."
-        ))  # fmt: skip
+        warnings = (
+            *warnings,
+            (
+                f"The cells of '{name}' are taken as numbers though some begin with 0, such as "
+                f"'{find_leading_zero(read_texts)}'; list it under schema.categorical if they are codes."
+            ),
+        )
     if decided.example and decided.rival is not None:
         warnings = (*warnings, warn_of_rival(name, decided))
     kept = ~texts.isin(gaps).to_numpy(dtype=bool)
@@ -63,7 +73,7 @@ def find_number_column(
     )
     marked = read_texts.str.contains(notation.decimal, regex=False).any()
     rival = decided.rival if decided.example else None
-    return Column(Role.NUMERIC, "; ".join(filter(None, reasons)), notation, warnings, rival, bool(marked))
+    return Column(ColumnRole.NUMERIC, "; ".join(filter(None, reasons)), notation, warnings, rival, bool(marked))
 
 
 def find_gaps(texts: pd.Series, counts: np.ndarray, decided: NumberDecision) -> tuple[str, ...]:

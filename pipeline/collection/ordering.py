@@ -65,8 +65,12 @@ def read_times(cells: pd.Series, label: str, schema: SchemaConfig, time_format: 
         example = cells[times.isna()].iloc[0]
         _log.warning(
             "%d of %d cells of '%s' in '%s' are no dates, such as '%s'; schema.time_format gives their notation.",
-            unreadable, len(times), schema.time, label, example,
-        )  # fmt: skip
+            unreadable,
+            len(times),
+            schema.time,
+            label,
+            example,
+        )
     return times
 
 
@@ -94,15 +98,25 @@ def decide_time_format(cells: pd.Series, label: str, schema: SchemaConfig, usual
     if decided.rival:
         _log.warning(
             "The dates of '%s' in '%s', such as '%s', read as %s and as %s alike; the first is used unless "
-            "schema.time_format is set.", schema.time, label, texts.iloc[0], decided.date_format, decided.rival,
-        )  # fmt: skip
+            "schema.time_format is set.",
+            schema.time,
+            label,
+            texts.iloc[0],
+            decided.date_format,
+            decided.rival,
+        )
     elif decided.date_format != usual and (usual or decided.date_format not in FORMATS) and decided.reads.any():
         first = read_any_dates(texts[decided.reads].head(1), decided.date_format).iloc[0]
         before = f" and not as {usual}" if usual else ""
         _log.warning(
             "The times '%s' of '%s' are read as %s%s: '%s' is %s; schema.time_format states another notation.",
-            schema.time, label, decided.date_format, before, texts[decided.reads].iloc[0], first,
-        )  # fmt: skip
+            schema.time,
+            label,
+            decided.date_format,
+            before,
+            texts[decided.reads].iloc[0],
+            first,
+        )
     return decided.date_format
 
 

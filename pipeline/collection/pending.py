@@ -107,12 +107,16 @@ def _look_up(ordered: OrderedPart, state: PartState, stored: StoredRows) -> Pend
     taken = stored.strike_off(hashes)
     _log.info(
         "'%s' was rewritten or got older rows: %d of its %d rows were taken before.",
-        ordered.part.label, taken.sum(), len(ordered),
-    )  # fmt: skip
+        ordered.part.label,
+        taken.sum(),
+        len(ordered),
+    )
     if taken.sum() < state.taken:
         _log.warning(
             "%d of the %d rows taken from '%s' are no longer in it; what replaced them counts as new.",
-            state.taken - taken.sum(), state.taken, ordered.part.label,
-        )  # fmt: skip
+            state.taken - taken.sum(),
+            state.taken,
+            ordered.part.label,
+        )
     found = replace(state, taken=int(taken.sum()), digest=compute_rows_digest(hashes[taken]))
     return Pending(ordered, found, np.flatnonzero(~taken))

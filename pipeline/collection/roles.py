@@ -12,7 +12,7 @@ from pointsman.common.errors import ConfigError, DataError
 from pointsman.common.reading import read_dates
 from pointsman.common.schema import Schema
 from pointsman.pipeline.collection.arrival import COST
-from pointsman.pipeline.collection.column import Column, Role
+from pointsman.pipeline.collection.column import Column, ColumnRole
 from pointsman.pipeline.collection.column_evidence import decide_column, decide_declared
 from pointsman.pipeline.collection.naming import check_columns, find_nearest, list_names
 from pointsman.pipeline.collection.ordering import decide_time_format
@@ -36,7 +36,7 @@ def infer_schema(raw: pd.DataFrame, config: Config, origin: str, time_format: st
     columns = {name: decide(raw[name], name, declared.get(name), stated) for name in names if name != stated.time}
     columns = settle_open_marks(columns)
     for name, column in columns.items():
-        if column.reason and not (column.warnings and column.role is Role.UNUSED):
+        if column.reason and not (column.warnings and column.role is ColumnRole.UNUSED):
             _log.info("The column '%s' is taken as %s: %s.", name, column.role, column.reason)
         for warning in column.warnings:
             _log.warning("%s", warning)
@@ -52,10 +52,10 @@ def infer_schema(raw: pd.DataFrame, config: Config, origin: str, time_format: st
         classes=target.classes,
         time_format=time_format,
         id=stated.id,
-        numeric=_of_role(columns, names, Role.NUMERIC),
-        categorical=_of_role(columns, names, Role.CATEGORICAL),
-        dates=_of_role(columns, names, Role.DATE),
-        unused={name: columns[name].reason for name in names if columns[name].role is Role.UNUSED},
+        numeric=_of_role(columns, names, ColumnRole.NUMERIC),
+        categorical=_of_role(columns, names, ColumnRole.CATEGORICAL),
+        dates=_of_role(columns, names, ColumnRole.DATE),
+        unused={name: columns[name].reason for name in names if columns[name].role is ColumnRole.UNUSED},
         missing_values=stated.missing_values,
         missing_target=stated.missing_target,
         positive=stated.positive,
@@ -105,7 +105,7 @@ def settle_open_marks(columns: dict[str, Column]) -> dict[str, Column]:
 
 
 def _has_sure_marks(column: Column) -> bool:
-    return column.role is Role.NUMERIC and column.rival is None and column.marked
+    return column.role is ColumnRole.NUMERIC and column.rival is None and column.marked
 
 
 def end_short_years(schema: Schema, newest: pd.Timestamp) -> Schema:
@@ -129,10 +129,15 @@ def find_declared(stated: SchemaConfig, columns: list[str], origin: str) -> dict
     """Return the roles that the configuration declares, by column; ConfigError for an absent or ambiguous column."""
     unused = {"schema.drop": (stated.drop, "listed in schema.drop"), "schema.id": ((stated.id,), "the id of a row")}
     claims = [
-        *((name, "schema.numeric", Column(Role.NUMERIC)) for name in stated.numeric),
-        *((name, "schema.categorical", Column(Role.CATEGORICAL)) for name in stated.categorical),
-        *((name, "schema.dates", Column(Role.DATE)) for name in stated.date_formats),
-        *((name, key, Column(Role.UNUSED, why)) for key, (names, why) in unused.items() for name in names if name),
+        *((name, "schema.numeric", Column(ColumnRole.NUMERIC)) for name in stated.numeric),
+        *((name, "schema.categorical", Column(ColumnRole.CATEGORICAL)) for name in stated.categorical),
+        *((name, "schema.dates", Column(ColumnRole.DATE)) for name in stated.date_formats),
+        *(
+            (name, key, Column(ColumnRole.UNUSED, why))
+            for key, (names, why) in unused.items()
+            for name in names
+            if name
+        ),
     ]
     keys = {stated.target: "schema.target"}
     declared = {}
@@ -140,7 +145,7 @@ def find_declared(stated: SchemaConfig, columns: list[str], origin: str) -> dict
         _check_claim(name, key, keys, columns, origin)
         keys[name] = key
         declared[name] = column
-    time = Column(Role.UNUSED, "the order of arrival") if stated.is_timeless else Column(Role.DATE)
+    time = Column(ColumnRole.UNUSED, "the order of arrival") if stated.is_timeless else Column(ColumnRole.DATE)
     return {stated.time: time} | declared
 
 
@@ -167,5 +172,5 @@ def _check_claim(name: str, key: str, keys: dict[str, str], columns: list[str], 
         raise ConfigError(f"The column '{name}' is in {keys[name]} and in {key}; keep it in one of them.")
 
 
-def _of_role(columns: dict[str, Column], names: list[str], role: Role) -> tuple[str, ...]:
+def _of_role(columns: dict[str, Column], names: list[str], role: ColumnRole) -> tuple[str, ...]:
     return tuple(name for name in names if columns[name].role is role)

@@ -42,8 +42,9 @@ class SqlSource:
         try:
             engine = sa.create_engine(url)
         except ValueError as error:  # such as a port that is no number
-            raise ConfigError("source.url has an option that its driver refuses, such as a port that is no number; "
-                              "correct it.") from error  # fmt: skip
+            raise ConfigError(
+                "source.url has an option that its driver refuses, such as a port that is no number; correct it."
+            ) from error
         except (sa.exc.SQLAlchemyError, ImportError) as error:
             if isinstance(error, ImportError) and (refusal := missing_driver(self.label, "source.url")):
                 raise refusal from error

@@ -95,9 +95,12 @@ def decide_notation(cells: pd.Series, config: Config, draft: Schema) -> Notation
     is_typed = pd.api.types.is_numeric_dtype(cells)
     if not is_typed and (config.task in ("auto", "regression") or draft.label_is_rule) and known.any():
         number = find_number_column(
-            texts[known].reset_index(drop=True), counts[known], stated.target, stated,
+            texts[known].reset_index(drop=True),
+            counts[known],
+            stated.target,
+            stated,
             declared=config.task == "regression" or draft.label_is_rule,
-        )  # fmt: skip
+        )
         if number is not None and (
             draft.label_is_rule
             or config.task == "regression"
@@ -144,10 +147,14 @@ def find_word_labels(texts: pd.Series, counts: np.ndarray, stated: SchemaConfig)
         own = ["", text] if is_label else [one for one in stated.missing_values if one != text]
         _log.warning(
             "'%s' in the target '%s' (%d of %d cells) is taken for %s; a list of your own decides otherwise, such as "
-            "schema.missing_values: %s.", text, stated.target, count, total,
+            "schema.missing_values: %s.",
+            text,
+            stated.target,
+            count,
+            total,
             "a label" if is_label else "a missing label",
             json.dumps(own, ensure_ascii=False),
-        )  # fmt: skip
+        )
         if is_label:
             found.append(text)
     return tuple(found)
@@ -171,8 +178,10 @@ def tell_positive(classes: tuple[str, ...], target: str) -> tuple[str, ...]:
     """Say whose probability is answered, and return the classes."""
     _log.info(
         "predict_proba is the probability that '%s' is '%s' (and not '%s'); schema.positive decides otherwise.",
-        target, classes[-1], classes[0],
-    )  # fmt: skip
+        target,
+        classes[-1],
+        classes[0],
+    )
     return classes
 
 

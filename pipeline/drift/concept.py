@@ -57,8 +57,11 @@ def compute_deviations(
     A deviation that is too large for a float is left out.
     """
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        found = tuple(_list_class_deviations(classes, target, outputs) if task.is_classification
-                      else _list_number_deviations(target, outputs[:, 0]))  # fmt: skip
+        found = tuple(
+            _list_class_deviations(classes, target, outputs)
+            if task.is_classification
+            else _list_number_deviations(target, outputs[:, 0])
+        )
     return tuple(one for one in found if np.isfinite([one.estimate, one.error]).all())
 
 
@@ -72,8 +75,12 @@ def _list_class_deviations(classes: Sequence[str], target: np.ndarray, outputs: 
         odds = np.log(predicted / (1 - predicted))
         odds -= weight @ odds / weight.sum()
         label = "" if len(classes) == 2 else str(classes[code])
-        yield Deviation(Relation.LEVEL, label, float(residual.sum() / weight.sum()),
-                        float(np.sqrt((residual**2).sum()) / weight.sum()))  # fmt: skip
+        yield Deviation(
+            Relation.LEVEL,
+            label,
+            float(residual.sum() / weight.sum()),
+            float(np.sqrt((residual**2).sum()) / weight.sum()),
+        )
         numerator += residual @ odds
         squares += (residual**2) @ odds**2
         information += weight @ odds**2
@@ -89,8 +96,7 @@ def _list_number_deviations(target: np.ndarray, predicted: np.ndarray) -> Iterat
     spread = float(centred @ centred)
     if spread > (FLAT * scale) ** 2 * rows:
         off = residual - residual.mean()
-        yield Deviation(Relation.SLOPE, "", float(off @ centred / spread),
-                        float(np.sqrt(off**2 @ centred**2) / spread))  # fmt: skip
+        yield Deviation(Relation.SLOPE, "", float(off @ centred / spread), float(np.sqrt(off**2 @ centred**2) / spread))
     absolute = np.abs(residual)
     if absolute.mean() > 0:
         size = float(absolute.mean() / scale)
@@ -98,7 +104,7 @@ def _list_number_deviations(target: np.ndarray, predicted: np.ndarray) -> Iterat
 
 
 @dataclass(frozen=True)
-class Expectation:
+class ExpectedLoss:
     """What deviations were like before: their mean, its standard error, their spread beyond chance, and freedom."""
 
     mean: float
@@ -114,7 +120,7 @@ class Expectation:
         return float(np.sqrt(self.spread**2 + deviation.error**2 + self.error**2)) or 1e-12
 
 
-def learn_expectation(past: Sequence[tuple[float, float]]) -> Expectation | None:
+def learn_expectation(past: Sequence[tuple[float, float]]) -> ExpectedLoss | None:
     """Return what is to be expected from earlier estimates and their errors, oldest first; None from too few."""
     if len(past) < LEAST_PAST:
         return None
@@ -126,7 +132,7 @@ def learn_expectation(past: Sequence[tuple[float, float]]) -> Expectation | None
     variance = float(recency @ (estimates - mean) ** 2) * known / (known - 1)
     spread = np.sqrt(max(0.0, variance - float(recency @ errors**2)))
     error = np.sqrt((recency**2) @ (errors**2 + spread**2))
-    return Expectation(mean, float(error), float(spread), known - 1)
+    return ExpectedLoss(mean, float(error), float(spread), known - 1)
 
 
 def find_changes(losses: np.ndarray, newest: int) -> Mapping[str, int]:

@@ -104,9 +104,14 @@ def look_for_drift(
 
 
 def judge_data(
-    config: Config, ground: Ground, schema: Schema, reference: Reference, sketches: Sequence[Sketch], learned: int,
+    config: Config,
+    ground: Ground,
+    schema: Schema,
+    reference: Reference,
+    sketches: Sequence[Sketch],
+    learned: int,
     past: Sequence[PastTest],
-) -> list[DriftTest]:  # fmt: skip
+) -> list[DriftTest]:
     """Return the tests of data drift of the newest batch, whose sketch is the last; the first ``learned`` are known."""
     scores = compute_scores(reference, sketches, learned)
     try:
@@ -194,10 +199,19 @@ def list_changes(
     served, newest, when = len(before), np.concatenate([before, losses]), [*pd.Series(moments), *times]
     found = find_changes(np.concatenate([earlier, newest]), len(newest))
     tests = [
-        DriftTest(Drift.CONCEPT, "", name, max(0, row - served), float(newest[row:].mean() - earlier.mean()), 0.0, None,
-                  False, None)
+        DriftTest(
+            Drift.CONCEPT,
+            "",
+            name,
+            max(0, row - served),
+            float(newest[row:].mean() - earlier.mean()),
+            0.0,
+            None,
+            False,
+            None,
+        )
         for name, row in found.items()
-    ]  # fmt: skip
+    ]
     return tests, {name: str(when[row]) for name, row in found.items()}
 
 

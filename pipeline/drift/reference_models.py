@@ -81,9 +81,11 @@ def split_history(numbers: np.ndarray) -> list[np.ndarray]:
 def _compare(recent: Sequence[Sequence[Deviation]], newest: Sequence[Deviation]) -> Iterator[Deviation]:
     for deviation in newest:
         alike = [
-            other for batch in recent for other in batch
+            other
+            for batch in recent
+            for other in batch
             if (other.relation, other.label) == (deviation.relation, deviation.label)
-        ]  # fmt: skip
+        ]
         if alike:
             mean = float(np.mean([other.estimate for other in alike]))
             error = float(np.sqrt(np.sum([other.error**2 for other in alike])) / len(alike))

@@ -73,9 +73,11 @@ def sketch_inputs(inputs: pd.DataFrame, schema: Schema) -> Sketch:
     """Return the sketch of (n_rows, n_inputs) typed inputs; the order of the rows does not matter."""
     return Sketch(
         len(inputs),
-        {name: _sketch_levels(cells) if role == "categorical" else _sketch_numbers(cells)
-         for name, role, cells in list_compared(inputs, schema)},
-    )  # fmt: skip
+        {
+            name: _sketch_levels(cells) if role == "categorical" else _sketch_numbers(cells)
+            for name, role, cells in list_compared(inputs, schema)
+        },
+    )
 
 
 def count_in_bins(sketch: NumberSketch | LevelSketch, bins: NumericBins | LevelBins, rows: int) -> np.ndarray:

@@ -94,7 +94,16 @@ def judge_relation(
     ]
     stable = settled and not any(p_value is not None and p_value < chance for p_value in p_values)
     return [
-        DriftTest(Drift.CONCEPT, one.label, one.relation.value, witness, one.estimate, one.error, p_value,
-                  p_value is not None and p_value < chance, one.estimate if stable else None)
+        DriftTest(
+            Drift.CONCEPT,
+            one.label,
+            one.relation.value,
+            witness,
+            one.estimate,
+            one.error,
+            p_value,
+            p_value is not None and p_value < chance,
+            one.estimate if stable else None,
+        )
         for (witness, one), p_value in zip(deviations, p_values, strict=True)
-    ]  # fmt: skip
+    ]

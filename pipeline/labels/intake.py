@@ -121,8 +121,15 @@ def add_labels(config: Config, state: State, pairs: Sequence[tuple[str, Any]], o
                 sorted_out.setdefault("corrected", []).append(row_id)
             sorted_out.setdefault(state_of_row, []).append(row_id)
             before[place] = label
-            rows.append({"request": place[0], "position": place[1], "label": label, "origin": origin,
-                         "stream_time": newest_time})  # fmt: skip
+            rows.append(
+                {
+                    "request": place[0],
+                    "position": place[1],
+                    "label": label,
+                    "origin": origin,
+                    "stream_time": newest_time,
+                }
+            )
     draft = Draft()
     draft.add(labels_table, rows)
     draft.commit(state.engine)
@@ -152,8 +159,11 @@ def load_served(state: State, requests: Sequence[str]) -> dict[str, dict[str, An
     """Return what is logged of some requests, by id."""
     table = decisions_table.c
     query = sa.select(table.id, table.rows, table.rows_file)
-    return {row["id"]: row for part in in_parts(requests) for row in read_rows(state.engine, query.where(
-        table.id.in_(part)))}  # fmt: skip
+    return {
+        row["id"]: row
+        for part in in_parts(requests)
+        for row in read_rows(state.engine, query.where(table.id.in_(part)))
+    }
 
 
 def load_newest(state: State, requests: Sequence[str]) -> dict[tuple[str, int], str]:

@@ -39,8 +39,19 @@ COLUMNS_HELD = 32
 """Sets of columns whose digests of the batch are kept: files of requests are many, and most have the same columns."""
 
 LATE_ARRAYS = ("requests", "champions", "target", "late", "times", "stream_times")
-FOUND = ("request", "generation", "champion", "rows_file", "place", "position", "target", "late", "served_at",
-         "arrived_at", "stream_time")  # fmt: skip
+FOUND = (
+    "request",
+    "generation",
+    "champion",
+    "rows_file",
+    "place",
+    "position",
+    "target",
+    "late",
+    "served_at",
+    "arrived_at",
+    "stream_time",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +90,7 @@ class LateRows:
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class MatchedRows:
     """Served rows with labels, one a row of ``table`` (FOUND); ``labels`` are the numbers of those taken by id.
 
     ``repeated`` are rows that the batch brings and whose labels an earlier update took by their ids.
@@ -92,7 +103,7 @@ class Found:
 
 def find_labelled(
     state: State, schema: Schema, batch: LabelledBatch, marks: BatchMarks, arrived_at: pd.Timestamp
-) -> Found:
+) -> MatchedRows:
     """Return every served row whose label the batch brings, or came by its id since the update before."""
     brought, repeated = find_brought(state, batch, marks, arrived_at)
     waiting, labels = find_waiting(state, schema)
@@ -104,7 +115,7 @@ def find_labelled(
         waiting = waiting[~in_batch & ~is_among(waiting, told)]
     parts = [part[list(FOUND)] for part in (brought, waiting) if len(part)]
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(FOUND))
-    return Found(table, labels, tuple(repeated))
+    return MatchedRows(table, labels, tuple(repeated))
 
 
 def find_brought(
@@ -170,12 +181,16 @@ def find_waiting(state: State, schema: Schema) -> tuple[pd.DataFrame, tuple[int,
     if not parts:
         return pd.DataFrame(columns=[*FOUND, DIGEST, KEY]), labels
     found = pd.concat(parts, ignore_index=True)
-    found = found.assign(late=True, target=encode_target(found["label"], schema) if schema.task.is_classification
-                         else found["label"].astype("float64"))  # fmt: skip
+    found = found.assign(
+        late=True,
+        target=encode_target(found["label"], schema)
+        if schema.task.is_classification
+        else found["label"].astype("float64"),
+    )
     return found[found["target"].notna()], labels
 
 
-def gather_late_rows(state: State, schema: Schema, found: Found) -> Iterator[LateRows]:
+def gather_late_rows(state: State, schema: Schema, found: MatchedRows) -> Iterator[LateRows]:
     """Yield the labelled rows of each generation that served some, with their inputs and outputs."""
     for number in sorted(set(found.table["generation"].tolist())):
         own, generation = found.table[found.table["generation"] == number], load_generation(state, number)
@@ -212,10 +227,17 @@ def align_answered(answered: AnsweredRows, then: Schema, now: Schema) -> Answere
     """Return answered rows with a column an output of today's classes."""
     if not now.task.is_classification or then.classes == now.classes:
         return answered
-    by_version = {version: align_classes(outputs, then.classes, now.classes)
-                  for version, outputs in answered.by_version.items()}  # fmt: skip
-    return AnsweredRows(answered.inputs, answered.positions, answered.digests, answered.keys,
-                        align_classes(answered.outputs, then.classes, now.classes), by_version)  # fmt: skip
+    by_version = {
+        version: align_classes(outputs, then.classes, now.classes) for version, outputs in answered.by_version.items()
+    }
+    return AnsweredRows(
+        answered.inputs,
+        answered.positions,
+        answered.digests,
+        answered.keys,
+        align_classes(answered.outputs, then.classes, now.classes),
+        by_version,
+    )
 
 
 def digest_names(requests: Sequence[str], positions: Sequence[int]) -> np.ndarray:
@@ -270,9 +292,7 @@ def is_among(table: pd.DataFrame, rows: set[Row]) -> np.ndarray:
     return np.array([row in rows for row in list_rows(table)], dtype=bool)
 
 
-def _describe(
-    served: pd.DataFrame, owner: np.ndarray, places: np.ndarray, positions: np.ndarray
-) -> pd.DataFrame:  # fmt: skip
+def _describe(served: pd.DataFrame, owner: np.ndarray, places: np.ndarray, positions: np.ndarray) -> pd.DataFrame:
     named: Mapping[str, np.ndarray] = {
         "request": served["id"].to_numpy()[owner],
         "generation": served["generation"].to_numpy()[owner],

@@ -46,8 +46,15 @@ def load_unsettled(state: State) -> pd.DataFrame:
 def load_waiting(state: State) -> pd.DataFrame:
     """Return the newest labels by id of kept rows that no update took yet."""
     table, served = labels_table.c, decisions_table.c
-    names = [table.number, table.request, table.position, table.label, table.stream_time, table.arrived_at,
-             *(served[name] for name in SERVED if name != "id")]  # fmt: skip
+    names = [
+        table.number,
+        table.request,
+        table.position,
+        table.label,
+        table.stream_time,
+        table.arrived_at,
+        *(served[name] for name in SERVED if name != "id"),
+    ]
     newest = sa.select(sa.func.max(table.number)).scalar_subquery()
     query = (
         sa.select(*names)
@@ -62,9 +69,12 @@ def load_brought_rows(state: State, requests: Sequence[str]) -> set[Row]:
     """Return the rows of some requests that batches brought before."""
     table = settled_requests_table.c
     query = sa.select(table.request, table.positions)
-    return {(row["request"], position) for part in in_parts(requests)
-            for row in read_rows(state.engine, query.where(table.request.in_(part)))
-            for position in row["positions"]}  # fmt: skip
+    return {
+        (row["request"], position)
+        for part in in_parts(requests)
+        for row in read_rows(state.engine, query.where(table.request.in_(part)))
+        for position in row["positions"]
+    }
 
 
 def load_settled_rows(state: State, requests: Sequence[str]) -> set[Row]:
@@ -73,8 +83,11 @@ def load_settled_rows(state: State, requests: Sequence[str]) -> set[Row]:
     query = sa.select(table.request, table.position).join(
         settled_labels_table, settled_labels_table.c.label == table.number
     )
-    return {(row["request"], row["position"]) for part in in_parts(requests)
-            for row in read_rows(state.engine, query.where(table.request.in_(part)))}  # fmt: skip
+    return {
+        (row["request"], row["position"])
+        for part in in_parts(requests)
+        for row in read_rows(state.engine, query.where(table.request.in_(part)))
+    }
 
 
 def _leave_out(state: State, served: pd.DataFrame) -> pd.DataFrame:

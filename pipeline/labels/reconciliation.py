@@ -38,7 +38,7 @@ from pointsman.meta.tables import estimates_table, regrets_table
 from pointsman.model_zoo.reference import InputReference
 from pointsman.pipeline.labels.batch_keys import BatchMarks, mark_batch, save_marks
 from pointsman.pipeline.labels.delay import count_maturity, find_clock, summarise_delays
-from pointsman.pipeline.labels.matching import Found, digest_names, find_labelled, gather_late_rows, list_rows
+from pointsman.pipeline.labels.matching import MatchedRows, digest_names, find_labelled, gather_late_rows, list_rows
 from pointsman.pipeline.labels.regret import JudgedRows, grade_decisions, judge_rows, list_regrets
 from pointsman.registry.generations import Generation
 from pointsman.registry.versions import ModelShelf
@@ -100,15 +100,30 @@ def settle(
         (live_records_table, [row_of(state, schema, one, part) for part, one, _ in settled]),
         (live_repeats_table, list_repeats(state, schema, batch.number, marks, found)),
         (batch_digests_table, [save_marks(state, batch.number, marks)]),
-        (settlements_table, [{
-            "batch": batch.number, "gap": gap, "labels": len(found.labels), "rows": int((~_is_late(found)).sum()),
-            "delays": summarise_delays(delays), "clock": clock,
-            "maturity": count_maturity(found.table["served_at"], found.table["arrived_at"]) if len(found.table) else {},
-        }]),
-    )  # fmt: skip
+        (
+            settlements_table,
+            [
+                {
+                    "batch": batch.number,
+                    "gap": gap,
+                    "labels": len(found.labels),
+                    "rows": int((~_is_late(found)).sum()),
+                    "delays": summarise_delays(delays),
+                    "clock": clock,
+                    "maturity": count_maturity(found.table["served_at"], found.table["arrived_at"])
+                    if len(found.table)
+                    else {},
+                }
+            ],
+        ),
+    )
     if len(found.table):
-        log.info("labels of %d served rows came by batch %d, %d of them by id", len(found.table), batch.number,
-                 _is_late(found).sum())  # fmt: skip
+        log.info(
+            "labels of %d served rows came by batch %d, %d of them by id",
+            len(found.table),
+            batch.number,
+            _is_late(found).sum(),
+        )
     newest = next(((one, rows) for part, one, rows in settled if part.served_by == before.number), None)
     rivals = {name: outputs[newest[1]] for name, outputs in newest[0].rivals.items()} if newest else {}
     return Settled(tables, live, losses, times, rivals)
@@ -129,8 +144,13 @@ def list_live(
         answers = singles | mix_ensembles(one.rows.generation, singles, rows.kinds)
         predicted = {line: outputs.astype(np.float32) for line, outputs in answers.items()}
         answered = one.rows.answered
-        part = LivePart(one.rows.generation.number, Record(rows, predicted), one.rows.names[late],
-                        answered.digests[late], answered.keys[late])  # fmt: skip
+        part = LivePart(
+            one.rows.generation.number,
+            Record(rows, predicted),
+            one.rows.names[late],
+            answered.digests[late],
+            answered.keys[late],
+        )
         parts.append((part, one, late))
     return parts
 
@@ -139,8 +159,10 @@ def row_of(state: State, schema: Schema, judged: JudgedRows, part: LivePart) -> 
     """Store a live record and return its row."""
     generation = judged.rows.generation
     versions = {version.line: version.id for version in (*generation.versions, *generation.ensembles)}
-    losses = {line: float(_compute_losses(schema, part.record.rows.target, outputs).mean())
-              for line, outputs in part.record.predicted.items()}  # fmt: skip
+    losses = {
+        line: float(_compute_losses(schema, part.record.rows.target, outputs).mean())
+        for line, outputs in part.record.predicted.items()
+    }
     return live_row(state.files, part, versions, losses)
 
 
@@ -158,9 +180,7 @@ def follow_champion(schema: Schema, before: Generation, judged: Sequence[JudgedR
     return np.concatenate(losses)[order], joined[order]
 
 
-def measure_delays(
-    found: Found, late: Sequence[Any], batch: LabelledBatch, clock: Any
-) -> np.ndarray:  # fmt: skip
+def measure_delays(found: MatchedRows, late: Sequence[Any], batch: LabelledBatch, clock: Any) -> np.ndarray:
     """Return the delay of each label (n_labels,) in seconds of the stream's own time, as far as that is known.
 
     A label by id came when the newest row served had a later time than its own row. A batch counts from its newest
@@ -176,7 +196,7 @@ def measure_delays(
     return np.maximum(np.concatenate(delays), 0.0)
 
 
-def count_brought(found: Found, batch: int) -> list[dict[str, Any]]:
+def count_brought(found: MatchedRows, batch: int) -> list[dict[str, Any]]:
     """Return the rows of the settled_requests table."""
     brought = found.table[~_is_late(found)]
     return [
@@ -186,8 +206,8 @@ def count_brought(found: Found, batch: int) -> list[dict[str, Any]]:
 
 
 def list_repeats(
-    state: State, schema: Schema, batch: int, marks: BatchMarks, found: Found
-) -> list[dict[str, Any]]:  # fmt: skip
+    state: State, schema: Schema, batch: int, marks: BatchMarks, found: MatchedRows
+) -> list[dict[str, Any]]:
     """Return the rows of the live_repeats table: rows of live records that the batch brings, or labels correct."""
     told = [*list_rows(found.table[_is_late(found)]), *found.repeated]
     told_again = digest_names([row[0] for row in told], [row[1] for row in told]) if told else np.empty(0, "uint64")
@@ -202,7 +222,7 @@ def list_repeats(
     return repeats
 
 
-def _is_late(found: Found) -> pd.Series:
+def _is_late(found: MatchedRows) -> pd.Series:
     return found.table["late"].astype(bool)
 
 

@@ -141,11 +141,14 @@ def compute_named_keys(raw: pd.DataFrame, key_columns: Sequence[str], schema: Sc
     if not key_columns or any(name not in raw for name in key_columns):
         return np.zeros(len(raw), dtype=np.uint64)
     dates = {schema.time, *schema.dates}
-    read = pd.DataFrame({
-        name: read_schema_dates(raw[name], name, schema) if name in dates
-        else read_levels(raw[name], ("", *schema.missing_of(name))).astype("object")
-        for name in key_columns
-    })  # fmt: skip
+    read = pd.DataFrame(
+        {
+            name: read_schema_dates(raw[name], name, schema)
+            if name in dates
+            else read_levels(raw[name], ("", *schema.missing_of(name))).astype("object")
+            for name in key_columns
+        }
+    )
     digests = pd.util.hash_pandas_object(read, index=False).to_numpy()
     return np.where(read.isna().any(axis=1).to_numpy(), np.uint64(0), digests)
 

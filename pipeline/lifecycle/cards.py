@@ -50,7 +50,8 @@ def gather_facts(state: State, version: Version) -> CardFacts:
         ancestors=ancestors,
         scores=read_rows(state.engine, by_batch.where(scores_table.c.version.in_(known))),
         fallback_scores=read_rows(state.engine, by_batch.where(scores_table.c.version.in_(fallback)))
-        if version.family != FALLBACK_FAMILY else (),
+        if version.family != FALLBACK_FAMILY
+        else (),
         records=read_rows(
             state.engine,
             sa.select(records_table).where(records_table.c.version.in_(known)).order_by(records_table.c.batch),
@@ -63,7 +64,7 @@ def gather_facts(state: State, version: Version) -> CardFacts:
         ),
         golden=check_golden(state, version),
         now=describe_environment(),
-    )  # fmt: skip
+    )
 
 
 def describe_role(generation: Generation, version: Version) -> str:

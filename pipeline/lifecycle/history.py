@@ -126,11 +126,13 @@ def _explain(state: State, number: int) -> str:
     lines = [
         f"generation {number} ({generation.cause}, batch {generation.batch}): {production} served "
         f"{'every request' if generation.pinned else 'typical requests'}, {champion} was the champion of "
-        f"{len(generation.versions)} single models.",
+        f"{len(generation.versions)} single models."
     ]
     if event:
-        why = f"{event['version']} was {event['event']} in generation {event['generation']} by {event['who']} at " \
-              f"{event['created_at']:%Y-%m-%d %H:%M} UTC: {event['reason']}."  # fmt: skip
+        why = (
+            f"{event['version']} was {event['event']} in generation {event['generation']} by {event['who']} at "
+            f"{event['created_at']:%Y-%m-%d %H:%M} UTC: {event['reason']}."
+        )
         lines.append(why)
     return "\n  ".join(lines)
 

@@ -34,10 +34,7 @@ from pointsman.pipeline.quality.gate import extend_classes
 from pointsman.pipeline.quality.history import load_quality_past
 from pointsman.pipeline.quality.past import PAST_BATCHES
 from pointsman.pipeline.quality.stored_batches import StoredBatch, list_stored
-from pointsman.pipeline.quality.tables import (
-    DISCARDED,
-    quarantine_decisions_table,
-)
+from pointsman.pipeline.quality.tables import DISCARDED, quarantine_decisions_table
 from pointsman.registry.generations import Cause, Event, Generation
 from pointsman.registry.lineage import load_past, turn
 from pointsman.registry.one_state import suggest_state
@@ -174,14 +171,15 @@ def describe_changes(before: Schema, after: Schema) -> str:
     names = dict.fromkeys([*roles[0], *roles[1]])
     moved = [
         f"{name} {roles[0].get(name, 'absent')} -> {roles[1].get(name, 'absent')}"
-        for name in names if roles[0].get(name) != roles[1].get(name)
-    ]  # fmt: skip
+        for name in names
+        if roles[0].get(name) != roles[1].get(name)
+    ]
     keys = ("task", "classes", "positive", "missing_target", "missing_values", "time_format", "id")
     notations = [
         f"{name} written as {describe_notation(after.notation(name))}"
         for name in after.notations
         if describe_notation(before.notation(name)) != describe_notation(after.notation(name))
-    ]  # fmt: skip
+    ]
     changed = [(key, getattr(before, key), getattr(after, key)) for key in keys]
     others = [f"{key} {_show(then)} -> {_show(now)}" for key, then, now in changed if then != now]
     return ", ".join([*moved, *others, *notations]) or "how cells are read"
@@ -241,9 +239,11 @@ def reread_batches(config: Config, state: State, bench: State, schema: Schema, n
         draft.commit(bench.engine)
     for rejected in waiting:
         log.warning(
-            "batch %d, which was rejected, can be read now: python run.py quarantine release %d --why \"...\" lets "
-            "the next update take it", rejected, rejected,
-        )  # fmt: skip
+            'batch %d, which was rejected, can be read now: python run.py quarantine release %d --why "..." lets '
+            "the next update take it",
+            rejected,
+            rejected,
+        )
 
 
 def read_stored(config: Config, state: State, one: StoredBatch, schema: Schema) -> RawBatch:

@@ -34,8 +34,14 @@ def roll_back(config: Config, state: State, number: int, why: str) -> str:
     led_here, wanted = load_past(state, live.number), load_past(state, target.number)
     before = list_batches(state)
     settings = load_settings(config, state, target)  # they come back, too
-    commit_generation(settings, state, Draft(after.number), after, events=list_events(live, after, why),
-                      first=lambda connection: turn(connection, led_here, wanted))  # fmt: skip
+    commit_generation(
+        settings,
+        state,
+        Draft(after.number),
+        after,
+        events=list_events(live, after, why),
+        first=lambda connection: turn(connection, led_here, wanted),
+    )
     return describe(live, after, before, list_batches(state))
 
 

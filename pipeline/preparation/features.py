@@ -141,8 +141,9 @@ def find_seasons(schema: Schema, config: FeaturesConfig) -> dict[str, float]:
     """
     if config.date_parts != "auto":
         return {}
-    return {f"{name}_{part}": SEASONS[part] for name, parts in _resolve_date_parts(schema, config).items()
-            for part in parts}  # fmt: skip
+    return {
+        f"{name}_{part}": SEASONS[part] for name, parts in _resolve_date_parts(schema, config).items() for part in parts
+    }
 
 
 def list_engineered(schema: Schema, features: Sequence[str]) -> list[str]:

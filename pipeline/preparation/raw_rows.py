@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from pointsman.common.adaptation import Change, Reading, change_target, read_adapted
+from pointsman.common.adaptation import CellChange, Reading, change_target, read_adapted
 from pointsman.common.reading import read_schema_dates
 from pointsman.common.records import RawBatch
 from pointsman.common.schema import Schema
@@ -24,7 +24,7 @@ def read_frame(frame: pd.DataFrame, schema: Schema, time_format: str | None = No
     reading = read_adapted(frame, schema, settled=(schema.time,) if time_format is not None else ())
     if time_format not in (None, was.date_format) and was.date_format is not None:
         known = frame[schema.time].dropna().astype("str")
-        change = Change(schema.time, was, schema.notation(schema.time), known.iloc[0] if len(known) else "")
+        change = CellChange(schema.time, was, schema.notation(schema.time), known.iloc[0] if len(known) else "")
         reading = replace(reading, changes=(change, *reading.changes))
     target = change_target(frame[schema.target], schema) if schema.target in frame else None
     if target is None:

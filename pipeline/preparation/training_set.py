@@ -54,8 +54,11 @@ class TrainingRows:
     def covered(self) -> pd.DataFrame:
         """What models learn from: no barred feature, and seasons once the rows were through them COVERED times."""
         days = (self.times.iloc[-1] - self.times.iloc[0]) / pd.Timedelta(days=1)
-        hidden = {name for name, season in self.seasons.items()
-                  if days < COVERED * season or self.features[name].nunique() < 2}  # fmt: skip
+        hidden = {
+            name
+            for name, season in self.seasons.items()
+            if days < COVERED * season or self.features[name].nunique() < 2
+        }
         return self.features.drop(columns=sorted((hidden - self.proven) | self.barred))
 
     def take(self, rows: np.ndarray) -> "TrainingRows":

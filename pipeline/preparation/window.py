@@ -73,8 +73,9 @@ def prepare(
     that its record covers.
     """
     in_order = sorted([*released, *window], key=lambda one: one.number)
-    parts = [(one.number, engineer_features(one.inputs, schema, config.features), one.target, one.times)
-             for one in in_order]  # fmt: skip
+    parts = [
+        (one.number, engineer_features(one.inputs, schema, config.features), one.target, one.times) for one in in_order
+    ]
     most = limit_rows(config.training, window[-1].inputs.shape[1])
     rows = join_rows(parts, most, find_seasons(schema, config.features))
     seed = derive_seed(config.seed, "update", number)

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from pointsman.common.records import CheckResult, Severity
-from pointsman.pipeline.quality.checked_batch import Evidence
-from pointsman.pipeline.quality.thresholds import Learned
+from pointsman.pipeline.quality.checked_batch import CheckedBatch
+from pointsman.pipeline.quality.thresholds import LearnedThresholds
 
 LONGEST_EXAMPLE = 60
 """Characters of a bad cell that a message shows."""
@@ -40,7 +40,7 @@ class Finding:
 
     column: str
     share: float | None
-    threshold: float | Learned
+    threshold: float | LearnedThresholds
     explain: Callable[[], str]
     total: int = 0
     find_rows: Callable[[], np.ndarray] | None = None
@@ -56,10 +56,10 @@ class Check:
     code: str
     dimension: Dimension
     severity: Severity
-    examine: Callable[[Evidence], Iterator[Finding]]
+    examine: Callable[[CheckedBatch], Iterator[Finding]]
     reason: str = ""
 
-    def run(self, evidence: Evidence) -> Iterator[tuple[CheckResult, Finding]]:
+    def run(self, evidence: CheckedBatch) -> Iterator[tuple[CheckResult, Finding]]:
         """Yield one result for each finding, with the finding."""
         places: Counter[str] = Counter()
         for finding in self.examine(evidence):
@@ -83,10 +83,10 @@ class Check:
             )
             yield result, finding
 
-    def _decide(self, evidence: Evidence, finding: Finding, place: int) -> tuple[float, int]:
+    def _decide(self, evidence: CheckedBatch, finding: Finding, place: int) -> tuple[float, int]:
         """Return the threshold, and how many batches it is learned from: none where it is fixed."""
         threshold, quality = finding.threshold, evidence.config.quality
-        if not isinstance(threshold, Learned):
+        if not isinstance(threshold, LearnedThresholds):
             return threshold, 0
         key = (self.code, finding.column, place)
         return evidence.past.learn(key, finding.total, threshold, quality.confidence, quality.tolerance)
@@ -96,7 +96,7 @@ def measure_share(
     column: str,
     bad: int,
     total: int,
-    threshold: float | Learned,
+    threshold: float | LearnedThresholds,
     explain: Callable[[], str],
     find_rows: Callable[[], np.ndarray] | None = None,
 ) -> Finding:
@@ -106,7 +106,7 @@ def measure_share(
     return Finding(column, (total - bad) / total, threshold, explain, total, find_rows)
 
 
-def skip(column: str, threshold: float | Learned, reason: str) -> Finding:
+def skip(column: str, threshold: float | LearnedThresholds, reason: str) -> Finding:
     """Return the finding that a check does not apply because of ``reason``."""
     return Finding(column, None, threshold, lambda: f"This check does not apply: {reason}.")
 

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from pointsman.common.adaptation import Change, find_far_cells
+from pointsman.common.adaptation import CellChange, find_far_cells
 from pointsman.common.config import Config, OrderRule
 from pointsman.common.reading import encode_target, find_missing, read_labels
 from pointsman.common.records import RawBatch
@@ -16,11 +16,11 @@ from pointsman.pipeline.quality.associations import ItemTable
 from pointsman.pipeline.quality.fingerprints import ColumnLevels, digest_rows, list_levels
 from pointsman.pipeline.quality.past import QualityPast
 from pointsman.pipeline.quality.pooling import LabelledRows, Pool, widen_rows
-from pointsman.pipeline.quality.thresholds import Learned, choose_threshold
+from pointsman.pipeline.quality.thresholds import LearnedThresholds, choose_threshold
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
+class CheckedBatch:
     """A batch under examination. Every mask is (n_rows,) bool by row position in the raw batch.
 
     ``put_aside`` are rows that checks of severity 'quarantine' found at fault, by their reason; ``changes`` are the
@@ -34,7 +34,7 @@ class Evidence:
     config: Config
     past: QualityPast = field(default_factory=QualityPast)
     put_aside: Mapping[str, np.ndarray] = field(default_factory=dict)
-    changes: tuple[Change, ...] = ()
+    changes: tuple[CellChange, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -46,7 +46,7 @@ class Evidence:
         """The batch in messages."""
         return f"batch {self.raw.number}"
 
-    def threshold(self, key: str) -> float | Learned:
+    def threshold(self, key: str) -> float | LearnedThresholds:
         """Return the share that has to pass by a key of the quality section."""
         return choose_threshold(self.config.quality, key)
 

@@ -9,7 +9,7 @@ from pointsman.common.config import QualityConfig
 from pointsman.common.errors import ConfigError
 from pointsman.common.records import CheckResult, Severity
 from pointsman.pipeline.quality.check import Check, Dimension
-from pointsman.pipeline.quality.checked_batch import Evidence
+from pointsman.pipeline.quality.checked_batch import CheckedBatch
 from pointsman.pipeline.quality.completeness import (
     find_absent_columns,
     find_empty_columns,
@@ -105,7 +105,7 @@ def list_checks(quality: QualityConfig) -> tuple[Check, ...]:
     return tuple(replace(check, severity=stated.get(check.code, check.severity)) for check in on)
 
 
-def find_faulty_rows(checks: Sequence[Check], evidence: Evidence) -> dict[str, np.ndarray]:
+def find_faulty_rows(checks: Sequence[Check], evidence: CheckedBatch) -> dict[str, np.ndarray]:
     """Return, by reason, which rows (n_rows,) breached checks of severity QUARANTINE put aside."""
     faulty: dict[str, np.ndarray] = {}
     for check in checks:
@@ -116,7 +116,7 @@ def find_faulty_rows(checks: Sequence[Check], evidence: Evidence) -> dict[str, n
     return faulty
 
 
-def run_checks(checks: Sequence[Check], evidence: Evidence) -> tuple[CheckResult, ...]:
+def run_checks(checks: Sequence[Check], evidence: CheckedBatch) -> tuple[CheckResult, ...]:
     """Return every check's results, in the order of the codes and, within one, of the schema's columns."""
     return tuple(result for check in checks for result, _ in check.run(evidence))
 

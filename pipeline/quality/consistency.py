@@ -5,20 +5,20 @@ from collections.abc import Iterator
 from pointsman.common.config import OrderRule
 from pointsman.pipeline.quality.associations import AssociationRule
 from pointsman.pipeline.quality.check import Finding, find_example, measure_share, skip
-from pointsman.pipeline.quality.checked_batch import Evidence
+from pointsman.pipeline.quality.checked_batch import CheckedBatch
 from pointsman.pipeline.quality.thresholds import LEAST_BATCHES, learn_bound
 
 FEWEST_ROWS = 10
 """A rule that applies to fewer rows of a batch is not judged on it."""
 
 
-def measure_orders(evidence: Evidence) -> Iterator[Finding]:
+def measure_orders(evidence: CheckedBatch) -> Iterator[Finding]:
     """Yield, for every rule in quality.orders, the share of rows that keep it among those with both cells known."""
     for rule in evidence.config.quality.orders:
         yield _measure_order(evidence, rule)
 
 
-def _measure_order(evidence: Evidence, rule: OrderRule) -> Finding:
+def _measure_order(evidence: CheckedBatch, rule: OrderRule) -> Finding:
     both = evidence.operand(rule.earlier).notna() & evidence.operand(rule.later).notna()
     disordered, known = evidence.find_disordered(rule), int(both.sum())
     threshold = evidence.threshold("min_consistency")
@@ -37,7 +37,7 @@ def _measure_order(evidence: Evidence, rule: OrderRule) -> Finding:
     )
 
 
-def measure_associations(evidence: Evidence) -> Iterator[Finding]:
+def measure_associations(evidence: CheckedBatch) -> Iterator[Finding]:
     """Yield, for every association rule mined before, the share of the rows it applies to that keep it."""
     if not evidence.past.rules:
         yield skip("", evidence.threshold("min_consistency"), "no association rule was mined before")
@@ -45,7 +45,7 @@ def measure_associations(evidence: Evidence) -> Iterator[Finding]:
         yield _measure_association(evidence, rule)
 
 
-def _measure_association(evidence: Evidence, rule: AssociationRule) -> Finding:
+def _measure_association(evidence: CheckedBatch, rule: AssociationRule) -> Finding:
     applies, broken = evidence.items.measure(rule)
     rows, quality, column = int(applies.sum()), evidence.config.quality, rule.consequents[0].column
     learned = learn_bound(rule.past, rows, quality.confidence, quality.tolerance)

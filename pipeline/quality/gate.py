@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from pointsman.common.adaptation import Change
+from pointsman.common.adaptation import CellChange
 from pointsman.common.classes import merge_spellings
 from pointsman.common.config import Config
 from pointsman.common.reading import read_labels
 from pointsman.common.records import Fingerprint, Judgement, LabelledBatch, RawBatch
 from pointsman.common.schema import Schema
 from pointsman.common.task import Task
-from pointsman.pipeline.quality.checked_batch import Evidence
+from pointsman.pipeline.quality.checked_batch import CheckedBatch
 from pointsman.pipeline.quality.checks import find_faulty_rows, find_rejection, list_checks, run_checks
 from pointsman.pipeline.quality.past import QualityPast
 from pointsman.pipeline.quality.profile import compute_profile
@@ -29,7 +29,7 @@ def judge(
     config: Config,
     past: QualityPast | None = None,
     lifted: bool = False,
-    changes: Sequence[Change] = (),
+    changes: Sequence[CellChange] = (),
 ) -> Judgement:
     """Return what is to be made of a batch: its checks, the rows to put aside, its profile and the verdict.
 
@@ -41,7 +41,7 @@ def judge(
     has.
     """
     checks = list_checks(config.quality)
-    evidence = Evidence(raw, inputs, cleaned, schema, config, past or QualityPast(), changes=tuple(changes))
+    evidence = CheckedBatch(raw, inputs, cleaned, schema, config, past or QualityPast(), changes=tuple(changes))
     if put_aside := find_faulty_rows(checks, evidence):
         evidence = replace(evidence, put_aside=put_aside)
     reasons = find_reasons(evidence)
@@ -74,7 +74,7 @@ def extend_classes(raw: RawBatch, schema: Schema) -> Schema:
     return schema.with_classes(new[:places])
 
 
-def _keep(evidence: Evidence, kept: np.ndarray) -> LabelledBatch:
+def _keep(evidence: CheckedBatch, kept: np.ndarray) -> LabelledBatch:
     return LabelledBatch(
         number=evidence.raw.number,
         inputs=evidence.cleaned.iloc[kept].reset_index(drop=True),

@@ -53,10 +53,15 @@ def draft_fingerprint(draft: Draft, state: State, number: int, fingerprint: Fing
     described = {
         "batch": number,
         "rows_file": state.files.save(dump_arrays(rows=fingerprint.rows), ".npz"),
-        "levels_file": state.files.save(dump_arrays(names=np.array(list(levels), dtype=str),
-                                                    sizes=np.array([len(one) for one in levels.values()], dtype=int),
-                                                    levels=_join(list(levels.values()))), ".npz"),
-    }  # fmt: skip
+        "levels_file": state.files.save(
+            dump_arrays(
+                names=np.array(list(levels), dtype=str),
+                sizes=np.array([len(one) for one in levels.values()], dtype=int),
+                levels=_join(list(levels.values())),
+            ),
+            ".npz",
+        ),
+    }
     draft.add(fingerprints_table, [described])
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 from pointsman.pipeline.quality.check import Finding, skip
-from pointsman.pipeline.quality.checked_batch import Evidence
+from pointsman.pipeline.quality.checked_batch import CheckedBatch
 from pointsman.pipeline.quality.pooling import LabelledRows
 from pointsman.pipeline.quality.profile import compute_days
 from pointsman.pipeline.quality.separation import compute_separation
-from pointsman.pipeline.quality.thresholds import Learned
+from pointsman.pipeline.quality.thresholds import LearnedThresholds
 
 FEWEST_ROWS = 50
 """With fewer labelled rows chance alone can make a column look like the answer."""
@@ -27,29 +27,29 @@ AFTER_LABEL = 0.1
 """A column that is known so much more rarely where the label is not is filled in together with the label."""
 
 
-def measure_separation(evidence: Evidence) -> Iterator[Finding]:
+def measure_separation(evidence: CheckedBatch) -> Iterator[Finding]:
     """Yield, for every input but the time, the share of the target that it alone leaves open."""
     for name in _list_columns(evidence):
         yield _measure_column(evidence, name)
 
 
-def measure_missingness(evidence: Evidence) -> Iterator[Finding]:
+def measure_missingness(evidence: CheckedBatch) -> Iterator[Finding]:
     """Yield, for every input but the time, the share of the target that its being missing alone leaves open."""
     for name in _list_columns(evidence):
         yield _measure_gaps(evidence, name)
 
 
-def measure_hindsight(evidence: Evidence) -> Iterator[Finding]:
+def measure_hindsight(evidence: CheckedBatch) -> Iterator[Finding]:
     """Yield, for every input, how often it is known where the label is not, against where it is; at most 1."""
     for name in _list_columns(evidence):
         yield _measure_unlabelled(evidence, name)
 
 
-def _list_columns(evidence: Evidence) -> list[str]:
+def _list_columns(evidence: CheckedBatch) -> list[str]:
     return [name for name in evidence.present(evidence.schema.inputs) if name != evidence.schema.time]
 
 
-def _measure_column(evidence: Evidence, name: str) -> Finding:
+def _measure_column(evidence: CheckedBatch, name: str) -> Finding:
     schema, target = evidence.schema, evidence.schema.target
 
     def measure(rows: LabelledRows) -> tuple[float | None, int]:
@@ -61,13 +61,18 @@ def _measure_column(evidence: Evidence, name: str) -> Finding:
 
     if evidence.missing[name].all():  # what the batch lacks altogether is no finding of this batch
         return skip(name, _read_threshold(evidence), f"no cell of '{name}' is known")
-    return _judge(evidence, name, measure, lambda told, where: (
-        f"'{name}' alone tells {told:.1%} of the target '{target}' in {where}, as the label itself would; list it "
-        "under schema.drop if it is not known when a request is answered, or raise quality.max_leakage."
-    ))  # fmt: skip
+    return _judge(
+        evidence,
+        name,
+        measure,
+        lambda told, where: (
+            f"'{name}' alone tells {told:.1%} of the target '{target}' in {where}, as the label itself would; list it "
+            "under schema.drop if it is not known when a request is answered, or raise quality.max_leakage."
+        ),
+    )
 
 
-def _measure_gaps(evidence: Evidence, name: str) -> Finding:
+def _measure_gaps(evidence: CheckedBatch, name: str) -> Finding:
     own, task, target = evidence.missing[name], evidence.schema.task, evidence.schema.target
 
     def measure(rows: LabelledRows) -> tuple[float | None, int]:
@@ -77,14 +82,20 @@ def _measure_gaps(evidence: Evidence, name: str) -> Finding:
 
     if own.all() or not own.any():
         return skip(name, _read_threshold(evidence), "no cells are missing, or all")
-    return _judge(evidence, name, measure, lambda told, where: (
-        f"Whether '{name}' is filled in tells {told:.1%} of the target '{target}' in {where}, as if it were written "
-        "once the label is known; list it under schema.drop, or raise quality.max_leakage."
-    ))  # fmt: skip
+    return _judge(
+        evidence,
+        name,
+        measure,
+        lambda told, where: (
+            f"Whether '{name}' is filled in tells {told:.1%} of the target '{target}' in {where}, as "
+            "if it were written "
+            "once the label is known; list it under schema.drop, or raise quality.max_leakage."
+        ),
+    )
 
 
 def _judge(
-    evidence: Evidence,
+    evidence: CheckedBatch,
     name: str,
     measure: Callable[[LabelledRows], tuple[float | None, int]],
     explain: Callable[[float, str], str],
@@ -106,7 +117,7 @@ def _judge(
     return Finding(name, 1 - told, threshold, lambda: explain(told, where), known)
 
 
-def _read_feature(evidence: Evidence, rows: LabelledRows, name: str) -> tuple[np.ndarray, np.ndarray]:
+def _read_feature(evidence: CheckedBatch, rows: LabelledRows, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Return a column as numbers or codes of levels (n_rows,), and in which rows it is known."""
     cells = rows.inputs[name]
     if name in evidence.schema.categorical:
@@ -117,7 +128,7 @@ def _read_feature(evidence: Evidence, rows: LabelledRows, name: str) -> tuple[np
     return feature, np.isfinite(feature)
 
 
-def _measure_unlabelled(evidence: Evidence, name: str) -> Finding:
+def _measure_unlabelled(evidence: CheckedBatch, name: str) -> Finding:
     unlabelled, known = evidence.target_missing, ~evidence.missing[name]
     if min(unlabelled.sum(), (~unlabelled).sum()) < FEWEST_UNLABELLED:
         return skip(name, AFTER_LABEL, f"fewer than {FEWEST_UNLABELLED} rows lack a label, or have one")
@@ -135,7 +146,7 @@ def _measure_unlabelled(evidence: Evidence, name: str) -> Finding:
     )
 
 
-def _read_threshold(evidence: Evidence) -> Learned:
+def _read_threshold(evidence: CheckedBatch) -> LearnedThresholds:
     """Return what a column has to leave open: what the configuration states, or less where the past left less open."""
     left_open = round(1 - evidence.config.quality.max_leakage, 12)
-    return Learned(left_open, left_open)
+    return LearnedThresholds(left_open, left_open)

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from functools import partial
 
-from pointsman.common.adaptation import Change
+from pointsman.common.adaptation import CellChange
 from pointsman.pipeline.quality.check import Finding, find_example, measure_share
-from pointsman.pipeline.quality.checked_batch import Evidence
-from pointsman.pipeline.quality.thresholds import Learned
+from pointsman.pipeline.quality.checked_batch import CheckedBatch
+from pointsman.pipeline.quality.thresholds import LearnedThresholds
 
 
-def find_other_notations(evidence: Evidence) -> Iterator[Finding]:
+def find_other_notations(evidence: CheckedBatch) -> Iterator[Finding]:
     """Yield, for every number and date and for the target, 0 where it is written otherwise than before, else 1."""
     changed = {one.column: one for one in evidence.changes if not one.contradicted}
     schema = evidence.schema
@@ -18,7 +18,7 @@ def find_other_notations(evidence: Evidence) -> Iterator[Finding]:
         yield Finding(name, float(name not in changed), 1.0, explain)
 
 
-def find_contradictions(evidence: Evidence) -> Iterator[Finding]:
+def find_contradictions(evidence: CheckedBatch) -> Iterator[Finding]:
     """Yield, for every date, 0 where its cells are in notations that cannot be told apart, else 1."""
     contradicted = {one.column: one for one in evidence.changes if one.contradicted}
     for name in evidence.present(evidence.schema.dates):
@@ -26,20 +26,20 @@ def find_contradictions(evidence: Evidence) -> Iterator[Finding]:
         yield Finding(name, float(name not in contradicted), 1.0, explain)
 
 
-def measure_far_dates(evidence: Evidence) -> Iterator[Finding]:
+def measure_far_dates(evidence: CheckedBatch) -> Iterator[Finding]:
     """Yield, for every date besides the time, the share of cells that are no dates beyond reach."""
     for name in evidence.present(evidence.other_dates):
         count = int(evidence.far[name].sum()) if name in evidence.far else 0
-        usual = Learned(1.0, recurs=True, strict=True)
+        usual = LearnedThresholds(1.0, recurs=True, strict=True)
         yield measure_share(name, count, evidence.rows, usual, partial(_explain_far, evidence, name))
 
 
-def _explain_notation(evidence: Evidence, change: Change) -> str:
+def _explain_notation(evidence: CheckedBatch, change: CellChange) -> str:
     key = "schema.dates" if change.now.date_format else "schema.numbers"
     return f"In {evidence.name} {change.describe()}; {key} states the notation of a stream."
 
 
-def _explain_contradiction(evidence: Evidence, change: Change) -> str:
+def _explain_contradiction(evidence: CheckedBatch, change: CellChange) -> str:
     name = change.column
     return (
         f"In {evidence.name} {change.describe()}, or state the one that counts: schema.dates: {{{name}: "
@@ -47,7 +47,7 @@ def _explain_contradiction(evidence: Evidence, change: Change) -> str:
     )
 
 
-def _explain_far(evidence: Evidence, name: str) -> str:
+def _explain_far(evidence: CheckedBatch, name: str) -> str:
     far = evidence.far[name]
     return (
         f"{int(far.sum())} of {evidence.rows} cells of '{name}' in {evidence.name} are dates beyond reach, such as "

@@ -8,7 +8,7 @@ import pandas as pd
 
 from pointsman.common.records import ColumnProfile, LabelledBatch
 from pointsman.pipeline.quality.associations import AssociationRule
-from pointsman.pipeline.quality.thresholds import Learned, PastShare, learn_bound, list_usual
+from pointsman.pipeline.quality.thresholds import LearnedThresholds, PastShare, learn_bound, list_usual
 
 PAST_BATCHES = 24
 """So many of the newest accepted batches are what is usual."""
@@ -57,7 +57,7 @@ class QualityPast:
         return max((batch.end for batch in self.batches if not pd.isna(batch.end)), default=None)
 
     def learn(
-        self, key: CheckKey, cells: int, threshold: Learned, confidence: float, tolerance: float
+        self, key: CheckKey, cells: int, threshold: LearnedThresholds, confidence: float, tolerance: float
     ) -> tuple[float, int]:
         """Return the bound that the past sets on a share of ``cells``, and how many batches it is learned from."""
         usual = list_usual(self.shares.get(key, ()), threshold.recurs)

@@ -59,8 +59,13 @@ def widen_rows(
     """
     sample = spread_rows(len(batch), SAMPLED_ROWS)
     if len(sample) < len(batch):
-        yield LabelledRows(batch.name, batch.inputs.iloc[sample], batch.missing.iloc[sample], batch.times.iloc[sample],
-                           batch.target[sample])  # fmt: skip
+        yield LabelledRows(
+            batch.name,
+            batch.inputs.iloc[sample],
+            batch.missing.iloc[sample],
+            batch.times.iloc[sample],
+            batch.target[sample],
+        )
     yield batch
     first, rows, parts, joined = number, len(batch), [batch], 1
     for earlier in read_earlier():

@@ -31,8 +31,10 @@ def compute_separation(feature: np.ndarray, target: np.ndarray, task: Task, is_l
         return None
     told = [_measure(feature, one, task, is_level) for one in outcomes]
     if task is Task.MULTICLASS and not is_level:
-        told = [max(of_number, _measure(_bin(feature), outcome, task, is_level=True))
-                for of_number, outcome in zip(told, outcomes, strict=True)]  # fmt: skip
+        told = [
+            max(of_number, _measure(_bin(feature), outcome, task, is_level=True))
+            for of_number, outcome in zip(told, outcomes, strict=True)
+        ]
     return float(np.mean(told))
 
 

@@ -45,9 +45,11 @@ def list_stored(state: State) -> list[StoredBatch]:
     names = ("number", "origin", "file", "by_hand", "late_rows", "time_format", "reason", "created_at")
     return [
         StoredBatch(
-            **{name: row[name] for name in names}, accepted=row["status"] == "accepted",
-            retakes=retakes.get(row["number"]), retaken_as=retaken_as.get(row["number"]),
+            **{name: row[name] for name in names},
+            accepted=row["status"] == "accepted",
+            retakes=retakes.get(row["number"]),
+            retaken_as=retaken_as.get(row["number"]),
             decision=decisions.get(row["number"], ""),
         )
         for row in read_rows(state.engine, sa.select(batches).order_by(batches.c.number))
-    ]  # fmt: skip
+    ]

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from pointsman.pipeline.quality.check import Finding, measure_share, skip
-from pointsman.pipeline.quality.checked_batch import Evidence
+from pointsman.pipeline.quality.checked_batch import CheckedBatch
 from pointsman.pipeline.quality.quarantine.rows import count_reasons, find_reasons
-from pointsman.pipeline.quality.thresholds import Learned, learn_factor
+from pointsman.pipeline.quality.thresholds import LearnedThresholds, learn_factor
 from pointsman.pipeline.quality.validity import advise_on_labels
 
 LEAST_VOLUME_CHANGE = 2.0
@@ -15,7 +15,7 @@ FALLBACK_VOLUME_CHANGE = 10.0
 """... and while too few batches are known to tell, neither are a tenth or ten times as many."""
 
 
-def measure_kept_rows(evidence: Evidence) -> Iterator[Finding]:
+def measure_kept_rows(evidence: CheckedBatch) -> Iterator[Finding]:
     """Yield the share of rows that stay out of quarantine."""
     counts = count_reasons(find_reasons(evidence))
     quarantined = sum(counts.values())
@@ -32,7 +32,7 @@ def measure_kept_rows(evidence: Evidence) -> Iterator[Finding]:
     )
 
 
-def _advise_on_repair(evidence: Evidence) -> str:
+def _advise_on_repair(evidence: CheckedBatch) -> str:
     """Return what to do about rows beyond repair: what most of them suffer from has a key."""
     if 2 * int(evidence.target_unknown.sum()) > evidence.rows:
         return advise_on_labels(evidence)
@@ -41,7 +41,7 @@ def _advise_on_repair(evidence: Evidence) -> str:
     return "correct them at the source, or raise the threshold"
 
 
-def measure_volume(evidence: Evidence) -> Iterator[Finding]:
+def measure_volume(evidence: CheckedBatch) -> Iterator[Finding]:
     """Yield the kept rows as a share of batch.min_rows, at most 1."""
     kept, needed = int((find_reasons(evidence) == "").sum()), evidence.config.batch.min_rows
     yield Finding(
@@ -55,7 +55,7 @@ def measure_volume(evidence: Evidence) -> Iterator[Finding]:
     )
 
 
-def measure_usual_volume(evidence: Evidence) -> Iterator[Finding]:
+def measure_usual_volume(evidence: CheckedBatch) -> Iterator[Finding]:
     """Yield how the rows compare with as many as a batch usually has: 1 within what is usual, else less."""
     stated, past = evidence.config.quality.max_volume_change, [batch.rows for batch in evidence.past.batches]
     if evidence.config.batch.rows or not past:
@@ -79,7 +79,7 @@ def measure_usual_volume(evidence: Evidence) -> Iterator[Finding]:
     )
 
 
-def measure_classes(evidence: Evidence) -> Iterator[Finding]:
+def measure_classes(evidence: CheckedBatch) -> Iterator[Finding]:
     """Yield 1 where the labels of the kept rows differ, else 0."""
     target = evidence.target[find_reasons(evidence) == ""]
     if not len(target):
@@ -93,7 +93,7 @@ def measure_classes(evidence: Evidence) -> Iterator[Finding]:
     )
 
 
-def _explain_one_label(evidence: Evidence, only: float) -> str:
+def _explain_one_label(evidence: CheckedBatch, only: float) -> str:
     """Say what one label all over means: that nothing can be learned yet, or that a batch is too small to tell."""
     schema = evidence.schema
     label = schema.classes[int(only)] if schema.task.is_classification else f"{only:g}"
@@ -109,20 +109,20 @@ def _explain_one_label(evidence: Evidence, only: float) -> str:
     )
 
 
-def find_constant_columns(evidence: Evidence) -> Iterator[Finding]:
+def find_constant_columns(evidence: CheckedBatch) -> Iterator[Finding]:
     """Yield, for every input with known cells, 1 where they differ and 0 where all are the same."""
     for name in evidence.schema.inputs:
         yield _measure_variation(evidence, name)
 
 
-def _measure_variation(evidence: Evidence, name: str) -> Finding:
+def _measure_variation(evidence: CheckedBatch, name: str) -> Finding:
     distinct = evidence.inputs[name].dropna().unique()
     if not len(distinct):
         return skip(name, 1.0, f"there is no known cell of '{name}'")
     return Finding(
         name,
         float(len(distinct) > 1),
-        Learned(1.0, recurs=True),
+        LearnedThresholds(1.0, recurs=True),
         lambda: (
             f"Every known cell of '{name}' in {evidence.name} is '{distinct[0]}', so that nothing can be learned from "
             "it there; list it under schema.drop where that stays so."

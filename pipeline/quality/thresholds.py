@@ -24,7 +24,7 @@ class PastShare:
 
 
 @dataclass(frozen=True)
-class Learned:
+class LearnedThresholds:
     """A threshold to learn. ``fallback`` stands until enough batches are known; the bound is at most ``most``.
 
     ``recurs`` says that breaches count among what is usual: what comes and goes is no finding every time it comes.
@@ -38,13 +38,18 @@ class Learned:
 
 
 FALLBACKS = {
-    "min_completeness": 0.5, "min_validity": 0.95, "min_uniqueness": 0.5, "min_consistency": 0.95,
-    "max_unseen": 0.2, "max_outliers": 0.1, "max_repeated": 0.5,
-}  # fmt: skip
+    "min_completeness": 0.5,
+    "min_validity": 0.95,
+    "min_uniqueness": 0.5,
+    "min_consistency": 0.95,
+    "max_unseen": 0.2,
+    "max_outliers": 0.1,
+    "max_repeated": 0.5,
+}
 """What stands for a share in the configuration until it can be learned."""
 
 
-def choose_threshold(quality: QualityConfig, key: str) -> float | Learned:
+def choose_threshold(quality: QualityConfig, key: str) -> float | LearnedThresholds:
     """Return the share that has to pass: what the configuration states under ``key``, or one to learn.
 
     >>> choose_threshold(QualityConfig(max_unseen=0.25), "max_unseen"), choose_threshold(QualityConfig(), "max_unseen")
@@ -53,7 +58,7 @@ def choose_threshold(quality: QualityConfig, key: str) -> float | Learned:
     stated = getattr(quality, key)
     share = FALLBACKS[key] if stated is None else stated
     passing = round(1 - share, 12) if key.startswith("max_") else share
-    return Learned(passing) if stated is None else passing
+    return LearnedThresholds(passing) if stated is None else passing
 
 
 def list_usual(past: Sequence[PastShare], recurs: bool = False) -> list[PastShare]:

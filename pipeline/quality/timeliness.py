@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pointsman.pipeline.quality.check import Finding, find_example, measure_share, skip
-from pointsman.pipeline.quality.checked_batch import Evidence
+from pointsman.pipeline.quality.checked_batch import CheckedBatch
 from pointsman.pipeline.quality.thresholds import learn_factor
 
 LEAST_GAP = 3.0
@@ -16,7 +16,7 @@ FALLBACK_GAP = 10.0
 """... and while too few steps are known to tell, neither is ten times as much."""
 
 
-def measure_times(evidence: Evidence) -> Iterator[Finding]:
+def measure_times(evidence: CheckedBatch) -> Iterator[Finding]:
     """Yield the share of rows whose time can be read."""
     name, unreadable = evidence.schema.time, int(evidence.time_unreadable.sum())
     yield measure_share(
@@ -32,7 +32,7 @@ def measure_times(evidence: Evidence) -> Iterator[Finding]:
     )
 
 
-def measure_punctuality(evidence: Evidence) -> Iterator[Finding]:
+def measure_punctuality(evidence: CheckedBatch) -> Iterator[Finding]:
     """Yield the share of rows that are not older than the batches before."""
     late = evidence.raw.late_rows
     yield measure_share(
@@ -47,7 +47,7 @@ def measure_punctuality(evidence: Evidence) -> Iterator[Finding]:
     )
 
 
-def measure_freshness(evidence: Evidence) -> Iterator[Finding]:
+def measure_freshness(evidence: CheckedBatch) -> Iterator[Finding]:
     """Yield how the step from the newest stored row to this batch's newest compares with the usual one, at most 1."""
     name, newest, before = evidence.schema.time, evidence.raw.times.max(), evidence.past.newest
     ends = [batch.end for batch in evidence.past.batches if not pd.isna(batch.end)]
@@ -72,7 +72,7 @@ def measure_freshness(evidence: Evidence) -> Iterator[Finding]:
     )
 
 
-def find_old_batches(evidence: Evidence) -> Iterator[Finding]:
+def find_old_batches(evidence: CheckedBatch) -> Iterator[Finding]:
     """Yield 1 where the batch has a row that is at least as new as the newest stored one, else 0."""
     name, newest, before = evidence.schema.time, evidence.raw.times.max(), evidence.past.newest
     if pd.isna(newest) or before is None:

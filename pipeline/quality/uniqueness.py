@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from pointsman.pipeline.quality.check import Finding, find_example, measure_share, skip
-from pointsman.pipeline.quality.checked_batch import Evidence
+from pointsman.pipeline.quality.checked_batch import CheckedBatch
 
 
-def measure_row_uniqueness(evidence: Evidence) -> Iterator[Finding]:
+def measure_row_uniqueness(evidence: CheckedBatch) -> Iterator[Finding]:
     """Yield the share of rows that repeat no earlier row cell by cell."""
     copies = int(evidence.copies.sum())
     yield measure_share(
@@ -24,7 +24,7 @@ def measure_row_uniqueness(evidence: Evidence) -> Iterator[Finding]:
     )
 
 
-def measure_key_uniqueness(evidence: Evidence) -> Iterator[Finding]:
+def measure_key_uniqueness(evidence: CheckedBatch) -> Iterator[Finding]:
     """Yield the share of rows whose id and time no earlier row has; rows without either are left out."""
     name, threshold = evidence.schema.id, evidence.threshold("min_uniqueness")
     if name is None or name not in evidence.raw.frame:
@@ -46,7 +46,7 @@ def measure_key_uniqueness(evidence: Evidence) -> Iterator[Finding]:
     )
 
 
-def measure_repeats(evidence: Evidence) -> Iterator[Finding]:
+def measure_repeats(evidence: CheckedBatch) -> Iterator[Finding]:
     """Yield the share of rows that no earlier batch has: by id, inputs, time and target."""
     threshold, stored = evidence.threshold("max_repeated"), evidence.past.digests
     if not stored:
@@ -60,7 +60,7 @@ def measure_repeats(evidence: Evidence) -> Iterator[Finding]:
     )
 
 
-def _describe_repeats(evidence: Evidence, count: int) -> str:
+def _describe_repeats(evidence: CheckedBatch, count: int) -> str:
     shared = {number: int(np.isin(evidence.digests, rows).sum()) for number, rows in evidence.past.digests.items()}
     most = max(shared, key=lambda number: shared[number])
     return (

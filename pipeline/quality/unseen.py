@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pointsman.pipeline.quality.check import Finding, find_example, measure_share, skip
-from pointsman.pipeline.quality.checked_batch import Evidence
+from pointsman.pipeline.quality.checked_batch import CheckedBatch
 
 FALLBACK_LEVELS = 1_000
 """Levels of one column that are no finding while no earlier batch is known ..."""
@@ -25,25 +25,25 @@ MOST_ODD = 4
 """Of more batches, the one furthest to either side is left out: it may have been broken itself."""
 
 
-def measure_unseen(evidence: Evidence) -> Iterator[Finding]:
+def measure_unseen(evidence: CheckedBatch) -> Iterator[Finding]:
     """Yield, for every categorical input, the share of known cells whose level an earlier batch had."""
     for name in evidence.present(evidence.schema.categorical):
         yield _measure_unseen_levels(evidence, name)
 
 
-def measure_cardinality(evidence: Evidence) -> Iterator[Finding]:
+def measure_cardinality(evidence: CheckedBatch) -> Iterator[Finding]:
     """Yield, for every categorical input, how many levels are likely as a share of those there are, at most 1."""
     for name in evidence.present(evidence.schema.categorical):
         yield _measure_levels(evidence, name)
 
 
-def measure_outliers(evidence: Evidence) -> Iterator[Finding]:
+def measure_outliers(evidence: CheckedBatch) -> Iterator[Finding]:
     """Yield, for every numeric input, the share of known cells within robust bounds learned from earlier batches."""
     for name in evidence.present(evidence.schema.numeric):
         yield _measure_outlying(evidence, name)
 
 
-def find_fences(evidence: Evidence, name: str) -> tuple[float, float] | None:
+def find_fences(evidence: CheckedBatch, name: str) -> tuple[float, float] | None:
     """Return the bounds outside which a number is an outlier; None where the past has no number or no spread."""
     deciles = [profile.quantiles for _, profile in evidence.past.profiles.get(name, ()) if profile.quantiles]
     if not deciles:
@@ -56,7 +56,7 @@ def find_fences(evidence: Evidence, name: str) -> tuple[float, float] | None:
     return float(low - FENCE * (high - low)), float(high + FENCE * (high - low))
 
 
-def _measure_unseen_levels(evidence: Evidence, name: str) -> Finding:
+def _measure_unseen_levels(evidence: CheckedBatch, name: str) -> Finding:
     threshold, known = evidence.threshold("max_unseen"), evidence.past.levels.get(name)
     if known is None or not len(known):
         return skip(name, threshold, f"no earlier batch has a level of '{name}'")
@@ -77,7 +77,7 @@ def _measure_unseen_levels(evidence: Evidence, name: str) -> Finding:
     )
 
 
-def _measure_levels(evidence: Evidence, name: str) -> Finding:
+def _measure_levels(evidence: CheckedBatch, name: str) -> Finding:
     stated, past = evidence.config.quality.max_levels, evidence.past.profiles.get(name, ())
     distinct = len(evidence.levels[name].names)
     if not distinct:
@@ -96,7 +96,7 @@ def _measure_levels(evidence: Evidence, name: str) -> Finding:
     )
 
 
-def _measure_outlying(evidence: Evidence, name: str) -> Finding:
+def _measure_outlying(evidence: CheckedBatch, name: str) -> Finding:
     threshold, fences = evidence.threshold("max_outliers"), find_fences(evidence, name)
     if fences is None:
         return skip(name, threshold, f"earlier batches have no spread of '{name}'")

@@ -10,26 +10,26 @@ from pointsman.common.reading import find_missing, read_numbers
 from pointsman.common.rules import find_forbidden, find_outside, find_unmatched
 from pointsman.common.task import Task
 from pointsman.pipeline.quality.check import Finding, find_example, measure_share, skip
-from pointsman.pipeline.quality.checked_batch import Evidence
-from pointsman.pipeline.quality.thresholds import Learned
+from pointsman.pipeline.quality.checked_batch import CheckedBatch
+from pointsman.pipeline.quality.thresholds import LearnedThresholds
 
 NEARLY_EMPTY = 0.05
 """A column known in a smaller share of the rows cannot get its batch rejected, whatever its few cells hold."""
 
 
-def measure_numbers(evidence: Evidence) -> Iterator[Finding]:
+def measure_numbers(evidence: CheckedBatch) -> Iterator[Finding]:
     """Yield, for every numeric input, the share of known cells that are finite numbers."""
     for name in evidence.present(evidence.schema.numeric):
         yield _measure_readable(evidence, name, "number")
 
 
-def measure_dates(evidence: Evidence) -> Iterator[Finding]:
+def measure_dates(evidence: CheckedBatch) -> Iterator[Finding]:
     """Yield, for every date input but the time, the share of known cells that read as a date."""
     for name in evidence.present(evidence.other_dates):
         yield _measure_readable(evidence, name, "date")
 
 
-def measure_kept_types(evidence: Evidence) -> Iterator[Finding]:
+def measure_kept_types(evidence: CheckedBatch) -> Iterator[Finding]:
     """Yield the same shares, against the threshold below which a column is another one than in training."""
     for name in evidence.present(evidence.schema.numeric):
         yield _measure_kept_type(evidence, name, "is text", "numeric")
@@ -37,21 +37,21 @@ def measure_kept_types(evidence: Evidence) -> Iterator[Finding]:
         yield _measure_kept_type(evidence, name, "holds hardly any date", "a date")
 
 
-def measure_ranges(evidence: Evidence) -> Iterator[Finding]:
+def measure_ranges(evidence: CheckedBatch) -> Iterator[Finding]:
     """Yield, for every rule in quality.ranges, the share of readable cells that keep it."""
     for rule in evidence.config.quality.ranges:
         outside = find_outside(evidence.inputs[rule.column], rule).to_numpy()
         yield _measure_rule(evidence, rule, outside, f"outside {_describe_range(rule)}", "quality.ranges")
 
 
-def measure_allowed(evidence: Evidence) -> Iterator[Finding]:
+def measure_allowed(evidence: CheckedBatch) -> Iterator[Finding]:
     """Yield, for every rule in quality.allowed, the share of readable cells that keep it."""
     for rule in evidence.config.quality.allowed:
         forbidden = find_forbidden(evidence.inputs[rule.column], rule).to_numpy()
         yield _measure_rule(evidence, rule, forbidden, "none of the allowed values", "quality.allowed")
 
 
-def advise_on_labels(evidence: Evidence) -> str:
+def advise_on_labels(evidence: CheckedBatch) -> str:
     """Return what to do about labels that are no known class."""
     schema = evidence.schema
     if schema.task is not Task.BINARY or schema.label_is_rule:
@@ -63,7 +63,7 @@ def advise_on_labels(evidence: Evidence) -> str:
     return "set task: multiclass if there are more than two labels, or correct them"
 
 
-def measure_known_labels(evidence: Evidence) -> Iterator[Finding]:
+def measure_known_labels(evidence: CheckedBatch) -> Iterator[Finding]:
     """Yield the share of the labels there are that are a known class (or, for a regression, a number)."""
     schema, unknown = evidence.schema, int(evidence.target_unknown.sum())
     given = int((~evidence.target_missing).sum())
@@ -81,19 +81,19 @@ def measure_known_labels(evidence: Evidence) -> Iterator[Finding]:
     )
 
 
-def measure_patterns(evidence: Evidence) -> Iterator[Finding]:
+def measure_patterns(evidence: CheckedBatch) -> Iterator[Finding]:
     """Yield, for every rule in quality.patterns, the share of known cells, as they came, that match it."""
     for rule in evidence.config.quality.patterns:
         yield _measure_pattern(evidence, rule)
 
 
-def measure_infinities(evidence: Evidence) -> Iterator[Finding]:
+def measure_infinities(evidence: CheckedBatch) -> Iterator[Finding]:
     """Yield, for every numeric input, the share of known cells that are not infinite."""
     for name in evidence.present(evidence.schema.numeric):
         yield _measure_infinities(evidence, name)
 
 
-def _measure_pattern(evidence: Evidence, rule: PatternRule) -> Finding:
+def _measure_pattern(evidence: CheckedBatch, rule: PatternRule) -> Finding:
     name, frame, threshold = rule.column, evidence.raw.frame, evidence.threshold("min_validity")
     if name not in frame:
         return skip(name, threshold, f"the column '{name}' is absent")
@@ -113,7 +113,7 @@ def _measure_pattern(evidence: Evidence, rule: PatternRule) -> Finding:
     )
 
 
-def _measure_infinities(evidence: Evidence, name: str) -> Finding:
+def _measure_infinities(evidence: CheckedBatch, name: str) -> Finding:
     infinite = evidence.unreadable[name].copy()
     if infinite.any():
         cells = pd.to_numeric(evidence.raw.frame[name][infinite], errors="coerce")
@@ -123,7 +123,7 @@ def _measure_infinities(evidence: Evidence, name: str) -> Finding:
         name,
         count,
         known,
-        Learned(1.0, recurs=True, strict=True),
+        LearnedThresholds(1.0, recurs=True, strict=True),
         lambda: (
             f"{count} of {known} known cells of '{name}' in {evidence.name} are infinite, such as "
             f"{find_example(evidence.raw.frame[name], infinite)}, and count as missing; look for a division by zero "
@@ -133,7 +133,7 @@ def _measure_infinities(evidence: Evidence, name: str) -> Finding:
     )
 
 
-def _measure_readable(evidence: Evidence, name: str, kind: str) -> Finding:
+def _measure_readable(evidence: CheckedBatch, name: str, kind: str) -> Finding:
     unreadable, known = int(evidence.unreadable[name].sum()), evidence.count_known(name)
     return measure_share(
         name,
@@ -149,7 +149,7 @@ def _measure_readable(evidence: Evidence, name: str, kind: str) -> Finding:
     )
 
 
-def _measure_kept_type(evidence: Evidence, name: str, now: str, before: str) -> Finding:
+def _measure_kept_type(evidence: CheckedBatch, name: str, now: str, before: str) -> Finding:
     unreadable, known = int(evidence.unreadable[name].sum()), evidence.count_known(name)
     threshold = evidence.config.quality.reject_validity
     if known < NEARLY_EMPTY * evidence.rows:
@@ -167,7 +167,9 @@ def _measure_kept_type(evidence: Evidence, name: str, now: str, before: str) -> 
     )
 
 
-def _measure_rule(evidence: Evidence, rule: RangeRule | AllowedRule, broken: np.ndarray, how: str, key: str) -> Finding:
+def _measure_rule(
+    evidence: CheckedBatch, rule: RangeRule | AllowedRule, broken: np.ndarray, how: str, key: str
+) -> Finding:
     breaches, known = int(broken.sum()), int(evidence.inputs[rule.column].notna().sum())
     return measure_share(
         rule.column,

@@ -136,8 +136,13 @@ def _list_marked(report: Report, timeline: Timeline) -> Iterator[MarkedEvent]:
 
     for letter, marker in zip(LETTERS, report.markers, strict=False):
         if letter in shown:
-            yield MarkedEvent(letter, marker.name, marker.description, formats.format_date(marker.start),
-                              formats.format_date(marker.end))  # fmt: skip
+            yield MarkedEvent(
+                letter,
+                marker.name,
+                marker.description,
+                formats.format_date(marker.start),
+                formats.format_date(marker.end),
+            )
 
 
 def _select(report: Report) -> dict[str, Any]:

@@ -92,9 +92,11 @@ def mix_contributions(
         bases.append(np.sum([share * base for share, _, base in each], axis=0))
     explained = np.concatenate(values)
     outputs = tuple(classes[1:]) if len(classes) == 2 else tuple(classes) or ("",)
-    scale = f"probability of '{outputs[0]}'" if len(classes) == 2 else (
-        "probability of each class" if classes else "predicted value"
-    )  # fmt: skip
+    scale = (
+        f"probability of '{outputs[0]}'"
+        if len(classes) == 2
+        else ("probability of each class" if classes else "predicted value")
+    )
     method = "the mean of what features add to the answers of its members, by their weights"
     return Contributions(
         rows.iloc[: len(explained)], explained, np.concatenate(bases).mean(axis=0), outputs, scale, method

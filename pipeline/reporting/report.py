@@ -39,7 +39,7 @@ from pointsman.pipeline.reporting.figures.scores import (
     ChampionScore,
     EnsembleFigures,
     ProductionFigures,
-    Score,
+    ScoreFigure,
     VersionFigures,
     find_production,
     list_ensembles,
@@ -48,7 +48,7 @@ from pointsman.pipeline.reporting.figures.scores import (
     list_serving_scores,
     list_versions,
 )
-from pointsman.pipeline.reporting.figures.search import SearchFigures, Trial, compute_search, list_trials
+from pointsman.pipeline.reporting.figures.search import SearchFigures, TrialFigure, compute_search, list_trials
 from pointsman.pipeline.reporting.figures.shap import ShapFigures, compute_shap
 from pointsman.pipeline.reporting.history import History, Marker
 
@@ -83,12 +83,12 @@ class Report:
     ensembles: tuple[EnsembleFigures, ...]
     production_scores: tuple[ChampionScore, ...]
     champion_scores: tuple[ChampionScore, ...]
-    scores: tuple[Score, ...]
+    scores: tuple[ScoreFigure, ...]
     comparisons: tuple[ComparisonFigures, ...]
     tournament: TournamentFigures
     backtest: BacktestFigures | None
     events: tuple[EventFigures, ...]
-    trials: tuple[Trial, ...]
+    trials: tuple[TrialFigure, ...]
     search: SearchFigures
     experiments: ExperimentFigures
     features: tuple[FeatureFigures, ...]

@@ -54,8 +54,11 @@ class Answers:
 
     def record(self, outcomes: Mapping[Action, str]) -> list[Response]:
         """Return what was done, with its cause; an action without an outcome was not needed."""
-        return [Response(*self.causes[action][:1], action, self.causes[action][1], outcomes[action])
-                for action in self.causes if action in outcomes]  # fmt: skip
+        return [
+            Response(*self.causes[action][:1], action, self.causes[action][1], outcomes[action])
+            for action in self.causes
+            if action in outcomes
+        ]
 
 
 def answer_alarms(config: ResponseConfig, found: DriftFound) -> Answers:

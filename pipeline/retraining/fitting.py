@@ -11,7 +11,7 @@ from pointsman.common.metrics import compute_row_losses
 from pointsman.meta.records import predict_outputs
 from pointsman.model_zoo.model import Model
 from pointsman.pipeline.retraining.simulation import BLOCKS, Meeting, Met
-from pointsman.pipeline.retraining.stream import Replayed
+from pointsman.pipeline.retraining.stream import ReplayedStream
 from pointsman.pipeline.retraining.stream_drift import ReplayedDrift
 from pointsman.pipeline.retraining.stream_loss import ReplayedLoss
 
@@ -19,7 +19,7 @@ from pointsman.pipeline.retraining.stream_loss import ReplayedLoss
 class Fitting:
     """Fits the stream's candidate; ``met`` grows with every step that is finished."""
 
-    def __init__(self, stream: Replayed, met: Met) -> None:
+    def __init__(self, stream: ReplayedStream, met: Met) -> None:
         self.stream, self.met = stream, met
         self.drift, self.loss = ReplayedDrift(stream), ReplayedLoss(stream)
 
@@ -40,11 +40,17 @@ class Fitting:
     def load_earlier(self, trained: int) -> dict[int, np.ndarray]:
         """Return by place, in order, what was predicted of batches up to one by the models trained just before them."""
         task, classes = self.stream.schema.task, self.stream.schema.classes
-        known = {batch: self.met[batch - 1, batch].outputs for batch in range(2, trained + 1)
-                 if (batch - 1, batch) in self.met}  # fmt: skip
+        known = {
+            batch: self.met[batch - 1, batch].outputs
+            for batch in range(2, trained + 1)
+            if (batch - 1, batch) in self.met
+        }
         width = len(classes) if task.is_classification else 1
-        return {batch: np.frombuffer(outputs, dtype=np.float32).reshape(-1, width)
-                for batch, outputs in known.items() if outputs is not None}  # fmt: skip
+        return {
+            batch: np.frombuffer(outputs, dtype=np.float32).reshape(-1, width)
+            for batch, outputs in known.items()
+            if outputs is not None
+        }
 
 
 @dataclass(frozen=True, eq=False)

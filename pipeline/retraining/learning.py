@@ -40,12 +40,7 @@ from pointsman.pipeline.training.newcomers import (
     group_outputs,
     load_resting,
 )
-from pointsman.pipeline.training.portfolio import (
-    baseline_candidates,
-    count_batches,
-    list_standing,
-    make_room,
-)
+from pointsman.pipeline.training.portfolio import baseline_candidates, count_batches, list_standing, make_room
 from pointsman.pipeline.training.problem import pose_problem
 from pointsman.pipeline.training.refit import give, plan_lessons, plan_other_lessons
 from pointsman.pipeline.training.run_rows import run_rows
@@ -98,9 +93,18 @@ def rest(before: Generation, proof: Proof, answers: Answers, draft: Draft) -> Le
 
 
 def learn(
-    config: Config, state: State, before: Generation, schema: Schema, window: Sequence[LabelledBatch], ground: Ground,
-    proof: Proof, answers: Answers, watch: Stopwatch, draft: Draft, shadow: Mapping[str, np.ndarray] | None = None,
-) -> Learned:  # fmt: skip
+    config: Config,
+    state: State,
+    before: Generation,
+    schema: Schema,
+    window: Sequence[LabelledBatch],
+    ground: Ground,
+    proof: Proof,
+    answers: Answers,
+    watch: Stopwatch,
+    draft: Draft,
+    shadow: Mapping[str, np.ndarray] | None = None,
+) -> Learned:
     """Search, let newcomers compete, decide who stays and let them learn the newest rows.
 
     ``shadow`` is what rivals predicted for served rows of the record, by version.
@@ -121,16 +125,23 @@ def learn(
         known = load_known_trials(state)
         config = config.model_copy(update={"search": join_families(config.search, ground.rows, known)})
         trials = run_search(config, pose_problem(config, ground, batch), budget, workers, known)
-        room, places = make_room(config.promotion.max_active, config.search.finalists, len(ground.rows),
-                                 count_batches(ground))  # fmt: skip
+        room, places = make_room(
+            config.promotion.max_active, config.search.finalists, len(ground.rows), count_batches(ground)
+        )
         finalists = choose_finalists(trials, places)
     with watch.stage("newcomers"):
         crew = workers.share(ground)
         shortened = shorten_window(state, before, answers)
         outcomes["shorten"] = describe_shortened(shortened)
         standing = [*list_standing(config, ground), *shortened]
-        tell_cuts(config.training, config.search, len(ground.rows), sum(map(len, window)), window[-1].inputs.shape[1],
-                  standing)  # fmt: skip
+        tell_cuts(
+            config.training,
+            config.search,
+            len(ground.rows),
+            sum(map(len, window)),
+            window[-1].inputs.shape[1],
+            standing,
+        )
         sheets = [*rebuild_sheets(config, state, schema, window), proof.sheet]
         first_number = count_versions(state) + 1
         resting = load_resting(state, before)
@@ -166,8 +177,10 @@ def learn(
         otherwise = give(crew, plan_other_lessons(ground, lessons, trained, turn))
         rivals = save_rivals(state, before, ground, competing, otherwise, numbers)
         examined = schema, record.rows
-        runs = [*run_rows(*examined, promotion.active, trained, enrolled.new),
-                *run_rows(*examined, competing, otherwise, rivals)]  # fmt: skip
+        runs = [
+            *run_rows(*examined, promotion.active, trained, enrolled.new),
+            *run_rows(*examined, competing, otherwise, rivals),
+        ]
         competitors = list_rivals(state, before, enrolled.members, competing, rivals)
         enrolled = enrolled.with_rivals(competitors, rivals)
     draft.add(feature_gains_table, feature_gains)

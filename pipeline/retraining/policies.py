@@ -81,11 +81,7 @@ def list_policies(response: ResponseConfig) -> tuple[Policy, ...]:
 
 
 def trains(
-    policy: Policy,
-    since_training: int,
-    drifted: bool,
-    estimated_loss: float | None,
-    loss_after_training: float | None,
+    policy: Policy, since_training: int, drifted: bool, estimated_loss: float | None, loss_after_training: float | None
 ) -> bool:
     """Return whether models learn after a batch.
 

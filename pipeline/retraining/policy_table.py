@@ -9,11 +9,18 @@ def describe(done: Backtest) -> list[str]:
     replayed = done.replayed
     header = ["", "policy", replayed["loss"], "against always", "interval", "worst third", "trainings", "seconds"]
     rows = [
-        ["*" if one.policy == done.recommended else "", one.policy.name, f"{one.loss:.4f}", f"{one.worse:+.2%}",
-         f"{one.lower:+.2%} to {one.upper:+.2%}", f"{one.worst_third:+.2%}", f"{one.trainings:.1f}",
-         f"{one.seconds:.2f}"]
+        [
+            "*" if one.policy == done.recommended else "",
+            one.policy.name,
+            f"{one.loss:.4f}",
+            f"{one.worse:+.2%}",
+            f"{one.lower:+.2%} to {one.upper:+.2%}",
+            f"{one.worst_third:+.2%}",
+            f"{one.trainings:.1f}",
+            f"{one.seconds:.2f}",
+        ]
         for one in sorted(done.outcomes, key=lambda one: (-one.trainings, one.worse))
-    ]  # fmt: skip
+    ]
     lines = [
         f"{replayed['candidate']} on batches {replayed['first']} to {replayed['last']} ({replayed['rows']} rows), each "
         "predicted before it may be learned.",

@@ -15,7 +15,7 @@ TOLERANCE = 0.01
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PolicyOutcome:
     """A policy on some batches; one that counts batches is the mean of its journeys.
 
     loss:        mean row loss, for numbers its root
@@ -54,13 +54,13 @@ class Backtest:
     """What came out: ``replayed`` says of what, in words; ``advice`` what the middle of the stream's was worth."""
 
     replayed: dict[str, Any]
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[PolicyOutcome, ...]
     recommended: Policy
     advice: Advice | None
 
 
 @dataclass(frozen=True)
-class Evidence:
+class PolicyEvidence:
     """What outcomes are computed from.
 
     seconds:    what each fit took; ``met``: what each lost on the batches it met
@@ -79,7 +79,7 @@ class Evidence:
         return float(np.sqrt(max(0.0, 1 + share)) - 1 if self.root else share)
 
 
-def compute_outcomes(journeys: Sequence[Journey], evidence: Evidence) -> list[Outcome]:
+def compute_outcomes(journeys: Sequence[Journey], evidence: PolicyEvidence) -> list[PolicyOutcome]:
     """Return the outcome of each policy on the batches that all journeys share, held against training always."""
     grouped: dict[Policy, list[Journey]] = {}
     for journey in journeys:
@@ -98,7 +98,7 @@ def compute_outcomes(journeys: Sequence[Journey], evidence: Evidence) -> list[Ou
         mean, half = float(weights @ more), compute_half_width(more, weights, batches, evidence.confidence)
         loss = scale + mean
         outcomes.append(
-            Outcome(
+            PolicyOutcome(
                 policy=policy,
                 loss=float(np.sqrt(loss)) if evidence.root else loss,
                 worse=evidence.share(mean, scale),
@@ -118,9 +118,12 @@ def compute_outcomes(journeys: Sequence[Journey], evidence: Evidence) -> list[Ou
 def _average_losses(journeys: Sequence[Journey], met: Met) -> np.ndarray:
     """Return the block losses (n_blocks,) of one policy, the mean over its journeys."""
     return np.mean(
-        [np.concatenate([met[trained, batch].losses for batch, trained in journey.served.items()])
-         for journey in journeys], axis=0,
-    )  # fmt: skip
+        [
+            np.concatenate([met[trained, batch].losses for batch, trained in journey.served.items()])
+            for journey in journeys
+        ],
+        axis=0,
+    )
 
 
 def compute_half_width(differences: np.ndarray, weights: np.ndarray, batches: np.ndarray, confidence: float) -> float:
@@ -133,13 +136,14 @@ def compute_half_width(differences: np.ndarray, weights: np.ndarray, batches: np
     if len(numbers) < 2:
         return float("inf")
     of_batches = np.array([weights[batches == number].sum() for number in numbers])
-    means = np.array([np.average(differences[batches == number], weights=weights[batches == number])
-                      for number in numbers])  # fmt: skip
+    means = np.array(
+        [np.average(differences[batches == number], weights=weights[batches == number]) for number in numbers]
+    )
     error = max(_compute_error(differences, weights), _compute_error(means, of_batches))
     return float(t.ppf(confidence, len(numbers) - 1)) * error
 
 
-def recommend(outcomes: Sequence[Outcome]) -> Policy:
+def recommend(outcomes: Sequence[PolicyOutcome]) -> Policy:
     """Return the policy with the fewest trainings that is surely not much worse than training always.
 
     What may be given up grows with what is saved: TOLERANCE of the loss for all trainings, a third of it for a third of
@@ -149,7 +153,7 @@ def recommend(outcomes: Sequence[Outcome]) -> Policy:
     """
     always = next(one for one in outcomes if one.policy == ALWAYS)
 
-    def is_good_enough(one: Outcome) -> bool:
+    def is_good_enough(one: PolicyOutcome) -> bool:
         if one.policy.retrain == "never":
             return one.upper < 0
         saved = 1 - one.trainings / always.trainings if always.trainings else 0.0
@@ -159,7 +163,7 @@ def recommend(outcomes: Sequence[Outcome]) -> Policy:
     return min(enough, key=lambda one: (one.trainings, one.worse)).policy
 
 
-def follow_advice(journeys: Sequence[Journey], evidence: Evidence) -> Advice | None:
+def follow_advice(journeys: Sequence[Journey], evidence: PolicyEvidence) -> Advice | None:
     """Return what would have been recommended at the later of two starts, and what came of it; None with one start.
 
     Until then the journeys of the earlier start are known, after it those of the later start count.

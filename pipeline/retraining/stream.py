@@ -17,7 +17,7 @@ from pointsman.pipeline.preparation.window import prepare
 
 
 @dataclass(frozen=True, eq=False)
-class Replayed:
+class ReplayedStream:
     """A stream to replay: clean batches, counted from 1, and the candidate that learns them.
 
     load: returns a batch by its place; ``names`` tell batches apart, for the identity of a backtest

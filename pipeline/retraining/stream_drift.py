@@ -7,7 +7,7 @@ from pointsman.pipeline.drift.novelty import compute_scores
 from pointsman.pipeline.drift.reference import Reference, describe_window
 from pointsman.pipeline.drift.sketch import Sketch, sketch_inputs
 from pointsman.pipeline.drift.verdict import Drift, DriftTest, judge_novelty
-from pointsman.pipeline.retraining.stream import Replayed
+from pointsman.pipeline.retraining.stream import ReplayedStream
 
 
 class ReplayedDrift:
@@ -17,7 +17,7 @@ class ReplayedDrift:
     test of all columns together, which would take two fits for every pair of a training and a batch.
     """
 
-    def __init__(self, stream: Replayed) -> None:
+    def __init__(self, stream: ReplayedStream) -> None:
         self.stream = stream
         self.sketch = cache(self._sketch)
         self.describe = cache(self._describe)

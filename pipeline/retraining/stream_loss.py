@@ -13,7 +13,7 @@ from pointsman.meta.past import MAX_BATCHES
 from pointsman.meta.records import CLEAN, CLEAN_ROWS, Record, RecordRows
 from pointsman.model_zoo.cell_flags import flag_cells
 from pointsman.model_zoo.reference import fit_input_reference
-from pointsman.pipeline.retraining.stream import Replayed
+from pointsman.pipeline.retraining.stream import ReplayedStream
 
 LINE = "replayed"
 
@@ -24,7 +24,7 @@ class ReplayedLoss:
     Records hold no damaged copies here: batches are estimated as they come.
     """
 
-    def __init__(self, stream: Replayed) -> None:
+    def __init__(self, stream: ReplayedStream) -> None:
         self.stream = stream
         self.describe_rows = cache(self._describe_rows)
 

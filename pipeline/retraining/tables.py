@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from pointsman.common.storage.catalogue import VOLATILE, Draft, created_at, metadata, read_rows
 from pointsman.common.storage.state import State
 from pointsman.pipeline.retraining.policies import Policy
-from pointsman.pipeline.retraining.recommendation import Advice, Backtest, Outcome
+from pointsman.pipeline.retraining.recommendation import Advice, Backtest, PolicyOutcome
 from pointsman.pipeline.retraining.simulation import Ledger, Meeting
 
 backtests_table = sa.Table(
@@ -83,7 +83,7 @@ def load_backtest(state: State, backtest: str) -> Backtest | None:
     stored = rows[0]
     return Backtest(
         replayed=stored["replayed"],
-        outcomes=tuple(Outcome(**_read_policies(one, "policy")) for one in stored["outcomes"]),
+        outcomes=tuple(PolicyOutcome(**_read_policies(one, "policy")) for one in stored["outcomes"]),
         recommended=_read_policy(stored["recommended"]),
         advice=Advice(**_read_policies(stored["advice"], "recommended", "best")) if stored["advice"] else None,
     )
@@ -97,9 +97,13 @@ def save_backtest(state: State, backtest: str, done: Backtest) -> None:
         "replayed": done.replayed,
         "outcomes": [{**asdict(one), "policy": _describe_policy(one.policy)} for one in done.outcomes],
         "recommended": _describe_policy(done.recommended),
-        "advice": advice and {**asdict(advice), "recommended": _describe_policy(advice.recommended),
-                              "best": _describe_policy(advice.best)},
-    }  # fmt: skip
+        "advice": advice
+        and {
+            **asdict(advice),
+            "recommended": _describe_policy(advice.recommended),
+            "best": _describe_policy(advice.best),
+        },
+    }
     draft = Draft()
     draft.add(backtests_table, [row])
     draft.commit(state.engine)

@@ -29,10 +29,10 @@ def trains_now(
     query = sa.select(batches.c.number).where(batches.c.status == "accepted", batches.c.number > learned)
     waiting = [row["number"] for row in read_rows(state.engine, query.order_by(batches.c.number))]
     first = (
-        sa.select(estimates_table)
-        .where(estimates_table.c.batch == waiting[0], estimates_table.c.request == "")
-        if waiting else None
-    )  # fmt: skip
+        sa.select(estimates_table).where(estimates_table.c.batch == waiting[0], estimates_table.c.request == "")
+        if waiting
+        else None
+    )
     after_training = read_rows(state.engine, first) if first is not None else estimates
     return trains(
         configured_policy(config.response),
@@ -45,6 +45,9 @@ def trains_now(
 
 def _find_estimate(estimates: Sequence[Mapping[str, Any]]) -> float | None:
     """Return the estimated loss of the plan on a batch."""
-    found = [one["estimated"] for one in estimates if one["answerer"] == PLAN_LINE and one["request"] == ""
-             and one["measure"] in LOSS_MEASURES]  # fmt: skip
+    found = [
+        one["estimated"]
+        for one in estimates
+        if one["answerer"] == PLAN_LINE and one["request"] == "" and one["measure"] in LOSS_MEASURES
+    ]
     return float(found[0]) if found else None

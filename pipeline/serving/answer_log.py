@@ -214,8 +214,11 @@ def write_requests(state: State, prepared: Sequence[Prepared]) -> None:
 def find_booked(state: State, asked: Sequence[str]) -> set[str]:
     """Return which of some requests have a decision."""
     table = decisions_table.c
-    return {row["id"] for part in in_parts(asked) for row in read_rows(state.engine, sa.select(table.id).where(
-        table.id.in_(part)))}  # fmt: skip
+    return {
+        row["id"]
+        for part in in_parts(asked)
+        for row in read_rows(state.engine, sa.select(table.id).where(table.id.in_(part)))
+    }
 
 
 def keep_served(config: Config, requests: Sequence[ServedRequest], chosen: Sequence[np.ndarray]) -> AnsweredRows:
@@ -229,8 +232,9 @@ def keep_served(config: Config, requests: Sequence[ServedRequest], chosen: Seque
     counts = [len(rows) for rows in chosen]
     owner = np.repeat(np.arange(len(requests)), counts)
     digests, keys = np.zeros(len(inputs), np.uint64), np.zeros(len(inputs), np.uint64)
-    known = {place: tuple(one.columns if one.columns is not None else schema.inputs)
-             for place, one in enumerate(requests)}  # fmt: skip
+    known = {
+        place: tuple(one.columns if one.columns is not None else schema.inputs) for place, one in enumerate(requests)
+    }
     for own in dict.fromkeys(known.values()):
         rows_of = np.flatnonzero(np.isin(owner, [place for place, names in known.items() if names == own]))
         digests[rows_of] = compute_keys(inputs.iloc[rows_of], own)
@@ -246,7 +250,7 @@ def keep_served(config: Config, requests: Sequence[ServedRequest], chosen: Seque
 
 def find_newest_times(
     requests: Sequence[ServedRequest], rows: AnsweredRows, counts: np.ndarray
-) -> list[datetime | None]:  # fmt: skip
+) -> list[datetime | None]:
     """Return for each request what ``find_newest_time`` says of its rows."""
     schema = requests[0].predictor.schema
     if schema.time not in rows.inputs:

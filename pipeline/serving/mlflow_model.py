@@ -69,10 +69,14 @@ class PublishedModel:
         reading = read_adapted(model_input, schema)
         inputs = clean_inputs(reading.inputs, self.quality, schema)
         features = engineer_features(inputs, schema, self.features)
-        outputs, kinds = self._mix(features) if self.reference else (
-            predict_outputs(self.models[self.version.id], features, schema.classes),
-            np.zeros(len(features), dtype=np.int8),
-        )  # fmt: skip
+        outputs, kinds = (
+            self._mix(features)
+            if self.reference
+            else (
+                predict_outputs(self.models[self.version.id], features, schema.classes),
+                np.zeros(len(features), dtype=np.int8),
+            )
+        )
         decided = (
             decide_classes(schema.task, outputs, self.threshold) if schema.task.is_classification else outputs[:, 0]
         )

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from pointsman.common.adaptation import Change, Reading, Unread, find_unread, read_adapted
+from pointsman.common.adaptation import CellChange, Reading, Unread, find_unread, read_adapted
 from pointsman.common.config import Config
 from pointsman.common.errors import StateError
 from pointsman.common.reading import read_inputs
@@ -55,7 +55,7 @@ class ReadRows:
     typed: pd.DataFrame | TypedRows
     cells: Cells
     schema: Schema
-    changes: tuple[Change, ...] = ()
+    changes: tuple[CellChange, ...] = ()
     unread: tuple[Unread, ...] = ()
 
     def __len__(self) -> int:

@@ -17,7 +17,7 @@ from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import State, open_state
 from pointsman.experiments.leaderboard import flatten_run
 from pointsman.experiments.tables import runs_table
-from pointsman.meta.estimation.estimator import Estimator
+from pointsman.meta.estimation.estimator import PerformanceEstimator
 from pointsman.meta.flags import RowKind
 from pointsman.meta.plan import Plan, Weights, serve_alone
 from pointsman.meta.store import load_stored_selector
@@ -86,12 +86,18 @@ def describe_version(state: State, version: Version, schema: Schema) -> Describe
     runs = read_rows(state.engine, sa.select(runs_table).where(runs_table.c.version == version.id))
     run = flatten_run(runs[0]) if runs else {}
     said = {name: cell for name, cell in run.items() if name in SAID_OF_RUNS or name.startswith("stage_")}
-    names = ("family", "variant", "threshold") if version.is_ensemble else (
-        "family", "variant", "window", "masked", "guarded", "threshold")  # fmt: skip
+    names = (
+        ("family", "variant", "threshold")
+        if version.is_ensemble
+        else ("family", "variant", "window", "masked", "guarded", "threshold")
+    )
     own = {name: getattr(version, name) for name in names}
     params = name_kinds(version.members) if version.is_ensemble else version.params
-    measured = {name: float(cell) for name, cell in run.items()
-                if isinstance(cell, float | bool) and name not in (*SAID_OF_RUNS, "seconds")}  # fmt: skip
+    measured = {
+        name: float(cell)
+        for name, cell in run.items()
+        if isinstance(cell, float | bool) and name not in (*SAID_OF_RUNS, "seconds")
+    }
     kept = ("line", "parent", "generation", "origin", "first_batch", "last_batch", "rows", "manifest")
     return Described(
         params={**own, **{f"{version.family}.{name}": cell for name, cell in params.items()}, **said},
@@ -148,7 +154,7 @@ class Published:
         """A sentence that says why it serves."""
         return f"mlflow.serve: version {self.number} of '{self.name}' is in Production at the registry"
 
-    def choose_estimators(self, estimators: Mapping[str, Estimator]) -> dict[str, Estimator]:
+    def choose_estimators(self, estimators: Mapping[str, PerformanceEstimator]) -> dict[str, PerformanceEstimator]:
         """Return the estimator of this model's line, where it is one of ours; that of what is chosen is not of it."""
         return {line: estimator for line, estimator in estimators.items() if line == self.version.line}
 

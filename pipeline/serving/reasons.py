@@ -73,8 +73,9 @@ def weigh_members(predictor: Predictor, choice: Choice, answer: Answer) -> dict[
     by_line, plan = list_answerers(predictor.generation, predictor.published), choice.serving
     weights = {
         line: np.array([plan.weights[kind].get(line, 0.0) for kind in RowKind])[answer.kinds]
-        for line in plan.lines if by_line[line].id not in answer.failures
-    }  # fmt: skip
+        for line in plan.lines
+        if by_line[line].id not in answer.failures
+    }
     total = np.sum(list(weights.values()), axis=0) if weights else np.zeros(len(answer.kinds))
     for line, version in by_line.items():
         alone = (total == 0) & (answer.versions == version.id)

@@ -27,7 +27,7 @@ SMALL = {"rounds": 60, "learning_rate": 0.1, "num_leaves": 15, "feature_fraction
 CONFIDENCE = 0.95
 
 
-class Verdict(StrEnum):
+class GainVerdict(StrEnum):
     """What the folds say of a feature."""
 
     HELPS = "helps"
@@ -51,11 +51,11 @@ class FeatureGain:
     covered: bool
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> GainVerdict:
         """Helps or harms where the interval leaves 0 out."""
         if self.lower > 0:
-            return Verdict.HELPS
-        return Verdict.HARMS if self.upper < 0 else Verdict.UNDECIDED
+            return GainVerdict.HELPS
+        return GainVerdict.HARMS if self.upper < 0 else GainVerdict.UNDECIDED
 
 
 def is_used(measured: Sequence[FeatureGain]) -> bool:
@@ -89,15 +89,22 @@ def measure_gains(problem: SearchProblem, engineered: Sequence[str]) -> list[Fea
     known = [_lose(problem, fold, names) for fold, names in zip(folds, plain, strict=True)]
     gains = []
     for feature in engineered:
-        changed = [[name for name in names if name != feature] if feature in covered else [*names, feature]
-                   for names in plain]  # fmt: skip
+        changed = [
+            [name for name in names if name != feature] if feature in covered else [*names, feature] for names in plain
+        ]
         other = [_lose(problem, fold, names) for fold, names in zip(folds, changed, strict=True)]
         without, having = (other, known) if feature in covered else (known, other)
         compared = compare_losses(np.concatenate(without), np.concatenate(having), CONFIDENCE)
         gains.append(
-            FeatureGain(feature, compared.difference, max(compared.lower, -1e300), min(compared.upper, 1e300),
-                        compared.rows, feature in covered)
-        )  # fmt: skip
+            FeatureGain(
+                feature,
+                compared.difference,
+                max(compared.lower, -1e300),
+                min(compared.upper, 1e300),
+                compared.rows,
+                feature in covered,
+            )
+        )
     return gains
 
 

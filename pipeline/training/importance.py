@@ -35,8 +35,9 @@ def compute_importances(trials: Sequence[Trial], task: Task, seed: int) -> list[
     """
     complete = [trial for trial in trials if trial.relative is not None and trial.candidate.family in FAMILIES]
     families = sorted({trial.candidate.family for trial in complete if FAMILIES[trial.candidate.family].installed})
-    found = [_assess(family, [one for one in complete if one.candidate.family == family], task, seed)
-             for family in families]  # fmt: skip
+    found = [
+        _assess(family, [one for one in complete if one.candidate.family == family], task, seed) for family in families
+    ]
     return [importance for importance in found if importance]
 
 

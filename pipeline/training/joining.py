@@ -53,8 +53,9 @@ def find_many_levels(features: pd.DataFrame) -> str:
     >>> find_many_levels(pd.DataFrame({"zip": [str(number) for number in range(60)], "sex": ["f", "m"] * 30}))
     'zip'
     """
-    counts = {str(name): cells.nunique() for name, cells in features.items()
-              if not pd.api.types.is_numeric_dtype(cells)}  # fmt: skip
+    counts = {
+        str(name): cells.nunique() for name, cells in features.items() if not pd.api.types.is_numeric_dtype(cells)
+    }
     return max((name for name in counts if counts[name] > MANY_LEVELS), key=lambda name: counts[name], default="")
 
 

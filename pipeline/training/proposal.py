@@ -21,10 +21,7 @@ def suggest(trial: "optuna.trial.BaseTrial", space: SearchSpace) -> Candidate:
     name, _, variant = trial.suggest_categorical("pipeline", space.pipelines).partition("/")
     window = trial.suggest_categorical("window", space.windows) if len(space.windows) > 1 else 0
     family = get_family(name)
-    params = {
-        **family.default_params(space.task),
-        **family.suggest(trial, space.task, space.n_rows, space.n_columns),
-    }
+    params = {**family.default_params(space.task), **family.suggest(trial, space.task, space.n_rows, space.n_columns)}
     if space.task.is_classification:
         if family.uses_weights:
             params["balance"] = trial.suggest_categorical(f"{name}.balance", BALANCES)

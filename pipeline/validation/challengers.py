@@ -83,19 +83,17 @@ def _way(before: Generation, rival: Version) -> Origin:
 
 
 def _compare(
-    before: Generation,
-    rival: Version,
-    served: Version,
-    record: Record,
-    outputs: np.ndarray,
-    shadow: np.ndarray | None,
+    before: Generation, rival: Version, served: Version, record: Record, outputs: np.ndarray, shadow: np.ndarray | None
 ) -> Bout:
     beside = []
     if shadow is not None:
         own = [one for one in record.live if one.served_by == before.number and served.line in one.predicted]
         scored = np.flatnonzero(np.isfinite(shadow).all(axis=1))
-        beside = [take_rows(Record(one.rows, {rival.id: shadow, served.id: one.predicted[served.line]}), scored)
-                  for one in own if len(scored)]  # fmt: skip
+        beside = [
+            take_rows(Record(one.rows, {rival.id: shadow, served.id: one.predicted[served.line]}), scored)
+            for one in own
+            if len(scored)
+        ]
     pair = Record(record.rows, {rival.id: outputs, served.id: record.predicted[served.line]}, tuple(beside))
     past = stack_records([pair], [rival.id, served.id])
     losses = past.losses[past.clean] * past.scale
@@ -180,10 +178,15 @@ def list_competing(promotion: Promotion, records: Sequence[Record], baselines: C
     parts = compute_part_losses(past)
     losses = dict(zip(past.lines, compute_decayed_records(parts, True, HALF_LIFE), strict=True))
     can = [
-        one for one in promotion.active
-        if one.parent and not one.candidate.treatment and not one.is_recalled and one.candidate.key not in baselines
-        and one.candidate.family != FALLBACK_FAMILY and get_family(one.candidate.family).can_update
-    ]  # fmt: skip
+        one
+        for one in promotion.active
+        if one.parent
+        and not one.candidate.treatment
+        and not one.is_recalled
+        and one.candidate.key not in baselines
+        and one.candidate.family != FALLBACK_FAMILY
+        and get_family(one.candidate.family).can_update
+    ]
     return sorted(can, key=lambda one: losses[one.line])[:COMPETING_LINES]
 
 

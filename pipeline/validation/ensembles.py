@@ -44,9 +44,15 @@ def save_ensembles(
 
 
 def save_ensemble(
-    config: Config, state: State, before: Generation, variant: str, weights: np.ndarray, singles: Sequence[Version],
-    past: Past, number: int,
-) -> Version:  # fmt: skip
+    config: Config,
+    state: State,
+    before: Generation,
+    variant: str,
+    weights: np.ndarray,
+    singles: Sequence[Version],
+    past: Past,
+    number: int,
+) -> Version:
     """Store an ensemble with the weights (3, n_singles) by RowKind and return its version."""
     parent = next((one for one in before.ensembles if one.variant == variant), None)
     version_id = name_version(ENSEMBLE_FAMILY, number)

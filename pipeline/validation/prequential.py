@@ -42,11 +42,17 @@ def score_predictions(
 def score_rows(batch: int, scores: Sequence[Score]) -> list[dict[str, Any]]:
     """Return the rows of the scores table."""
     return [
-        {"batch": batch, "version": score.version, "kind": score.kind, "metric": metric, "observed": observed,
-         "rows": score.rows}
+        {
+            "batch": batch,
+            "version": score.version,
+            "kind": score.kind,
+            "metric": metric,
+            "observed": observed,
+            "rows": score.rows,
+        }
         for score in scores
         for metric, observed in score.metrics.items()
-    ]  # fmt: skip
+    ]
 
 
 def score_batch(
@@ -70,10 +76,12 @@ def score_batch(
             kinds = find_kinds(flag_cells(newest.features, reference))
             outputs |= mix_ensembles(before, outputs, kinds)
     return [
-        score_predictions(version.id, PREQUENTIAL, rows.task, target,
-                          _as_predicted(rows, outputs[version.line]), version.threshold)
-        for version in (*before.versions, *before.ensembles) if version.line in outputs
-    ]  # fmt: skip
+        score_predictions(
+            version.id, PREQUENTIAL, rows.task, target, _as_predicted(rows, outputs[version.line]), version.threshold
+        )
+        for version in (*before.versions, *before.ensembles)
+        if version.line in outputs
+    ]
 
 
 def score_newcomers(generation: Generation, before: Generation, record: Record, late: LateOutputs) -> list[Score]:
@@ -81,11 +89,17 @@ def score_newcomers(generation: Generation, before: Generation, record: Record, 
     lines = {version.line for version in before.versions}
     rows, outputs = record.rows, late.get(record.rows.batch, {})
     return [
-        score_predictions(version.id, "out-of-fold", rows.task, rows.target[rows.clean],
-                          _as_predicted(rows, outputs[version.line][rows.clean]), version.threshold)
+        score_predictions(
+            version.id,
+            "out-of-fold",
+            rows.task,
+            rows.target[rows.clean],
+            _as_predicted(rows, outputs[version.line][rows.clean]),
+            version.threshold,
+        )
         for version in generation.versions
         if version.line not in lines and version.line in outputs
-    ]  # fmt: skip
+    ]
 
 
 def _as_predicted(rows: RecordRows, outputs: np.ndarray) -> np.ndarray:

@@ -90,23 +90,35 @@ def promote(
     champion, reason = judge.choose(clean, past.clean, champion_line)
     damaged_champion, _ = judge.choose(damaged, ~past.clean, damaged_line)
     needed = {
-        one.line for one in contenders
-        if one in (champion, damaged_champion) or one.candidate.key in baselines or one.line == pinned
+        one.line
+        for one in contenders
+        if one in (champion, damaged_champion)
+        or one.candidate.key in baselines
+        or one.line == pinned
         or (one.candidate.family == FALLBACK_FAMILY and one.candidate.window is None)
-    }  # fmt: skip
+    }
     resting = set(idle) - needed
     batches = {one.line: len(np.unique(past.batch[past.known[:, place]])) for place, one in enumerate(contenders)}
-    always = needed | {
-        one.line for one in contenders
-        if one.candidate.key in standing and not one.is_recalled and batches[one.line] < tried
-    } - resting  # fmt: skip
-    bar = min((loss for one, loss in zip(contenders, clean, strict=True) if one.candidate.family == FALLBACK_FAMILY),
-              default=np.inf)  # fmt: skip
+    always = (
+        needed
+        | {
+            one.line
+            for one in contenders
+            if one.candidate.key in standing and not one.is_recalled and batches[one.line] < tried
+        }
+        - resting
+    )
+    bar = min(
+        (loss for one, loss in zip(contenders, clean, strict=True) if one.candidate.family == FALLBACK_FAMILY),
+        default=np.inf,
+    )
     order = rank(clean, damaged if not past.clean.all() else clean)
     served = weights or {}
     order.sort(key=lambda position: -served.get(contenders[position].line, 0.0))  # stable: the rank decides ties
-    ranked = sorted((position for position in order if contenders[position].line not in always),
-                    key=lambda position: contenders[position].line in resting)  # fmt: skip
+    ranked = sorted(
+        (position for position in order if contenders[position].line not in always),
+        key=lambda position: contenders[position].line in resting,
+    )
     better = [
         position for position in ranked if clean[position] < bar or contenders[position].candidate.key in standing
     ]
@@ -123,8 +135,9 @@ def promote(
     others = {contenders[position].line for position in better}
     retired = tuple(
         Event(one.parent.id, "retired", _say_why(one.line, doubles, others, resting, max_active))
-        for one in contenders if one.parent and one.line not in stays
-    )  # fmt: skip
+        for one in contenders
+        if one.parent and one.line not in stays
+    )
     incumbent = next((one for one in contenders if one.line == champion_line), champion)
     judged = compare_newest(contenders, past, incumbent, confidence)
     return Promotion(champion, damaged_champion, active, judged, retired, reason, barred)

@@ -62,10 +62,11 @@ def list_records(
         if line in active and line not in served and batch in by_batch
     ]
     return [
-        record_row(state.files, by_batch[batch].rows, line, version, origin, outputs,
-                   _compute_losses(by_batch[batch], outputs))
+        record_row(
+            state.files, by_batch[batch].rows, line, version, origin, outputs, _compute_losses(by_batch[batch], outputs)
+        )
         for batch, line, version, origin, outputs in found
-    ]  # fmt: skip
+    ]
 
 
 def _compute_losses(record: Record, outputs: np.ndarray) -> np.ndarray:

@@ -103,9 +103,14 @@ def found_again(contender: Contender, former: Version, before: Generation) -> Ve
     """Return a version of before as the first of a line of its own."""
     number = int(contender.name.rpartition("-")[2])
     return replace(
-        former, id=contender.name, number=number, line=contender.name, parent=former.id,
-        generation=before.number + 1, origin=Origin.RECALL.value,
-    )  # fmt: skip
+        former,
+        id=contender.name,
+        number=number,
+        line=contender.name,
+        parent=former.id,
+        generation=before.number + 1,
+        origin=Origin.RECALL.value,
+    )
 
 
 def save_rivals(

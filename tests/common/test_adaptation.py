@@ -10,9 +10,15 @@ from pointsman.common.schema import Schema
 from pointsman.common.task import Task
 
 SCHEMA = Schema(
-    time="day", target="y", task=Task.BINARY, time_format="ISO8601", numeric=("paid",), dates=("day", "birth"),
-    missing_values=("", "NA"), notations={"birth": Notation(date_format="%d/%m/%Y")},
-)  # fmt: skip
+    time="day",
+    target="y",
+    task=Task.BINARY,
+    time_format="ISO8601",
+    numeric=("paid",),
+    dates=("day", "birth"),
+    missing_values=("", "NA"),
+    notations={"birth": Notation(date_format="%d/%m/%Y")},
+)
 
 
 def read(**columns):
@@ -30,9 +36,12 @@ def test_what_keeps_to_the_streams_notations_changes_nothing():
 
 @pytest.mark.parametrize(
     ("cells", "numbers", "shown"),
-    [(["1.234,5", "7,25"], [1234.5, 7.25], "1.234,5"), (["$1,234.50", "7"], [1234.5, 7.0], "1,234.5"),
-     (["286,7", "1,234"], [286.7, 1.234], "1234,5")],
-)  # fmt: skip
+    [
+        (["1.234,5", "7,25"], [1234.5, 7.25], "1.234,5"),
+        (["$1,234.50", "7"], [1234.5, 7.0], "1,234.5"),
+        (["286,7", "1,234"], [286.7, 1.234], "1234,5"),
+    ],
+)
 def test_numbers_of_another_notation_are_read_in_it(cells, numbers, shown):
     reading, unread = read(paid=cells)
     assert reading.inputs["paid"].tolist() == numbers

@@ -7,10 +7,16 @@ from pointsman.common.column_names import describe_renamed, find_renamed
 STRANGERS = ["Premium_EUR", "SUM INSURED", "driver-age", "x"]
 
 
-@pytest.mark.parametrize(("absent", "expected"), [
-    ("PREMIUM", "Premium_EUR"), ("sum_insured", "SUM INSURED"), ("DriverAge", "driver-age"), ("region", None),
-    ("y", None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("absent", "expected"),
+    [
+        ("PREMIUM", "Premium_EUR"),
+        ("sum_insured", "SUM INSURED"),
+        ("DriverAge", "driver-age"),
+        ("region", None),
+        ("y", None),
+    ],
+)
 def test_the_nearest_unknown_column_is_found_where_one_is_near(absent, expected):
     assert find_renamed(absent, STRANGERS) == expected
 

@@ -63,7 +63,10 @@ class TestFiles:
         ranges = "quality: {ranges: [&seats {column: seats, min: 1}, {<<: *seats, min: 2}, {<<: *seats, max: 9}]}"
         rules = load(MINIMAL + ranges).quality.ranges
         assert [(rule.column, rule.min, rule.max) for rule in rules] == [
-            ("seats", 1, None), ("seats", 2, None), ("seats", 1, 9)]  # fmt: skip
+            ("seats", 1, None),
+            ("seats", 2, None),
+            ("seats", 1, 9),
+        ]
 
     def test_a_file_that_is_not_there_or_is_a_folder_is_named(self, tmp_path):
         with pytest.raises(ConfigError, match=r"absent\.yaml' does not exist; name another with --config"):
@@ -188,10 +191,14 @@ class TestOverrides:
 
     def test_lists_and_texts_are_read_as_in_yaml(self, load):
         config = load(
-            MINIMAL, "source.kind=files", "source.paths=a.csv", "search.families=[linear, knn]",
-            "schema.positive='> 0'", "features.date_parts.begin=[month, hour]",
+            MINIMAL,
+            "source.kind=files",
+            "source.paths=a.csv",
+            "search.families=[linear, knn]",
+            "schema.positive='> 0'",
+            "features.date_parts.begin=[month, hour]",
             "quality.ranges=[{column: seats, min: 1}]",
-        )  # fmt: skip
+        )
         assert config.source.paths == ("a.csv",)
         assert config.search.families == ("linear", "knn")
         assert config.schema_.positive == "> 0"
@@ -214,8 +221,7 @@ class TestOverrides:
         assert (batch.rows, batch.period) == (rows, period)
 
     @pytest.mark.parametrize(
-        ("stated", "overrides"),
-        [("batch: {rows: 8, period: month}", []), ("", ["batch.rows=8", "batch.period=month"])],
+        ("stated", "overrides"), [("batch: {rows: 8, period: month}", []), ("", ["batch.rows=8", "batch.period=month"])]
     )
     def test_two_ways_to_cut_at_once_are_refused(self, load, stated, overrides):
         with pytest.raises(ConfigError, match=r"batch\.rows and batch\.period are both set; set one of them to null"):
@@ -240,10 +246,20 @@ class TestQuality:
 class TestColumnNames:
     """YAML takes yes, no, on and off for truth values, and 2024 for a number."""
 
-    @pytest.mark.parametrize(("key", "word"), [
-        ("target", "yes"), ("time", "on"), ("id", "no"), ("target", "true"), ("positive", "yes"), ("positive", "off"),
-        ("missing_target", "no"), ("categorical", "[make, yes]"), ("drop", "[off]"),
-    ])  # fmt: skip
+    @pytest.mark.parametrize(
+        ("key", "word"),
+        [
+            ("target", "yes"),
+            ("time", "on"),
+            ("id", "no"),
+            ("target", "true"),
+            ("positive", "yes"),
+            ("positive", "off"),
+            ("missing_target", "no"),
+            ("categorical", "[make, yes]"),
+            ("drop", "[off]"),
+        ],
+    )
     def test_a_bare_word_that_yaml_takes_for_a_truth_value_has_to_be_quoted(self, load, key, word):
         stated = {"time": "begin", "target": "y", key: word}
         text = "schema: {" + ", ".join(f"{name}: {cell}" for name, cell in stated.items()) + "}\n"

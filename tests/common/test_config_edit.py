@@ -58,8 +58,12 @@ def test_only_the_two_lines_of_the_demo_change(tmp_path):
     assert all(old == new for old, new in changed)
 
 
-@given(st.dictionaries(st.sampled_from("abcd"), st.integers(0, 9), min_size=1), st.booleans(), st.booleans(),
-       st.dictionaries(st.sampled_from("abcd"), st.integers(10, 99), min_size=1))  # fmt: skip
+@given(
+    st.dictionaries(st.sampled_from("abcd"), st.integers(0, 9), min_size=1),
+    st.booleans(),
+    st.booleans(),
+    st.dictionaries(st.sampled_from("abcd"), st.integers(10, 99), min_size=1),
+)
 def test_an_edit_is_what_laying_over_would_be(stated, flow, first, settings):
     block = "part:\n" + "".join(f"  {key}: {setting}  # {key}\n" for key, setting in stated.items())
     section = f"part: {yaml.safe_dump(stated, default_flow_style=True)}" if flow else block

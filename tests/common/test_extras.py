@@ -117,8 +117,9 @@ def test_every_extra_has_its_pins_and_all_of_them_stand_together():
     together = (ROOT / "requirements-extras.txt").read_text()
     for extra, requirements in stated.items():
         pinned = (ROOT / f"requirements-{extra}.txt").read_text()
-        assert {re.sub(r"\[.*\]", "", name) for name in requirements} <= {pin.partition("[")[0] for pin in
-                                                                          read_pins(extra)}  # fmt: skip
+        assert {re.sub(r"\[.*\]", "", name) for name in requirements} <= {
+            pin.partition("[")[0] for pin in read_pins(extra)
+        }
         for line in pinned.splitlines():
             assert line.partition(" ")[0] in together, f"{line} is pinned otherwise in requirements-extras.txt"
     assert {path.name for path in ROOT.glob("requirements-*.txt")} == {

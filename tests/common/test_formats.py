@@ -14,8 +14,22 @@ from pointsman.common.formats import FORMATS, find_content
 from pointsman.common.tabular.formats import read_table, write_table
 
 TABLE = pd.DataFrame({"day": ["2020-01-01", "2020-01-02"], "amount": ["1", "2"]})
-LIBRARY_WORDS = ("Excel file format", "BOF", "openpyxl", "pandas", "xlrd", "tokenizing", "codec", "Parquet magic",
-                 "engine", "Arrow", "BadZip", "zipfile", "Error", "Exception")  # fmt: skip
+LIBRARY_WORDS = (
+    "Excel file format",
+    "BOF",
+    "openpyxl",
+    "pandas",
+    "xlrd",
+    "tokenizing",
+    "codec",
+    "Parquet magic",
+    "engine",
+    "Arrow",
+    "BadZip",
+    "zipfile",
+    "Error",
+    "Exception",
+)
 
 
 def write_old_sheet(*rows):
@@ -94,7 +108,7 @@ FOREIGN = {
     "an old Word document": (OLD_OFFICE + bytes(600), "no workbook"),
     "any bytes": (bytes(range(32)) * 20, "no text and no format that is known here"),
     "nothing packed": (gzip.compress(b""), "empty inside"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", FOREIGN)

@@ -48,24 +48,30 @@ def test_binary_metrics_equal_the_reference(name, expected):
 def test_multiclass_and_regression_metrics_equal_the_reference():
     found = compute_metrics(Task.MULTICLASS, CODES, TRIPLES)
     called = TRIPLES.argmax(axis=1)
-    assert found == pytest.approx({
-        "log_loss": reference.log_loss(CODES, TRIPLES),
-        "accuracy": reference.accuracy_score(CODES, called),
-        "macro_f1": reference.f1_score(CODES, called, average="macro"),
-    })  # fmt: skip
-    assert compute_metrics(Task.REGRESSION, NUMBERS, GUESSES) == pytest.approx({
-        "rmse": reference.root_mean_squared_error(NUMBERS, GUESSES),
-        "mae": reference.mean_absolute_error(NUMBERS, GUESSES),
-        "r2": reference.r2_score(NUMBERS, GUESSES),
-    })  # fmt: skip
+    assert found == pytest.approx(
+        {
+            "log_loss": reference.log_loss(CODES, TRIPLES),
+            "accuracy": reference.accuracy_score(CODES, called),
+            "macro_f1": reference.f1_score(CODES, called, average="macro"),
+        }
+    )
+    assert compute_metrics(Task.REGRESSION, NUMBERS, GUESSES) == pytest.approx(
+        {
+            "rmse": reference.root_mean_squared_error(NUMBERS, GUESSES),
+            "mae": reference.mean_absolute_error(NUMBERS, GUESSES),
+            "r2": reference.r2_score(NUMBERS, GUESSES),
+        }
+    )
 
 
 @pytest.mark.parametrize("metric", METRICS.values(), ids=lambda one: one.name)
 def test_a_better_answer_is_better_by_its_direction(metric):
     task = next(iter(metric.tasks))
     target, poor = {
-        Task.BINARY: (BINARY, PAIRS[::-1]), Task.MULTICLASS: (CODES, TRIPLES), Task.REGRESSION: (NUMBERS, GUESSES)
-    }[task]  # fmt: skip
+        Task.BINARY: (BINARY, PAIRS[::-1]),
+        Task.MULTICLASS: (CODES, TRIPLES),
+        Task.REGRESSION: (NUMBERS, GUESSES),
+    }[task]
     best = NUMBERS if task is Task.REGRESSION else np.eye(poor.shape[1])[target.astype(int)]
     good, bad = metric.compute(target, best, 0.5), metric.compute(target, poor, 0.5)
     assert metric.to_loss(good) < metric.to_loss(bad)

@@ -168,9 +168,10 @@ def test_labels_that_mean_the_same_are_one_class():
 
 def test_words_of_a_truth_value_are_one_level_or_number_from_every_format():
     schema = make_schema(
-        numeric=("n",), categorical=("c",),
+        numeric=("n",),
+        categorical=("c",),
         notations={"n": Notation(words=("0", "1")), "c": Notation(words=("false", "true"))},
-    )  # fmt: skip
+    )
     for cells in (
         ["true", "false", None],
         ["TRUE", "False", ""],

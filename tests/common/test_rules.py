@@ -18,15 +18,21 @@ SCHEMA = Schema(
 )
 
 
-@pytest.mark.parametrize(("rules", "message"), [
-    ({"ranges": [{"column": "seat", "min": 0}]}, "'seat', which is no numeric input; the numeric inputs are: seats"),
-    ({"ranges": [{"column": "make", "min": 0}]}, "'make', which is no numeric input"),
-    ({"ranges": [{"column": "seats", "min": 9, "max": 1}]}, "min 9 above max 1"),
-    ({"allowed": [{"column": "end", "allowed": ["2020"]}]}, "'end', which is no numeric or categorical input"),
-    ({"allowed": [{"column": "seats", "allowed": [2, "two"]}]}, "write numbers"),
-    ({"orders": [{"earlier": "begin", "later": "make"}]}, "'make', which is no date or numeric input"),
-    ({"orders": [{"earlier": "begin", "later": "seats"}]}, "compares a date with a number"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        (
+            {"ranges": [{"column": "seat", "min": 0}]},
+            "'seat', which is no numeric input; the numeric inputs are: seats",
+        ),
+        ({"ranges": [{"column": "make", "min": 0}]}, "'make', which is no numeric input"),
+        ({"ranges": [{"column": "seats", "min": 9, "max": 1}]}, "min 9 above max 1"),
+        ({"allowed": [{"column": "end", "allowed": ["2020"]}]}, "'end', which is no numeric or categorical input"),
+        ({"allowed": [{"column": "seats", "allowed": [2, "two"]}]}, "write numbers"),
+        ({"orders": [{"earlier": "begin", "later": "make"}]}, "'make', which is no date or numeric input"),
+        ({"orders": [{"earlier": "begin", "later": "seats"}]}, "compares a date with a number"),
+    ],
+)
 def test_a_rule_that_cannot_be_is_refused(rules, message):
     with pytest.raises(ConfigError, match=message):
         check_rules(QualityConfig.model_validate(rules), SCHEMA)

@@ -28,10 +28,20 @@ def write(path, rows=ROWS, names=NAMES, separator=",", above="", encoding="utf-8
 
 
 class TestHeader:
-    @pytest.mark.parametrize("above", [
-        "Claims\n", "Claims of March, all regions\n\nprinted,2020-02-01\n", "\n\n", "a\n" * 19,
-        "sep=;\n", '"sep=;"\r\n', "sep=;\nClaims of March\n\n", '"Claims, ""all"""\n', ";;\n;;;\n",
-    ])  # fmt: skip
+    @pytest.mark.parametrize(
+        "above",
+        [
+            "Claims\n",
+            "Claims of March, all regions\n\nprinted,2020-02-01\n",
+            "\n\n",
+            "a\n" * 19,
+            "sep=;\n",
+            '"sep=;"\r\n',
+            "sep=;\nClaims of March\n\n",
+            '"Claims, ""all"""\n',
+            ";;\n;;;\n",
+        ],
+    )
     @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
     @pytest.mark.parametrize("quoted", [False, True])
     def test_lines_above_it_are_left_out(self, tmp_path, caplog, above, encoding, quoted):
@@ -70,15 +80,22 @@ CYRILLIC = ["Дата", "Премия", "Регион", "Убыток", "note"]
 
 
 class TestEncoding:
-    @pytest.mark.parametrize(("encoding", "names"), [
-        ("cp1251", CYRILLIC), ("koi8-r", CYRILLIC), ("cp866", CYRILLIC), ("mac-cyrillic", CYRILLIC),
-        ("cp1250", ["Dátum", "Cena", "Oblasť", "Škoda", "note"]),
-        ("cp1253", ["Ημέρα", "Ποσό", "Τόπος", "Ζημία", "note"]),
-        ("shift_jis", ["日付", "保険料", "地域", "請求", "note"]),
-        ("gb18030", ["日期", "保费", "地区", "理赔", "note"]),
-        ("big5", ["日期", "保費", "地區", "理賠", "note"]), ("euc-kr", ["날짜", "보험료", "지역", "청구", "note"]),
-        ("mac-roman", ["Jour", "Prime", "Région", "Sinistré", "note"]),
-    ])  # fmt: skip
+    @pytest.mark.parametrize(
+        ("encoding", "names"),
+        [
+            ("cp1251", CYRILLIC),
+            ("koi8-r", CYRILLIC),
+            ("cp866", CYRILLIC),
+            ("mac-cyrillic", CYRILLIC),
+            ("cp1250", ["Dátum", "Cena", "Oblasť", "Škoda", "note"]),
+            ("cp1253", ["Ημέρα", "Ποσό", "Τόπος", "Ζημία", "note"]),
+            ("shift_jis", ["日付", "保険料", "地域", "請求", "note"]),
+            ("gb18030", ["日期", "保费", "地区", "理赔", "note"]),
+            ("big5", ["日期", "保費", "地區", "理賠", "note"]),
+            ("euc-kr", ["날짜", "보험료", "지역", "청구", "note"]),
+            ("mac-roman", ["Jour", "Prime", "Région", "Sinistré", "note"]),
+        ],
+    )
     def test_the_encoding_that_is_meant_is_named_and_works(self, tmp_path, encoding, names):
         path = write(tmp_path / "a.csv", names=names, separator=";", encoding=encoding)
         with pytest.raises(DataError, match=r"set source\.encoding=") as refused:
@@ -147,10 +164,18 @@ class TestQuotes:
         path.write_text("".join(lines))
         assert len(read_table(path)) == len(ROWS)
 
-    @pytest.mark.parametrize("cell", [
-        "first line\nsecond line", "Dear Sir,\nthe car, a van, was hit, badly, twice\nthanks", "a\n\nb", "1\n2\n3",
-        "x,y,z,1,2\nx,y,z,1,2", "\n", "total: 5,\n3,\n4",
-    ])  # fmt: skip
+    @pytest.mark.parametrize(
+        "cell",
+        [
+            "first line\nsecond line",
+            "Dear Sir,\nthe car, a van, was hit, badly, twice\nthanks",
+            "a\n\nb",
+            "1\n2\n3",
+            "x,y,z,1,2\nx,y,z,1,2",
+            "\n",
+            "total: 5,\n3,\n4",
+        ],
+    )
     @pytest.mark.parametrize("place", [2, 4])
     def test_a_cell_that_has_lines_is_a_cell(self, tmp_path, cell, place):
         rows = [list(row) for row in ROWS]

@@ -32,8 +32,21 @@ def test_what_pandas_refuses_is_refused_and_nothing_else_that_has_a_year(count):
         assert (find_fault(notation) == "") == (is_read(notation) and bool(YEARS & set(parts))), notation
 
 
-LONGER = ("%Y-%W-%w", "%G-%V-%u", "%Y-%V-%u", "%G-%m-%u", "%Y %j", "%Y-%m-%", "%G-%V-%d", "[%Y",
-          "%Y-%m-%dT%H:%M:%S.%f%z", "%Y\n%m", "%d. %B %Y", "ISO8601", "mixed")  # fmt: skip
+LONGER = (
+    "%Y-%W-%w",
+    "%G-%V-%u",
+    "%Y-%V-%u",
+    "%G-%m-%u",
+    "%Y %j",
+    "%Y-%m-%",
+    "%G-%V-%d",
+    "[%Y",
+    "%Y-%m-%dT%H:%M:%S.%f%z",
+    "%Y\n%m",
+    "%d. %B %Y",
+    "ISO8601",
+    "mixed",
+)
 
 
 @pytest.mark.parametrize("notation", LONGER)

@@ -4,8 +4,18 @@ from pointsman.experiments.leaderboard import count_failures, flatten_run, rank_
 
 
 def make_trial(batch, number, family="tree", state="complete", loss=0.4, baseline=0.5, failure=""):
-    return {"batch": batch, "number": number, "family": family, "variant": "onehot", "window": None, "params": {},
-            "state": state, "loss": loss, "baseline": baseline, "failure": failure}  # fmt: skip
+    return {
+        "batch": batch,
+        "number": number,
+        "family": family,
+        "variant": "onehot",
+        "window": None,
+        "params": {},
+        "state": state,
+        "loss": loss,
+        "baseline": baseline,
+        "failure": failure,
+    }
 
 
 def make_run(version, batch, test_skill, gap=0.1):

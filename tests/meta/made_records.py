@@ -50,8 +50,9 @@ def make_record(batch, task=Task.BINARY, lines=LINES, seed=0, skill=None):
     quality += damage[:, None]
     profiles = [make_profile(0.0, clean_rows=CLEAN_ROWS)]
     profiles += [make_profile(0.2 + 0.1 * number, flagged_rows=DAMAGED_ROWS) for number in range(1, len(PARTS))]
-    rows = RecordRows(batch, task, CLASSES[task], PARTS, tuple(profiles), part, target,
-                      np.where(clean, 0, 1).astype(np.int8), quality)  # fmt: skip
+    rows = RecordRows(
+        batch, task, CLASSES[task], PARTS, tuple(profiles), part, target, np.where(clean, 0, 1).astype(np.int8), quality
+    )
     outputs = {
         line: answer(task, target, np.where(clean, *(skill or SKILL)[line]), generator).astype(np.float32)
         for line in lines

@@ -53,10 +53,7 @@ class TestGreedy:
         assert (drawn.batch == 12).sum() > 1.7 * (drawn.batch == 6).sum()
 
 
-@given(
-    hnp.arrays(float, (6, 3, 2), elements=st.floats(-5, 5)),
-    hnp.arrays(float, (6, 3), elements=st.floats(0.01, 1)),
-)
+@given(hnp.arrays(float, (6, 3, 2), elements=st.floats(-5, 5)), hnp.arrays(float, (6, 3), elements=st.floats(0.01, 1)))
 def test_a_mixture_lies_between_its_members(outputs, weights):
     weights = weights / weights.sum(axis=1, keepdims=True)
     mixed = mix_outputs(outputs, weights)

@@ -11,13 +11,15 @@ ROWS = 300
 
 def make_table():
     generator = np.random.default_rng(0)
-    return pd.DataFrame({
-        "worth": generator.lognormal(3, 1, ROWS),
-        "age": generator.normal(40, 10, ROWS),
-        "count": generator.integers(1, 9, ROWS).astype(float),
-        "make": pd.Series(generator.choice(["a", "b"], ROWS), dtype="str"),
-        "fuel": pd.Series(generator.choice(["x", "y"], ROWS), dtype="str"),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "worth": generator.lognormal(3, 1, ROWS),
+            "age": generator.normal(40, 10, ROWS),
+            "count": generator.integers(1, 9, ROWS).astype(float),
+            "make": pd.Series(generator.choice(["a", "b"], ROWS), dtype="str"),
+            "fuel": pd.Series(generator.choice(["x", "y"], ROWS), dtype="str"),
+        }
+    )
 
 
 TABLE = make_table()

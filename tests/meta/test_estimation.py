@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from pointsman.common.metrics import METRICS, compute_metrics
 from pointsman.common.task import Task
-from pointsman.meta.estimation.estimator import Estimator, estimate
+from pointsman.meta.estimation.estimator import PerformanceEstimator, estimate
 from pointsman.meta.estimation.expectation import expect, realise
 from pointsman.meta.estimation.fitting import MIN_BATCHES, fit_estimator
 from pointsman.meta.estimation.interval import BatchErrors, find_quantile, fit_spread, fit_variance
@@ -23,8 +23,17 @@ CLASSES = {Task.BINARY: ("no", "yes"), Task.MULTICLASS: ("a", "b", "c"), Task.RE
 def make_record(batch, task, outputs, target, flagged=None):
     """A record whose first part is the clean batch; ``flagged`` rows (n_rows,) lie in a damaged copy behind it."""
     damaged = np.zeros(len(target), dtype=bool) if flagged is None else flagged
-    rows = RecordRows(batch, task, CLASSES[task], ("clean", "damage"), (), damaged.astype(np.int16), target,
-                      damaged.astype(np.int8), np.zeros((len(target), 9), dtype=np.float32))  # fmt: skip
+    rows = RecordRows(
+        batch,
+        task,
+        CLASSES[task],
+        ("clean", "damage"),
+        (),
+        damaged.astype(np.int16),
+        target,
+        damaged.astype(np.int8),
+        np.zeros((len(target), 9), dtype=np.float32),
+    )
     return Record(rows, {LINE: outputs.astype(np.float32)})
 
 
@@ -42,8 +51,9 @@ def make_regression(batch, rows=400, seed=0):
     """Errors of a heavy tail (Student's t with 2.5 degrees of freedom) that grow with the prediction."""
     generator = np.random.default_rng([seed, batch])
     predicted = generator.lognormal(generator.normal(0, 0.4), 0.5, rows)
-    return make_record(batch, Task.REGRESSION, predicted[:, None],
-                       predicted + 0.3 * predicted * generator.standard_t(2.5, rows))  # fmt: skip
+    return make_record(
+        batch, Task.REGRESSION, predicted[:, None], predicted + 0.3 * predicted * generator.standard_t(2.5, rows)
+    )
 
 
 def make_multiclass(batch, rows=400, seed=0):
@@ -63,8 +73,10 @@ def watch(records, measures, first=8, step=1):
         rows, outputs = records[place].rows, records[place].predicted[LINE]
         made = estimate(estimator, outputs, rows.kinds)
         for name, one in made.measures.items():
-            shown = [realise(name, rows.task, record.rows.target, record.predicted[LINE], 0.5)
-                     for record in (records[place], records[place - 1])]  # fmt: skip
+            shown = [
+                realise(name, rows.task, record.rows.target, record.predicted[LINE], 0.5)
+                for record in (records[place], records[place - 1])
+            ]
             seen[name].append((one.estimated, shown[0], one.covers(shown[0]), shown[1]))
     return {name: np.array(known) for name, known in seen.items()}
 
@@ -77,9 +89,10 @@ def ask(records, measures, asked, rows=None):
 
 @settings(deadline=None, max_examples=60)
 @given(
-    st.integers(0, 10_000), st.integers(2, 60), st.sampled_from(["roc_auc", "average_precision", "brier", "log_loss",
-                                                               "accuracy", "f1", "precision", "recall"]),
-)  # fmt: skip
+    st.integers(0, 10_000),
+    st.integers(2, 60),
+    st.sampled_from(["roc_auc", "average_precision", "brier", "log_loss", "accuracy", "f1", "precision", "recall"]),
+)
 def test_certain_beliefs_give_the_metric_itself(seed, rows, name):
     generator = np.random.default_rng(seed)
     positive = generator.integers(0, 6, rows) / 5  # ties on purpose
@@ -97,8 +110,9 @@ def test_expectations_are_what_drawing_labels_gives_on_average():
     positive = truth**2
     outputs, believed = np.column_stack([1 - positive, positive]), np.column_stack([1 - truth, truth])
     for name in ("roc_auc", "average_precision", "f1", "log_loss", "accuracy", "brier"):
-        drawn = [realise(name, Task.BINARY, (generator.random(400) < truth).astype(float), outputs, 0.5)
-                 for _ in range(200)]  # fmt: skip
+        drawn = [
+            realise(name, Task.BINARY, (generator.random(400) < truth).astype(float), outputs, 0.5) for _ in range(200)
+        ]
         assert expect(name, Task.BINARY, outputs, believed, 0.5) == pytest.approx(np.mean(drawn), abs=0.01), name
 
 
@@ -121,8 +135,9 @@ def test_confidence_tells_easy_batches_from_hard_ones_also_where_it_is_overdone(
         assert covered.mean() >= 0.8, name
 
 
-@pytest.mark.parametrize(("make", "measures"), [(make_multiclass, ["log_loss", "accuracy"]),
-                                                (make_regression, ["rmse", "mae"])])  # fmt: skip
+@pytest.mark.parametrize(
+    ("make", "measures"), [(make_multiclass, ["log_loss", "accuracy"]), (make_regression, ["rmse", "mae"])]
+)
 def test_other_tasks_are_estimated_and_covered(make, measures):
     for name, known in watch([make(batch) for batch in range(26)], measures, step=3).items():
         estimated, realised, covered, before = known.T
@@ -180,11 +195,14 @@ def test_damaged_rows_are_judged_by_damaged_copies():
         return make_record(batch, Task.BINARY, one.predicted[LINE], target.astype(float), flagged)
 
     records = [make(batch) for batch in range(12)]
-    clean, damaged = (ask(records, ["log_loss"], make(31), flagged == want).measures["log_loss"].estimated
-                      for want in (False, True))  # fmt: skip
+    clean, damaged = (
+        ask(records, ["log_loss"], make(31), flagged == want).measures["log_loss"].estimated for want in (False, True)
+    )
     rows, outputs = make(31).rows, make(31).predicted[LINE]
-    shown = [realise("log_loss", Task.BINARY, rows.target[flagged == want], outputs[flagged == want], 0.5)
-             for want in (False, True)]  # fmt: skip
+    shown = [
+        realise("log_loss", Task.BINARY, rows.target[flagged == want], outputs[flagged == want], 0.5)
+        for want in (False, True)
+    ]
     assert clean == pytest.approx(shown[0], rel=0.1)
     assert damaged == pytest.approx(shown[1], rel=0.2)
     assert damaged > 1.1 * clean
@@ -237,7 +255,7 @@ def test_it_is_stored_as_json_and_comes_back_the_same(make):
     records, asked = [make(batch) for batch in range(8)], make(9)
     measures = ["rmse", "r2"] if make is make_regression else ["log_loss", "accuracy"]
     estimator = fit_estimator(records, LINE, measures)
-    again = Estimator.from_json(json.loads(json.dumps(estimator.to_json(), allow_nan=False)))
+    again = PerformanceEstimator.from_json(json.loads(json.dumps(estimator.to_json(), allow_nan=False)))
     outputs, kinds = asked.predicted[LINE], asked.rows.kinds
     assert estimate(again, outputs, kinds) == estimate(estimator, outputs, kinds)
 

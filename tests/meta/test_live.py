@@ -63,8 +63,9 @@ def test_served_rows_count_by_their_number(rows, place):
     live = with_live(records, make_part(3, 7, rows, skill=LIVE_SKILL))
     parts = compute_part_losses(stack_records(live, LINES))
     only = parts.batch == 3
-    newest = replace(parts, batch=parts.batch[only], part=parts.part[only], losses=parts.losses[only],
-                     rows=parts.rows[only])  # fmt: skip
+    newest = replace(
+        parts, batch=parts.batch[only], part=parts.part[only], losses=parts.losses[only], rows=parts.rows[only]
+    )
     apart = compute_decayed_records(newest, True, 4.0)
     clean = newest.clean
     expected = np.average(newest.losses[clean], axis=0, weights=newest.rows[clean])
@@ -89,8 +90,9 @@ def test_the_chooser_learns_from_batches_alone():
     """Served rows have no damaged copies, and their profile is that of many requests; an ensemble answers them, too."""
     records = make_records(5)
     part = make_part(5, 9, skill=LIVE_SKILL)
-    plain, taught = (fit_selector(known, LINES, {}, None, SelectionConfig(), 7)
-                     for known in (records, with_live(records, part)))  # fmt: skip
+    plain, taught = (
+        fit_selector(known, LINES, {}, None, SelectionConfig(), 7) for known in (records, with_live(records, part))
+    )
     assert taught.chooser.forest.dump() == plain.chooser.forest.dump()
 
 

@@ -196,8 +196,13 @@ class TestFit:
     def test_one_batch_without_damaged_copies_is_enough(self):
         record = make_record(1, lines=EIGHT, skill=SKILLS)
         clean = np.flatnonzero(record.rows.clean)
-        rows = replace(record.rows, part=record.rows.part[clean], target=record.rows.target[clean],
-                       kinds=record.rows.kinds[clean], quality=record.rows.quality[clean])  # fmt: skip
+        rows = replace(
+            record.rows,
+            part=record.rows.part[clean],
+            target=record.rows.target[clean],
+            kinds=record.rows.kinds[clean],
+            quality=record.rows.quality[clean],
+        )
         alone = replace(record, rows=rows, predicted={line: known[clean] for line, known in record.predicted.items()})
         assert len(clean) >= MIN_ROWS
         for members in fit(records=[alone]).values():

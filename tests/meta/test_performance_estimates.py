@@ -12,7 +12,7 @@ from pointsman.common.config import load_config
 from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import open_state
 from pointsman.common.task import Task
-from pointsman.meta.estimation.estimator import Estimate, Estimator, Measured
+from pointsman.meta.estimation.estimator import Estimate, Measured, PerformanceEstimator
 from pointsman.meta.estimation.fitting import MIN_BATCHES
 from pointsman.meta.flags import RowKind
 from pointsman.meta.performance_estimates import choose_estimator, estimate_request, grade
@@ -26,9 +26,15 @@ from pointsman.pipeline.update import update
 
 ROWS, BATCHES = 60, MIN_BATCHES + 2
 SMALL = [
-    "search.trials=1", "search.families=[linear]", "search.variants=[onehot]",
-    "training.folds=1", "search.finalists=1", "metric=roc_auc", "report.shap_rows=10", "response.retrain=never",
-]  # fmt: skip
+    "search.trials=1",
+    "search.families=[linear]",
+    "search.variants=[onehot]",
+    "training.folds=1",
+    "search.finalists=1",
+    "metric=roc_auc",
+    "report.shap_rows=10",
+    "response.retrain=never",
+]
 """Estimators learn from every batch, also where models do not; learning the last batch, too, is enough."""
 
 
@@ -39,11 +45,13 @@ def learned(tmp_path_factory):
     generator = np.random.default_rng(3)
     rows = ROWS * BATCHES
     number = generator.normal(size=rows)
-    table = pd.DataFrame({
-        "day": pd.date_range("2020-01-01", periods=rows, freq="h"),
-        "number": number,
-        "claimed": (number + generator.logistic(size=rows) > 0).astype(int),
-    })  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "day": pd.date_range("2020-01-01", periods=rows, freq="h"),
+            "number": number,
+            "claimed": (number + generator.logistic(size=rows) > 0).astype(int),
+        }
+    )
     table.to_csv(folder / "stream.csv", index=False)
     (folder / "config.yaml").write_text(
         "source: {kind: files, paths: [stream.csv]}\nschema: {time: day, target: claimed}\n"
@@ -136,7 +144,7 @@ def make_plan(*lines):
 
 
 def make_estimator(line):
-    return Estimator(line, Task.BINARY, ("0", "1"), ("log_loss",), 0.5, 0.0, {}, f"{line} is new")
+    return PerformanceEstimator(line, Task.BINARY, ("0", "1"), ("log_loss",), 0.5, 0.0, {}, f"{line} is new")
 
 
 def test_a_line_that_serves_alone_is_estimated_by_its_own_past():

@@ -15,12 +15,14 @@ from pointsman.model_zoo.reference import fit_input_reference
 
 ROWS = 200
 GENERATOR = np.random.default_rng(0)
-TABLE = pd.DataFrame({
-    "worth": GENERATOR.uniform(10, 20, ROWS),
-    "age": GENERATOR.uniform(0, 1, ROWS),
-    "make": pd.Series(GENERATOR.choice(["a", "b"], ROWS), dtype="str"),
-    "fuel": pd.Series(GENERATOR.choice(["x", "y"], ROWS), dtype="str"),
-})  # fmt: skip
+TABLE = pd.DataFrame(
+    {
+        "worth": GENERATOR.uniform(10, 20, ROWS),
+        "age": GENERATOR.uniform(0, 1, ROWS),
+        "make": pd.Series(GENERATOR.choice(["a", "b"], ROWS), dtype="str"),
+        "fuel": pd.Series(GENERATOR.choice(["x", "y"], ROWS), dtype="str"),
+    }
+)
 NORMAL = fit_input_reference(TABLE)
 
 

@@ -103,8 +103,9 @@ class TestChoice:
         records = make_records(8, task=Task.REGRESSION)
         plain, large = (fit(known).plan(CLEAN) for known in (records, list(map(scale, records))))
         assert [line for line, _ in large.ranking] == [line for line, _ in plain.ranking]
-        np.testing.assert_allclose([more for _, more in large.ranking], [100 * more for _, more in plain.ranking],
-                                   rtol=1e-3, atol=1e-3)  # fmt: skip
+        np.testing.assert_allclose(
+            [more for _, more in large.ranking], [100 * more for _, more in plain.ranking], rtol=1e-3, atol=1e-3
+        )
 
     def test_mode_single_serves_a_single_model_alone(self):
         for margin in (None, MARGINS[0]):

@@ -14,10 +14,12 @@ from pointsman.model_zoo.model import fit_model, update_model
 
 def make_rows(rows=300, seed=0):
     generator = np.random.default_rng(seed)
-    features = pd.DataFrame({
-        "worth": generator.normal(size=rows),
-        "make": pd.Series(generator.choice([f"M{number}" for number in range(40)], rows), dtype="str"),
-    })  # fmt: skip
+    features = pd.DataFrame(
+        {
+            "worth": generator.normal(size=rows),
+            "make": pd.Series(generator.choice([f"M{number}" for number in range(40)], rows), dtype="str"),
+        }
+    )
     return features, (features["worth"].to_numpy() + generator.normal(0, 0.3, rows) > 0).astype(float)
 
 
@@ -31,9 +33,14 @@ def fit(family, variant, **params):
 def test_the_steps_are_in_the_order_of_the_rows():
     model = fit("tree", "target", calibrate=True, guarded=True)
     assert dissect(model).stages == (
-        "InputReference", "SimpleImputer", "StandardScaler", "TargetEncoder", "StandardScaler",
-        "Tree", "Calibration",
-    )  # fmt: skip
+        "InputReference",
+        "SimpleImputer",
+        "StandardScaler",
+        "TargetEncoder",
+        "StandardScaler",
+        "Tree",
+        "Calibration",
+    )
     assert dissect(fit("lightgbm", "native")).stages == ("OrdinalEncoder", "Boosting")
     assert "SpellingEncoder" in dissect(fit("linear", "spelling")).stages
 

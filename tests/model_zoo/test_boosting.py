@@ -163,8 +163,9 @@ def test_predictions_do_not_depend_on_the_number_of_threads() -> None:
     rows = make_rows(FAMILY, Task.BINARY)
     answers = []
     for threads in (1, 2):
-        estimator = FAMILY.fit(rows.table, rows.target, task=Task.BINARY, n_classes=2, params={}, seed=1,
-                               threads=threads)  # fmt: skip
+        estimator = FAMILY.fit(
+            rows.table, rows.target, task=Task.BINARY, n_classes=2, params={}, seed=1, threads=threads
+        )
         answers.append(FAMILY.predict(estimator, rows.table))
     assert np.array_equal(*answers)
 
@@ -240,8 +241,11 @@ def test_what_was_found_lasts_for_some_fits_and_grows_with_the_rows() -> None:
     known = {**GROWING, "found_rounds": 40, "found_leaves": 7, "found_rows": 3_200}
     taken_over = settle(values, target, known | {"found_age": 2})
     assert {name: taken_over[f"found_{name}"] for name in ("rounds", "leaves", "rows", "age")} == {
-        "rounds": 50, "leaves": 7, "rows": 4_000, "age": 3
-    }  # fmt: skip
+        "rounds": 50,
+        "leaves": 7,
+        "rows": 4_000,
+        "age": 3,
+    }
     for stale in ({"found_age": 5}, {"found_rows": 2_000}, {"found_rows": 8_000}):
         assert settle(values, target, known | stale)["found_age"] == 0
 

@@ -17,8 +17,16 @@ TARGETS = {"binary": ROWS[:, 0] > 0, "multiclass": ROWS[:, 4] % 3, "tweedie": np
 
 
 def make_text(objective, rounds=6):
-    params = {"objective": objective, "verbosity": -1, "num_leaves": 8, "min_data_in_leaf": 5, "num_threads": 1,
-              "cat_smooth": 1, "min_data_per_group": 5, "num_class": 3 if objective == "multiclass" else 1}  # fmt: skip
+    params = {
+        "objective": objective,
+        "verbosity": -1,
+        "num_leaves": 8,
+        "min_data_in_leaf": 5,
+        "num_threads": 1,
+        "cat_smooth": 1,
+        "min_data_per_group": 5,
+        "num_class": 3 if objective == "multiclass" else 1,
+    }
     rows = lightgbm.Dataset(ROWS, np.asarray(TARGETS[objective], dtype=float), categorical_feature=[4])
     return lightgbm.train(params, rows, rounds).model_to_string()
 
@@ -52,23 +60,37 @@ def keep_length(pattern, replace):
 @pytest.mark.parametrize(
     "text",
     [
-        "", "garbage", "\x80\x04\x95", TEXT[: len(TEXT) // 2], TEXT[:-200].replace("end of trees", ""),
-        edit("^num_class=3", "num_class=9"), edit("num_class:3", "num_class:900"), edit("^num_class=3", "num_class=x"),
-        edit("^num_leaves=.*", "num_leaves=50000"), edit("^num_leaves=.*", "num_leaves=-1"),
-        edit("^max_feature_idx=4", "max_feature_idx=0"), edit("^num_cat=", "num_cat"), edit("^Tree=3", "Tree=4"),
-        edit("^threshold=.*", "threshold=xx"), edit("^threshold=", "threshold=1\nthreshold="),
+        "",
+        "garbage",
+        "\x80\x04\x95",
+        TEXT[: len(TEXT) // 2],
+        TEXT[:-200].replace("end of trees", ""),
+        edit("^num_class=3", "num_class=9"),
+        edit("num_class:3", "num_class:900"),
+        edit("^num_class=3", "num_class=x"),
+        edit("^num_leaves=.*", "num_leaves=50000"),
+        edit("^num_leaves=.*", "num_leaves=-1"),
+        edit("^max_feature_idx=4", "max_feature_idx=0"),
+        edit("^num_cat=", "num_cat"),
+        edit("^Tree=3", "Tree=4"),
+        edit("^threshold=.*", "threshold=xx"),
+        edit("^threshold=", "threshold=1\nthreshold="),
         edit("is_linear=0", "is_linear=1"),
         keep_length(r"^left_child=(\S+)", lambda one: "9" * len(one)),
         keep_length(r"^right_child=\S+ (-\d)", lambda _: "-9"),
         keep_length(r"^left_child=([1-9])", lambda _: "0"),
         keep_length(r"^split_feature=(\d)", lambda _: "7"),
         keep_length(r"^cat_boundaries=0 (\d)", lambda _: "9"),
-        edit("^leaf_value=.*", "leaf_value=1"), edit("^threshold=.*\n", ""), edit("^leaf_value=.*\n", ""),
-        edit(r"^\[lambda_l1: 0\]", "[lambda_l1:"), edit("^leaf_weight=", "leaf_weight= "),
-        edit("^cat_threshold=.*", "cat_threshold="), edit("^decision_type=.*", "decision_type="),
+        edit("^leaf_value=.*", "leaf_value=1"),
+        edit("^threshold=.*\n", ""),
+        edit("^leaf_value=.*\n", ""),
+        edit(r"^\[lambda_l1: 0\]", "[lambda_l1:"),
+        edit("^leaf_weight=", "leaf_weight= "),
+        edit("^cat_threshold=.*", "cat_threshold="),
+        edit("^decision_type=.*", "decision_type="),
         keep_length(r"^leaf_value=(\S+)", lambda one: "_" * len(one)),
     ],
-)  # fmt: skip
+)
 def test_a_damaged_text_is_refused(text):
     with pytest.raises((ValueError, lightgbm.basic.LightGBMError)):
         lightgbm.Booster(model_str=read_text(text.encode("utf-8", "surrogateescape")))

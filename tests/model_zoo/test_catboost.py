@@ -50,8 +50,10 @@ def test_a_missing_cell_in_a_complete_column_is_read_as_the_median() -> None:
     rows = make_rows(FAMILY, Task.REGRESSION)
     estimator = fit(rows)
     helper = rows.table.values[:, 1]
-    answers = {cell: FAMILY.predict(estimator, rows.with_column("helper", cell).table)
-               for cell in (np.nan, float(np.median(helper)), float(helper.min()))}  # fmt: skip
+    answers = {
+        cell: FAMILY.predict(estimator, rows.with_column("helper", cell).table)
+        for cell in (np.nan, float(np.median(helper)), float(helper.min()))
+    }
     missing, at_median, at_least = answers.values()
     assert np.array_equal(missing, at_median)
     assert np.abs(missing - at_least).mean() > 0.3
@@ -70,10 +72,13 @@ def test_a_missing_cell_in_a_column_with_missing_cells_stays_missing() -> None:
 def test_the_model_and_its_bytes_do_not_depend_on_the_number_of_threads(task: Task) -> None:
     rows = make_rows(FAMILY, task)
     stored = [
-        FAMILY.dump(FAMILY.fit(rows.table, rows.target, task=task, n_classes=rows.n_classes, params=FEW, seed=1,
-                               threads=threads))
+        FAMILY.dump(
+            FAMILY.fit(
+                rows.table, rows.target, task=task, n_classes=rows.n_classes, params=FEW, seed=1, threads=threads
+            )
+        )
         for threads in (1, 2)
-    ]  # fmt: skip
+    ]
     assert stored[0] == stored[1]
     assert set(stored[0]) == {"estimator.json", "catboost.json", "catboost.npz"}
 

@@ -160,11 +160,13 @@ def test_few_rows_are_judged_one_by_one(worth, drawn):
     np.testing.assert_array_equal(flags.take(rows).anomalous, alone.anomalous)
 
 
-CELLS = st.fixed_dictionaries({
-    "worth": st.sampled_from([5.0, 12.0, 1e9, np.nan]),
-    "rare": st.sampled_from([0.5, np.nan]),
-    "make": st.sampled_from(["a", "new", "newer", None]),
-})  # fmt: skip
+CELLS = st.fixed_dictionaries(
+    {
+        "worth": st.sampled_from([5.0, 12.0, 1e9, np.nan]),
+        "rare": st.sampled_from([0.5, np.nan]),
+        "make": st.sampled_from(["a", "new", "newer", None]),
+    }
+)
 
 
 @given(st.lists(CELLS, min_size=1, max_size=8), st.integers(1, 40), st.integers(0, 300))

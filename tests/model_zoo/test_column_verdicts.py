@@ -17,17 +17,19 @@ MONTHS = ["Jan", "Feb", "Mar", "Apr"]
 def make_rows(rows, seed=0):
     """Rows of seven columns, numbers of several shapes."""
     generator = np.random.default_rng(seed)
-    return pd.DataFrame({
-        "even": generator.uniform(10, 20, rows),
-        "normal": generator.normal(40, 10, rows),
-        "skewed": generator.lognormal(3, 1, rows),
-        "centred": generator.normal(0, 1, rows),
-        "month": pd.Series(generator.choice(MONTHS, rows), dtype="str"),
-        "make": pd.Series(generator.choice(["opel", "ford", "lada"], rows), dtype="str"),
-        "fuel": pd.Series(generator.choice(["gas", "oil"], rows), dtype="str"),
-        "flag": generator.integers(0, 2, rows).astype(float),
-        "day": generator.integers(0, 90, rows).astype(float),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "even": generator.uniform(10, 20, rows),
+            "normal": generator.normal(40, 10, rows),
+            "skewed": generator.lognormal(3, 1, rows),
+            "centred": generator.normal(0, 1, rows),
+            "month": pd.Series(generator.choice(MONTHS, rows), dtype="str"),
+            "make": pd.Series(generator.choice(["opel", "ford", "lada"], rows), dtype="str"),
+            "fuel": pd.Series(generator.choice(["gas", "oil"], rows), dtype="str"),
+            "flag": generator.integers(0, 2, rows).astype(float),
+            "day": generator.integers(0, 90, rows).astype(float),
+        }
+    )
 
 
 NUMBERS, LEVELS = ["even", "normal", "skewed", "centred", "flag", "day"], ["month", "make", "fuel"]
@@ -181,8 +183,10 @@ def test_few_rows_have_no_verdict(kind, rows):
 def test_row_order_changes_no_verdict(order, kind):
     later = make_rows(40, seed=5)
     changed = {
-        "x100": {"even": later["even"] * 100}, "month": {"month": "May"}, "each": {"make": later["even"].astype("str")}
-    }[kind]  # fmt: skip
+        "x100": {"even": later["even"] * 100},
+        "month": {"month": "May"},
+        "each": {"make": later["even"].astype("str")},
+    }[kind]
     table = later.assign(**changed)
     shuffled = table.iloc[list(order)].reset_index(drop=True)
     assert (judge(shuffled).drifting, judge(shuffled).damaged) == (judge(table).drifting, judge(table).damaged)

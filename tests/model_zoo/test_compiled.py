@@ -22,13 +22,15 @@ TEXTS = st.none() | st.sampled_from([*LEVELS, "", "nan", "b", "\x00", "TOWN 7", 
 def make_rows(rows=300, seed=0):
     generator = np.random.default_rng(seed)
     town = pd.Series(generator.choice(LEVELS, rows), dtype="str")
-    return pd.DataFrame({
-        "worth": generator.normal(50, 20, rows),
-        "make": pd.Series(generator.choice(["a", "b", "c"], rows, p=[0.5, 0.495, 0.005]), dtype="str"),
-        "gaps": np.where(generator.random(rows) < 0.3, np.nan, generator.normal(size=rows)),
-        "nothing": np.full(rows, np.nan),
-        "town": town.mask(generator.random(rows) < 0.1),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "worth": generator.normal(50, 20, rows),
+            "make": pd.Series(generator.choice(["a", "b", "c"], rows, p=[0.5, 0.495, 0.005]), dtype="str"),
+            "gaps": np.where(generator.random(rows) < 0.3, np.nan, generator.normal(size=rows)),
+            "nothing": np.full(rows, np.nan),
+            "town": town.mask(generator.random(rows) < 0.1),
+        }
+    )
 
 
 ROWS = make_rows()

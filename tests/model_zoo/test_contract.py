@@ -21,8 +21,15 @@ def test_family_keeps_the_contract(case: Case) -> None:
 
 def test_no_case_is_lost() -> None:
     assert len(CASES) == len(CHECKS) * len(FAMILIES) * len(Task) > 300
-    assert {case.family.name for case in CASES} == {"prior", "linear", "knn", "tree", "extra_trees", "lightgbm",
-                                                    "catboost"}  # fmt: skip
+    assert {case.family.name for case in CASES} == {
+        "prior",
+        "linear",
+        "knn",
+        "tree",
+        "extra_trees",
+        "lightgbm",
+        "catboost",
+    }
     codes = [check.code for check in CHECKS]
     assert codes == [f"MC{number:03}" for number in range(1, len(codes) + 1)]
 

@@ -14,12 +14,14 @@ ROWS = 240
 def make_features(rows=ROWS, seed=0):
     generator = np.random.default_rng(seed)
     town = pd.Series([f"town {number:03d}" for number in generator.integers(0, 60, rows)], dtype="str")
-    return pd.DataFrame({
-        "worth": generator.normal(50, 20, rows),
-        "make": pd.Series(generator.choice(["a", "b", "c"], rows), dtype="str"),
-        "gaps": np.where(generator.random(rows) < 0.3, np.nan, generator.normal(size=rows)),
-        "town": town.mask(generator.random(rows) < 0.1),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "worth": generator.normal(50, 20, rows),
+            "make": pd.Series(generator.choice(["a", "b", "c"], rows), dtype="str"),
+            "gaps": np.where(generator.random(rows) < 0.3, np.nan, generator.normal(size=rows)),
+            "town": town.mask(generator.random(rows) < 0.1),
+        }
+    )
 
 
 FEATURES = make_features()
@@ -96,10 +98,14 @@ def test_no_rows_are_encoded_as_an_empty_table_of_the_same_columns(encoder, colu
 
 
 def test_only_variants_that_keep_missing_cells_answer_with_nan(encoder):
-    worst = pd.DataFrame({
-        "worth": [np.nan, 1e308, -1e308, 0.0], "make": [None, "unheard of", "", "a"], "gaps": [np.nan] * 4,
-        "town": ["town 001", "町", None, "x" * 10_000],
-    }).astype(FEATURES.dtypes.to_dict())  # fmt: skip
+    worst = pd.DataFrame(
+        {
+            "worth": [np.nan, 1e308, -1e308, 0.0],
+            "make": [None, "unheard of", "", "a"],
+            "gaps": [np.nan] * 4,
+            "town": ["town 001", "町", None, "x" * 10_000],
+        }
+    ).astype(FEATURES.dtypes.to_dict())
     keeps = VARIANTS[encoder.variant].keeps_missing
     values = encode(encoder, worst)
     assert np.isnan(values).any() == keeps

@@ -215,8 +215,9 @@ def test_forests_do_not_depend_on_the_number_of_threads() -> None:
     rows = make_rows(family, Task.BINARY)
     stored = []
     for threads in (1, 2):
-        estimator = family.fit(rows.table, rows.target, task=Task.BINARY, n_classes=2, params={}, seed=1,
-                               threads=threads)  # fmt: skip
+        estimator = family.fit(
+            rows.table, rows.target, task=Task.BINARY, n_classes=2, params={}, seed=1, threads=threads
+        )
         stored.append(family.dump(estimator))
     assert stored[0] == stored[1]
 

@@ -26,10 +26,12 @@ from pointsman.model_zoo.model import fit_model
 TEXTS = st.lists(st.none() | st.text(), min_size=2, max_size=5)
 NUMBERS = st.lists(st.none() | st.floats(), min_size=5, max_size=5)
 GENERATOR = np.random.default_rng(4)
-FEATURES = pd.DataFrame({
-    "worth": np.where(GENERATOR.random(80) < 0.2, np.nan, GENERATOR.normal(size=80)),
-    "make": pd.Series(GENERATOR.choice(["a", "b", None], 80), dtype="str"),
-})  # fmt: skip
+FEATURES = pd.DataFrame(
+    {
+        "worth": np.where(GENERATOR.random(80) < 0.2, np.nan, GENERATOR.normal(size=80)),
+        "make": pd.Series(GENERATOR.choice(["a", "b", None], 80), dtype="str"),
+    }
+)
 TARGET = (GENERATOR.random(80) < 0.5).astype(float)
 
 

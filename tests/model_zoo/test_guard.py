@@ -12,11 +12,13 @@ from pointsman.model_zoo.reference import fit_input_reference
 
 ROWS = 120
 GENERATOR = np.random.default_rng(2)
-TABLE = pd.DataFrame({
-    "worth": GENERATOR.uniform(10, 20, ROWS),
-    "age": GENERATOR.uniform(0, 1, ROWS),
-    "make": pd.Series(GENERATOR.choice(["a", "b"], ROWS), dtype="str"),
-})  # fmt: skip
+TABLE = pd.DataFrame(
+    {
+        "worth": GENERATOR.uniform(10, 20, ROWS),
+        "age": GENERATOR.uniform(0, 1, ROWS),
+        "make": pd.Series(GENERATOR.choice(["a", "b"], ROWS), dtype="str"),
+    }
+)
 NORMAL = fit_input_reference(TABLE)
 
 

@@ -42,8 +42,10 @@ def look_back_slowly(levels, target, by_class):
         mates = np.array([one == level for one in levels[:row]], dtype=bool)
         if by_class:
             priors = [(np.sum(past == label) + 1 / max(2, len(told))) / (row + 1) for label in told]
-            means = [(np.sum(past[mates] == label) + SMOOTHING * prior) / (mates.sum() + SMOOTHING)
-                     for label, prior in zip(told, priors, strict=True)]  # fmt: skip
+            means = [
+                (np.sum(past[mates] == label) + SMOOTHING * prior) / (mates.sum() + SMOOTHING)
+                for label, prior in zip(told, priors, strict=True)
+            ]
         else:
             spread = past.std() if row and past.std() > 0 else 1.0
             means = [np.sum((past[mates] - past.mean()) / spread) / (mates.sum() + SMOOTHING) if row else 0.0]

@@ -40,11 +40,13 @@ def make_rows(task, seed=0, rows=ROWS):
     """Rows without a missing cell; ``signal`` lies about 100, so that 0 is far outside."""
     generator = np.random.default_rng(seed)
     signal = generator.normal(100, 10, rows)
-    features = pd.DataFrame({
-        "signal": signal,
-        "noise": generator.normal(size=rows),
-        "make": pd.Series(generator.choice(["a", "b", "c"], rows), dtype="str"),
-    })  # fmt: skip
+    features = pd.DataFrame(
+        {
+            "signal": signal,
+            "noise": generator.normal(size=rows),
+            "make": pd.Series(generator.choice(["a", "b", "c"], rows), dtype="str"),
+        }
+    )
     hidden = (signal - 100) / 10 + (features["make"] == "a").to_numpy()
     target = {
         Task.BINARY: (hidden > 0.3).astype(float),
@@ -243,8 +245,7 @@ class TestClassWeights:
         assert compute_class_weights(np.array([0, 1]), Task.BINARY, 2, 0.0) == ()
 
     @given(
-        hnp.arrays(float, (5, 3), elements=st.floats(0.001, 1)),
-        st.lists(st.floats(0.05, 20), min_size=3, max_size=3),
+        hnp.arrays(float, (5, 3), elements=st.floats(0.001, 1)), st.lists(st.floats(0.05, 20), min_size=3, max_size=3)
     )
     @settings(deadline=None)
     def test_taking_weights_out_undoes_weighting(self, shares, weights):

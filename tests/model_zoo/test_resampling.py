@@ -30,12 +30,14 @@ SETTINGS = {
 def make_rows(n_rows: int, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
     """Rows of which 3 % are positive, with missing cells and a level that matters."""
     generator = np.random.default_rng(seed)
-    features = pd.DataFrame({
-        "slope": generator.normal(size=n_rows),
-        "bend": generator.normal(size=n_rows),
-        "noise": generator.normal(size=n_rows),
-        "make": pd.Series(generator.choice(["x", "y", "z"], n_rows), dtype="str"),
-    })  # fmt: skip
+    features = pd.DataFrame(
+        {
+            "slope": generator.normal(size=n_rows),
+            "bend": generator.normal(size=n_rows),
+            "noise": generator.normal(size=n_rows),
+            "make": pd.Series(generator.choice(["x", "y", "z"], n_rows), dtype="str"),
+        }
+    )
     log_odds = 1.2 * features["slope"] + 0.5 * features["bend"] ** 2 + (features["make"] == "x") - 5.3
     features.loc[::11, "slope"] = np.nan
     positive = generator.random(n_rows) < 1 / (1 + np.exp(-log_odds))

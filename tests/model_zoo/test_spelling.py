@@ -11,8 +11,18 @@ from sklearn.preprocessing import StandardScaler
 from pointsman.model_zoo.spelling import Spelling
 from pointsman.model_zoo.spelling_encoder import SpellingEncoder
 
-MAKES = ["TOYOTA HILUX", "TOYOTA HIACE", "TOYOTA COROLLA", "ISUZU FSR", "ISUZU NPR", "ISUZU FTR",
-         "NISSAN PATROL", "NISSAN SUNNY", "BAJAJ BOXER", "BAJAJ TUKTUK"]  # fmt: skip
+MAKES = [
+    "TOYOTA HILUX",
+    "TOYOTA HIACE",
+    "TOYOTA COROLLA",
+    "ISUZU FSR",
+    "ISUZU NPR",
+    "ISUZU FTR",
+    "NISSAN PATROL",
+    "NISSAN SUNNY",
+    "BAJAJ BOXER",
+    "BAJAJ TUKTUK",
+]
 TEXTS = st.none() | st.text(max_size=6)
 
 

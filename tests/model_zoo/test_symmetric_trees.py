@@ -33,8 +33,9 @@ def both(monkeypatch):
     """A function that fits rows and returns CatBoost's own model beside the compiled one."""
     kept = []
     compile_it = family_file._check
-    monkeypatch.setattr(family_file, "_check", lambda learned, model, values: (
-        kept.append(model), compile_it(learned, model, values)))  # fmt: skip
+    monkeypatch.setattr(
+        family_file, "_check", lambda learned, model, values: (kept.append(model), compile_it(learned, model, values))
+    )
 
     def fit(rows: Rows, **params):
         return rows.fit(FAMILY, params={"rounds": 40} | params).learned, kept[-1]

@@ -10,8 +10,9 @@ from pointsman.model_zoo import FAMILIES, get_family
 from pointsman.model_zoo.check_tables import make_rows
 from pointsman.model_zoo.terms import Terms, carry
 
-EXPLAINED = [name for name in ("linear", "lightgbm", "tree", "extra_trees", "knn", "catboost")
-             if FAMILIES[name].installed]  # fmt: skip
+EXPLAINED = [
+    name for name in ("linear", "lightgbm", "tree", "extra_trees", "knn", "catboost") if FAMILIES[name].installed
+]
 
 
 def explain(name, task):

@@ -20,12 +20,14 @@ ROWS = 400
 
 def make_rows(rows=ROWS, seed=0):
     generator = np.random.default_rng(seed)
-    features = pd.DataFrame({
-        "worth": generator.uniform(10, 20, rows),
-        "age": generator.uniform(0, 1, rows),
-        "often_missing": np.where(generator.random(rows) < 0.6, np.nan, 1.0),
-        "make": pd.Series(generator.choice(["a", "b", "c"], rows), dtype="str"),
-    })  # fmt: skip
+    features = pd.DataFrame(
+        {
+            "worth": generator.uniform(10, 20, rows),
+            "age": generator.uniform(0, 1, rows),
+            "often_missing": np.where(generator.random(rows) < 0.6, np.nan, 1.0),
+            "make": pd.Series(generator.choice(["a", "b", "c"], rows), dtype="str"),
+        }
+    )
     target = (features["worth"] + 3 * (features["make"] == "a") > 15).to_numpy(dtype=float)
     return features, target
 
@@ -53,8 +55,11 @@ class TestFlags:
     )
     def test_a_damaged_cell_is_flagged_as_what_it_is(self, cells, kind, column):
         flags = flag_cells(ask(**cells), NORMAL)
-        found = {name: flags.names[position] for name in ("missing", "out_of_range", "unseen")
-                 for position in np.flatnonzero(getattr(flags, name)[0])}  # fmt: skip
+        found = {
+            name: flags.names[position]
+            for name in ("missing", "out_of_range", "unseen")
+            for position in np.flatnonzero(getattr(flags, name)[0])
+        }
         assert found == {kind: column}
 
     def test_ordinary_rows_and_expected_gaps_are_not_flagged(self):

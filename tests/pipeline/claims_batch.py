@@ -18,9 +18,17 @@ from pointsman.pipeline.quality.past import PastBatch, QualityPast
 from pointsman.pipeline.quality.thresholds import PastShare
 
 SCHEMA = Schema(
-    time="begin", target="claim", task=Task.BINARY, classes=("no", "yes"), id="vehicle", numeric=("premium", "seats"),
-    categorical=("make",), dates=("begin", "end"), missing_values=("", "NA"), unused={"vehicle": "the id of a row"},
-)  # fmt: skip
+    time="begin",
+    target="claim",
+    task=Task.BINARY,
+    classes=("no", "yes"),
+    id="vehicle",
+    numeric=("premium", "seats"),
+    categorical=("make",),
+    dates=("begin", "end"),
+    missing_values=("", "NA"),
+    unused={"vehicle": "the id of a row"},
+)
 
 
 def make_frame(rows=40, seed=0):

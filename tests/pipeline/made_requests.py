@@ -23,9 +23,16 @@ def answer(predictor, request, rows, at: datetime | None = None, **given):
     read = predictor.read(rows)
     choice = predictor.choose(read)
     return ServedRequest(
-        request, at or utc_now(), "service", predictor, given.get("keys"), read, choice,
-        predictor.answer(read, choice), given.get("columns"),
-    )  # fmt: skip
+        request,
+        at or utc_now(),
+        "service",
+        predictor,
+        given.get("keys"),
+        read,
+        choice,
+        predictor.answer(read, choice),
+        given.get("columns"),
+    )
 
 
 def serve(config, state, requests, **given):

@@ -11,19 +11,28 @@ from pointsman.common.schema import Schema
 from pointsman.common.task import Task
 from pointsman.model_zoo import get_family
 from pointsman.model_zoo.candidate import Candidate
-from pointsman.pipeline.retraining.stream import Replayed
+from pointsman.pipeline.retraining.stream import ReplayedStream
 
 
 def make_stream(
-    task: Task, batches: int = 9, changed_from: int | None = None, changes: Collection[str] = ("inputs", "labels"),
+    task: Task,
+    batches: int = 9,
+    changed_from: int | None = None,
+    changes: Collection[str] = ("inputs", "labels"),
     rows: int = 120,
-) -> Replayed:  # fmt: skip
+) -> ReplayedStream:
     """Batches whose target follows their inputs; from ``changed_from`` on either, or both, are others.
 
     Their numbers leave one out, as that of a rejected batch would be.
     """
-    schema = Schema(time="day", target="y", task=task, numeric=("size",), categorical=("make",),
-                    classes={Task.BINARY: ("n", "y"), Task.MULTICLASS: ("a", "b", "c")}.get(task, ()))  # fmt: skip
+    schema = Schema(
+        time="day",
+        target="y",
+        task=task,
+        numeric=("size",),
+        categorical=("make",),
+        classes={Task.BINARY: ("n", "y"), Task.MULTICLASS: ("a", "b", "c")}.get(task, ()),
+    )
     made = []
     for number in range(1, batches + 1):
         generator = np.random.default_rng(number)
@@ -40,4 +49,4 @@ def make_stream(
         made.append(LabelledBatch(number + (number > 4), inputs, times, target))
     config = Config.model_validate({"schema": {"time": "day", "target": "y"}})
     candidate = Candidate("linear", "onehot", get_family("linear").default_params(task))
-    return Replayed(config, schema, candidate, tuple(map(str, range(batches))), lambda place: made[place - 1])
+    return ReplayedStream(config, schema, candidate, tuple(map(str, range(batches))), lambda place: made[place - 1])

@@ -20,10 +20,17 @@ from pointsman.pipeline.update import update_once
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = 120
 QUICK = (
-    "source.kind=files", "source.paths=[stream.csv]", f"batch.rows={ROWS}", "search.trials=1", "training.folds=1",
-    "search.families=[tree]", "search.variants=[onehot]", "features.date_parts={}", "features.durations=[]",
+    "source.kind=files",
+    "source.paths=[stream.csv]",
+    f"batch.rows={ROWS}",
+    "search.trials=1",
+    "training.folds=1",
+    "search.families=[tree]",
+    "search.variants=[onehot]",
+    "features.date_parts={}",
+    "features.durations=[]",
     "promotion.max_active=2",
-)  # fmt: skip
+)
 
 LINEAR = "search.families=[linear,lightgbm]"
 """More to choose from: without it nothing but the plain models and a tree competes, and nothing has a rival."""

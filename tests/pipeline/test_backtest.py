@@ -28,10 +28,14 @@ from pointsman.registry.versions import Version
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 QUICK = (
-    "source.demo.rows=3000", "features.date_parts={}", "features.durations=[]", "features.ratios=[]",
-    "quality.ranges=[]", "quality.orders=[]",
+    "source.demo.rows=3000",
+    "features.date_parts={}",
+    "features.durations=[]",
+    "features.ratios=[]",
+    "quality.ranges=[]",
+    "quality.orders=[]",
     "schema.drop=[INSR_END,EFFECTIVE_YR,PROD_YEAR,SEATS_NUM,CARRYING_CAPACITY,CCM_TON,MAKE,USAGE]",
-)  # fmt: skip
+)
 BATCHES = 11
 
 
@@ -46,8 +50,9 @@ def store(config: Config, batches: int) -> None:
             judgement = analyse(config, raw, schema)
             draft_batch(draft, state, raw, state.files.save_table(raw.frame), judgement, by_hand=False)
             version = make_champion(number)
-            generation = generation.succeed(Cause.UPDATE, batch=number, cursor=raw.cursor, schema=schema,
-                                            members=(Member(version, Role.CHAMPION),))  # fmt: skip
+            generation = generation.succeed(
+                Cause.UPDATE, batch=number, cursor=raw.cursor, schema=schema, members=(Member(version, Role.CHAMPION),)
+            )
             draft_generation(draft, generation, config.seed, [version])
             draft.commit(state.engine)
 
@@ -55,10 +60,27 @@ def store(config: Config, batches: int) -> None:
 def make_champion(number: int) -> Version:
     params = get_family("linear").default_params(Task.BINARY)
     return Version(
-        id=f"linear-{number:04d}", number=number, line="linear-0001", parent=None, generation=number, family="linear",
-        variant="onehot", params=params, window=None, masked=False, guarded=False, origin="search", updates=0,
-        first_batch=1, last_batch=number, rows=100, threshold=0.5, manifest="none.json", bytes=1, fit_seconds=0.1,
-    )  # fmt: skip
+        id=f"linear-{number:04d}",
+        number=number,
+        line="linear-0001",
+        parent=None,
+        generation=number,
+        family="linear",
+        variant="onehot",
+        params=params,
+        window=None,
+        masked=False,
+        guarded=False,
+        origin="search",
+        updates=0,
+        first_batch=1,
+        last_batch=number,
+        rows=100,
+        threshold=0.5,
+        manifest="none.json",
+        bytes=1,
+        fit_seconds=0.1,
+    )
 
 
 def copy(config: Path, folder: Path) -> Path:
@@ -131,8 +153,15 @@ def test_the_command_prints_a_table_and_goes_on_where_a_killed_one_stopped(store
     assert (first, rest) == ([3, 4, 5, 6], [7, 8, 9, 10])
     assert strip_seconds(printed) == strip_seconds(finished[1]), "as if it had never been killed"
     assert "backtest: 100%" in progress
-    for policy in ("always", "every 2 batches", "every 3 batches", "every 5 batches", "on drift", "never",
-                   "on estimated loss + 5 %"):  # fmt: skip
+    for policy in (
+        "always",
+        "every 2 batches",
+        "every 3 batches",
+        "every 5 batches",
+        "on drift",
+        "never",
+        "on estimated loss + 5 %",
+    ):
         assert sum(line[3:].startswith(f"{policy} ") for line in printed.splitlines()) == 1
     assert sum(line.startswith("*  ") for line in printed.splitlines()) == 1
     assert "Asked after batch 7, it would have recommended" in printed

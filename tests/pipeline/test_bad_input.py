@@ -21,8 +21,12 @@ def folder(learned, tmp_path):
 
 def age(frame, years):
     dates = {name: pd.to_datetime(frame[name], format="%d-%b-%y") for name in ("INSR_BEGIN", "INSR_END")}
-    return frame.assign(**{name: (cells - pd.DateOffset(years=years)).dt.strftime("%d-%b-%y").str.upper()
-                           for name, cells in dates.items()})  # fmt: skip
+    return frame.assign(
+        **{
+            name: (cells - pd.DateOffset(years=years)).dt.strftime("%d-%b-%y").str.upper()
+            for name, cells in dates.items()
+        }
+    )
 
 
 def without_premium(frame):

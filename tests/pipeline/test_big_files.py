@@ -108,8 +108,12 @@ def test_what_an_interrupted_run_left_is_swept_by_the_next_one(folder, tmp_path)
 
 def test_the_request_itself_a_folder_and_other_endings_are_refused_as_output(folder):
     before = (folder / "request.csv").read_bytes()
-    for out, said in (("request.csv", "is the request itself"), ("state", "ending that cannot be written"),
-                      ("a.xls", "ending that cannot be written"), ("sub.csv", "is a folder")):  # fmt: skip
+    for out, said in (
+        ("request.csv", "is the request itself"),
+        ("state", "ending that cannot be written"),
+        ("a.xls", "ending that cannot be written"),
+        ("sub.csv", "is a folder"),
+    ):
         (folder / "sub.csv").mkdir(exist_ok=True)
         with pytest.raises(ConfigError, match=said):
             answer(folder, "request.csv", out=folder / out)

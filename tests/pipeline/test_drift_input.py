@@ -23,20 +23,32 @@ from pointsman.registry.generations import Generation
 
 ROWS = 150
 SCHEMAS = {
-    task: Schema(time="time", target="y", task=task, classes=classes, numeric=("worth", "age"), categorical=("make",),
-                 dates=("time", "end"))
+    task: Schema(
+        time="time",
+        target="y",
+        task=task,
+        classes=classes,
+        numeric=("worth", "age"),
+        categorical=("make",),
+        dates=("time", "end"),
+    )
     for task, classes in ((Task.BINARY, ("no", "yes")), (Task.MULTICLASS, ("a", "b", "c")), (Task.REGRESSION, ()))
-}  # fmt: skip
+}
 CONFIG = {"schema": {"time": "time", "target": "y"}, "features": {"date_parts": {}, "durations": []}}
 
 
 def make_frame(number, rows=ROWS):
     random = np.random.default_rng(number)
     time = pd.Timestamp("2020-01-01") + pd.to_timedelta(number * ROWS + np.arange(rows), unit="h")
-    return pd.DataFrame({
-        "time": time, "end": time + pd.Timedelta(days=30), "worth": random.normal(0, 1, rows),
-        "age": random.normal(40, 9, rows), "make": random.choice(["x", "y", "z"], rows),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "time": time,
+            "end": time + pd.Timedelta(days=30),
+            "worth": random.normal(0, 1, rows),
+            "age": random.normal(40, 9, rows),
+            "make": random.choice(["x", "y", "z"], rows),
+        }
+    )
 
 
 def make_target(frame, task, number):
@@ -110,10 +122,15 @@ ODD = {
     "one row many times": lambda frame: pd.concat([frame.head(1)] * ROWS, ignore_index=True),
 }
 ALARMED = {
-    "a column vanishes": {"worth"}, "columns change their types": {"worth", "make"}, "10,000 levels": {"make"},
-    "every cell is missing": {"worth", "age", "make", "end"}, "infinities and huge numbers": {"worth", "age"},
-    "an older batch": set(), "one row": set(), "repeated rows": set(),
-}  # fmt: skip
+    "a column vanishes": {"worth"},
+    "columns change their types": {"worth", "make"},
+    "10,000 levels": {"make"},
+    "every cell is missing": {"worth", "age", "make", "end"},
+    "infinities and huge numbers": {"worth", "age"},
+    "an older batch": set(),
+    "one row": set(),
+    "repeated rows": set(),
+}
 
 
 @pytest.fixture(scope="module")
@@ -123,8 +140,10 @@ def calm(tmp_path_factory):
     frames = [make_frame(number) for number in range(1, 10)]
     found = run(folder, Task.BINARY, frames)
     assert not any(one.alarms for one in found)
-    batches = [(number, read_inputs(frame, schema), make_target(frame, Task.BINARY, number))
-               for number, frame in enumerate(frames, 1)]  # fmt: skip
+    batches = [
+        (number, read_inputs(frame, schema), make_target(frame, Task.BINARY, number))
+        for number, frame in enumerate(frames, 1)
+    ]
     return folder, [LabelledBatch(number, inputs, inputs["time"], target) for number, inputs, target in batches]
 
 
@@ -171,8 +190,10 @@ def test_a_class_called_like_a_column_has_the_damage_of_the_concept():
 
 
 def make_tests(label):
-    return [DriftTest(Drift.CONCEPT, label, "level", 0, 3.0, 0.1, 1e-9, True, None),
-            DriftTest(Drift.CONCEPT, label, "slope", 0, 0.0, 0.1, 0.9, False, 0.0)]  # fmt: skip
+    return [
+        DriftTest(Drift.CONCEPT, label, "level", 0, 3.0, 0.1, 1e-9, True, None),
+        DriftTest(Drift.CONCEPT, label, "slope", 0, 0.0, 0.1, 0.9, False, 0.0),
+    ]
 
 
 def test_a_fit_that_fails_costs_its_own_verdict_alone(tmp_path, monkeypatch, caplog):

@@ -23,24 +23,33 @@ def make_stream():
     batch = np.arange(count) // ROWS + 1
     worth, make = random.normal(0, 1, count), random.choice(["x", "y", "z"], count)
     hidden = np.where(batch >= TURN, -2, 2) * worth + (make == "x") + random.normal(0, 1, count)
-    return pd.DataFrame({
-        "time": pd.Timestamp("2020-01-01") + pd.to_timedelta(np.arange(count), unit="h"),
-        "worth": worth.round(4),
-        "age": (random.normal(40, 10, count) + 25 * (batch == JUMP) - 30 * (batch == min(NEVER))).round(2),
-        "make": make,
-        "claim": np.where(hidden > 0.5, "yes", "no"),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "time": pd.Timestamp("2020-01-01") + pd.to_timedelta(np.arange(count), unit="h"),
+            "worth": worth.round(4),
+            "age": (random.normal(40, 10, count) + 25 * (batch == JUMP) - 30 * (batch == min(NEVER))).round(2),
+            "make": make,
+            "claim": np.where(hidden > 0.5, "yes", "no"),
+        }
+    )
 
 
 def configure(folder, **response):
-    return Config.model_validate({
-        "schema": {"time": "time", "target": "claim"}, "source": {"kind": "files", "paths": ["stream.csv"]},
-        "batch": {"rows": ROWS, "min_rows": 20},
-        "search": {"trials": 1, "families": ["linear"], "variants": ["onehot"]},
-        "training": {"folds": 1}, "features": {"date_parts": {}, "durations": []},
-        "promotion": {"max_active": 2}, "workers": {"count": 1},
-        "response": response, "data_dir": str(folder), "state_dir": str(folder / "state"),
-    })  # fmt: skip
+    return Config.model_validate(
+        {
+            "schema": {"time": "time", "target": "claim"},
+            "source": {"kind": "files", "paths": ["stream.csv"]},
+            "batch": {"rows": ROWS, "min_rows": 20},
+            "search": {"trials": 1, "families": ["linear"], "variants": ["onehot"]},
+            "training": {"folds": 1},
+            "features": {"date_parts": {}, "durations": []},
+            "promotion": {"max_active": 2},
+            "workers": {"count": 1},
+            "response": response,
+            "data_dir": str(folder),
+            "state_dir": str(folder / "state"),
+        }
+    )
 
 
 @pytest.fixture(scope="module")

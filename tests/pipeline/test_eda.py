@@ -14,8 +14,13 @@ from pointsman.pipeline.eda import explore
 from pointsman.pipeline.update import update
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-QUICK = ("search.trials=1", "search.families=[prior]", "source.demo.rows=1500", "batch.period=year",
-         "response.retrain=never")  # fmt: skip
+QUICK = (
+    "search.trials=1",
+    "search.families=[prior]",
+    "source.demo.rows=1500",
+    "batch.period=year",
+    "response.retrain=never",
+)
 
 
 @pytest.fixture(scope="module")

@@ -38,12 +38,19 @@ def learned(request, tmp_path_factory):
     """A state of every task, and its task."""
     folder = tmp_path_factory.mktemp(f"experiments-{request.param}")
     write_stream(folder / "stream.csv", request.param)
-    config = Config.model_validate({
-        "schema": {"time": "when", "target": "paid"}, "task": request.param.value,
-        "source": {"kind": "files", "paths": ["stream.csv"]}, "data_dir": folder, "state_dir": folder / "state",
-        "batch": {"rows": ROWS}, "search": {"trials": 4, "families": ["tree", "lightgbm"], "calm_share": 1.0},
-        "training": {"folds": 1}, "promotion": {"max_active": 3},
-    })  # fmt: skip
+    config = Config.model_validate(
+        {
+            "schema": {"time": "when", "target": "paid"},
+            "task": request.param.value,
+            "source": {"kind": "files", "paths": ["stream.csv"]},
+            "data_dir": folder,
+            "state_dir": folder / "state",
+            "batch": {"rows": ROWS},
+            "search": {"trials": 4, "families": ["tree", "lightgbm"], "calm_share": 1.0},
+            "training": {"folds": 1},
+            "promotion": {"max_active": 3},
+        }
+    )
     update(config, None)
     return config, request.param
 
@@ -103,8 +110,19 @@ def test_the_export_has_every_run_and_trial_in_flat_columns(learned, tmp_path):
     assert (table["kind"] == "run").sum() == len(read(config, runs_table))
     assert (table["kind"] == "trial").sum() == len(read(config, trials_table))
     metric = "weightedPrecision" if task.is_classification else "rmse"
-    assert {"input_columns", "features", "target", "stage_0", "depth", "iterations", "bins", f"train_{metric}",
-            f"test_{metric}", "overfit", "params"} <= set(table.columns)  # fmt: skip
+    assert {
+        "input_columns",
+        "features",
+        "target",
+        "stage_0",
+        "depth",
+        "iterations",
+        "bins",
+        f"train_{metric}",
+        f"test_{metric}",
+        "overfit",
+        "params",
+    } <= set(table.columns)
     assert set(table["target"]) == {"paid"}
 
 

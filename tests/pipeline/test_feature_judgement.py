@@ -43,9 +43,22 @@ def pose(ground, batch=5):
 
 def remember(state, feature, gain, covered, batches=(2, 3, 4)):
     draft = Draft(1)
-    draft.add(feature_gains_table, [
-        {"batch": batch, "feature": feature, "gain": gain, "lower": gain - 0.01, "upper": gain + 0.01, "rows": 90,
-         "covered": covered, "used": gain > 0} for batch in batches])  # fmt: skip
+    draft.add(
+        feature_gains_table,
+        [
+            {
+                "batch": batch,
+                "feature": feature,
+                "gain": gain,
+                "lower": gain - 0.01,
+                "upper": gain + 0.01,
+                "rows": 90,
+                "covered": covered,
+                "used": gain > 0,
+            }
+            for batch in batches
+        ],
+    )
     draft.commit(state.engine)
 
 

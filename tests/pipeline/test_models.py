@@ -89,8 +89,18 @@ class TestReading:
     def test_the_list_names_every_member_with_its_stage_and_aliases(self, folder):
         lines = run(folder).splitlines()
         generation = load(folder)
-        assert lines[0].split() == ["version", "family", "variant", "stage", "role", "aliases", "batches", "rows",
-                                    "updates", "kB"]  # fmt: skip
+        assert lines[0].split() == [
+            "version",
+            "family",
+            "variant",
+            "stage",
+            "role",
+            "aliases",
+            "batches",
+            "rows",
+            "updates",
+            "kB",
+        ]
         assert {line.split()[0] for line in lines[1:-1]} == {member.version.id for member in generation.members}
         production = [line.split()[0] for line in lines if " production " in line]
         assert production == [generation.aliases[Alias.PRODUCTION]]
@@ -259,9 +269,12 @@ class TestRollback:
 
     @pytest.mark.parametrize(
         ("to", "error", "said"),
-        [(99, StateError, "no generation 99"), (LEARNED, StateError, "is the live one already"),
-         (None, ConfigError, "add --to N")],
-    )  # fmt: skip
+        [
+            (99, StateError, "no generation 99"),
+            (LEARNED, StateError, "is the live one already"),
+            (None, ConfigError, "add --to N"),
+        ],
+    )
     def test_what_cannot_be_gone_back_to_is_refused(self, folder, to, error, said):
         before = digest(folder)
         with pytest.raises(error, match=said):
@@ -312,8 +325,10 @@ class TestPromotion:
         page = summarise(configure(folder)).read_text(encoding="utf-8")
         assert f"<h1>{other.id} serves" in page
         assert re.search(rf"{other.id}, [^<]*, was promoted by hand and serves every request\.", page)
-        assert re.search(rf"{other.id} was promoted by hand in generation 5 by \S+ at .*: signed off", run(
-            folder, "at", "2100-01-01"))  # fmt: skip
+        assert re.search(
+            rf"{other.id} was promoted by hand in generation 5 by \S+ at .*: signed off",
+            run(folder, "at", "2100-01-01"),
+        )
 
     def test_only_active_versions_can_be_promoted_and_only_once(self, folder):
         generation = load(folder)

@@ -26,7 +26,7 @@ from pointsman.pipeline.quality.quarantine.row_counts import load_accounts
 from pointsman.pipeline.quality.quarantine.rows import TARGET_MISSING, TIME_UNREADABLE, UNUSABLE
 from pointsman.pipeline.quality.stored import quarantine_table
 from pointsman.pipeline.quality.tables import quarantine_decisions_table, quarantined_rows
-from pointsman.pipeline.quarantine import Choice, decide, quarantine
+from pointsman.pipeline.quarantine import RowChoice, decide, quarantine
 from pointsman.pipeline.reporting.figures.batches import CODE_NAMES
 from pointsman.pipeline.summary import summarise
 from pointsman.registry.generations import load_generation
@@ -133,7 +133,9 @@ def test_rows_are_discarded_one_by_one_and_may_come_back(folder):
         query = sa.select(decided).where(decided.c.row == row).order_by(decided.c.generation)
         decisions = read_rows(state.engine, query)
     assert [(one["batch"], one["row"], one["action"]) for one in decisions] == [
-        (3, row, "discarded"), (3, row, "released")]  # fmt: skip
+        (3, row, "discarded"),
+        (3, row, "released"),
+    ]
     assert all(one["why"] == "checked with the branch" and one["who"] for one in decisions)
 
 
@@ -161,7 +163,9 @@ def test_the_report_shows_where_all_rows_are_and_who_decided_what(folder):
     assert quarantine_figures["adds_up"]
     assert quarantine_figures["places"] == {"learned": 3 * ROWS - 5, "discarded": 5, "rejected": ROWS}
     assert [(one["batch"], one["rows"], one["action"]) for one in quarantine_figures["decisions"]] == [
-        (4, None, "released"), (3, 5, "discarded")]  # fmt: skip
+        (4, None, "released"),
+        (3, 5, "discarded"),
+    ]
     assert [(one["batch"], one["status"]) for one in quarantine_figures["rejected"]] == [(4, "released")]
     assert len(figures["associations"]) >= 5
     assert "the type is right" in page
@@ -180,17 +184,20 @@ def test_a_discarded_batch_is_not_taken(folder):
     assert read_accounts(folder)[4].discarded == ROWS
 
 
-@pytest.mark.parametrize(("words", "options", "error", "sentence"), [
-    (("relase", "3"), {}, ConfigError, "'quarantine relase 3' is no command; write quarantine release 7"),
-    (("release",), {}, ConfigError, "'quarantine release' is no command"),
-    (("release", "3:x"), {}, ConfigError, "'3:x' is neither a batch nor a row of one"),
-    (("release", "3"), {"why": " "}, ConfigError, "A decision needs its reason for the record; add --why"),
-    (("release", "9"), {}, StateError, "There is no batch 9; python run.py quarantine lists"),
-    (("release", "1"), {}, StateError, "No row of batch 1 is held"),
-    (("release", "3"), {"reason": "mood"}, StateError, "No row of batch 3 is held for the reason 'mood'"),
-    (("release", "3:0"), {}, StateError, "Row 3:0 is not in quarantine"),
-    (("release", "4:1"), {}, StateError, "Batch 4 was rejected as a whole; name the batch alone"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "options", "error", "sentence"),
+    [
+        (("relase", "3"), {}, ConfigError, "'quarantine relase 3' is no command; write quarantine release 7"),
+        (("release",), {}, ConfigError, "'quarantine release' is no command"),
+        (("release", "3:x"), {}, ConfigError, "'3:x' is neither a batch nor a row of one"),
+        (("release", "3"), {"why": " "}, ConfigError, "A decision needs its reason for the record; add --why"),
+        (("release", "9"), {}, StateError, "There is no batch 9; python run.py quarantine lists"),
+        (("release", "1"), {}, StateError, "No row of batch 1 is held"),
+        (("release", "3"), {"reason": "mood"}, StateError, "No row of batch 3 is held for the reason 'mood'"),
+        (("release", "3:0"), {}, StateError, "Row 3:0 is not in quarantine"),
+        (("release", "4:1"), {}, StateError, "Batch 4 was rejected as a whole; name the batch alone"),
+    ],
+)
 def test_what_cannot_be_decided_is_told_in_a_sentence(folder, words, options, error, sentence):
     with pytest.raises(error) as refusal:
         run(folder, *words, **options)
@@ -223,22 +230,37 @@ REASONS = ("", "", TARGET_MISSING, TIME_UNREADABLE, "end before begin")
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.tuples(st.lists(st.sampled_from(REASONS), min_size=1, max_size=12), st.booleans()), min_size=1,
-                max_size=4), st.lists(DECISION, max_size=6))  # fmt: skip
+@given(
+    st.lists(
+        st.tuples(st.lists(st.sampled_from(REASONS), min_size=1, max_size=12), st.booleans()), min_size=1, max_size=4
+    ),
+    st.lists(DECISION, max_size=6),
+)
 def test_whatever_is_decided_counts_add_up(tmp_path_factory, stored, decisions):
     folder = tmp_path_factory.mktemp("books")
     config = small_stream.configure(folder)
     state = State(folder, connect("sqlite://"), FileStore(folder))
     draft = Draft(1)
     for number, (reasons, rejected) in enumerate(stored, 1):
-        draft.add(batches, [{"number": number, "origin": "x", "file": "", "rows": len(reasons), "columns": 1,
-                             "status": "rejected" if rejected else "accepted"}])  # fmt: skip
+        draft.add(
+            batches,
+            [
+                {
+                    "number": number,
+                    "origin": "x",
+                    "file": "",
+                    "rows": len(reasons),
+                    "columns": 1,
+                    "status": "rejected" if rejected else "accepted",
+                }
+            ],
+        )
         kept_out = [{"batch": number, "row": int(row), "reason": reasons[row]} for row in np.flatnonzero(reasons)]
         draft.add(quarantine_table, kept_out)
     draft.commit(state.engine)
     for action, batch, single in decisions:
         with suppress(StateError):
-            decide(config, state, action, [Choice(batch, (0,) if single else ())], "because")
+            decide(config, state, action, [RowChoice(batch, (0,) if single else ())], "because")
         accounts = load_accounts(state)
         assert all(one.accounted == one.rows for one in accounts.values())
         assert sum(one.rows for one in accounts.values()) == sum(len(reasons) for reasons, _ in stored)

@@ -20,8 +20,7 @@ from pointsman.pipeline.update import update
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DATE = datetime(2026, 1, 2)
-SMALL = ("search.trials=3", "search.families=[linear]", "training.folds=1", "search.finalists=2",
-         "report.shap_rows=50")  # fmt: skip
+SMALL = ("search.trials=3", "search.families=[linear]", "training.folds=1", "search.finalists=2", "report.shap_rows=50")
 
 
 def write_stream(folder: Path, target: str) -> Config:
@@ -31,8 +30,15 @@ def write_stream(folder: Path, target: str) -> Config:
     size, make = generator.normal(size=rows), generator.choice(["ford", "lada", "saab"], rows)
     hidden = size + 2 * (make == "lada") + generator.normal(0, 0.5, rows)
     targets = {"amount": hidden.round(3) * 1000, "kind": np.array(["low", "mid", "top"])[np.digitize(hidden, [0, 1.5])]}
-    table = pd.DataFrame({"day": pd.date_range("2020-01-01", periods=rows, freq="D").strftime("%Y-%m-%d"), "size": size,
-                          "make": make, "noise": generator.normal(size=rows), target: targets[target]})  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "day": pd.date_range("2020-01-01", periods=rows, freq="D").strftime("%Y-%m-%d"),
+            "size": size,
+            "make": make,
+            "noise": generator.normal(size=rows),
+            target: targets[target],
+        }
+    )
     table.to_csv(folder / "stream.csv", index=False)
     path = folder / "config.yaml"
     path.write_text(

@@ -72,8 +72,9 @@ def turn_selector_back(state, connection, generation):
     kept |= {"selector.json": state.files.save(json.dumps(described, sort_keys=True).encode(), ".json")}
     kept |= {"forest.npz": state.files.save(b"trees of a chooser that is gone", ".npz")}
     name = state.files.save(json.dumps(kept, sort_keys=True).encode(), ".json")
-    connection.execute(generations_table.update().where(generations_table.c.number == generation.number).values(
-        selector=name))  # fmt: skip
+    connection.execute(
+        generations_table.update().where(generations_table.c.number == generation.number).values(selector=name)
+    )
 
 
 def turn_ensembles_back(state, connection, generation):
@@ -89,20 +90,29 @@ def turn_ensembles_back(state, connection, generation):
     gone = [one.id for one in generation.ensembles if one.id not in stays]
     newest = members_table.c.generation == generation.number
     connection.execute(members_table.delete().where(newest, members_table.c.version.in_(gone)))
-    connection.execute(aliases_table.update().where(
-        aliases_table.c.generation == generation.number, aliases_table.c.alias == Alias.PRODUCTION.value,
-    ).values(version=generation.champion.id))  # fmt: skip
+    connection.execute(
+        aliases_table.update()
+        .where(aliases_table.c.generation == generation.number, aliases_table.c.alias == Alias.PRODUCTION.value)
+        .values(version=generation.champion.id)
+    )
 
 
 def turn_config_back(state, connection):
     """Store every generation's configuration with the keys of the last release."""
     for row in connection.execute(sa.select(generations_table.c.number, generations_table.c.config)).all():
         stored = json.loads(state.files.load(row.config))
-        stored["selection"] = {"mode": "plan", "choosers": ["blends", "decayed", "forest"], "half_life": 3.0,
-                               "temperature": 0.01, "confidence": 0.9, "matched_rows": 10_000}  # fmt: skip
+        stored["selection"] = {
+            "mode": "plan",
+            "choosers": ["blends", "decayed", "forest"],
+            "half_life": 3.0,
+            "temperature": 0.01,
+            "confidence": 0.9,
+            "matched_rows": 10_000,
+        }
         name = state.files.save(json.dumps(stored, sort_keys=True).encode(), ".json")
-        connection.execute(generations_table.update().where(generations_table.c.number == row.number).values(
-            config=name))  # fmt: skip
+        connection.execute(
+            generations_table.update().where(generations_table.c.number == row.number).values(config=name)
+        )
 
 
 @pytest.fixture

@@ -17,13 +17,33 @@ def make_config(folder: Path, catalogue: str | None = None) -> Config:
 def make_version(number: int, family: str = "linear", **changes) -> Version:
     version_id = name_version(family, number)
     made = {
-        "id": version_id, "number": number, "line": version_id, "parent": None, "generation": 1, "family": family,
-        "variant": "onehot", "params": {"penalty": 0.5}, "window": 3, "masked": True, "guarded": False,
-        "origin": "standing", "updates": 2, "first_batch": 1, "last_batch": 4, "rows": 900, "threshold": 0.25,
-        "manifest": f"{'ab' * 32}.json", "bytes": 1234, "fit_seconds": 0.5,
-        "trained_on": (LearnedBatch(1, 400, "0a" * 32), LearnedBatch(4, 500, "0b" * 32)), "inputs": ("worth", "make"),
-        "predict_us": 12.5, "seed": 7, "protocol": 1, "environment": {"numpy": "2.4.0"},
-    }  # fmt: skip
+        "id": version_id,
+        "number": number,
+        "line": version_id,
+        "parent": None,
+        "generation": 1,
+        "family": family,
+        "variant": "onehot",
+        "params": {"penalty": 0.5},
+        "window": 3,
+        "masked": True,
+        "guarded": False,
+        "origin": "standing",
+        "updates": 2,
+        "first_batch": 1,
+        "last_batch": 4,
+        "rows": 900,
+        "threshold": 0.25,
+        "manifest": f"{'ab' * 32}.json",
+        "bytes": 1234,
+        "fit_seconds": 0.5,
+        "trained_on": (LearnedBatch(1, 400, "0a" * 32), LearnedBatch(4, 500, "0b" * 32)),
+        "inputs": ("worth", "make"),
+        "predict_us": 12.5,
+        "seed": 7,
+        "protocol": 1,
+        "environment": {"numpy": "2.4.0"},
+    }
     return Version(**made | changes)
 
 

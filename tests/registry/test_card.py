@@ -24,23 +24,43 @@ GOOD = make_version(
     3, rows=5_000, updates=0, trained_on=tuple(LearnedBatch(number, 1_250, f"{number:064d}") for number in range(1, 5))
 )
 FACTS = CardFacts(
-    schema=SCHEMA, role="champion", ancestors=(make_version(2), make_version(1)), scores=(score(5, 0.41),),
-    fallback_scores=(score(5, 0.6),), records=({"losses": {"clean": 0.4, "units": 0.5}},),
-    events=({"generation": 1, "event": "registered", "reason": "a standing line"},), golden=SOUND,
+    schema=SCHEMA,
+    role="champion",
+    ancestors=(make_version(2), make_version(1)),
+    scores=(score(5, 0.41),),
+    fallback_scores=(score(5, 0.6),),
+    records=({"losses": {"clean": 0.4, "units": 0.5}},),
+    events=({"generation": 1, "event": "registered", "reason": "a standing line"},),
+    golden=SOUND,
     now={"numpy": "2.4.0"},
-)  # fmt: skip
+)
 
 
 def test_a_card_tells_every_fact():
     card = render_card(GOOD, FACTS)
     for told in (
-        "# linear-0003\n", "champion in the newest generation", SOUND, "predicts `paid` (binary)", "`no`, `yes`",
-        "answers `yes` from a probability of 0.25 on", "| family | linear |", "| `penalty` | `0.5` |", "| seed | 7 |",
-        "| window | 3 batches |", "5,000 rows of batches 1 to 4.", "| 4 | 1,250 | `0000000000000000` |",
-        "| 5 | prequential | log_loss | 0.41 | 120 |", "| fit | 0.50 s |", "12 µs a row", "1,234 bytes, protocol 1",
-        "it comes from `linear-0002`", "| 1 | registered | a standing line |", "| numpy | 2.4.0 |",
-        "Inputs (2): `worth`, `make`", "None of those that are looked for.",
-    ):  # fmt: skip
+        "# linear-0003\n",
+        "champion in the newest generation",
+        SOUND,
+        "predicts `paid` (binary)",
+        "`no`, `yes`",
+        "answers `yes` from a probability of 0.25 on",
+        "| family | linear |",
+        "| `penalty` | `0.5` |",
+        "| seed | 7 |",
+        "| window | 3 batches |",
+        "5,000 rows of batches 1 to 4.",
+        "| 4 | 1,250 | `0000000000000000` |",
+        "| 5 | prequential | log_loss | 0.41 | 120 |",
+        "| fit | 0.50 s |",
+        "12 µs a row",
+        "1,234 bytes, protocol 1",
+        "it comes from `linear-0002`",
+        "| 1 | registered | a standing line |",
+        "| numpy | 2.4.0 |",
+        "Inputs (2): `worth`, `make`",
+        "None of those that are looked for.",
+    ):
         assert told in card, told
 
 
@@ -54,11 +74,17 @@ def test_an_ensemble_lists_members_by_kind_of_row_and_scores_and_a_regression_no
     events = ({"generation": 1, "event": "blended", "reason": "typical: linear-0001 75%"},)
     card = render_card(made, replace(FACTS, role="an ensemble", events=events, scores=()))
     for told in (
-        "An ensemble of 2 single models", "| member | clean rows | sparse rows | anomalous rows |",
-        "| knn-0002 | 0.2500 | 1.0000 | 1.0000 |", "| linear-0001 | 0.7500 | – | – |", "It learned no rows",
-        "are mixed by other weights than clean ones", "Its members learned 900 rows, fewer than 1,000.",
-        "No batch has come since it was made", "| 1 | fitted | typical: linear-0001 75% |", "answers `yes` from",
-    ):  # fmt: skip
+        "An ensemble of 2 single models",
+        "| member | clean rows | sparse rows | anomalous rows |",
+        "| knn-0002 | 0.2500 | 1.0000 | 1.0000 |",
+        "| linear-0001 | 0.7500 | – | – |",
+        "It learned no rows",
+        "are mixed by other weights than clean ones",
+        "Its members learned 900 rows, fewer than 1,000.",
+        "No batch has come since it was made",
+        "| 1 | fitted | typical: linear-0001 75% |",
+        "answers `yes` from",
+    ):
         assert told in card, told
     assert "blend" not in card
     assert "| 5 | prequential | log_loss | 0.41 | 120 |" in render_card(made, FACTS)

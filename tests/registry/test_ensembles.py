@@ -22,11 +22,7 @@ def state(tmp_path):
     first, knn = make_version(1), make_version(2, "knn")
     rival = make_version(3, "tree")
     again = replace(make_version(4), line="linear-0001", parent="linear-0001")
-    ensembles = [
-        mix(5, linear_0001=1.0),
-        mix(6, linear_0004=0.4, knn_0002=0.6),
-        mix(7, linear_0004=1),
-    ]
+    ensembles = [mix(5, linear_0001=1.0), mix(6, linear_0004=0.4, knn_0002=0.6), mix(7, linear_0004=1)]
     with open_state(make_config(tmp_path)) as state:
         generation = Generation()
         for members, new in (
@@ -42,10 +38,7 @@ def state(tmp_path):
 
 
 def test_weights_are_by_line_newest_first_and_the_largest_of_any_ensemble(state):
-    assert load_weights(state, 3, 5) == [
-        {"linear-0001": 1.0, "knn-0002": 0.6},
-        {"linear-0001": 1.0, "knn-0002": 0.0},
-    ]
+    assert load_weights(state, 3, 5) == [{"linear-0001": 1.0, "knn-0002": 0.6}, {"linear-0001": 1.0, "knn-0002": 0.0}]
     assert load_weights(state, 2, 5) == [{"linear-0001": 1.0, "knn-0002": 0.0}]
     assert load_weights(state, 3, 1) == [{"linear-0001": 1.0, "knn-0002": 0.6}]
     assert load_weights(state, 0, 5) == []

@@ -41,8 +41,9 @@ def learn(state, count):
         commit(state, generation, [version])
         draft = Draft(number)
         raw = state.files.save(f"batch {number}".encode(), ".parquet")
-        draft.add(batches, [{"number": number, "origin": "x", "file": raw, "rows": 1, "columns": 1,
-                             "status": "accepted"}])  # fmt: skip
+        draft.add(
+            batches, [{"number": number, "origin": "x", "file": raw, "rows": 1, "columns": 1, "status": "accepted"}]
+        )
         draft.commit(state.engine)
     return generation
 

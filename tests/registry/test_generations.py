@@ -31,13 +31,28 @@ MEMBERS = (
     Member(PRIOR, Role.ACTIVE),
 )
 SCHEMA = Schema(
-    time="day", target="y", task=Task.MULTICLASS, classes=("a", "b", "ü"), numeric=("worth",), categorical=("make",),
-    dates=("day",), unused={"id": "it identifies rows"}, missing_values=("", "NA"), missing_target=0.0, positive="> 0",
-)  # fmt: skip
+    time="day",
+    target="y",
+    task=Task.MULTICLASS,
+    classes=("a", "b", "ü"),
+    numeric=("worth",),
+    categorical=("make",),
+    dates=("day",),
+    unused={"id": "it identifies rows"},
+    missing_values=("", "NA"),
+    missing_target=0.0,
+    positive="> 0",
+)
 FULL = Generation(
-    number=1, cause=Cause.UPDATE, batch=1, cursor={"parts": {"a.csv": {"rows": 5, "digest": "0f"}}, "empty": None},
-    schema=SCHEMA, reference="reference.json", selector="selector.json", members=MEMBERS,
-)  # fmt: skip
+    number=1,
+    cause=Cause.UPDATE,
+    batch=1,
+    cursor={"parts": {"a.csv": {"rows": 5, "digest": "0f"}}, "empty": None},
+    schema=SCHEMA,
+    reference="reference.json",
+    selector="selector.json",
+    members=MEMBERS,
+)
 VERSIONS = [member.version for member in MEMBERS]
 
 

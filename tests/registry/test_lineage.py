@@ -27,8 +27,16 @@ from pointsman.registry.tables import set_aside_table
 
 
 def make_row(number):
-    return {"number": number, "origin": f"part-{number}", "file": "raw", "rows": 3, "columns": 2, "status": "ok",
-            "start": datetime(2020, 1, number, 12, 30), "metaparameters": {"share": 0.3, "none": None}}  # fmt: skip
+    return {
+        "number": number,
+        "origin": f"part-{number}",
+        "file": "raw",
+        "rows": 3,
+        "columns": 2,
+        "status": "ok",
+        "start": datetime(2020, 1, number, 12, 30),
+        "metaparameters": {"share": 0.3, "none": None},
+    }
 
 
 def add(state, parent, cause=Cause.UPDATE, first=None):
@@ -108,8 +116,21 @@ def test_a_turn_that_fails_halfway_changes_nothing(tmp_path, catalogue_url):
 def test_every_table_moves_or_is_known_to_stay():
     """A new table has to say which it is: one that is forgotten would mix the pasts of two lineages."""
     assert catalogue.__all__
-    stay = {"generations", "versions", "members", "aliases", "events", "set_aside", "dropped", "decisions",
-            "labels", "performance", "backtests", "backtest_fits", "backtest_meetings"}  # fmt: skip
+    stay = {
+        "generations",
+        "versions",
+        "members",
+        "aliases",
+        "events",
+        "set_aside",
+        "dropped",
+        "decisions",
+        "labels",
+        "performance",
+        "backtests",
+        "backtest_fits",
+        "backtest_meetings",
+    }
     moving = {table.name for table in state_tables()}
     assert set(metadata.tables) - moving == stay
 

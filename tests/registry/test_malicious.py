@@ -25,15 +25,22 @@ from pointsman.registry.versions import ModelShelf, load_manifest, save_parts
 
 FEATURES = pd.DataFrame({"worth": np.arange(60.0), "make": pd.Series(["a", "b", "c"] * 20, dtype="str")})
 TARGET = (np.arange(60) > 20).astype(float)
-FAMILIES = [name for name in ("tree", "linear", "knn", "lightgbm", "extra_trees", "catboost")
-            if ZOO[name].installed]  # fmt: skip
+FAMILIES = [name for name in ("tree", "linear", "knn", "lightgbm", "extra_trees", "catboost") if ZOO[name].installed]
 PARTS = {
-    "tree": ("estimator/trees.npz", "encoder.npz"), "extra_trees": ("estimator/trees.npz",),
+    "tree": ("estimator/trees.npz", "encoder.npz"),
+    "extra_trees": ("estimator/trees.npz",),
     "catboost": ("estimator/catboost.npz", "estimator/catboost.json"),
-    "linear": ("estimator/linear.npz",), "knn": ("estimator/knn.npz",),
-    "lightgbm": ("estimator/lightgbm.txt", "estimator/lightgbm.json", "model.json", "estimator/estimator.json",
-                 "golden/rows.json", "golden/answers.json"),
-}  # fmt: skip
+    "linear": ("estimator/linear.npz",),
+    "knn": ("estimator/knn.npz",),
+    "lightgbm": (
+        "estimator/lightgbm.txt",
+        "estimator/lightgbm.json",
+        "model.json",
+        "estimator/estimator.json",
+        "golden/rows.json",
+        "golden/answers.json",
+    ),
+}
 FORGED = [(family, part) for family in FAMILIES for part in PARTS[family]]
 
 

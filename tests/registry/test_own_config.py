@@ -152,8 +152,12 @@ def test_asking_for_models_loads_no_table_library(here):
     )
     root = str(Path(cli.__file__).parent.parent)
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=here, env={**os.environ, "PYTHONPATH": root}, capture_output=True, text=True,
+        [sys.executable, "-c", code],
+        cwd=here,
+        env={**os.environ, "PYTHONPATH": root},
+        capture_output=True,
+        text=True,
         check=True,
-    )  # fmt: skip
+    )
     assert "champion" in done.stdout
     assert done.stderr.splitlines()[-1] == "False"

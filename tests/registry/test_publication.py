@@ -82,9 +82,14 @@ def test_a_path_outside_the_folder_is_never_read(folder, name):
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("manifest.json", b"{"), ("manifest.json", b"[]"), ("manifest.json", b'{"a": 5}'), ("version.json", b"{}"),
-     ("reading.json", b"\xff")],
-)  # fmt: skip
+    [
+        ("manifest.json", b"{"),
+        ("manifest.json", b"[]"),
+        ("manifest.json", b'{"a": 5}'),
+        ("version.json", b"{}"),
+        ("reading.json", b"\xff"),
+    ],
+)
 def test_a_folder_of_another_tool_is_one_sentence(folder, name, content):
     with pytest.raises(StateError, match="not one that Switchyard published"):
         read({**folder, name: content})

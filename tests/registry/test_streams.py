@@ -157,9 +157,15 @@ def test_no_password_is_stored(folder):
     engine = sa.create_engine(url)
     make_rows(2).to_sql("claims", engine, index=False)
     engine.dispose()
-    config = load_config(folder / "claims.yaml", [
-        "source.kind=sql", f"source.url='{url}'", "source.query='select * from claims'", f"state_dir={folder / 'sql'}",
-    ])  # fmt: skip
+    config = load_config(
+        folder / "claims.yaml",
+        [
+            "source.kind=sql",
+            f"source.url='{url}'",
+            "source.query='select * from claims'",
+            f"state_dir={folder / 'sql'}",
+        ],
+    )
     update(config)
     known = peek(folder / "sql")
     assert known.stream.sources == describe_stream(config).sources

@@ -27,15 +27,35 @@ class Concept:
 
 
 FIRST_CONCEPT = Concept(
-    intercept=-3.75, usage=0.7, vehicle=0.7, make=0.9, cover=0.65, value=0.3, prime=0.9, hard_use=0.65,
-    old_private=-0.5, woman=-0.3, loading=0.45, frailty=0.5,
-)  # fmt: skip
+    intercept=-3.75,
+    usage=0.7,
+    vehicle=0.7,
+    make=0.9,
+    cover=0.65,
+    value=0.3,
+    prime=0.9,
+    hard_use=0.65,
+    old_private=-0.5,
+    woman=-0.3,
+    loading=0.45,
+    frailty=0.5,
+)
 """New, costly and commercial vehicles claim; hump, products and loading are what boosting has over a linear model."""
 
 SECOND_CONCEPT = Concept(
-    intercept=-2.57, usage=-0.1, vehicle=0.6, make=-0.6, cover=0.0, value=-0.5, prime=-0.9, hard_use=-0.4,
-    old_private=1.3, woman=0.8, loading=0.6, frailty=0.5,
-)  # fmt: skip
+    intercept=-2.57,
+    usage=-0.1,
+    vehicle=0.6,
+    make=-0.6,
+    cover=0.0,
+    value=-0.5,
+    prime=-0.9,
+    hard_use=-0.4,
+    old_private=1.3,
+    woman=0.8,
+    loading=0.6,
+    frailty=0.5,
+)
 """Old, cheap and private vehicles claim, as many in all: only the relation of inputs to claims changes."""
 
 TYPICAL_VALUE = 600_000.0

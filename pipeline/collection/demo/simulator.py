@@ -24,13 +24,34 @@ from pointsman.pipeline.collection.demo.schedule import (
 )
 
 COLUMNS = (
-    "SEX", "INSR_BEGIN", "INSR_END", "EFFECTIVE_YR", "INSR_TYPE", "INSURED_VALUE", "PREMIUM", "OBJECT_ID", "PROD_YEAR",
-    "SEATS_NUM", "CARRYING_CAPACITY", "TYPE_VEHICLE", "CCM_TON", "MAKE", "USAGE", "CLAIM_PAID",
-)  # fmt: skip
+    "SEX",
+    "INSR_BEGIN",
+    "INSR_END",
+    "EFFECTIVE_YR",
+    "INSR_TYPE",
+    "INSURED_VALUE",
+    "PREMIUM",
+    "OBJECT_ID",
+    "PROD_YEAR",
+    "SEATS_NUM",
+    "CARRYING_CAPACITY",
+    "TYPE_VEHICLE",
+    "CCM_TON",
+    "MAKE",
+    "USAGE",
+    "CLAIM_PAID",
+)
 
 ROWS_A_YEAR = {
-    2011: 69_068, 2012: 91_803, 2013: 90_943, 2014: 107_593, 2015: 116_015, 2016: 130_412, 2017: 138_902, 2018: 57_300,
-}  # fmt: skip
+    2011: 69_068,
+    2012: 91_803,
+    2013: 90_943,
+    2014: 107_593,
+    2015: 116_015,
+    2016: 130_412,
+    2017: 138_902,
+    2018: 57_300,
+}
 """Policies by the year of their begin, of which the first and the last are half."""
 
 DAY_WEIGHTS = {1: 2.0, 7: 2.0, 8: 2.5}
@@ -45,9 +66,21 @@ KEPT = 0.92
 """Largest share of a year's vehicles that come back in the next."""
 
 DAYS_INSURED = {
-    364: 58, 365: 27, 30: 4, 29: 2, 300: 1.5, 335: 1.3, 334: 1.2, 180: 1, 250: 1, 113: 0.8, 166: 0.7, 89: 0.5,
-    6: 0.3, 453: 0.2,
-}  # fmt: skip
+    364: 58,
+    365: 27,
+    30: 4,
+    29: 2,
+    300: 1.5,
+    335: 1.3,
+    334: 1.2,
+    180: 1,
+    250: 1,
+    113: 0.8,
+    166: 0.7,
+    89: 0.5,
+    6: 0.3,
+    453: 0.2,
+}
 """Weights of the days between begin and end: most policies last a year, some a month."""
 
 TITLE_CASE_FROM = np.datetime64("2014-07-01")
@@ -63,11 +96,7 @@ REFUNDED_PREMIUM = 1e-4
 
 
 def simulate(
-    rows: int,
-    seed: int,
-    start: date = FIRST_DAY,
-    end: date = LAST_DAY,
-    schedule: tuple[DemoEvent, ...] = SCHEDULE,
+    rows: int, seed: int, start: date = FIRST_DAY, end: date = LAST_DAY, schedule: tuple[DemoEvent, ...] = SCHEDULE
 ) -> pd.DataFrame:
     """Return ``rows`` policies that begin from ``start`` to ``end``, sorted by INSR_BEGIN, shape (rows, 16).
 

@@ -90,6 +90,11 @@ def enter_accepted(number: int, rows: int, by_status: dict[str, int]) -> Account
 def _enter_rejected(number: int, rows: int, unusable: int, decision: str, retaken_as: int | None) -> Account:
     place = "moved" if retaken_as else "discarded" if decision == DISCARDED else "rejected"
     return Account(
-        number, rows, usable=rows - unusable, is_rejected=True, decision=decision, retaken_as=retaken_as,
+        number,
+        rows,
+        usable=rows - unusable,
+        is_rejected=True,
+        decision=decision,
+        retaken_as=retaken_as,
         **{place: rows},
-    )  # fmt: skip
+    )

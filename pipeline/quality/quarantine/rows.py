@@ -3,7 +3,7 @@
 import numpy as np
 
 from pointsman.common.records import QuarantinedRow
-from pointsman.pipeline.quality.checked_batch import Evidence
+from pointsman.pipeline.quality.checked_batch import CheckedBatch
 
 TIME_UNREADABLE = "time unreadable"
 TARGET_MISSING = "target missing"
@@ -14,7 +14,7 @@ UNUSABLE = (TIME_UNREADABLE, TARGET_MISSING, TARGET_UNKNOWN)
 """Reasons that bar a row from being learned, whatever anyone decides: it has no time or no label."""
 
 
-def find_reasons(evidence: Evidence) -> np.ndarray:
+def find_reasons(evidence: CheckedBatch) -> np.ndarray:
     """Return (n_rows,) objects: why a row is quarantined, '' for a row that is kept.
 
     In order: its time cannot be read, its label is missing, its label is no known class or no number, an order rule is

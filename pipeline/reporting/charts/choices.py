@@ -3,17 +3,7 @@
 from collections import Counter
 
 from pointsman.pipeline.reporting.charts.heatmap import shorten
-from pointsman.pipeline.reporting.charts.svg import (
-    FULL,
-    GREEN,
-    GREY,
-    INK,
-    SKY,
-    VERMILLION,
-    Chart,
-    export,
-    sheet,
-)
+from pointsman.pipeline.reporting.charts.svg import FULL, GREEN, GREY, INK, SKY, VERMILLION, Chart, export, sheet
 from pointsman.pipeline.reporting.charts.timeline import Timeline
 from pointsman.pipeline.reporting.figures.choices import ComparisonFigures
 from pointsman.pipeline.reporting.report import Report

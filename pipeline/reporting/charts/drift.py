@@ -17,10 +17,17 @@ def draw_drift(report: Report, timeline: Timeline) -> Chart:
     left_out = report.drift.columns_left_out
     note = f"{left_out} columns that moved less are left out." if left_out else ""
     return draw_heatmap(
-        "drift", "Distance from the rows the models were trained on, in multiples of the noise, by column and batch",
-        report.drift.strongest, timeline, VERMILLION, 1.0, FULL_COLOUR, "multiples of the noise",
-        lambda multiple: f"{multiple:.1f}" if multiple < 99.5 else "99+", f"{note} {timeline.note}".strip(),
-    )  # fmt: skip
+        "drift",
+        "Distance from the rows the models were trained on, in multiples of the noise, by column and batch",
+        report.drift.strongest,
+        timeline,
+        VERMILLION,
+        1.0,
+        FULL_COLOUR,
+        "multiples of the noise",
+        lambda multiple: f"{multiple:.1f}" if multiple < 99.5 else "99+",
+        f"{note} {timeline.note}".strip(),
+    )
 
 
 def draw_suspicions(report: Report, timeline: Timeline) -> Chart:
@@ -30,8 +37,15 @@ def draw_suspicions(report: Report, timeline: Timeline) -> Chart:
         axes = figure.subplots()
         for kind, colour, marker in (("data", BLUE, "o"), ("concept", VERMILLION, "s")):
             chances = {one.batch: max(one.chance, LEAST_CHANCE) for one in figures.suspicions if one.kind == kind}
-            axes.plot(range(len(timeline)), timeline.spread(chances), color=colour, marker=marker, markersize=4,
-                      linewidth=1.2, label=f"{kind} drift")  # fmt: skip
+            axes.plot(
+                range(len(timeline)),
+                timeline.spread(chances),
+                color=colour,
+                marker=marker,
+                markersize=4,
+                linewidth=1.2,
+                label=f"{kind} drift",
+            )
         axes.axhline(figures.false_alarms, color=INK, linewidth=0.9, linestyle=(0, (3, 2)))
         axes.set_yscale("log")
         axes.set_ylim(LEAST_CHANCE / 3, 3)

@@ -54,16 +54,36 @@ def draw_metric(report: Report, timeline: Timeline, metric: str) -> Chart:
             label = "other lines" if number == 0 else None
             axes.plot(places, timeline.spread(by_line[line]), color=GREY, linewidth=0.6, alpha=0.6, label=label)
         for line, colour in zip(named, SERIES, strict=False):
-            axes.plot(places, timeline.spread(by_line[line]), color=colour, linewidth=1.0, marker=".", markersize=3,
-                      label=line)  # fmt: skip
+            axes.plot(
+                places,
+                timeline.spread(by_line[line]),
+                color=colour,
+                linewidth=1.0,
+                marker=".",
+                markersize=3,
+                label=line,
+            )
         prior = [line for line in by_line if families[line] == FALLBACK_FAMILY]
         for number, line in enumerate(prior):
-            axes.plot(places, timeline.spread(by_line[line]), color=MUTED, linestyle=(0, (4, 2)), linewidth=1.3,
-                      label="prior" if number == 0 else None)  # fmt: skip
-        axes.plot(places, timeline.spread(champion), color=INK, linestyle=(0, (1, 1.5)), linewidth=1.5,
-                  label="champion of then")  # fmt: skip
-        axes.plot(places, timeline.spread(served), color=INK, linewidth=2.4, marker="o", markersize=3.5,
-                  label="production")  # fmt: skip
+            axes.plot(
+                places,
+                timeline.spread(by_line[line]),
+                color=MUTED,
+                linestyle=(0, (4, 2)),
+                linewidth=1.3,
+                label="prior" if number == 0 else None,
+            )
+        axes.plot(
+            places,
+            timeline.spread(champion),
+            color=INK,
+            linestyle=(0, (1, 1.5)),
+            linewidth=1.5,
+            label="champion of then",
+        )
+        axes.plot(
+            places, timeline.spread(served), color=INK, linewidth=2.4, marker="o", markersize=3.5, label="production"
+        )
         _limit(axes, np.array([cell for line in by_line.values() for cell in line.values()]))
         better = _better(metric)
         label_numbers(axes.yaxis)
@@ -100,8 +120,14 @@ def draw_other_metrics(report: Report, timeline: Timeline) -> Iterator[Chart]:
         axes = figure.subplots()
         for name, colour in zip(found, SERIES, strict=False):
             observed = {score.batch: score.metrics.get(name) for score in report.production_scores}
-            axes.plot(range(len(timeline)), timeline.spread(observed), color=colour, marker=".", markersize=4,
-                      label=name_metric(name))  # fmt: skip
+            axes.plot(
+                range(len(timeline)),
+                timeline.spread(observed),
+                color=colour,
+                marker=".",
+                markersize=4,
+                label=name_metric(name),
+            )
         axes.set_title("Production on other metrics (higher is better)")
         axes.set_ylim(min(0.0, axes.get_ylim()[0]), 1.02)
         timeline.decorate(axes)

@@ -19,8 +19,7 @@ from pointsman.pipeline.reporting.charts.svg import (
 from pointsman.pipeline.reporting.charts.timeline import Timeline
 from pointsman.pipeline.reporting.report import Report
 
-DIMENSIONS = ("completeness", "validity", "uniqueness", "consistency", "timeliness", "sufficiency",
-              "leakage")  # fmt: skip
+DIMENSIONS = ("completeness", "validity", "uniqueness", "consistency", "timeliness", "sufficiency", "leakage")
 
 
 def draw_rows(report: Report, timeline: Timeline) -> Chart:
@@ -85,10 +84,17 @@ def draw_dimensions(report: Report, timeline: Timeline) -> Chart:
 def draw_codes(report: Report, timeline: Timeline) -> Chart:
     """Draw how many columns or rules breached each check, check by batch; what was never breached is left out."""
     return draw_heatmap(
-        "codes", "Breached checks by code and batch: columns or rules that did not pass", report.quality.codes,
-        timeline, VERMILLION, 0.0, 5.0, "columns or rules", lambda count: f"{count:.0f}" if count else "",
+        "codes",
+        "Breached checks by code and batch: columns or rules that did not pass",
+        report.quality.codes,
+        timeline,
+        VERMILLION,
+        0.0,
+        5.0,
+        "columns or rules",
+        lambda count: f"{count:.0f}" if count else "",
         timeline.note,
-    )  # fmt: skip
+    )
 
 
 def draw_missing(report: Report, timeline: Timeline) -> Chart:
@@ -98,6 +104,14 @@ def draw_missing(report: Report, timeline: Timeline) -> Chart:
     if quality.columns_left_out:
         notes.append(f"{quality.columns_left_out} columns that miss fewer cells are left out.")
     return draw_heatmap(
-        "missing", "Share of missing cells by column and batch", quality.missing, timeline, BLUE, 0.0, 1.0,
-        "share of cells missing", lambda share: f"{100 * share:.0f}", " ".join([*notes, timeline.note]).strip(),
-    )  # fmt: skip
+        "missing",
+        "Share of missing cells by column and batch",
+        quality.missing,
+        timeline,
+        BLUE,
+        0.0,
+        1.0,
+        "share of cells missing",
+        lambda share: f"{100 * share:.0f}",
+        " ".join([*notes, timeline.note]).strip(),
+    )

@@ -46,8 +46,15 @@ def draw_grades(report: Report, timeline: Timeline) -> Chart:
                 known = {grade.batch: (getattr(grade, name), grade.champion) for grade in grades}
                 relative = {batch: loss / bar - 1 for batch, (loss, bar) in known.items() if loss is not None}
                 highest = max([highest, *relative.values()])
-                axes.plot(range(len(timeline)), timeline.spread(relative), color=colour, linestyle=style, marker=".",
-                          linewidth=2 if name == "selected" else 1.2, label=label)  # fmt: skip
+                axes.plot(
+                    range(len(timeline)),
+                    timeline.spread(relative),
+                    color=colour,
+                    linestyle=style,
+                    marker=".",
+                    linewidth=2 if name == "selected" else 1.2,
+                    label=label,
+                )
             axes.axhline(0, color=INK, linewidth=1.2, label="two champions")
             if highest > TOP:
                 axes.set_ylim(top=TOP)

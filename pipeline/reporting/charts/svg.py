@@ -21,10 +21,23 @@ SERIES = (BLUE, VERMILLION, GREEN, PURPLE, AMBER, SKY, OLIVE, GREY)
 """Distinguishable with every common colour blindness (after Okabe & Ito 2008), darkened for thin lines."""
 
 _THEME = {
-    INK: "ink", MUTED: "muted", LINE: "line", CARD: "card", BLUE: "blue", VERMILLION: "vermillion", GREEN: "green",
-    PURPLE: "purple", AMBER: "amber", SKY: "sky", OLIVE: "olive", GREY: "grey",
-    "#333333": "ink", "#000000": "ink", "#999999": "muted", "#cccccc": "line",
-}  # fmt: skip
+    INK: "ink",
+    MUTED: "muted",
+    LINE: "line",
+    CARD: "card",
+    BLUE: "blue",
+    VERMILLION: "vermillion",
+    GREEN: "green",
+    PURPLE: "purple",
+    AMBER: "amber",
+    SKY: "sky",
+    OLIVE: "olive",
+    GREY: "grey",
+    "#333333": "ink",
+    "#000000": "ink",
+    "#999999": "muted",
+    "#cccccc": "line",
+}
 
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",

@@ -85,10 +85,18 @@ def _write_letter(axes: "Axes", span: Span) -> None:
     above = not axes.get_title("left")
     behind = {"boxstyle": "round,pad=0.15", "facecolor": CARD, "alpha": 0.8, "linewidth": 0}
     axes.annotate(
-        span.letter, (span.first - 0.5, 1), xycoords=("data", "axes fraction"), textcoords="offset points",
-        xytext=(0, 2) if above else (2.5, -2), ha="center" if above else "left", va="bottom" if above else "top",
-        fontsize=7.5, fontweight="bold", color=INK, bbox=None if above else behind,
-    )  # fmt: skip
+        span.letter,
+        (span.first - 0.5, 1),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        xytext=(0, 2) if above else (2.5, -2),
+        ha="center" if above else "left",
+        va="bottom" if above else "top",
+        fontsize=7.5,
+        fontweight="bold",
+        color=INK,
+        bbox=None if above else behind,
+    )
 
 
 def build_timeline(batches: Iterable[BatchFigures], markers: Iterable[Marker]) -> Timeline:

@@ -11,7 +11,7 @@ import pandas as pd
 from pointsman.pipeline.reporting import formats
 from pointsman.pipeline.reporting.charts.svg import BLUE, FULL, SERIES, Chart, export, label_numbers, sheet
 from pointsman.pipeline.reporting.eda.table import render_table
-from pointsman.pipeline.reporting.eda.target import Level, Relation
+from pointsman.pipeline.reporting.eda.target import ColumnRelation, Level
 from pointsman.pipeline.reporting.figures.drift import describe_move
 from pointsman.pipeline.reporting.history import list_rows
 
@@ -52,7 +52,7 @@ class Exploration:
     overall: Level | None
     course: tuple[Level, ...]
     unit: str
-    relations: tuple[Relation, ...]
+    relations: tuple[ColumnRelation, ...]
     checks: pd.DataFrame
     drift: pd.DataFrame
 
@@ -62,13 +62,18 @@ def render_exploration(exploration: Exploration) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
         lstrip_blocks=True,
-    )  # fmt: skip
+    )
     environment.filters |= {
-        "number": formats.format_number, "decimal": formats.format_decimal, "share": formats.format_share,
+        "number": formats.format_number,
+        "decimal": formats.format_decimal,
+        "share": formats.format_share,
         "date": formats.format_date,
-    }  # fmt: skip
+    }
     return environment.get_template("template.html").render(
         page=exploration,
         css=(FOLDER.parent / "style.css").read_text(encoding="utf-8") + (FOLDER / "style.css").read_text(),
@@ -92,12 +97,17 @@ def draw_course(exploration: Exploration) -> Chart:
     with sheet(FULL, 2.4) as figure:
         axes = figure.subplots()
         for place, colour in zip(shown, SERIES, strict=False):
-            axes.plot(means[:, place], color=colour if len(names) > 1 else BLUE, marker="o", markersize=3,
-                      label=names[place])  # fmt: skip
+            axes.plot(
+                means[:, place], color=colour if len(names) > 1 else BLUE, marker="o", markersize=3, label=names[place]
+            )
         step = max(1, -(-len(course) // MOST_TICKS))
         places = list(range(len(course)))[::-1][::step]
-        labels = [f"{course[place].label}\n{formats.format_date(course[place].end).partition(' ')[2][-8:]}"
-                  if exploration.unit == "batch" else _say_day(course[place].end) for place in places]  # fmt: skip
+        labels = [
+            f"{course[place].label}\n{formats.format_date(course[place].end).partition(' ')[2][-8:]}"
+            if exploration.unit == "batch"
+            else _say_day(course[place].end)
+            for place in places
+        ]
         axes.set_xticks(places, labels)
         axes.grid(visible=False, axis="x")
         axes.set_ylabel(describe_level(exploration))

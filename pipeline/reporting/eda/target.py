@@ -21,7 +21,7 @@ MISSING, OTHER = "missing", "other levels"
 
 
 @dataclass(frozen=True, eq=False)
-class Target:
+class TargetFigure:
     """The known answers of a table's rows.
 
     shown:  (n_rows, n_shown) what is averaged: the numbers, whether a row is positive, or a column for each class; NaN
@@ -47,7 +47,7 @@ class Level:
 
 
 @dataclass(frozen=True)
-class Relation:
+class ColumnRelation:
     """One input against the target. ``explained`` is None where the target or the input does not vary."""
 
     column: str
@@ -55,18 +55,18 @@ class Relation:
     groups: tuple[Level, ...]
 
 
-def code_target(labels: pd.Series, task: Task, classes: Sequence[str]) -> Target:
+def code_target(labels: pd.Series, task: Task, classes: Sequence[str]) -> TargetFigure:
     """Return the target of labels (n_rows,) as ``read_labels`` gives them; a label that is no class is unknown."""
     if not task.is_classification:
-        return Target(task, labels.to_numpy(dtype="float64")[:, None], ("mean",))
+        return TargetFigure(task, labels.to_numpy(dtype="float64")[:, None], ("mean",))
     known = labels.isin(list(classes)).to_numpy()
     told = classes[-1:] if len(classes) == 2 else classes
     shown = np.column_stack([labels.eq(name).fillna(False).to_numpy(dtype="float64") for name in told])
     shown[~known] = np.nan
-    return Target(task, shown, tuple(told))
+    return TargetFigure(task, shown, tuple(told))
 
 
-def compute_level(target: Target, rows: np.ndarray, label: str, times: pd.Series | None = None) -> Level:
+def compute_level(target: TargetFigure, rows: np.ndarray, label: str, times: pd.Series | None = None) -> Level:
     """Return the target's level in some rows, by position; NaN where no label is known."""
     shown = target.shown[rows]
     known = ~np.isnan(shown[:, 0])
@@ -76,7 +76,7 @@ def compute_level(target: Target, rows: np.ndarray, label: str, times: pd.Series
     return Level(label, len(rows), int((~known).sum()), tuple(means.tolist()), start, end)
 
 
-def compute_course(target: Target, times: pd.Series) -> tuple[Level, ...]:
+def compute_course(target: TargetFigure, times: pd.Series) -> tuple[Level, ...]:
     """Return the level in blocks of time of equal size, oldest first; rows without a time are left out."""
     order = np.argsort(times.to_numpy(), kind="stable")[: int(times.notna().sum())]
     blocks = max(1, min(BLOCKS, len(order) // LEAST_BLOCK))
@@ -96,7 +96,7 @@ def join_levels(levels: Sequence[Level]) -> Level:
     return Level("", rows, unknown, tuple(joined.tolist()))
 
 
-def compute_relation(column: str, cells: pd.Series, target: Target) -> Relation:
+def compute_relation(column: str, cells: pd.Series, target: TargetFigure) -> ColumnRelation:
     """Return how the target's level differs between groups of an input's cells (n_rows,).
 
     ``explained`` is the share of the target's variance that lies between the groups, less what chance puts there (the
@@ -104,10 +104,10 @@ def compute_relation(column: str, cells: pd.Series, target: Target) -> Relation:
     """
     codes, labels = group_cells(cells)
     groups = tuple(compute_level(target, np.flatnonzero(codes == code), label) for code, label in enumerate(labels))
-    return Relation(column, _compute_explained(codes, target.shown), groups)
+    return ColumnRelation(column, _compute_explained(codes, target.shown), groups)
 
 
-def compute_relations(table: pd.DataFrame, target: Target) -> tuple[Relation, ...]:
+def compute_relations(table: pd.DataFrame, target: TargetFigure) -> tuple[ColumnRelation, ...]:
     """Return the relation of every column of a typed table (n_rows, n_columns), the closest first."""
     relations = [compute_relation(str(name), table[name], target) for name in table]
     return tuple(sorted(relations, key=lambda one: -1.0 if one.explained is None else one.explained, reverse=True))

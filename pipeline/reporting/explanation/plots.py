@@ -54,10 +54,14 @@ def draw_importance(contributions: Contributions, version: str) -> Chart:
         else:
             classes = np.argsort(-np.abs(values).mean(axis=(0, 1)), kind="stable")[:MOST_CLASSES]
             shap.summary_plot(
-                [values[:, :, place] for place in classes], feature_names=names, plot_type="bar", show=False,
-                max_display=MOST_FEATURES, plot_size=None, class_names=[_escape_text(contributions.outputs[place])
-                                                                        for place in classes],
-            )  # fmt: skip
+                [values[:, :, place] for place in classes],
+                feature_names=names,
+                plot_type="bar",
+                show=False,
+                max_display=MOST_FEATURES,
+                plot_size=None,
+                class_names=[_escape_text(contributions.outputs[place]) for place in classes],
+            )
         figure.gca().set_title(version)
         figure.gca().set_xlabel(f"mean |SHAP value|: {contributions.scale}")
         _tidy(figure)

@@ -61,8 +61,10 @@ def list_steps(contributions: Contributions, row: int, output: int) -> list[tupl
     order = np.argsort(np.abs(sizes), kind="stable")
     split = max(0, len(order) - MOST_FEATURES)
     cells = contributions.features.iloc[row]
-    steps = [(f"{shorten(str(cells.index[place]))} = {show_cell(cells.iloc[place])}", float(sizes[place]))
-             for place in order[split:]]  # fmt: skip
+    steps = [
+        (f"{shorten(str(cells.index[place]))} = {show_cell(cells.iloc[place])}", float(sizes[place]))
+        for place in order[split:]
+    ]
     rest = [(f"{split} other features", float(sizes[order[:split]].sum()))] if split else []
     return [*rest, *steps]
 

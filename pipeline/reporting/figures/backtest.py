@@ -41,11 +41,13 @@ def compute_backtest(history: History) -> BacktestFigures | None:
             PolicyFigures(
                 name=one["policy"]["name"],
                 recommended=one["policy"] == row["recommended"],
-                **{name: float(one[name]) for name in ("loss", "worse", "lower", "upper", "worst_third", "trainings",
-                                                       "seconds")},
+                **{
+                    name: float(one[name])
+                    for name in ("loss", "worse", "lower", "upper", "worst_third", "trainings", "seconds")
+                },
             )
             for one in row["outcomes"]
-        ]  # fmt: skip
+        ]
         ordered = sorted(policies, key=lambda one: (-one.trainings, one.worse))
         return BacktestFigures(row["replayed"], tuple(ordered), row["advice"])
     return None

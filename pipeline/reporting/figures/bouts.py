@@ -67,8 +67,18 @@ def compute_tournament(history: History) -> TournamentFigures:
             )
         )
     newest = tuple(
-        BoutFigures(int(row["batch"]), row["line"], row["version"], row["way"], row["served_way"], int(row["rows"]),
-                    float(row["loss"]), float(row["difference"]), float(row["error"]), int(row["bytes"]))
+        BoutFigures(
+            int(row["batch"]),
+            row["line"],
+            row["version"],
+            row["way"],
+            row["served_way"],
+            int(row["rows"]),
+            float(row["loss"]),
+            float(row["difference"]),
+            float(row["error"]),
+            int(row["bytes"]),
+        )
         for row in list_rows(table.head(MOST_BOUTS))
-    )  # fmt: skip
+    )
     return TournamentFigures(tuple(ways), newest)

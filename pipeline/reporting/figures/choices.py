@@ -69,7 +69,7 @@ class ComparisonFigures:
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedFigure:
     """Rows of requests that a version answered for one reason."""
 
     version: str
@@ -99,7 +99,7 @@ class DecisionFigures:
 
     requests: int
     rows: int
-    served: tuple[Served, ...]
+    served: tuple[ServedFigure, ...]
     newest: tuple[Request, ...]
 
 
@@ -139,20 +139,33 @@ def list_events(history: History) -> tuple[EventFigures, ...]:
     rows = history.events.sort_values(["generation", "position"], ascending=[False, True])
     rows = rows[~rows["event"].isin(ROUTINE) | (rows["generation"] == history.generation.number)]
     return tuple(
-        EventFigures(int(row["generation"]), _whole(batches.get(row["generation"])), row["version"],
-                     show_word(row["event"]), row["reason"])
+        EventFigures(
+            int(row["generation"]),
+            _whole(batches.get(row["generation"])),
+            row["version"],
+            show_word(row["event"]),
+            row["reason"],
+        )
         for row in list_rows(rows.head(MOST_EVENTS))
-    )  # fmt: skip
+    )
 
 
 def list_comparisons(history: History) -> tuple[ComparisonFigures, ...]:
     """Return every comparison, oldest batch first."""
     rows = list_rows(history.comparisons.sort_values("batch", kind="stable"))
     return tuple(
-        ComparisonFigures(int(row["batch"]), row["contender"], row["incumbent"], float(row["difference"]),
-                          _bound(row["lower"]), _bound(row["upper"]), int(row["rows"]), row["outcome"])
+        ComparisonFigures(
+            int(row["batch"]),
+            row["contender"],
+            row["incumbent"],
+            float(row["difference"]),
+            _bound(row["lower"]),
+            _bound(row["upper"]),
+            int(row["rows"]),
+            row["outcome"],
+        )
         for row in rows
-    )  # fmt: skip
+    )
 
 
 def compute_decisions(history: History) -> DecisionFigures:
@@ -167,15 +180,24 @@ def compute_decisions(history: History) -> DecisionFigures:
     return DecisionFigures(
         requests=len(history.decisions),
         rows=total,
-        served=tuple(Served(*pair.split("/", 1), rows, rows / total) for pair, rows in ordered),  # type: ignore[call-arg, arg-type]
+        served=tuple(ServedFigure(*pair.split("/", 1), rows, rows / total) for pair, rows in ordered),  # type: ignore[call-arg, arg-type]
         newest=tuple(_read_request(row) for row in list_rows(newest)),
     )
 
 
 def _read_request(row: Mapping[str, Any]) -> Request:
     answered_at = pd.Timestamp(row["created_at"]).to_pydatetime()
-    return Request(row["id"], answered_at, int(row["generation"]), row["request"], int(row["rows"]), row["version"],
-                   row["reason"], row["alarm"], row["expected"].get("loss"))  # fmt: skip
+    return Request(
+        row["id"],
+        answered_at,
+        int(row["generation"]),
+        row["request"],
+        int(row["rows"]),
+        row["version"],
+        row["reason"],
+        row["alarm"],
+        row["expected"].get("loss"),
+    )
 
 
 def _bound(end: float) -> float | None:

@@ -14,7 +14,7 @@ MOST_MOVED = 10
 
 
 @dataclass(frozen=True)
-class Drift:
+class DriftFigure:
     """One column of one batch; ``multiple`` is the distance in multiples of its noise level."""
 
     batch: int
@@ -83,7 +83,7 @@ class DriftFigures:
     alarms: tuple[AlarmLine, ...]
     responses: tuple[ResponseLine, ...]
     suspicions: tuple[Suspicion, ...]
-    cells: tuple[Drift, ...]
+    cells: tuple[DriftFigure, ...]
     newest: int | None
     moved: tuple[Moved, ...]
     strongest: tuple[ColumnShares, ...]
@@ -113,7 +113,7 @@ def compute_drift_figures(history: History) -> DriftFigures:
         ),
         suspicions=_list_suspicions(history.drift_tests),
         cells=tuple(
-            Drift(int(row["batch"]), row["column"], float(row["distance"]), float(row["noise"]), row["multiple"])
+            DriftFigure(int(row["batch"]), row["column"], float(row["distance"]), float(row["noise"]), row["multiple"])
             for row in list_rows(drift)
         ),
         newest=newest,

@@ -76,10 +76,11 @@ def compute_estimates(history: History) -> UnlabelledFigures:
     groups = {CHOSEN: table[of_batch & of_chosen], ALONE: table[of_batch & ~of_chosen], REQUESTS: table[~of_batch]}
     return UnlabelledFigures(
         batches=tuple(_read(row) for row in list_rows(groups[CHOSEN])),
-        grades=tuple(_grade(of, str(measure), known) for of, rows in groups.items()
-                     for measure, known in rows.groupby("measure")),
+        grades=tuple(
+            _grade(of, str(measure), known) for of, rows in groups.items() for measure, known in rows.groupby("measure")
+        ),
         open=_list_open(history),
-    )  # fmt: skip
+    )
 
 
 def _read(row: Mapping[str, Any]) -> EstimateFigures:
@@ -89,8 +90,9 @@ def _read(row: Mapping[str, Any]) -> EstimateFigures:
 
 def _grade(of: str, measure: str, known: pd.DataFrame) -> EstimateGrade:
     error = float(np.abs(known["estimated"] - known["realised"]).mean())
-    return EstimateGrade(of, measure, len(known), float(known["realised"].mean()), error,
-                         float(known["covered"].astype(float).mean()))  # fmt: skip
+    return EstimateGrade(
+        of, measure, len(known), float(known["realised"].mean()), error, float(known["covered"].astype(float).mean())
+    )
 
 
 def _list_open(history: History) -> tuple[OpenEstimate, ...]:
@@ -103,8 +105,10 @@ def _list_open(history: History) -> tuple[OpenEstimate, ...]:
             continue
         known = (row["id"], row["request"], pd.Timestamp(row["created_at"]).to_pydatetime(), int(row["rows"]))
         measures = row["estimate"]["measures"]
-        found += [OpenEstimate(*known, measure, one["estimated"], one["lower"], one["upper"], "")
-                  for measure, one in measures.items()]  # fmt: skip
+        found += [
+            OpenEstimate(*known, measure, one["estimated"], one["lower"], one["upper"], "")
+            for measure, one in measures.items()
+        ]
         if not measures:
             found.append(OpenEstimate(*known, None, None, None, None, row["estimate"]["reason"]))
     return tuple(found)

@@ -8,8 +8,17 @@ import pandas as pd
 from pointsman.pipeline.reporting.history import History, list_rows
 
 NUMBERS = (
-    "selected", "champion", "single", "last_best", "uniform", "single_best", "oracle", "difference", "error", "alarms",
-)  # fmt: skip
+    "selected",
+    "champion",
+    "single",
+    "last_best",
+    "uniform",
+    "single_best",
+    "oracle",
+    "difference",
+    "error",
+    "alarms",
+)
 
 
 @dataclass(frozen=True)

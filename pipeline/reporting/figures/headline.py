@@ -21,9 +21,13 @@ from pointsman.pipeline.reporting.figures.search import SearchFigures
 from pointsman.pipeline.reporting.formats import format_count, format_number, format_share, format_weights, join_words
 
 FAMILY_NAMES = {
-    "prior": "the prior", "linear": "a linear model", "knn": "nearest neighbours", "tree": "a decision tree",
-    "extra_trees": "extremely randomised trees", "lightgbm": "gradient boosted trees",
-}  # fmt: skip
+    "prior": "the prior",
+    "linear": "a linear model",
+    "knn": "nearest neighbours",
+    "tree": "a decision tree",
+    "extra_trees": "extremely randomised trees",
+    "lightgbm": "gradient boosted trees",
+}
 
 CHANGES = {
     "registered": ("was newly found", "were newly found"),
@@ -34,9 +38,15 @@ CHANGES = {
 """What happens to versions at an update, of one and of several."""
 
 PURPOSES = {
-    "typical": "typical requests", "damaged": "damaged requests", "greedy": "each kind of row", "clean": "clean rows",
-    "any": "any input", "sparse": "sparse rows", "anomalous": "anomalous rows", "recent": "what is recent",
-}  # fmt: skip
+    "typical": "typical requests",
+    "damaged": "damaged requests",
+    "greedy": "each kind of row",
+    "clean": "clean rows",
+    "any": "any input",
+    "sparse": "sparse rows",
+    "anomalous": "anomalous rows",
+    "recent": "what is recent",
+}
 """What ensembles are made for, by their variants."""
 
 NOISE = 1.28
@@ -125,8 +135,10 @@ def _say_what_it_is(production: ProductionFigures, champion: VersionFigures) -> 
     if champion.id == production.id:
         return f"It is the champion, too, the best single model by its record, and {lessons}."
     kind = FAMILY_NAMES.get(champion.family, champion.family)
-    best = f"The best single model by its record, the champion, is {champion.id}, {kind} with the {champion.variant} " \
-           f"encoding; it {lessons}."  # fmt: skip
+    best = (
+        f"The best single model by its record, the champion, is {champion.id}, {kind} with the {champion.variant} "
+        f"encoding; it {lessons}."
+    )
     if not production.is_ensemble:
         return best
     return f"Its members are {format_weights(production.members)}. {best}"
@@ -176,8 +188,10 @@ def _say_how_good(parts: HeadlineParts, production: ProductionFigures) -> str:
         return _say_unscored(parts, metric, production)
     said = _say_metric(metric, production.metrics, production.prior)
     whose = "its members" if production.is_ensemble else "its line"
-    sentence = f"On batch {production.batch} ({format_count(production.rows or 0, 'row')}), which {whose} had not " \
-               f"learned, {said}"  # fmt: skip
+    sentence = (
+        f"On batch {production.batch} ({format_count(production.rows or 0, 'row')}), which {whose} had not "
+        f"learned, {said}"
+    )
     if production.recent is not None:
         sentence += f"; over the last {RECENT} batches it was {_say_gain(production.recent)} on average"
     return sentence + "."

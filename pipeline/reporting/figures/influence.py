@@ -78,8 +78,11 @@ def _describe_trials(history: History) -> tuple[pd.DataFrame, np.ndarray]:
         return pd.DataFrame(), np.zeros(0)
     rows = []
     for trial in list_rows(complete):
-        numbers = {f"{trial['family']}: {name}": float(setting) for name, setting in trial["params"].items()
-                   if isinstance(setting, int | float) and not isinstance(setting, bool)}  # fmt: skip
+        numbers = {
+            f"{trial['family']}: {name}": float(setting)
+            for name, setting in trial["params"].items()
+            if isinstance(setting, int | float) and not isinstance(setting, bool)
+        }
         rows.append({f"family {trial['family']}": 1.0, f"encoding {trial['variant']}": 1.0, **numbers})
     table = pd.DataFrame(rows)
     for name in map(str, table):

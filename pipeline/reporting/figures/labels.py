@@ -71,8 +71,10 @@ def compute_labels(history: History, written_at: datetime) -> LabelFigures:
 def _describe_month(month: str, rows: int, counts: Mapping[str, int], written_at: datetime) -> MonthFigures:
     within = np.cumsum([counts.get(str(days), 0) for days in MATURITY_DAYS])
     first = datetime.strptime(f"{month}-01", "%Y-%m-%d")
-    shares = [min(1.0, float(count) / rows) if rows and first + timedelta(days=days) <= written_at else None
-              for days, count in zip(MATURITY_DAYS, within, strict=True)]  # fmt: skip
+    shares = [
+        min(1.0, float(count) / rows) if rows and first + timedelta(days=days) <= written_at else None
+        for days, count in zip(MATURITY_DAYS, within, strict=True)
+    ]
     return MonthFigures(month, rows, sum(counts.values()), tuple(shares))
 
 

@@ -68,6 +68,14 @@ def _list_decisions(history: History) -> tuple[DecisionEntry, ...]:
     for _, group in history.quarantine_decisions.groupby(keys, sort=False):
         first = list_rows(group)[0]
         of_rows = int(group["row"].notna().sum())
-        found.append(DecisionEntry(int(first["batch"]), of_rows or None, first["action"], first["who"], first["why"],
-                                   first["created_at"].to_pydatetime()))  # fmt: skip
+        found.append(
+            DecisionEntry(
+                int(first["batch"]),
+                of_rows or None,
+                first["action"],
+                first["who"],
+                first["why"],
+                first["created_at"].to_pydatetime(),
+            )
+        )
     return tuple(found[:MOST_DECISIONS])

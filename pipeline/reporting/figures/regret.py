@@ -42,10 +42,17 @@ def compute_regrets(history: History) -> RegretFigures:
     table = history.regrets.sort_values(["batch", "decision"], ascending=[False, True])
     means = {name: _average(table, name) for name in LOSSES}
     entries = tuple(
-        RegretEntry(row["decision"], int(row["batch"]), int(row["rows"]), float(row["served"]), float(row["champion"]),
-                    None if pd.isna(row["single_best"]) else float(row["single_best"]), float(row["oracle"]))
+        RegretEntry(
+            row["decision"],
+            int(row["batch"]),
+            int(row["rows"]),
+            float(row["served"]),
+            float(row["champion"]),
+            None if pd.isna(row["single_best"]) else float(row["single_best"]),
+            float(row["oracle"]),
+        )
         for row in list_rows(table.head(MOST_ENTRIES))
-    )  # fmt: skip
+    )
     rows = int(table["rows"].sum()) if len(table) else 0
     requests = int(table["requests"].fillna(1).sum()) if len(table) else 0
     return RegretFigures(requests, rows, entries=entries, **means)

@@ -17,14 +17,24 @@ RECENT = 4
 """Batches over which the recent gain on the prior is averaged."""
 
 METRIC_NAMES = {
-    "log_loss": "log-loss", "brier": "Brier score", "roc_auc": "ROC-AUC", "average_precision": "average precision",
-    "f1": "F1", "precision": "precision", "recall": "recall", "accuracy": "accuracy", "macro_f1": "macro-F1",
-    "rmse": "RMSE", "mae": "MAE", "r2": "R²", "loss": "mean row loss",
-}  # fmt: skip
+    "log_loss": "log-loss",
+    "brier": "Brier score",
+    "roc_auc": "ROC-AUC",
+    "average_precision": "average precision",
+    "f1": "F1",
+    "precision": "precision",
+    "recall": "recall",
+    "accuracy": "accuracy",
+    "macro_f1": "macro-F1",
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "r2": "R²",
+    "loss": "mean row loss",
+}
 
 
 @dataclass(frozen=True)
-class Score:
+class ScoreFigure:
     """Metrics of a version on one batch: 'prequential', or 'out-of-fold' of a newcomer."""
 
     batch: int
@@ -82,7 +92,7 @@ class VersionFigures:
     last_scored: int | None
 
 
-def list_scores(history: History) -> tuple[Score, ...]:
+def list_scores(history: History) -> tuple[ScoreFigure, ...]:
     """Return every score, oldest batch first."""
     groups: dict[tuple[int, str, str], dict[str, float]] = {}
     rows: dict[tuple[int, str, str], int] = {}
@@ -91,10 +101,17 @@ def list_scores(history: History) -> tuple[Score, ...]:
         groups.setdefault(key, {})[row["metric"]] = float(row["observed"])
         rows[key] = int(row["rows"])
     return tuple(
-        Score(batch, version, history.lines.get(version, version), history.families.get(version, ""), kind,
-              rows[batch, version, kind], metrics)
+        ScoreFigure(
+            batch,
+            version,
+            history.lines.get(version, version),
+            history.families.get(version, ""),
+            kind,
+            rows[batch, version, kind],
+            metrics,
+        )
         for (batch, version, kind), metrics in groups.items()
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -124,7 +141,7 @@ class ProductionFigures:
 
 
 def list_serving_scores(
-    history: History, scores: tuple[Score, ...], serving: Mapping[int, str]
+    history: History, scores: tuple[ScoreFigure, ...], serving: Mapping[int, str]
 ) -> tuple[ChampionScore, ...]:
     """Return, for every batch that was predicted before it was learned, how the version did that is named for it."""
     by_key = {(score.batch, score.version): score for score in scores if score.kind == PREQUENTIAL}
@@ -133,7 +150,7 @@ def list_serving_scores(
 
 
 def _compare_with_prior(
-    history: History, scores: tuple[Score, ...], known: Sequence[Score]
+    history: History, scores: tuple[ScoreFigure, ...], known: Sequence[ScoreFigure]
 ) -> tuple[ChampionScore, ...]:
     priors = {one.batch: one.metrics for one in scores if one.kind == PREQUENTIAL and one.family == FALLBACK_FAMILY}
     compared = []
@@ -144,7 +161,7 @@ def _compare_with_prior(
     return tuple(compared)
 
 
-def find_production(history: History, scores: tuple[Score, ...]) -> ProductionFigures | None:
+def find_production(history: History, scores: tuple[ScoreFigure, ...]) -> ProductionFigures | None:
     """Return what serves typical requests now; None before there is a model."""
     version = history.generation.production
     if version is None:
@@ -183,7 +200,7 @@ def compute_gain(metric: Metric | None, own: Mapping[str, float], prior: Mapping
     return float(change if metric.higher_is_better else -change)
 
 
-def list_versions(history: History, scores: tuple[Score, ...]) -> tuple[VersionFigures, ...]:
+def list_versions(history: History, scores: tuple[ScoreFigure, ...]) -> tuple[VersionFigures, ...]:
     """Return the active single models, the champion first, then by their loss on the newest rows."""
     folds = {score.version: score for score in scores if score.kind == "out-of-fold"}
     last = find_last(scores)
@@ -226,7 +243,7 @@ def list_versions(history: History, scores: tuple[Score, ...]) -> tuple[VersionF
     )
 
 
-def find_last(scores: tuple[Score, ...]) -> dict[str, Score]:
+def find_last(scores: tuple[ScoreFigure, ...]) -> dict[str, ScoreFigure]:
     """Return by line its newest prequential score."""
     return {score.line: score for score in scores if score.kind == PREQUENTIAL}
 
@@ -247,7 +264,7 @@ class EnsembleFigures:
     last_scored: int | None
 
 
-def list_ensembles(history: History, scores: tuple[Score, ...]) -> tuple[EnsembleFigures, ...]:
+def list_ensembles(history: History, scores: tuple[ScoreFigure, ...]) -> tuple[EnsembleFigures, ...]:
     """Return the active ensembles."""
     last = find_last(scores)
     return tuple(
@@ -273,7 +290,7 @@ def name_metric(name: str) -> str:
     return METRIC_NAMES.get(name, name)
 
 
-def list_metric_names(history: History, scores: tuple[Score, ...]) -> tuple[str, ...]:
+def list_metric_names(history: History, scores: tuple[ScoreFigure, ...]) -> tuple[str, ...]:
     """Return the metrics worth a column: the headline metric first, the mean row loss left out."""
     found = {name for score in scores for name in score.metrics}
     first = [history.metric.name] if history.metric else []

@@ -13,7 +13,7 @@ MOST_SETTINGS = 30
 
 
 @dataclass(frozen=True)
-class Trial:
+class TrialFigure:
     """One evaluated candidate."""
 
     batch: int
@@ -59,24 +59,33 @@ class SearchFigures:
     """The searches. ``failures`` and ``settings`` are bounded, the newest first."""
 
     families: tuple[FamilySearch, ...]
-    failures: tuple[Trial, ...]
+    failures: tuple[TrialFigure, ...]
     failures_in_all: int
     settings: tuple[Setting, ...]
     settings_in_all: int
 
 
-def list_trials(history: History) -> tuple[Trial, ...]:
+def list_trials(history: History) -> tuple[TrialFigure, ...]:
     """Return every trial, oldest first."""
     rows = list_rows(history.trials.sort_values(["batch", "number"]))
     return tuple(
-        Trial(int(row["batch"]), int(row["number"]), row["family"], row["variant"], row["params"], row["state"],
-              None if pd.isna(row["loss"]) else float(row["loss"]), row["failure"], bool(row["finalist"]),
-              float(row["seconds"]))
+        TrialFigure(
+            int(row["batch"]),
+            int(row["number"]),
+            row["family"],
+            row["variant"],
+            row["params"],
+            row["state"],
+            None if pd.isna(row["loss"]) else float(row["loss"]),
+            row["failure"],
+            bool(row["finalist"]),
+            float(row["seconds"]),
+        )
         for row in rows
-    )  # fmt: skip
+    )
 
 
-def compute_search(history: History, trials: tuple[Trial, ...]) -> SearchFigures:
+def compute_search(history: History, trials: tuple[TrialFigure, ...]) -> SearchFigures:
     """Return the searches by batch and family, the failures, and the champion's settings over time."""
     failures = [trial for trial in reversed(trials) if trial.state == "failed"]
     settings = list_settings(history)
@@ -107,8 +116,8 @@ def list_settings(history: History) -> list[Setting]:
     return settings
 
 
-def _count_families(trials: tuple[Trial, ...]) -> tuple[FamilySearch, ...]:
-    groups: dict[tuple[int, str], list[Trial]] = {}
+def _count_families(trials: tuple[TrialFigure, ...]) -> tuple[FamilySearch, ...]:
+    groups: dict[tuple[int, str], list[TrialFigure]] = {}
     for trial in trials:
         groups.setdefault((trial.batch, trial.family), []).append(trial)
     counted = []
@@ -116,7 +125,15 @@ def _count_families(trials: tuple[Trial, ...]) -> tuple[FamilySearch, ...]:
         states = [trial.state for trial in group]
         losses = [trial.loss for trial in group if trial.loss is not None]
         counted.append(
-            FamilySearch(batch, family, len(group), states.count("complete"), states.count("pruned"),
-                         states.count("failed"), min(losses, default=None), sum(trial.seconds for trial in group))
-        )  # fmt: skip
+            FamilySearch(
+                batch,
+                family,
+                len(group),
+                states.count("complete"),
+                states.count("pruned"),
+                states.count("failed"),
+                min(losses, default=None),
+                sum(trial.seconds for trial in group),
+            )
+        )
     return tuple(counted)

@@ -9,7 +9,7 @@ from pointsman.pipeline.reporting.explanation.contributions import Contributions
 
 
 @dataclass(frozen=True)
-class Importance:
+class ShapImportance:
     """Mean absolute SHAP value of a feature, over rows, by output and over all of them."""
 
     feature: str
@@ -36,7 +36,7 @@ class ShapFigures:
     outputs: tuple[str, ...]
     base: tuple[float, ...]
     highest: float | None
-    features: tuple[Importance, ...]
+    features: tuple[ShapImportance, ...]
     mixed: str
 
 
@@ -61,10 +61,10 @@ def compute_shap(explanation: Explanation) -> ShapFigures:
     )
 
 
-def _rank(given: Contributions) -> list[Importance]:
+def _rank(given: Contributions) -> list[ShapImportance]:
     mean_abs = np.abs(given.values).mean(axis=0)
     return [
-        Importance(
+        ShapImportance(
             feature=str(given.features.columns[place]),
             mean_abs=float(mean_abs[place].mean()),
             by_output=dict(zip(given.outputs, map(float, mean_abs[place]), strict=True)),

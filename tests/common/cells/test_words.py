@@ -13,9 +13,22 @@ def test_no_word_means_two_things_and_all_are_folded():
 
 @pytest.mark.parametrize(
     ("yes", "no"),
-    [("true", "FALSE"), ("Yes", "no"), ("Y", "N"), ("ja", "nein"), ("oui", "non"), ("sí", "no"), ("да", "нет"),
-     ("sim", "não"), ("tak", "nie"), ("evet", "hayır"), ("1", "0"), ("1.0", "0.0"), ("はい", "いいえ")],
-)  # fmt: skip
+    [
+        ("true", "FALSE"),
+        ("Yes", "no"),
+        ("Y", "N"),
+        ("ja", "nein"),
+        ("oui", "non"),
+        ("sí", "no"),
+        ("да", "нет"),
+        ("sim", "não"),
+        ("tak", "nie"),
+        ("evet", "hayır"),
+        ("1", "0"),
+        ("1.0", "0.0"),
+        ("はい", "いいえ"),
+    ],
+)
 def test_truth_is_read_in_many_languages(yes, no):
     assert (read_truth(yes), read_truth(no)) == (True, False)
     assert find_truth([yes, no]) == (no, yes)

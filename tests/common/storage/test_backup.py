@@ -27,8 +27,21 @@ def make_config(folder):
 
 def add_generation(engine, number, why=""):
     draft = Draft(number)
-    draft.add(generations_table, [{"number": number, "parent": None, "cause": "update", "batch": number, "seed": 7,
-                                   "cursor": {"parts": ["a"] * 500}, "who": "me", "why": why}])  # fmt: skip
+    draft.add(
+        generations_table,
+        [
+            {
+                "number": number,
+                "parent": None,
+                "cause": "update",
+                "batch": number,
+                "seed": 7,
+                "cursor": {"parts": ["a"] * 500},
+                "who": "me",
+                "why": why,
+            }
+        ],
+    )
     draft.commit(engine)
 
 

@@ -8,8 +8,19 @@ from pointsman.common.errors import ConfigError, DamagedCatalogue, StateError
 from pointsman.common.storage.catalogue import Draft, compute_catalogue_digests, connect, read_rows
 from pointsman.registry.tables import events_table, generations_table, members_table
 
-GENERATION = {"number": 1, "parent": None, "cause": "update", "batch": 1, "cursor": None, "schema": None,
-              "reference": None, "selector": None, "seed": 7, "who": "me", "why": ""}  # fmt: skip
+GENERATION = {
+    "number": 1,
+    "parent": None,
+    "cause": "update",
+    "batch": 1,
+    "cursor": None,
+    "schema": None,
+    "reference": None,
+    "selector": None,
+    "seed": 7,
+    "who": "me",
+    "why": "",
+}
 EVENT = {"generation": 1, "position": 0, "version": "linear-0001", "event": "registered", "reason": "first"}
 
 

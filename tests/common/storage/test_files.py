@@ -39,9 +39,20 @@ def test_a_missing_file_is_named(tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["../outside.bin", "/etc/hostname", "", "abc.bin", "ab/" + "0" * 64, "0" * 64 + "/../../outside.bin",
-     "0" * 64 + "..", "0" * 64 + ".bin\n", "0" * 64 + ".bin\0", "A" * 64, "C:\\" + "0" * 64],
-)  # fmt: skip
+    [
+        "../outside.bin",
+        "/etc/hostname",
+        "",
+        "abc.bin",
+        "ab/" + "0" * 64,
+        "0" * 64 + "/../../outside.bin",
+        "0" * 64 + "..",
+        "0" * 64 + ".bin\n",
+        "0" * 64 + ".bin\0",
+        "A" * 64,
+        "C:\\" + "0" * 64,
+    ],
+)
 def test_a_name_that_leads_out_of_the_store_is_refused_before_anything_is_opened(tmp_path, monkeypatch, name):
     (tmp_path / "outside.bin").write_bytes(b"secret")
     monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path} was opened"))

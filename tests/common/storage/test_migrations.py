@@ -36,10 +36,12 @@ def test_a_newer_catalogue_is_refused_with_both_numbers(engine, catalogue_url):
 def test_what_an_older_one_lacks_is_made(engine, catalogue_url):
     kept = sa.text("INSERT INTO events (generation, position, version, event, reason) VALUES (1, 0, 'v', 'e', 'r')")
     with engine.begin() as connection:
-        connection.execute(sa.text(
-            "INSERT INTO generations (number, cause, seed, who, why, created_at) "
-            "VALUES (1, 'update', 7, 'me', '', '2026-01-01 00:00:00')"
-        ))  # fmt: skip
+        connection.execute(
+            sa.text(
+                "INSERT INTO generations (number, cause, seed, who, why, created_at) "
+                "VALUES (1, 'update', 7, 'me', '', '2026-01-01 00:00:00')"
+            )
+        )
         connection.execute(kept)
         connection.execute(sa.text("ALTER TABLE generations DROP COLUMN parent"))
         connection.execute(sa.text("DROP TABLE members"))
@@ -66,10 +68,12 @@ def test_versions_of_before_have_no_reason_for_their_threshold(engine, catalogue
 
 def test_a_state_from_before_streams_were_kept_is_taken_over(engine, catalogue_url):
     with engine.begin() as connection:
-        connection.execute(sa.text(
-            "INSERT INTO generations (number, cause, seed, who, why, created_at) "
-            "VALUES (1, 'update', 7, 'me', '', '2026-01-01 00:00:00')"
-        ))  # fmt: skip
+        connection.execute(
+            sa.text(
+                "INSERT INTO generations (number, cause, seed, who, why, created_at) "
+                "VALUES (1, 'update', 7, 'me', '', '2026-01-01 00:00:00')"
+            )
+        )
         connection.execute(sa.text("ALTER TABLE generations DROP COLUMN stream"))
     set_protocol(engine, 1)
     connect(catalogue_url).dispose()

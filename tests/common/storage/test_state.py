@@ -34,8 +34,20 @@ def make_config(folder, **keys):
 
 def add_cost(engine):
     draft = Draft()
-    draft.add(performance_table, [{"command": "update", "subject": "1", "stage": "search", "seconds": 1.5,
-                                   "cpu_seconds": 1.0, "peak_mb": 90.0, "rows": 10}])  # fmt: skip
+    draft.add(
+        performance_table,
+        [
+            {
+                "command": "update",
+                "subject": "1",
+                "stage": "search",
+                "seconds": 1.5,
+                "cpu_seconds": 1.0,
+                "peak_mb": 90.0,
+                "rows": 10,
+            }
+        ],
+    )
     draft.commit(engine)
 
 
@@ -147,10 +159,16 @@ def test_processes_that_start_at_once_make_one_catalogue(tmp_path, catalogue_url
         "with open_state(config): pass"
     )
     started = [
-        subprocess.Popen([sys.executable, "-c", opening, config], cwd=ROOT, stdin=subprocess.PIPE,
-                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", opening, config],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         for _ in range(3)
-    ]  # fmt: skip
+    ]
     for one in started:
         assert one.stdout.readline() == "ready\n"
     for one in started:

@@ -9,13 +9,18 @@ from pointsman.common.tabular.csv_text import make_csv, show_times
 
 TEXT = st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=6)
 COLUMNS = {
-    "text": (TEXT, "str"), "object": (TEXT, "object"), "number": (st.floats(), "float64"),
-    "size": (st.floats(-1e12, 1e12), "float64"), "share": (st.floats(0, 1), "float64"),
-    "round": (st.integers(-(10**11), 10**11), "float64"), "whole": (st.integers(-(2**63), 2**63 - 1), "int64"),
-    "flag": (st.booleans(), "bool"), "narrow": (st.floats(width=32), "float32"),
+    "text": (TEXT, "str"),
+    "object": (TEXT, "object"),
+    "number": (st.floats(), "float64"),
+    "size": (st.floats(-1e12, 1e12), "float64"),
+    "share": (st.floats(0, 1), "float64"),
+    "round": (st.integers(-(10**11), 10**11), "float64"),
+    "whole": (st.integers(-(2**63), 2**63 - 1), "int64"),
+    "flag": (st.booleans(), "bool"),
+    "narrow": (st.floats(width=32), "float32"),
     "time": (st.none() | st.datetimes(pd.Timestamp(1700, 1, 1), pd.Timestamp(2200, 1, 1)), "datetime64[us]"),
     "day": (st.none() | st.dates(pd.Timestamp(1700, 1, 1).date(), pd.Timestamp(2200, 1, 1).date()), "datetime64[s]"),
-}  # fmt: skip
+}
 
 
 @settings(max_examples=200, deadline=None)

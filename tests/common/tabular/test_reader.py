@@ -66,11 +66,15 @@ def test_any_parquet_table_is_read_in_chunks_as_it_is_whole(drawn, rows, group):
     columns = {
         name: pa.array(drawn.draw(st.lists(st.none() | cells, min_size=n_rows, max_size=n_rows)), kind)
         for name, cells, kind in (
-            ("whole", st.integers(-5, 5), pa.int32()), ("flag", st.booleans(), pa.bool_()),
-            ("number", st.floats(-1, 1), pa.float64()), ("text", st.sampled_from("ab"), pa.string()),
-            ("day", st.dates(), pa.date32()), ("none", st.none(), pa.null()), ("time", st.none(), pa.timestamp("us")),
+            ("whole", st.integers(-5, 5), pa.int32()),
+            ("flag", st.booleans(), pa.bool_()),
+            ("number", st.floats(-1, 1), pa.float64()),
+            ("text", st.sampled_from("ab"), pa.string()),
+            ("day", st.dates(), pa.date32()),
+            ("none", st.none(), pa.null()),
+            ("time", st.none(), pa.timestamp("us")),
         )
-    }  # fmt: skip
+    }
     columns["kind"] = pa.array(list("xyxyxyx")[:n_rows]).dictionary_encode()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.parquet"
@@ -78,12 +82,15 @@ def test_any_parquet_table_is_read_in_chunks_as_it_is_whole(drawn, rows, group):
         expect_alike(path, rows)
 
 
-@pytest.mark.parametrize("index", [
-    pd.RangeIndex(5, 15, 2, name="position"),
-    pd.Index([3, 1, 2, 9, 4], name=" key "),
-    pd.Index([3, 1, 2, 9, 4]),
-    pd.MultiIndex.from_product([["x"], range(5)], names=["one", "two"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "index",
+    [
+        pd.RangeIndex(5, 15, 2, name="position"),
+        pd.Index([3, 1, 2, 9, 4], name=" key "),
+        pd.Index([3, 1, 2, 9, 4]),
+        pd.MultiIndex.from_product([["x"], range(5)], names=["one", "two"]),
+    ],
+)
 def test_a_parquet_index_with_a_name_is_a_column_of_every_chunk(tmp_path, index):
     pd.DataFrame({"a": pd.Categorical(list("xyxyz"))}, index=index).to_parquet(tmp_path / "a.parquet")
     expect_alike(tmp_path / "a.parquet", 2)
@@ -106,9 +113,9 @@ def test_a_long_sheet_comes_in_chunks_with_its_blank_rows_and_without_those_at_i
     expect_alike(tmp_path / "a.xlsx", 2)
 
 
-@pytest.mark.parametrize(("last", "said"), [
-    (["x", 1, 2], "has 3 cells in row 5 and 2 columns"), (["x", 1, None], None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("last", "said"), [(["x", 1, 2], "has 3 cells in row 5 and 2 columns"), (["x", 1, None], None)]
+)
 def test_a_sheet_that_becomes_wider_is_refused_by_row(tmp_path, last, said):
     pd.DataFrame([["a", "b", None], ["x", 1, None], ["x", 1, None], ["x", 1, None], last]).to_excel(
         tmp_path / "a.xlsx", index=False, header=False

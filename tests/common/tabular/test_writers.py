@@ -16,13 +16,15 @@ from pointsman.common.tabular.csv_text import show_times
 from pointsman.common.tabular.formats import read_table, write_table
 from pointsman.common.tabular.writers import check_room, open_table
 
-TABLE = pd.DataFrame({
-    "text": ["a", 'say "hi"', "x,y", "", None, "line\nbreak"],
-    "number": [0.1, 1e-7, np.nan, 1e22, -0.0, 3.0],
-    "whole": [1, 2, 3, 4, 5, 6],
-    "flag": [True, False] * 3,
-    "time": pd.to_datetime(["2020-01-01 07:00", None, "2020-01-01 12:30", "1999-12-31 08:00", None, None]),
-})  # fmt: skip
+TABLE = pd.DataFrame(
+    {
+        "text": ["a", 'say "hi"', "x,y", "", None, "line\nbreak"],
+        "number": [0.1, 1e-7, np.nan, 1e22, -0.0, 3.0],
+        "whole": [1, 2, 3, 4, 5, 6],
+        "flag": [True, False] * 3,
+        "time": pd.to_datetime(["2020-01-01 07:00", None, "2020-01-01 12:30", "1999-12-31 08:00", None, None]),
+    }
+)
 
 
 def write_in_parts(path, table, rows, types=None):

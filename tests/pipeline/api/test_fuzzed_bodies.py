@@ -17,8 +17,13 @@ from pointsman.pipeline.api.reading import JSON
 FEW = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-CONFORMS = ("not_a_server_error", "status_code_conformance", "content_type_conformance", "response_headers_conformance",
-            "response_schema_conformance")  # fmt: skip
+CONFORMS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+)
 """Left out: that what its types allow is accepted. No document can say what is a table in CSV, or Parquet."""
 
 

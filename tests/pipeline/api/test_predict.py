@@ -157,8 +157,9 @@ class TestAnswers:
         assert answered.status_code == 200
         assert strip(answered) == strip(client.post("/predict", json=rows[0]))
         assert answered.json()["warnings"] == [
-            "ignored beside rows: more", "ignored, since the stream has no such column: 'COLOUR'",
-        ]  # fmt: skip
+            "ignored beside rows: more",
+            "ignored, since the stream has no such column: 'COLOUR'",
+        ]
 
     def test_types_of_parquet_that_are_cells_are_read(self, client, rows):
         table = pd.DataFrame(rows[:40])
@@ -248,8 +249,10 @@ class TestRefusals:
         refused = client.post("/predict", json=[{"PREMIUM": [], "MAKE": {}}] * 50).json()
         assert len(refused["problems"]) == 10
         assert refused["problems"][1] == {
-            "row": 0, "field": "MAKE", "problem": "an object is no cell; write a number, a text or null",
-        }  # fmt: skip
+            "row": 0,
+            "field": "MAKE",
+            "problem": "an object is no cell; write a number, a text or null",
+        }
 
     def test_a_body_needs_a_content_type(self, client):
         refused = client.post("/predict", content=b"{}")
@@ -259,9 +262,9 @@ class TestRefusals:
     def test_a_packed_body_is_refused(self, client):
         assert send(client, b"\x1f\x8b", **{"content-encoding": "gzip"}).status_code == 415
 
-    @pytest.mark.parametrize("cells", [
-        pa.array([[1.0], [2.0]]), pa.array([b"a", b"b"]), pa.array([{"a": 1}, {"a": 2}]),
-    ], ids=str)  # fmt: skip
+    @pytest.mark.parametrize(
+        "cells", [pa.array([[1.0], [2.0]]), pa.array([b"a", b"b"]), pa.array([{"a": 1}, {"a": 2}])], ids=str
+    )
     def test_parquet_cells_that_are_none_are_refused(self, client, cells):
         refused = send(client, to_parquet(pa.table({"PREMIUM": cells})), PARQUET)
         assert refused.status_code == 422
@@ -307,10 +310,27 @@ class TestLimits:
     def test_what_is_packed_small_is_measured_before_it_is_unpacked(self, small):
         text = pa.table({"MAKE": ["x" * 1000] * 50, "TYPE_VEHICLE": ["y"] * 50})
         assert send(small, to_parquet(text), PARQUET).status_code == 200
-        repeated = pa.table({name: ["x" * 1000] * 50 for name in ("MAKE", "USAGE", "TYPE_VEHICLE", "SEX", "INSR_TYPE",
-                                                                  "INSR_BEGIN", "INSR_END", "PREMIUM", "PROD_YEAR",
-                                                                  "SEATS_NUM", "CCM_TON", "EFFECTIVE_YR",
-                                                                  "CARRYING_CAPACITY", "INSURED_VALUE")})  # fmt: skip
+        repeated = pa.table(
+            {
+                name: ["x" * 1000] * 50
+                for name in (
+                    "MAKE",
+                    "USAGE",
+                    "TYPE_VEHICLE",
+                    "SEX",
+                    "INSR_TYPE",
+                    "INSR_BEGIN",
+                    "INSR_END",
+                    "PREMIUM",
+                    "PROD_YEAR",
+                    "SEATS_NUM",
+                    "CCM_TON",
+                    "EFFECTIVE_YR",
+                    "CARRYING_CAPACITY",
+                    "INSURED_VALUE",
+                )
+            }
+        )
         refused = send(small, to_parquet(repeated, write_statistics=False), PARQUET)
         assert (refused.status_code, "decodes to" in refused.text) == (413, True)
         refused = send(small, to_parquet(text, compression="zstd"), PARQUET)

@@ -40,15 +40,18 @@ class TestFeedback:
         stranger = client.post("/feedback", json={"labels": [{"id": "f00-x", "label": 1}]}).json()
         assert stranger["ids"]["unknown"] == ["f00-x"]
 
-    @pytest.mark.parametrize(("body", "status", "sentence"), [
-        ({"labels": []}, 422, "There is no row"),
-        ({}, 422, "has no list of labels"),
-        ({"labels": [7]}, 422, "Row 0: a number is no label"),
-        ({"labels": [{"id": 7, "label": 1}]}, 422, "field 'id': write the id"),
-        ({"labels": [{"id": "a-1"}]}, 422, "field 'label': it is missing"),
-        ({"labels": [{"id": "a-1", "label": None}]}, 422, "null is no label"),
-        ({"labels": [{"id": "a-1", "label": [1]}]}, 422, "a list is no label"),
-    ])  # fmt: skip
+    @pytest.mark.parametrize(
+        ("body", "status", "sentence"),
+        [
+            ({"labels": []}, 422, "There is no row"),
+            ({}, 422, "has no list of labels"),
+            ({"labels": [7]}, 422, "Row 0: a number is no label"),
+            ({"labels": [{"id": 7, "label": 1}]}, 422, "field 'id': write the id"),
+            ({"labels": [{"id": "a-1"}]}, 422, "field 'label': it is missing"),
+            ({"labels": [{"id": "a-1", "label": None}]}, 422, "null is no label"),
+            ({"labels": [{"id": "a-1", "label": [1]}]}, 422, "a list is no label"),
+        ],
+    )
     def test_what_is_no_label_is_refused_by_entry_and_field(self, client, body, status, sentence):
         refused = client.post("/feedback", json=body)
         assert refused.status_code == status

@@ -105,8 +105,13 @@ def test_what_cannot_be_served_is_a_sentence_and_an_exit_code(tmp_path):
     config = ["serve", "service.host=0.0.0.0", f"state_dir={tmp_path / 'state'}"]
     environment = {name: cell for name, cell in os.environ.items() if name != KEY_VARIABLE}
     done = subprocess.run(
-        [sys.executable, "run.py", *config], cwd=small_stream.ROOT, capture_output=True, text=True, env=environment,
-        timeout=900, check=False,
-    )  # fmt: skip
+        [sys.executable, "run.py", *config],
+        cwd=small_stream.ROOT,
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=900,
+        check=False,
+    )
     assert (done.returncode, done.stdout) == (2, "")
     assert "set SWITCHYARD_API_KEY" in done.stderr

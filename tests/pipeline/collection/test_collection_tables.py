@@ -9,10 +9,16 @@ from pointsman.common.storage.catalogue import Draft, connect, read_rows
 from pointsman.pipeline.collection.tables import batches, storable
 
 BATCH = {
-    "number": 1, "origin": "rows.csv", "file": "abc.parquet", "rows": 5, "columns": 3,
-    "start": datetime.datetime(2020, 1, 1), "end": None, "status": "accepted",
+    "number": 1,
+    "origin": "rows.csv",
+    "file": "abc.parquet",
+    "rows": 5,
+    "columns": 3,
+    "start": datetime.datetime(2020, 1, 1),
+    "end": None,
+    "status": "accepted",
     "metaparameters": {"rows": 5.0, "span_days": None},
-}  # fmt: skip
+}
 
 
 def test_a_batch_is_written_and_read_back(tmp_path):

@@ -45,11 +45,13 @@ def test_a_cell_under_another_name_or_in_another_row_changes_the_digest():
         (pd.Series(["a", "b"]), pd.Series(["a", "b"], dtype="category")),
         (pd.Series([73.3, 0.1], dtype="float32"), pd.Series(np.float32([73.3, 0.1]).astype("float64"))),
         (pd.Series([Decimal("1.50"), Decimal("2")], dtype=object), pd.Series([Decimal("1.5"), Decimal("2.00")])),
-        (pd.Series(pd.to_datetime(["2020-01-01", "2020-01-02"])),
-         pd.Series([datetime.datetime(2020, 1, 1), datetime.date(2020, 1, 2)], dtype=object)),
+        (
+            pd.Series(pd.to_datetime(["2020-01-01", "2020-01-02"])),
+            pd.Series([datetime.datetime(2020, 1, 1), datetime.date(2020, 1, 2)], dtype=object),
+        ),
         (pd.Series([b"a", b"\xff"]), pd.Series(["a", "\\xff"])),
     ],
-)  # fmt: skip
+)
 def test_the_dtype_a_reader_chose_does_not_matter(first, second):
     assert (hash_rows(pd.DataFrame({"a": first})) == hash_rows(pd.DataFrame({"a": second}))).all()
 

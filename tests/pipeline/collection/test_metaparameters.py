@@ -23,9 +23,15 @@ FRAME = pd.DataFrame(
     }
 )
 SCHEMA = Schema(
-    time="day", target="y", task=Task.BINARY, classes=("0", "1"), numeric=("amount", "gone"), categorical=("colour",),
-    dates=("day",), missing_values=("", "NA"),
-)  # fmt: skip
+    time="day",
+    target="y",
+    task=Task.BINARY,
+    classes=("0", "1"),
+    numeric=("amount", "gone"),
+    categorical=("colour",),
+    dates=("day",),
+    missing_values=("", "NA"),
+)
 
 
 def compute(frame=FRAME, schema=SCHEMA, late_rows=1):
@@ -36,15 +42,30 @@ def compute(frame=FRAME, schema=SCHEMA, late_rows=1):
 def test_every_number_is_what_counting_by_hand_gives():
     assert compute() == pytest.approx(
         {
-            "rows": 4, "columns": 5, "late_ratio": 0.25, "duplicate_ratio": 0.25,
-            "start_day": 18262, "end_day": 18264, "span_days": 2, "rows_per_day": 1.5, "unreadable_time_ratio": 0.25,
-            "numeric_columns": 2, "categorical_columns": 1, "date_columns": 1,
-            "absent_columns": 1, "unknown_columns": 1,
-            "missing_ratio": (0.25 + 1 + 0.25 + 0) / 4, "max_missing_ratio": 1, "unreadable_number_ratio": 0.25,
+            "rows": 4,
+            "columns": 5,
+            "late_ratio": 0.25,
+            "duplicate_ratio": 0.25,
+            "start_day": 18262,
+            "end_day": 18264,
+            "span_days": 2,
+            "rows_per_day": 1.5,
+            "unreadable_time_ratio": 0.25,
+            "numeric_columns": 2,
+            "categorical_columns": 1,
+            "date_columns": 1,
+            "absent_columns": 1,
+            "unknown_columns": 1,
+            "missing_ratio": (0.25 + 1 + 0.25 + 0) / 4,
+            "max_missing_ratio": 1,
+            "unreadable_number_ratio": 0.25,
             "mean_levels": 2,
-            "target_missing_ratio": 0.25, "target_labels": 2, "target_unseen_ratio": 0, "target_share": 2 / 3,
+            "target_missing_ratio": 0.25,
+            "target_labels": 2,
+            "target_unseen_ratio": 0,
+            "target_share": 2 / 3,
         }
-    )  # fmt: skip
+    )
 
 
 def test_the_target_of_a_multiclass_stream():

@@ -11,7 +11,7 @@ from pointsman.common.errors import ConfigError, DataError
 from pointsman.common.schema import Schema
 from pointsman.common.tabular.formats import read_table
 from pointsman.common.task import Task
-from pointsman.pipeline.collection.column import Role
+from pointsman.pipeline.collection.column import ColumnRole
 from pointsman.pipeline.collection.column_evidence import decide_column
 from pointsman.pipeline.collection.roles import describe_roles, infer_schema
 
@@ -85,23 +85,23 @@ def test_a_column_that_is_empty_at_first_is_an_input_and_the_log_says_so(caplog)
 @pytest.mark.parametrize(
     ("cells", "role"),
     [
-        (["1"] * 95 + ["8R"] * 5, Role.NUMERIC),
-        (["1"] * 94 + ["8R"] * 6, Role.CATEGORICAL),
-        (["1", "NA", "", None], Role.NUMERIC),
-        ([True, False], Role.CATEGORICAL),
-        ([True, None], Role.CATEGORICAL),
-        ([1, 0], Role.NUMERIC),
-        ([1.5, None], Role.NUMERIC),
-        ([None, None], Role.NUMERIC),
-        (pd.to_datetime(["2020-01-01", None]), Role.DATE),
-        (["2020-01-01", "NA"], Role.DATE),
-        (["1/2/2020", "25/12/2020"], Role.DATE),
-        (["20200101", "20200102"], Role.NUMERIC),
-        ([f"P{row}" for row in range(49)], Role.CATEGORICAL),
-        ([f"P{row}" for row in range(50)], Role.UNUSED),
-        ([f"P{row}" for row in range(45)] + ["P0"] * 5, Role.CATEGORICAL),
-        ([f"P{row}" for row in range(60)] + [None] * 60, Role.UNUSED),
-        ([["nested"], ["cells"]], Role.CATEGORICAL),
+        (["1"] * 95 + ["8R"] * 5, ColumnRole.NUMERIC),
+        (["1"] * 94 + ["8R"] * 6, ColumnRole.CATEGORICAL),
+        (["1", "NA", "", None], ColumnRole.NUMERIC),
+        ([True, False], ColumnRole.CATEGORICAL),
+        ([True, None], ColumnRole.CATEGORICAL),
+        ([1, 0], ColumnRole.NUMERIC),
+        ([1.5, None], ColumnRole.NUMERIC),
+        ([None, None], ColumnRole.NUMERIC),
+        (pd.to_datetime(["2020-01-01", None]), ColumnRole.DATE),
+        (["2020-01-01", "NA"], ColumnRole.DATE),
+        (["1/2/2020", "25/12/2020"], ColumnRole.DATE),
+        (["20200101", "20200102"], ColumnRole.NUMERIC),
+        ([f"P{row}" for row in range(49)], ColumnRole.CATEGORICAL),
+        ([f"P{row}" for row in range(50)], ColumnRole.UNUSED),
+        ([f"P{row}" for row in range(45)] + ["P0"] * 5, ColumnRole.CATEGORICAL),
+        ([f"P{row}" for row in range(60)] + [None] * 60, ColumnRole.UNUSED),
+        ([["nested"], ["cells"]], ColumnRole.CATEGORICAL),
     ],
 )
 def test_a_role_follows_from_the_known_cells(cells, role):
@@ -209,14 +209,23 @@ def test_a_target_that_does_not_fit_the_task_is_refused():
 
 REAL = {
     "elec2.csv": ({"time": "date", "target": "price_up"}, Task.BINARY, {"weekday"}),
-    "bank.csv": ({"time": "contact_date", "target": "y"}, Task.BINARY, {"job", "marital", "education", "default",
-                 "housing", "loan", "contact", "day_of_week", "poutcome"}),
+    "bank.csv": (
+        {"time": "contact_date", "target": "y"},
+        Task.BINARY,
+        {"job", "marital", "education", "default", "housing", "loan", "contact", "day_of_week", "poutcome"},
+    ),
     "pm25.csv": ({"time": "timestamp", "target": "pm25"}, Task.REGRESSION, {"cbwd"}),
-    "eic_sample.csv": ({"time": "INSR_BEGIN", "target": "CLAIM_PAID", "positive": "> 0", "missing_target": 0},
-                       Task.BINARY, {"TYPE_VEHICLE", "MAKE", "USAGE"}),
-    "aus_motor.xlsx": ({"time": "AccDate", "target": "AggClaim"}, Task.REGRESSION,
-                       {"InjType1", "InjType2", "InjType3", "InjType4", "InjType5", "Legal"}),
-}  # fmt: skip
+    "eic_sample.csv": (
+        {"time": "INSR_BEGIN", "target": "CLAIM_PAID", "positive": "> 0", "missing_target": 0},
+        Task.BINARY,
+        {"TYPE_VEHICLE", "MAKE", "USAGE"},
+    ),
+    "aus_motor.xlsx": (
+        {"time": "AccDate", "target": "AggClaim"},
+        Task.REGRESSION,
+        {"InjType1", "InjType2", "InjType3", "InjType4", "InjType5", "Legal"},
+    ),
+}
 
 
 @pytest.mark.parametrize("name", REAL)

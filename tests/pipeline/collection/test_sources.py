@@ -179,9 +179,12 @@ class TestSql(SourceContract):
         assert "\n" not in str(refused.value)
 
     def test_cells_of_every_kind_keep_their_digits(self, tmp_path):
-        table = self.load(tmp_path, """
+        table = self.load(
+            tmp_path,
+            """
             SELECT 900719925474100568 AS id, 1 AS small, x'41ff' AS code, 'a' AS text, NULL AS none
-            UNION ALL SELECT NULL, NULL, NULL, NULL, NULL""")  # fmt: skip
+            UNION ALL SELECT NULL, NULL, NULL, NULL, NULL""",
+        )
         assert table["id"].tolist() == [900719925474100568, pd.NA]
         assert table["small"].dtype == "float64"
         assert storable(table)["code"].tolist()[0] == "A\\xff"
@@ -253,17 +256,20 @@ def test_every_kind_of_source_keeps_the_contract():
     assert {f"Test{kind.capitalize()}" for kind in kinds} == {kind.__name__ for kind in SourceContract.__subclasses__()}
 
 
-@pytest.mark.parametrize(("cells", "expected"), [
-    ([Decimal("1.50"), None, Decimal("2")], ["1.5", "", "2"]),
-    ([Decimal("12345678901234567.25"), None, Decimal("2.00")], ["12345678901234567.25", "", "2"]),
-    ([Decimal("900719925474100568"), Decimal("1")], ["900719925474100568", "1"]),
-    ([2**70, None, 1], [str(2**70), "", "1"]),
-    ([2**63, None], [str(2**63), ""]),
-    ([memoryview(b"ab"), None], ["ab", ""]),
-    ([uuid.UUID(int=7), None], ["00000000-0000-0000-0000-000000000007", ""]),
-    ([True, None, False], ["True", "", "False"]),
-    ([1, "x", None], ["1", "x", ""]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ([Decimal("1.50"), None, Decimal("2")], ["1.5", "", "2"]),
+        ([Decimal("12345678901234567.25"), None, Decimal("2.00")], ["12345678901234567.25", "", "2"]),
+        ([Decimal("900719925474100568"), Decimal("1")], ["900719925474100568", "1"]),
+        ([2**70, None, 1], [str(2**70), "", "1"]),
+        ([2**63, None], [str(2**63), ""]),
+        ([memoryview(b"ab"), None], ["ab", ""]),
+        ([uuid.UUID(int=7), None], ["00000000-0000-0000-0000-000000000007", ""]),
+        ([True, None, False], ["True", "", "False"]),
+        ([1, "x", None], ["1", "x", ""]),
+    ],
+)
 def test_cells_of_a_database_are_stored_with_all_their_digits(cells, expected):
     stored = storable(make_table(["a"], [(cell,) for cell in cells]))["a"]
     assert format_cells(stored).fillna("").tolist() == expected

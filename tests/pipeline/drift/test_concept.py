@@ -45,8 +45,10 @@ def draw_binary(rows, level=0.0, slope=1.0, seed=0):
 
 
 def test_calibrated_probabilities_deviate_by_about_their_standard_error():
-    ratios = [[one.estimate / one.error for one in deviate_binary(*draw_binary(400, seed=seed)).values()]
-              for seed in range(300)]  # fmt: skip
+    ratios = [
+        [one.estimate / one.error for one in deviate_binary(*draw_binary(400, seed=seed)).values()]
+        for seed in range(300)
+    ]
     assert np.mean(ratios, axis=0) == pytest.approx([0, 0], abs=0.25)
     assert np.std(ratios, axis=0) == pytest.approx([1, 1], abs=0.15)
 
@@ -120,8 +122,10 @@ chances_of_rows = st.lists(
 def test_no_probability_makes_a_deviation_that_is_no_number(rows):
     target, first, share = (np.array(one) for one in zip(*rows, strict=True))
     outputs = np.column_stack([first, (1 - first) * share, (1 - first) * (1 - share)])
-    for one in [*deviate(Task.MULTICLASS, tuple("abc"), target, outputs).values(),
-                *deviate_binary(target.clip(max=1), first).values()]:  # fmt: skip
+    for one in [
+        *deviate(Task.MULTICLASS, tuple("abc"), target, outputs).values(),
+        *deviate_binary(target.clip(max=1), first).values(),
+    ]:
         assert np.isfinite([one.estimate, one.error]).all()
         assert one.error >= 0
 
@@ -160,8 +164,11 @@ def test_a_deviation_unlike_a_past_without_any_spread_is_surely_one():
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.floats(-5, 5), st.floats(0, 3)), min_size=LEAST_PAST, max_size=30),
-       st.floats(-50, 50), st.floats(0, 3))  # fmt: skip
+@given(
+    st.lists(st.tuples(st.floats(-5, 5), st.floats(0, 3)), min_size=LEAST_PAST, max_size=30),
+    st.floats(-50, 50),
+    st.floats(0, 3),
+)
 def test_a_p_value_is_a_probability_that_falls_with_the_distance(past, estimate, error):
     expected = learn_expectation(past)
     farther = expected.mean + 2 * (estimate - expected.mean)

@@ -152,8 +152,10 @@ def test_the_noise_is_the_distance_that_chance_makes(schema, draw, rows):
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.none() | st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=40),
-       st.lists(st.none() | st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=40))  # fmt: skip
+@given(
+    st.lists(st.none() | st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=40),
+    st.lists(st.none() | st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=40),
+)
 def test_any_numbers_give_a_distance_in_its_bounds_that_can_be_stored(before, after):
     reference = fit_reference(as_numbers(before), NUMBERS)
     (drift,) = compute_drift(reference, as_numbers(after))

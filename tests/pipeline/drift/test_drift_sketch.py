@@ -50,8 +50,10 @@ def test_few_numbers_are_counted_exactly_in_bins_of_any_other_rows(before, after
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.one_of(st.none(), st.sampled_from("abcdefgh")), max_size=60),
-       st.lists(st.one_of(st.none(), st.sampled_from("fghijkl")), max_size=60))  # fmt: skip
+@given(
+    st.lists(st.one_of(st.none(), st.sampled_from("abcdefgh")), max_size=60),
+    st.lists(st.one_of(st.none(), st.sampled_from("fghijkl")), max_size=60),
+)
 def test_few_levels_are_counted_exactly_in_bins_of_any_other_rows(before, after):
     bins = fit_level_bins(as_levels(before)["make"])
     assert count_levels(after, bins).tolist() == bins.count(as_levels(after)["make"]).tolist()

@@ -32,11 +32,13 @@ def draw(random, rows, shift=0.0, levels=None, missing=0.0, wear=0.0):
     levels = levels or [f"make {number}" for number in range(30)]
     chances = np.arange(1, len(levels) + 1) ** -1.0
     amount = random.gamma(2, 1, rows) + shift + wear * random.normal()
-    return pd.DataFrame({
-        "amount": np.where(random.random(rows) < missing, np.nan, amount),
-        "seats": random.choice([2.0, 4.0, 8.0], rows),
-        "make": pd.Series(random.choice(levels, rows, p=chances / chances.sum()), dtype="str"),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "amount": np.where(random.random(rows) < missing, np.nan, amount),
+            "seats": random.choice([2.0, 4.0, 8.0], rows),
+            "make": pd.Series(random.choice(levels, rows, p=chances / chances.sum()), dtype="str"),
+        }
+    )
 
 
 def judge_stream(batches, false_alarms=0.01, schema=STREAM, window=24):

@@ -20,11 +20,13 @@ CLASSES = {Task.BINARY: ("no", "yes"), Task.MULTICLASS: ("a", "b", "c"), Task.RE
 
 
 def make_batch(random, task, flip=False, shift=0.0, rows=ROWS):
-    features = pd.DataFrame({
-        "worth": random.normal(shift, 1, rows),
-        "age": random.normal(0, 1, rows),
-        "make": pd.Series(random.choice(["x", "y"], rows), dtype="str"),
-    })  # fmt: skip
+    features = pd.DataFrame(
+        {
+            "worth": random.normal(shift, 1, rows),
+            "age": random.normal(0, 1, rows),
+            "make": pd.Series(random.choice(["x", "y"], rows), dtype="str"),
+        }
+    )
     hidden = (-1 if flip else 1) * 1.5 * features["worth"].to_numpy() + random.normal(0, 1, rows)
     if task is Task.REGRESSION:
         return features, hidden

@@ -103,8 +103,9 @@ def test_tests_and_alarms_come_back_from_the_catalogue_as_they_were(tmp_path):
     draft.add(drift_tests_table, drift_test_rows(7, TESTS))
     draft.add(alarms_table, alarm_rows(7, ALARMS))
     draft.add(sketches_table, [{"batch": 7, "file": "a.sketch"}])
-    draft.add(responses_table, [{"batch": 7, "position": 0, "drift": "data", "action": "warn", "cause": "c",
-                                 "outcome": "o"}])  # fmt: skip
+    draft.add(
+        responses_table, [{"batch": 7, "position": 0, "drift": "data", "action": "warn", "cause": "c", "outcome": "o"}]
+    )
     draft.commit(engine)
     stored = [row for row in read_rows(engine, sa.select(drift_tests_table)) if row.pop("generation") == 1]
     tests = {DriftTest(**{**row, "drift": Drift(row["drift"])}) for row in stored if row.pop("batch") == 7}

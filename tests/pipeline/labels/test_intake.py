@@ -54,8 +54,16 @@ def test_a_label_is_new_then_known_then_corrected_and_all_stay(opened):
 
 def test_what_is_of_no_use_is_told_apart_and_not_stored(opened):
     config, state = opened
-    pairs = [("one1-0", "soon"), ("one1-1", 1), ("nonsense", 1), ("many-of-7", 1), ("many-of-29", 1), ("later-0", 0),
-             ("one2-0", None), ("many-of-99", 1)]  # fmt: skip
+    pairs = [
+        ("one1-0", "soon"),
+        ("one1-1", 1),
+        ("nonsense", 1),
+        ("many-of-7", 1),
+        ("many-of-29", 1),
+        ("later-0", 0),
+        ("one2-0", None),
+        ("many-of-99", 1),
+    ]
     received = add_labels(config, state, pairs, "feedback")
     assert received.unreadable == ("one1-0",)
     assert received.unknown == ("one1-1", "nonsense", "many-of-99")

@@ -17,9 +17,10 @@ def test_a_match_is_unique_in_the_batch_and_in_each_request(batch, keys, request
     in_batch, matched = match_rows(batch, keys, owners)
     np.testing.assert_array_equal(batch[in_batch], keys[matched])
     expected = {
-        row for row, (key, owner) in enumerate(zip(keys, owners, strict=True))
+        row
+        for row, (key, owner) in enumerate(zip(keys, owners, strict=True))
         if (batch == key).sum() == 1 and ((keys == key) & (owners == owner)).sum() == 1
-    }  # fmt: skip
+    }
     assert set(matched.tolist()) == expected
     assert len(matched) == len(expected)
 

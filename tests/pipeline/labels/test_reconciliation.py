@@ -70,8 +70,9 @@ def test_every_line_is_held_against_what_was_served(settled):
     with opened(settled) as (config, state):
         entries = {row["decision"]: row for row in read(state, regrets_table)}
         assert {name: (row["rows"], row["requests"]) for name, row in entries.items()} == {
-            "many": (50, 1), "generation 3": (LIVE, LIVE)
-        }  # fmt: skip
+            "many": (50, 1),
+            "generation 3": (LIVE, LIVE),
+        }
         lines = {version.line for version in load_generation(state, 3).versions}
         for row in entries.values():
             assert set(row["losses"]) == lines
@@ -151,10 +152,13 @@ def read_generation(state, number):
         table.name: [one.name for one in table.columns if not one.info.get("volatile")] for table in state_tables()
     }
     return {
-        table.name: sorted(repr({name: row[name] for name in names[table.name]})
-                           for row in read(state, table) if row["generation"] == number)
+        table.name: sorted(
+            repr({name: row[name] for name in names[table.name]})
+            for row in read(state, table)
+            if row["generation"] == number
+        )
         for table in state_tables()
-    }  # fmt: skip
+    }
 
 
 def test_a_row_in_a_batch_is_told_of_by_the_batch_alone(folder):

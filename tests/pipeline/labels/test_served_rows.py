@@ -21,11 +21,13 @@ from pointsman.pipeline.labels.served_rows import (
     save_answered,
 )
 
-TABLE = pd.DataFrame({
-    "worth": [1.5, np.nan, 2.0, 1.5],
-    "make": pd.Series(["a", "b", None, "a"], dtype="str"),
-    "day": pd.to_datetime(["2020-01-01", None, "2020-01-03", "2020-01-01"]),
-})  # fmt: skip
+TABLE = pd.DataFrame(
+    {
+        "worth": [1.5, np.nan, 2.0, 1.5],
+        "make": pd.Series(["a", "b", None, "a"], dtype="str"),
+        "day": pd.to_datetime(["2020-01-01", None, "2020-01-03", "2020-01-01"]),
+    }
+)
 SCHEMA = Schema("day", "sold", Task.BINARY, ("0", "1"), numeric=("worth",), categorical=("make",), dates=("day",))
 CELLS = st.tuples(st.none() | st.floats(allow_infinity=False), st.none() | st.text(max_size=3), st.none() | st.dates())
 

@@ -13,14 +13,25 @@ from pointsman.common.storage.files import FileStore
 from pointsman.common.task import Task
 from pointsman.pipeline.preparation.clean_store import load_clean_batch, save_clean_batch
 
-SCHEMA = Schema(time="begin", target="y", task=Task.MULTICLASS, classes=("9", "10", "no claim"), numeric=("paid",),
-                categorical=("make",), dates=("end",))  # fmt: skip
+SCHEMA = Schema(
+    time="begin",
+    target="y",
+    task=Task.MULTICLASS,
+    classes=("9", "10", "no claim"),
+    numeric=("paid",),
+    categorical=("make",),
+    dates=("end",),
+)
 REGRESSION = replace(SCHEMA, task=Task.REGRESSION, classes=())
-INPUTS = pd.DataFrame({
-    "paid": [1.5, np.nan, -1e300, 0.1 + 0.2], "make": pd.Series(["Škoda", None, "9", "NA"], dtype="str"),
-    "end": pd.to_datetime(["2020-01-01 12:30:00.000001", None, "1899-12-31", "2261-01-01"], format="ISO8601")
-    .astype("datetime64[us]"),
-})  # fmt: skip
+INPUTS = pd.DataFrame(
+    {
+        "paid": [1.5, np.nan, -1e300, 0.1 + 0.2],
+        "make": pd.Series(["Škoda", None, "9", "NA"], dtype="str"),
+        "end": pd.to_datetime(
+            ["2020-01-01 12:30:00.000001", None, "1899-12-31", "2261-01-01"], format="ISO8601"
+        ).astype("datetime64[us]"),
+    }
+)
 TIMES = pd.Series(pd.date_range("2019-12-31 23:59:59", periods=4, freq="h").astype("datetime64[us]"))
 CODES = np.array([2.0, 0.0, 1.0, 2.0])
 
@@ -82,8 +93,11 @@ def test_inputs_are_those_of_todays_schema_in_its_order(files):
     assert list(back) == ["late", "paid", "town", "born"]
     assert back[["late", "town", "born"]].isna().all(axis=None)
     assert {name: str(kind) for name, kind in back.dtypes.items()} == {
-        "late": "float64", "paid": "float64", "town": "str", "born": "datetime64[us]",
-    }  # fmt: skip
+        "late": "float64",
+        "paid": "float64",
+        "town": "str",
+        "born": "datetime64[us]",
+    }
     assert back["paid"].equals(INPUTS["paid"])
 
 

@@ -11,9 +11,14 @@ from pointsman.common.task import Task
 from pointsman.pipeline.preparation.cleaning import clean_inputs
 
 SCHEMA = Schema(
-    time="day", target="y", task=Task.BINARY, numeric=("seats", "sex"), categorical=("make",), dates=("day",),
+    time="day",
+    target="y",
+    task=Task.BINARY,
+    numeric=("seats", "sex"),
+    categorical=("make",),
+    dates=("day",),
     missing_values=("",),
-)  # fmt: skip
+)
 RAW = pd.DataFrame(
     {
         "seats": ["4", "199", "", "0"],

@@ -11,17 +11,30 @@ from pointsman.common.schema import Schema
 from pointsman.common.task import Task
 from pointsman.pipeline.preparation.features import engineer_features, find_seasons, list_engineered
 
-SCHEMA = Schema(time="begin", target="y", task=Task.BINARY, numeric=("paid", "worth"), categorical=("make",),
-                dates=("begin", "end", "born"))  # fmt: skip
-RAW = pd.DataFrame({
-    "paid": ["10", "x", "-3.5", "0"], "worth": ["100", "2", "0", ""], "make": ["9.0", "", "ISUZU", "9"],
-    "begin": ["2020-02-29 18:00", "2021-03-01", "soon", "2019-12-31"], "end": ["2020-03-01", "2021-02-28", "", "2020"],
-    "born": ["1980-02-29", "1999-01-01", "1999-01-01", ""],
-})  # fmt: skip
-EVERYTHING = FeaturesConfig.model_validate({
-    "date_parts": {"begin": ["year", "month", "day", "weekday", "hour"]},
-    "ratios": [{"numerator": "paid", "denominator": "worth"}],
-})  # fmt: skip
+SCHEMA = Schema(
+    time="begin",
+    target="y",
+    task=Task.BINARY,
+    numeric=("paid", "worth"),
+    categorical=("make",),
+    dates=("begin", "end", "born"),
+)
+RAW = pd.DataFrame(
+    {
+        "paid": ["10", "x", "-3.5", "0"],
+        "worth": ["100", "2", "0", ""],
+        "make": ["9.0", "", "ISUZU", "9"],
+        "begin": ["2020-02-29 18:00", "2021-03-01", "soon", "2019-12-31"],
+        "end": ["2020-03-01", "2021-02-28", "", "2020"],
+        "born": ["1980-02-29", "1999-01-01", "1999-01-01", ""],
+    }
+)
+EVERYTHING = FeaturesConfig.model_validate(
+    {
+        "date_parts": {"begin": ["year", "month", "day", "weekday", "hour"]},
+        "ratios": [{"numerator": "paid", "denominator": "worth"}],
+    }
+)
 
 
 def read(raw=RAW, schema=SCHEMA):
@@ -122,14 +135,18 @@ def test_an_absent_column_makes_missing_features_of_the_same_type():
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        ({"date_parts": {"bgin": ["year"]}},
-         r"'features\.date_parts' names 'bgin', which is no date input; the date inputs are: begin, end, born\."),
+        (
+            {"date_parts": {"bgin": ["year"]}},
+            r"'features\.date_parts' names 'bgin', which is no date input; the date inputs are: begin, end, born\.",
+        ),
         ({"durations": [{"start": "begin", "end": "paid"}]}, r"'features\.durations' names 'paid'"),
         ({"durations": [{"start": "make", "end": "begin"}]}, r"'features\.durations' names 'make'"),
-        ({"ratios": [{"numerator": "paid", "denominator": "y"}]},
-         r"'features\.ratios' names 'y', which is no numeric input; the numeric inputs are: paid, worth\."),
+        (
+            {"ratios": [{"numerator": "paid", "denominator": "y"}]},
+            r"'features\.ratios' names 'y', which is no numeric input; the numeric inputs are: paid, worth\.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_column_that_is_no_such_input_is_refused_with_those_that_are(config, words):
     with pytest.raises(ConfigError, match=words):
         engineer_features(read(), SCHEMA, FeaturesConfig.model_validate(config))

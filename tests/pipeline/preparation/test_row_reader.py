@@ -16,34 +16,88 @@ from pointsman.pipeline.preparation.cleaning import clean_inputs
 from pointsman.pipeline.preparation.features import engineer_features
 from pointsman.pipeline.preparation.row_reader import LONGEST, RowReader, remember
 
-QUALITY = QualityConfig.model_validate({
-    "ranges": [{"column": "worth", "min": -5, "max": 1e6}, {"column": "worth", "max": 5e5}],
-    "allowed": [{"column": "paid", "allowed": [0, 1, 2.5, 7]}, {"column": "make", "allowed": ["a", 9, "ISUZU"]}],
-})  # fmt: skip
-FEATURES = FeaturesConfig.model_validate({
-    "date_parts": {"begin": ["year", "month", "day", "weekday", "hour"], "end": ["month"]},
-    "ratios": [{"numerator": "paid", "denominator": "worth"}],
-    "differences": [{"minuend": "worth", "subtrahend": "paid"}],
-})  # fmt: skip
+QUALITY = QualityConfig.model_validate(
+    {
+        "ranges": [{"column": "worth", "min": -5, "max": 1e6}, {"column": "worth", "max": 5e5}],
+        "allowed": [{"column": "paid", "allowed": [0, 1, 2.5, 7]}, {"column": "make", "allowed": ["a", 9, "ISUZU"]}],
+    }
+)
+FEATURES = FeaturesConfig.model_validate(
+    {
+        "date_parts": {"begin": ["year", "month", "day", "weekday", "hour"], "end": ["month"]},
+        "ratios": [{"numerator": "paid", "denominator": "worth"}],
+        "differences": [{"minuend": "worth", "subtrahend": "paid"}],
+    }
+)
 PLAIN_TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
-NUMBER_TEXTS = st.floats(allow_nan=True).map(repr) | st.decimals(-999, 10**6, places=2).map(str) | st.sampled_from(
-    ["", " 7 ", "1e5", "1_000", "1,5", "+-1",
-      "-999", "-999.0", "NA", "inf", "٣", "0x1F", "+4", "007", "1.", ".5", "-0", "True"]
-)  # fmt: skip
+NUMBER_TEXTS = (
+    st.floats(allow_nan=True).map(repr)
+    | st.decimals(-999, 10**6, places=2).map(str)
+    | st.sampled_from(
+        [
+            "",
+            " 7 ",
+            "1e5",
+            "1_000",
+            "1,5",
+            "+-1",
+            "-999",
+            "-999.0",
+            "NA",
+            "inf",
+            "٣",
+            "0x1F",
+            "+4",
+            "007",
+            "1.",
+            ".5",
+            "-0",
+            "True",
+        ]
+    )
+)
 NUMBERS = st.none() | st.integers(-(10**6), 10**12) | st.floats() | NUMBER_TEXTS | PLAIN_TEXTS
 LEVELS = st.none() | st.sampled_from(["a", " a ", "9", "9.0", "ISUZU", "NA", "", "-999", "True"]) | PLAIN_TEXTS
-DATES = st.none() | PLAIN_TEXTS | st.sampled_from(
-    ["2020-02-29", "2020-02-30", "2020-02-29 18:30", "2020-02-29T18:30:59", "2020-02-29T18:30:59Z",
-     "08-AUG-13", "20200131", "31/12/2019", "12/31/2019", "now", "today",
-     "2020-13-01", "0000-01-01", "0001-01-01", "9999-12-31", "2020-02-29T25:00", "2020-01"]
-) | st.dates().map(str) | st.datetimes().map(str)  # fmt: skip
+DATES = (
+    st.none()
+    | PLAIN_TEXTS
+    | st.sampled_from(
+        [
+            "2020-02-29",
+            "2020-02-30",
+            "2020-02-29 18:30",
+            "2020-02-29T18:30:59",
+            "2020-02-29T18:30:59Z",
+            "08-AUG-13",
+            "20200131",
+            "31/12/2019",
+            "12/31/2019",
+            "now",
+            "today",
+            "2020-13-01",
+            "0000-01-01",
+            "0001-01-01",
+            "9999-12-31",
+            "2020-02-29T25:00",
+            "2020-01",
+        ]
+    )
+    | st.dates().map(str)
+    | st.datetimes().map(str)
+)
 
 
 def make_schema(date_format):
     return Schema(
-        time="begin", target="y", task=Task.BINARY, time_format=date_format, numeric=("paid", "worth"),
-        categorical=("make", "town"), dates=("begin", "end"), missing_values=("", "NA", "-999"),
-    )  # fmt: skip
+        time="begin",
+        target="y",
+        task=Task.BINARY,
+        time_format=date_format,
+        numeric=("paid", "worth"),
+        categorical=("make", "town"),
+        dates=("begin", "end"),
+        missing_values=("", "NA", "-999"),
+    )
 
 
 def read_as_table(rows, schema):
@@ -61,9 +115,16 @@ def same_levels(one, other):
 
 @pytest.mark.parametrize("date_format", [None, "ISO8601", "%d-%b-%y", "%Y-%d-%m"])
 @settings(max_examples=60, deadline=None)
-@given(rows=st.lists(st.fixed_dictionaries(
-    {}, optional={"paid": NUMBERS, "worth": NUMBERS, "make": LEVELS, "town": LEVELS, "begin": DATES, "end": DATES}
-), min_size=1, max_size=4))  # fmt: skip
+@given(
+    rows=st.lists(
+        st.fixed_dictionaries(
+            {},
+            optional={"paid": NUMBERS, "worth": NUMBERS, "make": LEVELS, "town": LEVELS, "begin": DATES, "end": DATES},
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
 def test_rows_are_read_as_a_table_of_them(date_format, rows):
     schema = make_schema(date_format)
     reader = RowReader(schema, QUALITY, FEATURES)

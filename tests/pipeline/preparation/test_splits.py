@@ -70,8 +70,13 @@ def test_newer_rows_do_not_move_what_an_older_row_is_learned_for():
         assert np.array_equal(before.validate, after.validate)
 
 
-@given(st.sampled_from(IN_ORDER), st.integers(0, 150), st.integers(1, 6), st.sampled_from(["0D", "12h", "3.5D", "30D"]),
-       st.none() | st.integers(1, 40))  # fmt: skip
+@given(
+    st.sampled_from(IN_ORDER),
+    st.integers(0, 150),
+    st.integers(1, 6),
+    st.sampled_from(["0D", "12h", "3.5D", "30D"]),
+    st.none() | st.integers(1, 40),
+)
 @settings(deadline=None)
 def test_no_fold_in_time_order_learns_what_it_judges_or_anything_later_or_within_the_gap(
     validation, rows, folds, gap, block
@@ -119,7 +124,9 @@ def test_shuffled_folds_judge_each_row_once_and_learn_all_others(rows, folds, se
 
 
 def test_shuffled_folds_follow_their_seed_and_do_not_follow_time():
-    folds = [[split.validate.tolist() for split in make_splits("kfold", make_times(60), 3, "1D", 20, seed)]
-             for seed in (1, 1, 2)]  # fmt: skip
+    folds = [
+        [split.validate.tolist() for split in make_splits("kfold", make_times(60), 3, "1D", 20, seed)]
+        for seed in (1, 1, 2)
+    ]
     assert folds[0] == folds[1] != folds[2]
     assert max(folds[0][0]) > min(folds[0][2])

@@ -12,11 +12,13 @@ SEASONS = {"month": MONTH, "hour": HOUR}
 
 def make_rows(days, step="h", hour=None):
     times = pd.Series(pd.date_range("2020-01-01", pd.Timestamp("2020-01-01") + pd.Timedelta(days=days), freq=step))
-    features = pd.DataFrame({
-        "worth": np.arange(len(times), dtype=float),
-        "month": times.dt.month.astype(float),
-        "hour": times.dt.hour.astype(float) if hour is None else np.full(len(times), float(hour)),
-    })  # fmt: skip
+    features = pd.DataFrame(
+        {
+            "worth": np.arange(len(times), dtype=float),
+            "month": times.dt.month.astype(float),
+            "hour": times.dt.hour.astype(float) if hour is None else np.full(len(times), float(hour)),
+        }
+    )
     return TrainingRows(features, np.zeros(len(times)), times, np.ones(len(times), dtype=int), SEASONS)
 
 

@@ -53,10 +53,15 @@ def test_every_check_has_a_code_of_its_own_and_reports_at_least_once():
     assert reported == set(codes)
 
 
-@pytest.mark.parametrize(("column", "cell", "reason"), [
-    ("begin", "soon", TIME_UNREADABLE), ("claim", "NA", TARGET_MISSING), ("claim", "maybe", TARGET_UNKNOWN),
-    ("end", "2019-12-31", "end before begin"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("column", "cell", "reason"),
+    [
+        ("begin", "soon", TIME_UNREADABLE),
+        ("claim", "NA", TARGET_MISSING),
+        ("claim", "maybe", TARGET_UNKNOWN),
+        ("end", "2019-12-31", "end before begin"),
+    ],
+)
 def test_a_row_beyond_repair_is_put_aside_with_its_reason(column, cell, reason):
     frame = make_frame()
     frame.loc[11, column] = cell
@@ -263,9 +268,13 @@ def test_a_binary_target_that_lacks_a_class_takes_the_most_frequent_new_label():
 
 
 FAULTS = {
-    "begin": ["soon", ""], "end": ["1999-01-01", "never", ""], "premium": ["", "8R", "inf", "-5"],
-    "seats": ["", "999", "two"], "make": ["", "NA", "Ünseen"], "claim": ["", "maybe"],
-}  # fmt: skip
+    "begin": ["soon", ""],
+    "end": ["1999-01-01", "never", ""],
+    "premium": ["", "8R", "inf", "-5"],
+    "seats": ["", "999", "two"],
+    "make": ["", "NA", "Ünseen"],
+    "claim": ["", "maybe"],
+}
 
 
 @st.composite
@@ -279,9 +288,12 @@ def broken_frames(draw):
 
 
 QUALITY = {
-    "orders": [END_AFTER_BEGIN], "duplicates": "quarantine", "ranges": [{"column": "seats", "max": 60}],
-    "allowed": [{"column": "make", "allowed": ["TOYOTA", "ISUZU"]}], "max_quarantined": 0.4,
-}  # fmt: skip
+    "orders": [END_AFTER_BEGIN],
+    "duplicates": "quarantine",
+    "ranges": [{"column": "seats", "max": 60}],
+    "allowed": [{"column": "make", "allowed": ["TOYOTA", "ISUZU"]}],
+    "max_quarantined": 0.4,
+}
 
 
 @settings(max_examples=40, deadline=None)
@@ -327,10 +339,18 @@ def test_real_policies_are_accepted_with_what_is_known_to_be_wrong_with_them(rea
     """END is never before BEGIN, some effective years are no number, many seats are too many."""
     frame = pd.read_csv(real_data("eic_sample.csv"), dtype="str", keep_default_na=False)
     schema = Schema(
-        time="INSR_BEGIN", target="CLAIM_PAID", task=Task.BINARY, classes=("0", "1"), time_format="%d-%b-%y",
-        numeric=("EFFECTIVE_YR", "SEATS_NUM", "CARRYING_CAPACITY"), categorical=("MAKE",),
-        dates=("INSR_BEGIN", "INSR_END"), missing_values=("",), missing_target=0, positive="> 0",
-    )  # fmt: skip
+        time="INSR_BEGIN",
+        target="CLAIM_PAID",
+        task=Task.BINARY,
+        classes=("0", "1"),
+        time_format="%d-%b-%y",
+        numeric=("EFFECTIVE_YR", "SEATS_NUM", "CARRYING_CAPACITY"),
+        categorical=("MAKE",),
+        dates=("INSR_BEGIN", "INSR_END"),
+        missing_values=("",),
+        missing_target=0,
+        positive="> 0",
+    )
     config = make_config(
         orders=[{"earlier": "INSR_BEGIN", "later": "INSR_END"}], ranges=[{"column": "SEATS_NUM", "max": 10}]
     )

@@ -130,10 +130,13 @@ def test_severities_are_the_users():
     assert check.severity is Severity.INFO
 
 
-@pytest.mark.parametrize(("severity", "words"), [
-    ({"DQ999": "off"}, "names 'DQ999', which is no check; they are DQ001 to DQ035"),
-    ({"DQ028": "quarantine"}, "it looks at columns or the batch and can put no row aside"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("severity", "words"),
+    [
+        ({"DQ999": "off"}, "names 'DQ999', which is no check; they are DQ001 to DQ035"),
+        ({"DQ028": "quarantine"}, "it looks at columns or the batch and can put no row aside"),
+    ],
+)
 def test_a_severity_that_cannot_be_is_refused(severity, words):
     with pytest.raises(ConfigError, match=words):
         list_checks(QualityConfig(severity=severity))

@@ -22,9 +22,12 @@ from pointsman.pipeline.quality.profile import (
 def make_inputs(**columns):
     rows = max(map(len, columns.values()))
     filled = {
-        "premium": [np.nan] * rows, "seats": [np.nan] * rows, "make": [None] * rows, "begin": [None] * rows,
+        "premium": [np.nan] * rows,
+        "seats": [np.nan] * rows,
+        "make": [None] * rows,
+        "begin": [None] * rows,
         "end": [None] * rows,
-    }  # fmt: skip
+    }
     types = {
         "premium": "float64",
         "seats": "float64",

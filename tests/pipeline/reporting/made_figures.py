@@ -7,8 +7,16 @@ from enum import Enum
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-PLAIN = {str: ("word", ""), int: (3, 0), float: (0.5, float("nan")), bool: (True, False), object: ("x", ""),
-         datetime: (datetime(2020, 1, 2, 3, 4),) * 2, date: (date(2020, 1, 2),) * 2, Any: ("x", "")}  # fmt: skip
+PLAIN = {
+    str: ("word", ""),
+    int: (3, 0),
+    float: (0.5, float("nan")),
+    bool: (True, False),
+    object: ("x", ""),
+    datetime: (datetime(2020, 1, 2, 3, 4),) * 2,
+    date: (date(2020, 1, 2),) * 2,
+    Any: ("x", ""),
+}
 """What stands for a plain type, in full figures and in empty ones."""
 
 

@@ -7,7 +7,7 @@ from made_state import MadeState
 
 from pointsman.common.storage.state import open_state
 from pointsman.pipeline.retraining.policies import ALWAYS, Policy
-from pointsman.pipeline.retraining.recommendation import Advice, Backtest, Outcome
+from pointsman.pipeline.retraining.recommendation import Advice, Backtest, PolicyOutcome
 from pointsman.pipeline.retraining.tables import load_backtest, save_backtest
 from pointsman.pipeline.summary import summarise
 
@@ -15,8 +15,8 @@ EVERY3 = Policy("every", every=3)
 DONE = Backtest(
     replayed={"candidate": "linear/onehot", "first": 4, "last": 12, "rows": 1800, "loss": "log-loss"},
     outcomes=(
-        Outcome(EVERY3, 0.5021, 0.0042, 0.001, 0.0061, 0.0064, 3.4, 2.7),
-        Outcome(ALWAYS, 0.5, 0.0, 0.0, 0.0, 0.0, 9.1, 8.0),
+        PolicyOutcome(EVERY3, 0.5021, 0.0042, 0.001, 0.0061, 0.0064, 3.4, 2.7),
+        PolicyOutcome(ALWAYS, 0.5, 0.0, 0.0, 0.0, 0.0, 9.1, 8.0),
     ),
     recommended=EVERY3,
     advice=Advice(8, EVERY3, ALWAYS, 0.0031, 1.3, 4.0),

@@ -44,8 +44,10 @@ def report(made) -> Report:
 
 def test_the_champion_is_scored_by_what_served_when_a_batch_arrived(report):
     assert [(score.batch, score.version) for score in report.champion_scores] == [
-        (2, "linear-0001"), (3, "linear-0003"), (4, "linear-0005"),
-    ]  # fmt: skip
+        (2, "linear-0001"),
+        (3, "linear-0003"),
+        (4, "linear-0005"),
+    ]
     for score in report.champion_scores:
         assert score.metrics["log_loss"] == log_loss_of("linear", score.batch)
         assert score.prior["log_loss"] == log_loss_of("prior", score.batch)
@@ -62,8 +64,10 @@ def test_an_ensemble_that_serves_is_named_with_its_own_numbers_beside_the_champi
     assert champion.id == "linear-0007"
     assert champion.last["log_loss"] == log_loss_of("linear", 4) != production.metrics["log_loss"]
     assert [(one.batch, one.version) for one in report.production_scores] == [
-        (2, "linear-0001"), (3, "ensemble-0102"), (4, "ensemble-0103"),
-    ]  # fmt: skip
+        (2, "linear-0001"),
+        (3, "ensemble-0102"),
+        (4, "ensemble-0103"),
+    ]
     assert [one.production for one in report.generations][-2:] == ["ensemble-0103", "ensemble-0104"]
     (ensemble,) = report.ensembles
     assert list(ensemble.members) == ["clean and sparse rows", "anomalous rows"]
@@ -146,22 +150,37 @@ def test_costs_are_by_update_and_request(report):
 
 def test_of_a_request_that_was_answered_again_the_newest_run_counts():
     stages = ("opening", "explanation", "writing", "opening", "writing")
-    rows = pd.DataFrame({
-        "id": range(1, 6), "command": "inference", "subject": "a", "stage": stages, "seconds": [1.0, 9, 1, 2, 3],
-        "cpu_seconds": 0.5, "peak_mb": 100.0, "rows": 10,
-    })  # fmt: skip
+    rows = pd.DataFrame(
+        {
+            "id": range(1, 6),
+            "command": "inference",
+            "subject": "a",
+            "stage": stages,
+            "seconds": [1.0, 9, 1, 2, 3],
+            "cpu_seconds": 0.5,
+            "peak_mb": 100.0,
+            "rows": 10,
+        }
+    )
     (request,) = compute_costs(SimpleNamespace(performance=rows)).requests
     assert request.stages == {"opening": 2.0, "writing": 3.0}
     assert (request.seconds, request.rows_per_second, request.cpu_seconds) == (5.0, 2.0, 1.0)
 
 
 def test_the_service_is_summed_over_its_minutes():
-    rows = pd.DataFrame({
-        "id": range(1, 6), "command": "serve", "subject": ["generation 3"] * 4 + ["generation 2"],
-        "stage": ["reading", "prediction", "reading", "prediction", "prediction"], "seconds": [1.0, 3, 1, 5, 2],
-        "cpu_seconds": 0.5, "peak_mb": [100.0, 100, 120, 120, 90], "rows": [10, 10, 30, 30, 4],
-        "requests": [2, 2, 3, 3, 4],
-    })  # fmt: skip
+    rows = pd.DataFrame(
+        {
+            "id": range(1, 6),
+            "command": "serve",
+            "subject": ["generation 3"] * 4 + ["generation 2"],
+            "stage": ["reading", "prediction", "reading", "prediction", "prediction"],
+            "seconds": [1.0, 3, 1, 5, 2],
+            "cpu_seconds": 0.5,
+            "peak_mb": [100.0, 100, 120, 120, 90],
+            "rows": [10, 10, 30, 30, 4],
+            "requests": [2, 2, 3, 3, 4],
+        }
+    )
     second, third = compute_costs(SimpleNamespace(performance=rows)).service
     assert (second.generation, third.generation, third.requests, third.rows) == (2, 3, 5, 40)
     assert (third.seconds, third.rows_per_second, third.peak_mb) == (10.0, 4.0, 120.0)
@@ -291,11 +310,16 @@ def test_labels_are_counted_by_the_month_of_serving_and_lines_by_what_they_lost(
 
 def test_shares_of_labels_are_told_only_once_their_time_has_passed():
     history = SimpleNamespace(
-        settlements=pd.DataFrame({"batch": [1, 2], "gap": ["0s", "9s"], "maturity": [
-            {"2026-01": {"1": 2, "30": 3}}, {"2026-01": {"later": 1, "1": 1}}]}),
+        settlements=pd.DataFrame(
+            {
+                "batch": [1, 2],
+                "gap": ["0s", "9s"],
+                "maturity": [{"2026-01": {"1": 2, "30": 3}}, {"2026-01": {"later": 1, "1": 1}}],
+            }
+        ),
         served_months=pd.DataFrame({"month": ["2026-01", "2026-03"], "rows": [10, 4]}),
         live_records=pd.DataFrame({"rows": [], "losses": []}),
-    )  # fmt: skip
+    )
     march, january = compute_labels(history, datetime(2026, 3, 5)).months
     assert (january.labelled, january.shares) == (7, (0.3, 0.3, 0.6, None, None))
     assert (march.rows, march.labelled, march.shares) == (4, 0, (0.0, None, None, None, None))

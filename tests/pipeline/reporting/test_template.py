@@ -20,12 +20,21 @@ CHARTS = {
 MARKED = [MarkedEvent("A", "name", "description", "1 Jan", "2 Jan")]
 EMPTY = make_figure(Report, full=False)
 FULL = make_figure(Report)
-FULL = replace(FULL, backtest=replace(
-    FULL.backtest,
-    replayed={"candidate": "linear", "first": 4, "last": 9, "loss": "log-loss"},
-    advice={"given_at": 6, "recommended": {"name": "never"}, "best": {"name": "always"}, "lost": 0.1, "trainings": 1.0,
-            "trainings_always": 3.0},
-))  # fmt: skip
+FULL = replace(
+    FULL,
+    backtest=replace(
+        FULL.backtest,
+        replayed={"candidate": "linear", "first": 4, "last": 9, "loss": "log-loss"},
+        advice={
+            "given_at": 6,
+            "recommended": {"name": "never"},
+            "best": {"name": "always"},
+            "lost": 0.1,
+            "trainings": 1.0,
+            "trainings_always": 3.0,
+        },
+    ),
+)
 HINTS = get_type_hints(Report)
 
 

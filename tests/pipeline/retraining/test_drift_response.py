@@ -58,8 +58,10 @@ def test_alarms_set_off_what_the_configuration_names_for_their_kind_and_warn_onc
         both = answer_alarms(config, find(AGE, TURN))
     assert len(caplog.records) == 2
     assert {action: drift for action, (drift, _) in both.causes.items()} == {
-        "warn": Drift.CONCEPT, "retire": Drift.CONCEPT, "search": Drift.DATA
-    }  # fmt: skip
+        "warn": Drift.CONCEPT,
+        "retire": Drift.CONCEPT,
+        "search": Drift.DATA,
+    }
     assert set(answer_alarms(config, find(AGE)).causes) == {"warn", "search"}
     assert answer_alarms(config, find()).causes == {}
     silent = answer_alarms(ResponseConfig(data=(), concept=()), find(AGE, TURN))
@@ -70,8 +72,9 @@ def test_only_what_was_called_for_is_recorded_with_its_cause():
     answers = answer_alarms(ResponseConfig(), find(AGE))
     rows = response_rows(7, answers.record({"warn": "logged", "search": "20 trials", "retire": "nobody"}))
     assert [(row["position"], row["action"], row["outcome"]) for row in rows] == [
-        (0, "warn", "logged"), (1, "search", "20 trials")
-    ]  # fmt: skip
+        (0, "warn", "logged"),
+        (1, "search", "20 trials"),
+    ]
     assert {(row["batch"], row["drift"], row["cause"]) for row in rows} == {(7, "data", describe_alarms(7, [AGE]))}
     postponed = {one.action: one.outcome for one in postpone(answers)}
     assert postponed == {"warn": "logged", "search": "not done, since no model learned the batch"}

@@ -8,8 +8,12 @@ from pointsman.common.config import ResponseConfig
 from pointsman.pipeline.retraining.policies import Policy, configured_policy, list_policies, trains
 
 losses = st.none() | st.floats(0, 10)
-told = {"since_training": st.integers(1, 50), "drifted": st.booleans(), "estimated_loss": losses,
-        "loss_after_training": losses}  # fmt: skip
+told = {
+    "since_training": st.integers(1, 50),
+    "drifted": st.booleans(),
+    "estimated_loss": losses,
+    "loss_after_training": losses,
+}
 
 
 @given(**told)

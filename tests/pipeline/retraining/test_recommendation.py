@@ -5,7 +5,7 @@ import pytest
 
 from pointsman.pipeline.retraining.policies import ALWAYS, Policy
 from pointsman.pipeline.retraining.recommendation import (
-    Evidence,
+    PolicyEvidence,
     compute_half_width,
     compute_outcomes,
     follow_advice,
@@ -26,15 +26,16 @@ def make(loss_at_age, batches: int = 43, starts=(3,), noise: float = 0.0, root: 
         for policy, spacing in SPACING.items():
             for waited in range(policy.every):
                 later = range(start + 1, batches + 1)
-                served = {one: max(start, (one - 1 - start + waited) // spacing * spacing + start - waited)
-                          for one in later}  # fmt: skip
+                served = {
+                    one: max(start, (one - 1 - start + waited) // spacing * spacing + start - waited) for one in later
+                }
                 trainings = tuple(sorted(set(served.values()) - {start}))
                 journeys.append(Journey(policy, start, waited, served, trainings))
                 for batch, trained in served.items():
                     own = 0.3 * generator.normal(0, noise, 8) if noise else np.zeros(8)
                     losses = (loss_at_age(batch - trained, batch) * level[batch] + own).tolist()
                     met.setdefault((trained, batch), Meeting(trained, batch, 80, tuple(losses), False, None))
-    return journeys, Evidence(dict.fromkeys(range(batches), 2.0), met, 0.9, root)
+    return journeys, PolicyEvidence(dict.fromkeys(range(batches), 2.0), met, 0.9, root)
 
 
 def advise(*made) -> Policy:

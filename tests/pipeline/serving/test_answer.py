@@ -25,8 +25,10 @@ LIMITS = {"mixed": 0.5, "good": 0.95, "sturdy": 0.15, "nan": 0.5, "broken": 0.5}
 
 
 def make_versions(**limits):
-    return {line: SimpleNamespace(id=f"{line}-0001", line=line, threshold=limit)
-            for line, limit in (LIMITS | limits).items()}  # fmt: skip
+    return {
+        line: SimpleNamespace(id=f"{line}-0001", line=line, threshold=limit)
+        for line, limit in (LIMITS | limits).items()
+    }
 
 
 def encode(cells, _drifting=None):
@@ -42,9 +44,14 @@ def load(version):
         return np.tile([1 - share, share], (len(table), 1))
 
     return SimpleNamespace(
-        encode=encode, predict_encoded=predict, encoder=ENCODER, normal=None, classes=SCHEMA.classes, threshold=0.5,
+        encode=encode,
+        predict_encoded=predict,
+        encoder=ENCODER,
+        normal=None,
+        classes=SCHEMA.classes,
+        threshold=0.5,
         task=Task.BINARY,
-    )  # fmt: skip
+    )
 
 
 def make_plan(*weights, model="mixed"):
@@ -137,9 +144,13 @@ def test_a_regression_is_mixed_as_numbers():
     def load_number(version):
         number = {"good": 10.0, "sturdy": 20.0}[version.line]
         return SimpleNamespace(
-            encode=encode, predict_encoded=lambda table: np.full(len(table), number), encoder=ENCODER, normal=None,
-            task=Task.REGRESSION, threshold=0.5,
-        )  # fmt: skip
+            encode=encode,
+            predict_encoded=lambda table: np.full(len(table), number),
+            encoder=ENCODER,
+            normal=None,
+            task=Task.REGRESSION,
+            threshold=0.5,
+        )
 
     plan = make_plan(*[{"good": 0.5, "sturdy": 0.5}] * 3)
     answerers = Answerers(make_versions(), load_number, [])

@@ -50,11 +50,14 @@ def start_server(folder):
         pytest.skip("flask is not installed, which MLflow's tracking server runs in; the database is tested instead")
     port, store = find_port(), f"sqlite:///{folder / 'server.db'}"
     environment = os.environ | {
-        "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "_MLFLOW_SERVER_FILE_STORE": store, "_MLFLOW_SERVER_REGISTRY_STORE": store,
-        "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/", "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "_MLFLOW_SERVER_FILE_STORE": store,
+        "_MLFLOW_SERVER_REGISTRY_STORE": store,
+        "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
+        "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
         "_MLFLOW_SERVER_ARTIFACT_DESTINATION": str(folder / "artifacts"),
-    }  # fmt: skip
+    }
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen([sys.executable, "-c", SERVER, str(port)], env=environment, stdout=log, stderr=log)
     for _ in range(300):
@@ -187,8 +190,9 @@ def test_an_ensemble_serves_from_the_registry_as_it_does_once_promoted(tracked, 
     request.loc[1::3, ["PREMIUM", "INSURED_VALUE", "MAKE"]] = np.nan
     request.to_csv(stream / "request.csv", index=False)
 
-    fetched = pd.read_csv(infer(configure(stream, *overrides, "mlflow.serve=true"),
-                                stream / "request.csv", explain=True))  # fmt: skip
+    fetched = pd.read_csv(
+        infer(configure(stream, *overrides, "mlflow.serve=true"), stream / "request.csv", explain=True)
+    )
     assert set(fetched["predict_model"]) == {ensemble.id}
     assert set(fetched["predict_reason"]) == {REASON}
     promote_by_hand(stream, ensemble.id)
@@ -270,7 +274,10 @@ def test_the_core_never_imports_it():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
-    importing = [path.name for layer in ("common", "registry", "experiments", "model_zoo", "meta", "pipeline")
-                 for path in (ROOT / layer).rglob("*.py") if "import mlflow" in path.read_text()
-                 or "from mlflow" in path.read_text()]  # fmt: skip
+    importing = [
+        path.name
+        for layer in ("common", "registry", "experiments", "model_zoo", "meta", "pipeline")
+        for path in (ROOT / layer).rglob("*.py")
+        if "import mlflow" in path.read_text() or "from mlflow" in path.read_text()
+    ]
     assert importing == ["mlflow_registry.py"]

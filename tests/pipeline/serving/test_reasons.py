@@ -22,17 +22,20 @@ from pointsman.pipeline.serving.reasons import Reason, compute_effects, explain_
 
 GENERATOR = np.random.default_rng(5)
 N_ROWS = 400
-FEATURES = pd.DataFrame({
-    "size": GENERATOR.normal(size=N_ROWS),
-    "make": pd.Series(GENERATOR.choice(["ford", "lada", "opel"], N_ROWS), dtype="str"),
-    "noise": GENERATOR.normal(size=N_ROWS),
-}).assign(noise=lambda table: table["noise"].mask(table.index % 9 == 0))  # fmt: skip
+FEATURES = pd.DataFrame(
+    {
+        "size": GENERATOR.normal(size=N_ROWS),
+        "make": pd.Series(GENERATOR.choice(["ford", "lada", "opel"], N_ROWS), dtype="str"),
+        "noise": GENERATOR.normal(size=N_ROWS),
+    }
+).assign(noise=lambda table: table["noise"].mask(table.index % 9 == 0))
 SIGNAL = 2 * FEATURES["size"] + 3 * (FEATURES["make"] == "lada")
 CLASSES = {Task.BINARY: ("n", "y"), Task.MULTICLASS: ("a", "b", "c"), Task.REGRESSION: ()}
 TARGETS = {
-    Task.BINARY: (SIGNAL > 1).astype(float), Task.MULTICLASS: np.digitize(SIGNAL, [0, 2]).astype(float),
+    Task.BINARY: (SIGNAL > 1).astype(float),
+    Task.MULTICLASS: np.digitize(SIGNAL, [0, 2]).astype(float),
     Task.REGRESSION: SIGNAL,
-}  # fmt: skip
+}
 
 
 def fit(family, variant, task, **params):
@@ -42,9 +45,15 @@ def fit(family, variant, task, **params):
 
 @pytest.mark.parametrize(
     ("family", "variant", "params"),
-    [("linear", "onehot", {"balance": 1.0}), ("lightgbm", "native", {"calibrate": True}), ("tree", "target", {}),
-     ("extra_trees", "onehot", {"balance": 1.0}), ("knn", "target", {}), ("linear", "spelling", {})],
-)  # fmt: skip
+    [
+        ("linear", "onehot", {"balance": 1.0}),
+        ("lightgbm", "native", {"calibrate": True}),
+        ("tree", "target", {}),
+        ("extra_trees", "onehot", {"balance": 1.0}),
+        ("knn", "target", {}),
+        ("linear", "spelling", {}),
+    ],
+)
 @pytest.mark.parametrize("task", list(Task))
 def test_effects_lead_from_what_a_model_knows_of_no_row_to_its_answer(family, variant, params, task):
     model = fit(family, variant, task, **(params if task.is_classification else {}))

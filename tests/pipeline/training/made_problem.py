@@ -19,11 +19,13 @@ QUICK = SearchConfig(families=("linear", "tree"), variants=("onehot", "target"))
 def make_batch(number: int, rows: int = ROWS, task: Task = Task.BINARY):
     """Return (number, features, target, times) of a batch of ``rows`` rows, an hour apart, with missing cells."""
     generator = np.random.default_rng(number)
-    features = pd.DataFrame({
-        "worth": generator.normal(size=rows),
-        "noise": generator.normal(size=rows),
-        "make": pd.Series(generator.choice(["a", "b", "c"], rows), dtype="str"),
-    })  # fmt: skip
+    features = pd.DataFrame(
+        {
+            "worth": generator.normal(size=rows),
+            "noise": generator.normal(size=rows),
+            "make": pd.Series(generator.choice(["a", "b", "c"], rows), dtype="str"),
+        }
+    )
     hidden = features["worth"] + (features["make"] == "a") + generator.normal(0, 0.5, rows)
     features.loc[::9, "worth"] = np.nan
     target = {

@@ -7,8 +7,9 @@ from pointsman.pipeline.retraining.tables import StoredLedger
 
 
 def test_a_step_comes_back_with_its_bytes_and_numbers(tmp_path, catalogue_url):
-    config = Config.model_validate({"schema": {"time": "t", "target": "y"}, "state_dir": tmp_path,
-                                    "database_url": catalogue_url})  # fmt: skip
+    config = Config.model_validate(
+        {"schema": {"time": "t", "target": "y"}, "state_dir": tmp_path, "database_url": catalogue_url}
+    )
     meetings = [Meeting(3, 4, 90, (0.1, 1 / 3), True, None, b"\0\xff rows"), Meeting(3, 5, 90, (2e-300,), False, 0.5)]
     with open_state(config) as state:
         StoredLedger(state, "a").add(3, 0.25, meetings)

@@ -153,10 +153,7 @@ def test_a_metric_that_the_fold_leaves_undefined_is_a_failure():
     validate = folds[1].validate
     folds[1] = replace(folds[1], validate=replace(validate, target=np.ones(len(validate))))
     trial = run(make_evaluator(replace(problem, folds=folds)))
-    assert (trial.state, trial.failure) == (
-        TrialState.FAILED,
-        "FloatingPointError: roc_auc is undefined on fold 1",
-    )
+    assert (trial.state, trial.failure) == (TrialState.FAILED, "FloatingPointError: roc_auc is undefined on fold 1")
 
 
 def test_thresholds_are_tuned_on_the_earlier_half_and_judged_on_the_later():
@@ -189,9 +186,16 @@ def test_other_metrics_judge_every_row(metric):
 
 @pytest.mark.parametrize(
     ("task", "metric", "left"),
-    [(Task.BINARY, "roc_auc", 1), (Task.BINARY, "f1", 1), (Task.BINARY, "log_loss", 2), (Task.BINARY, "precision", 2),
-     (Task.MULTICLASS, "macro_f1", 2), (Task.REGRESSION, "r2", 1), (Task.REGRESSION, "rmse", 2)],
-)  # fmt: skip
+    [
+        (Task.BINARY, "roc_auc", 1),
+        (Task.BINARY, "f1", 1),
+        (Task.BINARY, "log_loss", 2),
+        (Task.BINARY, "precision", 2),
+        (Task.MULTICLASS, "macro_f1", 2),
+        (Task.REGRESSION, "r2", 1),
+        (Task.REGRESSION, "rmse", 2),
+    ],
+)
 def test_folds_whose_labels_leave_the_metric_undefined_are_no_folds(task, metric, left):
     problem = make_problem(task, metric)
     newest = problem.folds[-1]

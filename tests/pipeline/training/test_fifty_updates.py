@@ -61,9 +61,14 @@ def test_fifty_updates_are_as_good_as_a_refit_of_the_window(family, drift, task)
             ground = Ground(join_rows(seen, WINDOW * ROWS), task, classes, 1, 1, "0D")
             learned = seen[-2][0] if len(seen) > 1 else 0
             version = SimpleNamespace(
-                family=family, candidate=candidate, updates=updates, line="l", origin="refit", first_batch=0,
+                family=family,
+                candidate=candidate,
+                updates=updates,
+                line="l",
+                origin="refit",
+                first_batch=0,
                 last_batch=learned,
-            )  # fmt: skip
+            )
             parent = version if model else None
             done = train(ground, Lesson(Contender("l", Origin.KEPT, candidate, parent, {}), model, Origin.UPDATE))
             model, updates = Model.load(done.parts), done.updates

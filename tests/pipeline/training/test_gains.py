@@ -9,7 +9,7 @@ import pytest
 from pointsman.common.metrics import get_metric
 from pointsman.common.task import Task
 from pointsman.pipeline.preparation.training_set import join_rows
-from pointsman.pipeline.training.gains import FeatureGain, Verdict, choose_measured, is_used, measure_gains
+from pointsman.pipeline.training.gains import FeatureGain, GainVerdict, choose_measured, is_used, measure_gains
 from pointsman.pipeline.training.problem import Fold, SearchProblem
 
 ROWS = 1_500
@@ -30,8 +30,9 @@ def make_problem(season=1.0, seed=0):
 def test_what_helps_is_told_from_what_does_nothing():
     gains = {gain.feature: gain for gain in measure_gains(make_problem(), ["ratio", "noise", "hour"])}
     assert {name: gain.verdict for name, gain in gains.items() if name != "noise"} == {
-        "ratio": Verdict.HELPS, "hour": Verdict.HELPS,
-    }  # fmt: skip
+        "ratio": GainVerdict.HELPS,
+        "hour": GainVerdict.HELPS,
+    }
     assert gains["ratio"].gain > gains["hour"].gain > 10 * abs(gains["noise"].gain)
     assert all(gain.rows == 800 and gain.covered for gain in gains.values())
 
@@ -39,7 +40,7 @@ def test_what_helps_is_told_from_what_does_nothing():
 def test_a_season_that_is_not_covered_is_measured_as_if_it_were():
     (hour,) = measure_gains(make_problem(season=365.0), ["hour"])
     assert not hour.covered
-    assert hour.verdict is Verdict.HELPS
+    assert hour.verdict is GainVerdict.HELPS
     assert not is_used([hour])
     assert is_used([hour, hour, hour])
 

@@ -15,8 +15,13 @@ def make_trials(count, family="tree", seed=0, baseline=0.5):
     trials = []
     for number in range(count):
         depth = int(generator.integers(3, 15))
-        params = {**get_family(family).default_params(Task.BINARY), "max_depth": depth, "balance": 0.0,
-                  "min_samples_leaf": int(generator.integers(5, 50)), "calibrate": bool(number % 2)}  # fmt: skip
+        params = {
+            **get_family(family).default_params(Task.BINARY),
+            "max_depth": depth,
+            "balance": 0.0,
+            "min_samples_leaf": int(generator.integers(5, 50)),
+            "calibrate": bool(number % 2),
+        }
         window = (None, 1, 3)[number % 3]
         candidate = Candidate(family, ("onehot", "target")[number % 2], params, window)
         loss = baseline * (0.5 + depth / 20 + generator.normal(0, 0.001))

@@ -23,10 +23,12 @@ KNN = Candidate("knn", "target", {"neighbours": 15, "weighting": "uniform", "max
 
 def make_batch(number, flip=False):
     generator = np.random.default_rng(number)
-    features = pd.DataFrame({
-        "worth": generator.normal(size=BATCH_ROWS),
-        "make": pd.Series(generator.choice(["a", "b"], BATCH_ROWS), dtype="str"),
-    })  # fmt: skip
+    features = pd.DataFrame(
+        {
+            "worth": generator.normal(size=BATCH_ROWS),
+            "make": pd.Series(generator.choice(["a", "b"], BATCH_ROWS), dtype="str"),
+        }
+    )
     target = (features["worth"] + generator.normal(0, 0.3, BATCH_ROWS) > 0).to_numpy(dtype=float)
     times = pd.Series(pd.date_range("2020-01-01", periods=BATCH_ROWS, freq="h") + pd.Timedelta(days=10 * number))
     return number, features, 1 - target if flip else target, times
@@ -59,8 +61,10 @@ def test_rows_released_from_quarantine_are_not_learned_before_the_record_of_thei
     first, second, third = (make_batch(number) for number in (1, 2, 3))
     released = (2, second[1].tail(20), 1 - second[2][-20:], second[3].tail(20))
     sheets = make_sheet(second), make_sheet(third)
-    without, with_them = ([predict_out_of_fold(make_ground(batches), LINEAR, sheet) for sheet in sheets]
-                          for batches in ([first, second, third], [first, released, second, third]))  # fmt: skip
+    without, with_them = (
+        [predict_out_of_fold(make_ground(batches), LINEAR, sheet) for sheet in sheets]
+        for batches in ([first, second, third], [first, released, second, third])
+    )
     np.testing.assert_array_equal(with_them[0], without[0])
     assert not np.allclose(with_them[1], without[1])
 
@@ -139,8 +143,10 @@ def test_a_line_whose_way_is_a_refit_is_fitted_anew_though_it_could_be_updated()
 
 def test_a_season_that_the_window_has_not_covered_is_not_learned():
     batches = [make_batch(number) for number in (1, 2, 3)]
-    hours = [(number, features.assign(hour=times.dt.hour.astype(float), month=times.dt.month.astype(float)), target,
-              times) for number, features, target, times in batches]  # fmt: skip
+    hours = [
+        (number, features.assign(hour=times.dt.hour.astype(float), month=times.dt.month.astype(float)), target, times)
+        for number, features, target, times in batches
+    ]
     rows = join_rows(hours, 10_000, {"hour": 1.0, "month": 365.25})
     ground = Ground(rows, Task.BINARY, ("0", "1"), 1, 1, "0D")
     assert ground.fit(LINEAR, rows).features == ("worth", "make", "hour")

@@ -77,7 +77,9 @@ def test_few_simple_lines_stand_while_a_stream_is_short(task, batches, rows):
 
 
 def test_the_roster_grows_with_rows_and_batches():
-    sizes = [len(standing_candidates(DEFAULT.families, DEFAULT.variants, Task.BINARY, batches, batches * 365))
-             for batches in (1, 3, 6, 24)]  # fmt: skip
+    sizes = [
+        len(standing_candidates(DEFAULT.families, DEFAULT.variants, Task.BINARY, batches, batches * 365))
+        for batches in (1, 3, 6, 24)
+    ]
     assert sizes == [6, 6, 16, 16]
     assert make_room(12, 3, FEW_ROWS, FEW_BATCHES) == (12, 3)

@@ -11,9 +11,16 @@ from pointsman.pipeline.training.trials import Trial, TrialState, choose_finalis
 def make_trial(number, family="linear", variant="onehot", window=None, loss=1.0, state=TrialState.COMPLETE, **params):
     complete = state is TrialState.COMPLETE
     return Trial(
-        number, Candidate(family, variant, params, window), state, loss if complete else None, 2.0,
-        (loss,), (loss,), failure="" if complete else "no reason", seconds=0.1,
-    )  # fmt: skip
+        number,
+        Candidate(family, variant, params, window),
+        state,
+        loss if complete else None,
+        2.0,
+        (loss,),
+        (loss,),
+        failure="" if complete else "no reason",
+        seconds=0.1,
+    )
 
 
 def choose(trials, count=9):
@@ -61,10 +68,24 @@ def test_rows_say_what_a_trial_was_and_whether_it_was_chosen():
         make_trial(7, state=TrialState.FAILED),
     ]
     first, second = trial_rows(12, trials, trials[:1])
-    expected = {"batch": 12, "number": 4, "family": "knn", "variant": "target", "window": 3, "state": "complete",
-                "params": {"neighbours": 5, "weighting": "uniform"}, "loss": 0.25, "baseline": 2.0,
-                "fold_losses": [0.25], "steps": [0.25], "train": {}, "test": {}, "failure": "", "finalist": True,
-                "seconds": 0.1}  # fmt: skip
+    expected = {
+        "batch": 12,
+        "number": 4,
+        "family": "knn",
+        "variant": "target",
+        "window": 3,
+        "state": "complete",
+        "params": {"neighbours": 5, "weighting": "uniform"},
+        "loss": 0.25,
+        "baseline": 2.0,
+        "fold_losses": [0.25],
+        "steps": [0.25],
+        "train": {},
+        "test": {},
+        "failure": "",
+        "finalist": True,
+        "seconds": 0.1,
+    }
     assert first == expected
     assert (second["state"], second["loss"], second["failure"], second["finalist"]) == (
         "failed",

@@ -37,15 +37,17 @@ def write_stream(path, batches, rows=150):
 def config(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tournament")
     write_stream(folder / "stream.csv", 9)
-    return Config.model_validate({
-        "schema": {"time": "when", "target": "paid"},
-        "source": {"kind": "files", "paths": ["stream.csv"]},
-        "data_dir": folder,
-        "state_dir": folder / "state",
-        "batch": {"rows": 150},
-        "search": {"trials": 2, "families": ["linear", "lightgbm"]},
-        "training": {"folds": 1},
-    })  # fmt: skip
+    return Config.model_validate(
+        {
+            "schema": {"time": "when", "target": "paid"},
+            "source": {"kind": "files", "paths": ["stream.csv"]},
+            "data_dir": folder,
+            "state_dir": folder / "state",
+            "batch": {"rows": 150},
+            "search": {"trials": 2, "families": ["linear", "lightgbm"]},
+            "training": {"folds": 1},
+        }
+    )
 
 
 @pytest.fixture(scope="module")

@@ -81,8 +81,10 @@ def test_batches_that_contradict_each_other_are_noise_however_sure_each_of_them_
         past.outputs[rows, 1] = past.outputs[rows, 0] * better
     contenders = [enter("old", "x-1"), enter("new")]
     assert [is_surely_better(past.take(past.batch == batch), 1, 0, 4.0, 0.9) for batch in (1, 2, 3)] == [
-        False, True, True
-    ]  # fmt: skip
+        False,
+        True,
+        True,
+    ]
     assert not is_surely_better(past, 1, 0, 4.0, 0.9)
     assert decide(contenders, past, champion="x-1").champion.name == "old"
 
@@ -173,9 +175,15 @@ def test_idle_lines_rest_but_for_champions_baselines_the_fallback_and_what_a_per
     contenders = [enter(name, f"{name}-1") for name in names[:-1]] + [enter("fallback", "prior-1", family="prior")]
     past = remember(0.5, 0.7, 0.75, 0.8, 0.85, 0.65, 1.0, damaged=(0.9, 0.5, 0.9, 0.9, 0.9, 0.9, 1.0))
     outcome = decide(
-        contenders, past, "champion-1", standing={contenders[4].candidate.key}, damaged="robust-1", pinned="pinned-1",
-        baselines={contenders[2].candidate.key}, idle=[one.line for one in contenders],
-    )  # fmt: skip
+        contenders,
+        past,
+        "champion-1",
+        standing={contenders[4].candidate.key},
+        damaged="robust-1",
+        pinned="pinned-1",
+        baselines={contenders[2].candidate.key},
+        idle=[one.line for one in contenders],
+    )
     assert [one.name for one in outcome.active] == ["champion", "robust", "plain", "pinned", "fallback"]
     rested = {(event.version, "it rests" in event.reason) for event in outcome.retired}
     assert rested == {("stands-1", True), ("found-1", True)}

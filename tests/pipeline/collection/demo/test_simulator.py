@@ -96,8 +96,12 @@ class TestFormat:
 
     def test_missing_cells_are_where_eic_has_them(self, stream):
         assert set(stream.columns[stream.isna().any()]) <= {
-            "PREMIUM", "PROD_YEAR", "SEATS_NUM", "CARRYING_CAPACITY", "CLAIM_PAID",
-        }  # fmt: skip
+            "PREMIUM",
+            "PROD_YEAR",
+            "SEATS_NUM",
+            "CARRYING_CAPACITY",
+            "CLAIM_PAID",
+        }
         assert not stream.isin(["nan", "<NA>", "None", ""]).any(axis=None)
 
     def test_some_effective_years_are_garbage(self, stream):
@@ -111,29 +115,51 @@ class TestMarginals:
     @pytest.mark.parametrize(
         ("column", "level", "share"),
         [
-            ("SEX", "0", 0.518), ("SEX", "1", 0.397), ("SEX", "2", 0.085),
-            ("INSR_TYPE", "1202", 0.74), ("INSR_TYPE", "1201", 0.26), ("EFFECTIVE_YR", "11", 0.25),
-            ("TYPE_VEHICLE", "Truck", 0.20), ("TYPE_VEHICLE", "Pick-up", 0.19), ("TYPE_VEHICLE", "Motor-cycle", 0.19),
-            ("TYPE_VEHICLE", "Automobile", 0.17), ("TYPE_VEHICLE", "Bus", 0.14),
+            ("SEX", "0", 0.518),
+            ("SEX", "1", 0.397),
+            ("SEX", "2", 0.085),
+            ("INSR_TYPE", "1202", 0.74),
+            ("INSR_TYPE", "1201", 0.26),
+            ("EFFECTIVE_YR", "11", 0.25),
+            ("TYPE_VEHICLE", "Truck", 0.20),
+            ("TYPE_VEHICLE", "Pick-up", 0.19),
+            ("TYPE_VEHICLE", "Motor-cycle", 0.19),
+            ("TYPE_VEHICLE", "Automobile", 0.17),
+            ("TYPE_VEHICLE", "Bus", 0.14),
             ("TYPE_VEHICLE", "Station Wagones", 0.08),
-            ("MAKE", "TOYOTA", 0.36), ("MAKE", "ISUZU", 0.10), ("MAKE", "BAJAJI", 0.09), ("MAKE", "NISSAN", 0.05),
-            ("USAGE", "Own Goods", 0.27), ("USAGE", "Private", 0.27), ("USAGE", "Fare Paying Passengers", 0.16),
-            ("USAGE", "General Cartage", 0.13), ("USAGE", "Own service", 0.07), ("USAGE", "Taxi", 0.06),
+            ("MAKE", "TOYOTA", 0.36),
+            ("MAKE", "ISUZU", 0.10),
+            ("MAKE", "BAJAJI", 0.09),
+            ("MAKE", "NISSAN", 0.05),
+            ("USAGE", "Own Goods", 0.27),
+            ("USAGE", "Private", 0.27),
+            ("USAGE", "Fare Paying Passengers", 0.16),
+            ("USAGE", "General Cartage", 0.13),
+            ("USAGE", "Own service", 0.07),
+            ("USAGE", "Taxi", 0.06),
         ],
-    )  # fmt: skip
+    )
     def test_levels_have_their_share(self, stream, column, level, share):
         assert stream[column].eq(level).mean() == pytest.approx(share, abs=0.02)
 
     @pytest.mark.parametrize(
         ("column", "quantile", "expected", "tolerance"),
         [
-            ("INSURED_VALUE", 0.50, 180_000, 0.35), ("INSURED_VALUE", 0.75, 730_000, 0.15),
-            ("PREMIUM", 0.25, 756, 0.15), ("PREMIUM", 0.50, 3_272, 0.15), ("PREMIUM", 0.75, 9_727, 0.15),
-            ("PROD_YEAR", 0.25, 2000, 0.001), ("PROD_YEAR", 0.50, 2008, 0.001), ("PROD_YEAR", 0.75, 2012, 0.001),
-            ("CCM_TON", 0.25, 998, 0.01), ("CCM_TON", 0.50, 2_494, 0.01), ("CCM_TON", 0.75, 4_164, 0.01),
-            ("SEATS_NUM", 0.50, 4, 0.01), ("CLAIM_PAID", 0.50, 23_500, 0.20),
+            ("INSURED_VALUE", 0.50, 180_000, 0.35),
+            ("INSURED_VALUE", 0.75, 730_000, 0.15),
+            ("PREMIUM", 0.25, 756, 0.15),
+            ("PREMIUM", 0.50, 3_272, 0.15),
+            ("PREMIUM", 0.75, 9_727, 0.15),
+            ("PROD_YEAR", 0.25, 2000, 0.001),
+            ("PROD_YEAR", 0.50, 2008, 0.001),
+            ("PROD_YEAR", 0.75, 2012, 0.001),
+            ("CCM_TON", 0.25, 998, 0.01),
+            ("CCM_TON", 0.50, 2_494, 0.01),
+            ("CCM_TON", 0.75, 4_164, 0.01),
+            ("SEATS_NUM", 0.50, 4, 0.01),
+            ("CLAIM_PAID", 0.50, 23_500, 0.20),
         ],
-    )  # fmt: skip
+    )
     def test_quantiles(self, undisturbed, column, quantile, expected, tolerance):
         assert undisturbed[column].quantile(quantile) == pytest.approx(expected, rel=tolerance)
 
@@ -414,10 +440,22 @@ def score_boosting(train: pd.DataFrame, test: pd.DataFrame) -> float:
 
     levels = {column: pd.CategoricalDtype(sorted(train[column].unique())) for column in LEVELS}
     model = LGBMClassifier(
-        n_estimators=250, learning_rate=0.03, num_leaves=10, min_child_samples=60, colsample_bytree=0.5, reg_lambda=5,
-        subsample=0.8, subsample_freq=1, cat_smooth=40, min_data_per_group=80, max_cat_threshold=16,
-        n_jobs=1, random_state=0, deterministic=True, verbose=-1,
-    )  # fmt: skip
+        n_estimators=250,
+        learning_rate=0.03,
+        num_leaves=10,
+        min_child_samples=60,
+        colsample_bytree=0.5,
+        reg_lambda=5,
+        subsample=0.8,
+        subsample_freq=1,
+        cat_smooth=40,
+        min_data_per_group=80,
+        max_cat_threshold=16,
+        n_jobs=1,
+        random_state=0,
+        deterministic=True,
+        verbose=-1,
+    )
     model.fit(train[FEATURES + LEVELS].astype(levels), train["claimed"])
     known = test[FEATURES].assign(**{column: test[column].where(test[column].isin(train[column])) for column in LEVELS})
     return roc_auc_score(test["claimed"], model.predict_proba(known.astype(levels))[:, 1])

@@ -115,12 +115,14 @@ class TestCourse:
 
 def test_the_table_keeps_its_cells_is_the_same_again_and_asks_for_nothing():
     generator = np.random.default_rng(0)
-    table = pd.DataFrame({
-        "day": pd.date_range("2014-05-31", periods=50),
-        "code": pd.Series(["20140531", "deadbeef"] * 25, dtype="str"),
-        "year": generator.integers(1990, 2014, 50).astype(float),
-        "empty": np.full(50, np.nan),
-    })  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "day": pd.date_range("2014-05-31", periods=50),
+            "code": pd.Series(["20140531", "deadbeef"] * 25, dtype="str"),
+            "year": generator.integers(1990, 2014, 50).astype(float),
+            "empty": np.full(50, np.nan),
+        }
+    )
     html = render_table(table)
     assert html == render_table(table)
     assert "20140531" in html

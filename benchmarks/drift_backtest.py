@@ -104,17 +104,17 @@ def measure_everywhere(data: Path, streams: Sequence[str]) -> Iterator[Asked]:
             asked = replace(stream, candidate=Candidate(learner, variant, params))
             cuts = range(FIRST_ASKED, len(stream) - LEAST_JUDGED + 1)
             ledger = Ledger()
-            journeys = replay(
+            policy_runs = replay(
                 list_policies(config.response), (WARM_UP, *cuts), len(stream), Fitting(asked, ledger.met).fit, ledger
             )
             root = not stream.schema.task.is_classification
             evidence = PolicyEvidence(ledger.seconds, ledger.met, config.promotion.confidence, root)
             given, always = [], []
             for cut in cuts:
-                advice = follow_advice([one for one in journeys if one.start in (WARM_UP, cut)], evidence)
+                advice = follow_advice([one for one in policy_runs if one.start in (WARM_UP, cut)], evidence)
                 assert advice is not None
                 given.append(advice)
-                outcomes = compute_outcomes([one for one in journeys if one.start == cut], evidence)
+                outcomes = compute_outcomes([one for one in policy_runs if one.start == cut], evidence)
                 losses = {one.policy: one.loss for one in outcomes}
                 always.append(losses[ALWAYS] / min(losses.values()) - 1)
             print(f"{name}, {learner}: asked after {len(given)} batches", file=sys.stderr)

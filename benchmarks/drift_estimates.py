@@ -28,17 +28,17 @@ from pointsman.meta.estimation.estimator import estimate  # noqa: E402
 from pointsman.meta.estimation.expectation import realise  # noqa: E402
 from pointsman.meta.estimation.fitting import MIN_BATCHES, fit_estimator  # noqa: E402
 from pointsman.meta.past import MAX_BATCHES  # noqa: E402
-from pointsman.meta.records import Record, predict_outputs  # noqa: E402
+from pointsman.meta.records import OutOfSamplePredictions, predict_outputs  # noqa: E402
 from pointsman.model_zoo import get_family  # noqa: E402
 from pointsman.model_zoo.candidate import Candidate  # noqa: E402
 from pointsman.model_zoo.reference import InputReference, fit_input_reference  # noqa: E402
 from pointsman.pipeline.collection.batching import take_batch  # noqa: E402
 from pointsman.pipeline.collection.ordering import PartReader  # noqa: E402
 from pointsman.pipeline.preparation.assessment import analyse  # noqa: E402
-from pointsman.pipeline.preparation.window import prepare  # noqa: E402
+from pointsman.pipeline.preparation.window import build_training_set  # noqa: E402
 from pointsman.pipeline.training.portfolio import SMALL_TREES  # noqa: E402
 from pointsman.pipeline.update import advance_schema, infer_first  # noqa: E402
-from pointsman.pipeline.validation.evidence import build_sheet  # noqa: E402
+from pointsman.pipeline.validation.evidence import build_evaluation_table  # noqa: E402
 from pointsman.registry.generations import Generation  # noqa: E402
 
 STREAMS = {"bank": 1_000, "hotel": 2_000, "elec2": 1_000, "pm25": 1_000}
@@ -115,7 +115,7 @@ def measure_estimates(
     return sum_up(observations), skipped
 
 
-def replay(config: Config, lines: Sequence[str]) -> Iterator[Record]:
+def replay(config: Config, lines: Sequence[str]) -> Iterator[OutOfSamplePredictions]:
     """Yield the record of every batch but the first: each line's outputs, fitted on the batches before it."""
     reader, cursor, before = PartReader(config.schema_), None, Generation()
     window, number = [], 0
@@ -133,15 +133,18 @@ def replay(config: Config, lines: Sequence[str]) -> Iterator[Record]:
         if judgement.rejected:
             continue
         if models:
-            sheet = build_sheet(config, schema, judgement.batch, 0, normal)
-            yield Record(
+            sheet = build_evaluation_table(config, schema, judgement.batch, 0, normal)
+            yield OutOfSamplePredictions(
                 sheet.rows,
                 {line: predict_outputs(model, sheet.features, schema.classes) for line, model in models.items()},
             )
         window = [*window, judgement.batch][-WINDOW:]
-        ground = prepare(config, schema, window, [], number)
-        normal = fit_input_reference(ground.rows.features.drop(columns=list(ground.rows.seasons)))
-        models = {line: ground.fit(choose_candidate(config, line, ground.task), ground.rows) for line in lines}
+        training_set = build_training_set(config, schema, window, [], number)
+        normal = fit_input_reference(training_set.rows.features.drop(columns=list(training_set.rows.seasons)))
+        models = {
+            line: training_set.fit(choose_candidate(config, line, training_set.task), training_set.rows)
+            for line in lines
+        }
 
 
 def choose_candidate(config: Config, line: str, task: Task) -> Candidate:
@@ -151,7 +154,7 @@ def choose_candidate(config: Config, line: str, task: Task) -> Candidate:
     return Candidate(line, variant, {**family.default_params(task), **LINES.get(line, {})})
 
 
-def observe(stream: str, records: Sequence[Record], line: str) -> Iterator[Observation]:
+def observe(stream: str, records: Sequence[OutOfSamplePredictions], line: str) -> Iterator[Observation]:
     """Yield every estimate of a line's outputs, made before the labels of the batch were known."""
     task = records[0].rows.task
     shown: dict[str, list[float]] = {name: [] for name in MEASURES[task]}

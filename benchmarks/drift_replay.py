@@ -18,7 +18,7 @@ from pointsman.pipeline.drift.sketch import Sketch, sketch_inputs
 from pointsman.pipeline.drift.verdict import DriftTest
 from pointsman.pipeline.preparation.capacity import limit_rows
 from pointsman.pipeline.preparation.cleaning import clean_inputs
-from pointsman.pipeline.preparation.window import prepare
+from pointsman.pipeline.preparation.window import build_training_set
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,11 +68,11 @@ def judge_stream(
         newest = sketch_inputs(batch.inputs, schema)
         tests: list[DriftTest] = []
         if reference is not None:
-            ground = prepare(config, schema, window, [], batch.number)
+            training_set = build_training_set(config, schema, window, [], batch.number)
             past = [one for one in past if one[0] >= batch.number - MOST_PAST]
             sketches = [*known, *waiting, newest]
-            tests = judge_data(config, ground, schema, reference, sketches, len(known), past)
-            tests += judge_concept(config, ground, schema, past, tests)
+            tests = judge_data(config, training_set, schema, reference, sketches, len(known), past)
+            tests += judge_concept(config, training_set, schema, past, tests)
             past += [(batch.number, test) for test in tests]
         columns = compute_drift(reference, batch.inputs) if reference is not None else ()
         yield Judged(batch, tuple(tests), float(np.mean([one.distance for one in columns])) if columns else 0.0)

@@ -21,7 +21,7 @@ from pointsman.model_zoo.candidate import Candidate  # noqa: E402
 from pointsman.model_zoo.model import fit_model  # noqa: E402
 from pointsman.pipeline.collection.roles import infer_schema  # noqa: E402
 from pointsman.pipeline.preparation.assessment import analyse  # noqa: E402
-from pointsman.pipeline.preparation.window import prepare  # noqa: E402
+from pointsman.pipeline.preparation.window import build_training_set  # noqa: E402
 from pointsman.pipeline.training import search as search_module  # noqa: E402
 from pointsman.pipeline.training.encodings import Encodings  # noqa: E402
 from pointsman.pipeline.training.evaluation import Evaluator, compute_fold_loss, evaluate  # noqa: E402
@@ -57,7 +57,7 @@ def pose(stream: str, data: Path, rows: int, seed: int, trials: int) -> tuple[Co
     ]
     schema = infer_schema(parts[0].frame, config, stream)
     window = [analyse(config, part, schema).batch for part in parts]
-    return config, pose_problem(config, prepare(config, schema, window, [], BATCHES), BATCHES)
+    return config, pose_problem(config, build_training_set(config, schema, window, [], BATCHES), BATCHES)
 
 
 def compare_searches(stream: str, data: Path, rows: int, seed: int, trials: int) -> SearchCost:

@@ -27,8 +27,8 @@ from pointsman.model_zoo import get_family  # noqa: E402
 from pointsman.model_zoo.encoder import fit_encoder  # noqa: E402
 from pointsman.pipeline.collection.roles import infer_schema  # noqa: E402
 from pointsman.pipeline.preparation.assessment import analyse  # noqa: E402
-from pointsman.pipeline.preparation.training_set import COVERED, Ground, TrainingRows  # noqa: E402
-from pointsman.pipeline.preparation.window import prepare  # noqa: E402
+from pointsman.pipeline.preparation.training_set import COVERED, TrainingRows, TrainingSet  # noqa: E402
+from pointsman.pipeline.preparation.window import build_training_set  # noqa: E402
 
 PIPELINES = {
     "linear": "onehot",
@@ -57,7 +57,7 @@ MIXES = {
 DAY = pd.Timedelta(days=1)
 
 
-def cut(stream: str, data: Path, rows: int, batches: int) -> Ground:
+def cut(stream: str, data: Path, rows: int, batches: int) -> TrainingSet:
     """Return the first batches of a stream as an update prepares them."""
     config = load_config(ROOT / f"configs/{stream}.yaml", [f"data_dir={data}", "training.max_rows=1000000"])
     table = read_table(data / config.source.paths[0])
@@ -69,7 +69,7 @@ def cut(stream: str, data: Path, rows: int, batches: int) -> Ground:
     ]
     schema = infer_schema(parts[0].frame, config, stream)
     window = [analyse(config, part, schema).batch for part in parts]
-    return prepare(config, schema, window, [], len(parts))
+    return build_training_set(config, schema, window, [], len(parts))
 
 
 def add_terms(learn: TrainingRows, times: pd.Series) -> pd.DataFrame:
@@ -114,9 +114,9 @@ def balance(learn: TrainingRows, seed: int) -> TrainingRows:
     return learn.take(np.sort(np.concatenate(kept)))
 
 
-def judge(ground: Ground, batch: int, families: Sequence[str], measured: Sequence[str]) -> "Judged":
+def judge(training_set: TrainingSet, batch: int, families: Sequence[str], measured: Sequence[str]) -> "Judged":
     """Return what the families lose and answer on a batch after learning those before it, each in every way."""
-    rows = ground.rows
+    rows = training_set.rows
     learn = rows.take(rows.batches < batch).last(24)
     later = rows.take(rows.batches == batch)
     found: dict[tuple[str, str], tuple[float, np.ndarray]] = {}
@@ -135,21 +135,21 @@ def judge(ground: Ground, batch: int, families: Sequence[str], measured: Sequenc
         if terms == "parts":
             features = pd.concat([features, add_seasons(learned, features)], axis=1)
             asked = pd.concat([asked, add_seasons(learned, asked)], axis=1)
-        encoder, table = fit_encoder(PIPELINES[family], features, learned.target, ground.task, ground.seed)
+        encoder, table = fit_encoder(PIPELINES[family], features, learned.target, training_set.task, training_set.seed)
         kind = get_family(family)
-        target = learned.target.astype(int) if ground.task.is_classification else learned.target
-        params = kind.default_params(ground.task)
+        target = learned.target.astype(int) if training_set.task.is_classification else learned.target
+        params = kind.default_params(training_set.task)
         estimator = kind.fit(
             table,
             target,
-            task=ground.task,
-            n_classes=len(ground.classes),
+            task=training_set.task,
+            n_classes=len(training_set.classes),
             params=params,
-            seed=ground.seed,
+            seed=training_set.seed,
             weights=weights,
         )
         predicted = kind.predict(estimator, encoder.encode(asked))
-        losses = compute_row_losses(ground.task, later.target, predicted)
+        losses = compute_row_losses(training_set.task, later.target, predicted)
         found[family, way] = float(losses.mean()), predicted
 
     newest = learn.last_batch
@@ -159,7 +159,7 @@ def judge(ground: Ground, batch: int, families: Sequence[str], measured: Sequenc
             run(family, f"last {window}", learn.last(window))
         for half_life in HALF_LIVES if "half-lives" in measured else ():
             run(family, f"half-life {half_life:g}", learn, 0.5 ** ((newest - learn.batches) / half_life))
-        run(family, "balanced", balance(learn, ground.seed))
+        run(family, "balanced", balance(learn, training_set.seed))
         if family in WITH_TERMS and "terms" in measured:
             for terms in ("terms", "trend", "parts"):
                 run(family, terms, learn, terms=terms)
@@ -167,7 +167,7 @@ def judge(ground: Ground, batch: int, families: Sequence[str], measured: Sequenc
     for family in families:
         for name, ways in MIXES.items():
             mixed = np.mean([found[family, way][1] for way in ways], axis=0)
-            found[family, name] = float(compute_row_losses(ground.task, later.target, mixed).mean()), mixed
+            found[family, name] = float(compute_row_losses(training_set.task, later.target, mixed).mean()), mixed
     return found
 
 
@@ -225,11 +225,11 @@ def main() -> None:
     warnings.simplefilter("ignore")
     for stream in parsed.streams:
         started = time.perf_counter()
-        ground = cut(stream, parsed.data, parsed.rows, parsed.batches)
-        last = ground.rows.last_batch
+        training_set = cut(stream, parsed.data, parsed.rows, parsed.batches)
+        last = training_set.rows.last_batch
         numbers = np.unique(np.linspace(last // 2 + 1, last, parsed.judged).astype(int))
-        judged = [judge(ground, int(number), parsed.families, parsed.measured) for number in numbers]
-        print(*describe(stream, ground.task, judged, parsed.families), sep="\n", flush=True)
+        judged = [judge(training_set, int(number), parsed.families, parsed.measured) for number in numbers]
+        print(*describe(stream, training_set.task, judged, parsed.families), sep="\n", flush=True)
         print(f"{stream}: batches {numbers.tolist()}, {time.perf_counter() - started:.0f} s", flush=True)
 
 

@@ -67,4 +67,4 @@ runs_table = sa.Table(
 """Every training that became a version. ``input_columns`` and ``features`` (what the model reads) are lists as text,
 "['a', 'b']"; ``stages`` the class names of its steps; ``depth`` the limit of its trees, ``iterations`` rounds or trees.
 ``train`` and ``test`` are metrics at the version's threshold: on a sample of the rows it learned, and on rows of the
-newest batch that its line predicted before it learned them. ``experiments.exam`` says what skill and gap are."""
+newest batch that its line predicted before it learned them. ``experiments.fit_metrics`` says what skill and gap are."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pointsman.meta.past import Past, stack_records
-from pointsman.meta.records import FIRST_LIVE, Record
+from pointsman.meta.past import PredictionHistory, stack_records
+from pointsman.meta.records import FIRST_LIVE, OutOfSamplePredictions
 from pointsman.registry.generations import Generation
 
 RECALL = 0.3
@@ -40,7 +40,7 @@ class PartLosses:
         return self.whole | (self.part >= FIRST_LIVE)
 
 
-def compute_part_losses(past: Past) -> PartLosses:
+def compute_part_losses(past: PredictionHistory) -> PartLosses:
     """Return the mean loss of each line on each (batch, part) of the past."""
     keys = past.batch.astype(np.int64) * (int(past.part.max()) + 1) + past.part
     _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
@@ -154,7 +154,7 @@ def soften(losses: np.ndarray, temperature: float) -> np.ndarray:
     return weights / weights.sum(axis=-1, keepdims=True)
 
 
-def list_losses(before: Generation, records: Sequence[Record]) -> list[float]:
+def list_losses(before: Generation, records: Sequence[OutOfSamplePredictions]) -> list[float]:
     """Return the champion's mean loss on every batch it has a record of, oldest first."""
     if before.champion is None:
         return [np.nan]

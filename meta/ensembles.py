@@ -16,7 +16,7 @@ from pointsman.common.seeding import random_generator
 from pointsman.meta.decayed import compute_decayed_records, compute_part_losses, measure_noise, soften
 from pointsman.meta.flags import RowKind
 from pointsman.meta.greedy import MIN_ROWS, blend_by_kind, blend_greedily
-from pointsman.meta.past import Past
+from pointsman.meta.past import PredictionHistory
 from pointsman.registry.generations import Generation
 
 TYPICAL, DAMAGED = "typical", "damaged"
@@ -35,7 +35,7 @@ Members = np.ndarray
 
 
 def fit_ensembles(
-    past: Past, guarded: Collection[str], half_life: float, temperature: float, most: int, seed: int
+    past: PredictionHistory, guarded: Collection[str], half_life: float, temperature: float, most: int, seed: int
 ) -> dict[str, Members]:
     """Return the weights (3, n_lines) by RowKind of every ensemble, by its variant; at most ``most`` lines a kind.
 
@@ -76,7 +76,7 @@ def restrict(members: Members, trusted: np.ndarray) -> Members:
     return restricted
 
 
-def route(past: Past, members: Members, damaged: bool) -> Members:
+def route(past: PredictionHistory, members: Members, damaged: bool) -> Members:
     """Return members in which a kind of row has its own, or those of clean rows where the records say so.
 
     In a typical request a sparse row is like those of clean batches, which are seldom worth other members: it has its
@@ -97,7 +97,7 @@ def route(past: Past, members: Members, damaged: bool) -> Members:
     return routed
 
 
-def is_better(rows: Past, own: np.ndarray, other: np.ndarray) -> bool:
+def is_better(rows: PredictionHistory, own: np.ndarray, other: np.ndarray) -> bool:
     """Return whether weights (n_lines,) lost less than others on rows, beyond what batches differ by."""
     differences = rows.compute_losses(rows.mix(own)) - rows.compute_losses(rows.mix(other))
     by_batch = np.array([differences[rows.batch == batch].mean() for batch in np.unique(rows.batch)])
@@ -106,7 +106,7 @@ def is_better(rows: Past, own: np.ndarray, other: np.ndarray) -> bool:
     return bool(by_batch.mean() + NINE_OF_TEN * by_batch.std(ddof=1) / np.sqrt(len(by_batch)) < 0)
 
 
-def sample_kinds(past: Past) -> list[np.ndarray]:
+def sample_kinds(past: PredictionHistory) -> list[np.ndarray]:
     """Return, by RowKind, what lines answered to young rows of that kind (n_rows, n_lines, n_outputs).
 
     Clean rows are those of clean batches, flagged ones those of damaged copies; all rows where there are few.

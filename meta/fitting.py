@@ -8,9 +8,9 @@ from pointsman.common.config import Config
 from pointsman.meta.ensembles import DAMAGED, TYPICAL
 from pointsman.meta.grades import Grade
 from pointsman.meta.profile import Profile
-from pointsman.meta.records import Record
+from pointsman.meta.records import OutOfSamplePredictions
 from pointsman.meta.selector import Pair, Selector, fit_selector
-from pointsman.registry.budget import bar_lines, find_excess
+from pointsman.registry.budget import exclude_lines, find_excess
 from pointsman.registry.generations import Alias, Event, Generation
 from pointsman.registry.versions import Version
 
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 def learn_selector(
     config: Config,
     generation: Generation,
-    records: Sequence[Record],
+    records: Sequence[OutOfSamplePredictions],
     grades: Sequence[Grade],
     stored: Sequence[Version],
 ) -> Selector:
@@ -31,28 +31,28 @@ def learn_selector(
     """
     settings, budget = config.selection, config.promotion.budget
     active = [version.line for version in generation.versions]
-    barred = bar_lines(budget, active, stored)
+    barred = exclude_lines(budget, active, stored)
     lines = [line for line in active if line not in barred]
     within = [one for one in generation.ensembles if not find_excess(budget, one)]
     ensembles = {one.line: generation.list_members(one) for one in within}
     by_variant = {one.variant: one.line for one in within}
     defaults = Pair(by_variant[TYPICAL], by_variant[DAMAGED]) if {TYPICAL, DAMAGED} <= set(by_variant) else None
     selector = fit_selector(
-        records, lines, ensembles, defaults, settings, config.seed, grades, find_crowned(generation, lines)
+        records, lines, ensembles, defaults, settings, config.seed, grades, find_champions(generation, lines)
     )
     return replace(selector, typical=selector.plan(records[-1].rows.profiles[0], settings.mode).model)
 
 
-def find_crowned(generation: Generation, lines: Sequence[str]) -> tuple[str | None, str | None]:
+def find_champions(generation: Generation, lines: Sequence[str]) -> tuple[str | None, str | None]:
     """Return the champions of a generation for clean and for damaged input, where it has them and they may serve."""
     clean, damaged = (
         one.line if one is not None and one.line in lines else None
-        for one in (generation.champion, generation.damaged_champion)
+        for one in (generation.champion, generation.robust_champion)
     )
     return clean, damaged
 
 
-def tell_untuned(config: Config, generation: Generation, selector: Selector) -> None:
+def log_untuned(config: Config, generation: Generation, selector: Selector) -> None:
     """Warn where the threshold of what serves typical requests, or of the champion, was not tuned."""
     alone = {one.line: one for one in (*generation.versions, *generation.ensembles)}
     assert generation.champion is not None

@@ -14,8 +14,8 @@ from pointsman.meta.chooser import MARGINS, choose
 from pointsman.meta.ensembles import mix_members
 from pointsman.meta.flags import RowKind
 from pointsman.meta.grades import CLEAN_GROUP, GROUPS, Grade
-from pointsman.meta.past import Past, stack_records
-from pointsman.meta.records import Record
+from pointsman.meta.past import PredictionHistory, stack_records
+from pointsman.meta.records import OutOfSamplePredictions
 from pointsman.meta.selector import MODES, Selector
 
 CONFIDENCE = 0.9
@@ -35,7 +35,7 @@ class Choices:
     by_margin: Mapping[tuple[str, float | None], Sequence[str]]
 
 
-def choose_for_parts(selector: Selector, record: Record) -> Choices:
+def choose_for_parts(selector: Selector, record: OutOfSamplePredictions) -> Choices:
     """Return what the selector chooses for the parts of a record, trusted or not."""
     profiles = record.rows.profiles
     alarms = [find_alarm(profile, selector.usual) for profile in profiles]
@@ -57,7 +57,7 @@ def choose_for_parts(selector: Selector, record: Record) -> Choices:
     )
 
 
-def answer_record(selector: Selector, record: Record) -> np.ndarray:
+def answer_record(selector: Selector, record: OutOfSamplePredictions) -> np.ndarray:
     """Return the outputs (n_rows, n_outputs) of the models that the selector chooses for the parts of a record.
 
     A model that the record lacks (a version failed on it) is answered for by the mean of the lines that it has.
@@ -72,7 +72,7 @@ def answer_record(selector: Selector, record: Record) -> np.ndarray:
     return answer
 
 
-def collect_outputs(selector: Selector, record: Record) -> dict[str, np.ndarray]:
+def collect_outputs(selector: Selector, record: OutOfSamplePredictions) -> dict[str, np.ndarray]:
     """Return what every candidate of the selector answers to the rows of a record, by line."""
     outputs = {line: record.predicted[line] for line in selector.lines if line in record.predicted}
     for line, members in selector.ensembles.items():
@@ -82,13 +82,13 @@ def collect_outputs(selector: Selector, record: Record) -> dict[str, np.ndarray]
     return outputs
 
 
-def grade_selector(selector: Selector, record: Record) -> list[Grade]:
+def grade_selector(selector: Selector, record: OutOfSamplePredictions) -> list[Grade]:
     """Return a grade for clean input and one for damaged input, where there is such."""
     known = collect_outputs(selector, record)
     single = [line for line in selector.lines if line in known]
     if not single:
         return []
-    past = stack_records([Record(record.rows, known)], [*selector.lines, *selector.ensembles])
+    past = stack_records([OutOfSamplePredictions(record.rows, known)], [*selector.lines, *selector.ensembles])
     choices = choose_for_parts(selector, record)
     rows = {
         "selected": _pick(past, choices.chosen),
@@ -106,7 +106,7 @@ def grade_selector(selector: Selector, record: Record) -> list[Grade]:
 
 def _grade_group(
     group: str,
-    past: Past,
+    past: PredictionHistory,
     rows: Mapping[str, np.ndarray],
     choices: Choices,
     single: Sequence[str],
@@ -153,18 +153,18 @@ def compare_with(loss: float, incumbent: float) -> float:
     return loss / incumbent - 1 if incumbent > 0 else float(loss > 0)
 
 
-def _pick(past: Past, chosen: Sequence[str]) -> np.ndarray:
+def _pick(past: PredictionHistory, chosen: Sequence[str]) -> np.ndarray:
     """Return the row losses of the model that is chosen for each part."""
     positions = np.array([past.lines.index(line) for line in chosen])
     return past.losses[np.arange(len(past)), positions[past.part]]
 
 
-def _mean_by_part(losses: np.ndarray, past: Past, parts: np.ndarray) -> np.ndarray:
+def _mean_by_part(losses: np.ndarray, past: PredictionHistory, parts: np.ndarray) -> np.ndarray:
     means = np.array([losses[past.part == part].mean() for part in parts])
     return means if past.task.is_classification else np.sqrt(means)
 
 
-def _align(losses: np.ndarray, past: Past, parts: np.ndarray) -> np.ndarray:
+def _align(losses: np.ndarray, past: PredictionHistory, parts: np.ndarray) -> np.ndarray:
     """Return the mean over copies of each underlying row: copies of one row are no independent evidence."""
     return np.mean([losses[past.part == part] for part in parts], axis=0)
 
@@ -173,7 +173,7 @@ def _mean_by_kind(losses: np.ndarray, kinds: np.ndarray) -> tuple[float | None, 
     return tuple(float(losses[kinds == kind].mean()) if (kinds == kind).any() else None for kind in RowKind)
 
 
-def _measure_calibration(choices: Choices, past: Past, rows: np.ndarray) -> dict[str, float]:
+def _measure_calibration(choices: Choices, past: PredictionHistory, rows: np.ndarray) -> dict[str, float]:
     """Return the expected calibration error on the clean part of what was chosen for it, and of its champion."""
     if past.task is Task.REGRESSION:
         return {}

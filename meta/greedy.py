@@ -4,7 +4,7 @@ import numpy as np
 
 from pointsman.common.metrics import compute_row_losses
 from pointsman.meta.flags import RowKind
-from pointsman.meta.past import Past
+from pointsman.meta.past import PredictionHistory
 
 BAGS = 8
 BAG_ROWS = 3_000
@@ -18,7 +18,7 @@ MIN_ROWS = 200
 """With fewer rows of a kind the blend for all damaged rows stands in."""
 
 
-def blend_by_kind(past: Past, generator: np.random.Generator) -> np.ndarray:
+def blend_by_kind(past: PredictionHistory, generator: np.random.Generator) -> np.ndarray:
     """Return blend weights (3, n_lines), a row a RowKind.
 
     Clean rows get the mean of the blend for clean batches and of that for clean rows wherever they are; sparse and
@@ -39,7 +39,7 @@ def blend_by_kind(past: Past, generator: np.random.Generator) -> np.ndarray:
     return np.array(weights)
 
 
-def find_flagged(past: Past) -> np.ndarray:
+def find_flagged(past: PredictionHistory) -> np.ndarray:
     """Return the flagged rows of damaged copies (n_rows,) bool; where there are few, all rows of the copies, or all."""
     for rows in (~past.clean & (past.kinds != RowKind.CLEAN), ~past.clean):
         if rows.sum() >= MIN_ROWS:
@@ -47,7 +47,9 @@ def find_flagged(past: Past) -> np.ndarray:
     return np.ones(len(past), dtype=bool)
 
 
-def draw_rows(past: Past, wanted: int, generator: np.random.Generator, balanced: bool = False) -> np.ndarray:
+def draw_rows(
+    past: PredictionHistory, wanted: int, generator: np.random.Generator, balanced: bool = False
+) -> np.ndarray:
     """Return positions of ``wanted`` rows drawn with replacement, newer ones more often.
 
     ``balanced`` draws half of them from clean batches and half from damaged copies, where there are both.
@@ -61,7 +63,7 @@ def draw_rows(past: Past, wanted: int, generator: np.random.Generator, balanced:
     return generator.choice(len(past), size=wanted, p=weights / weights.sum())
 
 
-def blend_greedily(past: Past, generator: np.random.Generator, balanced: bool = False) -> np.ndarray:
+def blend_greedily(past: PredictionHistory, generator: np.random.Generator, balanced: bool = False) -> np.ndarray:
     """Return weights (n_lines,) that sum to 1: the mean of greedy selections on several bags of rows.
 
     Lines with a record of less than half of the rows, by their weight, have to wait; the other choosers need not.
@@ -70,7 +72,7 @@ def blend_greedily(past: Past, generator: np.random.Generator, balanced: bool = 
     return np.mean([_select(bag) for bag in bags], axis=0)
 
 
-def _select(bag: Past) -> np.ndarray:
+def _select(bag: PredictionHistory) -> np.ndarray:
     shares = bag.known.mean(axis=0)
     eligible = np.flatnonzero(shares >= min(MIN_KNOWN, shares.max()))
     counts = np.zeros(len(bag.lines))
@@ -83,6 +85,6 @@ def _select(bag: Past) -> np.ndarray:
     return counts / ROUNDS
 
 
-def _mean_loss(bag: Past, outputs: np.ndarray) -> float:
+def _mean_loss(bag: PredictionHistory, outputs: np.ndarray) -> float:
     predicted = outputs if bag.task.is_classification else outputs[:, 0]
     return float(compute_row_losses(bag.task, bag.target, predicted).mean())

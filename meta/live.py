@@ -16,7 +16,7 @@ from pointsman.common.storage.state import State
 from pointsman.meta.flags import find_kinds, measure_quality
 from pointsman.meta.label_tables import live_records_table, live_repeats_table
 from pointsman.meta.profile import Profile, profile_request
-from pointsman.meta.records import FIRST_LIVE, LIVE, Record, RecordRows
+from pointsman.meta.records import FIRST_LIVE, LIVE, OutOfSamplePredictions, RecordRows
 from pointsman.model_zoo.arrays import dump_arrays, load_arrays
 from pointsman.model_zoo.cell_flags import flag_cells
 from pointsman.model_zoo.model import align_classes
@@ -33,7 +33,7 @@ class LivePart:
     """
 
     served_by: int
-    record: Record
+    record: OutOfSamplePredictions
     names: np.ndarray
     digests: np.ndarray
     keys: np.ndarray
@@ -47,7 +47,7 @@ class LivePart:
         return replace(self, record=record, names=self.names[rows], digests=self.digests[rows], keys=self.keys[rows])
 
 
-def take_rows(record: Record, rows: np.ndarray) -> Record:
+def take_rows(record: OutOfSamplePredictions, rows: np.ndarray) -> OutOfSamplePredictions:
     """Return some of the rows of a record, by position or by mask."""
     arrays = {name: getattr(record.rows, name)[rows] for name in ("part", *ROW_ARRAYS)}
     predicted = {line: outputs[rows] for line, outputs in record.predicted.items()}
@@ -72,11 +72,11 @@ def make_live_rows(
     )
 
 
-def attach_live(record: Record, parts: Sequence[LivePart]) -> Record:
+def attach_live(record: OutOfSamplePredictions, parts: Sequence[LivePart]) -> OutOfSamplePredictions:
     """Return a record with live records beside it, each a part of its own, the earlier generations first."""
     ordered = sorted((one for one in parts if len(one)), key=lambda one: one.served_by)
     live = tuple(
-        Record(
+        OutOfSamplePredictions(
             replace(one.record.rows, part=np.full(len(one), FIRST_LIVE + place, np.int16)),
             one.record.predicted,
             served_by=one.served_by,
@@ -156,4 +156,6 @@ def _load_part(files: FileStore, stored: Mapping[str, Any], schema: Schema) -> L
         part=np.full(len(arrays["target"]), FIRST_LIVE, dtype=np.int16),
         **{name: arrays[name] for name in ROW_ARRAYS},
     )
-    return LivePart(stored["served_by"], Record(rows, predicted), arrays["names"], arrays["digests"], arrays["keys"])
+    return LivePart(
+        stored["served_by"], OutOfSamplePredictions(rows, predicted), arrays["names"], arrays["digests"], arrays["keys"]
+    )

@@ -8,13 +8,13 @@ import numpy as np
 
 from pointsman.common.metrics import compute_row_losses
 from pointsman.common.task import Task
-from pointsman.meta.records import FIRST_LIVE, Record
+from pointsman.meta.records import FIRST_LIVE, OutOfSamplePredictions
 
 MAX_BATCHES = 24
 
 
 @dataclass(frozen=True, eq=False)
-class Past:
+class PredictionHistory:
     """Rows that no line had learned from, oldest batch first.
 
     outputs: (n_rows, n_lines, n_outputs) float32; where a line has no record, the mean of the lines that have one
@@ -62,18 +62,18 @@ class Past:
         """Return the outputs (n_rows, n_outputs) of lines mixed by (n_lines,) or, row by row, (n_rows, n_lines)."""
         return mix_outputs(self.outputs, weights)
 
-    def take(self, rows: np.ndarray) -> "Past":
+    def take(self, rows: np.ndarray) -> "PredictionHistory":
         """Return some of the rows, by position or by mask."""
         parts = {
             name: getattr(self, name)[rows]
             for name in ("outputs", "known", "target", "kinds", "quality", "batch", "part")
         }
-        return Past(task=self.task, lines=self.lines, scale=self.scale, **parts)
+        return PredictionHistory(task=self.task, lines=self.lines, scale=self.scale, **parts)
 
-    def only(self, lines: Sequence[str]) -> "Past":
+    def only(self, lines: Sequence[str]) -> "PredictionHistory":
         """Return the same rows with some of the lines."""
         positions = [self.lines.index(line) for line in lines]
-        return Past(
+        return PredictionHistory(
             self.task,
             tuple(lines),
             self.outputs[:, positions],
@@ -100,12 +100,12 @@ def mix_outputs(outputs: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.einsum("rlo,rl->ro", outputs, weights)
 
 
-def keep_newest(records: Sequence[Record]) -> list[Record]:
+def keep_newest(records: Sequence[OutOfSamplePredictions]) -> list[OutOfSamplePredictions]:
     """Return the records of the newest MAX_BATCHES batches, oldest first."""
     return sorted(records, key=lambda record: record.rows.batch)[-MAX_BATCHES:]
 
 
-def stack_records(records: Sequence[Record], lines: Sequence[str]) -> Past:
+def stack_records(records: Sequence[OutOfSamplePredictions], lines: Sequence[str]) -> PredictionHistory:
     """Return the newest records as one past of ``lines``. There must be a record, and each must know a line.
 
     Served rows come before the rest of the batch that they are evidence with, as they did in time; those that none of
@@ -119,7 +119,7 @@ def stack_records(records: Sequence[Record], lines: Sequence[str]) -> Past:
     task = rows[-1].task
     variance = 1.0 if task.is_classification else float(target[clean].var())
     stacked = [_stack_lines(record, lines) for record in parts]
-    return Past(
+    return PredictionHistory(
         task=task,
         lines=tuple(lines),
         outputs=np.concatenate([outputs for outputs, _ in stacked]),
@@ -133,11 +133,11 @@ def stack_records(records: Sequence[Record], lines: Sequence[str]) -> Past:
     )
 
 
-def _list_live(record: Record, lines: Sequence[str]) -> list[Record]:
+def _list_live(record: OutOfSamplePredictions, lines: Sequence[str]) -> list[OutOfSamplePredictions]:
     return [live for live in record.live if any(line in live.predicted for line in lines)]
 
 
-def _stack_lines(record: Record, lines: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def _stack_lines(record: OutOfSamplePredictions, lines: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     has = np.array([line in record.predicted for line in lines])
     own = [record.predicted[line] for line in lines if line in record.predicted]
     stand_in = np.mean(own or list(record.predicted.values()), axis=0)

@@ -12,7 +12,7 @@ from pointsman.common.task import Task
 from pointsman.meta.estimation.estimator import Estimate, PerformanceEstimator, estimate
 from pointsman.meta.estimation.expectation import realise
 from pointsman.meta.plan import Plan
-from pointsman.meta.records import Record
+from pointsman.meta.records import OutOfSamplePredictions
 from pointsman.meta.selector import Selector
 from pointsman.meta.store import PLAN_LINE, StoredSelector
 from pointsman.registry.generations import Generation
@@ -45,7 +45,7 @@ def list_measures(config: Config, task: Task) -> list[str]:
 
 
 def grade_estimates(
-    stored: StoredSelector | None, record: Record, plan_outputs: np.ndarray | None
+    stored: StoredSelector | None, record: OutOfSamplePredictions, plan_outputs: np.ndarray | None
 ) -> list[dict[str, Any]]:
     """Estimate the clean rows of a batch by the generation before it and return the rows of the estimates table.
 
@@ -101,7 +101,7 @@ def learn_estimators(
     config: Config,
     generation: Generation,
     selector: Selector,
-    records: Sequence[Record],
+    records: Sequence[OutOfSamplePredictions],
     plan_outputs: np.ndarray | None,
 ) -> dict[str, PerformanceEstimator]:
     """Return the estimators, by line, of what is chosen and of what may serve alone, from all records so far."""

@@ -61,7 +61,7 @@ class RecordRows:
 
 
 @dataclass(frozen=True)
-class Record:
+class OutOfSamplePredictions:
     """The rows of a batch and what each line predicted for them: (n_rows, n_classes) or (n_rows, 1) float32.
 
     ``live`` are records of served rows whose labels came by the time of the batch, one a generation that served them:
@@ -70,16 +70,16 @@ class Record:
 
     rows: RecordRows
     predicted: Mapping[str, np.ndarray]
-    live: tuple["Record", ...] = ()
+    live: tuple["OutOfSamplePredictions", ...] = ()
     served_by: int | None = None
 
-    def with_lines(self, predicted: Mapping[str, np.ndarray]) -> "Record":
+    def with_lines(self, predicted: Mapping[str, np.ndarray]) -> "OutOfSamplePredictions":
         """Return the record with more lines in it."""
-        return Record(self.rows, {**self.predicted, **predicted}, self.live)
+        return OutOfSamplePredictions(self.rows, {**self.predicted, **predicted}, self.live)
 
-    def without_live(self) -> "Record":
+    def without_live(self) -> "OutOfSamplePredictions":
         """Return the record of the batch alone."""
-        return Record(self.rows, self.predicted)
+        return OutOfSamplePredictions(self.rows, self.predicted)
 
 
 def make_rows(

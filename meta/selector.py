@@ -22,7 +22,7 @@ from pointsman.meta.grades import CLEAN_GROUP, DAMAGED_GROUP, Grade
 from pointsman.meta.past import keep_newest, stack_records
 from pointsman.meta.plan import Plan, Weights, name_kind, serve_alone
 from pointsman.meta.profile import Profile
-from pointsman.meta.records import Record
+from pointsman.meta.records import OutOfSamplePredictions
 from pointsman.meta.trust import Trust, judge_grades
 from pointsman.model_zoo.forest import Forest
 
@@ -231,14 +231,14 @@ def _differ(difference: float) -> str:
 
 
 def fit_selector(
-    records: Sequence[Record],
+    records: Sequence[OutOfSamplePredictions],
     lines: Sequence[str],
     ensembles: Mapping[str, Sequence[Weights]],
     defaults: Pair | None,
     config: SelectionConfig,
     seed: int,
     grades: Sequence[Grade] = (),
-    crowned: tuple[str | None, str | None] = (None, None),
+    champions_before: tuple[str | None, str | None] = (None, None),
 ) -> Selector:
     """Learn from the newest records which single model or ensemble answers which request best.
 
@@ -252,7 +252,9 @@ def fit_selector(
     parts = compute_part_losses(stack_records(records, lines))
     clean, damaged = (compute_decayed_records(parts, of_clean, config.half_life) for of_clean in (True, False))
     newest = parts.losses[(parts.batch == batch) & parts.whole][0]
-    champions = Pair(crowned[0] or lines[int(np.argmin(clean))], crowned[1] or lines[int(np.argmin(damaged))])
+    champions = Pair(
+        champions_before[0] or lines[int(np.argmin(clean))], champions_before[1] or lines[int(np.argmin(damaged))]
+    )
     candidates = [*lines, *ensembles]
     tried = [one for one in candidates if sum(one in record.predicted for record in records) >= MIN_BATCHES]
     incumbents = {"all": (defaults or champions).clean, "single": champions.clean}
@@ -284,7 +286,9 @@ def tune_margins(grades: Sequence[Grade], mode: str, config: SelectionConfig) ->
     return Margins(*(tune_margin(known, mode, config.half_life, config.confidence) for known in (clean, damaged)))
 
 
-def find_steady(records: Sequence[Record], candidates: Sequence[str], incumbent: str) -> tuple[str, ...]:
+def find_steady(
+    records: Sequence[OutOfSamplePredictions], candidates: Sequence[str], incumbent: str
+) -> tuple[str, ...]:
     """Return the candidates that lost less than the incumbent on each of the STEADY newest clean batches."""
     newest = [record.without_live() for record in records[-STEADY:]]
     if len(newest) < STEADY or not all(incumbent in record.predicted for record in newest):
@@ -296,7 +300,9 @@ def find_steady(records: Sequence[Record], candidates: Sequence[str], incumbent:
     return tuple(one for one, is_better in zip(known, better, strict=True) if is_better)
 
 
-def learn_choice(records: Sequence[Record], candidates: Sequence[str], half_life: float, seed: int) -> Chooser:
+def learn_choice(
+    records: Sequence[OutOfSamplePredictions], candidates: Sequence[str], half_life: float, seed: int
+) -> Chooser:
     """Return the chooser that the batches and their damaged copies teach, newer ones counting more.
 
     A clean batch counts as much as all its damaged copies: it is one request among many, and the most usual.

@@ -19,7 +19,7 @@ from pointsman.meta.live import attach_live, load_live
 from pointsman.meta.past import MAX_BATCHES
 from pointsman.meta.plan import Plan, Weights, serve_alone
 from pointsman.meta.profile import Profile
-from pointsman.meta.records import Record, RecordRows
+from pointsman.meta.records import OutOfSamplePredictions, RecordRows
 from pointsman.meta.selector import Selector
 from pointsman.meta.tables import grades_table, record_rows_table, records_table
 from pointsman.model_zoo.arrays import dump_arrays, load_arrays
@@ -75,7 +75,7 @@ def record_row(
     return {"batch": rows.batch, "line": line, "version": version, "origin": origin, "losses": means, "file": file}
 
 
-def load_records(state: State, schema: Schema) -> list[Record]:
+def load_records(state: State, schema: Schema) -> list[OutOfSamplePredictions]:
     """Return the newest records, oldest first, with live ones, their classes in the order of ``schema``.
 
     Broken ones are left out.
@@ -95,7 +95,7 @@ def load_records(state: State, schema: Schema) -> list[Record]:
 
 def _load_record(
     files: FileStore, stored: Mapping[str, Any], by_line: Mapping[str, str], schema: Schema
-) -> Record | None:
+) -> OutOfSamplePredictions | None:
     """Return a record, without the lines whose files are broken; None where that of its rows is."""
     content = files.load_if_sound(stored["file"])
     if content is None:
@@ -117,7 +117,7 @@ def _load_record(
     outputs = {line: load_arrays(content)["outputs"] for line, content in known.items() if content is not None}
     if schema.task.is_classification:
         outputs = {line: align_classes(given, before, schema.classes) for line, given in outputs.items()}
-    return Record(rows, outputs)
+    return OutOfSamplePredictions(rows, outputs)
 
 
 def load_grades(state: State) -> list[Grade]:

@@ -5,19 +5,19 @@ import numpy as np
 from pointsman.common.config import Config
 from pointsman.common.task import Task
 from pointsman.common.thresholds import Threshold, choose_threshold
-from pointsman.meta.past import Past
+from pointsman.meta.past import PredictionHistory
 
 TUNING_BATCHES = 4
 """A threshold is tuned on the rows of this many newest batches."""
 
 
-def tune_ensemble(config: Config, past: Past, weights: np.ndarray) -> Threshold:
+def tune_ensemble(config: Config, past: PredictionHistory, weights: np.ndarray) -> Threshold:
     """Return the threshold of a mixture by the rows of the newest batches, before its members learned them."""
     rows = past.take(find_tuning_rows(past))
     return tune(config, past.task, rows.target, rows.mix(weights[rows.kinds]))
 
 
-def find_tuning_rows(past: Past) -> np.ndarray:
+def find_tuning_rows(past: PredictionHistory) -> np.ndarray:
     """Return the rows (n_rows,) bool that a threshold is tuned on: those of the newest batches, as they came.
 
     What was predicted before any row of a class had been learned says nothing of that class: batches up to the first
@@ -37,7 +37,7 @@ def tune(config: Config, task: Task, target: np.ndarray, outputs: np.ndarray) ->
     return choose_threshold(target, outputs[:, 1], config.training.decision, costs.false_positive, costs.false_negative)
 
 
-def tune_line(config: Config, past: Past, line: str) -> Threshold:
+def tune_line(config: Config, past: PredictionHistory, line: str) -> Threshold:
     """Return the threshold that was best for a line on the rows of the newest batches, before it learned them."""
     column = past.lines.index(line)
     rows = find_tuning_rows(past) & past.known[:, column]

@@ -127,10 +127,12 @@ def replay_policies(stream: ReplayedStream, ledger: Ledger, show_progress: bool 
     starts = (WARM_UP, WARM_UP + judged // 2) if judged >= 2 * LEAST_JUDGED else (WARM_UP,)
     fitting = Fitting(stream, ledger.met)
     with tqdm(total=judged, desc="backtest", unit="fit", file=sys.stderr, disable=not show_progress) as bar:
-        journeys = replay(list_policies(stream.config.response), starts, len(stream), fitting.fit, ledger, bar.update)
+        policy_runs = replay(
+            list_policies(stream.config.response), starts, len(stream), fitting.fit, ledger, bar.update
+        )
     root = not stream.schema.task.is_classification
     evidence = PolicyEvidence(ledger.seconds, ledger.met, stream.config.promotion.confidence, root)
-    whole = [journey for journey in journeys if journey.start == WARM_UP]
+    whole = [policy_run for policy_run in policy_runs if policy_run.start == WARM_UP]
     rows = sum(ledger.met[trained, batch].rows for batch, trained in whole[0].served.items())
     candidate = stream.candidate
     outcomes = compute_outcomes(whole, evidence)
@@ -145,5 +147,5 @@ def replay_policies(stream: ReplayedStream, ledger: Ledger, show_progress: bool 
         },
         outcomes=tuple(outcomes),
         recommended=recommend(outcomes),
-        advice=follow_advice(journeys, evidence),
+        advice=follow_advice(policy_runs, evidence),
     )

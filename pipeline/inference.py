@@ -136,7 +136,7 @@ def infer(config: Config, file: Path, out: Path | None = None, explain: bool = F
                 with watch.stage("writing"):
                     answered = add_answer(chunk.table, answer, predictor.schema, more)
                     if chunk.first == 0:
-                        tell_renamed(file, chunk.table, answered)
+                        log_renamed(file, chunk.table, answered)
                     table.write(answered)
                 tally.add(chunk, rows, answer, config.labels.key_columns)
                 progress.add(len(rows), chunk.done)
@@ -210,7 +210,7 @@ def check_request(file: Path, table: pd.DataFrame, schema: Schema) -> None:
         log.warning("'%s' has no column %s; they count as missing", file, told)
 
 
-def tell_renamed(file: Path, request: pd.DataFrame, answered: pd.DataFrame) -> None:
+def log_renamed(file: Path, request: pd.DataFrame, answered: pd.DataFrame) -> None:
     """Warn where the request has columns of its own that are named like those of the answer."""
     added = list(answered.columns[len(request.columns) :])
     suffix = added[0].removeprefix("predict")

@@ -14,7 +14,7 @@ from pointsman.common.storage.state import State, lock_updates, open_state
 from pointsman.common.text import read_number, shorten
 from pointsman.common.users import find_user
 from pointsman.pipeline.quality.quarantine.listing import describe_quarantine
-from pointsman.pipeline.quality.quarantine.row_counts import Account, load_accounts
+from pointsman.pipeline.quality.quarantine.row_counts import RowCounts, load_row_counts
 from pointsman.pipeline.quality.quarantine.rows import UNUSABLE
 from pointsman.pipeline.quality.tables import DISCARDED, HELD, RELEASED, quarantine_decisions_table, quarantined_rows
 from pointsman.registry.commit import commit_generation
@@ -70,7 +70,7 @@ def decide(
     config: Config, state: State, action: str, choices: Sequence[RowChoice], why: str, reason: str = ""
 ) -> list[str]:
     """Store one decision on every choice, all in one generation, and return a sentence for each."""
-    accounts = load_accounts(state)
+    accounts = load_row_counts(state)
     rows: list[dict[str, Any]] = []
     sentences = []
     for choice in choices:
@@ -88,7 +88,7 @@ def decide(
     return sentences
 
 
-def check_batch(account: Account, action: str, choice: RowChoice, reason: str) -> None:
+def check_batch(account: RowCounts, action: str, choice: RowChoice, reason: str) -> None:
     """Raise StateError where a rejected batch cannot be decided on so."""
     number = account.batch
     if choice.rows or reason:
@@ -128,7 +128,7 @@ def choose_rows(state: State, choice: RowChoice, action: str, reason: str) -> tu
     return [row for row in wanted if open_rows[row]["reason"] not in UNUSABLE], unusable
 
 
-def describe_batch(account: Account, action: str) -> str:
+def describe_batch(account: RowCounts, action: str) -> str:
     """Return the sentence on a rejected batch that was decided on."""
     if action == DISCARDED:
         return f"Batch {account.batch} is discarded; its raw file is kept."

@@ -24,7 +24,7 @@ from pointsman.pipeline.collection.ordering import read_times
 from pointsman.pipeline.collection.tables import batches
 from pointsman.pipeline.lifecycle.revision import plan_revision
 from pointsman.pipeline.quality.tables import retaken_table
-from pointsman.pipeline.update import take_in
+from pointsman.pipeline.update import process_batch
 from pointsman.registry.commit import load_config_of
 from pointsman.registry.generations import Cause, Generation, load_generation
 from pointsman.registry.lineage import load_lineage, load_past, read_state_rows, turn
@@ -156,7 +156,7 @@ def take_again(config: Config, state: State, copy: State, number: int) -> None:
     is_revised = stored.cause is Cause.REVISION or (stored.cause is Cause.REJECTED and stored.why)
     revision = plan_revision(then, copy, before, raw) if is_revised else None
     try:
-        take_in(then, copy, before, raw, Stopwatch(), by_hand, revision)
+        process_batch(then, copy, before, raw, Stopwatch(), by_hand, revision)
     except BatchRejected:
         log.info("batch %d was rejected, as it may have been", raw.number)
 

@@ -28,7 +28,7 @@ from pointsman.meta.tables import (
 from pointsman.pipeline.collection.demo.schedule import SCHEDULE
 from pointsman.pipeline.collection.tables import batches
 from pointsman.pipeline.drift.tables import alarms_table, drift_tests_table, responses_table
-from pointsman.pipeline.quality.quarantine.row_counts import Account, load_accounts
+from pointsman.pipeline.quality.quarantine.row_counts import RowCounts, load_row_counts
 from pointsman.pipeline.quality.stored import drift_table, profiles_table, quality_table
 from pointsman.pipeline.quality.tables import associations_table, quarantine_decisions_table, quarantined_rows
 from pointsman.pipeline.reporting.history import History, Marker
@@ -141,8 +141,8 @@ def count_quarantined(state: State) -> pd.DataFrame:
 
 def list_accounts(state: State) -> pd.DataFrame:
     """Return where the rows of every batch are, with the status of those that were rejected."""
-    names = [*(field.name for field in fields(Account)), "status"]
-    return pd.DataFrame([vars(one) | {"status": one.status} for one in load_accounts(state).values()], columns=names)
+    names = [*(field.name for field in fields(RowCounts)), "status"]
+    return pd.DataFrame([vars(one) | {"status": one.status} for one in load_row_counts(state).values()], columns=names)
 
 
 def list_associations(state: State) -> pd.DataFrame:

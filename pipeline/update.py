@@ -17,26 +17,26 @@ from pointsman.common.schema import Schema
 from pointsman.common.storage.catalogue import Draft, read_rows
 from pointsman.common.storage.state import State, lock_updates, open_state
 from pointsman.common.text import name_runs
-from pointsman.meta.fitting import learn_selector, list_changes, name_aliases, tell_untuned
+from pointsman.meta.fitting import learn_selector, list_changes, log_untuned, name_aliases
 from pointsman.meta.live import attach_live
 from pointsman.meta.performance_estimates import grade_estimates, learn_estimators
 from pointsman.meta.store import grade_rows, load_grades, record_rows_row, save_selector
 from pointsman.meta.tables import estimates_table, grades_table, record_rows_table, records_table
 from pointsman.model_zoo.reference import fit_input_reference
 from pointsman.pipeline.collection.batching import take_again, take_batch, take_file
-from pointsman.pipeline.collection.new_columns import tell_new_columns
+from pointsman.pipeline.collection.new_columns import log_new_columns
 from pointsman.pipeline.collection.ordering import PartReader
 from pointsman.pipeline.collection.roles import describe_roles, end_short_years, infer_schema
 from pointsman.pipeline.collection.tables import batches
-from pointsman.pipeline.collection.targets import tell_new_labels, tell_positive, tell_spellings
+from pointsman.pipeline.collection.targets import log_new_labels, log_positive, log_spellings
 from pointsman.pipeline.drift.detection import draft_drift, look_for_drift
 from pointsman.pipeline.drift.reference import describe_window
 from pointsman.pipeline.labels.delay import resolve_gap
-from pointsman.pipeline.labels.reconciliation import settle
+from pointsman.pipeline.labels.reconciliation import reconcile_labels
 from pointsman.pipeline.lifecycle.revision import Base, Revision, open_base, plan_revision, take_newest_again
-from pointsman.pipeline.preparation.assessment import analyse, draft_analysis, draft_batch, keep_raw, tell_breaches
+from pointsman.pipeline.preparation.assessment import analyse, draft_analysis, draft_batch, keep_raw, log_breaches
 from pointsman.pipeline.preparation.release import find_released_batch, load_released
-from pointsman.pipeline.preparation.window import gather_window, prepare, read_newest
+from pointsman.pipeline.preparation.window import build_training_set, gather_window, read_newest
 from pointsman.pipeline.quality.gate import extend_classes
 from pointsman.pipeline.quality.history import draft_rules, load_quality_past
 from pointsman.pipeline.quality.old_batches import OldBatches, open_batches
@@ -44,10 +44,16 @@ from pointsman.pipeline.quality.past import PAST_BATCHES
 from pointsman.pipeline.retraining.drift_response import answer_alarms
 from pointsman.pipeline.retraining.learning import learn, rest
 from pointsman.pipeline.retraining.trigger import trains_now
-from pointsman.pipeline.validation.evidence import find_blind, grade_plan, load_sound, prove, watch_losses
+from pointsman.pipeline.validation.evidence import (
+    evaluate_before_learning,
+    find_blind,
+    grade_plan,
+    load_sound,
+    watch_losses,
+)
 from pointsman.pipeline.validation.prequential import score_batch, score_newcomers, score_rows
 from pointsman.pipeline.validation.records import list_records
-from pointsman.pipeline.validation.registration import Enrolled
+from pointsman.pipeline.validation.registration import Registration
 from pointsman.pipeline.validation.tables import scores_table
 from pointsman.registry.commit import commit_generation
 from pointsman.registry.garbage import collect_garbage
@@ -139,7 +145,7 @@ def update_once(
         check_columns(config, state, before, raw)
         if file is not None:
             check_new(state, file, raw.frame)
-    return take_in(config, state, before, raw, watch, by_hand, revision)
+    return process_batch(config, state, before, raw, watch, by_hand, revision)
 
 
 def find_next(
@@ -152,7 +158,7 @@ def find_next(
     return raw, file is not None or raw.retakes is not None
 
 
-def take_in(
+def process_batch(
     config: Config,
     state: State,
     before: Generation,
@@ -165,10 +171,10 @@ def take_in(
     with watch.stage("collection"):
         schema = before.schema or infer_first(config, raw)
     with open_base(config, state, replace(before, schema=schema), raw, revision) as base:
-        return take_on(config, state, before, base, raw, watch, by_hand)
+        return learn_batch(config, state, before, base, raw, watch, by_hand)
 
 
-def take_on(
+def learn_batch(
     config: Config, ours: State, live: Generation, base: Base, raw: RawBatch, watch: Stopwatch, by_hand: bool
 ) -> Generation:
     """Take a batch in on the ground of what an update goes on from, and commit it to our state."""
@@ -176,13 +182,13 @@ def take_on(
     with watch.stage("collection"):
         schema = advance_schema(base.schema, raw)
         if live.schema is not None:
-            tell_new_columns(ours, raw, schema)
+            log_new_columns(ours, raw, schema)
         raw_file = state.files.save_table(raw.frame)
     with watch.stage("analysis"):
         past = load_quality_past(state, lambda: read_newest(config, state, schema, PAST_BATCHES))
         judgement = analyse(config, raw, schema, past, lifted=is_stored(ours, raw.number))
     draft_analysis(draft, state, raw, judgement)
-    tell_breaches(raw, judgement)
+    log_breaches(raw, judgement)
     draft_batch(draft, state, raw, raw_file, judgement, by_hand)
     if judgement.rejected:
         # A revision is made only with a batch that can be learned: it is called for again by the next one.
@@ -193,38 +199,42 @@ def take_on(
     with watch.stage("preparation"):
         window = gather_window(config, state, schema, judgement.batch)
         gap = resolve_gap(config, state, window)
-        ground = prepare(config, schema, window, load_released(config, state, schema, window), raw.number, gap)
+        training_set = build_training_set(
+            config, schema, window, load_released(config, state, schema, window), raw.number, gap
+        )
     with watch.stage("prequential"):
         before, chooser = load_sound(state, before)
-        proof = prove(config, state, before, chooser, schema, window)
-        scores = score_batch(before, proof.models, proof.record, ground, chooser.reference if chooser else None)
-        grades, plan_outputs = grade_plan(chooser, before, proof.record)
-        estimates = grade_estimates(chooser, proof.record, plan_outputs)
+        tested = evaluate_before_learning(config, state, before, chooser, schema, window)
+        scores = score_batch(before, tested.models, tested.record, training_set, chooser.reference if chooser else None)
+        grades, plan_outputs = grade_plan(chooser, before, tested.record)
+        estimates = grade_estimates(chooser, tested.record, plan_outputs)
     with watch.stage("labels"):
-        settled = settle(
+        settled = reconcile_labels(
             config,
             state,
             judgement.schema,
             before,
             chooser.reference if chooser else None,
-            proof.shelf,
+            tested.shelf,
             judgement.batch,
             keep_raw(raw, judgement),
             gap,
         )
-        settled.lay_into(draft)
+        settled.add_to(draft)
     with watch.stage("drift"):
         found = look_for_drift(
-            config, state, before, schema, judgement.batch, ground, watch_losses(before, proof), settled
+            config, state, before, schema, judgement.batch, training_set, watch_losses(before, tested), settled
         )
         draft_drift(draft, state, found)
         answers = answer_alarms(config.response, found)
-    proof = replace(proof, record=attach_live(proof.record, settled.live))
-    if trains_now(config, state, before, found, estimates) or find_blind(before, proof.sheet):
-        learned = learn(config, state, before, schema, window, ground, proof, answers, watch, draft, settled.rivals)
+    tested = replace(tested, record=attach_live(tested.record, settled.live))
+    if trains_now(config, state, before, found, estimates) or find_blind(before, tested.sheet):
+        learned = learn(
+            config, state, before, schema, window, training_set, tested, answers, watch, draft, settled.challengers
+        )
     else:
         log.info("batch %d is not learned: response.retrain is %s", raw.number, config.response.retrain)
-        learned = rest(before, proof, answers, draft)
+        learned = rest(before, tested, answers, draft)
     generation = before.succeed(
         base.cause or (Cause.UPDATE if learned.enrolled else Cause.KEPT),
         batch=raw.number,
@@ -237,31 +247,31 @@ def take_on(
     )
     with watch.stage("selection"):
         # A part of a season that is new is no error: such features are never flagged.
-        reference = fit_input_reference(ground.rows.features.drop(columns=list(ground.rows.seasons)))
+        reference = fit_input_reference(training_set.rows.features.drop(columns=list(training_set.rows.seasons)))
         selector = learn_selector(config, generation, learned.records, [*load_grades(state), *grades], before.versions)
         estimators = learn_estimators(config, generation, selector, learned.records, plan_outputs)
     with watch.stage("associations"):
         draft_rules(draft, config, schema, window, raw.number)
-    newest_scores = [*scores, *score_newcomers(generation, before, proof.record, learned.late)]
+    newest_scores = [*scores, *score_newcomers(generation, before, tested.record, learned.late)]
     draft.add(scores_table, score_rows(raw.number, newest_scores))
-    draft.add(record_rows_table, [record_rows_row(state.files, proof.sheet.rows, proof.sheet.first_row)])
+    draft.add(record_rows_table, [record_rows_row(state.files, tested.sheet.rows, tested.sheet.first_row)])
     draft.add(
         records_table,
-        list_records(state, generation, before, proof.record, learned.records, learned.late, plan_outputs),
+        list_records(state, generation, before, tested.record, learned.records, learned.late, plan_outputs),
     )
     draft.add(grades_table, grade_rows(grades))
     draft.add(estimates_table, estimates)
     generation = replace(
         generation,
         selector=save_selector(state, selector, reference, estimators),
-        aliases=name_aliases(generation, selector, proof.record.rows.profiles[0], config.selection.mode),
+        aliases=name_aliases(generation, selector, tested.record.rows.profiles[0], config.selection.mode),
     )
     if learned.enrolled:
         described = state.files.save(describe_window(schema, window).to_json(), ".json")
         generation = replace(generation, reference=described)
-    base.lay_into(draft)
+    base.add_to(draft)
     changes = [*list_changes(before, generation), *base.events]
-    tell_untuned(config, generation, selector)
+    log_untuned(config, generation, selector)
     commit(config, ours, draft, watch, generation, raw, learned.enrolled, changes, base.set_aside)
     log.info("batch %d done: champion %s", raw.number, generation.champion.id if generation.champion else "none")
     return generation
@@ -314,11 +324,11 @@ def infer_first(config: Config, raw: RawBatch) -> Schema:
 
 def advance_schema(schema: Schema, raw: RawBatch) -> Schema:
     """Return the schema with the classes of a batch, and with two-digit years as far as the stream has come."""
-    tell_spellings(raw.frame[schema.target], schema)
+    log_spellings(raw.frame[schema.target], schema)
     extended = extend_classes(raw, schema)
-    tell_new_labels(schema.classes, extended.classes, schema.target)
+    log_new_labels(schema.classes, extended.classes, schema.target)
     if len(schema.classes) < len(extended.classes) == 2:
-        tell_positive(extended.classes, schema.target)
+        log_positive(extended.classes, schema.target)
     return end_short_years(extended, raw.times.max())
 
 
@@ -334,7 +344,7 @@ def commit(
     watch: Stopwatch,
     generation: Generation,
     raw: RawBatch,
-    enrolled: Enrolled | None = None,
+    enrolled: Registration | None = None,
     changes: Sequence[Event] = (),
     first: Callable[[sa.Connection], None] | None = None,
 ) -> None:

@@ -12,7 +12,7 @@ from pointsman.registry.versions import Version
 MB = 1e6
 
 
-def bar_lines(budget: BudgetConfig, lines: Sequence[str], stored: Sequence[Version]) -> Mapping[str, str]:
+def exclude_lines(budget: BudgetConfig, lines: Sequence[str], stored: Sequence[Version]) -> Mapping[str, str]:
     """Return by line why it may not serve; nothing where no budget is set, or where no line would be left."""
     if budget.predict_us is None and budget.mb is None:
         return {}

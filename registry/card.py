@@ -80,8 +80,8 @@ def find_caveats(version: Version, facts: CardFacts) -> list[str]:
         (rows < FEW_ROWS, f"{whose} learned {rows:,} rows, fewer than {FEW_ROWS:,}."),
         (
             single and inputs > 0 and rows < ROWS_AN_INPUT * inputs,
-            f"It learned {rows / max(inputs, 1):.0f} rows for each of its {inputs} inputs; below {ROWS_AN_INPUT} some of "
-            "it is chance.",
+            f"It learned {rows / max(inputs, 1):.0f} rows for each of its {inputs} inputs; below {ROWS_AN_INPUT} some "
+            "of it is chance.",
         ),
         (
             single and version.first_batch == last,
@@ -92,7 +92,8 @@ def find_caveats(version: Version, facts: CardFacts) -> list[str]:
         (damaged > 2, f"On damaged input its loss is {damaged:.1f} times that on clean input."),
         (
             heaviest > 0.9,
-            f"One of its members has {heaviest:.0%} of the weight for clean rows: there it is hardly more than that one.",
+            f"One of its members has {heaviest:.0%} of the weight for clean rows: there it is hardly more than that "
+            "one.",
         ),
         (version.updates > 0, f"It was continued {version.updates} times since it was fitted from scratch."),
         (bool(moved) and not moved.startswith("the same"), f"The software is not what it was made with: {moved}."),

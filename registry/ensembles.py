@@ -22,7 +22,7 @@ def load_weights(state: State, number: int, updates: int) -> list[dict[str, floa
     query = (
         sa.select(versions_table, members_table.c.generation.label("active_in"))
         .join(members_table, members_table.c.version == versions_table.c.id)
-        .where(members_table.c.generation.in_(numbers), members_table.c.role != Role.RIVAL.value)
+        .where(members_table.c.generation.in_(numbers), members_table.c.role != Role.CHALLENGER.value)
     )
     members: dict[int, list[Version]] = {}
     for row in read_rows(state.engine, query):

@@ -60,10 +60,10 @@ class Role(StrEnum):
     """
 
     CHAMPION = "champion"
-    DAMAGED_CHAMPION = "damaged champion"
+    ROBUST_CHAMPION = "damaged champion"
     ACTIVE = "active"
     ENSEMBLE = "blend"  # as it has been stored since the first release
-    RIVAL = "rival"
+    CHALLENGER = "rival"
 
     @property
     def shown(self) -> str:
@@ -124,15 +124,17 @@ class Generation:
         return named.version if named else self.champion
 
     @property
-    def damaged_champion(self) -> Version | None:
+    def robust_champion(self) -> Version | None:
         """The version that serves damaged input by default: the champion, unless another one is better there."""
-        named = (member.version for member in self.members if member.role is Role.DAMAGED_CHAMPION)
+        named = (member.version for member in self.members if member.role is Role.ROBUST_CHAMPION)
         return next(named, self.champion)
 
     @property
     def versions(self) -> tuple[Version, ...]:
         """Every active version that has a model of its own, oldest first."""
-        return tuple(one.version for one in self.members if not one.version.is_ensemble and one.role is not Role.RIVAL)
+        return tuple(
+            one.version for one in self.members if not one.version.is_ensemble and one.role is not Role.CHALLENGER
+        )
 
     @property
     def last_learned(self) -> int:
@@ -145,9 +147,9 @@ class Generation:
         return tuple(member.version for member in self.members if member.version.is_ensemble)
 
     @property
-    def rivals(self) -> tuple[Version, ...]:
+    def challengers(self) -> tuple[Version, ...]:
         """Every version that only competes with the active ones."""
-        return tuple(member.version for member in self.members if member.role is Role.RIVAL)
+        return tuple(member.version for member in self.members if member.role is Role.CHALLENGER)
 
     def list_members(self, ensemble: Version) -> tuple[dict[str, float], ...]:
         """Return the weights of an ensemble's active versions by line, for each kind of row."""

@@ -10,7 +10,7 @@ log = logging.getLogger(__name__)
 
 def find_pinned(before: Generation, members: Sequence[Member]) -> str | None:
     """Return the line that a person has made serve, as long as it is there."""
-    serving = {member.version.line for member in members if member.role is not Role.RIVAL}
+    serving = {member.version.line for member in members if member.role is not Role.CHALLENGER}
     if before.pinned is None or before.pinned in serving:
         return before.pinned
     log.warning("the line %s, promoted by hand, could not go on; what serves is chosen by records again", before.pinned)

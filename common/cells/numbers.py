@@ -208,11 +208,11 @@ def _choose(
     likely = [one for one in tied if _is_consistent(cores, one)] or tied
     # A point is a decimal mark to every program; a comma between groups of three is what spreadsheets show.
     first = next((one for one in likely if one.decimal == "."), likely[0])
-    rivals = list_rivals(first, likely)
-    if not rivals:
+    challengers = list_rivals(first, likely)
+    if not challengers:
         return NumberDecision(first, fits[first])
-    differ = readings[first] != readings[rivals[0]]
-    return NumberDecision(first, fits[first], str(texts[differ & fits[first]].iloc[0]), rivals[0])
+    differ = readings[first] != readings[challengers[0]]
+    return NumberDecision(first, fits[first], str(texts[differ & fits[first]].iloc[0]), challengers[0])
 
 
 def _is_consistent(cores: pd.Series, notation: Notation) -> bool:

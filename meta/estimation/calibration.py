@@ -77,10 +77,10 @@ class ErrorModel:
         }
 
 
-Beliefs = IntervalCalibration | ErrorModel
+Calibrations = IntervalCalibration | ErrorModel
 
 
-def load_beliefs(stored: Mapping[str, Any]) -> Beliefs:
+def load_calibrations(stored: Mapping[str, Any]) -> Calibrations:
     """Return the beliefs that ``to_json`` described."""
     if "coefficients" in stored:
         return IntervalCalibration(np.array(stored["coefficients"]))

@@ -8,7 +8,7 @@ import numpy as np
 
 from pointsman.common.metrics import METRICS
 from pointsman.common.task import Task
-from pointsman.meta.estimation.calibration import Beliefs, load_beliefs
+from pointsman.meta.estimation.calibration import Calibrations, load_calibrations
 from pointsman.meta.estimation.expectation import LOSSES, expect
 from pointsman.meta.estimation.forecast import Forecast
 
@@ -72,19 +72,19 @@ class Estimate:
 class Condition:
     """How outputs for one condition of input, clean or damaged, are judged: beliefs and, by measure, the forecast."""
 
-    beliefs: tuple[Beliefs, ...]
+    calibrations: tuple[Calibrations, ...]
     forecasts: Mapping[str, Forecast]
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON types."""
         forecasts = {name: forecast.to_json() for name, forecast in self.forecasts.items()}
-        return {"beliefs": [one.to_json() for one in self.beliefs], "forecasts": forecasts}
+        return {"beliefs": [one.to_json() for one in self.calibrations], "forecasts": forecasts}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Condition":
         """Return the condition that ``to_json`` described."""
         forecasts = {name: Forecast.from_json(one) for name, one in stored["forecasts"].items()}
-        return cls(tuple(load_beliefs(one) for one in stored["beliefs"]), forecasts)
+        return cls(tuple(load_calibrations(one) for one in stored["beliefs"]), forecasts)
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def estimate(
     flagged = kinds[seen] > 0
     condition = estimator.conditions[estimator.choose(flagged)]
     asked = _keep_classes(outputs[seen], classes, estimator.classes)
-    believed = [beliefs.believe(asked, flagged) for beliefs in condition.beliefs]
+    believed = [calibrations.believe(asked, flagged) for calibrations in condition.calibrations]
     measures, absent = {}, []
     for name in estimator.measures:
         expected = [expect(name, estimator.task, asked, one, estimator.threshold) for one in believed]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pointsman.common.task import Task
-from pointsman.meta.estimation.calibration import Beliefs, ClassCells, ErrorCells, count_classes, count_errors
+from pointsman.meta.estimation.calibration import Calibrations, ClassCells, ErrorCells, count_classes, count_errors
 from pointsman.meta.estimation.estimator import CLEAN, DAMAGED, REACH, Condition, PerformanceEstimator, to_scale
 from pointsman.meta.estimation.expectation import expect, realise
 from pointsman.meta.estimation.forecast import (
@@ -18,8 +18,8 @@ from pointsman.meta.estimation.forecast import (
     list_experts,
     weigh_experts,
 )
-from pointsman.meta.estimation.interval import MIN_ERRORS, WHOLE, BatchErrors, fit_spread
-from pointsman.meta.records import Record
+from pointsman.meta.estimation.interval import MIN_ERRORS, WHOLE, BatchErrors, fit_interval
+from pointsman.meta.records import OutOfSamplePredictions
 
 PART_SIZES = (1, 4, 16, 64, 256, 1024)
 MOST_PARTS = 12
@@ -54,7 +54,7 @@ class ReplayedRows:
 
 
 def fit_estimator(
-    records: Sequence[Record], line: str, measures: Sequence[str], threshold: float = 0.5
+    records: Sequence[OutOfSamplePredictions], line: str, measures: Sequence[str], threshold: float = 0.5
 ) -> PerformanceEstimator:
     """Return the estimator of a line from the records that have it, the oldest first.
 
@@ -87,7 +87,7 @@ def fit_estimator(
     )
 
 
-def _take(record: Record, line: str, condition: str) -> EstimatorSample | None:
+def _take(record: OutOfSamplePredictions, line: str, condition: str) -> EstimatorSample | None:
     rows = record.rows
     chosen = np.flatnonzero(rows.clean == (condition == CLEAN))
     if not len(chosen):
@@ -105,8 +105,8 @@ def _fit_condition(
     cells = count([one.outputs for one in samples], [one.flagged for one in samples], [one.target for one in samples])
     replayed: dict[str, list[ReplayedRows]] = {name: [] for name in measures}
     for place in range(1, len(samples)):
-        beliefs = _fit_beliefs(cells, place)
-        believed = [one.believe(samples[place].outputs, samples[place].flagged) for one in beliefs]
+        calibrations = _fit_beliefs(cells, place)
+        believed = [one.believe(samples[place].outputs, samples[place].flagged) for one in calibrations]
         parts = _cut(samples[place], condition)
         for name, done in replayed.items():
             one = _replay(samples[place], believed, parts, task, name, threshold)
@@ -117,7 +117,7 @@ def _fit_condition(
     return Condition(_fit_beliefs(cells, len(samples)), found)
 
 
-def _fit_beliefs(cells: ClassCells | ErrorCells, batches: int) -> tuple[Beliefs, ...]:
+def _fit_beliefs(cells: ClassCells | ErrorCells, batches: int) -> tuple[Calibrations, ...]:
     return tuple(cells.fit(decay(batches, half_life)) for half_life in BELIEF_HALF_LIVES)
 
 
@@ -195,7 +195,7 @@ def fit_forecast(replayed: Sequence[ReplayedRows], whole: bool = True) -> Foreca
         history.append(BatchErrors(one.kinds[kept], one.rows[kept], missed[kept]))
         newest = _measure_experts(one, experts, kinds)
         squares = np.concatenate([squares, newest[:, None]], axis=1)
-    spread = fit_spread(history)
+    spread = fit_interval(history)
     if spread is None:
         return None
     levels, biases = learn_levels(shown, expected)

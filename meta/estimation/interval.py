@@ -38,7 +38,7 @@ class BatchErrors:
 
 
 @dataclass(frozen=True)
-class Spread:
+class Interval:
     """What ``Forecast`` holds of an interval, under the same names; ``kinds`` are those of parts, as ``sizes`` rise."""
 
     kinds: tuple[float, ...]
@@ -49,7 +49,7 @@ class Spread:
     within: float
 
 
-def fit_spread(history: Sequence[BatchErrors]) -> Spread | None:
+def fit_interval(history: Sequence[BatchErrors]) -> Interval | None:
     """Return the intervals after a history, the oldest batch first; None while it is too short.
 
     The history is gone through in time: how wide intervals have to be is learned from those that it would have had.
@@ -65,7 +65,7 @@ def fit_spread(history: Sequence[BatchErrors]) -> Spread | None:
     return fitted
 
 
-def _grade(spread: Spread, batch: BatchErrors) -> Iterator[tuple[float, float]]:
+def _grade(spread: Interval, batch: BatchErrors) -> Iterator[tuple[float, float]]:
     """Yield by kind of part the share of them that the intervals missed."""
     bounds = measure_spread(spread.between, spread.within, batch.rows)
     at, sizes = np.log(batch.rows), np.log(spread.sizes)
@@ -75,7 +75,7 @@ def _grade(spread: Spread, batch: BatchErrors) -> Iterator[tuple[float, float]]:
         yield float(kind), float(missed[batch.kinds == kind].mean())
 
 
-def _fit_to(history: Sequence[BatchErrors], factors: dict[float, float]) -> Spread:
+def _fit_to(history: Sequence[BatchErrors], factors: dict[float, float]) -> Interval:
     kinds, rows, errors = (
         np.concatenate([getattr(one, name) for one in history]) for name in ("kinds", "rows", "errors")
     )
@@ -99,7 +99,7 @@ def _fit_to(history: Sequence[BatchErrors], factors: dict[float, float]) -> Spre
         low.append(float(ends[0] * factor))
         high.append(float(ends[1] * factor))
     order = np.argsort(sizes)
-    return Spread(
+    return Interval(
         kinds=tuple(known[order].tolist()),
         sizes=tuple(sizes[order].tolist()),
         low=tuple(np.array(low)[order].tolist()),

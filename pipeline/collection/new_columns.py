@@ -15,7 +15,7 @@ from pointsman.pipeline.collection.tables import batches
 log = logging.getLogger(__name__)
 
 
-def tell_new_columns(state: State, raw: RawBatch, schema: Schema) -> None:
+def log_new_columns(state: State, raw: RawBatch, schema: Schema) -> None:
     """Warn of columns that the stream does not know, unless the newest stored batch had them already."""
     strangers = find_strangers(raw.frame.columns, schema)
     before = load_columns(state) if strangers else set()

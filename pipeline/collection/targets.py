@@ -75,7 +75,7 @@ def infer_target(cells: pd.Series, config: Config, origin: str) -> Target:
     task = _guess_task(labels, known, numbers) if config.task == "auto" else Task(config.task)
     _check_task(task, labels, known, numbers, f"the target '{stated.target}' of '{origin}'")
     if config.task == "auto":
-        tell_task(task, labels, counts, stated.target)
+        log_task(task, labels, counts, stated.target)
     notation = replace(draft.notation(stated.target), date_format=None)
     if not task.is_classification:
         return Target(task, (), replace(notation, labels=()))
@@ -83,7 +83,7 @@ def infer_target(cells: pd.Series, config: Config, origin: str) -> Target:
         notation = Notation(labels=notation.labels)
     classes = order_classes(sorted(labels), stated.positive)
     if task is Task.BINARY and stated.positive is None and len(classes) == 2:
-        classes = tell_positive(put_positive_last(classes, counts), stated.target)
+        classes = log_positive(put_positive_last(classes, counts), stated.target)
     return Target(task, classes, notation)
 
 
@@ -160,7 +160,7 @@ def find_word_labels(texts: pd.Series, counts: np.ndarray, stated: SchemaConfig)
     return tuple(found)
 
 
-def tell_task(task: Task, labels: set[str], counts: Counter[str], target: str) -> None:
+def log_task(task: Task, labels: set[str], counts: Counter[str], target: str) -> None:
     """Say which task a target was taken for, and warn where it has hardly the labels of classes."""
     many = task is Task.MULTICLASS and len(labels) > min(MANY_VALUES, sum(counts.values()) / 3)
     shown = f" with {len(labels)} labels ({list_names(sorted(labels), 5)})" if task is Task.MULTICLASS else ""
@@ -168,13 +168,13 @@ def tell_task(task: Task, labels: set[str], counts: Counter[str], target: str) -
     _log.log(level, "The target '%s' is taken as %s%s; task decides otherwise.", target, task, shown)
 
 
-def tell_new_labels(before: tuple[str, ...], after: tuple[str, ...], target: str) -> None:
+def log_new_labels(before: tuple[str, ...], after: tuple[str, ...], target: str) -> None:
     """Warn of labels that a target of several classes did not have before."""
     if len(before) >= 2 and (new := [label for label in after if label not in before]):
         _log.warning("The target '%s' has new labels, which become classes: %s.", target, list_names(new, 5))
 
 
-def tell_positive(classes: tuple[str, ...], target: str) -> tuple[str, ...]:
+def log_positive(classes: tuple[str, ...], target: str) -> tuple[str, ...]:
     """Say whose probability is answered, and return the classes."""
     _log.info(
         "predict_proba is the probability that '%s' is '%s' (and not '%s'); schema.positive decides otherwise.",
@@ -185,7 +185,7 @@ def tell_positive(classes: tuple[str, ...], target: str) -> tuple[str, ...]:
     return classes
 
 
-def tell_spellings(cells: pd.Series, schema: Schema) -> None:
+def log_spellings(cells: pd.Series, schema: Schema) -> None:
     """Warn of labels that differ from a class in case and blanks alone: they are that class."""
     if not schema.task.is_classification or schema.label_is_rule:
         return

@@ -30,8 +30,8 @@ from pointsman.pipeline.drift.tables import (
     sketches_table,
 )
 from pointsman.pipeline.drift.verdict import Drift, DriftTest, judge_novelty, judge_relation
-from pointsman.pipeline.labels.reconciliation import Settled
-from pointsman.pipeline.preparation.training_set import Ground
+from pointsman.pipeline.labels.reconciliation import ReconciledLabels
+from pointsman.pipeline.preparation.training_set import TrainingSet
 from pointsman.pipeline.quality.stored import drift_rows, drift_table
 from pointsman.registry.generations import Generation
 
@@ -79,9 +79,9 @@ def look_for_drift(
     before: Generation,
     schema: Schema,
     newest: LabelledBatch,
-    ground: Ground,
+    training_set: TrainingSet,
     watched: WatchedLosses,
-    settled: Settled | None = None,
+    settled: ReconciledLabels | None = None,
 ) -> DriftFound:
     """Judge the newest batch: data drift of its columns and rows, concept drift, and what either costs.
 
@@ -94,8 +94,8 @@ def look_for_drift(
     past = load_tests(state)
     learned = load_sketches(state, sketches_table.c.batch <= before.last_learned, config.training.window_batches)
     waiting = load_sketches(state, sketches_table.c.batch > before.last_learned, max(SPANS) - 1)
-    tests = judge_data(config, ground, schema, reference, [*learned, *waiting, sketch], len(learned), past)
-    tests += judge_concept(config, ground, schema, past, tests)
+    tests = judge_data(config, training_set, schema, reference, [*learned, *waiting, sketch], len(learned), past)
+    tests += judge_concept(config, training_set, schema, past, tests)
     alarms = rank_alarms(tests, reference, newest.inputs.iloc[watched.rows], watched.newest, watched.earlier)
     changes, since = list_changes(watched.newest, watched.earlier, newest.times.iloc[watched.rows], settled)
     alarms = [replace(alarm, since=since) if alarm.drift is Drift.CONCEPT else alarm for alarm in alarms]
@@ -105,7 +105,7 @@ def look_for_drift(
 
 def judge_data(
     config: Config,
-    ground: Ground,
+    training_set: TrainingSet,
     schema: Schema,
     reference: Reference,
     sketches: Sequence[Sketch],
@@ -115,7 +115,7 @@ def judge_data(
     """Return the tests of data drift of the newest batch, whose sketch is the last; the first ``learned`` are known."""
     scores = compute_scores(reference, sketches, learned)
     try:
-        joint = measure_joint_drift(*_split_newest(ground, schema), ground.seed)
+        joint = measure_joint_drift(*_split_newest(training_set, schema), training_set.seed)
     except Exception as error:  # a fit may fail in any library; the columns are judged one by one still
         log.warning("drift of all columns together could not be judged: %s", error)
         joint = None
@@ -134,10 +134,10 @@ def list_kept(past: Sequence[PastTest]) -> dict[Test, list[float]]:
 
 
 def judge_concept(
-    config: Config, ground: Ground, schema: Schema, past: Sequence[PastTest], tests: Sequence[DriftTest]
+    config: Config, training_set: TrainingSet, schema: Schema, past: Sequence[PastTest], tests: Sequence[DriftTest]
 ) -> list[DriftTest]:
     """Return the tests of concept drift of the newest batch, by witnesses that read no column that drifted of late."""
-    rows = ground.rows
+    rows = training_set.rows
     of_late = [test for batch, test in past if batch >= rows.first_batch]
     moved = {test.column for test in [*of_late, *tests] if test.alarm and test.drift is Drift.DATA}
     read = [name for name in (*schema.numeric, *schema.categorical) if name not in moved]
@@ -147,7 +147,13 @@ def judge_concept(
     since = max((batch for batch, test in own if test.alarm), default=0)
     try:
         deviations = compare_relations(
-            rows.features[read], rows.target, rows.batches, ground.task, ground.classes, ground.seed, since
+            rows.features[read],
+            rows.target,
+            rows.batches,
+            training_set.task,
+            training_set.classes,
+            training_set.seed,
+            since,
         )
     except Exception as error:  # a fit may fail in any library; the update goes on without this verdict
         log.warning("concept drift could not be judged: %s", error)
@@ -185,7 +191,7 @@ def rank_alarms(
 
 
 def list_changes(
-    losses: np.ndarray, earlier: np.ndarray, times: pd.Series, settled: Settled | None
+    losses: np.ndarray, earlier: np.ndarray, times: pd.Series, settled: ReconciledLabels | None
 ) -> tuple[list[DriftTest], dict[str, str]]:
     """Return where detectors saw the serving model's losses (n_rows,) leave those on ``earlier`` rows, and when.
 
@@ -248,9 +254,9 @@ def draft_drift(draft: Draft, state: State, found: DriftFound) -> None:
     draft.add(alarms_table, alarm_rows(found.batch, found.alarms))
 
 
-def _split_newest(ground: Ground, schema: Schema) -> tuple[pd.DataFrame, pd.DataFrame]:
-    features = ground.rows.features[[*schema.numeric, *schema.categorical]]
-    is_new = ground.rows.batches == ground.rows.last_batch
+def _split_newest(training_set: TrainingSet, schema: Schema) -> tuple[pd.DataFrame, pd.DataFrame]:
+    features = training_set.rows.features[[*schema.numeric, *schema.categorical]]
+    is_new = training_set.rows.batches == training_set.rows.last_batch
     return features[~is_new], features[is_new]
 
 

@@ -54,7 +54,7 @@ def compare_relations(
         rows = _take(np.isin(batches, learned), MOST_LEARNED)
         if task.is_classification and len(np.unique(target[rows])) < 2:
             continue
-        model = fit_model(_describe_witness(task), features.iloc[rows], target[rows], task, classes, seed)
+        model = fit_model(_describe_reference_model(task), features.iloc[rows], target[rows], task, classes, seed)
         judged = []
         for number in compared:
             rows = _take(batches == number, MOST_JUDGED)
@@ -93,7 +93,7 @@ def _compare(recent: Sequence[Sequence[Deviation]], newest: Sequence[Deviation])
             yield Deviation(deviation.relation, deviation.label, deviation.estimate - mean, together)
 
 
-def _describe_witness(task: Task) -> Candidate:
+def _describe_reference_model(task: Task) -> Candidate:
     return Candidate("lightgbm", "native", {**get_family("lightgbm").default_params(task), **SMALL})
 
 

@@ -24,7 +24,7 @@ MOST_BATCHES = 200
 
 
 @dataclass(frozen=True, eq=False)
-class BatchMarks:
+class RowKeys:
     """A batch by the digests of its rows' inputs, and of the columns that name them (0 where they do not)."""
 
     digests: np.ndarray
@@ -39,23 +39,23 @@ class BatchMarks:
         return (keys != 0) & self.keys.any()
 
 
-def mark_batch(config: Config, schema: Schema, batch: LabelledBatch, raw: pd.DataFrame) -> BatchMarks:
+def digest_rows(config: Config, schema: Schema, batch: LabelledBatch, raw: pd.DataFrame) -> RowKeys:
     """Return the marks of a batch; ``raw`` are its rows as they came."""
     absent = [name for name in config.labels.key_columns if name not in raw]
     if absent:
         named = ", ".join(map(repr, absent))
         log.warning("batch %d has no column %s (labels.key_columns); rows are compared by inputs", batch.number, named)
     keys = compute_named_keys(raw, config.labels.key_columns, schema)
-    return BatchMarks(compute_keys(batch.inputs, schema.inputs), keys)
+    return RowKeys(compute_keys(batch.inputs, schema.inputs), keys)
 
 
-def load_earlier_marks(state: State) -> list[BatchMarks]:
+def load_earlier_keys(state: State) -> list[RowKeys]:
     """Return the marks of the newest batches before."""
     query = sa.select(batch_digests_table).order_by(batch_digests_table.c.batch.desc()).limit(MOST_BATCHES)
     contents = [state.files.load_if_sound(row["file"]) for row in read_rows(state.engine, query)]
-    return [BatchMarks(**load_arrays(content)) for content in contents if content is not None]
+    return [RowKeys(**load_arrays(content)) for content in contents if content is not None]
 
 
-def save_marks(state: State, batch: int, marks: BatchMarks) -> dict[str, Any]:
+def save_keys(state: State, batch: int, marks: RowKeys) -> dict[str, Any]:
     """Store the digests of a batch and return their row."""
     return {"batch": batch, "file": state.files.save(dump_arrays(digests=marks.digests, keys=marks.keys), ".npz")}

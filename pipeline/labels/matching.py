@@ -18,7 +18,7 @@ from pointsman.common.records import LabelledBatch
 from pointsman.common.schema import Schema
 from pointsman.common.storage.state import State
 from pointsman.model_zoo.model import align_classes
-from pointsman.pipeline.labels.batch_keys import BatchMarks, load_earlier_marks
+from pointsman.pipeline.labels.batch_keys import RowKeys, load_earlier_keys
 from pointsman.pipeline.labels.intake import name_row
 from pointsman.pipeline.labels.queries import Row, load_brought_rows, load_settled_rows, load_unsettled, load_waiting
 from pointsman.pipeline.labels.served_rows import (
@@ -102,13 +102,13 @@ class MatchedRows:
 
 
 def find_labelled(
-    state: State, schema: Schema, batch: LabelledBatch, marks: BatchMarks, arrived_at: pd.Timestamp
+    state: State, schema: Schema, batch: LabelledBatch, marks: RowKeys, arrived_at: pd.Timestamp
 ) -> MatchedRows:
     """Return every served row whose label the batch brings, or came by its id since the update before."""
     brought, repeated = find_brought(state, batch, marks, arrived_at)
     waiting, labels = find_waiting(state, schema)
     if len(waiting):
-        everywhere = [marks, *load_earlier_marks(state)]
+        everywhere = [marks, *load_earlier_keys(state)]
         in_batch = np.any([one.has(waiting[DIGEST].to_numpy(), waiting[KEY].to_numpy()) for one in everywhere], axis=0)
         # digests of requests that had some of the inputs alone are not among the marks
         told = load_brought_rows(state, list_requests(waiting)) | set(list_rows(brought))
@@ -119,7 +119,7 @@ def find_labelled(
 
 
 def find_brought(
-    state: State, batch: LabelledBatch, marks: BatchMarks, arrived_at: pd.Timestamp
+    state: State, batch: LabelledBatch, marks: RowKeys, arrived_at: pd.Timestamp
 ) -> tuple[pd.DataFrame, list[Row]]:
     """Return the served rows that a batch brings, and those of which a label was taken by its id before.
 

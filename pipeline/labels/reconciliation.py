@@ -33,10 +33,10 @@ from pointsman.meta.label_tables import (
 )
 from pointsman.meta.live import LivePart, live_row, load_repeats, load_stored_live, make_live_rows
 from pointsman.meta.past import MAX_BATCHES
-from pointsman.meta.records import CLEAN_ROWS, Record
+from pointsman.meta.records import CLEAN_ROWS, OutOfSamplePredictions
 from pointsman.meta.tables import estimates_table, regrets_table
 from pointsman.model_zoo.reference import InputReference
-from pointsman.pipeline.labels.batch_keys import BatchMarks, mark_batch, save_marks
+from pointsman.pipeline.labels.batch_keys import RowKeys, digest_rows, save_keys
 from pointsman.pipeline.labels.delay import count_maturity, find_clock, summarise_delays
 from pointsman.pipeline.labels.matching import MatchedRows, digest_names, find_labelled, gather_late_rows, list_rows
 from pointsman.pipeline.labels.regret import JudgedRows, grade_decisions, judge_rows, list_regrets
@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
-class Settled:
+class ReconciledLabels:
     """What labels showed: rows of tables, live records, and the losses of the champion's line on served rows.
 
     losses, times: (n_rows,) in order of time
@@ -58,15 +58,15 @@ class Settled:
     live: tuple[LivePart, ...]
     losses: np.ndarray
     times: np.ndarray
-    rivals: dict[str, np.ndarray]
+    challengers: dict[str, np.ndarray]
 
-    def lay_into(self, draft: Draft) -> None:
+    def add_to(self, draft: Draft) -> None:
         """Lay all of it into the draft of the update."""
         for table, rows in self.rows:
             draft.add(table, rows)
 
 
-def settle(
+def reconcile_labels(
     config: Config,
     state: State,
     schema: Schema,
@@ -76,14 +76,14 @@ def settle(
     batch: LabelledBatch,
     raw: pd.DataFrame,
     gap: str,
-) -> Settled:
+) -> ReconciledLabels:
     """Settle every served row that a batch, or a label by its id, tells of.
 
     reference: what is normal input to the live generation; None before there is one
     raw:       the batch's rows as they came
     """
     now = pd.Timestamp(utc_now())
-    marks = mark_batch(config, schema, batch, raw)
+    marks = digest_rows(config, schema, batch, raw)
     found = find_labelled(state, schema, batch, marks, now)
     late = list(gather_late_rows(state, schema, found))
     judged = [judge_rows(config, state, shelf, schema, rows) for rows in late]
@@ -99,7 +99,7 @@ def settle(
         (settled_requests_table, count_brought(found, batch.number)),
         (live_records_table, [row_of(state, schema, one, part) for part, one, _ in settled]),
         (live_repeats_table, list_repeats(state, schema, batch.number, marks, found)),
-        (batch_digests_table, [save_marks(state, batch.number, marks)]),
+        (batch_digests_table, [save_keys(state, batch.number, marks)]),
         (
             settlements_table,
             [
@@ -125,8 +125,8 @@ def settle(
             _is_late(found).sum(),
         )
     newest = next(((one, rows) for part, one, rows in settled if part.served_by == before.number), None)
-    rivals = {name: outputs[newest[1]] for name, outputs in newest[0].rivals.items()} if newest else {}
-    return Settled(tables, live, losses, times, rivals)
+    challengers = {name: outputs[newest[1]] for name, outputs in newest[0].challengers.items()} if newest else {}
+    return ReconciledLabels(tables, live, losses, times, challengers)
 
 
 def list_live(
@@ -146,7 +146,7 @@ def list_live(
         answered = one.rows.answered
         part = LivePart(
             one.rows.generation.number,
-            Record(rows, predicted),
+            OutOfSamplePredictions(rows, predicted),
             one.rows.names[late],
             answered.digests[late],
             answered.keys[late],
@@ -205,9 +205,7 @@ def count_brought(found: MatchedRows, batch: int) -> list[dict[str, Any]]:
     ]
 
 
-def list_repeats(
-    state: State, schema: Schema, batch: int, marks: BatchMarks, found: MatchedRows
-) -> list[dict[str, Any]]:
+def list_repeats(state: State, schema: Schema, batch: int, marks: RowKeys, found: MatchedRows) -> list[dict[str, Any]]:
     """Return the rows of the live_repeats table: rows of live records that the batch brings, or labels correct."""
     told = [*list_rows(found.table[_is_late(found)]), *found.repeated]
     told_again = digest_names([row[0] for row in told], [row[1] for row in told]) if told else np.empty(0, "uint64")

@@ -48,7 +48,7 @@ class JudgedRows:
     rows: LateRows
     features: pd.DataFrame
     outputs: Mapping[str, np.ndarray]
-    rivals: Mapping[str, np.ndarray]
+    challengers: Mapping[str, np.ndarray]
 
     @property
     def by_line(self) -> dict[str, np.ndarray]:
@@ -77,8 +77,8 @@ def judge_rows(config: Config, state: State, shelf: ModelShelf, schema: Schema, 
             predicted = predict_version(shelf, version, readings, schema)
             outputs |= {} if predicted is None else {version.id: predicted}
     known = kept.answered.by_version
-    rivals = {one.id: known[one.id] for one in kept.generation.rivals if one.id in known}
-    return JudgedRows(kept, features, outputs, rivals)
+    challengers = {one.id: known[one.id] for one in kept.generation.challengers if one.id in known}
+    return JudgedRows(kept, features, outputs, challengers)
 
 
 def find_big(requests: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:

@@ -33,7 +33,7 @@ def find_stage(generation: Generation, member: Member) -> str:
     """Return the stage of a member: production serves typical requests, staging may serve others, a candidate none."""
     if generation.aliases.get(Alias.PRODUCTION) == member.version.id:
         return "production"
-    return "candidate" if member.role is Role.RIVAL else "staging"
+    return "candidate" if member.role is Role.CHALLENGER else "staging"
 
 
 def describe_generation(generation: Generation) -> str:

@@ -13,10 +13,10 @@ from pointsman.common.storage.catalogue import Draft
 from pointsman.common.storage.state import State
 from pointsman.meta.fitting import learn_selector, list_changes, name_aliases
 from pointsman.meta.performance_estimates import learn_estimators
-from pointsman.meta.records import Record
+from pointsman.meta.records import OutOfSamplePredictions
 from pointsman.meta.selector import Selector
 from pointsman.meta.store import load_grades, load_records, load_stored_selector, save_selector
-from pointsman.pipeline.training.newcomers import RESTING
+from pointsman.pipeline.training.newcomers import COOLDOWN
 from pointsman.registry.commit import commit_generation
 from pointsman.registry.contender import FALLBACK_FAMILY
 from pointsman.registry.generations import Alias, Cause, Event, Generation, Member, Role, load_generation
@@ -83,7 +83,7 @@ def retire(config: Config, state: State, version_id: str, why: str) -> str:
     assert after.champion is not None
     held = f"; the ensembles that held it come back without it at the next update ({len(gone)})" if gone else ""
     return (
-        f"{version_id} is retired (generation {after.number}), and no candidate like it enters for {RESTING} "
+        f"{version_id} is retired (generation {after.number}), and no candidate like it enters for {COOLDOWN} "
         f"updates{held}. {after.aliases[Alias.PRODUCTION]} serves typical requests now; the champion is "
         f"{after.champion.id}."
     )
@@ -92,7 +92,7 @@ def retire(config: Config, state: State, version_id: str, why: str) -> str:
 def find_active(generation: Generation, version_id: str) -> Member:
     """Return the member that may answer requests under that id; StateError, with who may, for any other."""
     member = generation.find(version_id)
-    if member is not None and member.role is not Role.RIVAL:
+    if member is not None and member.role is not Role.CHALLENGER:
         return member
     known = ", ".join(version.id for version in (*generation.versions, *generation.ensembles)) or "none yet"
     raise StateError(f"'{version_id}' is no active version; active are {known}.")
@@ -125,12 +125,12 @@ def crown_again(members: Sequence[Member], selector: Selector) -> tuple[Member, 
     roles = {member.role for member in members}
     champions = {}
     if Role.CHAMPION not in roles:
-        champions = {selector.champions.damaged: Role.DAMAGED_CHAMPION, selector.champions.clean: Role.CHAMPION}
-    elif Role.DAMAGED_CHAMPION not in roles:
-        champions = {selector.champions.damaged: Role.DAMAGED_CHAMPION}
+        champions = {selector.champions.damaged: Role.ROBUST_CHAMPION, selector.champions.clean: Role.CHAMPION}
+    elif Role.ROBUST_CHAMPION not in roles:
+        champions = {selector.champions.damaged: Role.ROBUST_CHAMPION}
     return tuple(
         replace(member, role=champions[member.version.line])
-        if member.role in (Role.ACTIVE, Role.DAMAGED_CHAMPION) and member.version.line in champions
+        if member.role in (Role.ACTIVE, Role.ROBUST_CHAMPION) and member.version.line in champions
         else member
         for member in members
     )
@@ -145,7 +145,7 @@ def list_events(before: Generation, after: Generation, retired: Version, why: st
     return [*events, *list_changes(before, after)]
 
 
-def load_known(state: State, generation: Generation) -> list[Record]:
+def load_known(state: State, generation: Generation) -> list[OutOfSamplePredictions]:
     """Return the records that the selector of a generation rests on."""
     assert generation.schema is not None
     return load_records(state, generation.schema)

@@ -32,7 +32,7 @@ from pointsman.model_zoo.model import PROTOCOL, Model, update_model
 from pointsman.pipeline.collection.tables import batches
 from pointsman.pipeline.preparation.features import engineer_features
 from pointsman.pipeline.preparation.release import read_raw_rows
-from pointsman.pipeline.preparation.training_set import Ground, TrainingRows, digest_batches, join_rows
+from pointsman.pipeline.preparation.training_set import TrainingRows, TrainingSet, digest_batches, join_rows
 from pointsman.pipeline.quality.stored import quarantine_table
 from pointsman.pipeline.quality.tables import RELEASED, quarantine_decisions_table
 from pointsman.registry.commit import commit_generation, load_config_of
@@ -193,8 +193,8 @@ class Workshop:
         else:
             rows = self.gather(version, schema, version.trained_on)
             rows = replace(rows, barred=frozenset(map(str, rows.features)) - set(version.inputs))
-            ground = Ground(rows, schema.task, schema.classes, version.seed, training.threads)
-            model = ground.fit(version.candidate, rows)
+            training_set = TrainingSet(rows, schema.task, schema.classes, version.seed, training.threads)
+            model = training_set.fit(version.candidate, rows)
         return model.with_threshold(version.threshold)
 
     def config_of(self, version: Version) -> Config:

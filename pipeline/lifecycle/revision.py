@@ -26,7 +26,7 @@ from pointsman.meta.label_tables import batch_digests_table
 from pointsman.pipeline.collection.ordering import read_times
 from pointsman.pipeline.collection.roles import describe_roles, end_short_years, infer_schema
 from pointsman.pipeline.collection.tables import batches
-from pointsman.pipeline.labels.batch_keys import mark_batch, save_marks
+from pointsman.pipeline.labels.batch_keys import digest_rows, save_keys
 from pointsman.pipeline.preparation.assessment import analyse, describe_batch, draft_analysis, keep_raw
 from pointsman.pipeline.preparation.raw_rows import read_frame_times
 from pointsman.pipeline.preparation.window import read_newest
@@ -83,7 +83,7 @@ class Base:
         """What the revision changes; '' without one."""
         return self.revision.why if self.revision else ""
 
-    def lay_into(self, draft: Draft) -> None:
+    def add_to(self, draft: Draft) -> None:
         """Lay the rows of the reread batches into the draft of the update."""
         for name, rows in (self.rows or {}).items():
             draft.add(metadata.tables[name], rows)
@@ -231,8 +231,8 @@ def reread_batches(config: Config, state: State, bench: State, schema: Schema, n
             if judgement.rejected:
                 told = "batch %d, which was accepted, has no row that can be learned now: %s"
                 log.warning(told, one.number, judgement.rejected)
-            marks = mark_batch(config, judgement.schema, judgement.batch, keep_raw(raw, judgement))
-            draft.add(batch_digests_table, [save_marks(state, raw.number, marks)])
+            marks = digest_rows(config, judgement.schema, judgement.batch, keep_raw(raw, judgement))
+            draft.add(batch_digests_table, [save_keys(state, raw.number, marks)])
         draft_analysis(draft, bench, raw, judgement)
         described = describe_batch(bench, raw, one.file, judgement, one.by_hand)
         draft.add(batches, [described | {"created_at": one.created_at}])

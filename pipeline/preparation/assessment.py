@@ -65,7 +65,7 @@ def draft_analysis(draft: Draft, state: State, raw: RawBatch, judgement: Judgeme
     draft.add(quarantine_table, quarantine_rows(raw.number, judgement.quarantined))
 
 
-def tell_breaches(raw: RawBatch, judgement: Judgement) -> None:
+def log_breaches(raw: RawBatch, judgement: Judgement) -> None:
     """Log what is wrong with an accepted batch: the first breaches in full, and how many more there are."""
     if judgement.rejected:
         return

@@ -120,7 +120,7 @@ KEPT_PREPARED, KEPT_BYTES = 6, 512 * 2**20
 
 
 @dataclass(frozen=True)
-class Ground:
+class TrainingSet:
     """What models are fitted on: rows up to the newest, the task and its classes. ``gap`` is the delay of labels."""
 
     rows: TrainingRows

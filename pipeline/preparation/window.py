@@ -19,7 +19,7 @@ from pointsman.pipeline.preparation.capacity import limit_rows
 from pointsman.pipeline.preparation.clean_store import load_clean_batch
 from pointsman.pipeline.preparation.features import engineer_features, find_seasons
 from pointsman.pipeline.preparation.release import read_raw_rows
-from pointsman.pipeline.preparation.training_set import Ground, join_rows
+from pointsman.pipeline.preparation.training_set import TrainingSet, join_rows
 from pointsman.pipeline.quality.stored import quarantine_table
 from pointsman.registry.commit import load_config_of
 
@@ -59,14 +59,14 @@ def gather_window(config: Config, state: State, schema: Schema, batch: LabelledB
     return window[::-1]
 
 
-def prepare(
+def build_training_set(
     config: Config,
     schema: Schema,
     window: Sequence[LabelledBatch],
     released: Sequence[LabelledBatch],
     number: int,
     gap: str = "0s",
-) -> Ground:
+) -> TrainingSet:
     """Return the newest rows of the window with their features: what models are fitted on.
 
     Rows released from quarantine come before the others of their batch, so that the last rows of a batch stay those
@@ -79,4 +79,4 @@ def prepare(
     most = limit_rows(config.training, window[-1].inputs.shape[1])
     rows = join_rows(parts, most, find_seasons(schema, config.features))
     seed = derive_seed(config.seed, "update", number)
-    return Ground(rows, schema.task, schema.classes, seed, config.training.threads, gap)
+    return TrainingSet(rows, schema.task, schema.classes, seed, config.training.threads, gap)

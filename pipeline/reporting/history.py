@@ -83,8 +83,8 @@ class History:
     @cached_property
     def champions(self) -> dict[int, str]:
         """The champion's version by generation."""
-        crowned = self.members[self.members["role"] == "champion"]
-        return dict(zip(crowned["generation"].astype(int), crowned["version"], strict=True))
+        champions_before = self.members[self.members["role"] == "champion"]
+        return dict(zip(champions_before["generation"].astype(int), champions_before["version"], strict=True))
 
     @cached_property
     def productions(self) -> dict[int, str]:

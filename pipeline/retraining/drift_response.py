@@ -123,7 +123,7 @@ def load_earlier_champions(state: State, before: Generation) -> list[Version]:
         .order_by(members_table.c.generation)
     )
     earlier = set(load_past(state, before.number)[1:])
-    present = {version.id for version in (*before.versions, *before.rivals)}
+    present = {version.id for version in (*before.versions, *before.challengers)}
     rows = [row for row in read_rows(state.engine, query) if row["crowned"] in earlier and row["id"] not in present]
     former = {row["id"]: Version.from_row(row) for row in rows}
     versions = list(former.values())

@@ -10,7 +10,7 @@ from pointsman.common.errors import DataError, first_line
 from pointsman.common.metrics import compute_row_losses
 from pointsman.meta.records import predict_outputs
 from pointsman.model_zoo.model import Model
-from pointsman.pipeline.retraining.simulation import BLOCKS, Meeting, Met
+from pointsman.pipeline.retraining.simulation import BLOCKS, Evaluation, Met
 from pointsman.pipeline.retraining.stream import ReplayedStream
 from pointsman.pipeline.retraining.stream_drift import ReplayedDrift
 from pointsman.pipeline.retraining.stream_loss import ReplayedLoss
@@ -26,10 +26,10 @@ class Fitting:
     def fit(self, trained: int) -> "FittedModel":
         """Return the candidate fitted on the newest rows of the batches up to one, and what that took."""
         candidate = self.stream.candidate
-        ground = self.stream.prepare(trained)
+        training_set = self.stream.build_training_set(trained)
         started = time.perf_counter()
         try:
-            model = ground.fit(candidate, ground.rows)
+            model = training_set.fit(candidate, training_set.rows)
         except Exception as error:  # a fit may fail in any library; the user needs to know which and on what
             raise DataError(
                 f"The candidate {candidate.family}/{candidate.variant} could not be fitted on the batches up to "
@@ -68,7 +68,7 @@ class FittedModel:
     earlier: Mapping[int, np.ndarray]
     own: dict[int, np.ndarray] = field(default_factory=dict)
 
-    def meet(self, batch: int) -> Meeting:
+    def meet(self, batch: int) -> Evaluation:
         """Predict a later batch, say what may be known of it without its labels, then lay it beside them."""
         stream, loss = self.fitting.stream, self.fitting.loss
         schema, met = stream.schema, stream.load(batch)
@@ -79,7 +79,7 @@ class FittedModel:
         predicted = outputs if schema.task.is_classification else outputs[:, 0]
         losses = compute_row_losses(schema.task, met.target, predicted)
         blocks = np.array_split(losses, min(BLOCKS, len(losses)))
-        return Meeting(
+        return Evaluation(
             trained=self.trained,
             batch=batch,
             rows=len(losses),

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import t
 
 from pointsman.pipeline.retraining.policies import ALWAYS, Policy
-from pointsman.pipeline.retraining.simulation import Journey, Met
+from pointsman.pipeline.retraining.simulation import Met, PolicyRun
 
 TOLERANCE = 0.01
 """Share of the best policy's loss that may be given up for the whole cost of its trainings; for half of it, half."""
@@ -79,15 +79,15 @@ class PolicyEvidence:
         return float(np.sqrt(max(0.0, 1 + share)) - 1 if self.root else share)
 
 
-def compute_outcomes(journeys: Sequence[Journey], evidence: PolicyEvidence) -> list[PolicyOutcome]:
+def compute_outcomes(policy_runs: Sequence[PolicyRun], evidence: PolicyEvidence) -> list[PolicyOutcome]:
     """Return the outcome of each policy on the batches that all journeys share, held against training always."""
-    grouped: dict[Policy, list[Journey]] = {}
-    for journey in journeys:
-        grouped.setdefault(journey.policy, []).append(journey)
-    first = [evidence.met[trained, batch] for batch, trained in journeys[0].served.items()]
-    weights = np.concatenate([meeting.weights for meeting in first])
+    grouped: dict[Policy, list[PolicyRun]] = {}
+    for policy_run in policy_runs:
+        grouped.setdefault(policy_run.policy, []).append(policy_run)
+    first = [evidence.met[trained, batch] for batch, trained in policy_runs[0].served.items()]
+    weights = np.concatenate([evaluation.weights for evaluation in first])
     weights = weights / weights.sum()
-    batches = np.repeat([meeting.batch for meeting in first], [len(meeting.losses) for meeting in first])
+    batches = np.repeat([evaluation.batch for evaluation in first], [len(evaluation.losses) for evaluation in first])
     losses = {policy: _average_losses(own, evidence.met) for policy, own in grouped.items()}
     always = losses[ALWAYS]
     scale = float(weights @ always)
@@ -115,12 +115,12 @@ def compute_outcomes(journeys: Sequence[Journey], evidence: PolicyEvidence) -> l
     return outcomes
 
 
-def _average_losses(journeys: Sequence[Journey], met: Met) -> np.ndarray:
+def _average_losses(policy_runs: Sequence[PolicyRun], met: Met) -> np.ndarray:
     """Return the block losses (n_blocks,) of one policy, the mean over its journeys."""
     return np.mean(
         [
-            np.concatenate([met[trained, batch].losses for batch, trained in journey.served.items()])
-            for journey in journeys
+            np.concatenate([met[trained, batch].losses for batch, trained in policy_run.served.items()])
+            for policy_run in policy_runs
         ],
         axis=0,
     )
@@ -163,18 +163,18 @@ def recommend(outcomes: Sequence[PolicyOutcome]) -> Policy:
     return min(enough, key=lambda one: (one.trainings, one.worse)).policy
 
 
-def follow_advice(journeys: Sequence[Journey], evidence: PolicyEvidence) -> Advice | None:
+def follow_advice(policy_runs: Sequence[PolicyRun], evidence: PolicyEvidence) -> Advice | None:
     """Return what would have been recommended at the later of two starts, and what came of it; None with one start.
 
     Until then the journeys of the earlier start are known, after it those of the later start count.
     """
-    starts = sorted({journey.start for journey in journeys})
+    starts = sorted({policy_run.start for policy_run in policy_runs})
     if len(starts) < 2:
         return None
     given_at = starts[-1]
-    early = [journey.until(given_at) for journey in journeys if journey.start == starts[0]]
+    early = [policy_run.until(given_at) for policy_run in policy_runs if policy_run.start == starts[0]]
     recommended = recommend(compute_outcomes(early, evidence))
-    outcomes = compute_outcomes([journey for journey in journeys if journey.start == given_at], evidence)
+    outcomes = compute_outcomes([policy_run for policy_run in policy_runs if policy_run.start == given_at], evidence)
     best = min(outcomes, key=lambda one: (one.loss, one.trainings))
     taken = next(one for one in outcomes if one.policy == recommended)
     always = next(one for one in outcomes if one.policy == ALWAYS)

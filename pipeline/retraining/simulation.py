@@ -20,7 +20,7 @@ BLOCKS = 8
 
 
 @dataclass(frozen=True)
-class Meeting:
+class Evaluation:
     """A model fitted on the batches up to ``trained`` and a later batch that it predicts.
 
     losses:    mean row losses of blocks of the batch, oldest first
@@ -50,7 +50,7 @@ class Meeting:
 
 
 @dataclass(frozen=True)
-class Journey:
+class PolicyRun:
     """A policy on the batches after ``start``, where all policies were trained: what it served with, and its trainings.
 
     waited:    how many batches its first training counts as if they had gone by before the start
@@ -64,7 +64,7 @@ class Journey:
     served: Mapping[int, int]
     trainings: tuple[int, ...]
 
-    def until(self, last: int) -> "Journey":
+    def until(self, last: int) -> "PolicyRun":
         """Return the part up to and with a batch; what came later had no influence on it."""
         served = {batch: trained for batch, trained in self.served.items() if batch <= last}
         return replace(self, served=served, trainings=tuple(batch for batch in self.trainings if batch < last))
@@ -78,26 +78,26 @@ class Fitted(Protocol):
         """What fitting took."""
         ...
 
-    def meet(self, batch: int) -> Meeting:
+    def meet(self, batch: int) -> Evaluation:
         """Predict a later batch and lay it beside its labels."""
         ...
 
 
-Met = Mapping[tuple[int, int], Meeting]
+Met = Mapping[tuple[int, int], Evaluation]
 
 
-def find_next_training(policy: Policy, later: range, meet: Callable[[int], Meeting], waited: int = 0) -> int | None:
+def find_next_training(policy: Policy, later: range, meet: Callable[[int], Evaluation], waited: int = 0) -> int | None:
     """Return after which of the ``later`` batches a policy trains again; None where it serves to the end.
 
     It has ``waited`` so many batches before. No training follows the last batch, which nothing comes after.
     """
     after_training = None
     for place, batch in enumerate(later):
-        meeting = meet(batch)
+        evaluation = meet(batch)
         if not place:
-            after_training = meeting.estimated
+            after_training = evaluation.estimated
         since = waited + place + 1
-        if trains(policy, since, meeting.drifted, meeting.estimated, after_training) and batch != later[-1]:
+        if trains(policy, since, evaluation.drifted, evaluation.estimated, after_training) and batch != later[-1]:
             return batch
     return None
 
@@ -107,12 +107,12 @@ class Ledger:
     """Finished steps: what fits took, in seconds, and whom they met. This one keeps them in memory."""
 
     seconds: dict[int, float] = field(default_factory=dict)
-    met: dict[tuple[int, int], Meeting] = field(default_factory=dict)
+    met: dict[tuple[int, int], Evaluation] = field(default_factory=dict)
 
-    def add(self, trained: int, seconds: float, meetings: Sequence[Meeting]) -> None:
+    def add(self, trained: int, seconds: float, meetings: Sequence[Evaluation]) -> None:
         """Keep a finished step."""
         self.seconds[trained] = seconds
-        self.met |= {(meeting.trained, meeting.batch): meeting for meeting in meetings}
+        self.met |= {(evaluation.trained, evaluation.batch): evaluation for evaluation in meetings}
 
 
 def replay(
@@ -122,7 +122,7 @@ def replay(
     fit: Callable[[int], Fitted],
     ledger: Ledger,
     after_step: Callable[[], object] = lambda: None,
-) -> list[Journey]:
+) -> list[PolicyRun]:
     """Return the journeys of every policy from every start to the last of ``batches`` batches.
 
     When counting begins is an accident, so a policy that counts batches makes one journey for each batch it could have
@@ -141,7 +141,7 @@ def replay(
                     so_far.append(again)
         step.finish()
         after_step()
-    return [_make_journey(*key, so_far, batches) for key, so_far in trainings.items()]
+    return [_make_run(*key, so_far, batches) for key, so_far in trainings.items()]
 
 
 class Step:
@@ -149,11 +149,11 @@ class Step:
 
     def __init__(self, trained: int, fit: Callable[[int], Fitted], ledger: Ledger) -> None:
         self.trained, self.fit, self.ledger = trained, fit, ledger
-        self.met: dict[tuple[int, int], Meeting] = dict(ledger.met)
+        self.met: dict[tuple[int, int], Evaluation] = dict(ledger.met)
         self._fitted: Fitted | None = None
-        self._new: list[Meeting] = []
+        self._new: list[Evaluation] = []
 
-    def meet(self, batch: int) -> Meeting:
+    def meet(self, batch: int) -> Evaluation:
         """Return the meeting with a later batch."""
         key = (self.trained, batch)
         if key not in self.met:
@@ -168,8 +168,8 @@ class Step:
             self.ledger.add(self.trained, self._fitted.seconds, self._new)
 
 
-def _make_journey(policy: Policy, start: int, waited: int, trainings: Sequence[int], batches: int) -> Journey:
+def _make_run(policy: Policy, start: int, waited: int, trainings: Sequence[int], batches: int) -> PolicyRun:
     served = {
         batch: max(trained for trained in trainings if trained < batch) for batch in range(start + 1, batches + 1)
     }
-    return Journey(policy, start, waited, served, tuple(trainings[1:]))
+    return PolicyRun(policy, start, waited, served, tuple(trainings[1:]))

@@ -12,8 +12,8 @@ from pointsman.common.schema import Schema
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.pipeline.preparation.capacity import limit_rows
 from pointsman.pipeline.preparation.features import engineer_features
-from pointsman.pipeline.preparation.training_set import Ground
-from pointsman.pipeline.preparation.window import prepare
+from pointsman.pipeline.preparation.training_set import TrainingSet
+from pointsman.pipeline.preparation.window import build_training_set
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,11 +47,11 @@ class ReplayedStream:
         """Return the newest batches up to one, as many as the window may hold."""
         return range(max(1, last - self.config.training.window_batches + 1), last + 1)
 
-    def prepare(self, last: int) -> Ground:
+    def build_training_set(self, last: int) -> TrainingSet:
         """Return what an update after a batch would learn; of several classes those that its rows show."""
         window = self.gather(last)
-        ground = prepare(self.config, self.schema, window, [], window[-1].number)
-        return replace(ground, classes=self.list_classes(ground.rows.target))
+        training_set = build_training_set(self.config, self.schema, window, [], window[-1].number)
+        return replace(training_set, classes=self.list_classes(training_set.rows.target))
 
     def read_features(self, batch: LabelledBatch) -> pd.DataFrame:
         """Return what models see of a batch."""

@@ -56,7 +56,7 @@ class ReplayedDrift:
             past = self._list_past(place)
             scores = compute_scores(self.describe(place - 1), self._list_sketches(place - 1, place))
             tests = judge_novelty(scores, list_kept(past), config.drift.false_alarms)
-            tests += judge_concept(config, self.stream.prepare(place), schema, past, tests)
+            tests += judge_concept(config, self.stream.build_training_set(place), schema, past, tests)
             self._tests.append([(self.stream.load(place).number, test) for test in tests])
 
     def _list_past(self, batch: int) -> list[PastTest]:

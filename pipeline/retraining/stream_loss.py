@@ -10,7 +10,7 @@ from pointsman.meta.estimation.estimator import estimate
 from pointsman.meta.estimation.fitting import fit_estimator
 from pointsman.meta.flags import find_kinds
 from pointsman.meta.past import MAX_BATCHES
-from pointsman.meta.records import CLEAN, CLEAN_ROWS, Record, RecordRows
+from pointsman.meta.records import CLEAN, CLEAN_ROWS, OutOfSamplePredictions, RecordRows
 from pointsman.model_zoo.cell_flags import flag_cells
 from pointsman.model_zoo.reference import fit_input_reference
 from pointsman.pipeline.retraining.stream import ReplayedStream
@@ -43,21 +43,21 @@ class ReplayedLoss:
         asked = self.describe_rows(batch)
         rows = {place: self.describe_rows(place) for place in list(earlier)[-MAX_BATCHES - 1 :]}
         width = max(1, len(asked.classes), *(len(one.classes) for one in rows.values()))
-        records = [Record(one, {LINE: earlier[place][:, :width]}) for place, one in rows.items()]
+        records = [OutOfSamplePredictions(one, {LINE: earlier[place][:, :width]}) for place, one in rows.items()]
         measure = "log_loss" if asked.task.is_classification else "rmse"
         made = estimate(fit_estimator(records, LINE, [measure]), outputs[:, :width], asked.kinds)
         return made.measures[measure].estimated if measure in made.measures else None
 
     def _describe_rows(self, batch: int) -> RecordRows:
         """Return the record rows of a batch with the classes that were known and by what was normal before it."""
-        met, ground = self.stream.load(batch), self.stream.prepare(batch - 1)
+        met, training_set = self.stream.load(batch), self.stream.build_training_set(batch - 1)
         sample = spread_rows(len(met), CLEAN_ROWS)
-        normal = fit_input_reference(ground.rows.features.drop(columns=list(ground.rows.seasons)))
+        normal = fit_input_reference(training_set.rows.features.drop(columns=list(training_set.rows.seasons)))
         kinds = find_kinds(flag_cells(self.stream.read_features(met).iloc[sample], normal))
         return RecordRows(
             batch=met.number,
-            task=ground.task,
-            classes=ground.classes,
+            task=training_set.task,
+            classes=training_set.classes,
             parts=(CLEAN,),
             profiles=(),
             part=np.zeros(len(sample), dtype=np.int16),

@@ -10,7 +10,7 @@ from pointsman.common.storage.catalogue import VOLATILE, Draft, created_at, meta
 from pointsman.common.storage.state import State
 from pointsman.pipeline.retraining.policies import Policy
 from pointsman.pipeline.retraining.recommendation import Advice, Backtest, PolicyOutcome
-from pointsman.pipeline.retraining.simulation import Ledger, Meeting
+from pointsman.pipeline.retraining.simulation import Evaluation, Ledger
 
 backtests_table = sa.Table(
     "backtests",
@@ -59,20 +59,20 @@ class StoredLedger(Ledger):
             met={(row["trained"], row["batch"]): read_meeting(row) for row in read_rows(state.engine, meetings)},
         )
 
-    def add(self, trained: int, seconds: float, meetings: Sequence[Meeting]) -> None:
+    def add(self, trained: int, seconds: float, meetings: Sequence[Evaluation]) -> None:
         """Commit a finished step."""
         draft = Draft()
         draft.add(backtest_fits_table, [{"backtest": self.backtest, "trained": trained, "seconds": seconds}])
-        rows = [{"backtest": self.backtest, **asdict(meeting)} for meeting in meetings]
+        rows = [{"backtest": self.backtest, **asdict(evaluation)} for evaluation in meetings]
         draft.add(backtest_meetings_table, rows)
         draft.commit(self.state.engine)
         super().add(trained, seconds, meetings)
 
 
-def read_meeting(row: Mapping[str, Any]) -> Meeting:
+def read_meeting(row: Mapping[str, Any]) -> Evaluation:
     """Return the meeting that a row of the table describes."""
     fields = ("trained", "batch", "rows", "drifted", "estimated", "outputs")
-    return Meeting(losses=tuple(row["losses"]), **{name: row[name] for name in fields})
+    return Evaluation(losses=tuple(row["losses"]), **{name: row[name] for name in fields})
 
 
 def load_backtest(state: State, backtest: str) -> Backtest | None:

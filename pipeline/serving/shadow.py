@@ -51,7 +51,7 @@ def score_rows(predictor: Predictor, rows: AnsweredRows, chosen: np.ndarray) -> 
     generation, schema = predictor.generation, predictor.schema
     readings = Readings(engineer_features(rows.inputs.iloc[chosen], schema, predictor.config.features))
     by_version: dict[str, np.ndarray] = {}
-    for version in (*generation.versions, *generation.rivals):
+    for version in (*generation.versions, *generation.challengers):
         try:
             model = predictor.shelf.load(version)
             predicted = predict_outputs(model, readings.of(model), schema.classes)

@@ -28,7 +28,7 @@ def limit_searched(search: SearchConfig, rows: int) -> int:
     return min(MOST_SEARCHED, max(LEAST_SEARCHED, int(rows * SEARCHED_SHARE)))
 
 
-def tell_cuts(
+def log_cuts(
     training: TrainingConfig, search: SearchConfig, rows: int, there: int, columns: int, standing: Sequence[Candidate]
 ) -> None:
     """Tell, once a process, where fewer rows are learned than are ``there``, or looked at than the ``rows`` learned.
@@ -36,19 +36,19 @@ def tell_cuts(
     Limits that were stated as numbers are known and not told.
     """
     if training.max_rows == AUTO_ROWS and rows < there:
-        _tell_once(
+        _log_once(
             f"models learn from the newest {rows:,} rows of {columns} columns: training.max_mb is "
             f"{training.max_mb:g}; with a larger one they learn from more, and updates take longer"
         )
     searched = limit_searched(search, rows)
     if search.max_rows == AUTO_ROWS and searched < rows:
-        _tell_once(f"the search looks at a part of the learned rows, the newest {searched:,}; search.max_rows sets it")
+        _log_once(f"the search looks at a part of the learned rows, the newest {searched:,}; search.max_rows sets it")
     thinned = {one.family: limit for one in standing if (limit := int(one.params.get(LIMIT) or rows)) < rows}
     if thinned:
         named = ", ".join(f"{family} ({limit:,} rows)" for family, limit in sorted(thinned.items()))
-        _tell_once(f"of all learned rows costly families learn a part: {named}")
+        _log_once(f"of all learned rows costly families learn a part: {named}")
 
 
 @cache
-def _tell_once(sentence: str) -> None:
+def _log_once(sentence: str) -> None:
     log.info("%s", sentence)

@@ -10,7 +10,7 @@ from pointsman.common.metrics import Metric
 from pointsman.common.sampling import spread_rows
 from pointsman.common.task import Task
 from pointsman.common.thresholds import tune_threshold
-from pointsman.experiments.exam import compute_exam_metrics
+from pointsman.experiments.fit_metrics import compute_fit_metrics
 from pointsman.model_zoo import get_family
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.encoded import EncodedTable
@@ -86,8 +86,8 @@ class Attempt:
         binary = self.task is Task.BINARY and known.shape[1] == 2
         threshold = tune_threshold(target, known[:, 1], "f1") if binary else 0.5
         return (
-            compute_exam_metrics(self.task, target, known, threshold),
-            compute_exam_metrics(self.task, self.truth, self.predicted, threshold),
+            compute_fit_metrics(self.task, target, known, threshold),
+            compute_fit_metrics(self.task, self.truth, self.predicted, threshold),
         )
 
 

@@ -11,7 +11,7 @@ from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import State
 from pointsman.experiments.tables import feature_gains_table
 from pointsman.pipeline.preparation.features import list_engineered
-from pointsman.pipeline.preparation.training_set import Ground
+from pointsman.pipeline.preparation.training_set import TrainingSet
 from pointsman.pipeline.training.gains import FeatureGain, choose_measured, is_used, measure_gains
 from pointsman.pipeline.training.problem import SearchProblem
 
@@ -32,18 +32,18 @@ def load_measured(state: State) -> tuple[Measured, dict[str, int]]:
 
 
 def judge_features(
-    state: State, schema: Schema, ground: Ground, problem: SearchProblem
-) -> tuple[Ground, list[dict[str, Any]]]:
+    state: State, schema: Schema, training_set: TrainingSet, problem: SearchProblem
+) -> tuple[TrainingSet, list[dict[str, Any]]]:
     """Measure some of the engineered features; return the ground without those that harm, and the table's new rows."""
-    engineered = list_engineered(schema, [str(name) for name in ground.rows.features])
+    engineered = list_engineered(schema, [str(name) for name in training_set.rows.features])
     measured, last = load_measured(state)
     gains = measure_gains(problem, choose_measured(engineered, last))
     known = {name: list(of_feature) for name, of_feature in measured.items()}
     for gain in gains:
         known.setdefault(gain.feature, []).append(gain)
     used = {name: is_used(known[name]) for name in engineered if name in known}
-    seasons = set(ground.rows.seasons)
+    seasons = set(training_set.rows.seasons)
     barred = frozenset(name for name, is_learned in used.items() if not is_learned and known[name][-1].covered)
     proven = frozenset(name for name, is_learned in used.items() if is_learned and name in seasons)
     rows = [{"batch": problem.batch, **vars(gain), "used": used[gain.feature]} for gain in gains]
-    return replace(ground, rows=replace(ground.rows, barred=barred, proven=proven)), rows
+    return replace(training_set, rows=replace(training_set.rows, barred=barred, proven=proven)), rows

@@ -11,8 +11,8 @@ from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import State
 from pointsman.common.workers import Crew
 from pointsman.model_zoo.candidate import Candidate
-from pointsman.pipeline.preparation.training_set import Ground
-from pointsman.pipeline.training.out_of_fold import RecordSheet, enter
+from pointsman.pipeline.preparation.training_set import TrainingSet
+from pointsman.pipeline.training.out_of_fold import EvaluationTable, enter_newcomer
 from pointsman.pipeline.training.trials import Trial
 from pointsman.registry.contender import Contender, Origin
 from pointsman.registry.generations import Generation
@@ -22,7 +22,7 @@ from pointsman.registry.versions import Version, name_version
 
 log = logging.getLogger(__name__)
 
-RESTING = 5
+COOLDOWN = 5
 """Generations for which a candidate that retired is not tried again."""
 
 
@@ -33,11 +33,11 @@ def count_versions(state: State) -> int:
 
 def enter_newcomers(
     before: Generation,
-    crew: Crew[Ground],
+    crew: Crew[TrainingSet],
     standing: Sequence[Candidate],
     finalists: Sequence[Trial],
     resting: Collection[str],
-    sheets: Sequence[RecordSheet],
+    sheets: Sequence[EvaluationTable],
     first_number: int,
 ) -> list[Contender]:
     """Return standing candidates and finalists of the search that are no line yet, with their records out of fold.
@@ -58,9 +58,9 @@ def enter_newcomers(
     return [entered for entered in crew.map(try_to_enter, entries) if entered and entered.outputs]
 
 
-def load_resting(state: State, before: Generation) -> set[str]:
+def load_cooling(state: State, before: Generation) -> set[str]:
     """Return the keys of candidates that retired in the newest generations: a record does not mend within a few."""
-    recent = load_recent(state, before.number, RESTING)
+    recent = load_recent(state, before.number, COOLDOWN)
     query = (
         sa.select(versions_table)
         .join(events_table, events_table.c.version == versions_table.c.id)
@@ -87,13 +87,13 @@ class Entry:
     candidate: Candidate
     name: str
     origin: Origin
-    sheets: Sequence[RecordSheet]
+    sheets: Sequence[EvaluationTable]
 
 
-def try_to_enter(ground: Ground, entry: Entry) -> Contender | None:
+def try_to_enter(training_set: TrainingSet, entry: Entry) -> Contender | None:
     """Return a newcomer with its record; None where it cannot be fitted."""
     try:
-        return enter(ground, entry.candidate, entry.name, entry.origin, entry.sheets)
+        return enter_newcomer(training_set, entry.candidate, entry.name, entry.origin, entry.sheets)
     except Exception as error:  # a candidate may fail in any library; the others go on
         log.warning("the candidate %s could not be fitted: %s", entry.candidate.key, error)
         return None

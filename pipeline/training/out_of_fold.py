@@ -8,7 +8,7 @@ import pandas as pd
 
 from pointsman.meta.records import RecordRows, predict_outputs
 from pointsman.model_zoo.candidate import Candidate
-from pointsman.pipeline.preparation.training_set import Ground, TrainingRows
+from pointsman.pipeline.preparation.training_set import TrainingRows, TrainingSet
 from pointsman.registry.contender import Contender, Origin
 
 BACKFILLED = 3
@@ -16,7 +16,7 @@ BACKFILLED = 3
 
 
 @dataclass(frozen=True, eq=False)
-class RecordSheet:
+class EvaluationTable:
     """The rows of a record with their features: what a line without a record has still to predict.
 
     They come from the last ``covered`` rows of the batch, beginning at ``first_row``; earlier ones may be learned.
@@ -28,9 +28,9 @@ class RecordSheet:
     covered: int
 
 
-def find_earlier(ground: Ground, sheet: RecordSheet) -> TrainingRows | None:
+def find_earlier(training_set: TrainingSet, sheet: EvaluationTable) -> TrainingRows | None:
     """Return the rows that lie before a sheet; None where none does."""
-    rows = ground.rows
+    rows = training_set.rows
     of_batch = np.flatnonzero(rows.batches == sheet.rows.batch)
     if not len(of_batch):
         return None
@@ -38,30 +38,32 @@ def find_earlier(ground: Ground, sheet: RecordSheet) -> TrainingRows | None:
     before = np.arange(len(rows)) < start
     # Rows released from quarantine precede the others of their batch, whatever their time.
     before &= (rows.batches != sheet.rows.batch) | (rows.times <= rows.times.iloc[start]).to_numpy()
-    delay = pd.Timedelta(ground.gap)
+    delay = pd.Timedelta(training_set.gap)
     if delay > pd.Timedelta(0):
         before &= (rows.times < rows.times.iloc[start] - delay).to_numpy()
     return rows.take(before) if before.any() else None
 
 
-def predict_out_of_fold(ground: Ground, candidate: Candidate, sheet: RecordSheet) -> np.ndarray | None:
+def predict_out_of_fold(training_set: TrainingSet, candidate: Candidate, sheet: EvaluationTable) -> np.ndarray | None:
     """Return what the candidate predicts for a sheet, fitted on what lies before it; None where nothing does."""
-    earlier = find_earlier(ground, sheet)
+    earlier = find_earlier(training_set, sheet)
     if earlier is None:
         return None
-    return predict_outputs(ground.fit(candidate, earlier), sheet.features, ground.classes)
+    return predict_outputs(training_set.fit(candidate, earlier), sheet.features, training_set.classes)
 
 
-def enter(ground: Ground, candidate: Candidate, name: str, origin: Origin, sheets: Sequence[RecordSheet]) -> Contender:
+def enter_newcomer(
+    training_set: TrainingSet, candidate: Candidate, name: str, origin: Origin, sheets: Sequence[EvaluationTable]
+) -> Contender:
     """Return a newcomer with its record, out of fold, of the newest sheets.
 
     What its family finds out on the rows before the oldest of them is known from there on.
     """
     outputs: dict[int, np.ndarray] = {}
     for sheet in sheets[-BACKFILLED:]:
-        earlier = find_earlier(ground, sheet)
+        earlier = find_earlier(training_set, sheet)
         if earlier is not None:
-            candidate = ground.settle(candidate, earlier)
-            model = ground.fit(candidate, earlier)
-            outputs[sheet.rows.batch] = predict_outputs(model, sheet.features, ground.classes)
+            candidate = training_set.settle(candidate, earlier)
+            model = training_set.fit(candidate, earlier)
+            outputs[sheet.rows.batch] = predict_outputs(model, sheet.features, training_set.classes)
     return Contender(name, origin, candidate, None, outputs)

@@ -28,7 +28,7 @@ from pointsman.model_zoo import get_family
 from pointsman.model_zoo.boosting import LIBRARY_DEFAULTS
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.search import Params
-from pointsman.pipeline.preparation.training_set import Ground
+from pointsman.pipeline.preparation.training_set import TrainingSet
 from pointsman.registry.contender import FALLBACK_FAMILY
 
 FEW_ROWS, FEW_BATCHES = 2_000, 3
@@ -71,7 +71,7 @@ def make_room(most: int, finalists: int, rows: int, batches: int) -> tuple[int, 
     return (max(2, most // 2), 1) if is_short(rows, batches) else (most, finalists)
 
 
-def standing_candidates(
+def portfolio_candidates(
     families: Sequence[str], variants: Sequence[str], task: Task, batches: int, rows: int
 ) -> list[Candidate]:
     """Return the candidates of the standing lines: the baselines, then those among the families that are searched.
@@ -149,12 +149,12 @@ def _vary(plain: Candidate, task: Task) -> list[Candidate]:
     return []
 
 
-def list_standing(config: Config, ground: Ground) -> list[Candidate]:
+def list_portfolio(config: Config, training_set: TrainingSet) -> list[Candidate]:
     """Return the candidates that always stand, as far as the batches to learn from tell them apart."""
-    search, batches = config.search, count_batches(ground)
-    return standing_candidates(search.families, search.variants, ground.task, batches, len(ground.rows))
+    search, batches = config.search, count_batches(training_set)
+    return portfolio_candidates(search.families, search.variants, training_set.task, batches, len(training_set.rows))
 
 
-def count_batches(ground: Ground) -> int:
+def count_batches(training_set: TrainingSet) -> int:
     """Return how many batches there are to learn from."""
-    return len(np.unique(ground.rows.batches))
+    return len(np.unique(training_set.rows.batches))

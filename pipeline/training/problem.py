@@ -13,7 +13,7 @@ from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.encoder import has_many_levels
 from pointsman.model_zoo.variants import get_variant
 from pointsman.pipeline.preparation.splits import make_splits
-from pointsman.pipeline.preparation.training_set import Ground, TrainingRows
+from pointsman.pipeline.preparation.training_set import TrainingRows, TrainingSet
 from pointsman.pipeline.training.capacity import limit_searched
 from pointsman.registry.contender import FALLBACK_FAMILY
 
@@ -106,12 +106,16 @@ def default_candidates(space: SearchSpace) -> list[Candidate]:
     ]
 
 
-def pose_problem(config: Config, ground: Ground, number: int, validation: Validation | None = None) -> SearchProblem:
+def pose_problem(
+    config: Config, training_set: TrainingSet, number: int, validation: Validation | None = None
+) -> SearchProblem:
     """Return what the search works on: folds of the newest rows, of the configured type unless another is asked for."""
-    rows = ground.rows.newest(limit_searched(config.search, len(ground.rows)))
+    rows = training_set.rows.newest(limit_searched(config.search, len(training_set.rows)))
     block = len(rows.last(1))
     validation = validation or config.training.validation
-    splits = make_splits(validation, rows.times, config.training.folds, ground.gap, block, ground.seed)
+    splits = make_splits(validation, rows.times, config.training.folds, training_set.gap, block, training_set.seed)
     folds = [Fold(rows.take(split.learn), rows.take(split.validate)) for split in splits]
-    metric = get_metric(config.metric, ground.task)
-    return SearchProblem(folds, ground.task, ground.classes, metric, number, ground.seed, ground.threads)
+    metric = get_metric(config.metric, training_set.task)
+    return SearchProblem(
+        folds, training_set.task, training_set.classes, metric, number, training_set.seed, training_set.threads
+    )

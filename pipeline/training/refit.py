@@ -12,16 +12,16 @@ from pointsman.common.environment import describe_environment
 from pointsman.common.seeding import random_generator
 from pointsman.common.thresholds import Threshold
 from pointsman.common.workers import Crew
-from pointsman.experiments.exam import Exam, hold_exam
+from pointsman.experiments.fit_metrics import FitMetrics, measure_fit
 from pointsman.meta.past import stack_records
-from pointsman.meta.records import Record
+from pointsman.meta.records import OutOfSamplePredictions
 from pointsman.meta.threshold import tune_line
 from pointsman.model_zoo import get_family
 from pointsman.model_zoo.anatomy import Anatomy, dissect
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.golden import make_golden_parts, measure_predict_us
 from pointsman.model_zoo.model import Model, PreparedRows, update_model
-from pointsman.pipeline.preparation.training_set import Ground
+from pointsman.pipeline.preparation.training_set import TrainingSet
 from pointsman.registry.contender import Contender, Origin
 from pointsman.registry.versions import Version
 
@@ -36,7 +36,7 @@ EXAMINED_ROWS = 1_000
 
 
 @dataclass(frozen=True, eq=False)
-class Trained:
+class FitResult:
     """A model that has learned all rows, as named files, and how it came about.
 
     candidate: what it was made of, with what its family found out
@@ -54,11 +54,11 @@ class Trained:
     predict_us: float
     environment: Mapping[str, str]
     anatomy: Anatomy
-    exam: Exam
+    exam: FitMetrics
 
 
 @dataclass(frozen=True, eq=False)
-class Lesson:
+class RefitJob:
     """A contender that is to learn the newest rows, the model of its parent and the way to go on from it.
 
     threshold: for a positive answer; known already, since it rests on rows predicted before they were learned
@@ -70,7 +70,7 @@ class Lesson:
     threshold: Threshold = field(default_factory=Threshold)
 
 
-def train(ground: Ground, lesson: Lesson) -> Trained:
+def refit(training_set: TrainingSet, lesson: RefitJob) -> FitResult:
     """Return a contender's model for the next generation.
 
     A plain model is updated, where that is its way and its family can, at most MAX_UPDATES times in a row; one with a
@@ -78,21 +78,21 @@ def train(ground: Ground, lesson: Lesson) -> Trained:
     """
     started = time.perf_counter()
     contender, version = lesson.contender, lesson.contender.parent
-    if lesson.way is Origin.UPDATE and version and lesson.before and can_continue(ground, version, lesson.before):
-        fresh = ground.rows.after(version.last_batch)  # more than the newest batch where others were not learned
-        model = update_model(lesson.before, fresh.features, fresh.target, ground.seed, ground.threads)
+    if lesson.way is Origin.UPDATE and version and lesson.before and can_continue(training_set, version, lesson.before):
+        fresh = training_set.rows.after(version.last_batch)  # more than the newest batch where others were not learned
+        model = update_model(lesson.before, fresh.features, fresh.target, training_set.seed, training_set.threads)
         origin, updates = Origin.UPDATE, version.updates + 1
         seconds = time.perf_counter() - started
-        exam = examine_updated(ground, model, version.first_batch, lesson.threshold.least)
+        exam = examine_updated(training_set, model, version.first_batch, lesson.threshold.least)
     else:
-        prepared = ground.prepare(contender.candidate, ground.rows)
-        model = ground.fit_prepared(ground.settle(contender.candidate, ground.rows), prepared)
+        prepared = training_set.prepare(contender.candidate, training_set.rows)
+        model = training_set.fit_prepared(training_set.settle(contender.candidate, training_set.rows), prepared)
         origin, updates = Origin.REFIT if version else contender.origin, 0
         seconds = time.perf_counter() - started
-        exam = examine_fitted(ground, model, prepared, lesson.threshold.least)
-    newest = ground.rows.last(1).features
-    golden = make_golden_parts(model, newest, ground.seed)  # predicts before the clock runs
-    return Trained(
+        exam = examine_fitted(training_set, model, prepared, lesson.threshold.least)
+    newest = training_set.rows.last(1).features
+    golden = make_golden_parts(model, newest, training_set.seed)  # predicts before the clock runs
+    return FitResult(
         candidate=model.candidate,
         parts=model.with_threshold(lesson.threshold.least).dump() | golden,
         threshold=lesson.threshold,
@@ -107,78 +107,81 @@ def train(ground: Ground, lesson: Lesson) -> Trained:
     )
 
 
-def examine_fitted(ground: Ground, model: Model, learned: PreparedRows, threshold: float) -> Exam:
+def examine_fitted(training_set: TrainingSet, model: Model, learned: PreparedRows, threshold: float) -> FitMetrics:
     """Return what a model's predictions are worth on a sample of the very rows, as encoded, that it was fitted on.
 
     Of a masked model these are the rows before their masked copies.
     """
-    drawn = _draw(ground, np.arange(len(learned.table) // (2 if model.candidate.masked else 1)))
+    drawn = _draw(training_set, np.arange(len(learned.table) // (2 if model.candidate.masked else 1)))
     predicted = model.predict_encoded(learned.table.take(drawn))
-    return hold_exam(ground.task, learned.target[drawn], predicted, threshold)
+    return measure_fit(training_set.task, learned.target[drawn], predicted, threshold)
 
 
-def examine_updated(ground: Ground, model: Model, first_batch: int, threshold: float) -> Exam:
+def examine_updated(training_set: TrainingSet, model: Model, first_batch: int, threshold: float) -> FitMetrics:
     """Return what a continued model's predictions are worth on a sample of all rows that it has learned by now."""
-    drawn = _draw(ground, np.flatnonzero(ground.rows.batches >= first_batch))
-    rows = ground.rows.take(drawn)
-    return hold_exam(ground.task, rows.target, model.predict(rows.features), threshold)
+    drawn = _draw(training_set, np.flatnonzero(training_set.rows.batches >= first_batch))
+    rows = training_set.rows.take(drawn)
+    return measure_fit(training_set.task, rows.target, model.predict(rows.features), threshold)
 
 
-def _draw(ground: Ground, learned: np.ndarray) -> np.ndarray:
-    return np.sort(random_generator(ground.seed, "exam").permutation(learned)[:EXAMINED_ROWS])
+def _draw(training_set: TrainingSet, learned: np.ndarray) -> np.ndarray:
+    return np.sort(random_generator(training_set.seed, "exam").permutation(learned)[:EXAMINED_ROWS])
 
 
-def can_continue(ground: Ground, version: Version, model: Model) -> bool:
+def can_continue(training_set: TrainingSet, version: Version, model: Model) -> bool:
     """Return whether a version's model can be updated with the newest rows."""
-    same_ground = model.classes == ground.classes and model.features == tuple(ground.rows.covered.columns)
+    same_ground = model.classes == training_set.classes and model.features == tuple(training_set.rows.covered.columns)
     plain = not version.candidate.treatment
     return get_family(version.family).can_update and plain and version.updates < MAX_UPDATES and same_ground
 
 
-def plan_lessons(
+def plan_refits(
     config: Config,
     active: Sequence[Contender],
     models: Mapping[str, Model],
     ways: Mapping[str, Origin],
-    records: Sequence[Record],
-) -> list[Lesson]:
+    records: Sequence[OutOfSamplePredictions],
+) -> list[RefitJob]:
     """Return how every active contender goes on; those that stay as they are have no lesson."""
     past = stack_records(records, [contender.line for contender in active])
-    lessons = []
+    refit_jobs = []
     for contender in active:
         way = ways.get(contender.line, Origin.REFIT)
         if way is not Origin.KEPT and not contender.is_recalled:
             threshold = tune_line(config, past, contender.line)
-            lessons.append(Lesson(contender, models.get(contender.line), way, threshold))
+            refit_jobs.append(RefitJob(contender, models.get(contender.line), way, threshold))
     # Neighbours that read rows alike share their encoding.
-    return sorted(lessons, key=lambda one: (one.contender.candidate.variant, one.contender.candidate.treatment))
+    return sorted(refit_jobs, key=lambda one: (one.contender.candidate.variant, one.contender.candidate.treatment))
 
 
-def plan_other_lessons(
-    ground: Ground, lessons: Sequence[Lesson], trained: Mapping[str, Trained], turn: Sequence[Contender]
-) -> list[Lesson]:
+def plan_other_refits(
+    training_set: TrainingSet,
+    refit_jobs: Sequence[RefitJob],
+    trained: Mapping[str, FitResult],
+    turn: Sequence[Contender],
+) -> list[RefitJob]:
     """Return the lessons of contenders whose ``turn`` it is, in the way that they did not take but could have."""
     lines = {contender.line for contender in turn}
     others = []
-    for lesson in lessons:
+    for lesson in refit_jobs:
         contender, done = lesson.contender, trained.get(lesson.contender.line)
         parent, before = contender.parent, lesson.before
-        if contender.line in lines and done and before and parent and can_continue(ground, parent, before):
+        if contender.line in lines and done and before and parent and can_continue(training_set, parent, before):
             other = Origin.REFIT if done.origin is Origin.UPDATE else Origin.UPDATE
             others.append(replace(lesson, way=other))
     return others
 
 
-def give(crew: Crew[Ground], lessons: Sequence[Lesson]) -> dict[str, Trained]:
+def refit_all(crew: Crew[TrainingSet], refit_jobs: Sequence[RefitJob]) -> dict[str, FitResult]:
     """Let contenders learn the newest rows, by line; one that fails to is left out."""
-    trained = crew.map(try_to_train, lessons)
-    return {lesson.contender.line: done for lesson, done in zip(lessons, trained, strict=True) if done}
+    trained = crew.map(try_to_refit, refit_jobs)
+    return {lesson.contender.line: done for lesson, done in zip(refit_jobs, trained, strict=True) if done}
 
 
-def try_to_train(ground: Ground, lesson: Lesson) -> Trained | None:
+def try_to_refit(training_set: TrainingSet, lesson: RefitJob) -> FitResult | None:
     """Return a contender's model that has learned the newest rows; None where it cannot be fitted."""
     try:
-        return train(ground, lesson)
+        return refit(training_set, lesson)
     except Exception as error:  # a fit may fail in any library; an older version still serves
         log.warning("the line %s could not learn the newest batch: %s", lesson.contender.line, error)
         return None

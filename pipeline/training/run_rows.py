@@ -5,9 +5,9 @@ from dataclasses import asdict
 from typing import Any
 
 from pointsman.common.schema import Schema
-from pointsman.experiments.exam import Exam, compare_exams, hold_exam
+from pointsman.experiments.fit_metrics import FitMetrics, compare_fits, measure_fit
 from pointsman.meta.records import RecordRows
-from pointsman.pipeline.training.refit import Trained
+from pointsman.pipeline.training.refit import FitResult
 from pointsman.registry.contender import Contender
 from pointsman.registry.versions import Version
 
@@ -16,7 +16,7 @@ def run_rows(
     schema: Schema,
     rows: RecordRows,
     contenders: Sequence[Contender],
-    trained: Mapping[str, Trained],
+    trained: Mapping[str, FitResult],
     versions: Sequence[Version],
 ) -> list[dict[str, Any]]:
     """Return the rows of the runs table for those ``versions`` that were ``trained``, by line.
@@ -28,20 +28,20 @@ def run_rows(
     return [_describe(schema, rows, known[version.line], done, version) for version, done in found]
 
 
-def examine_outputs(rows: RecordRows, contender: Contender, done: Trained) -> Exam | None:
+def examine_outputs(rows: RecordRows, contender: Contender, done: FitResult) -> FitMetrics | None:
     """Return the exam of a contender on the clean rows of the newest record; None where it did not predict them."""
     outputs = contender.outputs.get(rows.batch)
     if outputs is None or not rows.clean.any():
         return None
     predicted = outputs[rows.clean] if rows.task.is_classification else outputs[rows.clean, 0]
-    return hold_exam(rows.task, rows.target[rows.clean], predicted, done.threshold.least, done.exam.constant)
+    return measure_fit(rows.task, rows.target[rows.clean], predicted, done.threshold.least, done.exam.constant)
 
 
 def _describe(
-    schema: Schema, rows: RecordRows, contender: Contender, done: Trained, version: Version
+    schema: Schema, rows: RecordRows, contender: Contender, done: FitResult, version: Version
 ) -> dict[str, Any]:
     train, test = done.exam, examine_outputs(rows, contender, done)
-    gap = compare_exams(train, test)
+    gap = compare_fits(train, test)
     return {
         "version": version.id,
         "batch": rows.batch,

@@ -17,7 +17,7 @@ from pointsman.common.seeding import derive_seed
 from pointsman.common.workers import Crew, Workers, count_cores
 from pointsman.model_zoo import get_family
 from pointsman.model_zoo.candidate import Candidate
-from pointsman.pipeline.preparation.training_set import Ground
+from pointsman.pipeline.preparation.training_set import TrainingSet
 from pointsman.pipeline.training.encodings import Encodings
 from pointsman.pipeline.training.evaluation import (
     Assignment,
@@ -225,9 +225,9 @@ ROWS_TO_SHARE = 5_000
 """With fewer rows, starting more processes takes longer than they save."""
 
 
-def hire(config: Config, ground: Ground) -> Workers:
+def hire(config: Config, training_set: TrainingSet) -> Workers:
     """Return who searches and fits: by default every core, unless there are too few rows to be worth the start."""
-    count = config.workers.count or (count_cores() if len(ground.rows) >= ROWS_TO_SHARE else 1)
+    count = config.workers.count or (count_cores() if len(training_set.rows) >= ROWS_TO_SHARE else 1)
     return Workers(count, config.workers.scheduler)
 
 

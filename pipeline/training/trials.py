@@ -24,8 +24,8 @@ class Trial:
     steps:    what pruning saw: the loss at the cheap first rung, then the mean over the folds so far, newest fold first
     loss:     the mean over all folds; None unless complete
     baseline: the loss of the prior on the same folds
-    train:    metrics of ``experiments.exam`` on some of the rows that it learned of the newest fold; ``test`` on the
-              later rows of that fold. Empty until it has come so far
+    train:    metrics of ``experiments.fit_metrics`` on some of the rows that it learned of the newest fold; ``test`` on
+              the later rows of that fold. Empty until it has come so far
     """
 
     number: int

@@ -19,12 +19,12 @@ from pointsman.common.storage.state import State
 from pointsman.meta.decayed import compute_decayed_records, compute_part_losses
 from pointsman.meta.live import take_rows
 from pointsman.meta.past import stack_records
-from pointsman.meta.records import Record, predict_outputs
+from pointsman.meta.records import OutOfSamplePredictions, predict_outputs
 from pointsman.model_zoo import get_family
 from pointsman.model_zoo.readings import Readings
-from pointsman.pipeline.training.out_of_fold import RecordSheet
+from pointsman.pipeline.training.out_of_fold import EvaluationTable
 from pointsman.pipeline.validation.promotion import Promotion
-from pointsman.pipeline.validation.retrain_mode import HALF_LIFE, Bout, choose_way
+from pointsman.pipeline.validation.retrain_mode import HALF_LIFE, PairedComparison, choose_way
 from pointsman.pipeline.validation.tables import bouts_table
 from pointsman.registry.contender import FALLBACK_FAMILY, Contender, Origin
 from pointsman.registry.generations import Generation, Member, Role
@@ -42,14 +42,14 @@ RECALLED_AGES = (5, 10, 20)
 """Generations after which a champion of then competes again, one of them with every update; alarms call for more."""
 
 
-def hold_bouts(
+def compare_challengers(
     shelf: ModelShelf,
     before: Generation,
-    record: Record,
-    sheet: RecordSheet,
+    record: OutOfSamplePredictions,
+    sheet: EvaluationTable,
     revived: Sequence[Version] = (),
     shadow: Mapping[str, np.ndarray] | None = None,
-) -> tuple[list[Bout], dict[str, np.ndarray]]:
+) -> tuple[list[PairedComparison], dict[str, np.ndarray]]:
     """Return how every rival compares with what served on the newest batch, and what it predicted, by version.
 
     Champions of earlier regimes that are ``revived`` compete as rivals do. ``shadow`` is what rivals predicted for
@@ -60,7 +60,7 @@ def hold_bouts(
     serving = {version.line: version for version in before.versions}
     outputs, bouts = {}, []
     readings = Readings(sheet.features)
-    for rival in (*before.rivals, *revived):
+    for rival in (*before.challengers, *revived):
         served = serving.get(rival.line) if _way(before, rival) is not Origin.RECALL else before.champion
         if served is None or served.line not in record.predicted:
             continue
@@ -83,23 +83,32 @@ def _way(before: Generation, rival: Version) -> Origin:
 
 
 def _compare(
-    before: Generation, rival: Version, served: Version, record: Record, outputs: np.ndarray, shadow: np.ndarray | None
-) -> Bout:
+    before: Generation,
+    rival: Version,
+    served: Version,
+    record: OutOfSamplePredictions,
+    outputs: np.ndarray,
+    shadow: np.ndarray | None,
+) -> PairedComparison:
     beside = []
     if shadow is not None:
         own = [one for one in record.live if one.served_by == before.number and served.line in one.predicted]
         scored = np.flatnonzero(np.isfinite(shadow).all(axis=1))
         beside = [
-            take_rows(Record(one.rows, {rival.id: shadow, served.id: one.predicted[served.line]}), scored)
+            take_rows(
+                OutOfSamplePredictions(one.rows, {rival.id: shadow, served.id: one.predicted[served.line]}), scored
+            )
             for one in own
             if len(scored)
         ]
-    pair = Record(record.rows, {rival.id: outputs, served.id: record.predicted[served.line]}, tuple(beside))
+    pair = OutOfSamplePredictions(
+        record.rows, {rival.id: outputs, served.id: record.predicted[served.line]}, tuple(beside)
+    )
     past = stack_records([pair], [rival.id, served.id])
     losses = past.losses[past.clean] * past.scale
     compared = compare_losses(losses[:, 0], losses[:, 1], confidence=0.9)
     way = _way(before, rival)
-    return Bout(
+    return PairedComparison(
         batch=record.rows.batch,
         line=served.line,
         version=rival.id,
@@ -115,20 +124,22 @@ def _compare(
     )
 
 
-def load_bouts(state: State) -> list[Bout]:
+def load_compared(state: State) -> list[PairedComparison]:
     """Return all bouts, oldest first."""
-    query = sa.select(*(bouts_table.c[field.name] for field in fields(Bout)))
+    query = sa.select(*(bouts_table.c[field.name] for field in fields(PairedComparison)))
     rows = read_rows(state.engine, query.order_by(bouts_table.c.batch, bouts_table.c.version))
-    return [Bout(**{**row, "way": Origin(row["way"]), "served_way": Origin(row["served_way"])}) for row in rows]
+    return [
+        PairedComparison(**{**row, "way": Origin(row["way"]), "served_way": Origin(row["served_way"])}) for row in rows
+    ]
 
 
-def bout_rows(bouts: Sequence[Bout]) -> list[dict[str, object]]:
+def bout_rows(bouts: Sequence[PairedComparison]) -> list[dict[str, object]]:
     """Return the rows of the bouts table."""
     return [{**asdict(bout), "way": bout.way.value, "served_way": bout.served_way.value} for bout in bouts]
 
 
-def choose_ways(
-    config: Config, before: Generation, bouts: Sequence[Bout], baselines: Collection[str] = ()
+def choose_retrain_modes(
+    config: Config, before: Generation, bouts: Sequence[PairedComparison], baselines: Collection[str] = ()
 ) -> dict[str, Origin]:
     """Return how every active line goes on; one without bouts is refitted.
 
@@ -147,16 +158,16 @@ def choose_ways(
 
 def recall(
     config: Config,
-    rivals: Sequence[Version],
-    bouts: Sequence[Bout],
+    challengers: Sequence[Version],
+    bouts: Sequence[PairedComparison],
     outputs: Mapping[str, np.ndarray],
     first_number: int,
 ) -> tuple[list[Contender], dict[str, Version]]:
     """Return the champions of long ago that beat the champion on the newest batch, and by name the versions they were.
 
-    They are among the ``rivals``; a contender's record is what its version predicted for that batch.
+    They are among the ``challengers``; a contender's record is what its version predicted for that batch.
     """
-    by_id = {version.id: version for version in rivals}
+    by_id = {version.id: version for version in challengers}
     contenders: list[Contender] = []
     versions: dict[str, Version] = {}
     for bout in bouts:
@@ -169,7 +180,9 @@ def recall(
     return contenders, versions
 
 
-def list_competing(promotion: Promotion, records: Sequence[Record], baselines: Collection[str] = ()) -> list[Contender]:
+def list_competing(
+    promotion: Promotion, records: Sequence[OutOfSamplePredictions], baselines: Collection[str] = ()
+) -> list[Contender]:
     """Return the best active lines that can go on in more than one way, by their record on clean batches.
 
     Those whose candidate is a baseline (by key) cannot: they are refitted.
@@ -195,7 +208,7 @@ def take_turns(competing: Sequence[Contender], batch: int) -> list[Contender]:
     return [one for position, one in enumerate(competing) if (batch + position) % DUE == 0]
 
 
-def list_rivals(
+def list_challengers(
     state: State,
     before: Generation,
     members: Sequence[Member],
@@ -207,8 +220,8 @@ def list_rivals(
     """
     taken = {member.version.id for member in members}
     kept = [one.parent for one in competing if one.parent]
-    rivals = {version.id: version for version in [*kept, *otherwise, *load_former_champions(state, before)]}
-    return [Member(version, Role.RIVAL) for version in rivals.values() if version.id not in taken]
+    challengers = {version.id: version for version in [*kept, *otherwise, *load_former_champions(state, before)]}
+    return [Member(version, Role.CHALLENGER) for version in challengers.values() if version.id not in taken]
 
 
 def load_former_champions(state: State, before: Generation) -> list[Version]:

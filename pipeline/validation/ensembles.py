@@ -8,11 +8,11 @@ from pointsman.common.config import Config
 from pointsman.common.environment import describe_environment
 from pointsman.common.storage.state import State
 from pointsman.meta.ensembles import fit_ensembles
-from pointsman.meta.past import Past, stack_records
-from pointsman.meta.records import Record
+from pointsman.meta.past import PredictionHistory, stack_records
+from pointsman.meta.records import OutOfSamplePredictions
 from pointsman.meta.threshold import tune_ensemble
 from pointsman.model_zoo.model import PROTOCOL
-from pointsman.registry.budget import bar_lines
+from pointsman.registry.budget import exclude_lines
 from pointsman.registry.contender import FALLBACK_FAMILY, Origin
 from pointsman.registry.generations import Generation
 from pointsman.registry.versions import ENSEMBLE_FAMILY, KINDS, Version, name_version, save_members
@@ -23,14 +23,14 @@ def save_ensembles(
     state: State,
     before: Generation,
     singles: Sequence[Version],
-    records: Sequence[Record],
+    records: Sequence[OutOfSamplePredictions],
     numbers: Iterator[int],
 ) -> list[Version]:
     """Fit the ensembles on all records, store them and return their versions; one version alone makes none.
 
     Versions beyond the budget are no members.
     """
-    barred = bar_lines(config.promotion.budget, [one.line for one in singles], before.versions)
+    barred = exclude_lines(config.promotion.budget, [one.line for one in singles], before.versions)
     allowed = [one for one in singles if one.line not in barred]
     if len(allowed) < 2:
         return []
@@ -50,7 +50,7 @@ def save_ensemble(
     variant: str,
     weights: np.ndarray,
     singles: Sequence[Version],
-    past: Past,
+    past: PredictionHistory,
     number: int,
 ) -> Version:
     """Store an ensemble with the weights (3, n_singles) by RowKind and return its version."""

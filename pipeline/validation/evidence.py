@@ -16,7 +16,7 @@ from pointsman.common.storage.state import State
 from pointsman.meta.ensembles import mix_ensembles
 from pointsman.meta.grades import Grade
 from pointsman.meta.grading import answer_record, grade_selector
-from pointsman.meta.records import FIRST_LIVE, Record, make_rows, predict_outputs
+from pointsman.meta.records import FIRST_LIVE, OutOfSamplePredictions, make_rows, predict_outputs
 from pointsman.meta.store import StoredSelector, load_records, load_stored_selector
 from pointsman.model_zoo.model import Model
 from pointsman.model_zoo.readings import Readings
@@ -25,7 +25,7 @@ from pointsman.pipeline.drift.detection import WatchedLosses
 from pointsman.pipeline.drift.reference import Reference
 from pointsman.pipeline.preparation.capacity import limit_rows
 from pointsman.pipeline.preparation.features import engineer_features, find_seasons
-from pointsman.pipeline.training.out_of_fold import BACKFILLED, RecordSheet
+from pointsman.pipeline.training.out_of_fold import BACKFILLED, EvaluationTable
 from pointsman.pipeline.validation.records import load_first_rows
 from pointsman.registry.generations import Generation
 from pointsman.registry.loading import load_models
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
-class Proof:
+class PrequentialResult:
     """What a batch shows before anyone learns it: the active models by line, and the record of what they predict.
 
     stored: records of earlier batches, oldest first
@@ -43,28 +43,28 @@ class Proof:
 
     shelf: ModelShelf
     models: Mapping[str, Model]
-    sheet: RecordSheet
-    record: Record
-    stored: list[Record]
+    sheet: EvaluationTable
+    record: OutOfSamplePredictions
+    stored: list[OutOfSamplePredictions]
 
 
-def prove(
+def evaluate_before_learning(
     config: Config,
     state: State,
     before: Generation,
     selector: StoredSelector | None,
     schema: Schema,
     window: Sequence[LabelledBatch],
-) -> Proof:
+) -> PrequentialResult:
     """Let every active version and ensemble predict the newest batch of the window."""
     shelf = ModelShelf(state.files)
-    sheet = make_sheet(config, selector, schema, window)
+    sheet = make_evaluation_table(config, selector, schema, window)
     blind = find_blind(before, sheet)
     models = {line: model for line, model in load_models(shelf, before).items() if line not in blind}
-    return Proof(shelf, models, sheet, answer_sheet(before, models, sheet), load_records(state, schema))
+    return PrequentialResult(shelf, models, sheet, answer_table(before, models, sheet), load_records(state, schema))
 
 
-def find_blind(before: Generation, sheet: RecordSheet) -> dict[str, str]:
+def find_blind(before: Generation, sheet: EvaluationTable) -> dict[str, str]:
     """Return the lines of versions that read a feature which is no longer made, and which that is.
 
     A model would take it for missing in every row; its candidate may enter again and learn the features of now.
@@ -95,32 +95,34 @@ def load_sound(state: State, before: Generation) -> tuple[Generation, StoredSele
     return sound, selector
 
 
-def make_sheet(
+def make_evaluation_table(
     config: Config, selector: StoredSelector | None, schema: Schema, window: Sequence[LabelledBatch]
-) -> RecordSheet:
+) -> EvaluationTable:
     """Return the record rows of the newest batch: all of it, or of the very first the newer half of what is learned."""
     newest = window[-1]
     if selector:
-        return build_sheet(config, schema, newest, 0, selector.reference)
+        return build_evaluation_table(config, schema, newest, 0, selector.reference)
     learned = min(len(newest), limit_rows(config.training, newest.inputs.shape[1]))
     half = len(newest) - learned + learned // 2
     features = engineer_features(newest.inputs, schema, config.features).iloc[: max(1, half)]
     normal = fit_input_reference(features.drop(columns=list(find_seasons(schema, config.features))))
-    return build_sheet(config, schema, newest, half, normal)
+    return build_evaluation_table(config, schema, newest, half, normal)
 
 
-def build_sheet(
+def build_evaluation_table(
     config: Config, schema: Schema, batch: LabelledBatch, first_row: int, reference: InputReference
-) -> RecordSheet:
+) -> EvaluationTable:
     """Return the record rows of a batch; built again later, they are the same rows."""
     features = engineer_features(batch.inputs, schema, config.features).iloc[first_row:]
     rows, damaged = make_rows(
         batch.number, features, batch.target[first_row:], schema.task, schema.classes, reference, config.seed
     )
-    return RecordSheet(rows, damaged, first_row, len(features))
+    return EvaluationTable(rows, damaged, first_row, len(features))
 
 
-def rebuild_sheets(config: Config, state: State, schema: Schema, window: Sequence[LabelledBatch]) -> list[RecordSheet]:
+def rebuild_evaluation_tables(
+    config: Config, state: State, schema: Schema, window: Sequence[LabelledBatch]
+) -> list[EvaluationTable]:
     """Return the sheets of the batches just before the newest, for newcomers to predict.
 
     Their flags are those of the stored record, so what is normal need not be known here.
@@ -128,10 +130,10 @@ def rebuild_sheets(config: Config, state: State, schema: Schema, window: Sequenc
     first_rows = load_first_rows(state)
     wanted = [batch for batch in window[-BACKFILLED:-1] if batch.number in first_rows]
     nothing = InputReference({}, {})
-    return [build_sheet(config, schema, batch, first_rows[batch.number], nothing) for batch in wanted]
+    return [build_evaluation_table(config, schema, batch, first_rows[batch.number], nothing) for batch in wanted]
 
 
-def answer_sheet(before: Generation, models: Mapping[str, Model], sheet: RecordSheet) -> Record:
+def answer_table(before: Generation, models: Mapping[str, Model], sheet: EvaluationTable) -> OutOfSamplePredictions:
     """Return what every active version and ensemble predicts for rows that none learned; one that fails is left out."""
     outputs: dict[str, np.ndarray] = {}
     readings = Readings(sheet.features)
@@ -140,11 +142,11 @@ def answer_sheet(before: Generation, models: Mapping[str, Model], sheet: RecordS
             outputs[line] = predict_outputs(model, readings.of(model), sheet.rows.classes)
         except Exception as error:  # a version may fail in any library: it has no record of this batch then
             log.warning("the line %s could not predict batch %d: %s", line, sheet.rows.batch, error)
-    return Record(sheet.rows, {**outputs, **mix_ensembles(before, outputs, sheet.rows.kinds)})
+    return OutOfSamplePredictions(sheet.rows, {**outputs, **mix_ensembles(before, outputs, sheet.rows.kinds)})
 
 
 def grade_plan(
-    stored: StoredSelector | None, before: Generation, record: Record
+    stored: StoredSelector | None, before: Generation, record: OutOfSamplePredictions
 ) -> tuple[list[Grade], np.ndarray | None]:
     """Grade the selector of before this batch on it; return also what was chosen answers to the record's rows."""
     if stored is None or not any(version.line in record.predicted for version in before.versions):
@@ -152,19 +154,19 @@ def grade_plan(
     return grade_selector(stored.selector, record), answer_record(stored.selector, record)
 
 
-def watch_losses(before: Generation, proof: Proof) -> WatchedLosses:
+def watch_losses(before: Generation, tested: PrequentialResult) -> WatchedLosses:
     """Return the champion's row losses on the newest batch and those on earlier ones; none where it has no record."""
-    if before.champion is None or before.champion.line not in proof.record.predicted:
+    if before.champion is None or before.champion.line not in tested.record.predicted:
         return WatchedLosses(np.empty(0), np.empty(0), np.empty(0, dtype=int))
     line = before.champion.line
-    known = [part for one in proof.stored for part in (*one.live, one) if line in part.predicted]
+    known = [part for one in tested.stored for part in (*one.live, one) if line in part.predicted]
     earlier = [_compute_row_losses(one, line) for one in known]
-    newest = _compute_row_losses(proof.record, line)
-    rows = proof.sheet.first_row + spread_rows(proof.sheet.covered, len(newest))
+    newest = _compute_row_losses(tested.record, line)
+    rows = tested.sheet.first_row + spread_rows(tested.sheet.covered, len(newest))
     return WatchedLosses(newest, np.concatenate([np.empty(0), *earlier]), rows)
 
 
-def _compute_row_losses(record: Record, line: str) -> np.ndarray:
+def _compute_row_losses(record: OutOfSamplePredictions, line: str) -> np.ndarray:
     rows = record.rows
     clean = rows.clean | (rows.part >= FIRST_LIVE)
     outputs = record.predicted[line][clean]

@@ -10,12 +10,12 @@ from pointsman.common.metrics import compute_metrics, compute_row_losses
 from pointsman.common.task import Task
 from pointsman.meta.ensembles import mix_ensembles
 from pointsman.meta.flags import find_kinds
-from pointsman.meta.records import Record, RecordRows, predict_outputs
+from pointsman.meta.records import OutOfSamplePredictions, RecordRows, predict_outputs
 from pointsman.model_zoo.cell_flags import flag_cells
 from pointsman.model_zoo.model import Model
 from pointsman.model_zoo.readings import Readings
 from pointsman.model_zoo.reference import InputReference
-from pointsman.pipeline.preparation.training_set import Ground
+from pointsman.pipeline.preparation.training_set import TrainingSet
 from pointsman.pipeline.validation.records import PREQUENTIAL, LateOutputs
 from pointsman.registry.generations import Generation
 
@@ -56,14 +56,18 @@ def score_rows(batch: int, scores: Sequence[Score]) -> list[dict[str, Any]]:
 
 
 def score_batch(
-    before: Generation, models: Mapping[str, Model], record: Record, ground: Ground, reference: InputReference | None
+    before: Generation,
+    models: Mapping[str, Model],
+    record: OutOfSamplePredictions,
+    training_set: TrainingSet,
+    reference: InputReference | None,
 ) -> list[Score]:
     """Return the prequential scores of every active version and ensemble on the whole newest batch.
 
     Where the record holds every row of it, nothing is predicted twice. ``reference`` is what tells kinds of rows, by
     which ensembles are routed.
     """
-    newest, rows = ground.rows.last(1), record.rows
+    newest, rows = training_set.rows.last(1), record.rows
     target = newest.target
     if rows.clean.sum() == len(newest):
         target = rows.target[rows.clean]
@@ -84,7 +88,9 @@ def score_batch(
     ]
 
 
-def score_newcomers(generation: Generation, before: Generation, record: Record, late: LateOutputs) -> list[Score]:
+def score_newcomers(
+    generation: Generation, before: Generation, record: OutOfSamplePredictions, late: LateOutputs
+) -> list[Score]:
     """Return the scores, out of fold, of versions that are new lines, on the clean rows of the newest record."""
     lines = {version.line for version in before.versions}
     rows, outputs = record.rows, late.get(record.rows.batch, {})

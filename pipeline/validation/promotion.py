@@ -14,11 +14,11 @@ from pointsman.common.comparison import Comparison, compare_losses
 from pointsman.common.config import Config
 from pointsman.common.errors import DataError
 from pointsman.meta.decayed import compute_decayed_records, compute_part_losses
-from pointsman.meta.past import Past, stack_records
-from pointsman.meta.records import Record
+from pointsman.meta.past import PredictionHistory, stack_records
+from pointsman.meta.records import OutOfSamplePredictions
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.pipeline.training.portfolio import TRIED
-from pointsman.registry.budget import bar_lines
+from pointsman.registry.budget import exclude_lines
 from pointsman.registry.contender import FALLBACK_FAMILY, Contender, Origin
 from pointsman.registry.ensembles import average_weights, find_idle
 from pointsman.registry.generations import Event, Generation
@@ -48,7 +48,7 @@ class Promotion:
     """The outcome: who goes on, who the champions are, what was compared, who retires and who may not serve."""
 
     champion: Contender
-    damaged_champion: Contender
+    robust_champion: Contender
     active: tuple[Contender, ...]
     judged: tuple[Judged, ...]
     retired: tuple[Event, ...]
@@ -58,7 +58,7 @@ class Promotion:
 
 def promote(
     contenders: Sequence[Contender],
-    past: Past,
+    past: PredictionHistory,
     standing: Collection[str],
     champion_line: str | None,
     half_life: float,
@@ -88,11 +88,11 @@ def promote(
     barred = barred or {}
     judge = Judge(contenders, past, barred, half_life, confidence)
     champion, reason = judge.choose(clean, past.clean, champion_line)
-    damaged_champion, _ = judge.choose(damaged, ~past.clean, damaged_line)
+    robust_champion, _ = judge.choose(damaged, ~past.clean, damaged_line)
     needed = {
         one.line
         for one in contenders
-        if one in (champion, damaged_champion)
+        if one in (champion, robust_champion)
         or one.candidate.key in baselines
         or one.line == pinned
         or (one.candidate.family == FALLBACK_FAMILY and one.candidate.window is None)
@@ -140,7 +140,7 @@ def promote(
     )
     incumbent = next((one for one in contenders if one.line == champion_line), champion)
     judged = compare_newest(contenders, past, incumbent, confidence)
-    return Promotion(champion, damaged_champion, active, judged, retired, reason, barred)
+    return Promotion(champion, robust_champion, active, judged, retired, reason, barred)
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class Judge:
     """
 
     contenders: Sequence[Contender]
-    past: Past
+    past: PredictionHistory
     barred: Mapping[str, str]
     half_life: float
     confidence: float
@@ -179,7 +179,9 @@ class Judge:
         return self.contenders[best], f"{reason}, {lead:.4g} below that of {incumbent.name}, which is beyond noise"
 
 
-def is_surely_better(past: Past, contender: int, incumbent: int, half_life: float, confidence: float) -> bool:
+def is_surely_better(
+    past: PredictionHistory, contender: int, incumbent: int, half_life: float, confidence: float
+) -> bool:
     """Return whether a contender's row losses are lower than the incumbent's by more than noise.
 
     Both are positions of lines. Their paired differences are averaged by batch, newer batches counting more; noise is
@@ -227,7 +229,7 @@ def _say_why(
     return "its record was worse than the fallback's"
 
 
-def find_twin(past: Past, line: int, others: Sequence[int]) -> int | None:
+def find_twin(past: PredictionHistory, line: int, others: Sequence[int]) -> int | None:
     """Return the first of ``others`` (positions of lines) that answers the newest clean rows as ``line`` does.
 
     Two lines are alike where their answers differ by less than ALIKE on average: in probability, or in standard
@@ -242,7 +244,7 @@ def find_twin(past: Past, line: int, others: Sequence[int]) -> int | None:
 
 
 def compare_newest(
-    contenders: Sequence[Contender], past: Past, incumbent: Contender, confidence: float
+    contenders: Sequence[Contender], past: PredictionHistory, incumbent: Contender, confidence: float
 ) -> tuple[Judged, ...]:
     """Return how every contender compared with the incumbent on the newest rows that both predicted, in time order.
 
@@ -265,7 +267,7 @@ IDLE = 5
 every one beyond is fitted, proved and stored at each update for nothing."""
 
 
-def list_incumbents(before: Generation, record: Record) -> list[Contender]:
+def list_incumbents(before: Generation, record: OutOfSamplePredictions) -> list[Contender]:
     """Return the active lines that have a record of the newest batch."""
     batch = record.rows.batch
     return [
@@ -279,7 +281,7 @@ def decide_promotion(
     config: Config,
     before: Generation,
     contenders: Sequence[Contender],
-    records: Sequence[Record],
+    records: Sequence[OutOfSamplePredictions],
     standing: Sequence[Candidate],
     room: int,
     baselines: Collection[str] = (),
@@ -301,8 +303,8 @@ def decide_promotion(
         config.promotion.confidence,
         room,
         before.pinned,
-        bar_lines(config.promotion.budget, [contender.line for contender in contenders], before.versions),
-        before.damaged_champion.line if before.damaged_champion else None,
+        exclude_lines(config.promotion.budget, [contender.line for contender in contenders], before.versions),
+        before.robust_champion.line if before.robust_champion else None,
         baselines,
         find_idle(history, IDLE),
         average_weights(history),

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import State
-from pointsman.meta.past import Past, stack_records
-from pointsman.meta.records import Record
+from pointsman.meta.past import PredictionHistory, stack_records
+from pointsman.meta.records import OutOfSamplePredictions
 from pointsman.meta.store import PLAN_LINE, record_row
 from pointsman.meta.tables import record_rows_table
 from pointsman.registry.generations import Generation
@@ -27,7 +27,9 @@ def load_first_rows(state: State) -> dict[int, int]:
     return {row["batch"]: row["first_row"] for row in read_rows(state.engine, query)}
 
 
-def join_records(stored: list[Record], newest: Record, late: LateOutputs) -> list[Record]:
+def join_records(
+    stored: list[OutOfSamplePredictions], newest: OutOfSamplePredictions, late: LateOutputs
+) -> list[OutOfSamplePredictions]:
     """Return all records, oldest first, with the ``late`` predictions of newcomers by batch and line."""
     return [record.with_lines(late.get(record.rows.batch, {})) for record in [*stored, newest]]
 
@@ -36,8 +38,8 @@ def list_records(
     state: State,
     generation: Generation,
     before: Generation,
-    record: Record,
-    records: Sequence[Record],
+    record: OutOfSamplePredictions,
+    records: Sequence[OutOfSamplePredictions],
     late: LateOutputs,
     plan_outputs: np.ndarray | None,
 ) -> list[dict[str, Any]]:
@@ -69,6 +71,6 @@ def list_records(
     ]
 
 
-def _compute_losses(record: Record, outputs: np.ndarray) -> np.ndarray:
-    past: Past = stack_records([Record(record.rows, {PLAN_LINE: outputs})], [PLAN_LINE])
+def _compute_losses(record: OutOfSamplePredictions, outputs: np.ndarray) -> np.ndarray:
+    past: PredictionHistory = stack_records([OutOfSamplePredictions(record.rows, {PLAN_LINE: outputs})], [PLAN_LINE])
     return past.losses[:, 0] * past.scale

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pointsman.common.config import Config
 from pointsman.common.errors import DataError
 from pointsman.common.storage.state import State
-from pointsman.meta.past import Past, stack_records
-from pointsman.meta.records import Record
+from pointsman.meta.past import PredictionHistory, stack_records
+from pointsman.meta.records import OutOfSamplePredictions
 from pointsman.model_zoo.model import PROTOCOL
-from pointsman.pipeline.preparation.training_set import Ground
-from pointsman.pipeline.training.refit import Trained
+from pointsman.pipeline.preparation.training_set import TrainingSet
+from pointsman.pipeline.training.refit import FitResult
 from pointsman.pipeline.validation.ensembles import describe_members, save_ensembles
 from pointsman.pipeline.validation.promotion import Promotion
 from pointsman.registry.contender import Contender, Origin
@@ -30,30 +30,30 @@ EVENTS = {
 
 
 @dataclass(frozen=True)
-class Enrolled:
+class Registration:
     """The next generation's members, the versions that are new, and what happened to whom."""
 
     members: tuple[Member, ...]
     new: tuple[Version, ...]
     events: tuple[Event, ...]
 
-    def with_rivals(self, rivals: Sequence[Member], new: Sequence[Version]) -> "Enrolled":
+    def with_challengers(self, challengers: Sequence[Member], new: Sequence[Version]) -> "Registration":
         """Return the same with members that only compete, some of them new versions."""
-        return Enrolled((*self.members, *rivals), (*self.new, *new), self.events)
+        return Registration((*self.members, *challengers), (*self.new, *new), self.events)
 
 
-def enrol(
+def register(
     config: Config,
     state: State,
     before: Generation,
-    ground: Ground,
+    training_set: TrainingSet,
     promotion: Promotion,
-    trained: Mapping[str, Trained],
-    records: Sequence[Record],
+    trained: Mapping[str, FitResult],
+    records: Sequence[OutOfSamplePredictions],
     numbers: Iterator[int],
     ways: Mapping[str, Origin],
     recalled: Mapping[str, Version],
-) -> Enrolled:
+) -> Registration:
     """Store the trained models, and ensembles of them, as versions, and say who is a member of the next generation.
 
     ways:     how active lines go on; recalled: by the name of a recalled contender, the version it was
@@ -65,11 +65,11 @@ def enrol(
     for contender in promotion.active:
         done = trained.get(contender.line)
         if done:
-            version = save_version(state, before, contender, done, ground, numbers)
+            version = save_version(state, before, contender, done, training_set, numbers)
             new.append(version)
             events.append(Event(version.id, EVENTS[done.origin], _describe(contender, past)))
         elif contender.origin is Origin.RECALL:
-            version = found_again(contender, recalled[contender.line], before)
+            version = recall_version(contender, recalled[contender.line], before)
             new.append(version)
             events.append(Event(version.id, "recalled", f"{version.parent} beat the champion on the newest batch"))
         elif contender.parent:
@@ -80,7 +80,7 @@ def enrol(
         if contender.line in promotion.barred:
             events.append(Event(version.id, "barred", promotion.barred[contender.line]))
         members.append(Member(version, _find_role(contender, promotion)))
-    members = crown(members, past)
+    members = assign_champion(members, past)
     champion = next(member.version for member in members if member.role is Role.CHAMPION)
     if before.champion is None or before.champion.line != champion.line:
         events.append(Event(champion.id, "promoted", promotion.reason))
@@ -88,7 +88,7 @@ def enrol(
         new.append(ensemble)
         members.append(Member(ensemble, Role.ENSEMBLE))
         events.append(Event(ensemble.id, "blended", describe_members(ensemble)))
-    return Enrolled(tuple(members), tuple(new), tuple(events))
+    return Registration(tuple(members), tuple(new), tuple(events))
 
 
 def _explain_kept(contender: Contender, ways: Mapping[str, Origin]) -> str:
@@ -99,7 +99,7 @@ def _explain_kept(contender: Contender, ways: Mapping[str, Origin]) -> str:
     return "it could not learn the newest batch; the log names the failure"
 
 
-def found_again(contender: Contender, former: Version, before: Generation) -> Version:
+def recall_version(contender: Contender, former: Version, before: Generation) -> Version:
     """Return a version of before as the first of a line of its own."""
     number = int(contender.name.rpartition("-")[2])
     return replace(
@@ -113,23 +113,23 @@ def found_again(contender: Contender, former: Version, before: Generation) -> Ve
     )
 
 
-def save_rivals(
+def save_challengers(
     state: State,
     before: Generation,
-    ground: Ground,
+    training_set: TrainingSet,
     competing: Sequence[Contender],
-    otherwise: Mapping[str, Trained],
+    otherwise: Mapping[str, FitResult],
     numbers: Iterator[int],
 ) -> list[Version]:
     """Store the models of lines that went on in their other way, too."""
     return [
-        save_version(state, before, one, otherwise[one.line], ground, numbers)
+        save_version(state, before, one, otherwise[one.line], training_set, numbers)
         for one in competing
         if one.line in otherwise
     ]
 
 
-def crown(members: list[Member], past: Past) -> list[Member]:
+def assign_champion(members: list[Member], past: PredictionHistory) -> list[Member]:
     """Return the members with a champion: where the chosen one could not learn, the line with the lowest loss."""
     if any(member.role is Role.CHAMPION for member in members):
         return members
@@ -143,10 +143,10 @@ def crown(members: list[Member], past: Past) -> list[Member]:
 def _find_role(contender: Contender, promotion: Promotion) -> Role:
     if contender is promotion.champion:
         return Role.CHAMPION
-    return Role.DAMAGED_CHAMPION if contender is promotion.damaged_champion else Role.ACTIVE
+    return Role.ROBUST_CHAMPION if contender is promotion.robust_champion else Role.ACTIVE
 
 
-def _describe(contender: Contender, past: Past) -> str:
+def _describe(contender: Contender, past: PredictionHistory) -> str:
     """Return why there is a new version of a line."""
     column = past.lines.index(contender.line)
     rows = past.clean & past.known[:, column]
@@ -159,17 +159,22 @@ def _describe(contender: Contender, past: Past) -> str:
 
 
 def save_version(
-    state: State, before: Generation, contender: Contender, done: Trained, ground: Ground, numbers: Iterator[int]
+    state: State,
+    before: Generation,
+    contender: Contender,
+    done: FitResult,
+    training_set: TrainingSet,
+    numbers: Iterator[int],
 ) -> Version:
     """Store a trained model and return its version; a newcomer keeps the name it entered with."""
     manifest, size = save_parts(state.files, done.parts)
     parent, candidate = contender.parent, done.candidate
     number = next(numbers) if parent else int(contender.name.rpartition("-")[2])
     version_id = name_version(candidate.family, number)
-    learned = ground.rows.last(candidate.window)
+    learned = training_set.rows.last(candidate.window)
     continued = parent if done.origin is Origin.UPDATE else None
-    fresh = ground.rows.after(continued.last_batch) if continued else learned
-    lessons = [one for one in ground.digests if one.batch >= fresh.first_batch]
+    fresh = training_set.rows.after(continued.last_batch) if continued else learned
+    refit_jobs = [one for one in training_set.digests if one.batch >= fresh.first_batch]
     return Version(
         id=version_id,
         number=number,
@@ -192,10 +197,10 @@ def save_version(
         manifest=manifest,
         bytes=size,
         fit_seconds=done.fit_seconds,
-        trained_on=(*(continued.trained_on if continued else ()), *lessons),
+        trained_on=(*(continued.trained_on if continued else ()), *refit_jobs),
         inputs=done.inputs,
         predict_us=done.predict_us,
-        seed=ground.seed,
+        seed=training_set.seed,
         protocol=PROTOCOL,
         environment=done.environment,
     )

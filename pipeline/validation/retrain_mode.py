@@ -17,7 +17,7 @@ TOLERANCE = 0.002
 
 
 @dataclass(frozen=True)
-class Bout:
+class PairedComparison:
     """A rival and what served, on the same rows of a batch that neither had learned.
 
     line:       the line whose version served; for a recalled version that of the champion
@@ -45,7 +45,7 @@ class Bout:
         return self.difference + float(norm.ppf(confidence)) * self.error < 0
 
 
-def choose_way(bouts: Sequence[Bout], line: str, current: Origin, confidence: float) -> Origin:
+def choose_way(bouts: Sequence[PairedComparison], line: str, current: Origin, confidence: float) -> Origin:
     """Return how a line goes on: updated with the newest rows, refitted on its window, or kept as it is.
 
     All bouts between two ways make one difference of their losses, newer ones counting more. The cheaper way is taken
@@ -68,7 +68,7 @@ def choose_way(bouts: Sequence[Bout], line: str, current: Origin, confidence: fl
     return current
 
 
-def _weigh(bouts: Sequence[Bout], challenger: Origin, current: Origin) -> tuple[float, float, float] | None:
+def _weigh(bouts: Sequence[PairedComparison], challenger: Origin, current: Origin) -> tuple[float, float, float] | None:
     """Return the challenger's loss less the current way's, its error and the loss it is part of; None where they have
     met too seldom.
 
@@ -88,6 +88,6 @@ def _weigh(bouts: Sequence[Bout], challenger: Origin, current: Origin) -> tuple[
     return difference, max(within, between), float(weights @ np.array([bout.loss for bout in met]))
 
 
-def _learning_harms(kept: Sequence[Bout], confidence: float) -> bool:
+def _learning_harms(kept: Sequence[PairedComparison], confidence: float) -> bool:
     """Return whether, in the two newest bouts, what had not learned the batch before was surely better."""
     return len(kept) >= 2 and all(bout.is_better(confidence) for bout in kept[-2:])

@@ -12,7 +12,7 @@ from pointsman.meta.grades import CLEAN_GROUP, DAMAGED_GROUP
 from pointsman.meta.grading import grade_selector
 from pointsman.meta.metafeatures import METAFEATURES
 from pointsman.meta.profile import Profile
-from pointsman.meta.records import Record, RecordRows
+from pointsman.meta.records import OutOfSamplePredictions, RecordRows
 from pointsman.meta.selector import Pair, fit_selector
 from pointsman.meta.trust import Trust
 
@@ -57,7 +57,7 @@ def make_record(batch, task=Task.BINARY, lines=LINES, seed=0, skill=None):
         line: answer(task, target, np.where(clean, *(skill or SKILL)[line]), generator).astype(np.float32)
         for line in lines
     }
-    return Record(rows, outputs)
+    return OutOfSamplePredictions(rows, outputs)
 
 
 def answer(task, target, skill, generator):

@@ -13,8 +13,8 @@ from pointsman.common.task import Task
 from pointsman.meta.estimation.estimator import PerformanceEstimator, estimate
 from pointsman.meta.estimation.expectation import expect, realise
 from pointsman.meta.estimation.fitting import MIN_BATCHES, fit_estimator
-from pointsman.meta.estimation.interval import BatchErrors, find_quantile, fit_spread, fit_variance
-from pointsman.meta.records import Record, RecordRows
+from pointsman.meta.estimation.interval import BatchErrors, find_quantile, fit_interval, fit_variance
+from pointsman.meta.records import OutOfSamplePredictions, RecordRows
 
 LINE = "line"
 CLASSES = {Task.BINARY: ("no", "yes"), Task.MULTICLASS: ("a", "b", "c"), Task.REGRESSION: ()}
@@ -34,7 +34,7 @@ def make_record(batch, task, outputs, target, flagged=None):
         damaged.astype(np.int8),
         np.zeros((len(target), 9), dtype=np.float32),
     )
-    return Record(rows, {LINE: outputs.astype(np.float32)})
+    return OutOfSamplePredictions(rows, {LINE: outputs.astype(np.float32)})
 
 
 def make_binary(batch, rows=400, sharpness=1.0, turned=1.0, centre=0.0, seed=0, flagged=None):
@@ -283,8 +283,8 @@ def test_an_interval_holds_nought_and_grows_after_misses(batches, seed):
     generator = np.random.default_rng(seed)
     kinds, rows = np.array([10.0] * 5 + [0.0]), np.array([10.0] * 5 + [100.0])
     history = [BatchErrors(kinds, rows, generator.normal(size=6) / np.sqrt(rows)) for _ in range(batches)]
-    calm = fit_spread(history)
-    missed = fit_spread([*history, BatchErrors(kinds, rows, np.full(6, 50.0))])
+    calm = fit_interval(history)
+    missed = fit_interval([*history, BatchErrors(kinds, rows, np.full(6, 50.0))])
     assert all(low < 0 < high for low, high in zip(calm.low, calm.high, strict=True))
     assert missed.high[-1] * np.sqrt(missed.between + missed.within / 100) > calm.high[-1] * np.sqrt(
         calm.between + calm.within / 100
@@ -303,4 +303,4 @@ def test_batches_of_any_size_leave_finite_numbers_in_order(make):
 
 
 def test_too_short_a_history_has_no_interval():
-    assert fit_spread([]) is None
+    assert fit_interval([]) is None

@@ -12,7 +12,7 @@ from pointsman.meta.decayed import compute_decayed_records, compute_part_losses
 from pointsman.meta.ensembles import fit_ensembles
 from pointsman.meta.live import LivePart, attach_live, take_rows
 from pointsman.meta.past import stack_records
-from pointsman.meta.records import FIRST_LIVE, Record
+from pointsman.meta.records import FIRST_LIVE, OutOfSamplePredictions
 from pointsman.meta.selector import fit_selector
 from tests.meta.made_records import CLEAN_ROWS, LINES, make_record, make_records
 
@@ -52,7 +52,9 @@ def test_a_line_that_did_not_predict_served_rows_is_unknown_there_alone():
     assert past.known[live].tolist() == [[True, False, False]] * 40
     assert past.known[~live].all()
     strangers = make_part(3, 7, 40, lines=("good",))
-    strangers = replace(strangers, record=Record(strangers.record.rows, {"gone": strangers.record.predicted["good"]}))
+    strangers = replace(
+        strangers, record=OutOfSamplePredictions(strangers.record.rows, {"gone": strangers.record.predicted["good"]})
+    )
     assert not (stack_records(with_live(make_records(3), strangers), LINES).part >= FIRST_LIVE).any()
 
 

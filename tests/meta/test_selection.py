@@ -56,8 +56,10 @@ class TestChoice:
         assert selector.plan(DAMAGED).alarm.condition == "sparse"
 
     def test_champions_that_promotion_has_named_are_those_of_the_selector(self):
-        def crown(*crowned):
-            fitted = fit_selector(make_records(), LINES, {}, None, SelectionConfig(), 1, crowned=crowned)
+        def crown(*champions_before):
+            fitted = fit_selector(
+                make_records(), LINES, {}, None, SelectionConfig(), 1, champions_before=champions_before
+            )
             return vars(fitted.champions)
 
         assert crown("poor", "good") == {"clean": "poor", "damaged": "good"}

@@ -239,8 +239,8 @@ class TestHonesty:
         by_kind = {one.policy.retrain: one for one in done.outcomes}
         assert by_kind["drift"].trainings >= 1
         assert by_kind["drift"].loss < by_kind["never"].loss
-        assert any(meeting.drifted for (_trained, batch), meeting in ledger.met.items() if batch >= 10)
-        assert not any(meeting.drifted for (_trained, batch), meeting in ledger.met.items() if batch < 10)
+        assert any(evaluation.drifted for (_trained, batch), evaluation in ledger.met.items() if batch >= 10)
+        assert not any(evaluation.drifted for (_trained, batch), evaluation in ledger.met.items() if batch < 10)
 
     def test_numbers_are_compared_by_their_root(self):
         done = replay_policies(make_stream(Task.REGRESSION), Ledger())

@@ -17,7 +17,7 @@ from pointsman.common.task import Task
 from pointsman.pipeline.drift.detection import draft_drift, load_tests, look_for_drift, rank_alarms
 from pointsman.pipeline.drift.reference import fit_reference
 from pointsman.pipeline.drift.verdict import Drift, DriftTest
-from pointsman.pipeline.preparation.window import prepare
+from pointsman.pipeline.preparation.window import build_training_set
 from pointsman.pipeline.validation.evidence import watch_losses
 from pointsman.registry.generations import Generation
 
@@ -63,7 +63,7 @@ def run(folder, task, frames, window=()):
     """What is found in each of the batches, the catalogue written as an update does; ``window`` came before them."""
     schema, window, found = SCHEMAS[task], list(window), []
     config = Config.model_validate({**CONFIG, "state_dir": str(folder)})
-    proof = SimpleNamespace(sheet=SimpleNamespace(first_row=0, covered=0))
+    tested = SimpleNamespace(sheet=SimpleNamespace(first_row=0, covered=0))
     with open_state(config) as state:
         for number, frame in enumerate(frames, len(window) + 1):
             inputs = read_inputs(frame, schema)
@@ -74,8 +74,10 @@ def run(folder, task, frames, window=()):
                 stored = state.files.save(fit_reference(learned, schema).to_json(), ".json")
                 before = SimpleNamespace(reference=stored, champion=None, last_learned=number - 1)
             window.append(batch)
-            ground = prepare(config, schema, window, [], number)
-            found.append(look_for_drift(config, state, before, schema, batch, ground, watch_losses(before, proof)))
+            training_set = build_training_set(config, schema, window, [], number)
+            found.append(
+                look_for_drift(config, state, before, schema, batch, training_set, watch_losses(before, tested))
+            )
             draft = Draft(1)
             draft_drift(draft, state, found[-1])
             draft.commit(state.engine)

@@ -121,7 +121,7 @@ def test_what_is_not_learned_commits_a_generation_of_the_same_versions(stream):
         assert {one.id for one in kept.versions} == {one.id for one in learned.versions}
         assert kept.champion == learned.champion
         assert kept.reference == learned.reference
-        assert not kept.rivals
+        assert not kept.challengers
 
 
 def test_alarms_of_a_batch_that_is_not_learned_are_answered_by_a_warning_alone(stream):

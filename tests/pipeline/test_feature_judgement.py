@@ -11,7 +11,7 @@ from pointsman.common.storage.catalogue import Draft
 from pointsman.common.storage.state import open_state
 from pointsman.common.task import Task
 from pointsman.experiments.tables import feature_gains_table
-from pointsman.pipeline.preparation.training_set import Ground, join_rows
+from pointsman.pipeline.preparation.training_set import TrainingSet, join_rows
 from pointsman.pipeline.training.feature_selection import judge_features, load_measured
 from pointsman.pipeline.training.problem import Fold, SearchProblem
 
@@ -32,11 +32,13 @@ def make_ground(season):
     times = pd.Series(pd.date_range("2020-01-01", periods=ROWS, freq="h"))
     features = pd.DataFrame({"worth": worth, "ratio": ratio, "t_hour": times.dt.hour.astype(float)})
     target = worth + np.where(features["t_hour"] < 12, 3.0, 0.0) + generator.normal(0, 0.3, ROWS)
-    return Ground(join_rows([(5, features, target, times)], ROWS, {"t_hour": season}), Task.REGRESSION, (), 1, 1, "0D")
+    return TrainingSet(
+        join_rows([(5, features, target, times)], ROWS, {"t_hour": season}), Task.REGRESSION, (), 1, 1, "0D"
+    )
 
 
-def pose(ground, batch=5):
-    rows = ground.rows
+def pose(training_set, batch=5):
+    rows = training_set.rows
     folds = [Fold(rows.take(np.arange(end)), rows.take(np.arange(end, end + 200))) for end in (500, 700)]
     return SearchProblem(folds, Task.REGRESSION, (), get_metric("rmse", Task.REGRESSION), batch, 7, 1)
 
@@ -64,9 +66,9 @@ def remember(state, feature, gain, covered, batches=(2, 3, 4)):
 
 def test_a_season_that_history_has_not_covered_enters_once_it_surely_helps(state):
     remember(state, "t_hour", 0.5, covered=False, batches=(3, 4))
-    ground = make_ground(season=365.0)
-    assert list(ground.rows.covered) == ["worth", "ratio"]
-    judged, rows = judge_features(state, SCHEMA, ground, pose(ground))
+    training_set = make_ground(season=365.0)
+    assert list(training_set.rows.covered) == ["worth", "ratio"]
+    judged, rows = judge_features(state, SCHEMA, training_set, pose(training_set))
     assert judged.rows.proven == {"t_hour"}
     assert list(judged.rows.covered) == ["worth", "ratio", "t_hour"]
     assert [(row["feature"], row["covered"]) for row in rows] == [("ratio", True), ("t_hour", False)]
@@ -75,8 +77,8 @@ def test_a_season_that_history_has_not_covered_enters_once_it_surely_helps(state
 
 def test_what_harmed_again_and_again_is_barred(state):
     remember(state, "ratio", -5.0, covered=True)
-    ground = make_ground(season=1.0)
-    judged, rows = judge_features(state, SCHEMA, ground, pose(ground))
+    training_set = make_ground(season=1.0)
+    judged, rows = judge_features(state, SCHEMA, training_set, pose(training_set))
     assert judged.rows.barred == {"ratio"}
     assert "ratio" not in judged.rows.covered
     assert next(row for row in rows if row["feature"] == "ratio")["used"] is False
@@ -85,14 +87,14 @@ def test_what_harmed_again_and_again_is_barred(state):
 def test_what_harmed_long_ago_comes_back(state):
     remember(state, "ratio", -5.0, covered=True, batches=(1,))
     remember(state, "ratio", 0.5, covered=True)
-    ground = make_ground(season=1.0)
-    judged, _ = judge_features(state, SCHEMA, ground, pose(ground))
+    training_set = make_ground(season=1.0)
+    judged, _ = judge_features(state, SCHEMA, training_set, pose(training_set))
     assert judged.rows.barred == frozenset()
 
 
 def test_what_was_measured_is_stored_and_read_again(state):
-    ground = make_ground(season=1.0)
-    _, rows = judge_features(state, SCHEMA, ground, pose(ground))
+    training_set = make_ground(season=1.0)
+    _, rows = judge_features(state, SCHEMA, training_set, pose(training_set))
     draft = Draft(1)
     draft.add(feature_gains_table, rows)
     draft.commit(state.engine)

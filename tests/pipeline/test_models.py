@@ -332,8 +332,8 @@ class TestPromotion:
 
     def test_only_active_versions_can_be_promoted_and_only_once(self, folder):
         generation = load(folder)
-        rivals = [one.version.id for one in generation.members if one.role is Role.RIVAL]
-        for version in (load(folder, 1).champion.id, *rivals, "x"):
+        challengers = [one.version.id for one in generation.members if one.role is Role.CHALLENGER]
+        for version in (load(folder, 1).champion.id, *challengers, "x"):
             with pytest.raises(StateError, match=f"'{version}' is no active version; active are .*ensemble-"):
                 run(folder, "promote", version, why="because")
         run(folder, "promote", generation.champion.id, why="because")
@@ -352,7 +352,7 @@ class TestPromotion:
         champion = next(member for member in load(folder).members if member.role is Role.CHAMPION)
         before = Generation(pinned=champion.version.line)
         assert find_pinned(before, [champion]) == champion.version.line
-        assert find_pinned(before, [replace(champion, role=Role.RIVAL)]) is None
+        assert find_pinned(before, [replace(champion, role=Role.CHALLENGER)]) is None
         assert "what serves is chosen by records again" in caplog.text
 
     def test_a_rollback_takes_a_promotion_back(self, folder):
@@ -381,12 +381,12 @@ class TestRetirement:
         assert retired.candidate.key not in {one.candidate.key for one in load(folder).versions}
 
     def test_where_a_champion_goes_records_name_another_one(self, folder):
-        champion, *others = [one for one in load(folder).members if one.role is not Role.RIVAL]
+        champion, *others = [one for one in load(folder).members if one.role is not Role.CHALLENGER]
         members = [replace(champion, role=Role.ACTIVE), *(replace(one, role=Role.ACTIVE) for one in others)]
         best, robust = members[0].version.line, members[1].version.line
-        crowned = crown_again(members, SimpleNamespace(champions=Pair(best, robust)))
-        assert [one.role for one in crowned[:3]] == [Role.CHAMPION, Role.DAMAGED_CHAMPION, Role.ACTIVE]
-        assert crown_again(crowned, SimpleNamespace(champions=Pair(robust, robust))) == crowned
+        champions_before = crown_again(members, SimpleNamespace(champions=Pair(best, robust)))
+        assert [one.role for one in champions_before[:3]] == [Role.CHAMPION, Role.ROBUST_CHAMPION, Role.ACTIVE]
+        assert crown_again(champions_before, SimpleNamespace(champions=Pair(robust, robust))) == champions_before
 
     def test_the_last_resort_and_what_was_promoted_stay(self, folder):
         generation = load(folder)

@@ -20,9 +20,9 @@ from pointsman.common.storage.state import State
 from pointsman.pipeline.collection.tables import batches
 from pointsman.pipeline.preparation.clean_store import load_clean_batch
 from pointsman.pipeline.preparation.release import find_released_batch, load_released
-from pointsman.pipeline.preparation.window import gather_window, prepare
+from pointsman.pipeline.preparation.window import build_training_set, gather_window
 from pointsman.pipeline.quality.checks import CHECKS
-from pointsman.pipeline.quality.quarantine.row_counts import load_accounts
+from pointsman.pipeline.quality.quarantine.row_counts import load_row_counts
 from pointsman.pipeline.quality.quarantine.rows import TARGET_MISSING, TIME_UNREADABLE, UNUSABLE
 from pointsman.pipeline.quality.stored import quarantine_table
 from pointsman.pipeline.quality.tables import quarantine_decisions_table, quarantined_rows
@@ -64,7 +64,7 @@ def run(folder, *words, why="checked with the branch", reason=""):
 
 def read_accounts(folder):
     with opened(folder) as (_, state):
-        return load_accounts(state)
+        return load_row_counts(state)
 
 
 def list_wide(folder):
@@ -98,7 +98,7 @@ def test_released_rows_are_learned_from_the_next_update_on(folder):
         newest = read_rows(state.engine, sa.select(batches.c.clean_file).where(batches.c.number == 5))[0]["clean_file"]
         window = gather_window(config, state, schema, load_clean_batch(state.files, newest, 5, schema))[:-1]
         released = load_released(config, state, schema, window)
-        rows = prepare(config, schema, window, released, 5).rows
+        rows = build_training_set(config, schema, window, released, 5).rows
         clean = next(one for one in window if one.number == 3)
     of_batch = rows.take(rows.batches == 3)
     assert len(of_batch) == ROWS - 5 + 3
@@ -261,7 +261,7 @@ def test_whatever_is_decided_counts_add_up(tmp_path_factory, stored, decisions):
     for action, batch, single in decisions:
         with suppress(StateError):
             decide(config, state, action, [RowChoice(batch, (0,) if single else ())], "because")
-        accounts = load_accounts(state)
+        accounts = load_row_counts(state)
         assert all(one.accounted == one.rows for one in accounts.values())
         assert sum(one.rows for one in accounts.values()) == sum(len(reasons) for reasons, _ in stored)
     kept_out = quarantined_rows()

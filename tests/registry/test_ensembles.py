@@ -31,8 +31,8 @@ def state(tmp_path):
             ((again, knn, *ensembles[1:]), [again, *ensembles[1:]]),
         ):
             named = [Member(one, Role.ENSEMBLE if one.is_ensemble else Role.ACTIVE) for one in members]
-            rivals = [Member(rival, Role.RIVAL)] if generation.number else []
-            generation = generation.succeed(Cause.UPDATE, members=(*named, *rivals))
+            challengers = [Member(rival, Role.CHALLENGER)] if generation.number else []
+            generation = generation.succeed(Cause.UPDATE, members=(*named, *challengers))
             commit(state, generation, new)
         yield state
 

@@ -25,7 +25,7 @@ from pointsman.registry.tables import events_table, generations_table, members_t
 
 LINEAR, KNN, ENSEMBLE, PRIOR = make_version(1), make_version(2, "knn"), make_ensemble(3), make_version(4, "prior")
 MEMBERS = (
-    Member(LINEAR, Role.DAMAGED_CHAMPION),
+    Member(LINEAR, Role.ROBUST_CHAMPION),
     Member(KNN, Role.CHAMPION),
     Member(ENSEMBLE, Role.ENSEMBLE),
     Member(PRIOR, Role.ACTIVE),
@@ -101,7 +101,7 @@ class TestMembers:
 
     def test_the_champion_is_that_of_clean_input(self):
         assert FULL.champion == KNN
-        assert Generation(members=(Member(LINEAR, Role.DAMAGED_CHAMPION), Member(PRIOR, Role.ACTIVE))).champion is None
+        assert Generation(members=(Member(LINEAR, Role.ROBUST_CHAMPION), Member(PRIOR, Role.ACTIVE))).champion is None
 
 
 class TestSuccession:

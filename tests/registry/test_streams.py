@@ -9,7 +9,7 @@ from one_stream import ROWS, make_rows, write_config
 from pointsman.common.config import load_config
 from pointsman.common.errors import BatchRejected, ConfigError
 from pointsman.common.storage.state import open_state
-from pointsman.pipeline.quality.quarantine.row_counts import load_accounts
+from pointsman.pipeline.quality.quarantine.row_counts import load_row_counts
 from pointsman.pipeline.update import update
 from pointsman.registry.generations import load_generation
 from pointsman.registry.one_state import describe_stream
@@ -39,7 +39,7 @@ def configure(folder, *overrides, file="claims.yaml"):
 
 def count_learned(folder):
     with open_state(configure(folder)) as state:
-        return sum(account.learned for account in load_accounts(state).values())
+        return sum(account.learned for account in load_row_counts(state).values())
 
 
 def test_a_generation_knows_its_stream(learned):
@@ -120,18 +120,18 @@ class TestFromState:
         update(config)
         with open_state(config) as state:
             assert load_generation(state).schema.target == "value"
-            accounts = load_accounts(state)
+            accounts = load_row_counts(state)
         assert [account.rows for account in accounts.values()] == [ROWS] * 3
         update(config, None)
         with open_state(config) as state:
-            assert sum(account.learned for account in load_accounts(state).values()) == 4 * ROWS
+            assert sum(account.learned for account in load_row_counts(state).values()) == 4 * ROWS
 
     def test_it_goes_on_where_it_stopped(self, folder):
         update(configure(folder))
         self.begin(folder, batches=1)
         config = self.begin(folder)
         with open_state(config) as state:
-            assert sorted(load_accounts(state)) == [1, 2]
+            assert sorted(load_row_counts(state)) == [1, 2]
 
     def test_a_file_given_by_hand_comes_along(self, folder):
         make_rows(6, seed=1).tail(ROWS).to_csv(folder / "hand.csv", index=False)
@@ -139,7 +139,7 @@ class TestFromState:
         config = self.begin(folder)
         update(config, None)
         with open_state(config) as state:
-            assert sum(account.learned for account in load_accounts(state).values()) == 5 * ROWS
+            assert sum(account.learned for account in load_row_counts(state).values()) == 5 * ROWS
 
     def test_a_state_that_has_gone_on_by_itself_is_refused(self, folder):
         config = self.begin(folder)

@@ -4,7 +4,7 @@ import pytest
 from made_versions import make_version
 
 from pointsman.common.config import BudgetConfig
-from pointsman.registry.budget import bar_lines, find_excess
+from pointsman.registry.budget import exclude_lines, find_excess
 
 CHEAP = make_version(1, line="cheap", predict_us=5.0, bytes=10_000)
 SLOW = make_version(2, line="slow", predict_us=50.0, bytes=10_000)
@@ -25,13 +25,13 @@ LINES = ["cheap", "slow", "large"]
     ],
 )
 def test_lines_beyond_the_budget_are_barred_unless_none_is_left(budget, barred):
-    assert list(bar_lines(BudgetConfig(**budget), LINES, STORED)) == barred
+    assert list(exclude_lines(BudgetConfig(**budget), LINES, STORED)) == barred
 
 
 def test_a_line_that_nothing_is_known_of_waits_where_there_is_a_budget():
-    assert not bar_lines(BudgetConfig(), ["new", *LINES], STORED)
-    assert list(bar_lines(BudgetConfig(mb=99), ["new", *LINES], STORED)) == ["new"]
-    assert not bar_lines(BudgetConfig(mb=99), ["new"], STORED)
+    assert not exclude_lines(BudgetConfig(), ["new", *LINES], STORED)
+    assert list(exclude_lines(BudgetConfig(mb=99), ["new", *LINES], STORED)) == ["new"]
+    assert not exclude_lines(BudgetConfig(mb=99), ["new"], STORED)
 
 
 def test_the_excess_is_told_in_numbers():

@@ -10,7 +10,7 @@ from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import State
 from pointsman.common.text import lay_out
 from pointsman.pipeline.collection.tables import batches
-from pointsman.pipeline.quality.quarantine.row_counts import Account, load_accounts
+from pointsman.pipeline.quality.quarantine.row_counts import RowCounts, load_row_counts
 from pointsman.pipeline.quality.tables import quarantined_rows
 
 MOST_LINES = 40
@@ -20,7 +20,7 @@ HEADER = ("batch", "rows", "reason", "status", "an example")
 
 def describe_quarantine(state: State, config: Config) -> str:
     """Return the newest groups of refused rows and all rejected batches, oldest first, and the sum of all accounts."""
-    accounts = load_accounts(state)
+    accounts = load_row_counts(state)
     lines = [*_list_rejected(state, accounts), *_list_rows(state, config, accounts)]
     total = describe_sum(list(accounts.values()))
     if not lines:
@@ -31,10 +31,10 @@ def describe_quarantine(state: State, config: Config) -> str:
     return f"{lay_out([HEADER, *shown])}\n{left_out}{total}"
 
 
-def describe_sum(accounts: Sequence[Account]) -> str:
+def describe_sum(accounts: Sequence[RowCounts]) -> str:
     """Return where all rows are, in one sentence.
 
-    >>> describe_sum([Account(1, 100, learned=90, held=10), Account(2, 50, rejected=50, is_rejected=True)])
+    >>> describe_sum([Account(1, 100, learned=90, held=10), RowCounts(2, 50, rejected=50, is_rejected=True)])
     'Of 150 rows, 90 are learned, 10 held, 50 rejected.'
     """
     rows = sum(one.rows - one.moved for one in accounts)
@@ -45,7 +45,7 @@ def describe_sum(accounts: Sequence[Account]) -> str:
     return f"Of {rows} rows, {', '.join(told)}."
 
 
-def _list_rejected(state: State, accounts: dict[int, Account]) -> list[tuple[Any, ...]]:
+def _list_rejected(state: State, accounts: dict[int, RowCounts]) -> list[tuple[Any, ...]]:
     query = sa.select(batches.c.number, batches.c.rows, batches.c.reason).where(batches.c.status == "rejected")
     lines = []
     for row in read_rows(state.engine, query):
@@ -54,7 +54,7 @@ def _list_rejected(state: State, accounts: dict[int, Account]) -> list[tuple[Any
     return lines
 
 
-def _list_rows(state: State, config: Config, accounts: dict[int, Account]) -> list[tuple[Any, ...]]:
+def _list_rows(state: State, config: Config, accounts: dict[int, RowCounts]) -> list[tuple[Any, ...]]:
     table = quarantined_rows().c
     keys = (table.batch, table.reason, table.status)
     query = sa.select(*keys, sa.func.count().label("rows"), sa.func.min(table.row).label("first"))

@@ -18,7 +18,7 @@ from pointsman.pipeline.quality.tables import (
 
 
 @dataclass(frozen=True)
-class Account:
+class RowCounts:
     """Rows of one batch: learned at once, released and learned later, held, discarded, rejected, or moved on.
 
     Rows of a rejected batch are ``rejected``, or ``discarded``, or, once the released batch was taken again as batch
@@ -52,7 +52,7 @@ class Account:
         return f"taken again as batch {self.retaken_as}" if self.retaken_as else self.decision or HELD
 
 
-def load_accounts(state: State) -> dict[int, Account]:
+def load_row_counts(state: State) -> dict[int, RowCounts]:
     """Return the account of every batch, by number, oldest first."""
     table = quarantined_rows().c
     grouped = sa.select(table.batch, table.status, sa.func.count().label("rows")).group_by(table.batch, table.status)
@@ -77,19 +77,19 @@ def load_accounts(state: State) -> dict[int, Account]:
     return accounts
 
 
-def enter_accepted(number: int, rows: int, by_status: dict[str, int]) -> Account:
+def enter_accepted(number: int, rows: int, by_status: dict[str, int]) -> RowCounts:
     """Return the account of an accepted batch from the number of quarantined rows by status.
 
     >>> enter_accepted(7, 100, {"held": 5, "released": 2, "discarded": 1}).learned
     92
     """
     learned = rows - sum(by_status.values())
-    return Account(number, rows, learned, by_status[RELEASED], by_status[HELD], by_status[DISCARDED], usable=learned)
+    return RowCounts(number, rows, learned, by_status[RELEASED], by_status[HELD], by_status[DISCARDED], usable=learned)
 
 
-def _enter_rejected(number: int, rows: int, unusable: int, decision: str, retaken_as: int | None) -> Account:
+def _enter_rejected(number: int, rows: int, unusable: int, decision: str, retaken_as: int | None) -> RowCounts:
     place = "moved" if retaken_as else "discarded" if decision == DISCARDED else "rejected"
-    return Account(
+    return RowCounts(
         number,
         rows,
         usable=rows - unusable,

@@ -29,10 +29,10 @@ def draw_reigns(report: Report, timeline: Timeline) -> Chart:
         axes = figure.subplots()
         for row, line in enumerate(lines):
             present = timeline.join_places(batch for batch, one in after.items() if line in one.lines)
-            crowned = timeline.join_places(batch for batch, one in after.items() if one.champion_line == line)
+            champions_before = timeline.join_places(batch for batch, one in after.items() if one.champion_line == line)
             axes.broken_barh(present, (row - 0.17, 0.34), facecolors=SKY, alpha=0.55, linewidth=0)
             served = timeline.join_places(batch for batch, one in after.items() if one.production_line == line)
-            axes.broken_barh(crowned, (row - 0.36, 0.72), facecolors=INK, linewidth=0)
+            axes.broken_barh(champions_before, (row - 0.36, 0.72), facecolors=INK, linewidth=0)
             axes.broken_barh(served, (row - 0.22, 0.44), facecolors=VERMILLION, linewidth=0)
         axes.set_yticks(range(len(lines)), [shorten(line) for line in lines])
         axes.set_ylim(-0.7, len(lines) - 0.3)

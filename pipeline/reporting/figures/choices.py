@@ -106,7 +106,7 @@ class DecisionFigures:
 def list_generations(history: History) -> tuple[GenerationFigures, ...]:
     """Return the generations that led to the live one, oldest first."""
     rows = {int(row["number"]): row for row in list_rows(history.generations)}
-    serving = history.members[history.members["role"] != Role.RIVAL.value]
+    serving = history.members[history.members["role"] != Role.CHALLENGER.value]
     members = serving.groupby("generation")["version"].agg(list).to_dict()
     listed = []
     for number in history.lineage():

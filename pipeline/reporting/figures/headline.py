@@ -131,13 +131,13 @@ def _say_who_serves(parts: HeadlineParts, production: ProductionFigures) -> str:
 
 def _say_what_it_is(production: ProductionFigures, champion: VersionFigures) -> str:
     learned = _say_span(champion.first_batch, champion.last_batch)
-    lessons = f"learned {format_count(champion.rows, 'row')} of {learned}"
+    refit_jobs = f"learned {format_count(champion.rows, 'row')} of {learned}"
     if champion.id == production.id:
-        return f"It is the champion, too, the best single model by its record, and {lessons}."
+        return f"It is the champion, too, the best single model by its record, and {refit_jobs}."
     kind = FAMILY_NAMES.get(champion.family, champion.family)
     best = (
         f"The best single model by its record, the champion, is {champion.id}, {kind} with the {champion.variant} "
-        f"encoding; it {lessons}."
+        f"encoding; it {refit_jobs}."
     )
     if not production.is_ensemble:
         return best
@@ -238,13 +238,15 @@ def _say_what_changed(parts: HeadlineParts) -> str:
         return f"The last update, of batch {generation.batch}, left every version as it was."
     changed = join_words(changes)
     promoted = next((event for event in events if event.event == "promoted"), None)
-    crowned = f"{promoted.version} became champion: {promoted.reason}" if promoted else "the champion's line stayed"
+    champions_before = (
+        f"{promoted.version} became champion: {promoted.reason}" if promoted else "the champion's line stayed"
+    )
     moved = next((event for event in events if event.event == "production"), None)
     if moved:
-        crowned += f"; {moved.version} serves typical requests from then on"
+        champions_before += f"; {moved.version} serves typical requests from then on"
     number, rest = changed.split(" ", 1)
     versions = "version" if number == "1" else "versions"
-    return f"At the last update, of batch {generation.batch}, {number} {versions} {rest}; {crowned}."
+    return f"At the last update, of batch {generation.batch}, {number} {versions} {rest}; {champions_before}."
 
 
 def _say_what_was_answered(decisions: DecisionFigures) -> str:

@@ -207,7 +207,7 @@ def list_versions(history: History, scores: tuple[ScoreFigure, ...]) -> tuple[Ve
     listed = []
     for member in history.generation.members:
         version = member.version
-        if version.is_ensemble or member.role is Role.RIVAL:
+        if version.is_ensemble or member.role is Role.CHALLENGER:
             continue
         own, previous = folds.get(version.id), last.get(version.line)
         listed.append(

@@ -9,7 +9,7 @@ import pandas as pd
 from pointsman.common.records import LabelledBatch
 from pointsman.common.schema import Schema
 from pointsman.common.task import Task
-from pointsman.pipeline.labels.batch_keys import BatchMarks, mark_batch
+from pointsman.pipeline.labels.batch_keys import RowKeys, digest_rows
 
 SCHEMA = Schema("day", "sold", Task.REGRESSION, numeric=("worth",))
 
@@ -19,9 +19,9 @@ def digits(*numbers):
 
 
 def test_a_name_goes_before_inputs_and_inputs_stand_in_for_it():
-    marks = BatchMarks(digests=digits(1, 2, 3), keys=digits(11, 12, 0))
+    marks = RowKeys(digests=digits(1, 2, 3), keys=digits(11, 12, 0))
     assert marks.has(digits(1, 9, 3, 8), digits(0, 12, 13, 99)).tolist() == [True, True, False, False]
-    nameless = BatchMarks(digests=digits(1, 2), keys=digits(0, 0))
+    nameless = RowKeys(digests=digits(1, 2), keys=digits(0, 0))
     assert nameless.has(digits(1, 9), digits(12, 12)).tolist() == [True, False]
 
 
@@ -30,7 +30,7 @@ def test_a_batch_without_its_key_columns_is_told_of(caplog):
     batch = LabelledBatch(7, inputs, pd.Series(pd.to_datetime(["2020-01-01"] * 2)), np.zeros(2))
     config = SimpleNamespace(labels=SimpleNamespace(key_columns=("policy",)))
     with caplog.at_level(logging.WARNING):
-        marks = mark_batch(config, SCHEMA, batch, inputs)
+        marks = digest_rows(config, SCHEMA, batch, inputs)
     assert "batch 7 has no column 'policy' (labels.key_columns)" in caplog.text
     assert not marks.keys.any()
-    assert len(set(mark_batch(config, SCHEMA, batch, inputs.assign(policy=["a", "b"])).keys)) == 2
+    assert len(set(digest_rows(config, SCHEMA, batch, inputs.assign(policy=["a", "b"])).keys)) == 2

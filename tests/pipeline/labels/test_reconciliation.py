@@ -24,7 +24,7 @@ from pointsman.meta.tables import regrets_table
 from pointsman.pipeline.drift.detection import list_changes
 from pointsman.pipeline.explain import explain
 from pointsman.pipeline.labels.intake import add_labels
-from pointsman.pipeline.labels.reconciliation import Settled
+from pointsman.pipeline.labels.reconciliation import ReconciledLabels
 from pointsman.pipeline.models import models
 from pointsman.pipeline.replay import replay
 from pointsman.registry.generations import load_generation
@@ -251,7 +251,7 @@ def test_served_rows_come_before_the_batch_where_losses_are_watched():
     served_at = pd.date_range("2020-01-01", periods=300, freq="h").to_numpy()
     changes = [
         list_changes(newest, earlier, times, one)
-        for one in (None, Settled((), (), random.normal(3, 0.1, 300), served_at, {}))
+        for one in (None, ReconciledLabels((), (), random.normal(3, 0.1, 300), served_at, {}))
     ]
     (_, without), (tests, since) = changes
     assert min(since.values()) < "2020-01-03" < "2020-02" < min(without.values())

@@ -20,7 +20,7 @@ from pointsman.pipeline.labels.queries import load_unsettled, load_waiting
 from pointsman.pipeline.lifecycle.history import describe_history
 from pointsman.pipeline.lifecycle.rebuilding import rebuild_versions
 from pointsman.pipeline.models import models
-from pointsman.pipeline.quality.quarantine.row_counts import load_accounts
+from pointsman.pipeline.quality.quarantine.row_counts import load_row_counts
 from pointsman.pipeline.quality.tables import quarantine_decisions_table
 from pointsman.pipeline.quarantine import quarantine
 from pointsman.pipeline.replay import replay
@@ -160,12 +160,12 @@ def test_a_third_label_is_learned_once_the_task_allows_it(tmp_path):
     update(configure(folder, *stated), None)
     assert load(folder).schema.task is Task.BINARY
     with open_state(configure(folder)) as state:
-        assert load_accounts(state)[3].held > 0
+        assert load_row_counts(state)[3].held > 0
     update(configure(folder, *stated, "task=multiclass"))
     revised = load(folder)
     assert (revised.schema.task, set(revised.schema.classes)) == (Task.MULTICLASS, {"fire", "none", "theft"})
     with open_state(configure(folder)) as state:
-        assert load_accounts(state)[3].held == 0
+        assert load_row_counts(state)[3].held == 0
     assert "task binary -> multiclass" in revised.why
 
 
@@ -184,7 +184,7 @@ def test_a_rejected_batch_is_released_as_the_advice_says(tmp_path, caplog):
     quarantine(declared, ["release", "2"], why="declared")
     update(declared)
     with open_state(declared) as state:
-        assert sum(one.learned for one in load_accounts(state).values()) == 3 * ROWS
+        assert sum(one.learned for one in load_row_counts(state).values()) == 3 * ROWS
     assert "Generations 1 to 5 came out the same" in replay(declared, ["all"])
 
 
@@ -197,7 +197,7 @@ def test_what_was_decided_about_quarantined_rows_holds_on(tmp_path):
     quarantine(configure(folder), ["discard", "1"], why="without a label or time")
     update(configure(folder, "schema.drop=[kind,region]"))
     with open_state(configure(folder)) as state:
-        account = load_accounts(state)[1]
+        account = load_row_counts(state)[1]
     assert (account.discarded, account.held, account.learned) == (2, 0, ROWS - 2)
     assert {row["generation"] for row in list_of(folder, quarantine_decisions_table)} == {load(folder).number}
 

@@ -6,13 +6,13 @@ from training.made_problem import make_training_rows
 
 from pointsman.common.task import Task
 from pointsman.common.workers import Workers
-from pointsman.pipeline.preparation.training_set import Ground
+from pointsman.pipeline.preparation.training_set import TrainingSet
 from pointsman.pipeline.training.problem import pose_problem
 from pointsman.pipeline.training.search import run_search
 
 
 def make_ground():
-    return Ground(make_training_rows(), Task.BINARY, ("0", "1"), seed=7, threads=1)
+    return TrainingSet(make_training_rows(), Task.BINARY, ("0", "1"), seed=7, threads=1)
 
 
 def pose(folder, *overrides):

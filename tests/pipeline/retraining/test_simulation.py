@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pointsman.common.config import ResponseConfig
 from pointsman.pipeline.retraining.policies import ALWAYS, Policy, list_policies
-from pointsman.pipeline.retraining.simulation import Ledger, Meeting, replay
+from pointsman.pipeline.retraining.simulation import Evaluation, Ledger, replay
 
 POLICIES = list_policies(ResponseConfig())
 
@@ -21,7 +21,7 @@ class FragileLedger(Ledger):
 
     stop_after: int | None = None
 
-    def add(self, trained: int, seconds: float, meetings: Sequence[Meeting]) -> None:
+    def add(self, trained: int, seconds: float, meetings: Sequence[Evaluation]) -> None:
         if self.stop_after is not None and len(self.seconds) >= self.stop_after:
             raise KeyboardInterrupt
         assert trained not in self.seconds, "a fit is done once"
@@ -47,11 +47,11 @@ class MadeModel:
     trained: int
     seconds: float = 1.0
 
-    def meet(self, batch: int) -> Meeting:
+    def meet(self, batch: int) -> Evaluation:
         assert batch > self.trained, "no batch is met by a model that learned it"
         self.stream.meetings.append((self.trained, batch))
         away = abs(self.stream.levels[batch - 1] - self.stream.levels[self.trained - 1])
-        return Meeting(self.trained, batch, 40, (0.5 + away,) * 8, drifted=away > 0.5, estimated=0.5 + away / 2)
+        return Evaluation(self.trained, batch, 40, (0.5 + away,) * 8, drifted=away > 0.5, estimated=0.5 + away / 2)
 
 
 few = settings(max_examples=25)
@@ -66,9 +66,9 @@ def play(stream: MadeStream, starts=(3,), ledger=None):
 @given(levels)
 def test_fits_are_shared_and_only_what_serves_is_predicted(levels):
     stream = MadeStream(levels)
-    journeys = play(stream)
+    policy_runs = play(stream)
     assert sorted(stream.fits) == list(range(3, len(levels)))
-    needed = {(trained, batch) for journey in journeys for batch, trained in journey.served.items()}
+    needed = {(trained, batch) for policy_run in policy_runs for batch, trained in policy_run.served.items()}
     assert sorted(stream.meetings) == sorted(needed)
 
 
@@ -76,17 +76,17 @@ def test_fits_are_shared_and_only_what_serves_is_predicted(levels):
 @given(levels)
 def test_policies_keep_what_they_promise(levels):
     every = play(MadeStream(levels))
-    journeys = {journey.policy: journey for journey in every if not journey.waited}
+    policy_runs = {policy_run.policy: policy_run for policy_run in every if not policy_run.waited}
     last = len(levels)
     for waited in range(3):
         [one] = [one for one in every if (one.policy, one.waited) == (Policy("every", every=3), waited)]
         assert one.trainings == tuple(range(6 - waited, last, 3))
-    assert journeys[ALWAYS].trainings == tuple(range(4, last))
-    assert journeys[Policy("never")].trainings == ()
-    for journey in every:
-        assert list(journey.served) == list(range(4, last + 1))
-        assert all(trained < batch for batch, trained in journey.served.items())
-    drift = journeys[Policy("drift")]
+    assert policy_runs[ALWAYS].trainings == tuple(range(4, last))
+    assert policy_runs[Policy("never")].trainings == ()
+    for policy_run in every:
+        assert list(policy_run.served) == list(range(4, last + 1))
+        assert all(trained < batch for batch, trained in policy_run.served.items())
+    drift = policy_runs[Policy("drift")]
     for batch, trained in drift.served.items():
         away = abs(levels[batch - 1] - levels[trained - 1])
         assert (batch in drift.trainings) == (away > 0.5 and batch != last)

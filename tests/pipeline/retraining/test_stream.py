@@ -58,10 +58,10 @@ class TestDrift:
         for place in range(1, BATCHES + 1):
             window = [stream.load(one) for one in range(1, place + 1)]
             if reference:
-                ground = stream.prepare(place)
+                training_set = stream.build_training_set(place)
                 sketches = [drift.sketch(one) for one in range(1, place + 1)]
-                tests = judge_data(stream.config, ground, stream.schema, reference, sketches, place - 1, past)
-                tests += judge_concept(stream.config, ground, stream.schema, past, tests)
+                tests = judge_data(stream.config, training_set, stream.schema, reference, sketches, place - 1, past)
+                tests += judge_concept(stream.config, training_set, stream.schema, past, tests)
                 assert drift.list_tests(place) == tests
                 past += [(window[-1].number, test) for test in tests]
             reference = describe_window(stream.schema, window)
@@ -73,11 +73,11 @@ class TestLoss:
     def test_it_is_estimated_once_enough_is_known_and_lies_near_what_was_lost(self, task):
         ledger, stream = Ledger(), make_stream(task, 12)
         replay([ALWAYS, Policy("never")], [WARM_UP], 12, Fitting(stream, ledger.met).fit, ledger)
-        for (_, batch), meeting in ledger.met.items():
-            assert (meeting.estimated is None) == (batch - WARM_UP <= MIN_BATCHES)
-            if meeting.estimated is not None:
-                realised = meeting.loss if task.is_classification else np.sqrt(meeting.loss)
-                assert meeting.estimated == pytest.approx(realised, rel=0.4)
+        for (_, batch), evaluation in ledger.met.items():
+            assert (evaluation.estimated is None) == (batch - WARM_UP <= MIN_BATCHES)
+            if evaluation.estimated is not None:
+                realised = evaluation.loss if task.is_classification else np.sqrt(evaluation.loss)
+                assert evaluation.estimated == pytest.approx(realised, rel=0.4)
 
     def test_labels_of_the_batch_itself_do_not_matter_and_those_of_the_one_before_do(self):
         made = []

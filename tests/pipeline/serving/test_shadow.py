@@ -10,7 +10,7 @@ from made_requests import answer, make_live_rows, serve
 
 from pointsman.common.storage.catalogue import read_rows
 from pointsman.meta.live import make_live_rows as make_rows
-from pointsman.meta.records import Record, predict_outputs
+from pointsman.meta.records import OutOfSamplePredictions, predict_outputs
 from pointsman.meta.tables import decisions_table
 from pointsman.pipeline.labels.served_rows import load_answered
 from pointsman.pipeline.preparation.features import engineer_features
@@ -50,8 +50,8 @@ def test_versions_and_rivals_that_did_not_answer_are_kept_with_the_rows(opened, 
     serve(config, state, {"one": rows.iloc[[5]]})  # of many it would score those that come before it rests
     kept = read_kept(state, predictor.schema, "one")
     generation = predictor.generation
-    assert set(kept.by_version) == {version.id for version in (*generation.versions, *generation.rivals)}
-    assert generation.rivals
+    assert set(kept.by_version) == {version.id for version in (*generation.versions, *generation.challengers)}
+    assert generation.challengers
     features = predictor.read(rows.iloc[[5]]).cells
     for version in generation.versions:
         expected = predict_outputs(predictor.shelf.load(version), features, predictor.schema.classes)
@@ -79,8 +79,8 @@ def test_it_rests_longer_than_it_works(opened, predictor, rows):
 
 def test_a_version_that_fails_is_left_out(opened, predictor, rows):
     (prepared,) = prepare_requests(opened[0], [answer(predictor, "broken", rows)])
-    broken = predictor.generation.rivals[0]
-    gone = Member(replace(broken, manifest="0" * 64 + ".json"), Role.RIVAL)
+    broken = predictor.generation.challengers[0]
+    gone = Member(replace(broken, manifest="0" * 64 + ".json"), Role.CHALLENGER)
     members = [gone if one.version.id == broken.id else one for one in predictor.generation.members]
     fresh = load_predictor(*opened)
     without = replace(fresh, generation=replace(fresh.generation, members=tuple(members)))
@@ -91,7 +91,7 @@ def test_a_version_that_fails_is_left_out(opened, predictor, rows):
 
 def test_the_losses_of_a_rival_in_the_shadow_count_in_its_bout(predictor):
     generation, schema = predictor.generation, predictor.schema
-    rival = generation.rivals[0]
+    rival = generation.challengers[0]
     served = next(version for version in generation.versions if version.line == rival.line)
     random = np.random.default_rng(5)
     stream = small_stream.make_rows().tail(60)
@@ -100,8 +100,8 @@ def test_the_losses_of_a_rival_in_the_shadow_count_in_its_bout(predictor):
     live_rows = make_rows(4, features, target, schema, predictor.stored.reference)
     own_rows = replace(live_rows, part=np.zeros(60, dtype=np.int16))
     even, right = np.full((60, 2), 0.5, np.float32), np.eye(2, dtype=np.float32)[target.astype(int)] * 0.8 + 0.1
-    live = Record(live_rows, {served.line: even}, served_by=generation.number)
-    record = Record(own_rows, {served.line: even}, (live,))
+    live = OutOfSamplePredictions(live_rows, {served.line: even}, served_by=generation.number)
+    record = OutOfSamplePredictions(own_rows, {served.line: even}, (live,))
     shadow = right.copy()
     shadow[40:] = np.nan
     without = _compare(generation, rival, served, record, even, None)

@@ -8,7 +8,7 @@ from pointsman.common.config import SearchConfig, TrainingConfig
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.pipeline.preparation.capacity import LEAST_LEARNED, limit_rows
 from pointsman.pipeline.training import capacity
-from pointsman.pipeline.training.capacity import limit_searched, tell_cuts
+from pointsman.pipeline.training.capacity import limit_searched, log_cuts
 
 EXTRA_TREES = Candidate("extra_trees", "target", {"max_rows": 20_000})
 PLAIN = Candidate("lightgbm", "native")
@@ -32,10 +32,10 @@ def test_a_search_looks_at_more_rows_of_a_larger_stream():
 
 
 def listen(caplog, rows, there, training=None, search=None):
-    capacity._tell_once.cache_clear()
+    capacity._log_once.cache_clear()
     with caplog.at_level(logging.INFO):
         for _ in range(2):
-            tell_cuts(training or TrainingConfig(), search or SearchConfig(), rows, there, 28, [PLAIN, EXTRA_TREES])
+            log_cuts(training or TrainingConfig(), search or SearchConfig(), rows, there, 28, [PLAIN, EXTRA_TREES])
     told = [record.message for record in caplog.records]
     caplog.clear()
     return told

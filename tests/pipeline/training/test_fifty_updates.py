@@ -11,8 +11,8 @@ from pointsman.common.task import Task
 from pointsman.model_zoo import get_family
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.model import Model
-from pointsman.pipeline.preparation.training_set import Ground, join_rows
-from pointsman.pipeline.training.refit import Lesson, train
+from pointsman.pipeline.preparation.training_set import TrainingSet, join_rows
+from pointsman.pipeline.training.refit import RefitJob, refit
 from pointsman.registry.contender import Contender, Origin
 
 BATCHES, WINDOW, ROWS = 51, 10, 250
@@ -58,7 +58,7 @@ def test_fifty_updates_are_as_good_as_a_refit_of_the_window(family, drift, task)
     for position, batch in enumerate(batches):
         seen = batches[max(0, position - WINDOW) : position]
         if seen:
-            ground = Ground(join_rows(seen, WINDOW * ROWS), task, classes, 1, 1, "0D")
+            training_set = TrainingSet(join_rows(seen, WINDOW * ROWS), task, classes, 1, 1, "0D")
             learned = seen[-2][0] if len(seen) > 1 else 0
             version = SimpleNamespace(
                 family=family,
@@ -70,10 +70,14 @@ def test_fifty_updates_are_as_good_as_a_refit_of_the_window(family, drift, task)
                 last_batch=learned,
             )
             parent = version if model else None
-            done = train(ground, Lesson(Contender("l", Origin.KEPT, candidate, parent, {}), model, Origin.UPDATE))
+            done = refit(
+                training_set, RefitJob(Contender("l", Origin.KEPT, candidate, parent, {}), model, Origin.UPDATE)
+            )
             model, updates = Model.load(done.parts), done.updates
             if position > BATCHES - 11:
-                losses.append((lose(model, batch, task), lose(ground.fit(candidate, ground.rows), batch, task)))
+                losses.append(
+                    (lose(model, batch, task), lose(training_set.fit(candidate, training_set.rows), batch, task))
+                )
     updated, refitted = np.mean(losses, axis=0)
     assert len(losses) == 10
     assert updated <= refitted * (1 + TOLERANCE)

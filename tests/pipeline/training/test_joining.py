@@ -12,7 +12,7 @@ from pointsman.common.task import Task
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.catboost import CatBoost
 from pointsman.pipeline.training.joining import BEST, JOINING, MANY_LEVELS, join_families
-from pointsman.pipeline.training.portfolio import standing_candidates
+from pointsman.pipeline.training.portfolio import portfolio_candidates
 from pointsman.pipeline.training.problem import SearchSpace
 from pointsman.pipeline.training.search import choose_first
 from pointsman.pipeline.training.trials import Trial, TrialState
@@ -41,7 +41,7 @@ def test_it_joins_where_a_column_has_many_levels(levels):
     joined = join_families(DEFAULT, make_rows(levels), [])
     assert (JOINING in joined.families) == (levels > MANY_LEVELS)
     assert set(DEFAULT.families) <= set(joined.families)
-    standing = standing_candidates(joined.families, joined.variants, Task.BINARY, 24, 10_000)
+    standing = portfolio_candidates(joined.families, joined.variants, Task.BINARY, 24, 10_000)
     assert (JOINING in {one.family for one in standing}) == (levels > MANY_LEVELS)
 
 

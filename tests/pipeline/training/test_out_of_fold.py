@@ -11,9 +11,9 @@ from pointsman.meta.records import make_rows
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.model import update_model
 from pointsman.model_zoo.reference import fit_input_reference
-from pointsman.pipeline.preparation.training_set import Ground, join_rows
-from pointsman.pipeline.training.out_of_fold import BACKFILLED, RecordSheet, enter, predict_out_of_fold
-from pointsman.pipeline.training.refit import MAX_UPDATES, Lesson, train
+from pointsman.pipeline.preparation.training_set import TrainingSet, join_rows
+from pointsman.pipeline.training.out_of_fold import BACKFILLED, EvaluationTable, enter_newcomer, predict_out_of_fold
+from pointsman.pipeline.training.refit import MAX_UPDATES, RefitJob, refit
 from pointsman.registry.contender import Contender, Origin
 
 BATCH_ROWS = 120
@@ -35,7 +35,7 @@ def make_batch(number, flip=False):
 
 
 def make_ground(batches, gap="0D"):
-    return Ground(join_rows(batches, 10_000), Task.BINARY, ("0", "1"), 1, 1, gap)
+    return TrainingSet(join_rows(batches, 10_000), Task.BINARY, ("0", "1"), 1, 1, gap)
 
 
 def make_sheet(batch, first_row=0):
@@ -43,7 +43,7 @@ def make_sheet(batch, first_row=0):
     covered = features.iloc[first_row:]
     normal = fit_input_reference(features)
     rows, damaged = make_rows(number, covered, target[first_row:], Task.BINARY, ("0", "1"), normal, 1)
-    return RecordSheet(rows, damaged, first_row, len(covered))
+    return EvaluationTable(rows, damaged, first_row, len(covered))
 
 
 def test_a_record_out_of_fold_does_not_depend_on_its_own_labels_or_later_ones():
@@ -90,7 +90,9 @@ def test_rows_closer_than_the_delay_of_labels_are_not_learned():
 
 def test_a_newcomer_has_a_record_of_the_newest_batches_on_its_first_day():
     batches = [make_batch(number) for number in range(1, 7)]
-    newcomer = enter(make_ground(batches), LINEAR, "linear-0009", Origin.SEARCH, [make_sheet(one) for one in batches])
+    newcomer = enter_newcomer(
+        make_ground(batches), LINEAR, "linear-0009", Origin.SEARCH, [make_sheet(one) for one in batches]
+    )
     assert sorted(newcomer.outputs) == [4, 5, 6][-BACKFILLED:]
     assert newcomer.line == "linear-0009"
 
@@ -103,7 +105,7 @@ def train_known(candidate, updates=0, newest=None, way=Origin.UPDATE):
         family=candidate.family, candidate=candidate, updates=updates, line="l", id="l", last_batch=1, first_batch=1
     )
     contender = Contender("l", Origin.KEPT, candidate, version, {})
-    return train(make_ground([batches[0], newest or batches[1]]), Lesson(contender, model, way))
+    return refit(make_ground([batches[0], newest or batches[1]]), RefitJob(contender, model, way))
 
 
 @pytest.mark.parametrize(
@@ -125,14 +127,14 @@ def test_a_plain_line_is_continued_where_its_family_can_and_others_are_fitted_an
 
 def test_a_line_that_goes_on_learns_every_batch_since_its_last():
     batches = [make_batch(number) for number in (1, 2, 3)]
-    start, ground = make_ground(batches[:1]), make_ground(batches)
+    start, training_set = make_ground(batches[:1]), make_ground(batches)
     model = start.fit(LINEAR, start.rows)
     version = SimpleNamespace(
         family=LINEAR.family, candidate=LINEAR, updates=0, line="l", id="l", last_batch=1, first_batch=1
     )
-    trained = train(ground, Lesson(Contender("l", Origin.KEPT, LINEAR, version, {}), model))
-    waiting = ground.rows.last(2)
-    expected = update_model(model, waiting.features, waiting.target, ground.seed, ground.threads)
+    trained = refit(training_set, RefitJob(Contender("l", Origin.KEPT, LINEAR, version, {}), model))
+    waiting = training_set.rows.last(2)
+    expected = update_model(model, waiting.features, waiting.target, training_set.seed, training_set.threads)
     assert trained.origin is Origin.UPDATE
     assert expected.with_threshold(0.5).dump().items() <= trained.parts.items()
 
@@ -148,8 +150,8 @@ def test_a_season_that_the_window_has_not_covered_is_not_learned():
         for number, features, target, times in batches
     ]
     rows = join_rows(hours, 10_000, {"hour": 1.0, "month": 365.25})
-    ground = Ground(rows, Task.BINARY, ("0", "1"), 1, 1, "0D")
-    assert ground.fit(LINEAR, rows).features == ("worth", "make", "hour")
+    training_set = TrainingSet(rows, Task.BINARY, ("0", "1"), 1, 1, "0D")
+    assert training_set.fit(LINEAR, rows).features == ("worth", "make", "hour")
 
 
 def test_a_new_feature_makes_a_line_start_anew():
@@ -159,8 +161,8 @@ def test_a_new_feature_makes_a_line_start_anew():
 
 def test_a_window_bounds_what_is_learned():
     old, new = make_batch(1, flip=True), make_batch(2)
-    ground = make_ground([old, new])
-    windowed = ground.fit(Candidate("linear", "onehot", LINEAR.params, window=1), ground.rows)
+    training_set = make_ground([old, new])
+    windowed = training_set.fit(Candidate("linear", "onehot", LINEAR.params, window=1), training_set.rows)
     alone = make_ground([new]).fit(LINEAR, make_ground([new]).rows)
     np.testing.assert_allclose(windowed.predict(new[1]), alone.predict(new[1]))
 
@@ -170,10 +172,12 @@ GROWING = Candidate("lightgbm", "native", {"rounds": 20, "num_leaves": 7, "stopp
 
 def test_what_a_fit_found_out_is_kept_with_the_model_and_makes_no_other_candidate():
     batches = [make_batch(number) for number in range(1, 10)]
-    newcomer = enter(make_ground(batches), GROWING, "lightgbm-0001", Origin.STANDING, [make_sheet(batches[-1])])
+    newcomer = enter_newcomer(
+        make_ground(batches), GROWING, "lightgbm-0001", Origin.STANDING, [make_sheet(batches[-1])]
+    )
     assert newcomer.candidate.key == GROWING.key
     assert newcomer.candidate.params["found_rows"] == 8 * BATCH_ROWS
-    done = train(make_ground(batches), Lesson(newcomer, None))
+    done = refit(make_ground(batches), RefitJob(newcomer, None))
     assert done.candidate.params["found_age"] == 1
     assert done.candidate.params["found_rows"] == 9 * BATCH_ROWS
     again = make_ground(batches).fit(done.candidate, make_ground(batches).rows)
@@ -184,6 +188,8 @@ def test_what_was_found_of_a_record_does_not_depend_on_later_labels():
     batches = [make_batch(number) for number in range(1, 10)]
     changed = [*batches[:-1], make_batch(9, flip=True)]
     sheet = make_sheet(batches[-1])
-    honest, again = (enter(make_ground(rows), GROWING, "a", Origin.STANDING, [sheet]) for rows in (batches, changed))
+    honest, again = (
+        enter_newcomer(make_ground(rows), GROWING, "a", Origin.STANDING, [sheet]) for rows in (batches, changed)
+    )
     np.testing.assert_array_equal(honest.outputs[9], again.outputs[9])
     assert honest.candidate == again.candidate

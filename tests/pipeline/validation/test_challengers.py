@@ -13,7 +13,14 @@ from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import open_state
 from pointsman.pipeline.collection.ordering import PartReader
 from pointsman.pipeline.update import update_once
-from pointsman.pipeline.validation.challengers import DUE, RECALLED_AGES, hold_bouts, load_bouts, recall, take_turns
+from pointsman.pipeline.validation.challengers import (
+    DUE,
+    RECALLED_AGES,
+    compare_challengers,
+    load_compared,
+    recall,
+    take_turns,
+)
 from pointsman.pipeline.validation.tables import bouts_table
 from pointsman.registry.contender import Origin
 from pointsman.registry.generations import Role, load_generation
@@ -62,19 +69,19 @@ def test_rivals_do_not_serve_and_are_no_members_besides(learned):
     state, generations = learned
     for generation in generations[1:]:
         stored = load_generation(state, generation.number)
-        assert stored.rivals
+        assert stored.challengers
         serving = {version.id for version in (*stored.versions, *stored.ensembles)}
-        assert not serving & {version.id for version in stored.rivals}
+        assert not serving & {version.id for version in stored.challengers}
         assert len({version.line for version in stored.versions}) == len(stored.versions)
 
 
 def test_every_rival_meets_the_next_batch_and_no_bout_is_about_a_batch_it_knew(learned):
     state, generations = learned
-    bouts = load_bouts(state)
+    bouts = load_compared(state)
     versions = {row["id"]: row for row in read_rows(state.engine, sa.select(versions_table))}
     for before, after in itertools.pairwise(generations):
         met = {bout.version for bout in bouts if bout.batch == after.batch}
-        assert met == {version.id for version in before.rivals}
+        assert met == {version.id for version in before.challengers}
     assert all(versions[bout.version]["last_batch"] < bout.batch for bout in bouts)
     assert {bout.way for bout in bouts} >= {Origin.KEPT, Origin.UPDATE}
 
@@ -82,7 +89,7 @@ def test_every_rival_meets_the_next_batch_and_no_bout_is_about_a_batch_it_knew(l
 def test_a_way_that_is_compared_is_named_by_how_the_rival_came_about(learned):
     state, _ = learned
     versions = {row["id"]: row for row in read_rows(state.engine, sa.select(versions_table))}
-    for bout in load_bouts(state):
+    for bout in load_compared(state):
         if bout.way in (Origin.UPDATE, Origin.REFIT):
             assert versions[bout.version]["origin"] == bout.way
             assert bout.served_way is not bout.way
@@ -92,7 +99,7 @@ def test_a_way_that_is_compared_is_named_by_how_the_rival_came_about(learned):
 
 def test_a_champion_of_long_ago_returns_with_its_regime(learned):
     state, generations = learned
-    recalled = [bout for bout in load_bouts(state) if bout.way is Origin.RECALL and bout.is_better(0.9)]
+    recalled = [bout for bout in load_compared(state) if bout.way is Origin.RECALL and bout.is_better(0.9)]
     assert recalled
     returned = [version for version in generations[-1].versions if version.origin == Origin.RECALL]
     assert returned
@@ -121,23 +128,23 @@ def test_a_rival_that_cannot_predict_has_lost_and_stops_nobody(learned):
 
     record = load_records(state, before.schema)[-1]
     sheet = type("Sheet", (), {"rows": record.rows, "features": pd.DataFrame(index=range(3))})()
-    assert hold_bouts(Broken(), before, record, sheet) == ([], {})
+    assert compare_challengers(Broken(), before, record, sheet) == ([], {})
 
 
 def test_only_what_surely_beats_the_champion_is_recalled(config, learned):
     state, generations = learned
-    bout = next(bout for bout in load_bouts(state) if bout.way is Origin.RECALL)
-    before = next(one for one in generations if any(rival.id == bout.version for rival in one.rivals))
+    bout = next(bout for bout in load_compared(state) if bout.way is Origin.RECALL)
+    before = next(one for one in generations if any(rival.id == bout.version for rival in one.challengers))
     outputs = {bout.version: np.zeros((3, 2))}
     better = replace(bout, difference=-1.0, error=0.1)
-    contenders, versions = recall(config, before.rivals, [better], outputs, first_number=500)
+    contenders, versions = recall(config, before.challengers, [better], outputs, first_number=500)
     assert [one.origin for one in contenders] == [Origin.RECALL]
     assert versions[contenders[0].name].id == bout.version
-    assert recall(config, before.rivals, [replace(bout, difference=-1.0, error=5.0)], outputs, 500) == ([], {})
+    assert recall(config, before.challengers, [replace(bout, difference=-1.0, error=5.0)], outputs, 500) == ([], {})
 
 
 def test_bouts_are_stored_once_and_role_rival_is_stored(learned):
     state, generations = learned
-    assert len(read_rows(state.engine, sa.select(bouts_table))) == len(load_bouts(state))
+    assert len(read_rows(state.engine, sa.select(bouts_table))) == len(load_compared(state))
     roles = {member.role for member in load_generation(state, generations[-1].number).members}
-    assert Role.RIVAL in roles
+    assert Role.CHALLENGER in roles

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pointsman.common.task import Task
-from pointsman.meta.past import Past
+from pointsman.meta.past import PredictionHistory
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.pipeline.validation.promotion import is_surely_better, promote
 from pointsman.registry.contender import Contender, Origin
@@ -30,7 +30,7 @@ def remember(*losses, damaged=None, seed=0):
     errors = errors * generator.normal(1, 0.1, errors.shape)
     n_lines = len(losses)
     known = np.ones(errors.shape, dtype=bool)
-    return Past(
+    return PredictionHistory(
         task=Task.REGRESSION,
         lines=tuple(f"line-{position}" for position in range(n_lines)),
         outputs=errors[:, :, None].astype(np.float32),
@@ -51,7 +51,7 @@ def decide(contenders, past, champion=None, standing=(), max_active=8, damaged=N
 def test_there_is_a_champion_for_clean_and_one_for_damaged_input():
     contenders = [enter("a"), enter("b"), enter("prior-1", family="prior")]
     outcome = decide(contenders, remember(0.5, 0.7, 1.0, damaged=(2.0, 0.8, 1.0)))
-    assert (outcome.champion.name, outcome.damaged_champion.name) == ("a", "b")
+    assert (outcome.champion.name, outcome.robust_champion.name) == ("a", "b")
     assert "lowest decayed loss on 3 labelled batches" in outcome.reason
 
 
@@ -92,10 +92,10 @@ def test_batches_that_contradict_each_other_are_noise_however_sure_each_of_them_
 def test_the_champion_for_damaged_input_stays_in_a_tie_too():
     contenders = [enter("a", "a-1"), enter("b", "b-1"), enter("prior-1", family="prior")]
     tied = remember(0.5, 0.8, 1.0, damaged=(0.795, 0.8, 1.0))
-    assert decide(contenders, tied, champion="a-1", damaged="b-1").damaged_champion.name == "b"
-    assert decide(contenders, tied, champion="a-1").damaged_champion.name == "a"
+    assert decide(contenders, tied, champion="a-1", damaged="b-1").robust_champion.name == "b"
+    assert decide(contenders, tied, champion="a-1").robust_champion.name == "a"
     surely = remember(0.5, 0.8, 1.0, damaged=(0.5, 0.8, 1.0))
-    assert decide(contenders, surely, champion="a-1", damaged="b-1").damaged_champion.name == "a"
+    assert decide(contenders, surely, champion="a-1", damaged="b-1").robust_champion.name == "a"
 
 
 def test_a_line_without_common_rows_beats_nobody():
@@ -155,7 +155,7 @@ def test_a_line_that_is_barred_is_no_champion_and_its_reason_is_told():
     contenders = [enter("slow", "x-1"), enter("b"), enter("prior-1", family="prior")]
     past = remember(0.5, 0.7, 1.0, damaged=(0.6, 0.8, 1.0))
     outcome = promote(contenders, past, (), "x-1", 4.0, 0.9, 8, barred={"x-1": "it took an hour"})
-    assert (outcome.champion.name, outcome.damaged_champion.name) == ("b", "b")
+    assert (outcome.champion.name, outcome.robust_champion.name) == ("b", "b")
     assert "within promotion.budget; slow may not serve: it took an hour" in outcome.reason
     assert [one.name for one in outcome.active] == ["slow", "b", "prior-1"]
 

@@ -13,7 +13,7 @@ from pointsman.common.workers import Workers
 from pointsman.meta.past import stack_records
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.pipeline.training.newcomers import count_from, enter_newcomers, group_outputs
-from pointsman.pipeline.validation.registration import crown, tune
+from pointsman.pipeline.validation.registration import assign_champion, tune
 from pointsman.registry.contender import Contender, Origin
 from pointsman.registry.generations import Generation, Member, Role
 from tests.meta.made_records import LINES, make_records
@@ -27,17 +27,17 @@ def make_member(line, role=Role.ACTIVE):
 
 def test_a_chosen_champion_keeps_the_crown():
     members = [make_member("poor", Role.CHAMPION), make_member("good")]
-    assert crown(members, PAST) == members
+    assert assign_champion(members, PAST) == members
 
 
 def test_where_the_chosen_champion_could_not_learn_the_best_of_the_rest_serves():
-    crowned = crown([make_member("poor"), make_member("good"), make_member("robust")], PAST)
-    assert [member.version.line for member in crowned if member.role is Role.CHAMPION] == ["good"]
+    champions_before = assign_champion([make_member("poor"), make_member("good"), make_member("robust")], PAST)
+    assert [member.version.line for member in champions_before if member.role is Role.CHAMPION] == ["good"]
 
 
 def test_where_nobody_could_learn_the_user_is_told():
     with pytest.raises(DataError, match="No model could learn this batch"):
-        crown([], PAST)
+        assign_champion([], PAST)
 
 
 def test_a_candidate_that_cannot_be_fitted_is_left_out(monkeypatch):

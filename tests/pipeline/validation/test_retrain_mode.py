@@ -4,14 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from pointsman.pipeline.validation.retrain_mode import LEAST_BOUTS, TOLERANCE, Bout, choose_way
+from pointsman.pipeline.validation.retrain_mode import LEAST_BOUTS, TOLERANCE, PairedComparison, choose_way
 from pointsman.registry.contender import Origin
 
 UPDATE, REFIT, KEPT, RECALL = Origin.UPDATE, Origin.REFIT, Origin.KEPT, Origin.RECALL
 
 
 def make_bout(batch, way, served_way, difference, error=0.001, seconds=1.0, served_seconds=1.0, line="l"):
-    return Bout(batch, line, f"v{batch}", way, served_way, 1_000, 0.5, difference, error, seconds, served_seconds, 10)
+    return PairedComparison(
+        batch, line, f"v{batch}", way, served_way, 1_000, 0.5, difference, error, seconds, served_seconds, 10
+    )
 
 
 def choose(bouts, current=REFIT):

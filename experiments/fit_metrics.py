@@ -18,7 +18,7 @@ NUMBER_METRICS = ("rmse", "mae", "r2")
 
 
 @dataclass(frozen=True)
-class Exam:
+class FitMetrics:
     """Predictions held against the truth.
 
     metrics:  ``f1``, ``weightedPrecision``, ``weightedRecall`` and ``accuracy``, or ``rmse``, ``mae`` and ``r2``
@@ -44,19 +44,19 @@ class Gap:
     overfit: bool
 
 
-def hold_exam(
+def measure_fit(
     task: Task, target: np.ndarray, predicted: np.ndarray, threshold: float = 0.5, constant: tuple[float, ...] = ()
-) -> Exam:
+) -> FitMetrics:
     """Return what predictions (n_rows, n_classes) or (n_rows,) of at least one row are worth.
 
     ``constant`` is that of the exam on learned rows; without it the rows are the learned ones.
     """
     constant = constant or fit_constant(task, target, predicted.shape[-1])
     skill, error = compute_skill(task, target, predicted, constant)
-    return Exam(len(target), compute_exam_metrics(task, target, predicted, threshold), constant, skill, error)
+    return FitMetrics(len(target), compute_fit_metrics(task, target, predicted, threshold), constant, skill, error)
 
 
-def compute_exam_metrics(
+def compute_fit_metrics(
     task: Task, target: np.ndarray, predicted: np.ndarray, threshold: float = 0.5
 ) -> dict[str, float]:
     """Return the metrics by which runs are compared with those of other tools.
@@ -64,7 +64,7 @@ def compute_exam_metrics(
     Those of a classification are means over classes, weighted by how many rows each has, as scikit-learn and Spark
     compute them; so ``f1`` is another number than that of the positive class, by which thresholds are tuned.
 
-    >>> compute_exam_metrics(Task.BINARY, np.array([0, 0, 1, 1]), np.array([[0.9, 0.1]] * 3 + [[0.2, 0.8]]))
+    >>> compute_fit_metrics(Task.BINARY, np.array([0, 0, 1, 1]), np.array([[0.9, 0.1]] * 3 + [[0.2, 0.8]]))
     {'f1': 0.733..., 'weightedPrecision': 0.833..., 'weightedRecall': 0.75, 'accuracy': 0.75}
     """
     if not task.is_classification:
@@ -112,7 +112,7 @@ def compute_skill(
     return float(1 - ratio), float(error)
 
 
-def compare_exams(train: Exam, test: Exam | None) -> Gap:
+def compare_fits(train: FitMetrics, test: FitMetrics | None) -> Gap:
     """Return by how much a model knows learned rows better; more than OVERFIT_MARGIN, surely, is overfitting.
 
     Both skills are relative to the constant that was learned, so a batch that is harder for every model alike is no

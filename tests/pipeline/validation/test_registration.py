@@ -11,9 +11,10 @@ from pointsman.common.task import Task
 from pointsman.common.thresholds import Threshold
 from pointsman.common.workers import Workers
 from pointsman.meta.past import stack_records
+from pointsman.meta.threshold import tune
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.pipeline.training.newcomers import count_from, enter_newcomers, group_outputs
-from pointsman.pipeline.validation.registration import assign_champion, tune
+from pointsman.pipeline.validation.registration import assign_champion
 from pointsman.registry.contender import Contender, Origin
 from pointsman.registry.generations import Generation, Member, Role
 from tests.meta.made_records import LINES, make_records

@@ -36,8 +36,8 @@ from pointsman.pipeline.collection.batching import take_batch  # noqa: E402
 from pointsman.pipeline.collection.ordering import PartReader  # noqa: E402
 from pointsman.pipeline.preparation.assessment import analyse  # noqa: E402
 from pointsman.pipeline.preparation.window import build_training_set  # noqa: E402
+from pointsman.pipeline.quality.schema_growth import advance_schema, infer_first
 from pointsman.pipeline.training.portfolio import SMALL_TREES  # noqa: E402
-from pointsman.pipeline.update import advance_schema, infer_first  # noqa: E402
 from pointsman.pipeline.validation.evidence import build_evaluation_table  # noqa: E402
 from pointsman.registry.generations import Generation  # noqa: E402
 

@@ -54,7 +54,9 @@ from pointsman.model_zoo.model import Model  # noqa: E402
 from pointsman.pipeline.collection.ordering import PartReader  # noqa: E402
 from pointsman.pipeline.preparation.assessment import analyse  # noqa: E402
 from pointsman.pipeline.preparation.features import engineer_features  # noqa: E402
-from pointsman.pipeline.update import advance_schema, collect, infer_first, update_once  # noqa: E402
+from pointsman.pipeline.preparation.next_batch import collect
+from pointsman.pipeline.quality.schema_growth import advance_schema, infer_first
+from pointsman.pipeline.update import update_once
 from pointsman.registry.generations import Generation, load_generation  # noqa: E402
 from pointsman.registry.versions import load_model  # noqa: E402
 

@@ -1,57 +1,43 @@
 """The update: the next batch through every stage, made visible by one commit at the end."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
-import pandas as pd
 import sqlalchemy as sa
 
-from pointsman.common.config import ARRIVAL, Config
+from pointsman.common.config import Config
 from pointsman.common.errors import BatchRejected, NoNewData, SwitchyardError
 from pointsman.common.performance import Stopwatch, performance_table
-from pointsman.common.records import RawBatch
-from pointsman.common.schema import Schema
-from pointsman.common.storage.catalogue import Draft, read_rows
+from pointsman.common.records import Judgement, RawBatch
+from pointsman.common.storage.catalogue import Draft
 from pointsman.common.storage.state import State, lock_updates, open_state
 from pointsman.common.text import name_runs
 from pointsman.meta.fitting import learn_selector, list_changes, log_untuned, name_aliases
-from pointsman.meta.live import attach_live
-from pointsman.meta.performance_estimates import grade_estimates, learn_estimators
+from pointsman.meta.performance_estimates import learn_estimators
 from pointsman.meta.store import grade_rows, load_grades, record_rows_row, save_selector
 from pointsman.meta.tables import estimates_table, grades_table, record_rows_table, records_table
 from pointsman.model_zoo.reference import fit_input_reference
-from pointsman.pipeline.collection.batching import take_again, take_batch, take_file
 from pointsman.pipeline.collection.new_columns import log_new_columns
 from pointsman.pipeline.collection.ordering import PartReader
-from pointsman.pipeline.collection.roles import describe_roles, end_short_years, infer_schema
-from pointsman.pipeline.collection.tables import batches
-from pointsman.pipeline.collection.targets import log_new_labels, log_positive, log_spellings
-from pointsman.pipeline.drift.detection import draft_drift, look_for_drift
+from pointsman.pipeline.drift.detection import DriftFound, draft_drift, look_for_drift
 from pointsman.pipeline.drift.reference import describe_window
-from pointsman.pipeline.labels.delay import resolve_gap
-from pointsman.pipeline.labels.reconciliation import reconcile_labels
+from pointsman.pipeline.labels.reconciliation import ReconciledLabels, reconcile_labels
 from pointsman.pipeline.lifecycle.revision import Base, Revision, open_base, plan_revision, take_newest_again
-from pointsman.pipeline.preparation.assessment import analyse, draft_analysis, draft_batch, keep_raw, log_breaches
-from pointsman.pipeline.preparation.release import find_released_batch, load_released
-from pointsman.pipeline.preparation.window import build_training_set, gather_window, read_newest
-from pointsman.pipeline.quality.gate import extend_classes
-from pointsman.pipeline.quality.history import draft_rules, load_quality_past
+from pointsman.pipeline.preparation.assessment import assess_batch, keep_raw
+from pointsman.pipeline.preparation.next_batch import check_new, collect, is_stored, next_number
+from pointsman.pipeline.quality.history import draft_rules
 from pointsman.pipeline.quality.old_batches import OldBatches, open_batches
-from pointsman.pipeline.quality.past import PAST_BATCHES
-from pointsman.pipeline.retraining.drift_response import answer_alarms
-from pointsman.pipeline.retraining.learning import learn, rest
+from pointsman.pipeline.quality.schema_growth import advance_schema, infer_first
+from pointsman.pipeline.retraining.drift_response import Answers, answer_alarms
+from pointsman.pipeline.retraining.learning import Learned, keep_all, learn
 from pointsman.pipeline.retraining.trigger import trains_now
-from pointsman.pipeline.validation.evidence import (
-    evaluate_before_learning,
-    find_blind,
-    grade_plan,
-    load_sound,
-    watch_losses,
-)
-from pointsman.pipeline.validation.prequential import score_batch, score_newcomers, score_rows
+from pointsman.pipeline.training.data import TrainingData, gather_training_data
+from pointsman.pipeline.validation.evidence import Evaluated, evaluate_batch, find_blind, watch_losses
+from pointsman.pipeline.validation.prequential import score_newcomers, score_rows
 from pointsman.pipeline.validation.records import list_records
 from pointsman.pipeline.validation.registration import Registration
 from pointsman.pipeline.validation.tables import scores_table
@@ -60,6 +46,7 @@ from pointsman.registry.garbage import collect_garbage
 from pointsman.registry.generations import Cause, Event, Generation, load_generation
 from pointsman.registry.one_state import check_columns, check_stream
 from pointsman.registry.pinning import find_pinned
+from pointsman.registry.update_run import UpdateRun
 
 log = logging.getLogger(__name__)
 
@@ -161,7 +148,7 @@ def find_next(
 def process_batch(
     config: Config,
     state: State,
-    before: Generation,
+    live: Generation,
     raw: RawBatch,
     watch: Stopwatch,
     by_hand: bool,
@@ -169,186 +156,141 @@ def process_batch(
 ) -> Generation:
     """Take a batch through every stage after its collection and commit; return the new generation."""
     with watch.stage("collection"):
-        schema = before.schema or infer_first(config, raw)
-    with open_base(config, state, replace(before, schema=schema), raw, revision) as base:
-        return learn_batch(config, state, before, base, raw, watch, by_hand)
+        schema = live.schema or infer_first(config, raw)
+    with open_base(config, state, replace(live, schema=schema), raw, revision) as base:
+        run = begin(config, state, live, base, raw, watch)
+        assessed = assess_batch(run, raw, by_hand, is_known=is_stored(state, raw.number))
+        if assessed.rejected:
+            reject(run, state, live, base, raw, assessed)
+        data = gather_training_data(run, assessed.batch)
+        run, evaluated = evaluate_batch(run, data)
+        labelled = reconcile(run, assessed, raw, data, evaluated)
+        drift, answers = detect_drift(run, data, evaluated, labelled)
+        evaluated = evaluated.with_live(labelled.live)
+        if trains_now(run, drift, evaluated.estimates) or find_blind(run.before, evaluated.result.sheet):
+            learned = learn(run, data, evaluated, answers, labelled.challengers)
+        else:
+            log.info("batch %d is not learned: response.retrain is %s", raw.number, config.response.retrain)
+            learned = keep_all(run, evaluated, answers)
+        generation = succeed(run, live, base, raw, learned)
+        generation = fit_selection(run, generation, data, evaluated, learned)
+        with watch.stage("associations"):
+            draft_rules(run.draft, config, run.schema, data.window, raw.number)
+        return finish(run, state, base, raw, generation, learned)
 
 
-def learn_batch(
-    config: Config, ours: State, live: Generation, base: Base, raw: RawBatch, watch: Stopwatch, by_hand: bool
-) -> Generation:
-    """Take a batch in on the ground of what an update goes on from, and commit it to our state."""
-    state, before, draft = base.state, base.before, Draft(base.before.number + 1)
+def begin(config: Config, state: State, live: Generation, base: Base, raw: RawBatch, watch: Stopwatch) -> UpdateRun:
+    """Return the run of a batch, with the schema as far as the batch takes it."""
     with watch.stage("collection"):
         schema = advance_schema(base.schema, raw)
         if live.schema is not None:
-            log_new_columns(ours, raw, schema)
-        raw_file = state.files.save_table(raw.frame)
-    with watch.stage("analysis"):
-        past = load_quality_past(state, lambda: read_newest(config, state, schema, PAST_BATCHES))
-        judgement = analyse(config, raw, schema, past, lifted=is_stored(ours, raw.number))
-    draft_analysis(draft, state, raw, judgement)
-    log_breaches(raw, judgement)
-    draft_batch(draft, state, raw, raw_file, judgement, by_hand)
-    if judgement.rejected:
-        # A revision is made only with a batch that can be learned: it is called for again by the next one.
-        stream = live.stream if live.schema else None  # until a batch is accepted, everything may be stated otherwise
-        rejected = live.succeed(Cause.REJECTED, batch=raw.number, cursor=raw.cursor, why=base.why, stream=stream)
-        commit(config, ours, draft, watch, rejected, raw)
-        raise BatchRejected(f"Batch {raw.number} was rejected and kept aside: {judgement.rejected}", raw.number)
-    with watch.stage("preparation"):
-        window = gather_window(config, state, schema, judgement.batch)
-        gap = resolve_gap(config, state, window)
-        training_set = build_training_set(
-            config, schema, window, load_released(config, state, schema, window), raw.number, gap
-        )
-    with watch.stage("prequential"):
-        before, chooser = load_sound(state, before)
-        tested = evaluate_before_learning(config, state, before, chooser, schema, window)
-        scores = score_batch(before, tested.models, tested.record, training_set, chooser.reference if chooser else None)
-        grades, plan_outputs = grade_plan(chooser, before, tested.record)
-        estimates = grade_estimates(chooser, tested.record, plan_outputs)
-    with watch.stage("labels"):
-        settled = reconcile_labels(
-            config,
-            state,
-            judgement.schema,
-            before,
-            chooser.reference if chooser else None,
-            tested.shelf,
-            judgement.batch,
-            keep_raw(raw, judgement),
-            gap,
-        )
-        settled.add_to(draft)
-    with watch.stage("drift"):
-        found = look_for_drift(
-            config, state, before, schema, judgement.batch, training_set, watch_losses(before, tested), settled
-        )
-        draft_drift(draft, state, found)
-        answers = answer_alarms(config.response, found)
-    tested = replace(tested, record=attach_live(tested.record, settled.live))
-    if trains_now(config, state, before, found, estimates) or find_blind(before, tested.sheet):
-        learned = learn(
-            config, state, before, schema, window, training_set, tested, answers, watch, draft, settled.challengers
-        )
-    else:
-        log.info("batch %d is not learned: response.retrain is %s", raw.number, config.response.retrain)
-        learned = rest(before, tested, answers, draft)
-    generation = before.succeed(
-        base.cause or (Cause.UPDATE if learned.enrolled else Cause.KEPT),
+            log_new_columns(state, raw, schema)
+    return UpdateRun(config, base.state, base.before, schema, raw.number, watch, Draft(base.before.number + 1))
+
+
+def reject(run: UpdateRun, state: State, live: Generation, base: Base, raw: RawBatch, assessed: Judgement) -> NoReturn:
+    """Commit what was found wrong with a batch, and raise BatchRejected."""
+    # A revision is made only with a batch that can be learned: it is called for again by the next one.
+    stream = live.stream if live.schema else None  # until a batch is accepted, everything may be stated otherwise
+    rejected = live.succeed(Cause.REJECTED, batch=raw.number, cursor=raw.cursor, why=base.why, stream=stream)
+    commit(run, state, rejected, raw)
+    raise BatchRejected(f"Batch {raw.number} was rejected and kept aside: {assessed.rejected}", raw.number)
+
+
+def reconcile(
+    run: UpdateRun, assessed: Judgement, raw: RawBatch, data: TrainingData, evaluated: Evaluated
+) -> ReconciledLabels:
+    """Match labels that came with the batch, or by their ids, with the rows that were served."""
+    with run.watch.stage("labels"):
+        kept, shelf = keep_raw(raw, assessed), evaluated.result.shelf
+        labelled = reconcile_labels(run, assessed.schema, evaluated.reference, shelf, assessed.batch, kept, data.gap)
+        labelled.add_to(run.draft)
+    return labelled
+
+
+def detect_drift(
+    run: UpdateRun, data: TrainingData, evaluated: Evaluated, labelled: ReconciledLabels
+) -> tuple[DriftFound, Answers]:
+    """Judge drift of the batch and say what it calls for."""
+    with run.watch.stage("drift"):
+        watched = watch_losses(run.before, evaluated.result)
+        found = look_for_drift(run, data.newest, data.training_set, watched, labelled)
+        draft_drift(run.draft, run.state, found)
+        return found, answer_alarms(run.config.response, found)
+
+
+def succeed(run: UpdateRun, live: Generation, base: Base, raw: RawBatch, learned: Learned) -> Generation:
+    """Return the generation that the update makes, as yet without a selector."""
+    return run.before.succeed(
+        base.cause or (Cause.UPDATE if learned.registered else Cause.KEPT),
         batch=raw.number,
         cursor=raw.cursor,
-        schema=schema,
+        schema=run.schema,
         members=learned.members,
-        pinned=find_pinned(before, learned.members),
+        pinned=find_pinned(run.before, learned.members),
         why=base.why,
-        stream=replace(live.stream, task=schema.task.value) if live.stream else None,
+        stream=replace(live.stream, task=run.schema.task.value) if live.stream else None,
     )
-    with watch.stage("selection"):
+
+
+def fit_selection(
+    run: UpdateRun, generation: Generation, data: TrainingData, evaluated: Evaluated, learned: Learned
+) -> Generation:
+    """Fit the meta layer on all records; return the generation with what serves by it."""
+    config, state, before, record = run.config, run.state, run.before, evaluated.result.record
+    with run.watch.stage("selection"):
         # A part of a season that is new is no error: such features are never flagged.
-        reference = fit_input_reference(training_set.rows.features.drop(columns=list(training_set.rows.seasons)))
-        selector = learn_selector(config, generation, learned.records, [*load_grades(state), *grades], before.versions)
-        estimators = learn_estimators(config, generation, selector, learned.records, plan_outputs)
-    with watch.stage("associations"):
-        draft_rules(draft, config, schema, window, raw.number)
-    newest_scores = [*scores, *score_newcomers(generation, before, tested.record, learned.late)]
-    draft.add(scores_table, score_rows(raw.number, newest_scores))
-    draft.add(record_rows_table, [record_rows_row(state.files, tested.sheet.rows, tested.sheet.first_row)])
-    draft.add(
-        records_table,
-        list_records(state, generation, before, tested.record, learned.records, learned.late, plan_outputs),
-    )
-    draft.add(grades_table, grade_rows(grades))
-    draft.add(estimates_table, estimates)
+        rows = data.training_set.rows
+        reference = fit_input_reference(rows.features.drop(columns=list(rows.seasons)))
+        grades = [*load_grades(state), *evaluated.grades]
+        selector = learn_selector(config, generation, learned.records, grades, before.versions)
+        estimators = learn_estimators(config, generation, selector, learned.records, evaluated.outputs)
+    draft_evaluation(run, generation, evaluated, learned)
     generation = replace(
         generation,
         selector=save_selector(state, selector, reference, estimators),
-        aliases=name_aliases(generation, selector, tested.record.rows.profiles[0], config.selection.mode),
+        aliases=name_aliases(generation, selector, record.rows.profiles[0], config.selection.mode),
     )
-    if learned.enrolled:
-        described = state.files.save(describe_window(schema, window).to_json(), ".json")
-        generation = replace(generation, reference=described)
-    base.add_to(draft)
-    changes = [*list_changes(before, generation), *base.events]
     log_untuned(config, generation, selector)
-    commit(config, ours, draft, watch, generation, raw, learned.enrolled, changes, base.set_aside)
+    if not learned.registered:
+        return generation
+    described = state.files.save(describe_window(run.schema, data.window).to_json(), ".json")
+    return replace(generation, reference=described)
+
+
+def draft_evaluation(run: UpdateRun, generation: Generation, evaluated: Evaluated, learned: Learned) -> None:
+    """Lay what was predicted, scored, graded and estimated into the draft."""
+    result, draft, late = evaluated.result, run.draft, learned.late
+    newcomers = score_newcomers(generation, run.before, result.record, late)
+    draft.add(scores_table, score_rows(run.number, [*evaluated.scores, *newcomers]))
+    draft.add(record_rows_table, [record_rows_row(run.state.files, result.sheet.rows, result.sheet.first_row)])
+    listed = list_records(run.state, generation, run.before, result.record, learned.records, late, evaluated.outputs)
+    draft.add(records_table, listed)
+    draft.add(grades_table, grade_rows(evaluated.grades))
+    draft.add(estimates_table, evaluated.estimates)
+
+
+def finish(
+    run: UpdateRun, state: State, base: Base, raw: RawBatch, generation: Generation, learned: Learned
+) -> Generation:
+    """Make the update visible; return its generation."""
+    base.add_to(run.draft)
+    changes = [*list_changes(run.before, generation), *base.events]
+    commit(run, state, generation, raw, learned.registered, changes, base.set_aside)
     log.info("batch %d done: champion %s", raw.number, generation.champion.id if generation.champion else "none")
     return generation
 
 
-def collect(config: Config, state: State, before: Generation, reader: PartReader, file: Path | None) -> RawBatch:
-    """Take the one file the user names, a rejected batch that was released, or cut the next batch of the source."""
-    number = next_number(state)
-    if file is not None:
-        return take_file(config, file, before.cursor, number, before.schema.time_format if before.schema else None)
-    if released := find_released_batch(state):
-        rejected, rejected_file = released
-        time_format = before.schema.time_format if before.schema else None
-        frame = state.files.load_table(rejected_file)
-        return take_again(config, frame, time_format, before.cursor, number, rejected)
-
-    def stored_rows() -> Iterator[pd.DataFrame]:
-        query = sa.select(batches.c.file).where(sa.not_(batches.c.by_hand)).order_by(batches.c.number)
-        for stored in read_rows(state.engine, query):
-            yield state.files.load_table(stored["file"])
-
-    return take_batch(config, before.cursor, number, stored_rows, reader)
-
-
-def next_number(state: State) -> int:
-    """Return the number of the batch that is taken next."""
-    last = read_rows(state.engine, sa.select(sa.func.max(batches.c.number).label("last")))[0]["last"]
-    return (last or 0) + 1
-
-
-def check_new(state: State, file: Path, frame: pd.DataFrame) -> None:
-    """Raise NoNewData where the rows of a file given by hand are a batch already: a batch is stored exactly once."""
-    query = sa.select(batches.c.number, batches.c.file)
-    if ARRIVAL not in frame:
-        known = read_rows(state.engine, query.where(batches.c.file == state.files.save_table(frame)))
-    else:  # the same rows arrive at another time
-        alike = read_rows(state.engine, query.where(batches.c.rows == len(frame)).order_by(batches.c.number))
-        cells = frame.drop(columns=ARRIVAL)
-        known = [one for one in alike if cells.equals(state.files.load_table(one["file"]).drop(columns=ARRIVAL))]
-    if known:
-        raise NoNewData(f"There is nothing new in '{file}': its rows are batch {known[0]['number']} already.")
-
-
-def infer_first(config: Config, raw: RawBatch) -> Schema:
-    """Infer the schema from the first batch and tell it."""
-    schema = infer_schema(raw.frame, config, raw.origin, raw.time_format)
-    log.info("%s", describe_roles(schema))
-    return schema
-
-
-def advance_schema(schema: Schema, raw: RawBatch) -> Schema:
-    """Return the schema with the classes of a batch, and with two-digit years as far as the stream has come."""
-    log_spellings(raw.frame[schema.target], schema)
-    extended = extend_classes(raw, schema)
-    log_new_labels(schema.classes, extended.classes, schema.target)
-    if len(schema.classes) < len(extended.classes) == 2:
-        log_positive(extended.classes, schema.target)
-    return end_short_years(extended, raw.times.max())
-
-
-def is_stored(state: State, number: int) -> bool:
-    """Whether a batch of that number was taken before."""
-    return bool(read_rows(state.engine, sa.select(batches.c.number).where(batches.c.number == number)))
-
-
 def commit(
-    config: Config,
+    run: UpdateRun,
     state: State,
-    draft: Draft,
-    watch: Stopwatch,
     generation: Generation,
     raw: RawBatch,
-    enrolled: Registration | None = None,
+    registered: Registration | None = None,
     changes: Sequence[Event] = (),
     first: Callable[[sa.Connection], None] | None = None,
 ) -> None:
     """Make the whole update visible at once; what is to be done ``first`` belongs to the same transaction."""
-    new, events = (enrolled.new, enrolled.events) if enrolled else ((), ())
-    draft.add(performance_table, watch.rows("update", f"batch {raw.number}", len(raw)))
-    commit_generation(config, state, draft, generation, new, [*events, *changes], first)
+    new, events = (registered.new, registered.events) if registered else ((), ())
+    run.draft.add(performance_table, run.watch.rows("update", f"batch {raw.number}", len(raw)))
+    commit_generation(run.config, state, run.draft, generation, new, [*events, *changes], first)

@@ -33,7 +33,7 @@ from pointsman.pipeline.drift.verdict import Drift, DriftTest, judge_novelty, ju
 from pointsman.pipeline.labels.reconciliation import ReconciledLabels
 from pointsman.pipeline.preparation.training_set import TrainingSet
 from pointsman.pipeline.quality.stored import drift_rows, drift_table
-from pointsman.registry.generations import Generation
+from pointsman.registry.update_run import UpdateRun
 
 log = logging.getLogger(__name__)
 
@@ -74,19 +74,17 @@ class DriftFound:
 
 
 def look_for_drift(
-    config: Config,
-    state: State,
-    before: Generation,
-    schema: Schema,
+    run: UpdateRun,
     newest: LabelledBatch,
     training_set: TrainingSet,
     watched: WatchedLosses,
-    settled: ReconciledLabels | None = None,
+    reconciled: ReconciledLabels | None = None,
 ) -> DriftFound:
     """Judge the newest batch: data drift of its columns and rows, concept drift, and what either costs.
 
     Served rows whose labels came since the batch before go before its own where losses are watched.
     """
+    config, state, before, schema = run.config, run.state, run.before, run.schema
     sketch = sketch_inputs(newest.inputs, schema)
     if before.reference is None:
         return DriftFound(newest.number, sketch, (), (), ())
@@ -97,7 +95,7 @@ def look_for_drift(
     tests = judge_data(config, training_set, schema, reference, [*learned, *waiting, sketch], len(learned), past)
     tests += judge_concept(config, training_set, schema, past, tests)
     alarms = rank_alarms(tests, reference, newest.inputs.iloc[watched.rows], watched.newest, watched.earlier)
-    changes, since = list_changes(watched.newest, watched.earlier, newest.times.iloc[watched.rows], settled)
+    changes, since = list_changes(watched.newest, watched.earlier, newest.times.iloc[watched.rows], reconciled)
     alarms = [replace(alarm, since=since) if alarm.drift is Drift.CONCEPT else alarm for alarm in alarms]
     columns = compute_drift(reference, newest.inputs)
     return DriftFound(newest.number, sketch, columns, (*tests, *changes), tuple(alarms))

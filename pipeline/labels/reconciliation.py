@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from pointsman.common.config import Config
 from pointsman.common.metrics import compute_row_losses
 from pointsman.common.records import LabelledBatch
 from pointsman.common.sampling import spread_rows
@@ -41,6 +40,7 @@ from pointsman.pipeline.labels.delay import count_maturity, find_clock, summaris
 from pointsman.pipeline.labels.matching import MatchedRows, digest_names, find_labelled, gather_late_rows, list_rows
 from pointsman.pipeline.labels.regret import JudgedRows, grade_decisions, judge_rows, list_regrets
 from pointsman.registry.generations import Generation
+from pointsman.registry.update_run import UpdateRun
 from pointsman.registry.versions import ModelShelf
 
 log = logging.getLogger(__name__)
@@ -67,10 +67,8 @@ class ReconciledLabels:
 
 
 def reconcile_labels(
-    config: Config,
-    state: State,
+    run: UpdateRun,
     schema: Schema,
-    before: Generation,
     reference: InputReference | None,
     shelf: ModelShelf,
     batch: LabelledBatch,
@@ -82,6 +80,7 @@ def reconcile_labels(
     reference: what is normal input to the live generation; None before there is one
     raw:       the batch's rows as they came
     """
+    config, state, before = run.config, run.state, run.before
     now = pd.Timestamp(utc_now())
     marks = digest_rows(config, schema, batch, raw)
     found = find_labelled(state, schema, batch, marks, now)

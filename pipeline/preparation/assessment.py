@@ -16,9 +16,10 @@ from pointsman.pipeline.collection.tables import batches
 from pointsman.pipeline.preparation.clean_store import save_clean_batch
 from pointsman.pipeline.preparation.cleaning import clean_inputs
 from pointsman.pipeline.preparation.raw_rows import read_batch
+from pointsman.pipeline.preparation.window import read_newest
 from pointsman.pipeline.quality.gate import judge
-from pointsman.pipeline.quality.history import draft_fingerprint
-from pointsman.pipeline.quality.past import QualityPast
+from pointsman.pipeline.quality.history import draft_fingerprint, load_quality_past
+from pointsman.pipeline.quality.past import PAST_BATCHES, QualityPast
 from pointsman.pipeline.quality.stored import (
     profile_rows,
     profiles_table,
@@ -28,6 +29,7 @@ from pointsman.pipeline.quality.stored import (
     quarantine_table,
 )
 from pointsman.pipeline.quality.tables import retaken_table
+from pointsman.registry.update_run import UpdateRun
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +48,22 @@ def analyse(
     cleaned = clean_inputs(reading.inputs, config.quality, reading.schema)
     stays = lifted or raw.retakes is not None
     return judge(raw, reading.inputs, cleaned, reading.schema, config, past, stays, reading.changes)
+
+
+def assess_batch(run: UpdateRun, raw: RawBatch, by_hand: bool, is_known: bool) -> Judgement:
+    """Store a batch raw, clean and judge it; one that ``is_known`` was accepted before and stays.
+
+    What was found is in the run's draft, and the log tells of it.
+    """
+    with run.watch.stage("collection"):
+        raw_file = run.state.files.save_table(raw.frame)
+    with run.watch.stage("analysis"):
+        past = load_quality_past(run.state, lambda: read_newest(run.config, run.state, run.schema, PAST_BATCHES))
+        judgement = analyse(run.config, raw, run.schema, past, lifted=is_known)
+    draft_analysis(run.draft, run.state, raw, judgement)
+    log_breaches(raw, judgement)
+    draft_batch(run.draft, run.state, raw, raw_file, judgement, by_hand)
+    return judgement
 
 
 def keep_raw(raw: RawBatch, judgement: Judgement) -> pd.DataFrame:

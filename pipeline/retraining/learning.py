@@ -1,21 +1,17 @@
-"""Learning a batch: what proving showed, then search, newcomers, promotion and training; or no learning at all."""
+"""Learning a batch: search, let newcomers get a record, decide who stays, and let those learn the newest rows."""
 
 import itertools
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pointsman.common.config import Action, Config
-from pointsman.common.performance import Stopwatch
-from pointsman.common.records import LabelledBatch
-from pointsman.common.schema import Schema
-from pointsman.common.storage.catalogue import Draft
-from pointsman.common.storage.state import State
-from pointsman.experiments.tables import feature_gains_table, runs_table, trials_table
+from pointsman.common.config import Action
+from pointsman.common.workers import Crew
+from pointsman.experiments.tables import runs_table
 from pointsman.meta.decayed import list_losses
 from pointsman.meta.records import OutOfSamplePredictions
+from pointsman.model_zoo.candidate import Candidate
 from pointsman.pipeline.drift.tables import responses_table
 from pointsman.pipeline.preparation.training_set import TrainingSet
 from pointsman.pipeline.retraining.drift_response import (
@@ -29,10 +25,8 @@ from pointsman.pipeline.retraining.drift_response import (
     response_rows,
     shorten_window,
 )
-from pointsman.pipeline.training.budget import size_search
 from pointsman.pipeline.training.capacity import log_cuts
-from pointsman.pipeline.training.feature_selection import judge_features
-from pointsman.pipeline.training.joining import join_families
+from pointsman.pipeline.training.data import TrainingData
 from pointsman.pipeline.training.newcomers import (
     count_from,
     count_versions,
@@ -40,13 +34,10 @@ from pointsman.pipeline.training.newcomers import (
     group_outputs,
     load_cooling,
 )
-from pointsman.pipeline.training.portfolio import baseline_candidates, count_batches, list_portfolio, make_room
-from pointsman.pipeline.training.problem import pose_problem
+from pointsman.pipeline.training.portfolio import baseline_candidates, list_portfolio
 from pointsman.pipeline.training.refit import plan_other_refits, plan_refits, refit_all
 from pointsman.pipeline.training.run_rows import run_rows
-from pointsman.pipeline.training.search import hire, run_search
-from pointsman.pipeline.training.trials import choose_finalists, trial_rows
-from pointsman.pipeline.training.warm_start import load_known_trials
+from pointsman.pipeline.training.search_candidates import SearchResult, search_candidates
 from pointsman.pipeline.validation.challengers import (
     bout_rows,
     choose_retrain_modes,
@@ -58,147 +49,216 @@ from pointsman.pipeline.validation.challengers import (
     take_turns,
 )
 from pointsman.pipeline.validation.comparison_rows import comparison_rows
-from pointsman.pipeline.validation.evidence import PrequentialResult, rebuild_evaluation_tables
+from pointsman.pipeline.validation.evidence import Evaluated, PrequentialResult, rebuild_evaluation_tables
 from pointsman.pipeline.validation.promotion import IDLE, decide_promotion, list_incumbents
 from pointsman.pipeline.validation.records import LateOutputs, join_records
-from pointsman.pipeline.validation.registration import Registration, register, save_challengers
+from pointsman.pipeline.validation.registration import Decision, Registration, register, save_challengers
+from pointsman.pipeline.validation.retrain_mode import PairedComparison
 from pointsman.pipeline.validation.tables import bouts_table, comparisons_table
+from pointsman.registry.contender import Contender
 from pointsman.registry.ensembles import load_weights
-from pointsman.registry.generations import Event, Generation, Member, Role
+from pointsman.registry.generations import Event, Member, Role
 from pointsman.registry.loading import drop_lost
+from pointsman.registry.update_run import UpdateRun
 from pointsman.registry.versions import Version
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
 class Learned:
-    """What becomes of the lines: the members of the next generation, and records with those of newcomers.
+    """What becomes of the models: the members of the next generation, and records with those of newcomers.
 
-    late:     what newcomers predicted out of fold, by batch and line
-    enrolled: new versions and events; None where nothing was learned
+    late:       what newcomers predicted out of fold, by batch and model
+    registered: new versions and events; None where nothing was learned
     """
 
     members: tuple[Member, ...]
     records: Sequence[OutOfSamplePredictions]
     late: LateOutputs
-    enrolled: Registration | None
+    registered: Registration | None
 
 
-def rest(before: Generation, tested: PrequentialResult, answers: Answers, draft: Draft) -> Learned:
-    """Return that everything stays; rivals go, since what they were to be compared with has not been made."""
-    draft.add(responses_table, response_rows(answers.batch, postpone(answers)))
-    members = tuple(member for member in before.members if member.role is not Role.CHALLENGER)
-    return Learned(members, [*tested.stored, tested.record], {}, None)
+@dataclass(frozen=True, eq=False)
+class Challenge:
+    """How challengers did on the newest batch, beside what served.
+
+    revived: champions of earlier regimes that drift called back to compete
+    outputs: what each challenger predicted, by version
+    """
+
+    revived: Sequence[Version]
+    compared: Sequence[PairedComparison]
+    outputs: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Newcomers:
+    """Contenders that are not active yet, with their records.
+
+    crew:      workers that hold the training set
+    portfolio: candidates that always compete; ``shortened`` are those of them with a short window, for drift
+    recalled:  by the name of a recalled contender, the version it was
+    late:      what newcomers predicted out of fold, by batch and model
+    number:    the first version number that none of them has taken
+    """
+
+    contenders: Sequence[Contender]
+    crew: Crew[TrainingSet]
+    portfolio: Sequence[Candidate]
+    shortened: Sequence[Candidate]
+    recalled: Mapping[str, Version]
+    late: LateOutputs
+    number: int
+
+
+def keep_all(run: UpdateRun, evaluated: Evaluated, answers: Answers) -> Learned:
+    """Return that everything stays; challengers go, since what they were to be compared with has not been made."""
+    run.draft.add(responses_table, response_rows(answers.batch, postpone(answers)))
+    members = tuple(member for member in run.before.members if member.role is not Role.CHALLENGER)
+    return Learned(members, [*evaluated.result.stored, evaluated.result.record], {}, None)
 
 
 def learn(
-    config: Config,
-    state: State,
-    before: Generation,
-    schema: Schema,
-    window: Sequence[LabelledBatch],
-    training_set: TrainingSet,
-    tested: PrequentialResult,
+    run: UpdateRun,
+    data: TrainingData,
+    evaluated: Evaluated,
     answers: Answers,
-    watch: Stopwatch,
-    draft: Draft,
     shadow: Mapping[str, np.ndarray] | None = None,
 ) -> Learned:
     """Search, let newcomers compete, decide who stays and let them learn the newest rows.
 
-    ``shadow`` is what rivals predicted for served rows of the record, by version.
+    ``shadow`` is what challengers predicted for served rows of the record, by version.
     """
-    batch, record = training_set.rows.last_batch, tested.record
-    before, lost = drop_lost(before, tested.models)
-    outcomes: dict[Action, str] = {"warn": WARNED}
+    tested, watch = evaluated.result, run.watch
+    before, lost = drop_lost(run.before, tested.models)
+    run = replace(run, before=before)
     with watch.stage("bouts"):
-        revived = load_earlier_champions(state, before) if answers.calls_for("revive") else []
-        bouts, rival_outputs = compare_challengers(tested.shelf, before, record, tested.sheet, revived, shadow)
+        challenge = hold_challenge(run, tested, answers, shadow)
     with watch.stage("search"):
-        workers = hire(config, training_set)
-        losses = list_losses(before, [*tested.stored, record])
-        budget = size_search(config.search.trials, config.search.calm_share, losses, answers.calls_for("search"))
-        outcomes["search"] = f"{budget} trials, all of search.trials"
-        ordered = pose_problem(
-            config, training_set, batch, "time_ordered"
-        )  # in shuffled folds every season seems to help
-        training_set, feature_gains = judge_features(state, schema, training_set, ordered)
-        known = load_known_trials(state)
-        config = config.model_copy(update={"search": join_families(config.search, training_set.rows, known)})
-        trials = run_search(config, pose_problem(config, training_set, batch), budget, workers, known)
-        room, places = make_room(
-            config.promotion.max_active, config.search.finalists, len(training_set.rows), count_batches(training_set)
-        )
-        finalists = choose_finalists(trials, places)
+        losses = list_losses(before, [*tested.stored, tested.record])
+        run, found = search_candidates(run, data.training_set, losses, answers.calls_for("search"))
     with watch.stage("newcomers"):
-        crew = workers.share(training_set)
-        shortened = shorten_window(state, before, answers)
-        outcomes["shorten"] = describe_shortened(shortened)
-        standing = [*list_portfolio(config, training_set), *shortened]
-        log_cuts(
-            config.training,
-            config.search,
-            len(training_set.rows),
-            sum(map(len, window)),
-            window[-1].inputs.shape[1],
-            standing,
-        )
-        sheets = [*rebuild_evaluation_tables(config, state, schema, window), tested.sheet]
-        first_number = count_versions(state) + 1
-        resting = load_cooling(state, before)
-        newcomers = enter_newcomers(before, crew, standing, finalists, resting, sheets, first_number)
-        next_number = count_from(first_number, newcomers)
-        back, recalled = recall(config, [*before.challengers, *revived], bouts, rival_outputs, next_number)
-        outcomes["revive"] = describe_revival(revived, [one for one in recalled.values() if one in revived])
-        newcomers += back
-        late = group_outputs(newcomers)
-        records = join_records(tested.stored, record, late)
+        newcomers = enter_all(run, data, tested, found, challenge, answers)
     with watch.stage("promotion"):
-        contenders = [*list_incumbents(before, record), *newcomers]
-        baselines = {one.key for one in baseline_candidates(config.search.variants, training_set.task)}
-        ways = choose_retrain_modes(config, before, [*load_compared(state), *bouts], baselines)
-        gone: list[str] = []
-        if answers.calls_for("retire"):
-            everyone = contenders
-            contenders, ways = drop_unlearned(contenders, ways, before.pinned)
-            gone = [one.parent.id for one in everyone if one not in contenders and one.parent]
-            outcomes["retire"] = f"retired: {', '.join(gone) or 'none, as every line learns'}"
-        history = load_weights(state, before.number, IDLE)
-        promotion = decide_promotion(config, before, contenders, records, standing, room, baselines, history)
-        unlearned = tuple(Event(version, "retired", "it did not learn the change of the relation") for version in gone)
-        broken = tuple(Event(version, "lost", reason) for version, reason in say_why(lost, tested).items())
-        promotion = replace(promotion, retired=(*broken, *unlearned, *promotion.retired))
+        decided, unlearned = decide(run, tested, found, challenge, newcomers, answers)
+        decided = decided.with_retired([*say_why_lost(lost, tested), *unlearned])
     with watch.stage("training"):
-        numbers = itertools.count(count_from(first_number, newcomers))
-        refit_jobs = plan_refits(config, promotion.active, tested.models, ways, records)
-        trained = refit_all(crew, refit_jobs)
-        enrolled = register(config, state, before, training_set, promotion, trained, records, numbers, ways, recalled)
-        competing = list_competing(promotion, records, baselines)
-        turn = take_turns(competing, batch)
-        otherwise = refit_all(crew, plan_other_refits(training_set, refit_jobs, trained, turn))
-        challengers = save_challengers(state, before, training_set, competing, otherwise, numbers)
-        examined = schema, record.rows
-        runs = [
-            *run_rows(*examined, promotion.active, trained, enrolled.new),
-            *run_rows(*examined, competing, otherwise, challengers),
-        ]
-        competitors = list_challengers(state, before, enrolled.members, competing, challengers)
-        enrolled = enrolled.with_challengers(competitors, challengers)
-    draft.add(feature_gains_table, feature_gains)
-    draft.add(trials_table, trial_rows(batch, trials, finalists))
-    draft.add(runs_table, runs)
-    draft.add(bouts_table, bout_rows(bouts))
-    draft.add(comparisons_table, comparison_rows(batch, promotion.judged))
-    draft.add(responses_table, response_rows(batch, answers.record(outcomes)))
-    return Learned(enrolled.members, records, late, enrolled)
+        registered = refit_and_register(run, tested, found.training_set, newcomers, decided)
+    run.draft.add(bouts_table, bout_rows(challenge.compared))
+    run.draft.add(comparisons_table, comparison_rows(run.number, decided.promotion.judged))
+    outcomes = describe_outcomes(found, challenge, newcomers, unlearned)
+    run.draft.add(responses_table, response_rows(run.number, answers.record(outcomes)))
+    return Learned(registered.members, decided.records, newcomers.late, registered)
 
 
-def say_why(lost: Sequence[Version], tested: PrequentialResult) -> dict[str, str]:
-    """Return why each of some versions cannot go on, by its id."""
+def hold_challenge(
+    run: UpdateRun, tested: PrequentialResult, answers: Answers, shadow: Mapping[str, np.ndarray] | None
+) -> Challenge:
+    """Compare what served with its challengers, and with champions of earlier regimes where drift calls them back."""
+    revived = load_earlier_champions(run.state, run.before) if answers.calls_for("revive") else []
+    return Challenge(revived, *compare_challengers(run.before, tested, revived, shadow))
+
+
+def enter_all(
+    run: UpdateRun,
+    data: TrainingData,
+    tested: PrequentialResult,
+    found: SearchResult,
+    challenge: Challenge,
+    answers: Answers,
+) -> Newcomers:
+    """Let the portfolio, the finalists of the search and champions of long ago get a record of the newest batches."""
+    config, state, before, training_set = run.config, run.state, run.before, found.training_set
+    crew = found.workers.share(training_set)
+    shortened = shorten_window(state, before, answers)
+    portfolio = [*list_portfolio(config, training_set), *shortened]
+    log_cuts(config, len(training_set.rows), data.window, portfolio)
+    tables = [*rebuild_evaluation_tables(config, state, run.schema, data.window), tested.sheet]
+    first = count_versions(state) + 1
+    entered = enter_newcomers(before, crew, portfolio, found.finalists, load_cooling(state, before), tables, first)
+    back, recalled = recall(
+        config,
+        [*before.challengers, *challenge.revived],
+        challenge.compared,
+        challenge.outputs,
+        count_from(first, entered),
+    )
+    contenders = [*entered, *back]
+    late, number = group_outputs(contenders), count_from(first, contenders)
+    return Newcomers(contenders, crew, portfolio, shortened, recalled, late, number)
+
+
+def decide(
+    run: UpdateRun,
+    tested: PrequentialResult,
+    found: SearchResult,
+    challenge: Challenge,
+    newcomers: Newcomers,
+    answers: Answers,
+) -> tuple[Decision, list[Event]]:
+    """Decide by records who stays active and how each goes on; return also who goes for not having learned a change."""
+    config, state, before = run.config, run.state, run.before
+    records = join_records(tested.stored, tested.record, newcomers.late)
+    contenders = [*list_incumbents(before, tested.record), *newcomers.contenders]
+    baselines = {one.key for one in baseline_candidates(config.search.variants, found.training_set.task)}
+    modes = choose_retrain_modes(config, before, [*load_compared(state), *challenge.compared], baselines)
+    gone: list[str] = []
+    if answers.calls_for("retire"):
+        everyone = contenders
+        contenders, modes = drop_unlearned(contenders, modes, before.pinned)
+        gone = [one.parent.id for one in everyone if one not in contenders and one.parent]
+    history = load_weights(state, before.number, IDLE)
+    promotion = decide_promotion(
+        config, before, contenders, records, newcomers.portfolio, found.room, baselines, history
+    )
+    unlearned = [Event(version, "retired", "it did not learn the change of the relation") for version in gone]
+    return Decision(promotion, modes, newcomers.recalled, records, baselines), unlearned
+
+
+def refit_and_register(
+    run: UpdateRun, tested: PrequentialResult, training_set: TrainingSet, newcomers: Newcomers, decided: Decision
+) -> Registration:
+    """Let everyone who stays learn the newest rows, a few of them in their other way, too, and register what came."""
+    active, records = decided.promotion.active, decided.records
+    numbers = itertools.count(newcomers.number)
+    jobs = plan_refits(run.config, active, tested.models, decided.modes, records)
+    fitted = refit_all(newcomers.crew, jobs)
+    registered = register(run, training_set, decided, fitted, numbers)
+    competing = list_competing(decided.promotion, records, decided.baselines)
+    others = plan_other_refits(training_set, jobs, fitted, take_turns(competing, run.number))
+    otherwise = refit_all(newcomers.crew, others)
+    made = save_challengers(run.state, run.before, training_set, competing, otherwise, numbers)
+    rows = tested.record.rows
+    runs = run_rows(run.schema, rows, active, fitted, registered.new)
+    run.draft.add(runs_table, [*runs, *run_rows(run.schema, rows, competing, otherwise, made)])
+    return registered.with_challengers(
+        list_challengers(run.state, run.before, registered.members, competing, made), made
+    )
+
+
+def say_why_lost(lost: Sequence[Version], tested: PrequentialResult) -> list[Event]:
+    """Return for each of some versions the event that it cannot go on, and why."""
     made = set(map(str, tested.sheet.features))
     unmade = {version.id: [name for name in version.inputs if name not in made] for version in lost}
+    return [
+        Event(
+            version,
+            "lost",
+            f"it reads {', '.join(gone)}, which is no longer made" if gone else "its artefacts could not be loaded",
+        )
+        for version, gone in unmade.items()
+    ]
+
+
+def describe_outcomes(
+    found: SearchResult, challenge: Challenge, newcomers: Newcomers, unlearned: Sequence[Event]
+) -> dict[Action, str]:
+    """Return what came of every action that drift can call for."""
+    revived = [one for one in newcomers.recalled.values() if one in challenge.revived]
+    retired = ", ".join(one.version for one in unlearned) or "none, as every line learns"
     return {
-        name: f"it reads {', '.join(gone)}, which is no longer made" if gone else "its artefacts could not be loaded"
-        for name, gone in unmade.items()
+        "warn": WARNED,
+        "search": f"{found.trials_wanted} trials, all of search.trials",
+        "shorten": describe_shortened(newcomers.shortened),
+        "revive": describe_revival(challenge.revived, revived),
+        "retire": f"retired: {retired}",
     }

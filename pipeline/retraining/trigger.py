@@ -5,24 +5,21 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pointsman.common.config import Config
 from pointsman.common.storage.catalogue import read_rows
-from pointsman.common.storage.state import State
 from pointsman.meta.store import PLAN_LINE
 from pointsman.meta.tables import estimates_table
 from pointsman.pipeline.collection.tables import batches
 from pointsman.pipeline.drift.detection import DriftFound, has_relation_changed
 from pointsman.pipeline.retraining.policies import configured_policy, trains
-from pointsman.registry.generations import Generation
+from pointsman.registry.update_run import UpdateRun
 
 LOSS_MEASURES = ("log_loss", "rmse")
 """What estimates call the loss of a classification and of a regression."""
 
 
-def trains_now(
-    config: Config, state: State, before: Generation, found: DriftFound, estimates: Sequence[Mapping[str, Any]]
-) -> bool:
+def trains_now(run: UpdateRun, found: DriftFound, estimates: Sequence[Mapping[str, Any]]) -> bool:
     """Return whether the configured policy wants the newest batch learned; the first one always is."""
+    config, state, before = run.config, run.state, run.before
     if before.champion is None:
         return True
     learned = before.last_learned

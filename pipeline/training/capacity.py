@@ -4,7 +4,8 @@ import logging
 from collections.abc import Sequence
 from functools import cache
 
-from pointsman.common.config import AUTO_ROWS, SearchConfig, TrainingConfig
+from pointsman.common.config import AUTO_ROWS, Config, SearchConfig
+from pointsman.common.records import LabelledBatch
 from pointsman.model_zoo.candidate import Candidate
 
 log = logging.getLogger(__name__)
@@ -28,22 +29,21 @@ def limit_searched(search: SearchConfig, rows: int) -> int:
     return min(MOST_SEARCHED, max(LEAST_SEARCHED, int(rows * SEARCHED_SHARE)))
 
 
-def log_cuts(
-    training: TrainingConfig, search: SearchConfig, rows: int, there: int, columns: int, standing: Sequence[Candidate]
-) -> None:
-    """Tell, once a process, where fewer rows are learned than are ``there``, or looked at than the ``rows`` learned.
+def log_cuts(config: Config, rows: int, window: Sequence[LabelledBatch], portfolio: Sequence[Candidate]) -> None:
+    """Tell, once a process, where fewer rows are learned than the window has, or looked at than the ``rows`` learned.
 
     Limits that were stated as numbers are known and not told.
     """
-    if training.max_rows == AUTO_ROWS and rows < there:
+    training, search = config.training, config.search
+    if training.max_rows == AUTO_ROWS and rows < sum(map(len, window)):
         _log_once(
-            f"models learn from the newest {rows:,} rows of {columns} columns: training.max_mb is "
+            f"models learn from the newest {rows:,} rows of {window[-1].inputs.shape[1]} columns: training.max_mb is "
             f"{training.max_mb:g}; with a larger one they learn from more, and updates take longer"
         )
     searched = limit_searched(search, rows)
     if search.max_rows == AUTO_ROWS and searched < rows:
         _log_once(f"the search looks at a part of the learned rows, the newest {searched:,}; search.max_rows sets it")
-    thinned = {one.family: limit for one in standing if (limit := int(one.params.get(LIMIT) or rows)) < rows}
+    thinned = {one.family: limit for one in portfolio if (limit := int(one.params.get(LIMIT) or rows)) < rows}
     if thinned:
         named = ", ".join(f"{family} ({limit:,} rows)" for family, limit in sorted(thinned.items()))
         _log_once(f"of all learned rows costly families learn a part: {named}")

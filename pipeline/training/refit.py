@@ -70,32 +70,32 @@ class RefitJob:
     threshold: Threshold = field(default_factory=Threshold)
 
 
-def refit(training_set: TrainingSet, lesson: RefitJob) -> FitResult:
+def refit(training_set: TrainingSet, job: RefitJob) -> FitResult:
     """Return a contender's model for the next generation.
 
     A plain model is updated, where that is its way and its family can, at most MAX_UPDATES times in a row; one with a
     window, masking or a guard is fitted anew, as is any where classes or features have changed.
     """
     started = time.perf_counter()
-    contender, version = lesson.contender, lesson.contender.parent
-    if lesson.way is Origin.UPDATE and version and lesson.before and can_continue(training_set, version, lesson.before):
+    contender, version = job.contender, job.contender.parent
+    if job.way is Origin.UPDATE and version and job.before and can_continue(training_set, version, job.before):
         fresh = training_set.rows.after(version.last_batch)  # more than the newest batch where others were not learned
-        model = update_model(lesson.before, fresh.features, fresh.target, training_set.seed, training_set.threads)
+        model = update_model(job.before, fresh.features, fresh.target, training_set.seed, training_set.threads)
         origin, updates = Origin.UPDATE, version.updates + 1
         seconds = time.perf_counter() - started
-        exam = examine_updated(training_set, model, version.first_batch, lesson.threshold.least)
+        exam = examine_updated(training_set, model, version.first_batch, job.threshold.least)
     else:
         prepared = training_set.prepare(contender.candidate, training_set.rows)
         model = training_set.fit_prepared(training_set.settle(contender.candidate, training_set.rows), prepared)
         origin, updates = Origin.REFIT if version else contender.origin, 0
         seconds = time.perf_counter() - started
-        exam = examine_fitted(training_set, model, prepared, lesson.threshold.least)
+        exam = examine_fitted(training_set, model, prepared, job.threshold.least)
     newest = training_set.rows.last(1).features
     golden = make_golden_parts(model, newest, training_set.seed)  # predicts before the clock runs
     return FitResult(
         candidate=model.candidate,
-        parts=model.with_threshold(lesson.threshold.least).dump() | golden,
-        threshold=lesson.threshold,
+        parts=model.with_threshold(job.threshold.least).dump() | golden,
+        threshold=job.threshold,
         origin=origin,
         updates=updates,
         fit_seconds=seconds,
@@ -142,46 +142,43 @@ def plan_refits(
     ways: Mapping[str, Origin],
     records: Sequence[OutOfSamplePredictions],
 ) -> list[RefitJob]:
-    """Return how every active contender goes on; those that stay as they are have no lesson."""
+    """Return how every active contender goes on; those that stay as they are have no job."""
     past = stack_records(records, [contender.line for contender in active])
-    refit_jobs = []
+    jobs = []
     for contender in active:
         way = ways.get(contender.line, Origin.REFIT)
         if way is not Origin.KEPT and not contender.is_recalled:
             threshold = tune_line(config, past, contender.line)
-            refit_jobs.append(RefitJob(contender, models.get(contender.line), way, threshold))
+            jobs.append(RefitJob(contender, models.get(contender.line), way, threshold))
     # Neighbours that read rows alike share their encoding.
-    return sorted(refit_jobs, key=lambda one: (one.contender.candidate.variant, one.contender.candidate.treatment))
+    return sorted(jobs, key=lambda one: (one.contender.candidate.variant, one.contender.candidate.treatment))
 
 
 def plan_other_refits(
-    training_set: TrainingSet,
-    refit_jobs: Sequence[RefitJob],
-    trained: Mapping[str, FitResult],
-    turn: Sequence[Contender],
+    training_set: TrainingSet, jobs: Sequence[RefitJob], trained: Mapping[str, FitResult], turn: Sequence[Contender]
 ) -> list[RefitJob]:
     """Return the lessons of contenders whose ``turn`` it is, in the way that they did not take but could have."""
     lines = {contender.line for contender in turn}
     others = []
-    for lesson in refit_jobs:
-        contender, done = lesson.contender, trained.get(lesson.contender.line)
-        parent, before = contender.parent, lesson.before
+    for job in jobs:
+        contender, done = job.contender, trained.get(job.contender.line)
+        parent, before = contender.parent, job.before
         if contender.line in lines and done and before and parent and can_continue(training_set, parent, before):
             other = Origin.REFIT if done.origin is Origin.UPDATE else Origin.UPDATE
-            others.append(replace(lesson, way=other))
+            others.append(replace(job, way=other))
     return others
 
 
-def refit_all(crew: Crew[TrainingSet], refit_jobs: Sequence[RefitJob]) -> dict[str, FitResult]:
+def refit_all(crew: Crew[TrainingSet], jobs: Sequence[RefitJob]) -> dict[str, FitResult]:
     """Let contenders learn the newest rows, by line; one that fails to is left out."""
-    trained = crew.map(try_to_refit, refit_jobs)
-    return {lesson.contender.line: done for lesson, done in zip(refit_jobs, trained, strict=True) if done}
+    trained = crew.map(try_to_refit, jobs)
+    return {job.contender.line: done for job, done in zip(jobs, trained, strict=True) if done}
 
 
-def try_to_refit(training_set: TrainingSet, lesson: RefitJob) -> FitResult | None:
+def try_to_refit(training_set: TrainingSet, job: RefitJob) -> FitResult | None:
     """Return a contender's model that has learned the newest rows; None where it cannot be fitted."""
     try:
-        return refit(training_set, lesson)
+        return refit(training_set, job)
     except Exception as error:  # a fit may fail in any library; an older version still serves
-        log.warning("the line %s could not learn the newest batch: %s", lesson.contender.line, error)
+        log.warning("the line %s could not learn the newest batch: %s", job.contender.line, error)
         return None

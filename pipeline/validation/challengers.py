@@ -22,7 +22,7 @@ from pointsman.meta.past import stack_records
 from pointsman.meta.records import OutOfSamplePredictions, predict_outputs
 from pointsman.model_zoo import get_family
 from pointsman.model_zoo.readings import Readings
-from pointsman.pipeline.training.out_of_fold import EvaluationTable
+from pointsman.pipeline.validation.evidence import PrequentialResult
 from pointsman.pipeline.validation.promotion import Promotion
 from pointsman.pipeline.validation.retrain_mode import HALF_LIFE, PairedComparison, choose_way
 from pointsman.pipeline.validation.tables import bouts_table
@@ -30,7 +30,7 @@ from pointsman.registry.contender import FALLBACK_FAMILY, Contender, Origin
 from pointsman.registry.generations import Generation, Member, Role
 from pointsman.registry.lineage import load_updates
 from pointsman.registry.tables import dropped_table, members_table, versions_table
-from pointsman.registry.versions import ModelShelf, Version, name_version
+from pointsman.registry.versions import Version, name_version
 
 log = logging.getLogger(__name__)
 
@@ -43,10 +43,8 @@ RECALLED_AGES = (5, 10, 20)
 
 
 def compare_challengers(
-    shelf: ModelShelf,
     before: Generation,
-    record: OutOfSamplePredictions,
-    sheet: EvaluationTable,
+    tested: PrequentialResult,
     revived: Sequence[Version] = (),
     shadow: Mapping[str, np.ndarray] | None = None,
 ) -> tuple[list[PairedComparison], dict[str, np.ndarray]]:
@@ -57,6 +55,7 @@ def compare_challengers(
     """
     if before.champion is None:
         return [], {}
+    record, sheet = tested.record, tested.sheet
     serving = {version.line: version for version in before.versions}
     outputs, bouts = {}, []
     readings = Readings(sheet.features)
@@ -65,7 +64,7 @@ def compare_challengers(
         if served is None or served.line not in record.predicted:
             continue
         try:
-            model = shelf.load(rival)
+            model = tested.shelf.load(rival)
             outputs[rival.id] = predict_outputs(model, readings.of(model), sheet.rows.classes)
         except Exception as error:  # a rival may fail in any library: it has lost then
             log.warning("the rival %s could not predict batch %d: %s", rival.id, sheet.rows.batch, error)

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from pointsman.common.storage.state import State
 from pointsman.meta.ensembles import mix_ensembles
 from pointsman.meta.grades import Grade
 from pointsman.meta.grading import answer_record, grade_selector
+from pointsman.meta.live import LivePart, attach_live
+from pointsman.meta.performance_estimates import grade_estimates
 from pointsman.meta.records import FIRST_LIVE, OutOfSamplePredictions, make_rows, predict_outputs
 from pointsman.meta.store import StoredSelector, load_records, load_stored_selector
 from pointsman.model_zoo.model import Model
@@ -25,10 +28,13 @@ from pointsman.pipeline.drift.detection import WatchedLosses
 from pointsman.pipeline.drift.reference import Reference
 from pointsman.pipeline.preparation.capacity import limit_rows
 from pointsman.pipeline.preparation.features import engineer_features, find_seasons
+from pointsman.pipeline.training.data import TrainingData
 from pointsman.pipeline.training.out_of_fold import BACKFILLED, EvaluationTable
+from pointsman.pipeline.validation.prequential import Score, score_batch
 from pointsman.pipeline.validation.records import load_first_rows
 from pointsman.registry.generations import Generation
 from pointsman.registry.loading import load_models
+from pointsman.registry.update_run import UpdateRun
 from pointsman.registry.versions import ModelShelf
 
 log = logging.getLogger(__name__)
@@ -46,6 +52,45 @@ class PrequentialResult:
     sheet: EvaluationTable
     record: OutOfSamplePredictions
     stored: list[OutOfSamplePredictions]
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """What is known of a batch before anyone learns it.
+
+    result:    what models and ensembles predict for it
+    chooser:   the selector of before, None before there is one
+    outputs:   what was chosen answers to the rows of the record; None without a chooser
+    grades, estimates: rows of how good the choice was and of what was expected of it without labels
+    """
+
+    result: PrequentialResult
+    chooser: StoredSelector | None
+    scores: list[Score]
+    grades: list[Grade]
+    outputs: np.ndarray | None
+    estimates: list[dict[str, Any]]
+
+    @property
+    def reference(self) -> InputReference | None:
+        """What is normal input to the generation of before."""
+        return self.chooser.reference if self.chooser else None
+
+    def with_live(self, live: Sequence[LivePart]) -> "Evaluated":
+        """Return the same with served rows in the record, whose labels came by the time of the batch."""
+        return replace(self, result=replace(self.result, record=attach_live(self.result.record, live)))
+
+
+def evaluate_batch(run: UpdateRun, data: TrainingData) -> tuple[UpdateRun, Evaluated]:
+    """Evaluate every active model on the newest batch, which none learned; return the run without what is broken."""
+    with run.watch.stage("prequential"):
+        before, chooser = load_sound(run.state, run.before)
+        result = evaluate_before_learning(run.config, run.state, before, chooser, run.schema, data.window)
+        reference = chooser.reference if chooser else None
+        scores = score_batch(before, result.models, result.record, data.training_set, reference)
+        grades, outputs = grade_plan(chooser, before, result.record)
+        estimates = grade_estimates(chooser, result.record, outputs)
+    return replace(run, before=before), Evaluated(result, chooser, scores, grades, outputs, estimates)
 
 
 def evaluate_before_learning(

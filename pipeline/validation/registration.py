@@ -1,10 +1,9 @@
 """Enrolment: newcomers meet the active lines on the same records; who stays learns the newest rows."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pointsman.common.config import Config
 from pointsman.common.errors import DataError
 from pointsman.common.storage.state import State
 from pointsman.meta.past import PredictionHistory, stack_records
@@ -16,6 +15,7 @@ from pointsman.pipeline.validation.ensembles import describe_members, save_ensem
 from pointsman.pipeline.validation.promotion import Promotion
 from pointsman.registry.contender import Contender, Origin
 from pointsman.registry.generations import Event, Generation, Member, Role
+from pointsman.registry.update_run import UpdateRun
 from pointsman.registry.versions import Version, name_version, save_parts
 
 log = logging.getLogger(__name__)
@@ -42,22 +42,34 @@ class Registration:
         return Registration((*self.members, *challengers), (*self.new, *new), self.events)
 
 
-def register(
-    config: Config,
-    state: State,
-    before: Generation,
-    training_set: TrainingSet,
-    promotion: Promotion,
-    trained: Mapping[str, FitResult],
-    records: Sequence[OutOfSamplePredictions],
-    numbers: Iterator[int],
-    ways: Mapping[str, Origin],
-    recalled: Mapping[str, Version],
-) -> Registration:
-    """Store the trained models, and ensembles of them, as versions, and say who is a member of the next generation.
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """Who stays active, how each goes on, and the records that decided it.
 
-    ways:     how active lines go on; recalled: by the name of a recalled contender, the version it was
+    modes:    by active model, whether it is updated, refitted or kept as it is
+    recalled: by the name of a recalled contender, the version it was
     """
+
+    promotion: Promotion
+    modes: Mapping[str, Origin]
+    recalled: Mapping[str, Version]
+    records: Sequence[OutOfSamplePredictions]
+    baselines: Collection[str]
+
+    def with_retired(self, events: Sequence[Event]) -> "Decision":
+        """Return the same with more models that go, before those that records retire."""
+        return replace(self, promotion=replace(self.promotion, retired=(*events, *self.promotion.retired)))
+
+
+def register(
+    run: UpdateRun,
+    training_set: TrainingSet,
+    decided: Decision,
+    trained: Mapping[str, FitResult],
+    numbers: Iterator[int],
+) -> Registration:
+    """Store the trained models, and ensembles of them, as versions, and say who is a member of the next generation."""
+    state, before, promotion, records = run.state, run.before, decided.promotion, decided.records
     past = stack_records(records, [contender.line for contender in promotion.active])
     members: list[Member] = []
     new: list[Version] = []
@@ -69,12 +81,12 @@ def register(
             new.append(version)
             events.append(Event(version.id, EVENTS[done.origin], _describe(contender, past)))
         elif contender.origin is Origin.RECALL:
-            version = recall_version(contender, recalled[contender.line], before)
+            version = recall_version(contender, decided.recalled[contender.line], before)
             new.append(version)
             events.append(Event(version.id, "recalled", f"{version.parent} beat the champion on the newest batch"))
         elif contender.parent:
             version = contender.parent
-            events.append(Event(version.id, "kept", _explain_kept(contender, ways)))
+            events.append(Event(version.id, "kept", _explain_kept(contender, decided.modes)))
         else:
             continue
         if contender.line in promotion.barred:
@@ -84,7 +96,7 @@ def register(
     champion = next(member.version for member in members if member.role is Role.CHAMPION)
     if before.champion is None or before.champion.line != champion.line:
         events.append(Event(champion.id, "promoted", promotion.reason))
-    for ensemble in save_ensembles(config, state, before, [member.version for member in members], records, numbers):
+    for ensemble in save_ensembles(run.config, state, before, [member.version for member in members], records, numbers):
         new.append(ensemble)
         members.append(Member(ensemble, Role.ENSEMBLE))
         events.append(Event(ensemble.id, "blended", describe_members(ensemble)))
@@ -174,7 +186,7 @@ def save_version(
     learned = training_set.rows.last(candidate.window)
     continued = parent if done.origin is Origin.UPDATE else None
     fresh = training_set.rows.after(continued.last_batch) if continued else learned
-    refit_jobs = [one for one in training_set.digests if one.batch >= fresh.first_batch]
+    newly_learned = [one for one in training_set.digests if one.batch >= fresh.first_batch]
     return Version(
         id=version_id,
         number=number,
@@ -197,7 +209,7 @@ def save_version(
         manifest=manifest,
         bytes=size,
         fit_seconds=done.fit_seconds,
-        trained_on=(*(continued.trained_on if continued else ()), *refit_jobs),
+        trained_on=(*(continued.trained_on if continued else ()), *newly_learned),
         inputs=done.inputs,
         predict_us=done.predict_us,
         seed=training_set.seed,

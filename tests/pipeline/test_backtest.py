@@ -19,10 +19,10 @@ from pointsman.pipeline.backtest import WARM_UP, backtest, replay_policies
 from pointsman.pipeline.collection.ordering import PartReader
 from pointsman.pipeline.collection.roles import infer_schema
 from pointsman.pipeline.preparation.assessment import analyse, draft_batch
+from pointsman.pipeline.preparation.next_batch import collect
 from pointsman.pipeline.retraining.fitting import Fitting
 from pointsman.pipeline.retraining.policies import Policy
 from pointsman.pipeline.retraining.simulation import Ledger
-from pointsman.pipeline.update import collect
 from pointsman.registry.generations import Cause, Generation, Member, Role, draft_generation
 from pointsman.registry.versions import Version
 

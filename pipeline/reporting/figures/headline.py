@@ -131,13 +131,13 @@ def _say_who_serves(parts: HeadlineParts, production: ProductionFigures) -> str:
 
 def _say_what_it_is(production: ProductionFigures, champion: VersionFigures) -> str:
     learned = _say_span(champion.first_batch, champion.last_batch)
-    refit_jobs = f"learned {format_count(champion.rows, 'row')} of {learned}"
+    learned_rows = f"learned {format_count(champion.rows, 'row')} of {learned}"
     if champion.id == production.id:
-        return f"It is the champion, too, the best single model by its record, and {refit_jobs}."
+        return f"It is the champion, too, the best single model by its record, and {learned_rows}."
     kind = FAMILY_NAMES.get(champion.family, champion.family)
     best = (
         f"The best single model by its record, the champion, is {champion.id}, {kind} with the {champion.variant} "
-        f"encoding; it {refit_jobs}."
+        f"encoding; it {learned_rows}."
     )
     if not production.is_ensemble:
         return best

@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from pointsman.common.storage.files import save_atomically  # noqa: E402
+from pointsman.common.storage.files import save_atomically
 
 PARTS = {
     "events": "What is found on the demo stream",

@@ -23,30 +23,30 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from pointsman.common.config import Config, load_config  # noqa: E402
-from pointsman.common.errors import NoNewData  # noqa: E402
-from pointsman.common.records import LabelledBatch  # noqa: E402
-from pointsman.common.schema import Schema  # noqa: E402
-from pointsman.model_zoo import get_family  # noqa: E402
-from pointsman.model_zoo.candidate import Candidate  # noqa: E402
-from pointsman.pipeline.backtest import LEAST_JUDGED, WARM_UP, replay_policies  # noqa: E402
-from pointsman.pipeline.collection.batching import take_batch  # noqa: E402
-from pointsman.pipeline.collection.ordering import PartReader  # noqa: E402
-from pointsman.pipeline.collection.roles import infer_schema  # noqa: E402
-from pointsman.pipeline.preparation.assessment import analyse  # noqa: E402
-from pointsman.pipeline.quality.gate import extend_classes  # noqa: E402
-from pointsman.pipeline.retraining.fitting import Fitting  # noqa: E402
-from pointsman.pipeline.retraining.policies import ALWAYS, list_policies  # noqa: E402
-from pointsman.pipeline.retraining.policy_table import describe  # noqa: E402
-from pointsman.pipeline.retraining.recommendation import (  # noqa: E402
+from pointsman.common.config import Config, load_config
+from pointsman.common.errors import NoNewData
+from pointsman.common.records import LabelledBatch
+from pointsman.common.schema import Schema
+from pointsman.model_zoo import get_family
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.pipeline.backtest import LEAST_JUDGED, WARM_UP, replay_policies
+from pointsman.pipeline.collection.batching import take_batch
+from pointsman.pipeline.collection.ordering import PartReader
+from pointsman.pipeline.collection.roles import infer_schema
+from pointsman.pipeline.preparation.assessment import analyse
+from pointsman.pipeline.quality.gate import extend_classes
+from pointsman.pipeline.retraining.fitting import Fitting
+from pointsman.pipeline.retraining.policies import ALWAYS, list_policies
+from pointsman.pipeline.retraining.policy_table import describe
+from pointsman.pipeline.retraining.recommendation import (
     Advice,
     Backtest,
     PolicyEvidence,
     compute_outcomes,
     follow_advice,
 )
-from pointsman.pipeline.retraining.simulation import Ledger, replay  # noqa: E402
-from pointsman.pipeline.retraining.stream import ReplayedStream  # noqa: E402
+from pointsman.pipeline.retraining.simulation import Ledger, replay
+from pointsman.pipeline.retraining.stream import ReplayedStream
 
 STREAMS = ("elec2", "bank", "hotel")
 LEARNERS = {"lightgbm": "native", "linear": "onehot"}

@@ -17,14 +17,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import sqlalchemy as sa  # noqa: E402
+import sqlalchemy as sa
 
-from pointsman.common.config import load_config  # noqa: E402
-from pointsman.common.performance import performance_table  # noqa: E402
-from pointsman.common.storage.catalogue import read_rows  # noqa: E402
-from pointsman.common.storage.state import open_state  # noqa: E402
-from pointsman.pipeline.collection.ordering import PartReader  # noqa: E402
-from pointsman.pipeline.update import update_once  # noqa: E402
+from pointsman.common.config import load_config
+from pointsman.common.performance import performance_table
+from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.state import open_state
+from pointsman.pipeline.collection.ordering import PartReader
+from pointsman.pipeline.update import update_once
 
 ANALYSIS = ("analysis", "drift", "associations")
 

@@ -20,26 +20,26 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from pointsman.common.config import Config, load_config  # noqa: E402
-from pointsman.common.errors import NoNewData  # noqa: E402
-from pointsman.common.storage.files import save_atomically  # noqa: E402
-from pointsman.common.task import Task  # noqa: E402
-from pointsman.meta.estimation.estimator import estimate  # noqa: E402
-from pointsman.meta.estimation.expectation import realise  # noqa: E402
-from pointsman.meta.estimation.fitting import MIN_BATCHES, fit_estimator  # noqa: E402
-from pointsman.meta.past import MAX_BATCHES  # noqa: E402
-from pointsman.meta.records import OutOfSamplePredictions, predict_outputs  # noqa: E402
-from pointsman.model_zoo import get_family  # noqa: E402
-from pointsman.model_zoo.candidate import Candidate  # noqa: E402
-from pointsman.model_zoo.reference import InputReference, fit_input_reference  # noqa: E402
-from pointsman.pipeline.collection.batching import take_batch  # noqa: E402
-from pointsman.pipeline.collection.ordering import PartReader  # noqa: E402
-from pointsman.pipeline.preparation.assessment import analyse  # noqa: E402
-from pointsman.pipeline.preparation.window import build_training_set  # noqa: E402
+from pointsman.common.config import Config, load_config
+from pointsman.common.errors import NoNewData
+from pointsman.common.storage.files import save_atomically
+from pointsman.common.task import Task
+from pointsman.meta.estimation.estimator import estimate
+from pointsman.meta.estimation.expectation import realise
+from pointsman.meta.estimation.fitting import MIN_BATCHES, fit_estimator
+from pointsman.meta.past import MAX_BATCHES
+from pointsman.meta.records import OutOfSamplePredictions, predict_outputs
+from pointsman.model_zoo import get_family
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.reference import InputReference, fit_input_reference
+from pointsman.pipeline.collection.batching import take_batch
+from pointsman.pipeline.collection.ordering import PartReader
+from pointsman.pipeline.preparation.assessment import analyse
+from pointsman.pipeline.preparation.window import build_training_set
 from pointsman.pipeline.quality.schema_growth import advance_schema, infer_first
-from pointsman.pipeline.training.portfolio import SMALL_TREES  # noqa: E402
-from pointsman.pipeline.validation.evidence import build_evaluation_table  # noqa: E402
-from pointsman.registry.generations import Generation  # noqa: E402
+from pointsman.pipeline.training.portfolio import SMALL_TREES
+from pointsman.pipeline.validation.evidence import build_evaluation_table
+from pointsman.registry.generations import Generation
 
 STREAMS = {"bank": 1_000, "hotel": 2_000, "elec2": 1_000, "pm25": 1_000}
 """Rows of a batch by stream: forty batches or more of each."""

@@ -18,15 +18,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import pandas as pd  # noqa: E402
-from joblib import Parallel, delayed  # noqa: E402
+import pandas as pd
+from joblib import Parallel, delayed
 
-from benchmarks.drift_replay import Judged, cut_stream, judge_stream  # noqa: E402
-from pointsman.common.config import load_config  # noqa: E402
-from pointsman.common.reading import read_dates  # noqa: E402
-from pointsman.pipeline.collection.demo.schedule import SCHEDULE, DemoEvent, EventKind  # noqa: E402
-from pointsman.pipeline.collection.demo.simulator import simulate  # noqa: E402
-from pointsman.pipeline.drift.verdict import Drift  # noqa: E402
+from benchmarks.drift_replay import Judged, cut_stream, judge_stream
+from pointsman.common.config import load_config
+from pointsman.common.reading import read_dates
+from pointsman.pipeline.collection.demo.schedule import SCHEDULE, DemoEvent, EventKind
+from pointsman.pipeline.collection.demo.simulator import simulate
+from pointsman.pipeline.drift.verdict import Drift
 
 BATCHES = 40
 FIRST_SEED = 1000

@@ -16,22 +16,22 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import numpy as np  # noqa: E402
-import pandas as pd  # noqa: E402
-from scipy.stats import spearmanr  # noqa: E402
+import numpy as np
+import pandas as pd
+from scipy.stats import spearmanr
 
-from benchmarks.drift_replay import Judged, cut_stream, judge_stream  # noqa: E402
-from pointsman.common.config import Config, load_config  # noqa: E402
-from pointsman.common.metrics import compute_row_losses  # noqa: E402
-from pointsman.common.reading import read_dates  # noqa: E402
-from pointsman.common.records import LabelledBatch  # noqa: E402
-from pointsman.common.schema import Schema  # noqa: E402
-from pointsman.common.tabular.formats import read_table  # noqa: E402
-from pointsman.model_zoo import get_family  # noqa: E402
-from pointsman.model_zoo.candidate import Candidate  # noqa: E402
-from pointsman.model_zoo.model import fit_model  # noqa: E402
-from pointsman.pipeline.drift.verdict import Drift  # noqa: E402
-from pointsman.pipeline.preparation.features import engineer_features, find_seasons  # noqa: E402
+from benchmarks.drift_replay import Judged, cut_stream, judge_stream
+from pointsman.common.config import Config, load_config
+from pointsman.common.metrics import compute_row_losses
+from pointsman.common.reading import read_dates
+from pointsman.common.records import LabelledBatch
+from pointsman.common.schema import Schema
+from pointsman.common.tabular.formats import read_table
+from pointsman.model_zoo import get_family
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.model import fit_model
+from pointsman.pipeline.drift.verdict import Drift
+from pointsman.pipeline.preparation.features import engineer_features, find_seasons
 
 DATA = Path(os.environ.get("SWITCHYARD_DATA", ROOT.parent / "shared" / "data"))
 

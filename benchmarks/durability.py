@@ -21,10 +21,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.durability_damage import damage_all  # noqa: E402
-from benchmarks.durability_growth import GENERATIONS, compare, prepare  # noqa: E402
-from benchmarks.durability_kills import Kill, kill, read_answers  # noqa: E402
-from benchmarks.durability_stream import Place, write_stream  # noqa: E402
+from benchmarks.durability_damage import damage_all
+from benchmarks.durability_growth import GENERATIONS, compare, prepare
+from benchmarks.durability_kills import Kill, kill, read_answers
+from benchmarks.durability_stream import Place, write_stream
 
 MOST_TIMES = 1.2
 """How much slower a command may be with the long history."""

@@ -24,17 +24,17 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.comparators import LAST, Predict, find_categories, fit_lightgbm  # noqa: E402
-from benchmarks.product import ask, learn  # noqa: E402
-from benchmarks.protocol import Stream, cut_stream  # noqa: E402
-from benchmarks.public_streams import LARGE, SHORT, write_streams  # noqa: E402
-from pointsman.common.comparison import Outcome, compare_losses  # noqa: E402
-from pointsman.common.config import load_config  # noqa: E402
-from pointsman.common.metrics import compute_row_losses  # noqa: E402
-from pointsman.common.seeding import derive_seed  # noqa: E402
-from pointsman.common.storage.state import open_state  # noqa: E402
-from pointsman.common.task import Task  # noqa: E402
-from pointsman.pipeline.collection.ordering import PartReader  # noqa: E402
+from benchmarks.comparators import LAST, Predict, find_categories, fit_lightgbm
+from benchmarks.product import ask, learn
+from benchmarks.protocol import Stream, cut_stream
+from benchmarks.public_streams import LARGE, SHORT, write_streams
+from pointsman.common.comparison import Outcome, compare_losses
+from pointsman.common.config import load_config
+from pointsman.common.metrics import compute_row_losses
+from pointsman.common.seeding import derive_seed
+from pointsman.common.storage.state import open_state
+from pointsman.common.task import Task
+from pointsman.pipeline.collection.ordering import PartReader
 
 CONFIDENCE = 0.95
 ALL, MEAN_ALL, MEAN_LAST = "LightGBM, all", "mean of both, all", f"mean of both, last {LAST}"

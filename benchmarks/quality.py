@@ -25,13 +25,13 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import first_batch, product  # noqa: E402
-from benchmarks.comparators import find_flaml_obstacle, fit_lightgbm, fit_linear, watch_flaml, watch_refits  # noqa: E402
-from benchmarks.protocol import Observation, Stream, count_rows, cut_stream  # noqa: E402
-from benchmarks.quality_table import describe  # noqa: E402
-from pointsman.common.config import load_config  # noqa: E402
-from pointsman.common.errors import SwitchyardError  # noqa: E402
-from pointsman.common.storage.files import save_atomically  # noqa: E402
+from benchmarks import first_batch, product
+from benchmarks.comparators import find_flaml_obstacle, fit_lightgbm, fit_linear, watch_flaml, watch_refits
+from benchmarks.protocol import Observation, Stream, count_rows, cut_stream
+from benchmarks.quality_table import describe
+from pointsman.common.config import load_config
+from pointsman.common.errors import SwitchyardError
+from pointsman.common.storage.files import save_atomically
 
 STREAMS = ("elec2", "bank", "hotel", "pm25", "aus_motor")
 FLAML, LINEAR, LIGHTGBM = "FLAML", "linear", "LightGBM"

@@ -11,21 +11,21 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from pointsman.common.config import Config, load_config  # noqa: E402
-from pointsman.common.reading import read_dates  # noqa: E402
-from pointsman.common.records import RawBatch  # noqa: E402
-from pointsman.common.seeding import derive_seed  # noqa: E402
-from pointsman.common.tabular.formats import read_table  # noqa: E402
-from pointsman.common.workers import Workers  # noqa: E402
-from pointsman.model_zoo.candidate import Candidate  # noqa: E402
-from pointsman.model_zoo.model import fit_model  # noqa: E402
-from pointsman.pipeline.collection.roles import infer_schema  # noqa: E402
-from pointsman.pipeline.preparation.assessment import analyse  # noqa: E402
-from pointsman.pipeline.preparation.window import build_training_set  # noqa: E402
-from pointsman.pipeline.training import search as search_module  # noqa: E402
-from pointsman.pipeline.training.encodings import Encodings  # noqa: E402
-from pointsman.pipeline.training.evaluation import Evaluator, compute_fold_loss, evaluate  # noqa: E402
-from pointsman.pipeline.training.problem import SearchProblem, pose_problem  # noqa: E402
+from pointsman.common.config import Config, load_config
+from pointsman.common.reading import read_dates
+from pointsman.common.records import RawBatch
+from pointsman.common.seeding import derive_seed
+from pointsman.common.tabular.formats import read_table
+from pointsman.common.workers import Workers
+from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.model import fit_model
+from pointsman.pipeline.collection.roles import infer_schema
+from pointsman.pipeline.preparation.assessment import analyse
+from pointsman.pipeline.preparation.window import build_training_set
+from pointsman.pipeline.training import search as search_module
+from pointsman.pipeline.training.encodings import Encodings
+from pointsman.pipeline.training.evaluation import Evaluator, compute_fold_loss, evaluate
+from pointsman.pipeline.training.problem import SearchProblem, pose_problem
 
 BATCHES = 5
 """Batches that the rows of a problem are cut into."""

@@ -17,18 +17,18 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from pointsman.common.config import load_config  # noqa: E402
-from pointsman.common.metrics import compute_row_losses  # noqa: E402
-from pointsman.common.reading import read_dates  # noqa: E402
-from pointsman.common.records import RawBatch  # noqa: E402
-from pointsman.common.tabular.formats import read_table  # noqa: E402
-from pointsman.common.task import Task  # noqa: E402
-from pointsman.model_zoo import get_family  # noqa: E402
-from pointsman.model_zoo.encoder import fit_encoder  # noqa: E402
-from pointsman.pipeline.collection.roles import infer_schema  # noqa: E402
-from pointsman.pipeline.preparation.assessment import analyse  # noqa: E402
-from pointsman.pipeline.preparation.training_set import COVERED, TrainingRows, TrainingSet  # noqa: E402
-from pointsman.pipeline.preparation.window import build_training_set  # noqa: E402
+from pointsman.common.config import load_config
+from pointsman.common.metrics import compute_row_losses
+from pointsman.common.reading import read_dates
+from pointsman.common.records import RawBatch
+from pointsman.common.tabular.formats import read_table
+from pointsman.common.task import Task
+from pointsman.model_zoo import get_family
+from pointsman.model_zoo.encoder import fit_encoder
+from pointsman.pipeline.collection.roles import infer_schema
+from pointsman.pipeline.preparation.assessment import analyse
+from pointsman.pipeline.preparation.training_set import COVERED, TrainingRows, TrainingSet
+from pointsman.pipeline.preparation.window import build_training_set
 
 PIPELINES = {
     "linear": "onehot",

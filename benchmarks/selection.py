@@ -30,35 +30,35 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.public_streams import SHORT, write_streams  # noqa: E402
-from benchmarks.requests import CLASSES, Request, cut_requests  # noqa: E402
-from benchmarks.selection_table import describe  # noqa: E402
-from pointsman.common.config import Config, load_config  # noqa: E402
-from pointsman.common.errors import BatchRejected, NoNewData  # noqa: E402
-from pointsman.common.metrics import compute_calibration_error, compute_row_losses  # noqa: E402
-from pointsman.common.seeding import derive_seed  # noqa: E402
-from pointsman.common.storage.state import State, open_state  # noqa: E402
-from pointsman.common.tabular.formats import read_table  # noqa: E402
-from pointsman.meta.ensembles import mix_members  # noqa: E402
-from pointsman.meta.fitting import learn_selector  # noqa: E402
-from pointsman.meta.flags import find_kinds  # noqa: E402
-from pointsman.meta.grades import CLEAN_GROUP, DAMAGED_GROUP  # noqa: E402
-from pointsman.meta.plan import Plan  # noqa: E402
-from pointsman.meta.profile import Profile, profile_request  # noqa: E402
-from pointsman.meta.records import predict_outputs  # noqa: E402
-from pointsman.meta.selector import Selector  # noqa: E402
-from pointsman.meta.store import load_grades, load_records, load_stored_selector  # noqa: E402
-from pointsman.meta.trust import Trust  # noqa: E402
-from pointsman.model_zoo.cell_flags import flag_cells  # noqa: E402
-from pointsman.model_zoo.model import Model  # noqa: E402
-from pointsman.pipeline.collection.ordering import PartReader  # noqa: E402
-from pointsman.pipeline.preparation.assessment import analyse  # noqa: E402
-from pointsman.pipeline.preparation.features import engineer_features  # noqa: E402
+from benchmarks.public_streams import SHORT, write_streams
+from benchmarks.requests import CLASSES, Request, cut_requests
+from benchmarks.selection_table import describe
+from pointsman.common.config import Config, load_config
+from pointsman.common.errors import BatchRejected, NoNewData
+from pointsman.common.metrics import compute_calibration_error, compute_row_losses
+from pointsman.common.seeding import derive_seed
+from pointsman.common.storage.state import State, open_state
+from pointsman.common.tabular.formats import read_table
+from pointsman.meta.ensembles import mix_members
+from pointsman.meta.fitting import learn_selector
+from pointsman.meta.flags import find_kinds
+from pointsman.meta.grades import CLEAN_GROUP, DAMAGED_GROUP
+from pointsman.meta.plan import Plan
+from pointsman.meta.profile import Profile, profile_request
+from pointsman.meta.records import predict_outputs
+from pointsman.meta.selector import Selector
+from pointsman.meta.store import load_grades, load_records, load_stored_selector
+from pointsman.meta.trust import Trust
+from pointsman.model_zoo.cell_flags import flag_cells
+from pointsman.model_zoo.model import Model
+from pointsman.pipeline.collection.ordering import PartReader
+from pointsman.pipeline.preparation.assessment import analyse
+from pointsman.pipeline.preparation.features import engineer_features
 from pointsman.pipeline.preparation.next_batch import collect
 from pointsman.pipeline.quality.schema_growth import advance_schema, infer_first
 from pointsman.pipeline.update import update_once
-from pointsman.registry.generations import Generation, load_generation  # noqa: E402
-from pointsman.registry.versions import load_model  # noqa: E402
+from pointsman.registry.generations import Generation, load_generation
+from pointsman.registry.versions import load_model
 
 STREAMS = ("elec2", "bank", "hotel", "pm25", "aus_motor")
 BATCHES, WARM_UP = 20, 5

@@ -30,14 +30,14 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT)
 
-import numpy as np  # noqa: E402
-import pandas as pd  # noqa: E402
+import numpy as np
+import pandas as pd
 
-from benchmarks.serving_bare import build_pipeline, load_training_rows, predict  # noqa: E402
-from pointsman.common.config import Config, load_config  # noqa: E402
-from pointsman.common.storage.state import open_state  # noqa: E402
-from pointsman.meta.flags import RowKind  # noqa: E402
-from pointsman.pipeline.serving.predictor import Predictor, load_predictor  # noqa: E402
+from benchmarks.serving_bare import build_pipeline, load_training_rows, predict
+from pointsman.common.config import Config, load_config
+from pointsman.common.storage.state import open_state
+from pointsman.meta.flags import RowKind
+from pointsman.pipeline.serving.predictor import Predictor, load_predictor
 
 PARTS = ("row", "load", "file", "cold", "choice")
 BATCH_ROWS = 5_000

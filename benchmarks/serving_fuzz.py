@@ -32,15 +32,15 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT)  # in the place of this folder, whose requests.py is not the library that schemathesis needs
 
-import httpx  # noqa: E402
-import pandas as pd  # noqa: E402
-from hypothesis import HealthCheck, Phase, given, seed, settings  # noqa: E402
-from hypothesis import strategies as st  # noqa: E402
+import httpx
+import pandas as pd
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
 
-from benchmarks.bad_requests import KINDS, Bad  # noqa: E402
-from benchmarks.durability_stream import Place, write_stream  # noqa: E402
-from pointsman.common.storage.state import open_state  # noqa: E402
-from pointsman.registry.generations import load_generation  # noqa: E402
+from benchmarks.bad_requests import KINDS, Bad
+from benchmarks.durability_stream import Place, write_stream
+from pointsman.common.storage.state import open_state
+from pointsman.registry.generations import load_generation
 
 SECONDS = 60.0
 BROKEN: dict[str, bytes] = {

@@ -30,19 +30,19 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.search_cost import compare_searches, pose  # noqa: E402
-from pointsman.common.config import load_config  # noqa: E402
-from pointsman.common.seeding import random_generator  # noqa: E402
-from pointsman.common.storage.state import open_state  # noqa: E402
-from pointsman.common.workers import Workers  # noqa: E402
-from pointsman.model_zoo import encoder as encoder_module  # noqa: E402
-from pointsman.model_zoo import model as model_module  # noqa: E402
-from pointsman.model_zoo.encoder import Encoder  # noqa: E402
-from pointsman.model_zoo.family import Family  # noqa: E402
-from pointsman.pipeline.collection.ordering import PartReader  # noqa: E402
-from pointsman.pipeline.training import encodings as encodings_module  # noqa: E402
-from pointsman.pipeline.training.search import search  # noqa: E402
-from pointsman.pipeline.update import update_once  # noqa: E402
+from benchmarks.search_cost import compare_searches, pose
+from pointsman.common.config import load_config
+from pointsman.common.seeding import random_generator
+from pointsman.common.storage.state import open_state
+from pointsman.common.workers import Workers
+from pointsman.model_zoo import encoder as encoder_module
+from pointsman.model_zoo import model as model_module
+from pointsman.model_zoo.encoder import Encoder
+from pointsman.model_zoo.family import Family
+from pointsman.pipeline.collection.ordering import PartReader
+from pointsman.pipeline.training import encodings as encodings_module
+from pointsman.pipeline.training.search import search
+from pointsman.pipeline.update import update_once
 
 SEARCH_ROWS, STREAM_ROWS, UPDATE_ROWS = 10_000, 10_000, 6_000
 Row = tuple[str, float, float, str]

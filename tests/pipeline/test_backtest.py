@@ -251,7 +251,7 @@ def test_a_candidate_that_cannot_be_fitted_is_named(stored, monkeypatch):
     def fail(*_: object) -> None:
         raise ValueError("no gradient.\nAt all.")
 
-    monkeypatch.setattr("pointsman.pipeline.retraining.stream.Ground.fit", fail)
+    monkeypatch.setattr("pointsman.pipeline.preparation.training_set.TrainingSet.fit", fail)
     with pytest.raises(DataError, match=r"linear/onehot could not be fitted on the batches up to 3 \(no gradient\)"):
         backtest(load_config(stored, QUICK))
 

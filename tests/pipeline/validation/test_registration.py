@@ -47,7 +47,7 @@ def test_a_candidate_that_cannot_be_fitted_is_left_out(monkeypatch):
             raise ValueError("too deep")
         return Contender(name, origin, candidate, None, {1: np.zeros((2, 2))})
 
-    monkeypatch.setattr("pointsman.pipeline.validation.registration.enter", enter)
+    monkeypatch.setattr("pointsman.pipeline.training.newcomers.enter_newcomer", enter)
     standing = [Candidate("linear", "onehot"), Candidate("tree", "onehot"), Candidate("prior", "native")]
     crew = Workers().share(None)
     newcomers = enter_newcomers(Generation(), crew, [*standing, standing[0]], [], [], [], first_number=4)

@@ -45,7 +45,7 @@ def test_the_folds_are_of_the_type_that_is_configured(tmp_path, validation, lear
     ],
 )
 def test_shuffled_rows_of_a_stream_that_has_times_are_told_once(tmp_path, monkeypatch, caplog, overrides, told):
-    monkeypatch.setattr("pointsman.pipeline.retraining.learning.search", lambda *_: [])
+    monkeypatch.setattr("pointsman.pipeline.training.search.search", lambda *_: [])
     config = configure(tmp_path, "training.folds=2", *overrides)
     run_search(config, pose_problem(config, make_ground(), 6), 1, Workers(), [])
     assert [record.getMessage() for record in caplog.records if "training.validation=kfold" in record.message] == [

@@ -6,7 +6,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +90,19 @@ class Tally:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class InferenceRun:
+    """A request on its way: who answers it, and where its rows come from and go to."""
+
+    state: State
+    predictor: Predictor
+    file: Path
+    wanted: Wanted
+    decision: str
+    output: Path
+    watch: Stopwatch
+
+
 def infer(config: Config, file: Path, out: Path | None = None, explain: bool = False) -> Path:
     """Answer every row of ``file`` and return the path of the saved table: its columns plus ``predict`` and more.
 
@@ -99,76 +112,99 @@ def infer(config: Config, file: Path, out: Path | None = None, explain: bool = F
     Raises StateError before the first update, DataError where the file cannot be used, ConfigError where ``out`` cannot
     be written; there is no output then.
     """
-    watch = Stopwatch()
     with open_state(config, must_exist=True) as state:
-        with watch.stage("opening"):
-            check_file(file)
-            predictor = load_predictor(config, state)
-            decision = name_decision(predictor, file)
-            wanted = Wanted.of_request(config, predictor.schema.inputs)
-            output = choose_output(state, file, decision, out, wanted)
-        chunks = read_request(predictor, file, wanted, watch)
+        run = begin(config, state, file, out)
+        chunks = read_request(run)
         first = next(chunks)
-        with watch.stage("selection"):
-            choice = predictor.choose(first[1])
-        if choice.plan.alarm:
-            log.warning("In '%s' %s.", file, choice.plan.alarm.describe().removeprefix("alarm: "))
-        if choice.warnings:
-            log.warning("In '%s' %s.", file, "; ".join(choice.warnings))
-        for change in first[1].changes:
-            log.warning("In '%s' %s.", file, change.describe())
-        if len(predictor.schema.classes) == 2:
-            log.info("predict_proba is the probability of '%s'", predictor.schema.classes[-1])
-        log.info("'%s' is served by %s", file.name, predictor.tell_choice(choice))
-        columns = [name for name in predictor.schema.inputs if name in first[0].table]
+        with run.watch.stage("selection"):
+            choice = run.predictor.choose(first[1])
+        log_choice(run, choice, first[1])
+        columns = [name for name in run.predictor.schema.inputs if name in first[0].table]
         parts = itertools.chain([first], chunks)
         del first  # nothing holds a chunk longer than it takes to answer it
-        tally = Tally(config.selection.matched_rows)
-        sweep(output.parent, deep=False)
-        with open_table(output, find_types(file)) as table, Progress(file.name) as progress:
-            for chunk, rows in parts:
-                with watch.stage("prediction"):
-                    answer = predictor.answer(rows, choice)
-                more: dict[str, Any] = {ROW_ID: name_rows(decision, chunk.first, len(rows))}
-                if explain:
-                    with watch.stage("explanation"):
-                        more |= list_reasons(predictor, rows, choice, answer)
-                with watch.stage("writing"):
-                    answered = add_answer(chunk.table, answer, predictor.schema, more)
-                    if chunk.first == 0:
-                        log_renamed(file, chunk.table, answered)
-                    table.write(answered)
-                tally.add(chunk, rows, answer, config.labels.key_columns)
-                progress.add(len(rows), chunk.done)
-            with watch.stage("writing"):
-                table.finish()
-        for unread in tally.unread.values():
-            log.warning("In '%s' %s.", file, replace(unread, rows=tally.rows).describe())
-        with watch.stage("estimation"):
-            estimate = predictor.estimate(choice, tally.sample_answer(answer))
+        tally, answer = answer_parts(run, choice, parts, explain)
+        log_unread(run, tally)
+        with run.watch.stage("estimation"):
+            estimate = run.predictor.estimate(choice, tally.sample_answer(answer))
             log.info("estimated without labels: %s", estimate.describe())
+        with run.watch.stage("writing"):
+            told = tally.save_matched(run.predictor, state, columns)
+        record(state, run.watch, describe_decision(run, choice, tally) | told | {"estimate": estimate.to_json()})
+    return run.output
+
+
+def begin(config: Config, state: State, file: Path, out: Path | None) -> InferenceRun:
+    """Load what answers, and decide where the answers go."""
+    watch = Stopwatch()
+    with watch.stage("opening"):
+        check_file(file)
+        predictor = load_predictor(config, state)
+        decision = name_decision(predictor, file)
+        wanted = Wanted.of_request(config, predictor.schema.inputs)
+        output = choose_output(state, file, decision, out, wanted)
+    return InferenceRun(state, predictor, file, wanted, decision, output, watch)
+
+
+def answer_parts(
+    run: InferenceRun, choice: Choice, parts: Iterator[tuple[Chunk, ReadRows]], explain: bool
+) -> tuple[Tally, Answer]:
+    """Answer and write the rows of a request, a chunk at a time; return what they add up to, and the last answer."""
+    predictor, watch = run.predictor, run.watch
+    tally = Tally(predictor.config.selection.matched_rows)
+    sweep(run.output.parent, deep=False)
+    with open_table(run.output, find_types(run.file)) as table, Progress(run.file.name) as progress:
+        for chunk, rows in parts:
+            with watch.stage("prediction"):
+                answer = predictor.answer(rows, choice)
+            more: dict[str, Any] = {ROW_ID: name_rows(run.decision, chunk.first, len(rows))}
+            if explain:
+                with watch.stage("explanation"):
+                    more |= list_reasons(predictor, rows, choice, answer)
+            with watch.stage("writing"):
+                answered = add_answer(chunk.table, answer, predictor.schema, more)
+                if chunk.first == 0:
+                    log_renamed(run.file, chunk.table, answered)
+                table.write(answered)
+            tally.add(chunk, rows, answer, predictor.config.labels.key_columns)
+            progress.add(len(rows), chunk.done)
         with watch.stage("writing"):
-            told = tally.save_matched(predictor, state, columns)
-        described = (
-            predictor.describe(choice)
-            | told
-            | {
-                "id": decision,
-                "request": file.name,
-                "rows": tally.rows,
-                "output": output.name,
-                "estimate": estimate.to_json(),
-                "failures": tally.failures,
-                "served": dict(sorted(tally.served.items())),
-            }
-        )
-        record(state, watch, described)
-    return output
+            table.finish()
+    return tally, answer
 
 
-def read_request(
-    predictor: Predictor, file: Path, wanted: Wanted, watch: Stopwatch
-) -> Iterator[tuple[Chunk, ReadRows]]:
+def log_choice(run: InferenceRun, choice: Choice, rows: ReadRows) -> None:
+    """Say what serves the request and why, and what is unusual in its first rows."""
+    predictor, file = run.predictor, run.file
+    if choice.plan.alarm:
+        log.warning("In '%s' %s.", file, choice.plan.alarm.describe().removeprefix("alarm: "))
+    if choice.warnings:
+        log.warning("In '%s' %s.", file, "; ".join(choice.warnings))
+    for change in rows.changes:
+        log.warning("In '%s' %s.", file, change.describe())
+    if len(predictor.schema.classes) == 2:
+        log.info("predict_proba is the probability of '%s'", predictor.schema.classes[-1])
+    log.info("'%s' is served by %s", file.name, predictor.tell_choice(choice))
+
+
+def log_unread(run: InferenceRun, tally: Tally) -> None:
+    """Warn of cells that could not be read, by column."""
+    for unread in tally.unread.values():
+        log.warning("In '%s' %s.", run.file, replace(unread, rows=tally.rows).describe())
+
+
+def describe_decision(run: InferenceRun, choice: Choice, tally: Tally) -> dict[str, Any]:
+    """Return the row of the decisions table, but for estimates and the rows that labels will be matched with."""
+    return run.predictor.describe(choice) | {
+        "id": run.decision,
+        "request": run.file.name,
+        "rows": tally.rows,
+        "output": run.output.name,
+        "failures": tally.failures,
+        "served": dict(sorted(tally.served.items())),
+    }
+
+
+def read_request(run: InferenceRun) -> Iterator[tuple[Chunk, ReadRows]]:
     """Yield a file's rows in chunks, as they are and as models read them; the next one is read meanwhile.
 
     The stage of reading is what is waited for it.
@@ -176,16 +212,16 @@ def read_request(
 
     def read() -> Iterator[tuple[Chunk, ReadRows]]:
         schema = None
-        for chunk in read_chunks(file, predictor.config.inference.chunk_rows, wanted):
+        for chunk in read_chunks(run.file, run.predictor.config.inference.chunk_rows, run.wanted):
             if chunk.first == 0:
-                check_request(file, chunk.table, predictor.schema)
-            rows = predictor.read(chunk.table, schema)
+                check_request(run.file, chunk.table, run.predictor.schema)
+            rows = run.predictor.read(chunk.table, schema)
             schema = rows.schema  # the first rows tell how a file is written
             yield chunk, rows
 
     parts = read_ahead(read())
     while True:
-        with watch.stage("reading"):
+        with run.watch.stage("reading"):
             part = next(parts, None)
         if part is None:
             return

@@ -35,6 +35,7 @@ from pointsman.model_zoo.reference import InputReference, fit_input_reference
 from pointsman.pipeline.collection.batching import take_batch
 from pointsman.pipeline.collection.ordering import PartReader
 from pointsman.pipeline.preparation.assessment import analyse
+from pointsman.pipeline.preparation.features import EngineeredBatches
 from pointsman.pipeline.preparation.window import build_training_set
 from pointsman.pipeline.quality.schema_growth import advance_schema, infer_first
 from pointsman.pipeline.training.portfolio import SMALL_TREES
@@ -133,7 +134,9 @@ def replay(config: Config, lines: Sequence[str]) -> Iterator[OutOfSamplePredicti
         if judgement.rejected:
             continue
         if models:
-            sheet = build_evaluation_table(config, schema, judgement.batch, 0, normal)
+            sheet = build_evaluation_table(
+                config, EngineeredBatches(schema, config.features), judgement.batch, 0, normal
+            )
             yield OutOfSamplePredictions(
                 sheet.rows,
                 {line: predict_outputs(model, sheet.features, schema.classes) for line, model in models.items()},

@@ -214,7 +214,7 @@ def detect_drift(
     """Judge drift of the batch and say what it calls for."""
     with run.watch.stage("drift"):
         watched = watch_losses(run.before, evaluated.result)
-        found = look_for_drift(run, data.newest, data.training_set, watched, labelled)
+        found = look_for_drift(run, data.newest, data.training_set, evaluated.spread, watched, labelled)
         draft_drift(run.draft, run.state, found)
         return found, answer_alarms(run.config.response, found)
 

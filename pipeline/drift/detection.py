@@ -77,18 +77,19 @@ def look_for_drift(
     run: UpdateRun,
     newest: LabelledBatch,
     training_set: TrainingSet,
+    reference: Reference | None,
     watched: WatchedLosses,
     reconciled: ReconciledLabels | None = None,
 ) -> DriftFound:
     """Judge the newest batch: data drift of its columns and rows, concept drift, and what either costs.
 
-    Served rows whose labels came since the batch before go before its own where losses are watched.
+    Served rows whose labels came since the batch before go before its own where losses are watched. ``reference`` is how
+    the inputs were spread that models learned; nothing is judged without one.
     """
     config, state, before, schema = run.config, run.state, run.before, run.schema
     sketch = sketch_inputs(newest.inputs, schema)
-    if before.reference is None:
+    if reference is None:
         return DriftFound(newest.number, sketch, (), (), ())
-    reference = Reference.from_json(state.files.load(before.reference))
     past = load_tests(state)
     learned = load_sketches(state, sketches_table.c.batch <= before.last_learned, config.training.window_batches)
     waiting = load_sketches(state, sketches_table.c.batch > before.last_learned, max(SPANS) - 1)

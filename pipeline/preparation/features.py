@@ -11,6 +11,7 @@ import pandas as pd
 
 from pointsman.common.config import Duration, FeaturesConfig
 from pointsman.common.errors import ConfigError
+from pointsman.common.records import LabelledBatch
 from pointsman.common.schema import Schema
 
 SECONDS_A_DAY = 86_400.0
@@ -171,3 +172,18 @@ def _check(known: tuple[str, ...], name: str, key: str, role: str) -> str:
         has = ", ".join(known) or "none"
         raise ConfigError(f"The key '{key}' names '{name}', which is no {role} input; the {role} inputs are: {has}.")
     return name
+
+
+class EngineeredBatches:
+    """The features of batches, each engineered once however many stages ask for them."""
+
+    def __init__(self, schema: Schema, config: FeaturesConfig) -> None:
+        self.schema = schema
+        self.config = config
+        self._known: dict[int, tuple[LabelledBatch, pd.DataFrame]] = {}
+
+    def of(self, batch: LabelledBatch) -> pd.DataFrame:
+        """Return the features (n_rows, n_features) of a batch, which nobody may change."""
+        if id(batch) not in self._known:  # the batch is kept beside them, so that no other can take its id
+            self._known[id(batch)] = batch, engineer_features(batch.inputs, self.schema, self.config)
+        return self._known[id(batch)][1]

@@ -17,7 +17,7 @@ from pointsman.common.storage.state import State
 from pointsman.pipeline.collection.tables import batches
 from pointsman.pipeline.preparation.capacity import limit_rows
 from pointsman.pipeline.preparation.clean_store import load_clean_batch
-from pointsman.pipeline.preparation.features import engineer_features, find_seasons
+from pointsman.pipeline.preparation.features import EngineeredBatches, find_seasons
 from pointsman.pipeline.preparation.release import read_raw_rows
 from pointsman.pipeline.preparation.training_set import TrainingSet, join_rows
 from pointsman.pipeline.quality.stored import quarantine_table
@@ -66,6 +66,7 @@ def build_training_set(
     released: Sequence[LabelledBatch],
     number: int,
     gap: str = "0s",
+    engineered: EngineeredBatches | None = None,
 ) -> TrainingSet:
     """Return the newest rows of the window with their features: what models are fitted on.
 
@@ -73,9 +74,8 @@ def build_training_set(
     that its record covers.
     """
     in_order = sorted([*released, *window], key=lambda one: one.number)
-    parts = [
-        (one.number, engineer_features(one.inputs, schema, config.features), one.target, one.times) for one in in_order
-    ]
+    engineered = engineered or EngineeredBatches(schema, config.features)
+    parts = [(one.number, engineered.of(one), one.target, one.times) for one in in_order]
     most = limit_rows(config.training, window[-1].inputs.shape[1])
     rows = join_rows(parts, most, find_seasons(schema, config.features))
     seed = derive_seed(config.seed, "update", number)

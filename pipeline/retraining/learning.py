@@ -172,7 +172,7 @@ def enter_all(
     shortened = shorten_window(state, before, answers)
     portfolio = [*list_portfolio(config, training_set), *shortened]
     log_cuts(config, len(training_set.rows), data.window, portfolio)
-    tables = [*rebuild_evaluation_tables(config, state, run.schema, data.window), tested.sheet]
+    tables = [*rebuild_evaluation_tables(run, data), tested.sheet]
     first = count_versions(state) + 1
     entered = enter_newcomers(before, crew, portfolio, found.finalists, load_cooling(state, before), tables, first)
     back, recalled = recall(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pointsman.common.records import LabelledBatch
 from pointsman.pipeline.labels.delay import resolve_gap
+from pointsman.pipeline.preparation.features import EngineeredBatches
 from pointsman.pipeline.preparation.release import load_released
 from pointsman.pipeline.preparation.training_set import TrainingSet
 from pointsman.pipeline.preparation.window import build_training_set, gather_window
@@ -15,12 +16,14 @@ from pointsman.registry.update_run import UpdateRun
 class TrainingData:
     """Batches, oldest first, the newest of which was not learned yet, and their rows with features.
 
-    gap: the time between learning and validation rows, since labels come late
+    gap:        the time between learning and validation rows, since labels come late
+    engineered: the features of these batches
     """
 
     window: Sequence[LabelledBatch]
     training_set: TrainingSet
     gap: str
+    engineered: EngineeredBatches
 
     @property
     def newest(self) -> LabelledBatch:
@@ -34,5 +37,6 @@ def gather_training_data(run: UpdateRun, batch: LabelledBatch) -> TrainingData:
         window = gather_window(run.config, run.state, run.schema, batch)
         gap = resolve_gap(run.config, run.state, window)
         released = load_released(run.config, run.state, run.schema, window)
-        training_set = build_training_set(run.config, run.schema, window, released, run.number, gap)
-    return TrainingData(window, training_set, gap)
+        engineered = EngineeredBatches(run.schema, run.config.features)
+        training_set = build_training_set(run.config, run.schema, window, released, run.number, gap, engineered)
+    return TrainingData(window, training_set, gap, engineered)

@@ -12,7 +12,6 @@ from pointsman.common.errors import StateError, first_line
 from pointsman.common.metrics import compute_row_losses
 from pointsman.common.records import LabelledBatch
 from pointsman.common.sampling import spread_rows
-from pointsman.common.schema import Schema
 from pointsman.common.storage.state import State
 from pointsman.meta.ensembles import mix_ensembles
 from pointsman.meta.grades import Grade
@@ -27,7 +26,7 @@ from pointsman.model_zoo.reference import InputReference, fit_input_reference
 from pointsman.pipeline.drift.detection import WatchedLosses
 from pointsman.pipeline.drift.reference import Reference
 from pointsman.pipeline.preparation.capacity import limit_rows
-from pointsman.pipeline.preparation.features import engineer_features, find_seasons
+from pointsman.pipeline.preparation.features import EngineeredBatches, find_seasons
 from pointsman.pipeline.training.data import TrainingData
 from pointsman.pipeline.training.out_of_fold import BACKFILLED, EvaluationTable
 from pointsman.pipeline.validation.prequential import Score, score_batch
@@ -60,12 +59,14 @@ class Evaluated:
 
     result:    what models and ensembles predict for it
     chooser:   the selector of before, None before there is one
+    spread:    how the inputs were spread that models learned, for drift; None before any did
     outputs:   what was chosen answers to the rows of the record; None without a chooser
     grades, estimates: rows of how good the choice was and of what was expected of it without labels
     """
 
     result: PrequentialResult
     chooser: StoredSelector | None
+    spread: Reference | None
     scores: list[Score]
     grades: list[Grade]
     outputs: np.ndarray | None
@@ -84,29 +85,23 @@ class Evaluated:
 def evaluate_batch(run: UpdateRun, data: TrainingData) -> tuple[UpdateRun, Evaluated]:
     """Evaluate every active model on the newest batch, which none learned; return the run without what is broken."""
     with run.watch.stage("prequential"):
-        before, chooser = load_sound(run.state, run.before)
-        result = evaluate_before_learning(run.config, run.state, before, chooser, run.schema, data.window)
+        before, chooser, spread = load_sound(run.state, run.before)
+        result = evaluate_before_learning(replace(run, before=before), data, chooser)
         reference = chooser.reference if chooser else None
         scores = score_batch(before, result.models, result.record, data.training_set, reference)
         grades, outputs = grade_plan(chooser, before, result.record)
         estimates = grade_estimates(chooser, result.record, outputs)
-    return replace(run, before=before), Evaluated(result, chooser, scores, grades, outputs, estimates)
+    return replace(run, before=before), Evaluated(result, chooser, spread, scores, grades, outputs, estimates)
 
 
-def evaluate_before_learning(
-    config: Config,
-    state: State,
-    before: Generation,
-    selector: StoredSelector | None,
-    schema: Schema,
-    window: Sequence[LabelledBatch],
-) -> PrequentialResult:
+def evaluate_before_learning(run: UpdateRun, data: TrainingData, selector: StoredSelector | None) -> PrequentialResult:
     """Let every active version and ensemble predict the newest batch of the window."""
-    shelf = ModelShelf(state.files)
-    sheet = make_evaluation_table(config, selector, schema, window)
+    before, shelf = run.before, ModelShelf(run.state.files)
+    sheet = make_evaluation_table(run, data, selector)
     blind = find_blind(before, sheet)
     models = {line: model for line, model in load_models(shelf, before).items() if line not in blind}
-    return PrequentialResult(shelf, models, sheet, answer_table(before, models, sheet), load_records(state, schema))
+    record = answer_table(before, models, sheet)
+    return PrequentialResult(shelf, models, sheet, record, load_records(run.state, run.schema))
 
 
 def find_blind(before: Generation, sheet: EvaluationTable) -> dict[str, str]:
@@ -119,12 +114,12 @@ def find_blind(before: Generation, sheet: EvaluationTable) -> dict[str, str]:
     return {line: names[0] for line, names in unmade.items() if names}
 
 
-def load_sound(state: State, before: Generation) -> tuple[Generation, StoredSelector | None]:
-    """Return the generation without its selector or its drift reference where these cannot be read, and the selector.
+def load_sound(state: State, before: Generation) -> tuple[Generation, StoredSelector | None, Reference | None]:
+    """Return the generation without its selector or its drift reference where these cannot be read, and both of them.
 
     The batch is then judged as far as that goes without them, and the update makes new ones.
     """
-    sound, selector = before, None
+    sound, selector, spread = before, None, None
     if before.selector:
         try:
             selector = load_stored_selector(state, before)
@@ -133,49 +128,48 @@ def load_sound(state: State, before: Generation) -> tuple[Generation, StoredSele
             sound = replace(sound, selector=None)
     if before.reference:
         try:
-            Reference.from_json(state.files.load(before.reference))
+            spread = Reference.from_json(state.files.load(before.reference))
         except Exception as error:  # stored bytes may be anything
             log.warning("drift of this batch is not judged, its reference cannot be read: %s", first_line(error))
             sound = replace(sound, reference=None)
-    return sound, selector
+    return sound, selector, spread
 
 
-def make_evaluation_table(
-    config: Config, selector: StoredSelector | None, schema: Schema, window: Sequence[LabelledBatch]
-) -> EvaluationTable:
+def make_evaluation_table(run: UpdateRun, data: TrainingData, selector: StoredSelector | None) -> EvaluationTable:
     """Return the record rows of the newest batch: all of it, or of the very first the newer half of what is learned."""
-    newest = window[-1]
+    newest, config = data.newest, run.config
     if selector:
-        return build_evaluation_table(config, schema, newest, 0, selector.reference)
+        return build_evaluation_table(config, data.engineered, newest, 0, selector.reference)
     learned = min(len(newest), limit_rows(config.training, newest.inputs.shape[1]))
     half = len(newest) - learned + learned // 2
-    features = engineer_features(newest.inputs, schema, config.features).iloc[: max(1, half)]
-    normal = fit_input_reference(features.drop(columns=list(find_seasons(schema, config.features))))
-    return build_evaluation_table(config, schema, newest, half, normal)
+    features = data.engineered.of(newest).iloc[: max(1, half)]
+    normal = fit_input_reference(features.drop(columns=list(find_seasons(run.schema, config.features))))
+    return build_evaluation_table(config, data.engineered, newest, half, normal)
 
 
 def build_evaluation_table(
-    config: Config, schema: Schema, batch: LabelledBatch, first_row: int, reference: InputReference
+    config: Config, engineered: EngineeredBatches, batch: LabelledBatch, first_row: int, reference: InputReference
 ) -> EvaluationTable:
     """Return the record rows of a batch; built again later, they are the same rows."""
-    features = engineer_features(batch.inputs, schema, config.features).iloc[first_row:]
+    features, schema = engineered.of(batch).iloc[first_row:], engineered.schema
     rows, damaged = make_rows(
         batch.number, features, batch.target[first_row:], schema.task, schema.classes, reference, config.seed
     )
     return EvaluationTable(rows, damaged, first_row, len(features))
 
 
-def rebuild_evaluation_tables(
-    config: Config, state: State, schema: Schema, window: Sequence[LabelledBatch]
-) -> list[EvaluationTable]:
-    """Return the sheets of the batches just before the newest, for newcomers to predict.
+def rebuild_evaluation_tables(run: UpdateRun, data: TrainingData) -> list[EvaluationTable]:
+    """Return the record rows of the batches just before the newest, for newcomers to predict.
 
     Their flags are those of the stored record, so what is normal need not be known here.
     """
-    first_rows = load_first_rows(state)
-    wanted = [batch for batch in window[-BACKFILLED:-1] if batch.number in first_rows]
+    first_rows = load_first_rows(run.state)
+    wanted = [batch for batch in data.window[-BACKFILLED:-1] if batch.number in first_rows]
     nothing = InputReference({}, {})
-    return [build_evaluation_table(config, schema, batch, first_rows[batch.number], nothing) for batch in wanted]
+    return [
+        build_evaluation_table(run.config, data.engineered, batch, first_rows[batch.number], nothing)
+        for batch in wanted
+    ]
 
 
 def answer_table(before: Generation, models: Mapping[str, Model], sheet: EvaluationTable) -> OutOfSamplePredictions:

@@ -8,18 +8,19 @@ import pandas as pd
 import pytest
 
 from pointsman.common.config import Config
+from pointsman.common.performance import Stopwatch
 from pointsman.common.reading import read_inputs
 from pointsman.common.records import LabelledBatch
 from pointsman.common.schema import Schema
 from pointsman.common.storage.catalogue import Draft
 from pointsman.common.storage.state import open_state
 from pointsman.common.task import Task
-from pointsman.pipeline.drift.detection import draft_drift, load_tests, look_for_drift, rank_alarms
+from pointsman.pipeline.drift.detection import WatchedLosses, draft_drift, load_tests, look_for_drift, rank_alarms
 from pointsman.pipeline.drift.reference import fit_reference
 from pointsman.pipeline.drift.verdict import Drift, DriftTest
 from pointsman.pipeline.preparation.window import build_training_set
-from pointsman.pipeline.validation.evidence import watch_losses
 from pointsman.registry.generations import Generation
+from pointsman.registry.update_run import UpdateRun
 
 ROWS = 150
 SCHEMAS = {
@@ -59,26 +60,27 @@ def make_target(frame, task, number):
     return np.digitize(hidden, [0] if task is Task.BINARY else [-1, 1]).astype(float)
 
 
-def run(folder, task, frames, window=()):
+NOTHING_WATCHED = WatchedLosses(np.empty(0), np.empty(0), np.empty(0, dtype=int))
+
+
+def judge_drift(folder, task, frames, window=()):
     """What is found in each of the batches, the catalogue written as an update does; ``window`` came before them."""
     schema, window, found = SCHEMAS[task], list(window), []
     config = Config.model_validate({**CONFIG, "state_dir": str(folder)})
-    tested = SimpleNamespace(sheet=SimpleNamespace(first_row=0, covered=0))
     with open_state(config) as state:
         for number, frame in enumerate(frames, len(window) + 1):
             inputs = read_inputs(frame, schema)
             batch = LabelledBatch(number, inputs, inputs["time"], make_target(frame, task, number))
-            before = Generation()
+            before, reference = Generation(), None
             if window:
                 learned = pd.concat([one.inputs for one in window], ignore_index=True).astype({"make": "str"})
-                stored = state.files.save(fit_reference(learned, schema).to_json(), ".json")
-                before = SimpleNamespace(reference=stored, champion=None, last_learned=number - 1)
+                reference = fit_reference(learned, schema)
+                before = SimpleNamespace(champion=None, last_learned=number - 1)
             window.append(batch)
             training_set = build_training_set(config, schema, window, [], number)
-            found.append(
-                look_for_drift(config, state, before, schema, batch, training_set, watch_losses(before, tested))
-            )
             draft = Draft(1)
+            run = UpdateRun(config, state, before, schema, number, Stopwatch(), draft)
+            found.append(look_for_drift(run, batch, training_set, reference, NOTHING_WATCHED))
             draft_drift(draft, state, found[-1])
             draft.commit(state.engine)
         stored = [one for one in load_tests(state) if one[0] > len(window) - len(frames)]
@@ -140,7 +142,7 @@ def calm(tmp_path_factory):
     """The state after nine batches in which nothing happened, and those batches."""
     folder, schema = tmp_path_factory.mktemp("calm"), SCHEMAS[Task.BINARY]
     frames = [make_frame(number) for number in range(1, 10)]
-    found = run(folder, Task.BINARY, frames)
+    found = judge_drift(folder, Task.BINARY, frames)
     assert not any(one.alarms for one in found)
     batches = [
         (number, read_inputs(frame, schema), make_target(frame, Task.BINARY, number))
@@ -153,7 +155,7 @@ def calm(tmp_path_factory):
 def test_an_odd_batch_is_judged_and_so_is_the_next(calm, tmp_path, name):
     folder, window = calm
     shutil.copytree(folder, tmp_path / "state")
-    found = run(tmp_path / "state", Task.BINARY, [ODD[name](make_frame(10)), make_frame(11)], window)
+    found = judge_drift(tmp_path / "state", Task.BINARY, [ODD[name](make_frame(10)), make_frame(11)], window)
     assert found[1].tests
     if name in ALARMED:
         assert {alarm.column for alarm in found[0].alarms if alarm.drift is Drift.DATA} - {""} == ALARMED[name]
@@ -163,20 +165,22 @@ def test_an_odd_batch_is_judged_and_so_is_the_next(calm, tmp_path, name):
 def test_one_odd_batch_after_the_other_is_judged_for_every_task(tmp_path, task):
     frames = [make_frame(number) for number in range(1, 6)]
     odd = [damage for name, damage in ODD.items() if name != "10,000 levels"]
-    found = run(tmp_path, task, [*frames, *(damage(make_frame(20 + place)) for place, damage in enumerate(odd))])
+    found = judge_drift(
+        tmp_path, task, [*frames, *(damage(make_frame(20 + place)) for place, damage in enumerate(odd))]
+    )
     assert len(found) == len(frames) + len(odd)
     assert all(one.tests for one in found[len(frames) :])
 
 
 def test_the_first_batches_may_be_odd_too(tmp_path):
     first = [lose_all(make_frame(1)), make_frame(2, rows=1), lose_column(make_frame(3)), make_frame(4)]
-    assert not any(one.alarms for one in run(tmp_path, Task.BINARY, first))
+    assert not any(one.alarms for one in judge_drift(tmp_path, Task.BINARY, first))
 
 
 def test_a_later_batch_changes_no_earlier_verdict(tmp_path):
     frames = [make_frame(number) for number in range(1, 6)]
-    first = run(tmp_path / "first", Task.BINARY, [*frames, make_frame(9)])
-    other = run(tmp_path / "other", Task.BINARY, [*frames, lose_all(make_frame(9))])
+    first = judge_drift(tmp_path / "first", Task.BINARY, [*frames, make_frame(9)])
+    other = judge_drift(tmp_path / "other", Task.BINARY, [*frames, lose_all(make_frame(9))])
     assert [one.tests for one in first[:-1]] == [one.tests for one in other[:-1]]
     assert first[-1].tests != other[-1].tests
 
@@ -204,7 +208,7 @@ def test_a_fit_that_fails_costs_its_own_verdict_alone(tmp_path, monkeypatch, cap
 
     monkeypatch.setattr("pointsman.pipeline.drift.detection.measure_joint_drift", fail)
     monkeypatch.setattr("pointsman.pipeline.drift.detection.compare_relations", fail)
-    *_, newest = run(tmp_path, Task.BINARY, [make_frame(number) for number in range(1, 7)])
+    *_, newest = judge_drift(tmp_path, Task.BINARY, [make_frame(number) for number in range(1, 7)])
     assert {test.drift for test in newest.tests} == {Drift.DATA}
     assert all(test.column for test in newest.tests)
     assert "no fit today" in caplog.text

@@ -83,8 +83,8 @@ def look_for_drift(
 ) -> DriftFound:
     """Judge the newest batch: data drift of its columns and rows, concept drift, and what either costs.
 
-    Served rows whose labels came since the batch before go before its own where losses are watched. ``reference`` is how
-    the inputs were spread that models learned; nothing is judged without one.
+    Served rows whose labels came since the batch before go before its own where losses are watched. ``reference`` is
+    how the inputs were spread that models learned; nothing is judged without one.
     """
     config, state, before, schema = run.config, run.state, run.before, run.schema
     sketch = sketch_inputs(newest.inputs, schema)

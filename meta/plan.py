@@ -48,6 +48,11 @@ class Plan:
         """Whether a person, and not the selector, chose what serves."""
         return PROMOTED in self.reasons
 
+    @property
+    def is_champions(self) -> bool:
+        """Whether the champion alone answers every row, as itself or as an ensemble's only member."""
+        return tuple(self.weights) == serve_alone(self.champion)
+
     def pin(self, line: str, members: Sequence[Weights]) -> "Plan":
         """Return the plan in which a model answers every row, since a person wants it so; nothing is known of its loss.
 
@@ -76,6 +81,15 @@ class Plan:
 def serve_alone(line: str) -> tuple[Weights, ...]:
     """Return the members, by RowKind, of a single model."""
     return ({line: 1.0},) * len(RowKind)
+
+
+def name_loss(is_classification: bool) -> str:
+    """Return what the losses of a plan are: log-loss, or RMSE, which is in the target's own unit.
+
+    >>> name_loss(True), name_loss(False)
+    ('log-loss', 'RMSE')
+    """
+    return "log-loss" if is_classification else "RMSE"
 
 
 def name_kind(kind: int) -> str:

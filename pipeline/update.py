@@ -14,9 +14,9 @@ from pointsman.common.errors import BatchRejected, NoNewData, SwitchyardError
 from pointsman.common.performance import Stopwatch, performance_table
 from pointsman.common.records import Judgement, RawBatch
 from pointsman.common.storage.catalogue import Draft
-from pointsman.common.storage.state import State, lock_updates, open_state
+from pointsman.common.storage.state import State, has_state, lock_updates, open_state
 from pointsman.common.text import name_runs
-from pointsman.meta.fitting import learn_selector, list_changes, log_untuned, name_aliases
+from pointsman.meta.fitting import learn_selector, list_changes, log_untuned, name_aliases, tell_ground
 from pointsman.meta.performance_estimates import learn_estimators
 from pointsman.meta.store import grade_rows, load_grades, record_rows_row, save_selector
 from pointsman.meta.tables import estimates_table, grades_table, record_rows_table, records_table
@@ -28,7 +28,7 @@ from pointsman.pipeline.drift.reference import describe_window
 from pointsman.pipeline.labels.reconciliation import ReconciledLabels, reconcile_labels
 from pointsman.pipeline.lifecycle.revision import Base, Revision, open_base, plan_revision, take_newest_again
 from pointsman.pipeline.preparation.assessment import assess_batch, keep_raw
-from pointsman.pipeline.preparation.next_batch import check_new, collect, is_stored, next_number
+from pointsman.pipeline.preparation.next_batch import check_new, collect, is_stored, next_number, read_first
 from pointsman.pipeline.quality.history import draft_rules
 from pointsman.pipeline.quality.old_batches import OldBatches, open_batches
 from pointsman.pipeline.quality.schema_growth import advance_schema, infer_first
@@ -63,6 +63,8 @@ def update(
     accepted: list[int] = []
     rejected: list[int] = []
     reader = PartReader(config.schema_)
+    if from_state is None and not has_state(config):
+        read_first(config, reader, file)
     with (
         open_state(config) as state,
         lock_updates(state),
@@ -173,10 +175,10 @@ def process_batch(
             log.info("batch %d is not learned: response.retrain is %s", raw.number, config.response.retrain)
             learned = keep_all(run, evaluated, answers)
         generation = succeed(run, live, base, raw, learned)
-        generation = fit_selection(run, generation, data, evaluated, learned)
+        generation, changes = fit_selection(run, generation, data, evaluated, learned)
         with watch.stage("associations"):
             draft_rules(run.draft, config, run.schema, data.window, raw.number)
-        return finish(run, state, base, raw, generation, learned)
+        return finish(run, state, base, raw, generation, learned.registered, changes)
 
 
 def begin(config: Config, state: State, live: Generation, base: Base, raw: RawBatch, watch: Stopwatch) -> UpdateRun:
@@ -235,27 +237,28 @@ def succeed(run: UpdateRun, live: Generation, base: Base, raw: RawBatch, learned
 
 def fit_selection(
     run: UpdateRun, generation: Generation, data: TrainingData, evaluated: Evaluated, learned: Learned
-) -> Generation:
-    """Fit the meta layer on all records; return the generation with what serves by it."""
+) -> tuple[Generation, list[Event]]:
+    """Fit the meta layer on all records; return the generation with what serves by it, and what changed with that."""
     config, state, before, record = run.config, run.state, run.before, evaluated.result.record
     with run.watch.stage("selection"):
         # A part of a season that is new is no error: such features are never flagged.
         rows = data.training_set.rows
-        reference = fit_input_reference(rows.features.drop(columns=list(rows.seasons)))
+        reference = fit_input_reference(rows.features.drop(columns=list(rows.seasons)), rows.batches)
         grades = [*load_grades(state), *evaluated.grades]
         selector = learn_selector(config, generation, learned.records, grades, before.versions)
         estimators = learn_estimators(config, generation, selector, learned.records, evaluated.outputs)
     draft_evaluation(run, generation, evaluated, learned)
+    asked = selector, record.rows.profiles[0], config.selection.mode
     generation = replace(
         generation,
         selector=save_selector(state, selector, reference, estimators),
-        aliases=name_aliases(generation, selector, record.rows.profiles[0], config.selection.mode),
+        aliases=name_aliases(generation, *asked),
     )
+    if learned.registered:
+        described = state.files.save(describe_window(run.schema, data.window).to_json(), ".json")
+        generation = replace(generation, reference=described)
     log_untuned(config, generation, selector)
-    if not learned.registered:
-        return generation
-    described = state.files.save(describe_window(run.schema, data.window).to_json(), ".json")
-    return replace(generation, reference=described)
+    return generation, list_changes(before, generation, tell_ground(generation, *asked))
 
 
 def draft_evaluation(run: UpdateRun, generation: Generation, evaluated: Evaluated, learned: Learned) -> None:
@@ -271,14 +274,28 @@ def draft_evaluation(run: UpdateRun, generation: Generation, evaluated: Evaluate
 
 
 def finish(
-    run: UpdateRun, state: State, base: Base, raw: RawBatch, generation: Generation, learned: Learned
+    run: UpdateRun,
+    state: State,
+    base: Base,
+    raw: RawBatch,
+    generation: Generation,
+    registered: Registration | None,
+    changes: Sequence[Event],
 ) -> Generation:
     """Make the update visible; return its generation."""
     base.add_to(run.draft)
-    changes = [*list_changes(run.before, generation), *base.events]
-    commit(run, state, generation, raw, learned.registered, changes, base.set_aside)
-    log.info("batch %d done: champion %s", raw.number, generation.champion.id if generation.champion else "none")
+    commit(run, state, generation, raw, registered, [*changes, *base.events], base.set_aside)
+    log.info("batch %d done: champion %s", raw.number, name_champion(generation))
     return generation
+
+
+def name_champion(generation: Generation) -> str:
+    """Return the champion, and which version it was before it learned the batch, since promotion named that one."""
+    champion = generation.champion
+    if champion is None:
+        return "none"
+    has_learned = champion.parent and champion.generation == generation.number
+    return f"{champion.id} ({champion.parent} after it learned this batch)" if has_learned else champion.id
 
 
 def commit(

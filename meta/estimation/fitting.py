@@ -74,7 +74,10 @@ def fit_estimator(
                 conditions[name] = condition
     reason = ""
     if CLEAN not in conditions:
-        reason = f"not estimated before {MIN_BATCHES} batches have shown what answers are worth; there are {len(known)}"
+        reason = (
+            f"not estimated before {MIN_BATCHES} batches were predicted by what serves before it learned them; there "
+            f"are {len(known)} such batches"
+        )
     return PerformanceEstimator(
         answerer=line,
         task=rows.task,

@@ -21,6 +21,7 @@ from pointsman.common.sampling import spread_rows
 from pointsman.common.schema import Schema
 from pointsman.common.storage.catalogue import Draft, utc_now
 from pointsman.common.storage.state import State
+from pointsman.common.text import count
 from pointsman.meta.ensembles import mix_ensembles
 from pointsman.meta.label_tables import (
     batch_digests_table,
@@ -116,16 +117,28 @@ def reconcile_labels(
             ],
         ),
     )
-    if len(found.table):
-        log.info(
-            "labels of %d served rows came by batch %d, %d of them by id",
-            len(found.table),
-            batch.number,
-            _is_late(found).sum(),
-        )
+    if told := describe_found(found, batch.number):
+        log.info("%s", told)
     newest = next(((one, rows) for part, one, rows in settled if part.served_by == before.number), None)
     challengers = {name: outputs[newest[1]] for name, outputs in newest[0].challengers.items()} if newest else {}
     return ReconciledLabels(tables, live, losses, times, challengers)
+
+
+def describe_found(found: MatchedRows, batch: int) -> str:
+    """Return how many served rows got labels and by which way, '' where none came; every label by id is counted."""
+    if not len(found.table) and not found.labels:
+        return ""
+    by_id = int(_is_late(found).sum())
+    told = (
+        f"labels of {count(len(found.table), 'served row')} came: {len(found.table) - by_id} in batch {batch}, "
+        f"{by_id} by id"
+    )
+    if not (others := len(found.labels) - by_id):
+        return told
+    return (
+        f"{told}; of {count(len(found.labels), 'label')} given by id, {others} add nothing, since a batch has the "
+        "row or a newer label replaced them"
+    )
 
 
 def list_live(

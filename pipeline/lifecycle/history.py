@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from pointsman.common.errors import ConfigError, StateError
 from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import State
-from pointsman.common.text import lay_out
+from pointsman.common.text import count, lay_out
 from pointsman.registry.generations import Alias, Generation, Member, Role, load_generation
 from pointsman.registry.lineage import load_lineage
 from pointsman.registry.tables import aliases_table, events_table, generations_table, versions_table
@@ -52,7 +52,7 @@ def describe_history(state: State, everything: bool = False) -> str:
     newest = sa.select(generations_table).order_by(generations_table.c.number.desc())
     stored = read_rows(state.engine, newest if everything else newest.limit(NEWEST))[::-1]
     led_here, oldest = set(load_lineage(state, live.number)), stored[0]["number"]
-    aliases, told = _load_aliases(state, oldest), _load_promotions(state, oldest)
+    aliases, told = _load_aliases(state, oldest), _load_changes(state, oldest)
     header = ("", "generation", "from", "when (UTC)", "cause", "batch", "champion", "production", "who", "why")
     lines = [
         (
@@ -126,7 +126,7 @@ def _explain(state: State, number: int) -> str:
     lines = [
         f"generation {number} ({generation.cause}, batch {generation.batch}): {production} served "
         f"{'every request' if generation.pinned else 'typical requests'}, {champion} was the champion of "
-        f"{len(generation.versions)} single models."
+        f"{count(len(generation.versions), 'single model')}."
     ]
     if event:
         why = (
@@ -159,11 +159,14 @@ def _load_aliases(state: State, oldest: int) -> dict[tuple[int, str], str]:
     return {(row["generation"], row["alias"]): row["version"] for row in read_rows(state.engine, query)}
 
 
-def _load_promotions(state: State, oldest: int) -> dict[int, str]:
-    """Return by generation why its champion became it, where it did so then."""
-    table = events_table.c
-    query = sa.select(events_table).where(table.generation >= oldest, table.event == "promoted")
-    return {row["generation"]: row["reason"] for row in read_rows(state.engine, query)}
+def _load_changes(state: State, oldest: int) -> dict[int, str]:
+    """Return by generation why its champion became it, and why its production did, where they did so then."""
+    table, named = events_table.c, {"promoted": "champion", Alias.PRODUCTION.value: "production"}
+    query = sa.select(events_table).where(table.generation >= oldest, table.event.in_(named))
+    told: dict[int, list[str]] = {}
+    for row in read_rows(state.engine, query.order_by(table.generation, table.position)):
+        told.setdefault(row["generation"], []).append(f"{named[row['event']]}: {row['reason']}")
+    return {generation: "; ".join(reasons) for generation, reasons in told.items()}
 
 
 def _by_stage(generation: Generation) -> Iterable[Member]:

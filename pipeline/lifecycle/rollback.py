@@ -10,6 +10,7 @@ from pointsman.common.config import Config
 from pointsman.common.errors import StateError
 from pointsman.common.storage.catalogue import Draft, read_rows
 from pointsman.common.storage.state import State
+from pointsman.common.text import count
 from pointsman.pipeline.collection.tables import batches
 from pointsman.registry.commit import commit_generation
 from pointsman.registry.files import find_missing
@@ -82,7 +83,8 @@ def list_batches(state: State) -> dict[int, bool]:
 def describe(live: Generation, after: Generation, before: Mapping[int, bool], now: Mapping[int, bool]) -> str:
     """Return the sentence on a rollback that was done."""
     champion = after.champion.id if after.champion else "none"
-    told = f"Generation {after.number} is as generation {after.parent} was: champion {champion}, {len(now)} batches."
+    batches_now = count(len(now), "batch", "batches")
+    told = f"Generation {after.number} is as generation {after.parent} was: champion {champion}, {batches_now}."
     gone, back = sorted(set(before) - set(now)), sorted(set(now) - set(before))
     if gone:
         told += f" {_name(gone)} set aside, and the next updates take the source's rows again."

@@ -59,3 +59,14 @@ def check_new(state: State, file: Path, frame: pd.DataFrame) -> None:
 def is_stored(state: State, number: int) -> bool:
     """Whether a batch of that number was taken before."""
     return bool(read_rows(state.engine, sa.select(batches.c.number).where(batches.c.number == number)))
+
+
+def read_first(config: Config, reader: PartReader, file: Path | None) -> None:
+    """Read what a new state is to begin with before there is one: what cannot be read leaves no empty state behind.
+
+    The parts of a source stay with the ``reader``, which does not read them again.
+    """
+    if file is not None:
+        take_file(config, file, None, 1)
+    else:
+        take_batch(config, None, 1, lambda: (), reader)

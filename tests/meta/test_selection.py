@@ -88,13 +88,15 @@ class TestChoice:
     def test_a_gain_within_the_margin_leaves_the_default(self):
         plan = fit(make_records(8), POOR, margin=99.0).plan(CLEAN)
         assert plan.model == DEFAULTS.clean
-        assert "no model is predicted to lose 99 less" in plan.why
+        assert "no model is predicted to lose 99 less log-loss" in plan.why
 
-    def test_the_runner_up_is_named_with_what_it_is_predicted_to_lose(self):
-        plan = fit(make_records(8), POOR, margin=MARGINS[0]).plan(CLEAN)
+    @pytest.mark.parametrize("root", [False, True])
+    def test_the_runner_up_is_named_with_what_it_is_predicted_to_lose(self, root):
+        fitted = fit(make_records(8), POOR, margin=MARGINS[0])
+        plan = replace(fitted, trust=replace(fitted.trust, root=root)).plan(CLEAN)
         (_, _), (second, more), *_ = plan.ranking
         assert len(plan.ranking) == SHOWN
-        assert plan.why.endswith(f"{second} is predicted to lose {more:.2g} more")
+        assert plan.why.endswith(f"{second} is predicted to lose {more:.2g} more {'RMSE' if root else 'log-loss'}")
 
     def test_ranked_losses_are_in_units_of_the_target(self):
         def scale(record):
@@ -153,6 +155,24 @@ class TestChoice:
     def test_a_newcomer_with_a_record_of_the_newest_batch_counts_at_once(self):
         records = [*(make_record(batch, lines=LINES[1:]) for batch in range(1, 6)), make_record(6)]
         assert fit(records, ensembles={}).plan(CLEAN).model == "good"
+
+    def test_an_ensemble_of_one_single_model_is_predicted_expected_and_ranked_as_that_one(self):
+        alone = {DEFAULTS.clean: ({"good": 1.0},) * len(RowKind), DEFAULTS.damaged: ({"robust": 1.0},) * len(RowKind)}
+        selector = replace(fit(make_records(8), POOR, margin=MARGINS[0]), ensembles=alone)
+        known = ((0.5, 0.01), (0.9, 0.01), None), ((0.6, 0.01), (0.8, 0.01), None)
+        selector = replace(selector, trust=replace(selector.trust, losses=known[0], champion_losses=known[1]))
+        for profile, line, single in ((CLEAN, DEFAULTS.clean, "good"), (DAMAGED, DEFAULTS.damaged, "robust")):
+            plan, by_itself = selector.plan(profile), selector.plan(profile, "single")
+            assert (plan.model, by_itself.model) == (line, single)
+            assert single not in {one for one, _ in plan.ranking}
+            assert selector.predict(profile)[line] == selector.predict(profile)[single]
+            assert plan.expected == by_itself.expected
+
+    def test_in_mode_single_the_incumbent_is_called_the_champion(self):
+        selector = fit(make_records(8))
+        assert "it is the champion for typical requests" in selector.plan(CLEAN, "single").why
+        assert "it is the default for typical requests" in selector.plan(CLEAN).why
+        assert "it is the champion for damaged requests" in fit(ensembles={}).plan(DAMAGED).why
 
 
 class TestSteppingBack:

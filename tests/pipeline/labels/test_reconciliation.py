@@ -24,7 +24,8 @@ from pointsman.meta.tables import regrets_table
 from pointsman.pipeline.drift.detection import list_changes
 from pointsman.pipeline.explain import explain
 from pointsman.pipeline.labels.intake import add_labels
-from pointsman.pipeline.labels.reconciliation import ReconciledLabels
+from pointsman.pipeline.labels.matching import MatchedRows
+from pointsman.pipeline.labels.reconciliation import ReconciledLabels, describe_found
 from pointsman.pipeline.models import models
 from pointsman.pipeline.replay import replay
 from pointsman.registry.generations import load_generation
@@ -78,10 +79,10 @@ def test_every_line_is_held_against_what_was_served(settled):
             assert set(row["losses"]) == lines
             assert row["oracle"] == min(row["losses"].values())
         assert len(read(state, settled_labels_table)) == LIVE + 50
-        assert f"with batch 4, by labels of {LIVE} rows (those of {LIVE} small requests): loss" in explain(
+        assert f"with batch 4, by labels of {LIVE} rows (those of {LIVE} small requests): log-loss" in explain(
             config, "one7"
         )
-        assert "with batch 4, by labels of 50 rows (its own): loss" in explain(config, "many")
+        assert "with batch 4, by labels of 50 rows (its own): log-loss" in explain(config, "many")
 
 
 def test_live_rows_are_evidence_beside_the_batch(settled):
@@ -177,6 +178,19 @@ def test_a_row_in_a_batch_is_told_of_by_the_batch_alone(folder):
         (brought,) = read(state, settled_requests_table)
         assert (brought["request"], brought["rows"]) == ("next", 60)
         assert len(read(state, settled_labels_table)) == 80, "they are not asked for again"
+
+
+def test_every_label_by_id_is_told_of():
+    none, both = pd.DataFrame({"late": []}), pd.DataFrame({"late": [False] * 60 + [True]})
+    assert describe_found(MatchedRows(none, ()), 4) == ""
+    assert describe_found(MatchedRows(both, (7,)), 4) == "labels of 61 served rows came: 60 in batch 4, 1 by id"
+    assert describe_found(MatchedRows(both.head(60), tuple(range(80))), 4) == (
+        "labels of 60 served rows came: 60 in batch 4, 0 by id; of 80 labels given by id, 80 add nothing, since a "
+        "batch has the row or a newer label replaced them"
+    )
+    assert describe_found(MatchedRows(none, (1,)), 4).startswith(
+        "labels of 0 served rows came: 0 in batch 4, 0 by id; of 1 "
+    )
 
 
 def test_live_rows_that_a_batch_brings_later_do_not_count_twice(folder):

@@ -16,6 +16,7 @@ from pointsman.common.performance import performance_table
 from pointsman.common.storage.catalogue import read_rows, utc_now
 from pointsman.common.storage.state import State, open_state
 from pointsman.experiments.tables import feature_gains_table, runs_table, trials_table
+from pointsman.meta.fitting import name_served
 from pointsman.meta.label_tables import live_records_table, settlements_table
 from pointsman.meta.tables import (
     decisions_table,
@@ -55,7 +56,7 @@ def summarise(config: Config, written_at: datetime | None = None) -> Path:
     ``written_at`` is the date on the report, by default now. Raises StateError before the first update.
     """
     with open_state(config, must_exist=True) as state:
-        generation = load_generation(state)
+        generation = name_served(state, load_generation(state), config.selection.mode)
         if generation.number == 0:
             raise StateError(f"There is nothing to report in '{state.folder}' yet; run 'python run.py update' first.")
         history = read_history(config, state, generation)
@@ -107,6 +108,7 @@ def read_history(config: Config, state: State, generation: Generation) -> Histor
         performance=read_table(state, performance_table, newest=performance_table.c.id),
         markers=list_markers(config),
         seed=config.seed,
+        mode=config.selection.mode,
         false_alarms=config.drift.false_alarms,
     )
 

@@ -11,10 +11,12 @@ from pointsman.common.errors import StateError
 from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.files import save_atomically
 from pointsman.common.storage.state import State, open_state
+from pointsman.meta.fitting import name_served
 from pointsman.meta.tables import records_table
 from pointsman.pipeline.validation.tables import scores_table
 from pointsman.registry.card import CardFacts, render_card
 from pointsman.registry.contender import FALLBACK_FAMILY
+from pointsman.registry.garbage import find_dropped
 from pointsman.registry.generations import Generation, Role, load_generation
 from pointsman.registry.tables import events_table, versions_table
 from pointsman.registry.versions import ModelShelf, Version, find_version
@@ -29,11 +31,11 @@ def write_card(config: Config, name: str) -> Path:
         if not NAME.fullmatch(version.id):
             raise StateError(f"The catalogue holds a version named {name!r}, which Switchyard never gives; restore it.")
         path = state.folder / "cards" / f"{version.id}.md"
-        save_atomically(path, render_card(version, gather_facts(state, version)).encode())
+        save_atomically(path, render_card(version, gather_facts(config, state, version)).encode())
     return path
 
 
-def gather_facts(state: State, version: Version) -> CardFacts:
+def gather_facts(config: Config, state: State, version: Version) -> CardFacts:
     """Return what the catalogue knows of a version."""
     newest, made = load_generation(state), load_generation(state, version.generation)
     schema = made.schema or newest.schema
@@ -47,7 +49,7 @@ def gather_facts(state: State, version: Version) -> CardFacts:
     by_batch = sa.select(scores_table).order_by(scores_table.c.batch, scores_table.c.kind, scores_table.c.metric)
     return CardFacts(
         schema=schema,
-        role=describe_role(newest, version),
+        role=describe_role(name_served(state, newest, config.selection.mode), version),
         ancestors=ancestors,
         scores=read_rows(state.engine, by_batch.where(scores_table.c.version.in_(known))),
         line_scores=read_rows(state.engine, by_batch.where(scores_table.c.version.in_(before))),
@@ -93,6 +95,11 @@ def list_ancestors(state: State, version: Version) -> list[Version]:
 
 def check_golden(state: State, version: Version) -> str:
     """Return a sentence on whether the version's files are sound."""
+    if gone := find_dropped(state, [version.id, *(version.member_ids if version.is_ensemble else ())]):
+        return (
+            f"Models were dropped to keep the store within storage.max_mb ({', '.join(gone)}); python run.py models "
+            f"rebuild {' '.join(gone)} makes them again from raw batches."
+        )
     try:
         if version.is_ensemble:
             state.files.load(version.manifest)

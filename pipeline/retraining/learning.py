@@ -1,6 +1,7 @@
 """Learning a batch: search, let newcomers get a record, decide who stays, and let those learn the newest rows."""
 
 import itertools
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -34,6 +35,7 @@ from pointsman.pipeline.training.newcomers import (
     group_outputs,
     load_cooling,
 )
+from pointsman.pipeline.training.out_of_fold import breaks_gap
 from pointsman.pipeline.training.portfolio import baseline_candidates, list_portfolio
 from pointsman.pipeline.training.refit import plan_other_refits, plan_refits, refit_all
 from pointsman.pipeline.training.run_rows import run_rows
@@ -61,6 +63,8 @@ from pointsman.registry.generations import Event, Member, Role
 from pointsman.registry.loading import drop_lost
 from pointsman.registry.update_run import UpdateRun
 from pointsman.registry.versions import Version
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,6 +176,13 @@ def enter_all(
     shortened = shorten_window(state, before, answers)
     portfolio = [*list_portfolio(config, training_set), *shortened]
     log_cuts(config, len(training_set.rows), data.window, portfolio)
+    if breaks_gap(training_set, tested.sheet):
+        log.warning(
+            "training.gap=%s leaves nothing of batch %d to learn from before its newer rows, so models are judged "
+            "on these without it; gaps are kept from the next batch on",
+            training_set.gap,
+            run.number,
+        )
     tables = [*rebuild_evaluation_tables(run, data), tested.sheet]
     first = count_versions(state) + 1
     entered = enter_newcomers(before, crew, portfolio, found.finalists, load_cooling(state, before), tables, first)

@@ -20,6 +20,7 @@ from pointsman.common.sampling import spread_rows
 from pointsman.common.schema import Schema
 from pointsman.common.storage.state import State
 from pointsman.meta.estimation.estimator import Estimate
+from pointsman.meta.fitting import name_served
 from pointsman.meta.flags import RowKind, find_kinds
 from pointsman.meta.performance_estimates import estimate_request
 from pointsman.meta.plan import Plan, Weights, name_kind
@@ -197,6 +198,7 @@ def load_predictor(config: Config, state: State) -> Predictor:
     """
     shelf = ModelShelf(state.files)
     generation, stored = _load_serving(state, shelf)
+    generation = name_served(state, generation, config.selection.mode, stored.selector)
     assert generation.schema is not None
     settings = load_settings(config, state, generation)
     unread = describe_difference(config, settings, generation.number)

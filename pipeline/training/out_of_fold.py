@@ -29,19 +29,40 @@ class EvaluationTable:
 
 
 def find_earlier(training_set: TrainingSet, sheet: EvaluationTable) -> TrainingRows | None:
-    """Return the rows that lie before a sheet; None where none does."""
-    rows = training_set.rows
-    of_batch = np.flatnonzero(rows.batches == sheet.rows.batch)
-    if not len(of_batch):
+    """Return the rows that lie before a sheet, by the gap at least; None where none does.
+
+    The first batch has nothing older than itself: where the gap leaves none of its rows, those before the sheet are
+    returned without it.
+    """
+    rows, start = training_set.rows, find_start(training_set.rows, sheet)
+    if start is None:
         return None
-    start = max(0, of_batch[-1] + 1 - sheet.covered)
     before = np.arange(len(rows)) < start
     # Rows released from quarantine precede the others of their batch, whatever their time.
     before &= (rows.batches != sheet.rows.batch) | (rows.times <= rows.times.iloc[start]).to_numpy()
     delay = pd.Timedelta(training_set.gap)
     if delay > pd.Timedelta(0):
-        before &= (rows.times < rows.times.iloc[start] - delay).to_numpy()
+        older = before & (rows.times < rows.times.iloc[start] - delay).to_numpy()
+        before = older if older.any() or (rows.batches[before] != sheet.rows.batch).any() else before
     return rows.take(before) if before.any() else None
+
+
+def find_start(rows: TrainingRows, sheet: EvaluationTable) -> int | None:
+    """Return the position of a sheet's first row; None where its batch is not among the rows."""
+    of_batch = np.flatnonzero(rows.batches == sheet.rows.batch)
+    return max(0, int(of_batch[-1]) + 1 - sheet.covered) if len(of_batch) else None
+
+
+def breaks_gap(training_set: TrainingSet, sheet: EvaluationTable) -> bool:
+    """Return whether rows nearer to a sheet than the gap lie before it all the same, since there are no older ones."""
+    start, earlier, delay = (
+        find_start(training_set.rows, sheet),
+        find_earlier(training_set, sheet),
+        pd.Timedelta(training_set.gap),
+    )
+    if start is None or earlier is None or delay <= pd.Timedelta(0):
+        return False
+    return not bool((earlier.times < training_set.rows.times.iloc[start] - delay).all())
 
 
 def predict_out_of_fold(training_set: TrainingSet, candidate: Candidate, sheet: EvaluationTable) -> np.ndarray | None:

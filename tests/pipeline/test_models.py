@@ -20,6 +20,7 @@ from pointsman.pipeline.explain import explain
 from pointsman.pipeline.inference import infer
 from pointsman.pipeline.lifecycle.history import read_moment
 from pointsman.pipeline.lifecycle.promotion import crown_again
+from pointsman.pipeline.lifecycle.rollback import check
 from pointsman.pipeline.models import models
 from pointsman.pipeline.quarantine import quarantine
 from pointsman.pipeline.summary import summarise
@@ -409,3 +410,12 @@ class TestRetirement:
         run(folder, "promote", ensemble.id, why="because")
         with pytest.raises(StateError, match=f"'{retired.id}' is a member of {ensemble.id}, which was promoted by"):
             run(folder, "retire", retired.id, why="because")
+
+
+def test_going_back_to_dropped_models_names_all_of_them_at_once(monkeypatch):
+    monkeypatch.setattr(
+        "pointsman.pipeline.lifecycle.rollback.find_dropped", lambda _state, _versions: ["knn-0003", "tree-0004"]
+    )
+    live, target = SimpleNamespace(number=9), SimpleNamespace(number=2, members=())
+    with pytest.raises(StateError, match=r"knn-0003, tree-0004.*models rebuild knn-0003 tree-0004 makes them again"):
+        check(None, live, target, 2)

@@ -12,7 +12,14 @@ from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.model import update_model
 from pointsman.model_zoo.reference import fit_input_reference
 from pointsman.pipeline.preparation.training_set import TrainingSet, join_rows
-from pointsman.pipeline.training.out_of_fold import BACKFILLED, EvaluationTable, enter_newcomer, predict_out_of_fold
+from pointsman.pipeline.training.out_of_fold import (
+    BACKFILLED,
+    EvaluationTable,
+    breaks_gap,
+    enter_newcomer,
+    find_earlier,
+    predict_out_of_fold,
+)
 from pointsman.pipeline.training.refit import MAX_UPDATES, RefitJob, refit
 from pointsman.registry.contender import Contender, Origin
 
@@ -44,6 +51,21 @@ def make_sheet(batch, first_row=0):
     normal = fit_input_reference(features)
     rows, damaged = make_rows(number, covered, target[first_row:], Task.BINARY, ("0", "1"), normal, 1)
     return EvaluationTable(rows, damaged, first_row, len(covered))
+
+
+def test_a_gap_that_leaves_nothing_of_the_first_batch_is_broken_there_alone():
+    first, second = (make_batch(number) for number in (1, 2))
+    newer = make_sheet(first, BATCH_ROWS // 2)
+    kept = find_earlier(make_ground([first], "24h"), newer)
+    assert (len(kept), breaks_gap(make_ground([first], "24h"), newer)) == (BATCH_ROWS // 2 - 24, False)
+    for gap in ("60h", "30D"):
+        training_set = make_ground([first], gap)
+        assert len(find_earlier(training_set, newer)) == BATCH_ROWS // 2
+        assert breaks_gap(training_set, newer)
+    later = make_sheet(second)
+    assert find_earlier(make_ground([first, second], "30D"), later) is None
+    assert not breaks_gap(make_ground([first, second], "30D"), later)
+    assert not breaks_gap(make_ground([first, second], "1h"), later)
 
 
 def test_a_record_out_of_fold_does_not_depend_on_its_own_labels_or_later_ones():

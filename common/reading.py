@@ -18,6 +18,9 @@ from pointsman.common.errors import DataError
 from pointsman.common.schema import Schema, canonical_level
 from pointsman.common.task import Task
 
+MOST = 1e150
+"""A target from there on is as if it were missing."""
+
 TYPE_SHARE = 0.95
 """Share of a column's known cells that must read as numbers (or dates) for the column to be one."""
 
@@ -135,7 +138,8 @@ def read_labels(cells: pd.Series, schema: Schema) -> pd.Series:
         filled = cells.astype("object").mask(missing, schema.missing_target)
         cells = filled.infer_objects() if pd.api.types.is_numeric_dtype(cells) else filled.astype("str")
     if schema.task is Task.REGRESSION:
-        return read_numbers(cells, missing_values, notation)
+        numbers = read_numbers(cells, missing_values, notation)
+        return numbers.where(numbers.abs() < MOST)  # the square of a larger one is no number
     if schema.label_is_rule:
         return _apply_rule(read_numbers(cells, missing_values, notation), str(schema.positive))
     labels = read_levels(cells, missing_values)

@@ -1,7 +1,7 @@
 """Selection: the selector, fitted on everything that is known about the active models, and what serves by it."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import sqlalchemy as sa
@@ -12,6 +12,7 @@ from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import State
 from pointsman.meta.ensembles import DAMAGED, TYPICAL
 from pointsman.meta.grades import Grade
+from pointsman.meta.plan import Weights
 from pointsman.meta.profile import Profile
 from pointsman.meta.records import OutOfSamplePredictions
 from pointsman.meta.selector import Pair, Selector, fit_selector
@@ -35,13 +36,18 @@ def learn_selector(
     """Fit the selector on everything that is known about the active models.
 
     ``stored`` are the versions of before, by which lines beyond the budget are left out; so are ensembles whose members
-    together are beyond it.
+    together are beyond it, by what was measured then: no clock of this update decides what serves.
     """
     settings, budget = config.selection, config.promotion.budget
     active = [version.line for version in generation.versions]
     barred = exclude_lines(budget, active, stored)
     lines = [line for line in active if line not in barred]
-    within = [one for one in generation.ensembles if not find_excess(budget, one)]
+    costs = {version.line: version.predict_us for version in stored}
+    within = [
+        one
+        for one in generation.ensembles
+        if not find_excess(budget, replace(one, predict_us=add_costs(generation.list_members(one), costs)))
+    ]
     ensembles = {one.line: generation.list_members(one) for one in within}
     by_variant = {one.variant: one.line for one in within}
     defaults = Pair(by_variant[TYPICAL], by_variant[DAMAGED]) if {TYPICAL, DAMAGED} <= set(by_variant) else None
@@ -49,6 +55,15 @@ def learn_selector(
         records, lines, ensembles, defaults, settings, config.seed, grades, find_champions(generation, lines)
     )
     return replace(selector, typical=selector.plan(records[-1].rows.profiles[0], settings.mode).model)
+
+
+def add_costs(members: Sequence[Weights], costs: Mapping[str, float]) -> float:
+    """Return the microseconds a row of the kind whose members take longest, from those of each line.
+
+    >>> add_costs([{"a": 0.5, "b": 0.5}, {"a": 1.0}, {"c": 1.0}], {"a": 2.0, "b": 3.0})
+    5.0
+    """
+    return max(sum(costs.get(line, 0.0) for line in weights) for weights in members)
 
 
 def find_champions(generation: Generation, lines: Sequence[str]) -> tuple[str | None, str | None]:

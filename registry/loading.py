@@ -1,7 +1,7 @@
-"""Loading the models of a generation; one whose files cannot be read goes, and ensembles of it with it."""
+"""Loading the models of a generation; one whose files cannot be read is left out, and told of."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from pointsman.common.errors import StateError
@@ -24,15 +24,11 @@ def load_models(shelf: ModelShelf, before: Generation) -> dict[str, Model]:
 
 
 def drop_lost(before: Generation, models: Mapping[str, Model]) -> tuple[Generation, list[Version]]:
-    """Return the generation as if it had never had versions that could not be loaded, nor their ensembles; and them.
+    """Return the generation as if it had never had versions that could not be loaded, and them.
 
-    Their candidates may then enter again as newcomers.
+    Their candidates may then enter again as newcomers. Ensembles of them stay, since each is fitted anew from what is
+    there and goes on under the name that a person may have promoted.
     """
     lost = [version for version in before.versions if version.line not in models]
     ids = {version.id for version in lost}
-    sound = [one for one in before.members if one.version.id not in ids and not ids & set(_list_mixed(one.version))]
-    return replace(before, members=tuple(sound)), lost
-
-
-def _list_mixed(version: Version) -> Sequence[str]:
-    return version.member_ids if version.is_ensemble else ()
+    return replace(before, members=tuple(one for one in before.members if one.version.id not in ids)), lost

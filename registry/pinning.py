@@ -13,5 +13,6 @@ def find_pinned(before: Generation, members: Sequence[Member]) -> str | None:
     serving = {member.version.line for member in members if member.role is not Role.CHALLENGER}
     if before.pinned is None or before.pinned in serving:
         return before.pinned
-    log.warning("the line %s, promoted by hand, could not go on; what serves is chosen by records again", before.pinned)
+    named = next((one.version.id for one in before.members if one.version.line == before.pinned), before.pinned)
+    log.warning("%s, promoted by hand, could not go on; what serves is chosen by records again", named)
     return None

@@ -207,3 +207,8 @@ def test_a_real_file_reads_the_same_from_csv_and_parquet(real_data, tmp_path):
     pd.testing.assert_frame_equal(
         read_inputs(text, schema), read_inputs(read_table(tmp_path / "typed.parquet"), schema)
     )
+
+
+def test_a_target_whose_square_is_no_number_is_none():
+    cells = pd.Series(["1e149", "-1e151", "inf", "3"])
+    assert read_labels(cells, make_schema(task=Task.REGRESSION)).isna().tolist() == [False, True, True, False]

@@ -17,6 +17,7 @@ from pointsman.model_zoo.model import PROTOCOL
 from pointsman.pipeline.collection.tables import batches
 from pointsman.pipeline.drift.tables import sketches_table
 from pointsman.pipeline.inference import infer
+from pointsman.pipeline.lifecycle.promotion import promote
 from pointsman.pipeline.quality.tables import fingerprints_table
 from pointsman.pipeline.reporting.production_shap import explain_production
 from pointsman.pipeline.summary import read_history
@@ -100,6 +101,7 @@ def test_a_broken_champion_neither_stops_inference_nor_the_next_update(learned, 
     folder = copy(learned, tmp_path / how)
     with opened(folder) as (_, state):
         champion = load_generation(state).champion
+        holding = next(one for one in load_generation(state).ensembles if champion.id in one.member_ids)
         manifest = load_manifest(state.files, champion.manifest)
         break_file(state, next(stored for part, stored in manifest.items() if part.startswith("estimator/")), how)
     led_by, generation = answer(folder)
@@ -109,15 +111,19 @@ def test_a_broken_champion_neither_stops_inference_nor_the_next_update(learned, 
     assert any(f"'{champion.id}' cannot be loaded" in line and told in line for line in caplog.messages)
     if how == "deleted":  # for an update there is no difference
         return
+    with opened(folder, LINEAR) as (config, state):
+        promote(config, state, holding.id, "for the test")
     take(folder, None, LINEAR)
     with opened(folder) as (_, state):
         after = load_generation(state)
         lost = read_rows(state.engine, sa.select(events_table).where(events_table.c.event == "lost"))
-    assert after.number == 4
+    assert after.number == 5
+    assert after.production.line == after.pinned == holding.line  # made anew without the lost one, and promoted still
+    assert champion.id not in after.production.member_ids
     assert [one["version"] for one in lost] == [champion.id]
     assert champion.line not in {version.line for version in after.versions}
     assert champion.id not in {version.parent for version in after.versions}
-    assert answer(folder)[1] == 4
+    assert answer(folder)[1] == 5
 
 
 def test_where_every_artefact_is_gone_the_next_update_begins_anew(learned, tmp_path):

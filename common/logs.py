@@ -7,7 +7,9 @@ from pathlib import Path
 
 from pointsman.common.program import as_typed
 
-NAME = "switchyard.log"
+NAME, FORMER_NAME = "pointsman.log", "switchyard.log"
+
+BEFORE = {"name": "log", "levelname": "INFO", "msg": f"what was logged before this line is in {FORMER_NAME}"}
 
 _failures = logging.getLogger("failure")
 _failures.addHandler(logging.NullHandler())  # before there is a log, Python would write them to stderr itself
@@ -37,6 +39,8 @@ class StateLog(logging.FileHandler):
         if self.stream is None and not self._folder.is_dir():
             return
         with contextlib.suppress(OSError):
+            if self.stream is None and not Path(self.baseFilename).exists() and (self._folder / FORMER_NAME).is_file():
+                super().emit(logging.makeLogRecord(BEFORE))  # the log of a state that the former name had begun
             super().emit(record)
 
 

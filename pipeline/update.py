@@ -10,7 +10,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from pointsman.common.config import ARRIVAL, Config
-from pointsman.common.errors import BatchRejected, NoNewData, SwitchyardError
+from pointsman.common.errors import BatchRejected, NoNewData, PointsmanError
 from pointsman.common.performance import Stopwatch, performance_table
 from pointsman.common.records import RawBatch
 from pointsman.common.schema import Schema
@@ -96,7 +96,7 @@ def update(
                     raise
                 log.info("%s", end)
                 break
-            except (SwitchyardError, KeyboardInterrupt):
+            except (PointsmanError, KeyboardInterrupt):
                 if accepted or rejected:
                     log.warning("%s", describe_taken(accepted, rejected))
                 raise

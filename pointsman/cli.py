@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from pointsman.commands import COMMANDS
-from pointsman.common.errors import BatchRejected, ConfigError, NoNewData, SwitchyardError
+from pointsman.common.errors import BatchRejected, ConfigError, NoNewData, PointsmanError
 from pointsman.common.interrupts import INTERRUPTED, DeferredInterrupt
 from pointsman.common.logs import log_failure, set_up_logging
 from pointsman.common.program import as_typed
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             build_main_parser().parse_known_args(rest)  # prints help or the version, and ends there
         if (answer := run(command, parse(command, rest))) is not None:
             print(as_typed(answer) if isinstance(answer, str) else answer, flush=True)
-    except SwitchyardError as error:
+    except PointsmanError as error:
         return _fail(command, error, error.exit_code, debug)
     except BrokenPipeError:  # whoever reads the answer, such as head, has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -58,7 +58,7 @@ def run(command: str, given: Given) -> object:
 
 def _fail(command: str, error: BaseException, exit_code: int, debug: bool) -> int:
     """Say why a run failed: one sentence, on stderr and in the log of the state, and the traceback where it helps."""
-    known = isinstance(error, SwitchyardError)
+    known = isinstance(error, PointsmanError)
     sentence = INTERRUPTED if isinstance(error, KeyboardInterrupt) else str(error)
     if not known and sentence is not INTERRUPTED:
         sentence = f"{type(error).__name__}: {error}"

@@ -18,5 +18,5 @@ def write_index(served: Served | None, reason: str) -> str:
         listed = "".join(f"<li>{kind}: {escape(', '.join(names))}</li>" for kind, names in kinds.items() if names)
         about = f"Generation {served.generation} predicts {escape(schema.target)} from<ul>{listed}</ul>"
     return (
-        f"<!doctype html><meta charset=utf-8><title>Switchyard</title><h1>Switchyard</h1><p>{about}</p><ul>{links}</ul>"
+        f"<!doctype html><meta charset=utf-8><title>Pointsman</title><h1>Pointsman</h1><p>{about}</p><ul>{links}</ul>"
     )

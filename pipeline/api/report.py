@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 
 from pointsman.common.config import Config
-from pointsman.common.errors import SwitchyardError, first_line
+from pointsman.common.errors import PointsmanError, first_line
 from pointsman.common.program import get_program, set_program
 
 log = logging.getLogger(__name__)
@@ -79,5 +79,5 @@ def make_report(config: Config) -> tuple[bytes, str]:
         os.nice(10)
     try:
         return summarise(config).read_bytes(), ""
-    except (SwitchyardError, OSError) as error:
+    except (PointsmanError, OSError) as error:
         return b"", str(error)

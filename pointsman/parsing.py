@@ -98,7 +98,7 @@ def build_main_parser() -> Parser:
     from pointsman import __version__
 
     parser = Parser(
-        prog=CHECKOUT,
+        prog=as_typed(CHECKOUT),
         usage=f"{CHECKOUT} COMMAND [options] [key=value ...]",
         description="Learn from a stream of tabular batches and choose, for every request, which model serves it.",
         epilog=f"{list_commands()}\n\n{list_examples(COMMANDS.values(), MOST_EXAMPLES)}\n\n{EXIT_CODES}",
@@ -112,7 +112,7 @@ def build_parser(name: str) -> Parser:
     """Return the parser of one command."""
     command = COMMANDS[name]
     parser = Parser(
-        prog=f"{CHECKOUT} {name}",
+        prog=as_typed(f"{CHECKOUT} {name}"),
         description=f"{command.purpose[0].upper()}{command.purpose[1:]}.",
         epilog=f"{list_examples([command])}\n\nkey=value overrides any key of the configuration.\n",
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -1,13 +1,13 @@
 # The service in a container; the state is a volume. With a configuration of your own:
-#   docker build -t switchyard .
-#   docker run -v switchyard:/app/state -v ./my.yaml:/app/config.yaml:ro -e SWITCHYARD_API_KEY -p 8000:8000 switchyard
-#   docker run -v switchyard:/app/state ... switchyard update --batches all      any other command, on the same state
+#   docker build -t pointsman .
+#   docker run -v pointsman:/app/state -v ./my.yaml:/app/config.yaml:ro -e POINTSMAN_API_KEY -p 8000:8000 pointsman
+#   docker run -v pointsman:/app/state ... pointsman update --batches all      any other command, on the same state
 FROM python:3.11-slim
 
 RUN apt-get update \
  && apt-get install -y --no-install-recommends libgomp1 \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --uid 10001 --create-home --shell /usr/sbin/nologin switchyard
+ && useradd --uid 10001 --create-home --shell /usr/sbin/nologin pointsman
 
 WORKDIR /app
 COPY requirements.txt requirements-extras.txt ./
@@ -16,9 +16,9 @@ RUN pip install --no-cache-dir --no-compile -r requirements.txt -r requirements-
 RUN python -m compileall -q /usr/local/lib/python3.11/site-packages || true
 
 COPY . .
-RUN python -m compileall -q . && install -d -o switchyard -g switchyard state
+RUN python -m compileall -q . && install -d -o pointsman -g pointsman state
 
-USER switchyard
+USER pointsman
 ENV PYTHONUNBUFFERED=1 OMP_NUM_THREADS=1 MPLCONFIGDIR=/tmp/matplotlib
 VOLUME /app/state
 EXPOSE 8000

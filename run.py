@@ -3,4 +3,4 @@
 from pointsman.__main__ import start
 
 if __name__ == "__main__":
-    start()
+    start("python run.py")

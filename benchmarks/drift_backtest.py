@@ -50,7 +50,7 @@ from pointsman.pipeline.retraining.stream import ReplayedStream
 
 STREAMS = ("elec2", "bank", "hotel")
 LEARNERS = {"lightgbm": "native", "linear": "onehot"}
-DATA = Path(os.environ.get("SWITCHYARD_DATA", ROOT.parent / "shared" / "data"))
+DATA = Path(os.environ.get("POINTSMAN_DATA", ROOT.parent / "shared" / "data"))
 BOUND = 0.01
 """What the recommended policy may lose against the best in hindsight, as a share of its loss."""
 
@@ -127,7 +127,7 @@ def find_streams(data: Path, streams: Sequence[str]) -> Iterator[tuple[str, Conf
         config = load_config(ROOT / "configs" / f"{name}.yaml", [f"data_dir={data}"])
         absent = [path for path in config.source.paths if not (data / path).is_file()]
         if absent:
-            print(f"{name} is skipped: '{data / absent[0]}' is absent; set SWITCHYARD_DATA", file=sys.stderr)
+            print(f"{name} is skipped: '{data / absent[0]}' is absent; set POINTSMAN_DATA", file=sys.stderr)
             continue
         yield name, config
 

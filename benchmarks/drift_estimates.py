@@ -108,7 +108,7 @@ def measure_estimates(
         config = load_config(ROOT / "configs" / f"{stream}.yaml", [f"data_dir={data}", f"batch.rows={STREAMS[stream]}"])
         absent = [path for path in config.source.paths if not (data / path).is_file()]
         if absent:
-            skipped[stream] = f"'{absent[0]}' is not in '{data}'; set SWITCHYARD_DATA to its folder"
+            skipped[stream] = f"'{absent[0]}' is not in '{data}'; set POINTSMAN_DATA to its folder"
             continue
         records = list(replay(config, lines))
         observations += [one for line in lines for one in observe(stream, records, line)]
@@ -232,8 +232,8 @@ def describe(results: Sequence[Result], skipped: dict[str, str]) -> str:
 
 
 def find_data() -> Path:
-    """Return the folder of real streams: what SWITCHYARD_DATA names, or ``../shared/data`` beside the project."""
-    return Path(os.environ.get("SWITCHYARD_DATA") or ROOT.parent / "shared" / "data")
+    """Return the folder of real streams: what POINTSMAN_DATA names, or ``../shared/data`` beside the project."""
+    return Path(os.environ.get("POINTSMAN_DATA") or ROOT.parent / "shared" / "data")
 
 
 def main() -> int:

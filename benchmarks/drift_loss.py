@@ -33,7 +33,7 @@ from pointsman.model_zoo.model import fit_model
 from pointsman.pipeline.drift.verdict import Drift
 from pointsman.pipeline.preparation.features import engineer_features, find_seasons
 
-DATA = Path(os.environ.get("SWITCHYARD_DATA", ROOT.parent / "shared" / "data"))
+DATA = Path(os.environ.get("POINTSMAN_DATA", ROOT.parent / "shared" / "data"))
 
 
 def watch(name: str, data: Path, rows: int, learned: int) -> str | None:
@@ -41,7 +41,7 @@ def watch(name: str, data: Path, rows: int, learned: int) -> str | None:
     config = load_config(ROOT / "configs" / f"{name}.yaml", [f"data_dir={data}"])
     paths = [data / path for path in config.source.paths]
     if not all(path.is_file() for path in paths):
-        print(f"{name} is skipped: '{paths[0]}' is absent; name the folder by SWITCHYARD_DATA", file=sys.stderr)
+        print(f"{name} is skipped: '{paths[0]}' is absent; name the folder by POINTSMAN_DATA", file=sys.stderr)
         return None
     frame = pd.concat([read_table(path) for path in paths], ignore_index=True)
     times = read_dates(frame[config.schema_.time], config.schema_.time_format)

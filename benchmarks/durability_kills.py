@@ -18,7 +18,7 @@ import numpy as np
 
 import pointsman.pipeline.lifecycle.catalogue  # noqa: F401  (registers every table)
 from benchmarks.durability_stream import BATCHES, Place, find_broken_file
-from pointsman.common.errors import SwitchyardError
+from pointsman.common.errors import PointsmanError
 from pointsman.common.seeding import random_generator
 from pointsman.common.storage.catalogue import compute_catalogue_digests
 from pointsman.common.storage.files import compute_digest
@@ -111,7 +111,7 @@ def examine(place: Place, before: Digests, after: Digests) -> tuple[bool, str]:
         digests = read_digests(place)
         with open_state(place.config) as state:
             broken = find_broken_file(state)
-    except SwitchyardError as error:
+    except PointsmanError as error:
         return False, str(error)
     if broken or digests in (before, after):
         return digests == after, broken

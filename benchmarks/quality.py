@@ -30,7 +30,7 @@ from benchmarks.comparators import find_flaml_obstacle, fit_lightgbm, fit_linear
 from benchmarks.protocol import Observation, Stream, count_rows, cut_stream
 from benchmarks.quality_table import describe
 from pointsman.common.config import load_config
-from pointsman.common.errors import SwitchyardError
+from pointsman.common.errors import PointsmanError
 from pointsman.common.storage.files import save_atomically
 
 STREAMS = ("elec2", "bank", "hotel", "pm25", "aus_motor")
@@ -151,7 +151,7 @@ def main(words: Sequence[str] | None = None) -> int:
         known = load_rows(arguments.rows, protocol) if arguments.resume else []
         for path in arguments.streams:
             load_config(path, arguments.set)
-    except (ValueError, SwitchyardError) as error:
+    except (ValueError, PointsmanError) as error:
         parser.error(str(error))
     streams = [path.stem for path in arguments.streams]
     observations = list(known)

@@ -246,7 +246,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
-    os.environ.pop("SWITCHYARD_API_KEY", None)
+    for name in ("POINTSMAN_API_KEY", "SWITCHYARD_API_KEY"):
+        os.environ.pop(name, None)
     lines = []
     with tempfile.TemporaryDirectory() as folder:
         write_stream(Path(folder))

@@ -544,8 +544,8 @@ class MlflowConfig(Section):
 
     tracking_uri: str | None = None
     registry_uri: str | None = None
-    experiment: str = Field("switchyard", min_length=1)
-    model: str = Field("switchyard", min_length=1)
+    experiment: str = Field("pointsman", min_length=1)
+    model: str = Field("pointsman", min_length=1)
     serve: bool = False
 
 

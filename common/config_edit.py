@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from pointsman.common.config import Config, lay_over, load_config
-from pointsman.common.errors import ConfigError, SwitchyardError
+from pointsman.common.errors import ConfigError, PointsmanError
 from pointsman.common.storage.files import save_atomically
 from pointsman.common.strict_yaml import read_yaml
 
@@ -28,7 +28,7 @@ def save_settings(path: Path, section: str, settings: Settings) -> None:
         # The name and the place of a stream follow from the file's name, which this copy has not.
         written = {"name": path.stem} | read_yaml(changed)
         sound = lay_over(written, [], path) == _with_settings(before, section, settings)
-    except (SwitchyardError, ValueError):
+    except (PointsmanError, ValueError):
         sound = False
     finally:
         changed.unlink(missing_ok=True)

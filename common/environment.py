@@ -40,9 +40,13 @@ def compute_code_digest(root: Path) -> str:
     digest = hashlib.sha256()
     for name in CODE:
         top = root / name
-        for path in [top] if top.is_file() else sorted(top.rglob("*.py")):
+        if name == "pointsman" and not top.is_dir():  # in a wheel the other folders lie inside this one
+            sources = {f"{name}/{path.name}": path for path in sorted(root.glob("*.py"))}
+        else:
+            sources = {path.relative_to(root).as_posix(): path for path in sorted(top.rglob("*.py"))}
+        for shown, path in sources.items():
             content = path.read_bytes()
-            digest.update(f"{path.relative_to(root).as_posix()} {len(content)}\n".encode())
+            digest.update(f"{shown} {len(content)}\n".encode())
             digest.update(content)
     return digest.hexdigest()[:16]
 

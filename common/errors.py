@@ -1,6 +1,6 @@
 """Every error a user can meet. Each message is one sentence that names the thing, the value and the fix.
 
-SwitchyardError            the run failed                      exit code 1
+PointsmanError             the run failed                      exit code 1
 +-- ConfigError            bad usage or configuration          exit code 2
 +-- DataError              a file, table or column is unusable
 +-- NoNewData              the stream holds nothing to take yet             3
@@ -9,29 +9,29 @@ SwitchyardError            the run failed                      exit code 1
 """
 
 
-class SwitchyardError(Exception):
+class PointsmanError(Exception):
     """The run failed for a reason the message states; nothing stored was changed."""
 
     exit_code = 1
 
 
-class ConfigError(SwitchyardError):
+class ConfigError(PointsmanError):
     """The command line or the configuration is wrong."""
 
     exit_code = 2
 
 
-class DataError(SwitchyardError):
+class DataError(PointsmanError):
     """An input file, table or column cannot be used."""
 
 
-class NoNewData(SwitchyardError):
+class NoNewData(PointsmanError):
     """The configured source holds no rows that were not taken before: nothing new, and nothing wrong."""
 
     exit_code = 3
 
 
-class BatchRejected(SwitchyardError):
+class BatchRejected(PointsmanError):
     """A batch was stored but refused for training; others of the same run may have been accepted."""
 
     exit_code = 4
@@ -42,7 +42,7 @@ class BatchRejected(SwitchyardError):
         self.others_accepted = others_accepted
 
 
-class StateError(SwitchyardError):
+class StateError(PointsmanError):
     """The state is locked by another update, missing or damaged."""
 
 

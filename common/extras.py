@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pointsman.common.errors import ConfigError
@@ -33,7 +34,14 @@ def missing_extra(extra: str, asker: str) -> ConfigError:
     >>> str(missing_extra("faiss", "This search needs faiss"))
     'This search needs faiss, which is not installed; run: pip install -r requirements-faiss.txt'
     """
-    return ConfigError(f"{asker}, which is not installed; run: pip install -r requirements-{extra}.txt")
+    return ConfigError(f"{asker}, which is not installed; run: {name_installation(extra)}")
+
+
+def name_installation(extra: str) -> str:
+    """Return the command that installs an extra: the pins that a checkout has, or else that of the package."""
+    pins = f"requirements-{extra}.txt"
+    is_checkout = (Path(__file__).resolve().parent.parent / pins).is_file()
+    return f"pip install -r {pins}" if is_checkout else f"pip install 'pointsman[{extra}]'"
 
 
 def check_extras(config: "Config") -> None:
@@ -70,7 +78,7 @@ def missing_driver(url: str, key: str) -> ConfigError | None:
         return None
     return ConfigError(
         f"{key} '{url}' names no driver that is here; write postgresql+psycopg:// there, and run: "
-        "pip install -r requirements-postgres.txt"
+        f"{name_installation('postgres')}"
     )
 
 

@@ -5,10 +5,22 @@ import logging
 import sys
 from pathlib import Path
 
-NAME = "switchyard.log"
+from pointsman.common.program import as_typed
+
+NAME, FORMER_NAME = "pointsman.log", "switchyard.log"
+
+BEFORE = {"name": "log", "levelname": "INFO", "msg": f"what was logged before this line is in {FORMER_NAME}"}
 
 _failures = logging.getLogger("failure")
 _failures.addHandler(logging.NullHandler())  # before there is a log, Python would write them to stderr itself
+
+
+class TypedFormatter(logging.Formatter):
+    """Writes records with the commands in them as the user types them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as text."""
+        return as_typed(super().format(record))
 
 
 class StateLog(logging.FileHandler):
@@ -19,7 +31,7 @@ class StateLog(logging.FileHandler):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder / NAME, encoding="utf-8", delay=True)
-        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+        self.setFormatter(TypedFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
         self._folder = folder
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -27,13 +39,15 @@ class StateLog(logging.FileHandler):
         if self.stream is None and not self._folder.is_dir():
             return
         with contextlib.suppress(OSError):
+            if self.stream is None and not Path(self.baseFilename).exists() and (self._folder / FORMER_NAME).is_file():
+                super().emit(logging.makeLogRecord(BEFORE))  # the log of a state that the former name had begun
             super().emit(record)
 
 
 def set_up_logging(state_dir: Path) -> None:
     """Send short lines to stderr and full ones to the log of a state."""
     to_screen = logging.StreamHandler(sys.stderr)
-    to_screen.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    to_screen.setFormatter(TypedFormatter("%(levelname)s %(message)s"))
     to_screen.addFilter(lambda record: record.name != _failures.name)
     logging.raiseExceptions = False
     logging.basicConfig(level=logging.INFO, handlers=[to_screen, StateLog(state_dir)], force=True)

@@ -32,7 +32,7 @@ ANSWER_SECONDS = 10
 class Workers:
     """Where tasks run: in ``count`` processes of this machine or, with a ``scheduler``, on a Dask cluster.
 
-    scheduler: address of a Dask scheduler, such as tcp://10.0.0.5:8786, whose workers have Switchyard installed; each
+    scheduler: address of a Dask scheduler, such as tcp://10.0.0.5:8786, whose workers have Pointsman installed; each
                worker process runs one task at a time, so give it one thread (dask worker --nworkers 4 --nthreads 1)
     """
 

@@ -280,7 +280,7 @@ class Family(ABC):
         if (header["protocol"], header["family"]) != (PROTOCOL, self.name):
             raise StateError(
                 f"The stored estimator has protocol {header['protocol']} of family '{header['family']}', but protocol "
-                f"{PROTOCOL} of '{self.name}' was expected; load it with the Switchyard that wrote it."
+                f"{PROTOCOL} of '{self.name}' was expected; load it with the Pointsman that wrote it."
             )
         task = Task(header["task"])
         baseline = Baseline.from_json(task, header["baseline"])

@@ -108,7 +108,7 @@ class Model:
         """
         described = json.loads(parts["model.json"])
         if described["protocol"] > PROTOCOL:
-            raise ValueError(f"protocol {described['protocol']} is newer than {PROTOCOL}, so update Switchyard")
+            raise ValueError(f"protocol {described['protocol']} is newer than {PROTOCOL}, so update Pointsman")
         if described["protocol"] < PROTOCOL:
             raise ValueError(f"protocol {described['protocol']} is older than {PROTOCOL}, so it has to be made again")
         prefix = "estimator/"

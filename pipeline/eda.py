@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from pointsman.common.adaptation import read_adapted
 from pointsman.common.config import Config
-from pointsman.common.errors import ConfigError, DataError, StateError, SwitchyardError
+from pointsman.common.errors import ConfigError, DataError, PointsmanError, StateError
 from pointsman.common.formats import find_format
 from pointsman.common.reading import read_input, read_labels, read_schema_dates
 from pointsman.common.schema import Schema
@@ -219,7 +219,7 @@ def guess_schema(config: Config, frame: pd.DataFrame, origin: str) -> Schema | N
     """Return the schema that these rows would make as a first batch, None where they would make none."""
     try:
         return infer_schema(frame, config, origin)
-    except SwitchyardError:  # a file without the stream's time or target can still be looked at
+    except PointsmanError:  # a file without the stream's time or target can still be looked at
         return None
 
 

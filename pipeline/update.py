@@ -10,7 +10,7 @@ from typing import NoReturn
 import sqlalchemy as sa
 
 from pointsman.common.config import Config
-from pointsman.common.errors import BatchRejected, NoNewData, SwitchyardError
+from pointsman.common.errors import BatchRejected, NoNewData, PointsmanError
 from pointsman.common.performance import Stopwatch, performance_table
 from pointsman.common.records import Judgement, RawBatch
 from pointsman.common.storage.catalogue import Draft
@@ -85,7 +85,7 @@ def update(
                     raise
                 log.info("%s", end)
                 break
-            except (SwitchyardError, KeyboardInterrupt):
+            except (PointsmanError, KeyboardInterrupt):
                 if accepted or rejected:
                     log.warning("%s", describe_taken(accepted, rejected))
                 raise

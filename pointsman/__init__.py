@@ -7,6 +7,8 @@ imported by the same name, such as ``pointsman.pipeline.update``.
 
 from pathlib import Path
 
+__version__ = "0.2.0"
+
 _HERE = Path(__file__).resolve().parent
 if not (_HERE / "pipeline").is_dir():
     __path__.append(str(_HERE.parent))

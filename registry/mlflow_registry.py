@@ -25,7 +25,9 @@ FOLDER = "model"
 PRODUCTION = "production"
 STAGE = "Production"
 """Stages are older than aliases and deprecated; there are still tools that read nothing else."""
-DIGEST_TAG, VERSION_TAG = "switchyard.digest", "switchyard.version"
+DIGEST_TAG, VERSION_TAG = "pointsman.digest", "pointsman.version"
+FORMER_TAGS = {DIGEST_TAG: "switchyard.digest", VERSION_TAG: "switchyard.version"}
+"""The same tags on what was published when the product had its former name."""
 LONGEST_PARAM = 6_000
 """Characters of a parameter that MLflow keeps."""
 MANNERS = {
@@ -74,6 +76,15 @@ def hide_password(uri: str) -> str:
     return re.sub(r"//([^/:@]*):[^/]*@", r"//\1:***@", uri)
 
 
+def read_tag(tags: Mapping[str, str], name: str) -> str | None:
+    """Return a tag of a published version, also of one that bears its former name; None without it.
+
+    >>> read_tag({"switchyard.version": "linear-0007"}, VERSION_TAG), read_tag({}, DIGEST_TAG)
+    ('linear-0007', None)
+    """
+    return tags.get(name, tags.get(FORMER_TAGS[name]))
+
+
 def publish(address: Address, publication: Publication, described: Described, aliases: Sequence[str] = ()) -> str:
     """Return the number under which a version stands in the registry now, in stage Production and with its aliases.
 
@@ -94,7 +105,7 @@ def fetch_production(address: Address) -> tuple[str, Publication]:
     That is the one with the alias production or, where another tool set no alias, the newest one in the stage. Raises
     StateError where there is none, it was altered, or the server cannot be reached.
     """
-    with _client(address) as client, tempfile.TemporaryDirectory(prefix="switchyard-mlflow-") as folder:
+    with _client(address) as client, tempfile.TemporaryDirectory(prefix="pointsman-mlflow-") as folder:
         found = _find_production(client, address)
         if found is None:
             raise StateError(
@@ -107,7 +118,7 @@ def fetch_production(address: Address) -> tuple[str, Publication]:
         uri = client.get_model_version_download_uri(address.model, found.version)
         path = Path(download_artifacts(artifact_uri=uri, dst_path=folder, tracking_uri=address.tracking_uri))
         publication = unpack(lambda name: (path / name).read_bytes(), where)
-        if found.tags.get(DIGEST_TAG, publication.digest) != publication.digest:
+        if (read_tag(found.tags, DIGEST_TAG) or publication.digest) != publication.digest:
             raise StateError(f"The files of {where} are not those that were published; publish the version again.")
         return str(found.version), publication
 
@@ -134,7 +145,8 @@ def _find_published(client: "MlflowClient", address: Address, publication: Publi
     same = [
         one
         for one in known
-        if one.tags.get(DIGEST_TAG) == publication.digest and one.tags.get(VERSION_TAG) == publication.version.id
+        if read_tag(one.tags, DIGEST_TAG) == publication.digest
+        and read_tag(one.tags, VERSION_TAG) == publication.version.id
     ]
     return max((str(one.version) for one in same), key=int, default=None)
 
@@ -147,7 +159,7 @@ def _upload(client: "MlflowClient", address: Address, publication: Publication, 
         client.log_param(run.info.run_id, name, str(setting)[:LONGEST_PARAM])
     for name, number in described.metrics.items():
         client.log_metric(run.info.run_id, name, number)
-    with tempfile.TemporaryDirectory(prefix="switchyard-mlflow-") as folder:
+    with tempfile.TemporaryDirectory(prefix="pointsman-mlflow-") as folder:
         for name, content in publication.pack().items():
             path = Path(folder) / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -155,7 +167,7 @@ def _upload(client: "MlflowClient", address: Address, publication: Publication, 
         client.log_artifacts(run.info.run_id, folder, FOLDER)
     client.set_terminated(run.info.run_id)
     if not client.search_registered_models(f"name = '{address.model}'"):
-        client.create_registered_model(address.model, description="Versions that Switchyard published")
+        client.create_registered_model(address.model, description="Versions that Pointsman published")
     source = f"{run.info.artifact_uri}/{FOLDER}"
     return str(client.create_model_version(address.model, source, run.info.run_id, tags=tags).version)
 

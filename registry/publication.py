@@ -18,7 +18,7 @@ from pointsman.model_zoo.reference import InputReference
 from pointsman.registry.versions import Version, load_manifest, version_row
 
 LOADER = "pointsman.pipeline.serving.mlflow_model"
-"""The module by which ``mlflow.pyfunc`` loads the folder, where Switchyard can be imported."""
+"""The module by which ``mlflow.pyfunc`` loads the folder, where Pointsman can be imported."""
 PARTS = "parts"
 MIXTURE, REFERENCE, MEMBER = "ensemble.json", "reference.json", "version.json"
 """Parts of an ensemble: how its members are mixed, what tells kinds of rows apart, and what each member is."""
@@ -108,7 +108,7 @@ def unpack(read: Callable[[str], bytes], where: str) -> Publication:
             _check_mixture(publication, where)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StateError(
-            f"The model at {where} is not one that Switchyard published ({type(error).__name__}: {error}); "
+            f"The model at {where} is not one that Pointsman published ({type(error).__name__}: {error}); "
             "publish a version again with 'python run.py models publish VERSION'."
         ) from error
     return publication
@@ -141,7 +141,7 @@ def describe_flavors(version: Version) -> str:
         "  python_function:",
         f"    loader_module: {LOADER}",
         f"    python_version: {platform.python_version()}",
-        "  switchyard:",
+        "  pointsman:",
         f"    version: {version.id}",
         f"    family: {version.family}",
     ]

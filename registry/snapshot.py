@@ -27,7 +27,7 @@ REGISTRY = {
 @contextmanager
 def open_copy(state: State) -> Iterator[State]:
     """Open an empty state in a temporary folder that can read the stored files of another."""
-    with TemporaryDirectory(prefix="switchyard-") as folder:
+    with TemporaryDirectory(prefix="pointsman-") as folder:
         engine = connect(f"sqlite:///{Path(folder) / 'catalogue.db'}")
         try:
             yield State(Path(folder), engine, LayeredStore(Path(folder) / "files", state.files))

@@ -16,14 +16,14 @@ PROJECT = Path(__file__).resolve().parent.parent
 def real_data() -> Callable[[str], Path]:
     """Return the path of a real stream by its file name, and skip the test where it is not at hand.
 
-    The streams lie in the folder that SWITCHYARD_DATA names, or else in ``../shared/data`` beside the project.
+    The streams lie in the folder that POINTSMAN_DATA names, or else in ``../shared/data`` beside the project.
     """
-    folder = Path(os.environ.get("SWITCHYARD_DATA") or PROJECT.parent / "shared" / "data")
+    folder = Path(os.environ.get("POINTSMAN_DATA") or PROJECT.parent / "shared" / "data")
 
     def find(name: str) -> Path:
         path = folder / name
         if not path.is_file():
-            pytest.skip(f"the real stream '{name}' is not in '{folder}'; set SWITCHYARD_DATA to its folder")
+            pytest.skip(f"the real stream '{name}' is not in '{folder}'; set POINTSMAN_DATA to its folder")
         return path
 
     return find

@@ -34,7 +34,7 @@ def run_server() -> Iterator[sa.URL]:
     except ImportError:
         raise NoServerError("psycopg is not installed (requirements-postgres.txt)") from None
     programs = find_programs()
-    folder, password = Path(tempfile.mkdtemp(prefix="switchyard-postgresql-")), secrets.token_hex(8)
+    folder, password = Path(tempfile.mkdtemp(prefix="pointsman-postgresql-")), secrets.token_hex(8)
     user = find_user()
     try:
         (folder / "password").write_text(password)
@@ -65,7 +65,7 @@ def run_server() -> Iterator[sa.URL]:
                 cwd=folder,
             )
         try:
-            url = sa.URL.create("postgresql+psycopg", "switchyard", password, "127.0.0.1", port, "postgres")
+            url = sa.URL.create("postgresql+psycopg", "pointsman", password, "127.0.0.1", port, "postgres")
             wait_for(url, server, folder / "log")
             yield url
         finally:
@@ -99,13 +99,13 @@ def find_user() -> str | None:
 
 
 def initialise(programs: Path, folder: Path, user: str | None) -> None:
-    """Make the files of a server whose administrator is 'switchyard'."""
+    """Make the files of a server whose administrator is 'pointsman'."""
     command = [
         programs / "initdb",
         "-D",
         folder / "cluster",
         "-U",
-        "switchyard",
+        "pointsman",
         "-A",
         "scram-sha-256",
         "--no-sync",

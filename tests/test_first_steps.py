@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from pointsman import cli
+from pointsman.parsing import build_main_parser
 
 ROOT = Path(__file__).resolve().parent.parent
 QUICK = ("search.trials=2", "search.families=[linear]", "workers.count=1", "report.shap_rows=20")
@@ -273,7 +274,7 @@ class TestExitCodes:
             assert (done.returncode, done.stdout) == (3, "False\n")
             assert "nothing new" in done.stderr
             assert "Error" not in done.stderr
-        assert " INFO failure There is nothing new " in (folder / "state" / "switchyard.log").read_text()
+        assert " INFO failure There is nothing new " in (folder / "state" / "pointsman.log").read_text()
 
     def test_batches_that_were_rejected_on_the_way_are_counted_and_named(self, folder):
         stream = pd.read_csv(folder / "stream.csv", dtype=str)
@@ -298,7 +299,7 @@ class TestExitCodes:
     def test_a_failure_is_in_the_log_and_so_is_the_traceback_of_what_nobody_foresaw(self, folder, monkeypatch, capsys):
         code, out, err = call(capsys, folder, "update", "-file", folder / "absent.csv")
         assert (code, out) == (1, "False\n")
-        log = folder / "state" / "switchyard.log"
+        log = folder / "state" / "pointsman.log"
         assert f" ERROR failure {err.splitlines()[-1].removeprefix('Error: ')}\n" in log.read_text()
         assert "Traceback" not in log.read_text()
 
@@ -313,7 +314,7 @@ class TestExitCodes:
 
 
 def test_the_help_lists_the_exit_codes_as_the_readme_does():
-    told = " ".join(cli.build_parser().format_help().split())
+    told = " ".join(build_main_parser().format_help().split())
     readme = " ".join((ROOT / "README.md").read_text().split())
     for code, meaning in (
         (0, "done"),

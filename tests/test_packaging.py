@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pointsman.cli import build_parser, read_command
 from pointsman.common.config import load_config
 from pointsman.common.environment import CODE
+from pointsman.parsing import find_command, parse
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -50,9 +50,8 @@ class TestDockerfile:
     def test_its_command_is_one_and_serves_where_it_is_looked_for(self):
         (command,), (entry,), (state,) = find_all("CMD"), find_all("ENTRYPOINT"), find_all("VOLUME")
         assert json.loads(entry) == ["python", "run.py"]
-        parsed = build_parser().parse_intermixed_args(json.loads(command))
-        name, _, overrides = read_command(parsed)
-        config = load_config(ROOT / "config.yaml", overrides)
+        name, rest = find_command(json.loads(command))
+        config = load_config(ROOT / "config.yaml", parse(name, rest).overrides)
         (workdir,), (port,), (check,) = find_all("WORKDIR"), find_all("EXPOSE"), find_all("HEALTHCHECK")
         assert name == "serve"
         assert config.service.host == "0.0.0.0"

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-CODE = ("run.py", "config.yaml", "common", "experiments", "meta", "model_zoo", "pipeline", "registry")
+CODE = ("run.py", "config.yaml", "pointsman", "common", "experiments", "meta", "model_zoo", "pipeline", "registry")
 
 
 def read_start():

@@ -74,7 +74,7 @@ def connect(url: str) -> Engine:
 
     SQLite runs in WAL mode, so that inference reads while an update commits; in a folder that may not be written it is
     only read. Raises ConfigError where ``url`` is none or has no driver here, StateError where the catalogue cannot be
-    opened, or another version of Switchyard wrote it.
+    opened, or another version of Pointsman wrote it.
     """
     engine = _make_engine(url)
     explain_failures(engine)

@@ -64,7 +64,7 @@ def _look_at(connection: Connection, metadata: sa.MetaData) -> _Stored:
     shown = connection.engine.url.render_as_string(hide_password=True)
     if protocol is not None and protocol > PROTOCOL:
         raise StateError(
-            f"The catalogue at '{shown}' follows protocol {protocol} and this version of Switchyard knows {PROTOCOL}; "
+            f"The catalogue at '{shown}' follows protocol {protocol} and this version of Pointsman knows {PROTOCOL}; "
             "use the newer version that wrote it, or name another state_dir."
         )
     here = [table for table in metadata.sorted_tables if table.name in columns]
@@ -73,7 +73,7 @@ def _look_at(connection: Connection, metadata: sa.MetaData) -> _Stored:
         if not column.nullable and column.server_default is None:
             raise StateError(
                 f"The catalogue at '{shown}' has no column '{column.name}' in its table '{column.table.name}', so "
-                "another version of Switchyard wrote it; use that version, or name another state_dir."
+                "another version of Pointsman wrote it; use that version, or name another state_dir."
             )
     return _Stored(protocol, frozenset(metadata.tables) - frozenset(columns), tuple(absent))
 

@@ -53,7 +53,7 @@ def prepare_postgresql(engine: Engine) -> None:
 
 def name_process() -> str:
     """Return what a connection is called by: the process and its machine, within the 63 bytes that PostgreSQL keeps."""
-    return f"switchyard process {os.getpid()} on {socket.gethostname()}"[:63]
+    return f"pointsman process {os.getpid()} on {socket.gethostname()}"[:63]
 
 
 def wait_for_tables(connection: Connection) -> None:

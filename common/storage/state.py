@@ -1,4 +1,4 @@
-"""The state of one Switchyard: its catalogue, its files and the lock that keeps updates apart."""
+"""The state of one Pointsman: its catalogue, its files and the lock that keeps updates apart."""
 
 import logging
 import os

@@ -23,7 +23,7 @@ from pointsman.pipeline.api.refusal import Refused
 
 log = logging.getLogger(__name__)
 
-KEY_VARIABLE = "SWITCHYARD_API_KEY"
+KEY_VARIABLE, FORMER_VARIABLE = "POINTSMAN_API_KEY", "SWITCHYARD_API_KEY"
 OPEN_ROUTES = ("/health", "/ready")
 """Routes that need no key and always have room: those who watch the service ask them."""
 ROUTES = ("/", "/predict", "/feedback", "/health", "/ready", "/models", "/metrics", "/report", "/openapi.json")
@@ -36,6 +36,8 @@ GONE = 499
 def find_key(settings: ServiceConfig) -> bytes:
     """Return the key that requests must bring, b'' for none; ConfigError where others could ask without one."""
     key = os.environ.get(KEY_VARIABLE, "").strip().encode()
+    if not key and (key := os.environ.get(FORMER_VARIABLE, "").strip().encode()):
+        log.warning("the key is that of %s, which is now called %s", FORMER_VARIABLE, KEY_VARIABLE)
     if not key and not settings.open and not is_loopback(settings.host):
         raise ConfigError(
             f"service.host is '{settings.host}', which other machines reach, and there is no key; "

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
 
 from pointsman.common.config import Config
-from pointsman.common.errors import SwitchyardError
+from pointsman.common.errors import PointsmanError
 from pointsman.common.storage.catalogue import utc_now
 from pointsman.common.storage.state import State
 from pointsman.pipeline.api import document
@@ -105,7 +105,7 @@ def build_service(config: Config, state: State) -> Service:
 def build_app(service: Service) -> FastAPI:
     """Return the application."""
     # The usual page at /docs would load scripts of other hosts; / tells what there is.
-    app = FastAPI(title="Switchyard", docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(title="Pointsman", docs_url=None, redoc_url=None, redirect_slashes=False)
     add_handlers(app)
 
     def describe() -> dict[str, Any]:
@@ -271,8 +271,8 @@ def add_handlers(app: FastAPI) -> None:
         late = Refused(503, "The answer was not there in time (service.seconds); send fewer rows.", retry_after=1)
         return await refuse(request, late)
 
-    @app.exception_handler(SwitchyardError)
-    async def explain(request: Request, error: SwitchyardError) -> Response:
+    @app.exception_handler(PointsmanError)
+    async def explain(request: Request, error: PointsmanError) -> Response:
         told = request.scope["state"]["request"]
         log.error("request %s: %s", told, error)  # its words may name places of this machine, which are not told
         return await refuse(request, Refused(503, f"The request failed; the log says why of {told}.", retry_after=5))

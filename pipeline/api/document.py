@@ -220,7 +220,7 @@ def describe_service(schema: Schema | None) -> Json:
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "Switchyard",
+            "title": "Pointsman",
             "version": "1",
             "description": "Predictions. One registered model, single or an ensemble, is chosen for each request.",
         },

@@ -14,7 +14,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        own: dict[str, Any] = {"registry": self.registry, "namespace": "switchyard"}
+        own: dict[str, Any] = {"registry": self.registry, "namespace": "pointsman"}
         self.requests = Counter("requests", "Requests by route and status.", ("route", "status"), **own)
         self.seconds = Histogram("request_seconds", "Seconds a request took.", ("route",), buckets=SECONDS, **own)
         self.running = Gauge("requests_running", "Requests under way, those that wait included.", **own)

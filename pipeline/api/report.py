@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 
 from pointsman.common.config import Config
-from pointsman.common.errors import SwitchyardError, first_line
+from pointsman.common.errors import PointsmanError, first_line
+from pointsman.common.program import get_program, set_program
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class ReportMaker:
             if not self._making:
                 self._making, self.failure = generation, ""
                 try:
-                    self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+                    self._pool = ProcessPoolExecutor(1, get_context("spawn"), set_program, (get_program(),))
                     self._pool.submit(make_report, self._config).add_done_callback(self._take)
                 except OSError as error:  # no process can be started now; the next request tries again
                     log.error("The report could not be made: %s", first_line(error))
@@ -78,5 +79,5 @@ def make_report(config: Config) -> tuple[bytes, str]:
         os.nice(10)
     try:
         return summarise(config).read_bytes(), ""
-    except (SwitchyardError, OSError) as error:
+    except (PointsmanError, OSError) as error:
         return b"", str(error)

@@ -29,7 +29,7 @@ def write_card(config: Config, name: str) -> Path:
     with open_state(config, must_exist=True) as state:
         version = find_version(state, name)
         if not NAME.fullmatch(version.id):
-            raise StateError(f"The catalogue holds a version named {name!r}, which Switchyard never gives; restore it.")
+            raise StateError(f"The catalogue holds a version named {name!r}, which Pointsman never gives; restore it.")
         path = state.folder / "cards" / f"{version.id}.md"
         save_atomically(path, render_card(version, gather_facts(config, state, version)).encode())
     return path

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from pointsman.common.config import Config
 from pointsman.common.environment import describe_changes, describe_environment
-from pointsman.common.errors import StateError, SwitchyardError
+from pointsman.common.errors import PointsmanError, StateError
 from pointsman.common.schema import Schema
 from pointsman.common.storage.catalogue import Draft
 from pointsman.common.storage.state import State, lock_updates, open_state
@@ -90,7 +90,7 @@ def rebuild_versions(config: Config, names: Sequence[str] = ()) -> list[str]:
                 try:
                     done.append(rebuild(config, state, version))
                     sentences.append(done[-1].sentence)
-                except SwitchyardError as error:
+                except PointsmanError as error:
                     if names:
                         raise
                     sentences.append(str(error))
@@ -232,7 +232,7 @@ class Workshop:
         if digest_batches(rows) != (learned,):
             raise StateError(
                 f"The version '{version.id}' cannot be rebuilt: the {learned.rows} rows of batch {learned.batch} that "
-                "it learned are read otherwise now than they were then; rebuild it with the Switchyard that made it."
+                "it learned are read otherwise now than they were then; rebuild it with the Pointsman that made it."
             )
         return rows
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pointsman.common.program import as_typed
 from pointsman.common.storage.files import save_atomically
 from pointsman.pipeline.reporting import formats
 from pointsman.pipeline.reporting.charts.svg import Chart
@@ -73,13 +74,14 @@ def fill_template(report: Report, charts: Mapping[str, Chart], marked: Sequence[
         "logistic": lambda margin: 1 / (1 + math.exp(-margin)),
         "family": lambda family: FAMILY_NAMES.get(family, family),
     }
-    return environment.get_template("template.html").render(
+    page = environment.get_template("template.html").render(
         report=report,
         charts=charts,
         marked=marked,
         css=(FOLDER / "style.css").read_text(encoding="utf-8"),
         **_select(report),
     )
+    return as_typed(page)
 
 
 def draw_charts(report: Report, timeline: Timeline, explanation: Explanation) -> Iterator[Chart]:

@@ -108,9 +108,9 @@ def describe_version(state: State, version: Version, schema: Schema) -> Describe
             "bytes": float(version.bytes),
         },
         tags={
-            **{f"switchyard.{name}": str(getattr(version, name)) for name in kept},
-            "switchyard.task": schema.task.value,
-            **{f"switchyard.{name}": made_with for name, made_with in version.environment.items()},
+            **{f"pointsman.{name}": str(getattr(version, name)) for name in kept},
+            "pointsman.task": schema.task.value,
+            **{f"pointsman.{name}": made_with for name, made_with in version.environment.items()},
         },
     )
 
@@ -208,7 +208,7 @@ def construct(publication: Publication, where: str) -> dict[str, Model]:
     try:
         return {name: Model.load(own) for name, own in (files or {publication.version.id: publication.parts}).items()}
     except ValueError as error:
-        raise StateError(f"{where} cannot be loaded: {error}; update Switchyard.") from error
+        raise StateError(f"{where} cannot be loaded: {error}; update Pointsman.") from error
 
 
 def list_answerers(generation: Generation, published: Published | None) -> Mapping[str, Version]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from pointsman.common.config import SearchConfig
+from pointsman.common.extras import name_installation
 from pointsman.model_zoo import FAMILIES
 from pointsman.pipeline.preparation.training_set import TrainingRows
 from pointsman.pipeline.training.trials import Trial
@@ -24,10 +25,7 @@ BEST = 3
 """Places among the known trials of which one calls it good."""
 
 JOINED = "column '%s' has %d levels, so catboost joins search.families; search.extra_families=none keeps it out"
-ABSENT = (
-    "column '%s' has %d levels, for which catboost often does well; it joins by itself after: "
-    "pip install -r requirements-catboost.txt"
-)
+ABSENT = "column '%s' has %d levels, for which catboost often does well; it joins by itself after: %s"
 
 
 def join_families(config: SearchConfig, rows: TrainingRows, known: Sequence[Trial]) -> SearchConfig:
@@ -43,7 +41,11 @@ def join_families(config: SearchConfig, rows: TrainingRows, known: Sequence[Tria
         return config
     installed = FAMILIES[JOINING].installed
     if column and not find_many_levels(rows.features[rows.batches < rows.last_batch]):
-        log.info(JOINED if installed else ABSENT, column, rows.features[column].nunique())
+        levels = rows.features[column].nunique()
+        if installed:
+            log.info(JOINED, column, levels)
+        else:
+            log.info(ABSENT, column, levels, name_installation(JOINING))
     return config.model_copy(update={"families": (*named, JOINING)}) if installed else config
 
 

@@ -172,7 +172,7 @@ def _report_failures(trials: Iterable[Trial]) -> None:
 @contextmanager
 def _share(problem: SearchProblem, seed: int, workers: Workers) -> Iterator[Crew[Evaluator]]:
     """Give workers the folds, and those in several processes a folder in which each finds what others encoded."""
-    with tempfile.TemporaryDirectory(prefix="switchyard-search-") as folder:
+    with tempfile.TemporaryDirectory(prefix="pointsman-search-") as folder:
         alone = workers.count == 1 and workers.scheduler is None
         encodings = Encodings(problem.folds, problem.task, seed, folder=None if alone else Path(folder))
         yield workers.share(Evaluator(problem, encodings, seed))

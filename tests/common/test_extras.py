@@ -111,6 +111,7 @@ def test_an_update_refuses_it_before_a_batch_is_read(tmp_path):
 
 def test_every_extra_has_its_pins_and_all_of_them_stand_together():
     stated = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert stated.pop("all") == [f"pointsman[{','.join(sorted(EXTRAS))}]"]
     assert set(stated) == set(EXTRAS)
     locked = re.search(r"^EXTRAS := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert set(locked[1].split()) == set(EXTRAS)

@@ -179,7 +179,7 @@ def test_a_newer_protocol_is_one_sentence_and_the_others_serve(learned, tmp_path
                 sa.update(versions_table).where(versions_table.c.id == champion.id).values(manifest=changed)
             )
     assert champion.id not in answer(folder)[0]
-    assert any("protocol 3 is newer than 2, so update Switchyard" in line for line in caplog.messages)
+    assert any("protocol 3 is newer than 2, so update Pointsman" in line for line in caplog.messages)
 
 
 def test_a_report_is_made_also_where_what_serves_is_broken(learned, tmp_path):

@@ -1,4 +1,4 @@
-"""The whole of Switchyard on SQLite and on PostgreSQL: the same commands leave the same catalogue behind."""
+"""The whole of Pointsman on SQLite and on PostgreSQL: the same commands leave the same catalogue behind."""
 
 import pandas as pd
 import postgres

@@ -58,7 +58,7 @@ def test_the_store_is_shown_by_batch_and_a_sample_says_how_many_rows_it_shows(st
 
 def test_a_batch_shows_its_rows_its_target_and_its_drift(second):
     text = strip_tags(second.decode())
-    assert text.startswith("Switchyard exploration Batch 2")
+    assert text.startswith("Pointsman exploration Batch 2")
     assert "all of them shown" in text
     assert "PREMIUM" in text
     assert "Times the noise" in text

@@ -91,9 +91,9 @@ def test_a_path_outside_the_folder_is_never_read(folder, name):
     ],
 )
 def test_a_folder_of_another_tool_is_one_sentence(folder, name, content):
-    with pytest.raises(StateError, match="not one that Switchyard published"):
+    with pytest.raises(StateError, match="not one that Pointsman published"):
         read({**folder, name: content})
-    with pytest.raises(StateError, match="not one that Switchyard published"):
+    with pytest.raises(StateError, match="not one that Pointsman published"):
         read({other: kept for other, kept in folder.items() if other != name})
 
 
@@ -152,7 +152,7 @@ class TestEnsemble:
     def test_a_member_that_is_missing_is_one_sentence(self, ensemble):
         listed = json.loads(ensemble["manifest.json"])
         fewer = {name: stored for name, stored in listed.items() if not name.startswith("tree-0002/")}
-        with pytest.raises(StateError, match="not one that Switchyard published"):
+        with pytest.raises(StateError, match="not one that Pointsman published"):
             read({**ensemble, "manifest.json": json.dumps(fewer).encode()})
 
     def test_its_digest_is_of_weights_members_and_reference(self, ensemble):

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from one_stream import ROWS, make_rows, write_config
 
 from pointsman.common.config import load_config
-from pointsman.common.errors import BatchRejected, ConfigError, SwitchyardError
+from pointsman.common.errors import BatchRejected, ConfigError, PointsmanError
 from pointsman.common.storage.state import open_state
 from pointsman.pipeline.quality.quarantine.row_counts import load_row_counts
 from pointsman.pipeline.update import update
@@ -52,10 +52,10 @@ def test_a_generation_knows_its_stream(learned):
 def test_a_state_is_not_begun_by_an_update_that_cannot_read(tmp_path, override):
     make_rows(2).to_csv(tmp_path / "stream.csv", index=False)
     write_config(tmp_path)
-    with pytest.raises(SwitchyardError):
+    with pytest.raises(PointsmanError):
         update(configure(tmp_path, override))
     assert not (tmp_path / "state").exists()
-    with pytest.raises(SwitchyardError):
+    with pytest.raises(PointsmanError):
         update(configure(tmp_path), file=tmp_path / "absent.csv")
     assert not (tmp_path / "state").exists()
 

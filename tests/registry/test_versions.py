@@ -127,18 +127,18 @@ class TestModels:
         with pytest.raises(StateError, match=r"abab\.json' is missing"):
             load_model(files, make_version(1))
 
-    def test_a_model_of_a_newer_switchyard_is_refused_by_the_name_of_its_version(self, files, model):
+    def test_a_model_of_a_newer_pointsman_is_refused_by_the_name_of_its_version(self, files, model):
         manifest, _ = save_parts(files, model.dump())
         listed = json.loads(files.load(manifest))
         newer = json.loads(files.load(listed["model.json"])) | {"protocol": PROTOCOL + 1}
         listed["model.json"] = files.save(json.dumps(newer).encode(), ".json")
         version = make_version(7, manifest=files.save(json.dumps(listed).encode(), ".json"))
         with pytest.raises(
-            StateError, match=r"'linear-0007' cannot be loaded: protocol 3 is newer than 2, so update Switchyard"
+            StateError, match=r"'linear-0007' cannot be loaded: protocol 3 is newer than 2, so update Pointsman"
         ):
             load_model(files, version)
 
-    def test_a_model_of_an_older_switchyard_is_to_be_made_again(self, files, model):
+    def test_a_model_of_an_older_pointsman_is_to_be_made_again(self, files, model):
         described = json.loads(model.dump()["model.json"]) | {"protocol": PROTOCOL - 1}
         manifest, _ = save_parts(files, model.dump() | {"model.json": json.dumps(described).encode()})
         with pytest.raises(StateError, match=r"protocol 1 is older than 2.*rebuild linear-0007"):

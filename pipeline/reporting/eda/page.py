@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pointsman.common.program import as_typed
 from pointsman.pipeline.reporting import formats
 from pointsman.pipeline.reporting.charts.svg import BLUE, FULL, SERIES, Chart, export, label_numbers, sheet
 from pointsman.pipeline.reporting.eda.table import render_table
@@ -74,7 +75,7 @@ def render_exploration(exploration: Exploration) -> str:
         "share": formats.format_share,
         "date": formats.format_date,
     }
-    return environment.get_template("template.html").render(
+    page = environment.get_template("template.html").render(
         page=exploration,
         css=(FOLDER.parent / "style.css").read_text(encoding="utf-8") + (FOLDER / "style.css").read_text(),
         course=draw_course(exploration) if len(exploration.course) > 1 else None,
@@ -87,6 +88,7 @@ def render_exploration(exploration: Exploration) -> str:
         threshold=NOTABLE,
         table=render_table(exploration.table),
     )
+    return as_typed(page)
 
 
 def draw_course(exploration: Exploration) -> Chart:

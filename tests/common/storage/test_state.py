@@ -114,7 +114,7 @@ def test_a_second_update_is_told_which_process_is_at_work(tmp_path, catalogue_ur
 def test_machines_with_folders_of_their_own_meet_at_the_server(tmp_path, postgresql):
     url = postgres.make_database(postgresql, "machines")
     with hold(make_config(tmp_path / "one", database_url=url)) as other:
-        words = rf"\(switchyard process {other.pid} on .+\) holds the catalogue at '.*:\*\*\*@127\..*/machines'"
+        words = rf"\(pointsman process {other.pid} on .+\) holds the catalogue at '.*:\*\*\*@127\..*/machines'"
         with pytest.raises(StateError, match=words), locked(tmp_path / "two", database_url=url):
             pytest.fail("two machines held one lock")
         other_catalogue = postgres.make_database(postgresql, "another")

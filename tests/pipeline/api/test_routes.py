@@ -10,7 +10,7 @@ import small_stream
 from open_services import open_service
 
 from pointsman.common.errors import ConfigError, StateError
-from pointsman.pipeline.api.access import KEY_VARIABLE, ROUTES, find_key, write_access_log
+from pointsman.pipeline.api.access import FORMER_VARIABLE, KEY_VARIABLE, ROUTES, find_key, write_access_log
 from pointsman.pipeline.api.server import bind
 from pointsman.pipeline.serve import serve
 from pointsman.registry.generations import Alias
@@ -95,12 +95,12 @@ class TestWhatIsTold:
             client.post("/predict", json={})
             client.get("/nothing/here")
             told = client.get("/metrics").text
-        assert 'switchyard_requests_total{route="/predict",status="200"} 1.0' in told
-        assert 'switchyard_requests_total{route="/predict",status="422"} 1.0' in told
-        assert 'switchyard_requests_total{route="other",status="404"} 1.0' in told
+        assert 'pointsman_requests_total{route="/predict",status="200"} 1.0' in told
+        assert 'pointsman_requests_total{route="/predict",status="422"} 1.0' in told
+        assert 'pointsman_requests_total{route="other",status="404"} 1.0' in told
         pairs = pd.DataFrame(answered).groupby(["version", "reason"]).size()
         for (version, reason), count in pairs.items():
-            assert f'switchyard_rows_served_total{{reason="{reason}",version="{version}"}} {count}.0' in told
+            assert f'pointsman_rows_served_total{{reason="{reason}",version="{version}"}} {count}.0' in told
 
     def test_the_page_and_the_document_name_the_columns(self, client):
         assert "PREMIUM" in client.get("/").text
@@ -144,11 +144,21 @@ class TestGate:
     def test_others_are_let_in_by_a_key_or_on_purpose(self, monkeypatch, tmp_path):
         monkeypatch.delenv(KEY_VARIABLE, raising=False)
         exposed = small_stream.configure(tmp_path, "service.host=0.0.0.0").service
-        with pytest.raises(ConfigError, match=r"set SWITCHYARD_API_KEY, or service\.open=true"):
+        with pytest.raises(ConfigError, match=r"set POINTSMAN_API_KEY, or service\.open=true"):
             find_key(exposed)
         assert find_key(small_stream.configure(tmp_path, "service.host=0.0.0.0", "service.open=true").service) == b""
         monkeypatch.setenv(KEY_VARIABLE, " s3cret ")
         assert find_key(exposed) == b"s3cret"
+
+    def test_the_former_name_of_the_key_still_counts_and_is_told(self, monkeypatch, tmp_path, caplog):
+        exposed = small_stream.configure(tmp_path, "service.host=0.0.0.0").service
+        monkeypatch.delenv(KEY_VARIABLE, raising=False)
+        monkeypatch.setenv(FORMER_VARIABLE, "s3cret")
+        assert find_key(exposed) == b"s3cret"
+        assert caplog.messages == ["the key is that of SWITCHYARD_API_KEY, which is now called POINTSMAN_API_KEY"]
+        monkeypatch.setenv(KEY_VARIABLE, "newer")
+        assert find_key(exposed) == b"newer"
+        assert len(caplog.messages) == 1
 
     def test_the_access_log_holds_neither_cells_nor_labels_nor_keys(self, learned, rows):
         lines = []
@@ -268,7 +278,7 @@ class TestGenerations:
                 monkeypatch.setattr(service.current, "_retry_at", 0.0)
             assert sum(f"generation {before} goes on serving" in line for line in caplog.messages) == 1
             assert client.post("/predict", json=rows[0]).json()["generation"] == before
-            assert "switchyard_generation_load_failures_total 3.0" in client.get("/metrics").text
+            assert "pointsman_generation_load_failures_total 3.0" in client.get("/metrics").text
             for path, content in new.items():
                 path.write_bytes(content)
             assert service.current.refresh()

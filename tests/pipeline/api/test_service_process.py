@@ -86,7 +86,7 @@ def test_a_new_generation_is_taken_over_under_load_and_a_signal_loses_nothing(li
             target=lambda: running.append(client.post("/predict", content=table, headers={"content-type": CSV}))
         )
         last.start()
-        while not running and "switchyard_requests_running 2.0" not in client.get("/metrics").text:
+        while not running and "pointsman_requests_running 2.0" not in client.get("/metrics").text:
             time.sleep(0.01)
         process.send_signal(signal.SIGTERM)
         last.join()
@@ -114,4 +114,4 @@ def test_what_cannot_be_served_is_a_sentence_and_an_exit_code(tmp_path):
         check=False,
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert "set SWITCHYARD_API_KEY" in done.stderr
+    assert "set POINTSMAN_API_KEY" in done.stderr

@@ -50,7 +50,7 @@ def test_a_name_from_the_catalogue_cannot_lead_out_of_the_folder(linear_stream, 
         for table in (members_table, aliases_table):
             connection.execute(sa.delete(table))
         connection.execute(sa.update(versions_table).where(versions_table.c.number == 1).values(id="../../evil"))
-    with pytest.raises(StateError, match="which Switchyard never gives"):
+    with pytest.raises(StateError, match="which Pointsman never gives"):
         write(folder, "../../evil")
     with pytest.raises(StateError, match="There is no version 'linear-9999'"):
         write(folder, "linear-9999")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pointsman.common.errors import SwitchyardError
+from pointsman.common.errors import PointsmanError
 from pointsman.common.schema import Schema
 from pointsman.common.task import Task
 from pointsman.meta.alarm import Alarm
@@ -134,7 +134,7 @@ def test_last_resorts_are_asked_in_turn_and_none_that_failed_is_asked_again():
 
 
 def test_where_all_fail_the_user_is_told():
-    with pytest.raises(SwitchyardError, match="no version could answer 4 rows"):
+    with pytest.raises(PointsmanError, match="no version could answer 4 rows"):
         answer(*[{"broken": 1.0}] * 3, resorts=["broken", "nan"])
 
 

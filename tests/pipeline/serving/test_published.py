@@ -91,7 +91,7 @@ def tracked(request, tmp_path_factory, learned):
     publish(configure(stream, *overrides), generation.champion.id)
     other = next(one for one in generation.versions if one.id != generation.champion.id and one.family != "prior")
     told = publish(configure(stream, *overrides), other.id)
-    assert "version 2 of 'switchyard'" in told
+    assert "version 2 of 'pointsman'" in told
     yield stream, overrides, other
     if process:
         process.kill()
@@ -117,17 +117,17 @@ def test_the_registry_has_alias_stage_and_everything_said_of_the_version(tracked
     stream, overrides, other = tracked
     champion = load(stream).champion
     _, client = open_client(stream, overrides)
-    newest, first = (client.get_model_version("switchyard", number) for number in ("2", "1"))
+    newest, first = (client.get_model_version("pointsman", number) for number in ("2", "1"))
     assert (newest.current_stage, first.current_stage) == ("Production", "Archived")
-    assert client.get_model_version_by_alias("switchyard", "production").version == newest.version
-    assert client.get_model_version_by_alias("switchyard", "champion").version == first.version
-    assert first.tags["switchyard.version"] == champion.id
+    assert client.get_model_version_by_alias("pointsman", "production").version == newest.version
+    assert client.get_model_version_by_alias("pointsman", "champion").version == first.version
+    assert first.tags["pointsman.version"] == champion.id
     run = client.get_run(newest.run_id)
     assert run.data.params["family"] == other.family
     assert "stage_0" in run.data.params
     assert run.data.params["features"].startswith("['")
     assert {"train_f1", "test_weightedPrecision", "overfit", "bytes"} <= set(run.data.metrics)
-    assert run.data.tags["switchyard.last_batch"] == "2"
+    assert run.data.tags["pointsman.last_batch"] == "2"
 
 
 @needs_mlflow
@@ -135,7 +135,7 @@ def test_publishing_again_uploads_nothing(tracked):
     stream, overrides, other = tracked
     assert "version 2 of" in publish(configure(stream, *overrides), other.id)
     _, client = open_client(stream, overrides)
-    assert len(client.search_model_versions("name = 'switchyard'")) == 2
+    assert len(client.search_model_versions("name = 'pointsman'")) == 2
 
 
 @needs_mlflow
@@ -148,7 +148,7 @@ def test_the_production_model_serves_every_row_and_is_named(tracked):
     with opened(stream) as (_, state):
         (decision,) = read_rows(state.engine, sa.select(decisions_table).where(decisions_table.c.version == other.id))
     assert decision["served"] == {f"{other.id}/{REASON}": 30}
-    assert "version 2 of 'switchyard'" in decision["reason"]
+    assert "version 2 of 'pointsman'" in decision["reason"]
     assert f"{other.id} served in the place of " in explain(config, decision["id"])
     without = pd.read_csv(infer(configure(stream), stream / "request.csv"))
     assert REASON not in set(without["predict_reason"])
@@ -161,7 +161,7 @@ def test_pyfunc_gives_the_same_answers_without_a_pickle(tracked):
 
     stream, overrides, _ = tracked
     address, client = open_client(stream, overrides)
-    uri = client.get_model_version_download_uri("switchyard", "2")
+    uri = client.get_model_version_download_uri("pointsman", "2")
     path = download_artifacts(artifact_uri=uri, tracking_uri=address.tracking_uri)
     model = mlflow.pyfunc.load_model(path)
     request = pd.read_csv(stream / "request.csv")
@@ -238,7 +238,7 @@ def test_a_model_of_another_tool_altered_or_about_something_else_is_refused(trac
     with pytest.raises(StateError, match=r"'model.json' at version 1 of 'broken' at '.*' was altered"):
         infer(configure(stream, *overrides, "mlflow.model=broken", "mlflow.serve=true"), stream / "request.csv")
     (folder / "manifest.json").unlink()
-    with pytest.raises(StateError, match="not one that Switchyard published"):
+    with pytest.raises(StateError, match="not one that Pointsman published"):
         fetch_production(address)
 
 

@@ -160,7 +160,7 @@ def row_of(state: State, schema: Schema, judged: JudgedRows, part: LivePart) -> 
     generation = judged.rows.generation
     versions = {version.line: version.id for version in (*generation.versions, *generation.ensembles)}
     losses = {
-        line: float(_compute_losses(schema, part.record.rows.target, outputs).mean())
+        line: float(compute_row_losses(schema.task, part.record.rows.target, outputs).mean())
         for line, outputs in part.record.predicted.items()
     }
     return live_row(state.files, part, versions, losses)
@@ -173,7 +173,7 @@ def follow_champion(schema: Schema, before: Generation, judged: Sequence[JudgedR
         outputs = one.by_line.get(before.champion.line) if before.champion else None
         if outputs is not None:
             late = one.rows.late
-            losses.append(_compute_losses(schema, one.rows.target[late], outputs[late]))
+            losses.append(compute_row_losses(schema.task, one.rows.target[late], outputs[late]))
             times.append(one.rows.times[late])
     joined = np.concatenate(times)
     order = np.argsort(joined, kind="stable")
@@ -222,7 +222,3 @@ def list_repeats(state: State, schema: Schema, batch: int, marks: RowKeys, found
 
 def _is_late(found: MatchedRows) -> pd.Series:
     return found.table["late"].astype(bool)
-
-
-def _compute_losses(schema: Schema, target: np.ndarray, outputs: np.ndarray) -> np.ndarray:
-    return compute_row_losses(schema.task, target, outputs if schema.task.is_classification else outputs[:, 0])

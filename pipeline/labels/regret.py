@@ -127,7 +127,7 @@ def compute_regret(schema: Schema, judged: JudgedRows, rows: np.ndarray) -> dict
     target, task = judged.rows.target[rows], schema.task
 
     def lose(outputs: np.ndarray) -> np.ndarray:
-        return compute_row_losses(task, target, outputs[rows] if task.is_classification else outputs[rows, 0])
+        return compute_row_losses(task, target, outputs[rows])
 
     served = lose(judged.rows.answered.outputs)
     by_version = {version: lose(outputs) for version, outputs in judged.outputs.items()}

@@ -26,7 +26,7 @@ from pointsman.common.metrics import compute_row_losses  # noqa: E402
 from pointsman.common.reading import read_dates  # noqa: E402
 from pointsman.common.records import LabelledBatch  # noqa: E402
 from pointsman.common.schema import Schema  # noqa: E402
-from pointsman.common.tabular.formats import read_table  # noqa: E402
+from pointsman.common.tabular.reader import read_table  # noqa: E402
 from pointsman.model_zoo import get_family  # noqa: E402
 from pointsman.model_zoo.candidate import Candidate  # noqa: E402
 from pointsman.model_zoo.model import fit_model  # noqa: E402

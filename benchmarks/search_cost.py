@@ -15,7 +15,7 @@ from pointsman.common.config import Config, load_config  # noqa: E402
 from pointsman.common.reading import read_dates  # noqa: E402
 from pointsman.common.records import RawBatch  # noqa: E402
 from pointsman.common.seeding import derive_seed  # noqa: E402
-from pointsman.common.tabular.formats import read_table  # noqa: E402
+from pointsman.common.tabular.reader import read_table  # noqa: E402
 from pointsman.common.workers import Workers  # noqa: E402
 from pointsman.model_zoo.candidate import Candidate  # noqa: E402
 from pointsman.model_zoo.model import fit_model  # noqa: E402

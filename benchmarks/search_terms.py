@@ -21,7 +21,7 @@ from pointsman.common.config import load_config  # noqa: E402
 from pointsman.common.metrics import compute_row_losses  # noqa: E402
 from pointsman.common.reading import read_dates  # noqa: E402
 from pointsman.common.records import RawBatch  # noqa: E402
-from pointsman.common.tabular.formats import read_table  # noqa: E402
+from pointsman.common.tabular.reader import read_table  # noqa: E402
 from pointsman.common.task import Task  # noqa: E402
 from pointsman.model_zoo import get_family  # noqa: E402
 from pointsman.model_zoo.encoder import fit_encoder  # noqa: E402

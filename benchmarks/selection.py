@@ -38,7 +38,7 @@ from pointsman.common.errors import BatchRejected, NoNewData  # noqa: E402
 from pointsman.common.metrics import compute_calibration_error, compute_row_losses  # noqa: E402
 from pointsman.common.seeding import derive_seed  # noqa: E402
 from pointsman.common.storage.state import State, open_state  # noqa: E402
-from pointsman.common.tabular.formats import read_table  # noqa: E402
+from pointsman.common.tabular.reader import read_table  # noqa: E402
 from pointsman.meta.ensembles import mix_members  # noqa: E402
 from pointsman.meta.fitting import learn_selector  # noqa: E402
 from pointsman.meta.flags import find_kinds  # noqa: E402
@@ -158,7 +158,7 @@ def judge_request(
     task, target = schema.task, request.target
 
     def lose(predicted: np.ndarray) -> float:
-        losses = compute_row_losses(task, target, predicted if task.is_classification else predicted[:, 0])
+        losses = compute_row_losses(task, target, predicted)
         return float(losses.mean() if task.is_classification else np.sqrt(losses.mean()))
 
     served, single = selector.plan(profile), selector.plan(profile, "single")

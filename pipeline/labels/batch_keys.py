@@ -6,15 +6,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import sqlalchemy as sa
 
 from pointsman.common.config import Config
 from pointsman.common.records import LabelledBatch
 from pointsman.common.schema import Schema
-from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import State
-from pointsman.meta.label_tables import batch_digests_table
 from pointsman.model_zoo.arrays import dump_arrays, load_arrays
+from pointsman.pipeline.labels.queries import load_digest_files
 from pointsman.pipeline.labels.served_rows import compute_keys, compute_named_keys
 
 log = logging.getLogger(__name__)
@@ -51,8 +49,7 @@ def digest_rows(config: Config, schema: Schema, batch: LabelledBatch, raw: pd.Da
 
 def load_earlier_keys(state: State) -> list[RowKeys]:
     """Return the marks of the newest batches before."""
-    query = sa.select(batch_digests_table).order_by(batch_digests_table.c.batch.desc()).limit(MOST_BATCHES)
-    contents = [state.files.load_if_sound(row["file"]) for row in read_rows(state.engine, query)]
+    contents = [state.files.load_if_sound(file) for file in load_digest_files(state, MOST_BATCHES)]
     return [RowKeys(**load_arrays(content)) for content in contents if content is not None]
 
 

@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-import sqlalchemy as sa
 
 from pointsman.common.config import Config
 from pointsman.common.errors import StateError
 from pointsman.common.reading import encode_target, read_labels
 from pointsman.common.schema import Schema
-from pointsman.common.storage.catalogue import Draft, in_parts, read_rows
+from pointsman.common.storage.catalogue import Draft
 from pointsman.common.storage.state import State
 from pointsman.meta.label_tables import labels_table
-from pointsman.meta.tables import decisions_table
+from pointsman.pipeline.labels.queries import load_newest_labels, load_served, load_stream_time
 from pointsman.pipeline.labels.served_rows import is_logged
 from pointsman.registry.generations import load_generation
 
@@ -100,7 +99,7 @@ def add_labels(config: Config, state: State, pairs: Sequence[tuple[str, Any]], o
     places = [split_row_id(row_id) for row_id, _ in pairs]
     asked = sorted({place[0] for place in places if place})
     served = load_served(state, asked)
-    before = load_newest(state, asked)
+    before = load_newest_labels(state, asked)
     newest_time = load_stream_time(state)
     sorted_out: dict[str, list[str]] = {}
     rows: list[dict[str, Any]] = []
@@ -153,31 +152,3 @@ def read_cells(cells: Sequence[Any], schema: Schema) -> list[str | None]:
         (str(label) if schema.task.is_classification else repr(float(label))) if sound else None
         for label, sound in zip(labels, readable, strict=True)
     ]
-
-
-def load_served(state: State, requests: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return what is logged of some requests, by id."""
-    table = decisions_table.c
-    query = sa.select(table.id, table.rows, table.rows_file)
-    return {
-        row["id"]: row
-        for part in in_parts(requests)
-        for row in read_rows(state.engine, query.where(table.id.in_(part)))
-    }
-
-
-def load_newest(state: State, requests: Sequence[str]) -> dict[tuple[str, int], str]:
-    """Return the newest label of each labelled row of some requests."""
-    table = labels_table.c
-    query = sa.select(table.request, table.position, table.label).order_by(table.number)
-    return {
-        (row["request"], row["position"]): row["label"]
-        for part in in_parts(requests)
-        for row in read_rows(state.engine, query.where(table.request.in_(part)))
-    }
-
-
-def load_stream_time(state: State) -> Any:
-    """Return the newest time of any row that was served so far, None where none told of one."""
-    newest = sa.select(sa.func.max(decisions_table.c.newest_time).label("newest"))
-    return read_rows(state.engine, newest)[0]["newest"]

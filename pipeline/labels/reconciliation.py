@@ -37,8 +37,9 @@ from pointsman.meta.records import CLEAN_ROWS, OutOfSamplePredictions
 from pointsman.meta.tables import estimates_table, regrets_table
 from pointsman.model_zoo.reference import InputReference
 from pointsman.pipeline.labels.batch_keys import RowKeys, digest_rows, save_keys
-from pointsman.pipeline.labels.delay import count_maturity, find_clock, summarise_delays
+from pointsman.pipeline.labels.delay import count_maturity, summarise_delays
 from pointsman.pipeline.labels.matching import MatchedRows, digest_names, find_labelled, gather_late_rows, list_rows
+from pointsman.pipeline.labels.queries import find_clock
 from pointsman.pipeline.labels.regret import JudgedRows, grade_decisions, judge_rows, list_regrets
 from pointsman.registry.generations import Generation
 from pointsman.registry.versions import ModelShelf

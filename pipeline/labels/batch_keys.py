@@ -1,4 +1,4 @@
-"""The marks of a batch: digests by which a served row is known to be in it, kept while rows may be asked again."""
+"""The row keys of a batch: digests that tell whether it has a served row, kept as long as late labels may arrive."""
 
 import logging
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class RowKeys:
 
 
 def digest_rows(config: Config, schema: Schema, batch: LabelledBatch, raw: pd.DataFrame) -> RowKeys:
-    """Return the marks of a batch; ``raw`` are its rows as they came."""
+    """Return the row keys of a batch; ``raw`` are its rows as they came."""
     absent = [name for name in config.labels.key_columns if name not in raw]
     if absent:
         named = ", ".join(map(repr, absent))
@@ -48,7 +48,7 @@ def digest_rows(config: Config, schema: Schema, batch: LabelledBatch, raw: pd.Da
 
 
 def load_earlier_keys(state: State) -> list[RowKeys]:
-    """Return the marks of the newest batches before."""
+    """Return the row keys of the newest batches before."""
     contents = [state.files.load_if_sound(file) for file in load_digest_files(state, MOST_BATCHES)]
     return [RowKeys(**load_arrays(content)) for content in contents if content is not None]
 

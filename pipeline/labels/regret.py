@@ -1,6 +1,6 @@
 """The regret ledger: once labels of served rows arrive, what their answers cost beside the other lines'.
 
-An update settles what it has labels of, whoever brought them: every line of the generation that served is held against
+An update enters what it has labels of, whoever brought them: every line of the generation that served is held against
 what was answered. Many small requests to a generation make one entry, from a sample of their rows.
 """
 
@@ -21,7 +21,7 @@ from pointsman.meta.estimation.estimator import Estimate
 from pointsman.meta.performance_estimates import grade
 from pointsman.meta.records import CLEAN_ROWS, predict_outputs
 from pointsman.model_zoo.readings import Readings
-from pointsman.pipeline.labels.matching import LateRows
+from pointsman.pipeline.labels.late_rows import LateRows
 from pointsman.pipeline.labels.queries import load_estimate, load_regrets
 from pointsman.pipeline.preparation.features import engineer_features
 from pointsman.registry.settings import load_settings
@@ -95,7 +95,7 @@ def find_big(requests: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
 
 
 def predict_version(shelf: ModelShelf, version: Version, readings: Readings, schema: Schema) -> np.ndarray | None:
-    """Return what a version predicts; None where it cannot, of which it is told."""
+    """Return what a version predicts; None, with a warning, where it cannot."""
     try:
         model = shelf.load(version)
         return predict_outputs(model, readings.of(model), schema.classes)

@@ -9,7 +9,8 @@ from pointsman.meta.ensembles import DAMAGED, TYPICAL
 from pointsman.meta.grades import Grade
 from pointsman.meta.profile import Profile
 from pointsman.meta.records import OutOfSamplePredictions
-from pointsman.meta.selector import Pair, Selector, fit_selector
+from pointsman.meta.selector import Pair, Selector
+from pointsman.meta.selector_fitting import fit_selector
 from pointsman.registry.budget import exclude_lines, find_excess
 from pointsman.registry.generations import Alias, Event, Generation
 from pointsman.registry.versions import Version

@@ -72,7 +72,7 @@ class Current:
     def refresh(self) -> bool:
         """Take over the newest generation if there is one that is not served yet; return whether that was done.
 
-        What cannot be loaded is told once and tried again after a while; what is served stays.
+        A generation that cannot be loaded is logged once and tried again later; the one that serves stays.
         """
         try:
             newest = self._find_newest()

@@ -160,7 +160,7 @@ class Generation:
         )
 
     def find(self, version: str) -> Member | None:
-        """Return the member that a version is, None where it is none."""
+        """Return a version as a member of this generation, None where it is not active."""
         return next((member for member in self.members if member.version.id == version), None)
 
     def succeed(self, cause: Cause, **changes: Any) -> "Generation":
@@ -213,7 +213,7 @@ def draft_generation(
     events: Sequence[Event] = (),
     config: str | None = None,
 ) -> None:
-    """Lay a generation, its new versions and their events into a draft. ``config`` names its stored configuration."""
+    """Add a generation, its new versions and their events to a draft. ``config`` names its stored configuration."""
     draft.add(generations_table, [_describe(generation) | {"config": config, "seed": seed}])
     draft.add(versions_table, [version_row(version) for version in new])
     draft.add(

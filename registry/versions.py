@@ -177,7 +177,7 @@ def save_members(files: FileStore, params: Mapping[str, Any], repair: bool = Fal
 
 
 def load_manifest(files: FileStore, name: str) -> dict[str, str]:
-    """Return the stored files of each part that a manifest lists. Raises StateError where it is no manifest."""
+    """Return the stored files of each part that a manifest lists. Raises StateError where it is not a manifest."""
     try:
         listed = json.loads(files.load(name))
     except (ValueError, RecursionError):  # of what is nested too deeply

@@ -103,7 +103,7 @@ def _say_full(path: Path) -> str:
 
 
 class _Behind(TableWriter):
-    """Lets a thread of its own write a part while the next one is made; what goes wrong is told a part later."""
+    """Lets a thread of its own write a part while the next one is made; an error is raised with the next part."""
 
     def __init__(self, writer: TableWriter, pool: ThreadPoolExecutor) -> None:
         self.writer, self.pool = writer, pool

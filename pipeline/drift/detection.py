@@ -78,7 +78,8 @@ def look_for_drift(
 ) -> DriftFound:
     """Judge the newest batch: data drift of its columns and rows, concept drift, and what either costs.
 
-    Served rows whose labels came since the batch before go before its own where losses are watched.
+    Losses are watched in order of time: served rows whose labels came since the last batch, then the batch's own rows.
+    The eight parameters are those that an update has in its hands.
     """
     sketch = sketch_inputs(newest.inputs, schema)
     if before.reference is None:
@@ -215,7 +216,7 @@ def list_changes(
 
 
 def draft_drift(draft: Draft, state: State, found: DriftFound) -> None:
-    """Lay what was found into the draft of the update."""
+    """Add what was found to the draft of the update."""
     draft.add(sketches_table, [{"batch": found.batch, "file": state.files.save(found.sketch.to_bytes(), ".sketch")}])
     draft.add(drift_table, drift_rows(found.batch, found.columns))
     draft.add(drift_tests_table, drift_test_rows(found.batch, found.tests))

@@ -48,7 +48,7 @@ def load_quality_past(state: State, read_earlier: Callable[[], Iterator[Labelled
 
 
 def draft_fingerprint(draft: Draft, state: State, number: int, fingerprint: Fingerprint) -> None:
-    """Lay the digests of an accepted batch into the draft, its levels together with those of all batches before."""
+    """Add the digests of an accepted batch to the draft, its levels together with those of all earlier batches."""
     levels = add_levels(_load_levels(state), fingerprint.levels)
     described = {
         "batch": number,

@@ -26,7 +26,7 @@ from pointsman.common.metrics import compute_row_losses
 from pointsman.common.reading import read_dates
 from pointsman.common.records import LabelledBatch
 from pointsman.common.schema import Schema
-from pointsman.common.tabular.formats import read_table
+from pointsman.common.tabular.reader import read_table
 from pointsman.model_zoo import get_family
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.model import fit_model

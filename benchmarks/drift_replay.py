@@ -11,10 +11,11 @@ from pointsman.common.reading import encode_target, read_inputs, read_labels
 from pointsman.common.records import LabelledBatch
 from pointsman.common.schema import Schema
 from pointsman.pipeline.collection.roles import infer_schema
-from pointsman.pipeline.drift.detection import MOST_PAST, PastTest, judge_concept, judge_data
+from pointsman.pipeline.drift.detection import judge_concept, judge_data
 from pointsman.pipeline.drift.distance import compute_drift
 from pointsman.pipeline.drift.reference import Reference, describe_window
 from pointsman.pipeline.drift.sketch import Sketch, sketch_inputs
+from pointsman.pipeline.drift.store import MOST_PAST, PastTest
 from pointsman.pipeline.drift.verdict import DriftTest
 from pointsman.pipeline.preparation.capacity import limit_rows
 from pointsman.pipeline.preparation.cleaning import clean_inputs

@@ -11,7 +11,7 @@ from benchmarks.comparators import make_flaml, predict_next
 from benchmarks.product import UNIT, read_answer
 from benchmarks.protocol import Observation, Stream, cut_stream
 from pointsman.common.config import load_config
-from pointsman.common.tabular.formats import write_table
+from pointsman.common.tabular.writers import write_table
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = ROOT / "configs" / "hotel.yaml"

@@ -107,7 +107,7 @@ def fit_catboost(features: pd.DataFrame, target: np.ndarray, task: Task, seed: i
 
 def lose(task: Task, target: np.ndarray, outputs: np.ndarray) -> np.ndarray:
     """Return row losses (n_rows,): log-loss, or squared errors."""
-    return compute_row_losses(task, target, outputs if task.is_classification else outputs[:, 0])
+    return compute_row_losses(task, target, outputs)
 
 
 def describe(met: Sequence[Met], command: str) -> str:

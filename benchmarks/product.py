@@ -15,7 +15,8 @@ from pointsman.common.errors import BatchRejected
 from pointsman.common.reading import read_inputs
 from pointsman.common.schema import Schema
 from pointsman.common.storage.state import State, open_state
-from pointsman.common.tabular.formats import read_table, write_table
+from pointsman.common.tabular.reader import read_table
+from pointsman.common.tabular.writers import write_table
 from pointsman.meta.records import predict_outputs
 from pointsman.pipeline.collection.ordering import PartReader
 from pointsman.pipeline.inference import infer

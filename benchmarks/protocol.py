@@ -13,7 +13,7 @@ from pointsman.common.metrics import compute_calibration_error, compute_metrics
 from pointsman.common.reading import encode_target, read_inputs, read_labels
 from pointsman.common.records import RawBatch
 from pointsman.common.schema import Schema
-from pointsman.common.tabular.formats import read_table
+from pointsman.common.tabular.reader import read_table
 from pointsman.common.task import Task
 from pointsman.pipeline.collection.batching import take_batch
 from pointsman.pipeline.collection.ordering import PartReader

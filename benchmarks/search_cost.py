@@ -15,7 +15,7 @@ from pointsman.common.config import Config, load_config
 from pointsman.common.reading import read_dates
 from pointsman.common.records import RawBatch
 from pointsman.common.seeding import derive_seed
-from pointsman.common.tabular.formats import read_table
+from pointsman.common.tabular.reader import read_table
 from pointsman.common.workers import Workers
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.model import fit_model

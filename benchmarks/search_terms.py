@@ -21,7 +21,7 @@ from pointsman.common.config import load_config
 from pointsman.common.metrics import compute_row_losses
 from pointsman.common.reading import read_dates
 from pointsman.common.records import RawBatch
-from pointsman.common.tabular.formats import read_table
+from pointsman.common.tabular.reader import read_table
 from pointsman.common.task import Task
 from pointsman.model_zoo import get_family
 from pointsman.model_zoo.encoder import fit_encoder

@@ -38,7 +38,7 @@ from pointsman.common.errors import BatchRejected, NoNewData
 from pointsman.common.metrics import compute_calibration_error, compute_row_losses
 from pointsman.common.seeding import derive_seed
 from pointsman.common.storage.state import State, open_state
-from pointsman.common.tabular.formats import read_table
+from pointsman.common.tabular.reader import read_table
 from pointsman.meta.ensembles import mix_members
 from pointsman.meta.fitting import learn_selector
 from pointsman.meta.flags import find_kinds
@@ -160,7 +160,7 @@ def judge_request(
     task, target = schema.task, request.target
 
     def lose(predicted: np.ndarray) -> float:
-        losses = compute_row_losses(task, target, predicted if task.is_classification else predicted[:, 0])
+        losses = compute_row_losses(task, target, predicted)
         return float(losses.mean() if task.is_classification else np.sqrt(losses.mean()))
 
     served, single = selector.plan(profile), selector.plan(profile, "single")

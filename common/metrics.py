@@ -16,6 +16,8 @@ EPSILON = 1e-6
 class Metric:
     """A named metric of predictions. ``compute(target, predicted, threshold)`` returns NaN where it is undefined.
 
+    ``predicted`` is shaped as for ``compute_row_losses``.
+
     ``of_decisions`` says whether a binary one judges decisions, so that it depends on the threshold.
     """
 
@@ -33,18 +35,30 @@ class Metric:
 def compute_row_losses(task: Task, target: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """Return the loss of every row (n_rows,): log-loss of the true class, or the squared error.
 
-    ``target`` holds class codes or numbers; ``predicted`` is (n_rows, n_classes) or (n_rows,).
+    ``target`` holds class codes or numbers; ``predicted`` is (n_rows, n_classes), of a regression (n_rows, 1) or
+    (n_rows,).
 
-    >>> compute_row_losses(Task.REGRESSION, np.array([1.0, 2.0]), np.array([1.0, 5.0])).tolist()
+    >>> compute_row_losses(Task.REGRESSION, np.array([1.0, 2.0]), np.array([[1.0], [5.0]])).tolist()
     [0.0, 9.0]
     """
     if not task.is_classification:
-        return (target - predicted) ** 2
+        return (target - _flatten(predicted)) ** 2
     of_truth = predicted[np.arange(len(target)), target.astype(int)]
     return -np.log(np.clip(of_truth, EPSILON, 1.0))
 
 
-def decide_classes(task: Task, predicted: np.ndarray, threshold: float) -> np.ndarray:
+def decide_answers(task: Task, outputs: np.ndarray, threshold: float | np.ndarray) -> np.ndarray:
+    """Return what is answered (n_rows,) for outputs (n_rows, n_outputs): class codes, or the numbers of a regression.
+
+    ``threshold`` is one for all rows or one a row (n_rows,).
+
+    >>> decide_answers(Task.BINARY, np.array([[0.4, 0.6], [0.4, 0.6]]), np.array([0.5, 0.7])).tolist()
+    [1, 0]
+    """
+    return decide_classes(task, outputs, threshold) if task.is_classification else _flatten(outputs)
+
+
+def decide_classes(task: Task, predicted: np.ndarray, threshold: float | np.ndarray) -> np.ndarray:
     """Return class codes (n_rows,): the likeliest class or, for two, the second from ``threshold`` on."""
     if task is Task.BINARY and predicted.shape[1] == 2:
         return (predicted[:, 1] >= threshold).astype(int)
@@ -89,6 +103,11 @@ def get_metric(name: str, task: Task) -> Metric:
     if name not in fitting:
         raise ConfigError(f"The key 'metric' is '{name}', which task {task} has not; use one of {', '.join(fitting)}.")
     return METRICS[name]
+
+
+def _flatten(predicted: np.ndarray) -> np.ndarray:
+    """Return the numbers (n_rows,) of a regression, which models give as such and outputs hold as (n_rows, 1)."""
+    return predicted.reshape(len(predicted))
 
 
 def _log_loss(target: np.ndarray, predicted: np.ndarray, _threshold: float) -> float:
@@ -143,16 +162,16 @@ def _macro_f1(target: np.ndarray, decided: np.ndarray) -> float:
 
 
 def _rmse(target: np.ndarray, predicted: np.ndarray, _threshold: float) -> float:
-    return float(np.sqrt(((target - predicted) ** 2).mean()))
+    return float(np.sqrt(((target - _flatten(predicted)) ** 2).mean()))
 
 
 def _mae(target: np.ndarray, predicted: np.ndarray, _threshold: float) -> float:
-    return float(np.abs(target - predicted).mean())
+    return float(np.abs(target - _flatten(predicted)).mean())
 
 
 def _r2(target: np.ndarray, predicted: np.ndarray, _threshold: float) -> float:
     spread = ((target - target.mean()) ** 2).sum()
-    return float(1 - ((target - predicted) ** 2).sum() / spread) if spread > 0 else np.nan
+    return float(1 - ((target - _flatten(predicted)) ** 2).sum() / spread) if spread > 0 else np.nan
 
 
 _BINARY, _REGRESSION = frozenset({Task.BINARY}), frozenset({Task.REGRESSION})

@@ -104,7 +104,7 @@ def compute_skill(
     """
     losses = compute_row_losses(task, target, predicted)
     answers = np.broadcast_to(constant, (len(target), len(constant)))
-    least = compute_row_losses(task, target, answers if task.is_classification else answers[:, 0])
+    least = compute_row_losses(task, target, answers)
     if not np.isfinite(losses).all() or least.mean() <= 0:
         return None, None
     ratio = losses.mean() / least.mean()

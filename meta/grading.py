@@ -125,10 +125,7 @@ def _grade_group(
         np.column_stack([_mean_by_part(past.losses[:, past.lines.index(line)], past, parts) for line in lines])
         for lines in (single, candidates)
     )
-    tried = {
-        asked: float(_mean_by_part(_pick(past, models), past, parts).mean())
-        for asked, models in choices.by_margin.items()
-    }
+    # Paired row by row, which tells small differences from noise; means over requests could not.
     compared = compare_losses(_align(rows["selected"], past, parts), _align(rows["champion"], past, parts), CONFIDENCE)
     return Grade(
         batch=int(past.batch[0]),
@@ -146,11 +143,20 @@ def _grade_group(
         best=float(by_candidate.mean(axis=0).min()),
         chosen=dict(Counter(choices.chosen[part] for part in parts)),
         champions=dict(Counter(choices.champion[part] for part in parts)),
-        margins={
-            mode: {str(margin): compare_with(tried[mode, margin], tried[mode, None]) for margin in MARGINS}
-            for mode in MODES
-        },
+        margins=_grade_margins(choices, past, parts),
     )
+
+
+def _grade_margins(choices: Choices, past: PredictionHistory, parts: np.ndarray) -> dict[str, dict[str, float]]:
+    """Return by mode and margin (as text) the loss of what would have been chosen, relative to the incumbent's."""
+    tried = {
+        asked: float(_mean_by_part(_pick(past, models), past, parts).mean())
+        for asked, models in choices.by_margin.items()
+    }
+    return {
+        mode: {str(margin): compare_with(tried[mode, margin], tried[mode, None]) for margin in MARGINS}
+        for mode in MODES
+    }
 
 
 def compare_with(loss: float, incumbent: float) -> float:

@@ -86,5 +86,4 @@ def _select(bag: PredictionHistory) -> np.ndarray:
 
 
 def _mean_loss(bag: PredictionHistory, outputs: np.ndarray) -> float:
-    predicted = outputs if bag.task.is_classification else outputs[:, 0]
-    return float(compute_row_losses(bag.task, bag.target, predicted).mean())
+    return float(compute_row_losses(bag.task, bag.target, outputs).mean())

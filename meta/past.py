@@ -55,8 +55,7 @@ class PredictionHistory:
 
     def compute_losses(self, outputs: np.ndarray) -> np.ndarray:
         """Return the row losses (n_rows,) of other outputs (n_rows, n_outputs) for the same rows."""
-        predicted = outputs if self.task.is_classification else outputs[:, 0]
-        return compute_row_losses(self.task, self.target, predicted) / self.scale
+        return compute_row_losses(self.task, self.target, outputs) / self.scale
 
     def mix(self, weights: np.ndarray) -> np.ndarray:
         """Return the outputs (n_rows, n_outputs) of lines mixed by (n_lines,) or, row by row, (n_rows, n_lines)."""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from pointsman.common.errors import StateError, first_line
 from pointsman.common.schema import Schema
 from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.files import FileStore
+from pointsman.common.storage.rows import make_row, read_record
 from pointsman.common.storage.state import State
 from pointsman.meta.estimation.estimator import PerformanceEstimator
 from pointsman.meta.grades import Grade
@@ -122,18 +123,17 @@ def _load_record(
 
 def load_grades(state: State) -> list[Grade]:
     """Return every grade so far, oldest first."""
-    names = [one.name for one in fields(Grade)]
     rows = read_rows(state.engine, sa.select(grades_table).order_by(grades_table.c.batch, grades_table.c.group))
     for row in rows:
         row["chosen"], row["champions"] = row["chosen"] or {}, row["champions"] or {}
         if row["best"] is None:  # of an earlier release, whose chooser had other margins
             row["margins"] = {}
-    return [Grade(**{name: row[name] for name in names}) for row in rows]
+    return [read_record(Grade, row) for row in rows]
 
 
 def grade_rows(grades: Sequence[Grade]) -> list[dict[str, Any]]:
     """Return the rows of the grades table."""
-    return [asdict(grade) for grade in grades]
+    return [make_row(grade) for grade in grades]
 
 
 def save_selector(

@@ -192,6 +192,8 @@ class Family(ABC):
     ) -> Estimator:
         """Learn rows that are in time order.
 
+        Eight parameters, of which all but the rows are given by name: what every family is fitted by, in one place.
+
         table:     (n_rows, n_columns), at least one row
         target:    (n_rows,) class codes 0..n_classes-1, of which some may be absent, or numbers
         n_classes: number of classes; ignored for regression

@@ -19,7 +19,7 @@ from pointsman.common.seeding import random_generator
 from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.files import save_atomically
 from pointsman.common.storage.state import State, open_state
-from pointsman.common.tabular.formats import read_table
+from pointsman.common.tabular.reader import read_table
 from pointsman.common.task import Task
 from pointsman.common.text import read_number, shorten
 from pointsman.common.wanted import Wanted

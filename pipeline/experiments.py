@@ -15,7 +15,7 @@ from pointsman.common.formats import find_format
 from pointsman.common.schema import Schema
 from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import State, open_state
-from pointsman.common.tabular.formats import write_table
+from pointsman.common.tabular.writers import write_table
 from pointsman.common.text import lay_out, read_number, shorten
 from pointsman.experiments.leaderboard import RankedTrial, count_failures, flatten_run, rank_runs, rank_trials
 from pointsman.experiments.tables import runs_table, trials_table

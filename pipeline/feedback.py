@@ -6,7 +6,7 @@ from pathlib import Path
 from pointsman.common.config import Config
 from pointsman.common.errors import DataError
 from pointsman.common.storage.state import open_state
-from pointsman.common.tabular.formats import read_table
+from pointsman.common.tabular.reader import read_table
 from pointsman.common.wanted import Wanted
 from pointsman.pipeline.labels.intake import add_labels, load_schema
 from pointsman.pipeline.labels.row_ids import ROW_ID, find_row_ids

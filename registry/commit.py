@@ -10,11 +10,11 @@ import sqlalchemy as sa
 from pointsman.common.config import Config, renew
 from pointsman.common.errors import StateError
 from pointsman.common.storage.backup import save_backup
-from pointsman.common.storage.catalogue import Draft, read_rows
+from pointsman.common.storage.catalogue import Draft
 from pointsman.common.storage.state import State
 from pointsman.common.users import find_user
 from pointsman.registry.generations import Event, Generation, draft_generation
-from pointsman.registry.tables import generations_table
+from pointsman.registry.store import load_config_name
 from pointsman.registry.versions import Version
 
 log = logging.getLogger(__name__)
@@ -53,8 +53,7 @@ def save_config(config: Config, state: State) -> str:
 
 def load_config_of(state: State, number: int, config: Config) -> Config:
     """Return the configuration that a generation was made with, with the places that ``config`` names."""
-    query = sa.select(generations_table.c.config).where(generations_table.c.number == number)
-    name = read_rows(state.engine, query)[0]["config"]
+    name = load_config_name(state, number)
     if name is None:
         raise StateError(f"Generation {number} was stored without its configuration, by a release that kept none.")
     stored = json.loads(state.files.load(name))

@@ -2,13 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-import sqlalchemy as sa
-
-from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import State
-from pointsman.registry.generations import Role
 from pointsman.registry.lineage import load_updates
-from pointsman.registry.tables import members_table, versions_table
+from pointsman.registry.store import load_serving
 from pointsman.registry.versions import Version
 
 
@@ -19,15 +15,8 @@ def load_weights(state: State, number: int, updates: int) -> list[dict[str, floa
     did; a generation without ensembles says nothing and is left out.
     """
     numbers = load_updates(state, number)[:updates]
-    query = (
-        sa.select(versions_table, members_table.c.generation.label("active_in"))
-        .join(members_table, members_table.c.version == versions_table.c.id)
-        .where(members_table.c.generation.in_(numbers), members_table.c.role != Role.CHALLENGER.value)
-    )
-    members: dict[int, list[Version]] = {}
-    for row in read_rows(state.engine, query):
-        members.setdefault(row["active_in"], []).append(Version.from_row(row))
-    weighed = [_weigh(members.get(one, [])) for one in numbers]
+    serving = load_serving(state, numbers)
+    weighed = [_weigh(serving.get(one, [])) for one in numbers]
     return [weights for weights in weighed if weights]
 
 

@@ -5,16 +5,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import sqlalchemy as sa
-
-from pointsman.common.storage.catalogue import Draft, metadata, read_rows, state_tables
+from pointsman.common.storage.catalogue import Draft
 from pointsman.common.storage.state import State
 from pointsman.registry.files import list_parts
 from pointsman.registry.generations import load_generation
 from pointsman.registry.lineage import load_lineage
-from pointsman.registry.tables import dropped_table, members_table, set_aside_table, versions_table
+from pointsman.registry.store import iterate_file_cells, load_manifests, load_member_ids
+from pointsman.registry.tables import dropped_table
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +40,7 @@ def collect_garbage(state: State, max_mb: float | None, keep_generations: int, g
     """
     stored = _list_stored(state)
     sizes = {path.name: path.stat().st_size for path in stored}
-    parts = {version: list_parts(state.files, manifest) for version, manifest in _list_manifests(state).items()}
+    parts = {version: list_parts(state.files, manifest) for version, manifest in load_manifests(state).items()}
     others = set(_list_others(state))
     dropped = choose_dropped(state, parts, others, sizes, max_mb, keep_generations)
     draft = Draft()
@@ -69,7 +67,7 @@ def choose_dropped(
     """Return the versions whose models are to go, oldest first: as few as the budget asks for."""
     if max_mb is None:
         return []
-    kept = _list_kept(state, keep)
+    kept = load_member_ids(state, load_lineage(state, load_generation(state).number)[:keep])
     users: dict[str, int] = {}
     for files in parts.values():
         for name in files:
@@ -89,43 +87,12 @@ def choose_dropped(
     return dropped
 
 
-def find_dropped(state: State, versions: list[str]) -> list[str]:
-    """Return which of some versions have no model any more."""
-    query = sa.select(dropped_table.c.version).where(dropped_table.c.version.in_(versions))
-    return [row["version"] for row in read_rows(state.engine, query)]
-
-
-def _list_kept(state: State, keep: int) -> set[str]:
-    newest = load_lineage(state, load_generation(state).number)[:keep]
-    query = sa.select(members_table.c.version).where(members_table.c.generation.in_(newest))
-    return {row["version"] for row in read_rows(state.engine, query)}
-
-
-def _list_manifests(state: State) -> dict[str, str]:
-    """Return the manifests of all versions that still have a model, oldest first."""
-    gone = sa.select(dropped_table.c.version)
-    query = sa.select(versions_table.c.id, versions_table.c.manifest).where(versions_table.c.id.not_in(gone))
-    return {row["id"]: row["manifest"] for row in read_rows(state.engine, query.order_by(versions_table.c.number))}
-
-
 def _list_others(state: State) -> Iterator[str]:
     """Yield every file that rows refer to, live or set aside, but for those of versions."""
-    for table in metadata.sorted_tables:
-        columns = [column for column in table.columns if "file" in column.info and table is not versions_table]
-        if columns:
-            for row in read_rows(state.engine, sa.select(*columns)):
-                yield from _list_named(state, columns, row)
-    by_name = {table.name: table for table in state_tables()}
-    for stored in read_rows(state.engine, sa.select(set_aside_table.c.table, set_aside_table.c.row)):
-        columns = [column for column in by_name[stored["table"]].columns if "file" in column.info]
-        yield from _list_named(state, columns, stored["row"])
-
-
-def _list_named(state: State, columns: list[sa.Column[Any]], row: dict[str, Any]) -> Iterator[str]:
-    for column in columns:
-        name = row[column.name]
-        if name:
-            yield from list_parts(state.files, name) if column.info["file"] == "manifest" else [name]
+    for columns, row in iterate_file_cells(state):
+        for column in columns:
+            if name := row[column.name]:
+                yield from list_parts(state.files, name) if column.info["file"] == "manifest" else [name]
 
 
 def _list_stored(state: State) -> list[Path]:

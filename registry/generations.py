@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from pointsman.common.schema import Schema
 from pointsman.common.storage.catalogue import Draft, read_rows
+from pointsman.common.storage.rows import make_row
 from pointsman.common.storage.state import State
 from pointsman.registry.stream import Stream
 from pointsman.registry.tables import aliases_table, events_table, generations_table, members_table, versions_table
@@ -159,7 +160,7 @@ class Generation:
         )
 
     def find(self, version: str) -> Member | None:
-        """Return the member that a version is, None where it is none."""
+        """Return a version as a member of this generation, None where it is not active."""
         return next((member for member in self.members if member.version.id == version), None)
 
     def succeed(self, cause: Cause, **changes: Any) -> "Generation":
@@ -212,28 +213,8 @@ def draft_generation(
     events: Sequence[Event] = (),
     config: str | None = None,
 ) -> None:
-    """Lay a generation, its new versions and their events into a draft. ``config`` names its stored configuration."""
-    draft.add(
-        generations_table,
-        [
-            {
-                "number": generation.number,
-                "parent": generation.parent,
-                "cause": generation.cause,
-                "batch": generation.batch,
-                "cursor": generation.cursor,
-                "schema": generation.schema.to_json() if generation.schema else None,
-                "reference": generation.reference,
-                "selector": generation.selector,
-                "pinned": generation.pinned,
-                "config": config,
-                "stream": generation.stream.to_json() if generation.stream else None,
-                "seed": seed,
-                "who": generation.who,
-                "why": generation.why,
-            }
-        ],
-    )
+    """Add a generation, its new versions and their events to a draft. ``config`` names its stored configuration."""
+    draft.add(generations_table, [_describe(generation) | {"config": config, "seed": seed}])
     draft.add(versions_table, [version_row(version) for version in new])
     draft.add(
         members_table,
@@ -251,14 +232,15 @@ def draft_generation(
     )
     draft.add(
         events_table,
-        [
-            {
-                "generation": generation.number,
-                "position": position,
-                "version": event.version,
-                "event": event.event,
-                "reason": event.reason,
-            }
-            for position, event in enumerate(events)
-        ],
+        [make_row(event, generation=generation.number, position=position) for position, event in enumerate(events)],
     )
+
+
+def _describe(generation: Generation) -> dict[str, Any]:
+    """Return what a generation's own row says of it; its members and aliases have tables of their own."""
+    plain = ("number", "parent", "batch", "cursor", "reference", "selector", "pinned", "who", "why")
+    return {name: getattr(generation, name) for name in plain} | {
+        "cause": generation.cause.value,
+        "schema": generation.schema.to_json() if generation.schema else None,
+        "stream": generation.stream.to_json() if generation.stream else None,
+    }

@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 def load_models(shelf: ModelShelf, before: Generation) -> dict[str, Model]:
-    """Return the models of active versions by line; one that cannot be loaded is left out and told of."""
+    """Return the models of active versions by line; one that cannot be loaded is left out, with a warning."""
     models: dict[str, Model] = {}
     for version in before.versions:
         try:

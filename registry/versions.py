@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -11,6 +11,7 @@ from pointsman.common.environment import describe_changes, describe_environment
 from pointsman.common.errors import StateError, first_line
 from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.files import FileStore
+from pointsman.common.storage.rows import make_row, read_record
 from pointsman.common.storage.state import State
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.registry.tables import versions_table
@@ -116,9 +117,7 @@ class Version:
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "Version":
         """Return the version that a row of the versions table describes."""
-        learned = tuple(LearnedBatch(**one) for one in row["trained_on"])
-        cells = {one.name: row[one.name] for one in fields(cls)}
-        return cls(**cells | {"trained_on": learned, "inputs": tuple(row["inputs"])})
+        return read_record(cls, row)
 
 
 def name_kinds(members: Sequence[Mapping[str, float]]) -> dict[str, Mapping[str, float]]:
@@ -139,7 +138,7 @@ def name_kinds(members: Sequence[Mapping[str, float]]) -> dict[str, Mapping[str,
 
 def version_row(version: Version) -> dict[str, Any]:
     """Return the row of the versions table for a version."""
-    return {**asdict(version), "params": dict(version.params), "environment": dict(version.environment)}
+    return make_row(version)
 
 
 def name_version(family: str, number: int) -> str:
@@ -178,7 +177,7 @@ def save_members(files: FileStore, params: Mapping[str, Any], repair: bool = Fal
 
 
 def load_manifest(files: FileStore, name: str) -> dict[str, str]:
-    """Return the stored files of each part that a manifest lists. Raises StateError where it is no manifest."""
+    """Return the stored files of each part that a manifest lists. Raises StateError where it is not a manifest."""
     try:
         listed = json.loads(files.load(name))
     except (ValueError, RecursionError):  # of what is nested too deeply

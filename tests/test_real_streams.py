@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pointsman.common.tabular.formats import read_table, write_table
+from pointsman.common.tabular.reader import read_table
+from pointsman.common.tabular.writers import write_table
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = (

@@ -1,7 +1,6 @@
-"""A table in a file, read a part at a time: the memory that this takes does not grow with the file.
+"""The one reader of tables in files. It goes a part at a time: the memory that this takes does not grow with the file.
 
-The cells are those of ``common.tabular.formats.read_table``. Of an Excel sheet, types of columns are told
-chunk by chunk.
+The cells of a chunk are those of the whole table; only of an Excel sheet, types of columns are told chunk by chunk.
 """
 
 from collections.abc import Iterator
@@ -20,6 +19,9 @@ from pointsman.common.wanted import Wanted
 
 T = TypeVar("T")
 
+EVERYTHING = 2**31 - 1
+"""More rows than a table has that fits into memory."""
+
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
@@ -31,6 +33,19 @@ class Chunk:
     table: pd.DataFrame
     first: int
     done: float
+
+
+def read_table(path: Path, wanted: Wanted | None = None) -> pd.DataFrame:
+    """Return the table in a file: every CSV cell as text (empty is ``""``), Parquet and Excel cells with their types.
+
+    CSV cells are separated by comma, semicolon, tab or ``|``, whichever the header line uses; the text is UTF-8 (with
+    or without a mark), UTF-16, or else in the encoding that ``wanted`` states, or Windows-1252. A row with fewer cells
+    than the header ends in empty ones. ``wanted`` also tells the header from lines above it, and the sheet. Raises
+    DataError naming the file where it is missing, empty, damaged, has a row with more cells than its header or holds a
+    column name twice.
+    """
+    # One chunk, not a join of many: an Excel column gets its type from the rows of a chunk.
+    return next(read_chunks(path, EVERYTHING, wanted)).table
 
 
 def read_chunks(path: Path, rows: int, wanted: Wanted | None = None) -> Iterator[Chunk]:

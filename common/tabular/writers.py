@@ -1,4 +1,4 @@
-"""Tables written a part at a time, in the format that the file's ending names, and seen only once they are whole."""
+"""The one writer of tables: a part at a time, in the format that the ending names, seen only once they are whole."""
 
 import gzip
 from abc import ABC, abstractmethod
@@ -46,6 +46,12 @@ class TableWriter(ABC):
     @abstractmethod
     def abandon(self) -> None:
         """Let go of what is held for a table that will not be finished."""
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a table whole; '.xls', a format that nobody should begin today, becomes '.xlsx'."""
+    with open_table(path.with_suffix(".xlsx") if find_format(path) == ".xls" else path) as writer:
+        writer.write(table)
 
 
 @contextmanager
@@ -97,7 +103,7 @@ def _say_full(path: Path) -> str:
 
 
 class _Behind(TableWriter):
-    """Lets a thread of its own write a part while the next one is made; what goes wrong is told a part later."""
+    """Lets a thread of its own write a part while the next one is made; an error is raised with the next part."""
 
     def __init__(self, writer: TableWriter, pool: ThreadPoolExecutor) -> None:
         self.writer, self.pool = writer, pool
@@ -168,7 +174,7 @@ class _ParquetWriter(TableWriter):
         except pa.ArrowException as error:
             reason = " ".join(" ".join(map(str, error.args)).split()).rstrip(".")
             raise DataError(
-                f"The answer cannot be written to '{self.path}' ({reason}): a Parquet column has one type; write it as "
+                f"The table cannot be written to '{self.path}' ({reason}): a Parquet column has one type; write it as "
                 ".csv or .xlsx."
             ) from error
         self.writer.write_table(table)

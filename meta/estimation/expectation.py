@@ -49,8 +49,7 @@ def realise(measure: str, task: Task, target: np.ndarray, outputs: np.ndarray, t
     """
     if measure in RANKED:
         return expect(measure, task, outputs, np.column_stack([1 - target, target]), threshold)
-    predicted = outputs if task.is_classification else outputs[:, 0]
-    return float(METRICS[measure].compute(target, predicted, threshold))
+    return float(METRICS[measure].compute(target, outputs, threshold))
 
 
 def _of_errors(measure: str, predicted: np.ndarray, believed: np.ndarray) -> float:

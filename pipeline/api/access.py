@@ -61,7 +61,7 @@ def is_loopback(host: str) -> bool:
 
 
 def write_access_log(settings: ServiceConfig, folder: Path) -> Callable[[bytes], None]:
-    """Return what writes a line of the access log. A line that cannot be written is no failure of a request."""
+    """Return what writes a line of the access log. A line that cannot be written is not a failure of a request."""
     if settings.access_log == "none":
         return lambda _line: None
     handler: logging.Handler = logging.StreamHandler(sys.stderr)

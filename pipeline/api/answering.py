@@ -11,9 +11,10 @@ import pandas as pd
 
 from pointsman.common.config import ServiceConfig
 from pointsman.pipeline.api.costs import Laps
+from pointsman.pipeline.api.csv_rows import read_csv_rows
 from pointsman.pipeline.api.current import Served
 from pointsman.pipeline.api.decoder import Decoder
-from pointsman.pipeline.api.reading import CSV, JSON, Brought, read_csv_rows, read_json_rows
+from pointsman.pipeline.api.reading import CSV, JSON, Brought, read_json_rows
 from pointsman.pipeline.api.refusal import Refused
 from pointsman.pipeline.serving.answer import Answer, show_labels
 from pointsman.pipeline.serving.predictor import Choice, Predictor, ReadRows

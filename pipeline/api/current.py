@@ -10,17 +10,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import pandas as pd
-import sqlalchemy as sa
 
 from pointsman.common.config import Config
 from pointsman.common.errors import StateError, first_line
-from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import State
 from pointsman.pipeline.api.metrics import Metrics
 from pointsman.pipeline.api.reading import Columns
 from pointsman.pipeline.serving.predictor import Predictor, load_predictor
 from pointsman.pipeline.serving.published import list_answerers
-from pointsman.registry.tables import generations_table
+from pointsman.registry.store import find_newest_number
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +72,7 @@ class Current:
     def refresh(self) -> bool:
         """Take over the newest generation if there is one that is not served yet; return whether that was done.
 
-        What cannot be loaded is told once and tried again after a while; what is served stays.
+        A generation that cannot be loaded is logged once and tried again later; the one that serves stays.
         """
         try:
             newest = self._find_newest()
@@ -104,10 +102,9 @@ class Current:
         A copy may have taken the place of a damaged catalogue.
         """
         try:
-            rows = read_rows(self._state.engine, sa.select(sa.func.max(generations_table.c.number).label("newest")))
+            return find_newest_number(self._state)
         finally:
             self._state.engine.dispose()
-        return rows[0]["newest"] or 0
 
     def _load(self, newest: int) -> Served:
         predictor = load_predictor(self._config, self._state)

@@ -88,6 +88,7 @@ def describe_answer(schema: Schema | None) -> Json:
 
 def describe_components(schema: Schema | None) -> Json:
     """Return every schema that the routes refer to."""
+    # Long, since it is a table: the schemas stand together as clients read them, and nothing is decided here.
     problem = holding({"row": WHOLE, "field": TEXT, "problem": TEXT})
     expected = holding({"loss": NUMBER, "lower": or_null(NUMBER), "upper": or_null(NUMBER)}) | {
         "description": "the loss that what was chosen is expected to have on such a request; nine of ten lie between "
@@ -149,6 +150,7 @@ def describe_components(schema: Schema | None) -> Json:
 
 def describe_routes() -> Json:
     """Return the routes by path and method."""
+    # Long, since it is a table: the routes stand together as clients read them, and nothing is decided here.
     explain = {
         "name": "explain",
         "in": "query",

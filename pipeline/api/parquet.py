@@ -92,7 +92,7 @@ def is_text(kind: pa.DataType) -> bool:
 
 
 def check_type(name: str, kind: pa.DataType) -> None:
-    """Raise Refused for a column whose cells are no numbers, texts, dates or truth values."""
+    """Raise Refused for a column whose cells are not numbers, texts, dates or truth values."""
     allowed = (
         pa.types.is_boolean,
         pa.types.is_integer,

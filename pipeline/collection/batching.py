@@ -14,7 +14,7 @@ from pointsman.common.config import BatchConfig, Config
 from pointsman.common.errors import DataError, NoNewData
 from pointsman.common.exact import concat_tables
 from pointsman.common.records import RawBatch
-from pointsman.common.tabular.formats import read_table
+from pointsman.common.tabular.reader import read_table
 from pointsman.common.wanted import Wanted
 from pointsman.pipeline.collection.arrival import follow, number_parts
 from pointsman.pipeline.collection.cursor import Cursor, PartState, match_parts

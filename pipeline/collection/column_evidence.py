@@ -59,12 +59,14 @@ def decide_column(cells: pd.Series, name: str, stated: SchemaConfig) -> Column:
         )
     if pd.api.types.is_datetime64_any_dtype(cells):
         return Column(ColumnRole.DATE)
+    # A number that the file itself holds as one may still be a date, or yes and no, in digits.
     if pd.api.types.is_numeric_dtype(cells) and not pd.api.types.is_bool_dtype(cells):
         alike = find_truth_column(texts, counts, name, stated) or find_digit_dates(texts, counts, name, stated)
         return alike or Column(ColumnRole.NUMERIC, notation=Notation(places=count_places(texts, PLAIN)))
     if name.startswith(NAMELESS) and texts.str.fullmatch("[0-9]+").all() and len(texts) == len(cells):
         why = f"The column without a name ({name}) is left out: it numbers the rows; schema.numeric keeps it."
         return Column(ColumnRole.UNUSED, "numbers the rows", warnings=(why,))
+    # The narrower reading comes first: yes and no may read as numbers, codes and dates in digits do.
     if (truth := find_truth_column(texts, counts, name, stated)) is not None:
         return truth
     if is_code(texts, counts):
@@ -81,16 +83,8 @@ def decide_column(cells: pd.Series, name: str, stated: SchemaConfig) -> Column:
         return dates
     with_unit = warn_of_units(texts, name) or warn_of_near_misses(texts, counts, name)
     if counts.sum() >= MIN_IDENTIFIER_CELLS and len(texts) > IDENTIFIER_SHARE * counts.sum():
-        return Column(
-            ColumnRole.UNUSED,
-            "looks like an identifier",
-            warnings=with_unit
-            or (
-                f"The column '{name}' is left out: nearly every cell of it is another text, such as '{texts.iloc[0]}'; "
-                "list it under schema.categorical to keep it, with its notation under schema.dates if these are dates, "
-                "or under schema.drop to say so.",
-            ),
-        )
+        told = with_unit or (warn_of_identifier(name, texts.iloc[0]),)
+        return Column(ColumnRole.UNUSED, "looks like an identifier", warnings=told)
     return Column(ColumnRole.CATEGORICAL, warnings=with_unit)
 
 
@@ -174,6 +168,15 @@ def warn_of_near_misses(texts: pd.Series, counts: np.ndarray, name: str) -> tupl
                 f"not, so it is read as texts; {key} makes these missing.",
             )
     return ()
+
+
+def warn_of_identifier(name: str, example: str) -> str:
+    """Return the warning that a column is left out because nearly all its cells differ."""
+    return (
+        f"The column '{name}' is left out: nearly every cell of it is another text, such as '{example}'; "
+        "list it under schema.categorical to keep it, with its notation under schema.dates if these are dates, "
+        "or under schema.drop to say so."
+    )
 
 
 def warn_of_units(texts: pd.Series, name: str) -> tuple[str, ...]:

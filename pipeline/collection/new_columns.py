@@ -3,14 +3,11 @@
 import io
 import logging
 
-import sqlalchemy as sa
-
 from pointsman.common.column_names import describe_renamed, list_shown
 from pointsman.common.records import RawBatch
 from pointsman.common.schema import Schema, find_strangers
-from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import State
-from pointsman.pipeline.collection.tables import batches
+from pointsman.pipeline.collection.store import find_newest_file
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +34,6 @@ def load_columns(state: State) -> set[str]:
     """Return the columns of the newest stored batch; none where there is no batch, or its file is broken."""
     import pyarrow.parquet
 
-    query = sa.select(batches.c.file).order_by(batches.c.number.desc()).limit(1)
-    content = next((state.files.load_if_sound(row["file"]) for row in read_rows(state.engine, query)), None)
+    newest = find_newest_file(state)
+    content = state.files.load_if_sound(newest) if newest else None
     return set(pyarrow.parquet.read_schema(io.BytesIO(content)).names) if content else set()

@@ -19,61 +19,70 @@ def find_number_column(
     texts: pd.Series, counts: np.ndarray, name: str, stated: SchemaConfig, declared: bool = False
 ) -> Column | None:
     """Return the column that distinct texts (n_texts,) make if nearly all are numbers in one notation; else None."""
-    marks = stated.find_number_marks(name)
-    wanted = (Notation(decimal=marks.decimal, thousands=marks.thousands),) if marks else NOTATIONS
-    decided = decide_numbers(texts, counts, wanted)
-    blamed: tuple[str, ...] = ()
-    if marks and counts[decided.reads].sum() < TYPE_SHARE * counts.sum():
-        freely = decide_numbers(texts, counts)
-        if counts[freely.reads].sum() > counts[decided.reads].sum():
-            blamed = (warn_of_marks(name, wanted[0], texts[freely.reads & ~decided.reads].iloc[0], freely.notation),)
-            decided = freely
+    decided, blamed = decide_by_marks(texts, counts, name, stated)
     gaps = find_gaps(texts, counts, decided)
-    known = counts.sum() - counts[texts.isin(gaps).to_numpy(dtype=bool)].sum()
-    read = int(counts[decided.reads].sum())
-    if not declared and (not read or read < TYPE_SHARE * known):
+    if not declared and not has_enough_numbers(texts, counts, decided, gaps):
         return None
-    if not declared and gaps and read < LEAST_SHARE * counts.sum() and decided.reads.sum() < MANY_NUMBERS:
-        return None
-    read_texts = texts[decided.reads]
-    percents = read_texts.str.contains("[%％]", regex=True)
+    read = texts[decided.reads]
+    signed = read.str.contains("[%％]", regex=True)
     notation = Notation(
         decided.notation.decimal,
         decided.notation.thousands,
         missing=gaps,
-        places=count_places(read_texts, decided.notation),
-        percent=bool(percents.all() and len(percents)),
-        stated=marks is not None and not blamed,
+        places=count_places(read, decided.notation),
+        percent=bool(len(read) and signed.all()),
+        stated=stated.find_number_marks(name) is not None and not blamed,
     )
-    warnings = (*blamed, *warn_of_gaps(name, gaps, texts, counts, "numbers", stated))
-    if percents.any() and not percents.all():
-        warnings = (
-            *warnings,
-            (
-                f"Some cells of '{name}' have a percent sign, such as "
-                f"'{read_texts[percents].iloc[0]}', and others have "
-                f"none, such as '{read_texts[~percents].iloc[0]}'; all count as they stand, so write them one way."
-            ),
+    warnings = [*blamed, *warn_of_gaps(name, gaps, texts, counts, "numbers", stated)]
+    if signed.any() and not signed.all():
+        warnings.append(warn_of_percents(name, read[signed].iloc[0], read[~signed].iloc[0]))
+    if not declared and has_leading_zeros(read):
+        warnings.append(
+            f"The cells of '{name}' are taken as numbers though some begin with 0, such as "
+            f"'{find_leading_zero(read)}'; list it under schema.categorical if they are codes."
         )
-    if not declared and has_leading_zeros(read_texts):
-        warnings = (
-            *warnings,
-            (
-                f"The cells of '{name}' are taken as numbers though some begin with 0, such as "
-                f"'{find_leading_zero(read_texts)}'; list it under schema.categorical if they are codes."
-            ),
-        )
-    if decided.example and decided.rival is not None:
-        warnings = (*warnings, warn_of_rival(name, decided))
+    rival = decided.rival if decided.example else None
+    if rival is not None:
+        warnings.append(warn_of_rival(name, decided))
     kept = ~texts.isin(gaps).to_numpy(dtype=bool)
     reasons = (
         "" if notation.is_plain else f"its numbers are written as {describe_notation(notation)}",
-        f"'{read_texts[percents].iloc[0]}' counts without the sign" if percents.any() else "",
+        f"'{read[signed].iloc[0]}' counts without the sign" if signed.any() else "",
         describe_lost(texts[kept], counts[kept], decided.reads[kept], "numbers"),
     )
-    marked = read_texts.str.contains(notation.decimal, regex=False).any()
-    rival = decided.rival if decided.example else None
-    return Column(ColumnRole.NUMERIC, "; ".join(filter(None, reasons)), notation, warnings, rival, bool(marked))
+    marked = bool(read.str.contains(notation.decimal, regex=False).any())
+    return Column(ColumnRole.NUMERIC, "; ".join(filter(None, reasons)), notation, tuple(warnings), rival, marked)
+
+
+def decide_by_marks(
+    texts: pd.Series, counts: np.ndarray, name: str, stated: SchemaConfig
+) -> tuple[NumberDecision, tuple[str, ...]]:
+    """Return how numbers are written, by the marks that are stated for the column if any, and a warning if they lie.
+
+    Marks for all columns are easily stated with one column in mind. So where they do not read a column, and other
+    marks read more of it, the column is read as it is written.
+    """
+    marks = stated.find_number_marks(name)
+    if not marks:
+        return decide_numbers(texts, counts, NOTATIONS), ()
+    wanted = Notation(decimal=marks.decimal, thousands=marks.thousands)
+    decided = decide_numbers(texts, counts, (wanted,))
+    if counts[decided.reads].sum() >= TYPE_SHARE * counts.sum():
+        return decided, ()
+    freely = decide_numbers(texts, counts)
+    if counts[freely.reads].sum() <= counts[decided.reads].sum():
+        return decided, ()
+    return freely, (warn_of_marks(name, wanted, texts[freely.reads & ~decided.reads].iloc[0], freely.notation),)
+
+
+def has_enough_numbers(texts: pd.Series, counts: np.ndarray, decided: NumberDecision, gaps: tuple[str, ...]) -> bool:
+    """Return whether nearly all cells that are not gaps are numbers, and gaps are not most of the column."""
+    known = counts.sum() - counts[texts.isin(gaps).to_numpy(dtype=bool)].sum()
+    read = int(counts[decided.reads].sum())
+    if not read or read < TYPE_SHARE * known:
+        return False
+    # Where most cells are gaps, a few numbers are no evidence: they may be a code among words.
+    return not gaps or read >= LEAST_SHARE * counts.sum() or decided.reads.sum() >= MANY_NUMBERS
 
 
 def find_gaps(texts: pd.Series, counts: np.ndarray, decided: NumberDecision) -> tuple[str, ...]:
@@ -97,6 +106,14 @@ def warn_of_marks(name: str, stated: Notation, example: str, found: Notation) ->
     return (
         f"schema.numbers states {describe_notation(stated)}, and '{name}' is written otherwise, such as "
         f"'{example}'; it is read as it is written; schema.numbers: {own} beside the marks of all columns says so."
+    )
+
+
+def warn_of_percents(name: str, one: str, other: str) -> str:
+    """Return the warning that some cells of a column have a percent sign and others have none."""
+    return (
+        f"Some cells of '{name}' have a percent sign, such as '{one}', and others have none, such as '{other}'; "
+        "all count as they stand, so write them one way."
     )
 
 

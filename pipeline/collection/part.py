@@ -11,7 +11,7 @@ import pandas as pd
 
 from pointsman.common.errors import DataError
 from pointsman.common.formats import find_format
-from pointsman.common.tabular.formats import read_table
+from pointsman.common.tabular.reader import read_table
 from pointsman.common.wanted import Wanted
 
 

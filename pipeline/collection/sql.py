@@ -41,7 +41,7 @@ class SqlSource:
         url = _locate_sqlite(_parse_url(self.url), self.data_dir)
         try:
             engine = sa.create_engine(url)
-        except ValueError as error:  # such as a port that is no number
+        except ValueError as error:  # such as a port that is not a number
             raise ConfigError(
                 "source.url has an option that its driver refuses, such as a port that is no number; correct it."
             ) from error

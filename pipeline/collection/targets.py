@@ -22,10 +22,10 @@ from pointsman.pipeline.collection.naming import list_names
 from pointsman.pipeline.collection.number_evidence import find_number_column
 
 MANY_VALUES = 20
-"""A numeric target with more distinct values than this, or with any that is no whole number, is a quantity."""
+"""A numeric target with more distinct values than this, or with any that is not a whole number, is a quantity."""
 
 PAIRS = ({"0", "1"}, {"False", "True"})
-"""Labels of which one implies the other, so that a first batch with one of them is no surprise."""
+"""Labels of which one implies the other, so that a first batch with one of them is not a surprise."""
 
 NONE_SHARE, GAP_SHARE = 0.05, 0.5
 """From these shares of the cells on 'None', and any other word for 'missing', is a label: too frequent for a gap."""

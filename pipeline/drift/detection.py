@@ -2,16 +2,15 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-import sqlalchemy as sa
 
 from pointsman.common.config import Config
 from pointsman.common.records import ColumnDrift, LabelledBatch
 from pointsman.common.schema import Schema
-from pointsman.common.storage.catalogue import Draft, read_rows
+from pointsman.common.storage.catalogue import Draft
 from pointsman.common.storage.state import State
 from pointsman.pipeline.drift.concept import find_changes
 from pointsman.pipeline.drift.distance import compute_drift
@@ -21,6 +20,7 @@ from pointsman.pipeline.drift.novelty import SPANS, Aspect, Test, compute_scores
 from pointsman.pipeline.drift.reference import Reference
 from pointsman.pipeline.drift.reference_models import RECENT, compare_relations
 from pointsman.pipeline.drift.sketch import Sketch, sketch_inputs
+from pointsman.pipeline.drift.store import PastTest, load_sketches, load_tests
 from pointsman.pipeline.drift.tables import (
     DriftAlarm,
     alarm_rows,
@@ -36,13 +36,6 @@ from pointsman.pipeline.quality.stored import drift_rows, drift_table
 from pointsman.registry.update_run import UpdateRun
 
 log = logging.getLogger(__name__)
-
-MOST_PAST = 60
-"""Earlier batches that a newest one is held against at most."""
-
-
-PastTest = tuple[int, DriftTest]
-"""A test and the number of its batch."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,16 +76,16 @@ def look_for_drift(
 ) -> DriftFound:
     """Judge the newest batch: data drift of its columns and rows, concept drift, and what either costs.
 
-    Served rows whose labels came since the batch before go before its own where losses are watched. ``reference`` is
-    how the inputs were spread that models learned; nothing is judged without one.
+    Losses are watched in order of time: served rows whose labels came since the last batch, then the batch's own rows.
+    ``reference`` is how the inputs were spread that models learned; nothing is judged without one.
     """
     config, state, before, schema = run.config, run.state, run.before, run.schema
     sketch = sketch_inputs(newest.inputs, schema)
     if reference is None:
         return DriftFound(newest.number, sketch, (), (), ())
     past = load_tests(state)
-    learned = load_sketches(state, sketches_table.c.batch <= before.last_learned, config.training.window_batches)
-    waiting = load_sketches(state, sketches_table.c.batch > before.last_learned, max(SPANS) - 1)
+    learned = load_sketches(state, config.training.window_batches, until=before.last_learned)
+    waiting = load_sketches(state, max(SPANS) - 1, after=before.last_learned)
     tests = judge_data(config, training_set, schema, reference, [*learned, *waiting, sketch], len(learned), past)
     tests += judge_concept(config, training_set, schema, past, tests)
     alarms = rank_alarms(tests, reference, newest.inputs.iloc[watched.rows], watched.newest, watched.earlier)
@@ -220,33 +213,8 @@ def list_changes(
     return tests, {name: str(when[row]) for name, row in found.items()}
 
 
-def load_sketches(state: State, which: sa.ColumnElement[bool], most: int) -> list[Sketch]:
-    """Return the sketches of the newest of some batches, oldest first; broken ones are left out."""
-    query = sa.select(sketches_table).where(which).order_by(sketches_table.c.batch.desc()).limit(most)
-    contents = [state.files.load_if_sound(row["file"]) for row in read_rows(state.engine, query)]
-    return [Sketch.from_bytes(content) for content in contents[::-1] if content is not None]
-
-
-def load_tests(state: State) -> list[PastTest]:
-    """Return the tests of the newest batches, oldest batch first."""
-    newest = read_rows(state.engine, sa.select(sa.func.max(drift_tests_table.c.batch).label("batch")))[0]["batch"]
-    query = sa.select(drift_tests_table).where(drift_tests_table.c.batch > (newest or 0) - MOST_PAST)
-    rows = read_rows(state.engine, query.order_by(*drift_tests_table.primary_key.columns))
-    names = [field.name for field in fields(DriftTest)]
-    return [
-        (row["batch"], DriftTest(**{name: row[name] for name in names} | {"drift": Drift(row["drift"])}))
-        for row in rows
-    ]
-
-
-def has_relation_changed(state: State, since: int) -> bool:
-    """Return whether a batch after that number raised an alarm of concept drift."""
-    query = sa.select(alarms_table.c.batch).where(alarms_table.c.batch > since, alarms_table.c.drift == Drift.CONCEPT)
-    return bool(read_rows(state.engine, query.limit(1)))
-
-
 def draft_drift(draft: Draft, state: State, found: DriftFound) -> None:
-    """Lay what was found into the draft of the update."""
+    """Add what was found to the draft of the update."""
     draft.add(sketches_table, [{"batch": found.batch, "file": state.files.save(found.sketch.to_bytes(), ".sketch")}])
     draft.add(drift_table, drift_rows(found.batch, found.columns))
     draft.add(drift_tests_table, drift_test_rows(found.batch, found.tests))

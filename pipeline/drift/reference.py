@@ -63,7 +63,7 @@ def fit_reference(inputs: pd.DataFrame, schema: Schema) -> Reference:
     """Learn the reference from (n_rows, n_inputs) typed inputs; DataError where there is no row.
 
     A date is taken as days after the row's time: dates themselves move on with every batch. The time itself is left
-    out, as are all dates where it is no input.
+    out, as are all dates where it is not an input.
     """
     if inputs.empty:
         raise DataError("A drift reference needs rows and columns and was given none; train on a batch first.")

@@ -1,12 +1,13 @@
 """Tables of drift: the sketch of every batch, the tests it was put to, the alarms they raised and what was done."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from pointsman.common.storage.catalogue import FILE, generation_column, metadata
+from pointsman.common.storage.rows import make_row
 from pointsman.pipeline.drift.verdict import Drift, DriftTest
 
 sketches_table = sa.Table(
@@ -81,12 +82,9 @@ class DriftAlarm:
 
 def drift_test_rows(batch: int, tests: Iterable[DriftTest]) -> list[dict[str, Any]]:
     """Return the rows of ``drift_tests_table`` for a batch."""
-    return [{"batch": batch, **asdict(test), "drift": test.drift.value} for test in tests]
+    return [make_row(test, batch=batch) for test in tests]
 
 
 def alarm_rows(batch: int, alarms: Iterable[DriftAlarm]) -> list[dict[str, Any]]:
     """Return the rows of ``alarms_table`` for a batch, whose alarms come in order of damage."""
-    return [
-        {"batch": batch, "rank": rank, **asdict(alarm), "drift": alarm.drift.value, "aspects": list(alarm.aspects)}
-        for rank, alarm in enumerate(alarms, start=1)
-    ]
+    return [make_row(alarm, batch=batch, rank=rank) for rank, alarm in enumerate(alarms, start=1)]

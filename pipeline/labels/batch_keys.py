@@ -1,4 +1,4 @@
-"""The marks of a batch: digests by which a served row is known to be in it, kept while rows may be asked again."""
+"""The row keys of a batch: digests that tell whether it has a served row, kept as long as late labels may arrive."""
 
 import logging
 from dataclasses import dataclass
@@ -6,15 +6,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import sqlalchemy as sa
 
 from pointsman.common.config import Config
 from pointsman.common.records import LabelledBatch
 from pointsman.common.schema import Schema
-from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import State
-from pointsman.meta.label_tables import batch_digests_table
 from pointsman.model_zoo.arrays import dump_arrays, load_arrays
+from pointsman.pipeline.labels.queries import load_digest_files
 from pointsman.pipeline.labels.served_rows import compute_keys, compute_named_keys
 
 log = logging.getLogger(__name__)
@@ -40,7 +38,7 @@ class RowKeys:
 
 
 def digest_rows(config: Config, schema: Schema, batch: LabelledBatch, raw: pd.DataFrame) -> RowKeys:
-    """Return the marks of a batch; ``raw`` are its rows as they came."""
+    """Return the row keys of a batch; ``raw`` are its rows as they came."""
     absent = [name for name in config.labels.key_columns if name not in raw]
     if absent:
         named = ", ".join(map(repr, absent))
@@ -50,9 +48,8 @@ def digest_rows(config: Config, schema: Schema, batch: LabelledBatch, raw: pd.Da
 
 
 def load_earlier_keys(state: State) -> list[RowKeys]:
-    """Return the marks of the newest batches before."""
-    query = sa.select(batch_digests_table).order_by(batch_digests_table.c.batch.desc()).limit(MOST_BATCHES)
-    contents = [state.files.load_if_sound(row["file"]) for row in read_rows(state.engine, query)]
+    """Return the row keys of the newest batches before."""
+    contents = [state.files.load_if_sound(file) for file in load_digest_files(state, MOST_BATCHES)]
     return [RowKeys(**load_arrays(content)) for content in contents if content is not None]
 
 

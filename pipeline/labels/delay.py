@@ -1,18 +1,15 @@
 """How late labels are: in the stream's own time, which the gap of folds follows, and by the clock, for the report."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 import numpy as np
 import pandas as pd
-import sqlalchemy as sa
 
 from pointsman.common.config import Config
 from pointsman.common.records import LabelledBatch
-from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import State
-from pointsman.meta.label_tables import MATURITY_DAYS, settlements_table
-from pointsman.meta.tables import decisions_table
+from pointsman.meta.label_tables import MATURITY_DAYS
+from pointsman.pipeline.labels.queries import load_settlements
 
 AUTO = "auto"
 QUANTILES = 11
@@ -31,8 +28,8 @@ def resolve_gap(config: Config, state: State, window: Sequence[LabelledBatch]) -
     """
     if config.training.gap != AUTO:
         return config.training.gap
-    query = sa.select(settlements_table).order_by(settlements_table.c.batch.desc()).limit(NEWEST)
-    known = [(row["delays"], row["labels"] + row["rows"]) for row in read_rows(state.engine, query) if row["delays"]]
+    newest = load_settlements(state, NEWEST)
+    known = [(row["delays"], row["labels"] + row["rows"]) for row in newest if row["delays"]]
     observed = pool_delays(known)
     times = pd.concat([one.times for one in window])
     span = (times.max() - times.min()).total_seconds() if times.notna().any() else 0.0
@@ -59,14 +56,6 @@ def summarise_delays(seconds: np.ndarray) -> list[int]:
     if not len(seconds):
         return []
     return [round(float(one)) for one in np.quantile(seconds, np.linspace(0, 1, QUANTILES))]
-
-
-def find_clock(state: State) -> tuple[str | None, datetime | None]:
-    """Return the newest time of any row that was served, and the request that told it."""
-    table = decisions_table.c
-    query = sa.select(table.id, table.newest_time).where(table.newest_time.is_not(None))
-    rows = read_rows(state.engine, query.order_by(table.newest_time.desc(), table.id).limit(1))
-    return (rows[0]["id"], rows[0]["newest_time"]) if rows else (None, None)
 
 
 def count_maturity(served_at: pd.Series, arrived_at: pd.Series) -> dict[str, dict[str, int]]:

@@ -6,22 +6,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-import sqlalchemy as sa
 
 from pointsman.common.config import Config
 from pointsman.common.errors import StateError
 from pointsman.common.reading import encode_target, read_labels
 from pointsman.common.schema import Schema
-from pointsman.common.storage.catalogue import Draft, in_parts, read_rows
+from pointsman.common.storage.catalogue import Draft
 from pointsman.common.storage.state import State
 from pointsman.meta.label_tables import labels_table
-from pointsman.meta.tables import decisions_table
+from pointsman.pipeline.labels.queries import load_newest_labels, load_served, load_stream_time
 from pointsman.pipeline.labels.served_rows import is_logged
 from pointsman.registry.generations import load_generation
 
 log = logging.getLogger(__name__)
 
 MOST_NAMED = 5
+STORED = frozenset({"new", "early"})
+"""Labels that are kept: of rows that are known, and of those that may be logged yet."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Received:
     unlogged:   the row was served, or may have been, without being kept (``labels.log_share``,
                 ``selection.matched_rows``)
     unknown:    no such row was ever served
-    unreadable: the label is none by the schema
+    unreadable: by the schema this is not a label
     """
 
     new: tuple[str, ...] = ()
@@ -67,7 +68,7 @@ def name_row(request: str, position: int) -> str:
 
 
 def split_row_id(row_id: str) -> tuple[str, int] | None:
-    """Return request and position of a row's id, None where it is no such id.
+    """Return request and position of a row's id, None where the id is not of that form.
 
     >>> split_row_id("3f2a-11"), split_row_id("a-b-0"), split_row_id("3f2a"), split_row_id("3f2a--1")
     (('3f2a', 11), ('a-b', 0), None, None)
@@ -99,41 +100,39 @@ def add_labels(config: Config, state: State, pairs: Sequence[tuple[str, Any]], o
     read = read_cells([label for _, label in pairs], schema)
     places = [split_row_id(row_id) for row_id, _ in pairs]
     asked = sorted({place[0] for place in places if place})
-    served = load_served(state, asked)
-    before = load_newest(state, asked)
-    newest_time = load_stream_time(state)
+    served, before = load_served(state, asked), load_newest_labels(state, asked)
+    told = {"origin": origin, "stream_time": load_stream_time(state)}
     sorted_out: dict[str, list[str]] = {}
     rows: list[dict[str, Any]] = []
     for (row_id, _), place, label in zip(pairs, places, read, strict=True):
         if place is None:
             sorted_out.setdefault("unknown", []).append(row_id)
             continue
-        known = served.get(place[0])
-        state_of_row = judge_row(config, place, known)
-        if state_of_row in ("unknown", "unlogged"):
-            sorted_out.setdefault(state_of_row, []).append(row_id)
-        elif label is None:
-            sorted_out.setdefault("unreadable", []).append(row_id)
-        elif before.get(place) == label:
-            sorted_out.setdefault("known", []).append(row_id)
-        else:
-            if place in before:
-                sorted_out.setdefault("corrected", []).append(row_id)
-            sorted_out.setdefault(state_of_row, []).append(row_id)
-            before[place] = label
-            rows.append(
-                {
-                    "request": place[0],
-                    "position": place[1],
-                    "label": label,
-                    "origin": origin,
-                    "stream_time": newest_time,
-                }
-            )
+        words = sort_label(judge_row(config, place, served.get(place[0])), label, before.get(place))
+        for word in words:
+            sorted_out.setdefault(word, []).append(row_id)
+        if STORED.intersection(words) and label is not None:
+            before[place] = label  # the same call may hold another label of the row
+            rows.append({"request": place[0], "position": place[1], "label": label, **told})
     draft = Draft()
     draft.add(labels_table, rows)
     draft.commit(state.engine)
     return Received(**{name: tuple(ids) for name, ids in sorted_out.items()})
+
+
+def sort_label(row: str, label: str | None, before: str | None) -> tuple[str, ...]:
+    """Return what a label is by the fields of Received, from what its row is and the label that it had before.
+
+    >>> sort_label("new", "1", None), sort_label("new", "1", "0"), sort_label("new", "1", "1")
+    (('new',), ('corrected', 'new'), ('known',))
+    """
+    if row not in STORED:
+        return (row,)
+    if label is None:
+        return ("unreadable",)
+    if before == label:
+        return ("known",)
+    return (row,) if before is None else ("corrected", row)
 
 
 def judge_row(config: Config, place: tuple[str, int], known: dict[str, Any] | None) -> str:
@@ -153,31 +152,3 @@ def read_cells(cells: Sequence[Any], schema: Schema) -> list[str | None]:
         (str(label) if schema.task.is_classification else repr(float(label))) if sound else None
         for label, sound in zip(labels, readable, strict=True)
     ]
-
-
-def load_served(state: State, requests: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return what is logged of some requests, by id."""
-    table = decisions_table.c
-    query = sa.select(table.id, table.rows, table.rows_file)
-    return {
-        row["id"]: row
-        for part in in_parts(requests)
-        for row in read_rows(state.engine, query.where(table.id.in_(part)))
-    }
-
-
-def load_newest(state: State, requests: Sequence[str]) -> dict[tuple[str, int], str]:
-    """Return the newest label of each labelled row of some requests."""
-    table = labels_table.c
-    query = sa.select(table.request, table.position, table.label).order_by(table.number)
-    return {
-        (row["request"], row["position"]): row["label"]
-        for part in in_parts(requests)
-        for row in read_rows(state.engine, query.where(table.request.in_(part)))
-    }
-
-
-def load_stream_time(state: State) -> Any:
-    """Return the newest time of any row that was served so far, None where none told of one."""
-    newest = sa.select(sa.func.max(decisions_table.c.newest_time).label("newest"))
-    return read_rows(state.engine, newest)[0]["newest"]

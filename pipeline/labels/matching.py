@@ -1,12 +1,12 @@
 """Which served rows an update has labels of: those that its batch brings again, and those labelled by their ids.
 
 A batch brings a row again where the columns that name it (``labels.key_columns``) agree, or else all inputs that its
-request had; what occurs twice on either side tells nothing and is left out. A row in any batch is told of by the batch:
-a label by its id then counts no second time, and no version can have learned it from there.
+request had; what occurs twice on either side tells nothing and is left out. Where a batch has the row, the batch
+counts: a label by the row's id does not count a second time, since models learn the row from the batch.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,28 +17,15 @@ from pointsman.common.reading import encode_target
 from pointsman.common.records import LabelledBatch
 from pointsman.common.schema import Schema
 from pointsman.common.storage.state import State
-from pointsman.model_zoo.model import align_classes
 from pointsman.pipeline.labels.batch_keys import RowKeys, load_earlier_keys
-from pointsman.pipeline.labels.intake import name_row
 from pointsman.pipeline.labels.queries import Row, load_brought_rows, load_settled_rows, load_unsettled, load_waiting
-from pointsman.pipeline.labels.served_rows import (
-    DIGEST,
-    KEY,
-    POSITION,
-    AnsweredRows,
-    compute_keys,
-    join_answered,
-    load_answered,
-    load_marks,
-)
-from pointsman.registry.generations import Generation, load_generation
+from pointsman.pipeline.labels.served_rows import DIGEST, KEY, POSITION, compute_keys, load_marks
 
 log = logging.getLogger(__name__)
 
 COLUMNS_HELD = 32
 """Sets of columns whose digests of the batch are kept: files of requests are many, and most have the same columns."""
 
-LATE_ARRAYS = ("requests", "champions", "target", "late", "times", "stream_times")
 FOUND = (
     "request",
     "generation",
@@ -52,41 +39,6 @@ FOUND = (
     "arrived_at",
     "stream_time",
 )
-
-
-@dataclass(frozen=True, eq=False)
-class LateRows:
-    """Labelled rows that one generation served, in order of time.
-
-    requests:  (n_rows,) ids; champions: the versions that were champion for them
-    answered:  outputs in the order of the schema's classes
-    target:    (n_rows,) class codes or numbers
-    late:      (n_rows,) bool, whether the label came by the row's id, and no batch has the row
-    times:     (n_rows,) the stream's own time of each row, or when it was served
-    stream_times: (n_rows,) the stream's time when the label came by id, where both are known
-    """
-
-    generation: Generation
-    requests: np.ndarray
-    champions: np.ndarray
-    answered: AnsweredRows
-    target: np.ndarray
-    late: np.ndarray
-    times: np.ndarray
-    stream_times: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.target)
-
-    def take(self, rows: np.ndarray) -> "LateRows":
-        """Return some of the rows, by position."""
-        arrays = {name: getattr(self, name)[rows] for name in LATE_ARRAYS}
-        return LateRows(self.generation, answered=self.answered.take(rows), **arrays)
-
-    @property
-    def names(self) -> np.ndarray:
-        """A digest (n_rows,) uint64 of each row's id."""
-        return digest_names(self.requests.tolist(), self.answered.positions.tolist())
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,31 +83,46 @@ def find_brought(
     def digest_batch(columns: tuple[str, ...]) -> np.ndarray:
         return compute_keys(batch.inputs, columns) if columns else marks.digests
 
-    parts = []
+    parts: list[pd.DataFrame] = []
     for file, of_file in served.groupby("rows_file", sort=True):
-        stored = load_marks(state.files, str(file))
-        if stored is None:
-            continue
-        for columns in dict.fromkeys(of_file["columns"]):
-            own = of_file[[one == columns for one in of_file["columns"]]]
-            owner, places = spread_out(own)
-            kept = stored.iloc[places]
-            names, digests = kept[KEY].to_numpy(), kept[DIGEST].to_numpy()
-            named = marks.names(names)
-            for wanted, theirs, ours in ((named, marks.keys, names), (~named, digest_batch(columns), digests)):
-                rows = np.flatnonzero(wanted)
-                in_batch, matched = match_rows(theirs, ours[rows], owner[rows])
-                rows = rows[matched]
-                table = _describe(own, owner[rows], places[rows], kept[POSITION].to_numpy()[rows])
-                parts.append(table.assign(target=batch.target[in_batch]))
+        if (stored := load_marks(state.files, str(file))) is not None:
+            # A digest is of the columns that its request had, so requests are compared by their columns.
+            for columns in dict.fromkeys(of_file["columns"]):
+                own = of_file[[one == columns for one in of_file["columns"]]]
+                parts += match_requests(own, stored, marks, digest_batch(columns), batch.target)
     if not parts:
         return pd.DataFrame(columns=list(FOUND)), []
     found = pd.concat(parts, ignore_index=True)
     requests = list_requests(found)
     found = found[~is_among(found, load_brought_rows(state, requests))]
+    # Their labels were taken by id before: as evidence that must count no longer, since models now learn the rows.
     by_id = is_among(found, load_settled_rows(state, requests))
     brought = found[~by_id].assign(late=False, arrived_at=arrived_at, stream_time=None)
     return brought, list_rows(found[by_id])
+
+
+def match_requests(
+    served: pd.DataFrame, stored: pd.DataFrame, marks: RowKeys, digests: np.ndarray, target: np.ndarray
+) -> list[pd.DataFrame]:
+    """Return the rows of some requests that a batch brings, each with its target: by their keys, then by inputs.
+
+    served:  the requests, which had the same columns, and whose rows are in one file
+    stored:  position, digest and key of every row of that file
+    digests: (n_rows,) of the batch's rows in these columns; ``target`` (n_rows,) are its labels
+    """
+    owner, places = spread_out(served)
+    kept = stored.iloc[places]
+    own_keys, own_digests = kept[KEY].to_numpy(), kept[DIGEST].to_numpy()
+    # Where a row has a key, that decides alone: two rows may have the same inputs and be different ones.
+    named = marks.names(own_keys)
+    parts = []
+    for asked, theirs, ours in ((named, marks.keys, own_keys), (~named, digests, own_digests)):
+        rows = np.flatnonzero(asked)
+        in_batch, matched = match_rows(theirs, ours[rows], owner[rows])
+        rows = rows[matched]
+        table = _describe(served, owner[rows], places[rows], kept[POSITION].to_numpy()[rows])
+        parts.append(table.assign(target=target[in_batch]))
+    return parts
 
 
 def find_waiting(state: State, schema: Schema) -> tuple[pd.DataFrame, tuple[int, ...]]:
@@ -188,66 +155,6 @@ def find_waiting(state: State, schema: Schema) -> tuple[pd.DataFrame, tuple[int,
         else found["label"].astype("float64"),
     )
     return found[found["target"].notna()], labels
-
-
-def gather_late_rows(state: State, schema: Schema, found: MatchedRows) -> Iterator[LateRows]:
-    """Yield the labelled rows of each generation that served some, with their inputs and outputs."""
-    for number in sorted(set(found.table["generation"].tolist())):
-        own, generation = found.table[found.table["generation"] == number], load_generation(state, number)
-        if generation.schema is None:
-            continue
-        parts, rows = [], []
-        for file, of_file in own.groupby("rows_file", sort=True):
-            stored = load_answered(state.files, str(file), schema)
-            if stored is not None:
-                parts.append(stored.take(of_file["place"].to_numpy(dtype=int)))
-                rows.append(of_file)
-        if not parts:
-            continue
-        table, answered = pd.concat(rows, ignore_index=True), join_answered(parts)
-        times = pd.Series(table["served_at"]).astype("datetime64[us]")
-        own = answered.inputs[schema.time] if schema.time in answered.inputs else pd.Series(pd.NaT, times.index)
-        stream_times = pd.to_datetime(pd.Series(table["stream_time"])).astype("datetime64[us]").where(own.notna())
-        times = own.fillna(times)
-        order = pd.DataFrame({"time": times, "request": table["request"], "place": table["position"]})
-        rows_in_time = order.sort_values(["time", "request", "place"], kind="stable").index.to_numpy()
-        yield LateRows(
-            generation=generation,
-            requests=table["request"].to_numpy(dtype=object)[rows_in_time],
-            champions=table["champion"].to_numpy(dtype=object)[rows_in_time],
-            answered=align_answered(answered, generation.schema, schema).take(rows_in_time),
-            target=table["target"].to_numpy(dtype=float)[rows_in_time],
-            late=table["late"].to_numpy(dtype=bool)[rows_in_time],
-            times=times.to_numpy()[rows_in_time],
-            stream_times=stream_times.to_numpy()[rows_in_time],
-        )
-
-
-def align_answered(answered: AnsweredRows, then: Schema, now: Schema) -> AnsweredRows:
-    """Return answered rows with a column an output of today's classes."""
-    if not now.task.is_classification or then.classes == now.classes:
-        return answered
-    by_version = {
-        version: align_classes(outputs, then.classes, now.classes) for version, outputs in answered.by_version.items()
-    }
-    return AnsweredRows(
-        answered.inputs,
-        answered.positions,
-        answered.digests,
-        answered.keys,
-        align_classes(answered.outputs, then.classes, now.classes),
-        by_version,
-    )
-
-
-def digest_names(requests: Sequence[str], positions: Sequence[int]) -> np.ndarray:
-    """Return a digest (n_rows,) uint64 of the ids of rows.
-
-    >>> len(set(digest_names(["a", "a", "a-1"], [1, 11, 1]).tolist()))
-    3
-    """
-    ids = [name_row(request, position) for request, position in zip(requests, positions, strict=True)]
-    return pd.util.hash_array(np.array(ids, dtype=object))
 
 
 def match_rows(batch: np.ndarray, keys: np.ndarray, owners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,7 @@
 """What the catalogue knows of served rows and their labels: which still wait, and which an update has taken."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -8,8 +9,14 @@ import sqlalchemy as sa
 
 from pointsman.common.storage.catalogue import in_parts, read_rows, read_tuples
 from pointsman.common.storage.state import State
-from pointsman.meta.label_tables import labels_table, settled_labels_table, settled_requests_table
-from pointsman.meta.tables import decisions_table
+from pointsman.meta.label_tables import (
+    batch_digests_table,
+    labels_table,
+    settled_labels_table,
+    settled_requests_table,
+    settlements_table,
+)
+from pointsman.meta.tables import decisions_table, regrets_table
 from pointsman.registry.generations import load_generation
 from pointsman.registry.lineage import load_other_pasts
 
@@ -88,6 +95,65 @@ def load_settled_rows(state: State, requests: Sequence[str]) -> set[Row]:
         for part in in_parts(requests)
         for row in read_rows(state.engine, query.where(table.request.in_(part)))
     }
+
+
+def load_served(state: State, requests: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return what is logged of some requests, by id."""
+    table = decisions_table.c
+    query = sa.select(table.id, table.rows, table.rows_file)
+    return {
+        row["id"]: row
+        for part in in_parts(requests)
+        for row in read_rows(state.engine, query.where(table.id.in_(part)))
+    }
+
+
+def load_newest_labels(state: State, requests: Sequence[str]) -> dict[tuple[str, int], str]:
+    """Return the newest label of each labelled row of some requests."""
+    table = labels_table.c
+    query = sa.select(table.request, table.position, table.label).order_by(table.number)
+    return {
+        (row["request"], row["position"]): row["label"]
+        for part in in_parts(requests)
+        for row in read_rows(state.engine, query.where(table.request.in_(part)))
+    }
+
+
+def load_stream_time(state: State) -> Any:
+    """Return the newest time of any row that was served so far, None where none told of one."""
+    newest = sa.select(sa.func.max(decisions_table.c.newest_time).label("newest"))
+    return read_rows(state.engine, newest)[0]["newest"]
+
+
+def find_clock(state: State) -> tuple[str | None, datetime | None]:
+    """Return the newest time of any row that was served, and the request that told it."""
+    table = decisions_table.c
+    query = sa.select(table.id, table.newest_time).where(table.newest_time.is_not(None))
+    rows = read_rows(state.engine, query.order_by(table.newest_time.desc(), table.id).limit(1))
+    return (rows[0]["id"], rows[0]["newest_time"]) if rows else (None, None)
+
+
+def load_settlements(state: State, most: int) -> list[dict[str, Any]]:
+    """Return the newest ``most`` settlements, newest first: what labels each update took, and how late they were."""
+    return read_rows(state.engine, sa.select(settlements_table).order_by(settlements_table.c.batch.desc()).limit(most))
+
+
+def load_digest_files(state: State, most: int) -> list[str]:
+    """Return the names of the files with the row keys of the newest ``most`` batches, newest first."""
+    query = sa.select(batch_digests_table.c.file).order_by(batch_digests_table.c.batch.desc()).limit(most)
+    return [row["file"] for row in read_rows(state.engine, query)]
+
+
+def load_regrets(state: State) -> list[dict[str, Any]]:
+    """Return every entry of the regret ledger."""
+    return read_rows(state.engine, sa.select(regrets_table))
+
+
+def load_estimate(state: State, request: str) -> tuple[dict[str, Any] | None, int]:
+    """Return what was estimated of a served request, None where nothing was, and how many of its rows are kept."""
+    query = sa.select(decisions_table.c.estimate, decisions_table.c.kept_rows)
+    (decision,) = read_rows(state.engine, query.where(decisions_table.c.id == request))
+    return decision["estimate"], decision["kept_rows"]
 
 
 def _leave_out(state: State, served: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Settling: what an update makes of the labels that came since the one before, whoever brought them.
+"""Reconciliation: what an update makes of the labels that came since the one before, whoever brought them.
 
 Rows of requests enter the regret ledger. Rows that are in no batch become evidence beside the batch's own: a live
 record of what each line of the generation that served predicted, which had not learned them; and their losses come
@@ -9,6 +9,7 @@ that a replay takes the same ones, and a rollback gives them back to the next up
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -37,8 +38,10 @@ from pointsman.meta.records import CLEAN_ROWS, OutOfSamplePredictions
 from pointsman.meta.tables import estimates_table, regrets_table
 from pointsman.model_zoo.reference import InputReference
 from pointsman.pipeline.labels.batch_keys import RowKeys, digest_rows, save_keys
-from pointsman.pipeline.labels.delay import count_maturity, find_clock, summarise_delays
-from pointsman.pipeline.labels.matching import MatchedRows, digest_names, find_labelled, gather_late_rows, list_rows
+from pointsman.pipeline.labels.delay import count_maturity, summarise_delays
+from pointsman.pipeline.labels.late_rows import LateRows, digest_names, gather_late_rows
+from pointsman.pipeline.labels.matching import MatchedRows, find_labelled, list_rows
+from pointsman.pipeline.labels.queries import find_clock
 from pointsman.pipeline.labels.regret import JudgedRows, grade_decisions, judge_rows, list_regrets
 from pointsman.registry.generations import Generation
 from pointsman.registry.update_run import UpdateRun
@@ -62,7 +65,7 @@ class ReconciledLabels:
     challengers: dict[str, np.ndarray]
 
     def add_to(self, draft: Draft) -> None:
-        """Lay all of it into the draft of the update."""
+        """Add all of it to the draft of the update."""
         for table, rows in self.rows:
             draft.add(table, rows)
 
@@ -76,22 +79,23 @@ def reconcile_labels(
     raw: pd.DataFrame,
     gap: str,
 ) -> ReconciledLabels:
-    """Settle every served row that a batch, or a label by its id, tells of.
+    """Return what the labels show that came since the update before: with the batch, or by the ids of rows.
+
+    The nine parameters are those that an update has in its hands; nothing below this function takes as many.
 
     reference: what is normal input to the live generation; None before there is one
     raw:       the batch's rows as they came
     """
     config, state, before = run.config, run.state, run.before
-    now = pd.Timestamp(utc_now())
+    # find
     marks = digest_rows(config, schema, batch, raw)
-    found = find_labelled(state, schema, batch, marks, now)
+    found = find_labelled(state, schema, batch, marks, pd.Timestamp(utc_now()))
     late = list(gather_late_rows(state, schema, found))
+    # judge
     judged = [judge_rows(config, state, shelf, schema, rows) for rows in late]
     settled = list_live(schema, batch.number, reference, judged) if reference else []
-    live = tuple(part for part, _, _ in settled)
     losses, times = follow_champion(schema, before, judged)
-    clock, clock_time = find_clock(state)
-    delays = measure_delays(found, late, batch, clock_time)
+    # persist
     tables = (
         (regrets_table, list_regrets(state, schema, batch.number, judged)),
         (estimates_table, grade_decisions(state, schema, batch.number, judged)),
@@ -100,28 +104,30 @@ def reconcile_labels(
         (live_records_table, [row_of(state, schema, one, part) for part, one, _ in settled]),
         (live_repeats_table, list_repeats(state, schema, batch.number, marks, found)),
         (batch_digests_table, [save_keys(state, batch.number, marks)]),
-        (
-            settlements_table,
-            [
-                {
-                    "batch": batch.number,
-                    "gap": gap,
-                    "labels": len(found.labels),
-                    "rows": int((~_is_late(found)).sum()),
-                    "delays": summarise_delays(delays),
-                    "clock": clock,
-                    "maturity": count_maturity(found.table["served_at"], found.table["arrived_at"])
-                    if len(found.table)
-                    else {},
-                }
-            ],
-        ),
+        (settlements_table, [describe_settlement(state, batch, found, late) | {"gap": gap}]),
     )
     if told := describe_found(found, batch.number):
         log.info("%s", told)
+    # Challengers have predicted rows of the live generation alone.
     newest = next(((one, rows) for part, one, rows in settled if part.served_by == before.number), None)
     challengers = {name: outputs[newest[1]] for name, outputs in newest[0].challengers.items()} if newest else {}
-    return ReconciledLabels(tables, live, losses, times, challengers)
+    return ReconciledLabels(tables, tuple(part for part, _, _ in settled), losses, times, challengers)
+
+
+def describe_settlement(
+    state: State, batch: LabelledBatch, found: MatchedRows, late: Sequence[LateRows]
+) -> dict[str, Any]:
+    """Return a batch's row of the settlements table but for its gap: how many labels came, and how late."""
+    clock, clock_time = find_clock(state)
+    table = found.table
+    return {
+        "batch": batch.number,
+        "labels": len(found.labels),
+        "rows": int((~_is_late(found)).sum()),
+        "delays": summarise_delays(measure_delays(found, late, batch, clock_time)),
+        "clock": clock,
+        "maturity": count_maturity(table["served_at"], table["arrived_at"]) if len(table) else {},
+    }
 
 
 def describe_found(found: MatchedRows, batch: int) -> str:
@@ -172,7 +178,7 @@ def row_of(state: State, schema: Schema, judged: JudgedRows, part: LivePart) -> 
     generation = judged.rows.generation
     versions = {version.line: version.id for version in (*generation.versions, *generation.ensembles)}
     losses = {
-        line: float(_compute_losses(schema, part.record.rows.target, outputs).mean())
+        line: float(compute_row_losses(schema.task, part.record.rows.target, outputs).mean())
         for line, outputs in part.record.predicted.items()
     }
     return live_row(state.files, part, versions, losses)
@@ -185,18 +191,20 @@ def follow_champion(schema: Schema, before: Generation, judged: Sequence[JudgedR
         outputs = one.by_line.get(before.champion.line) if before.champion else None
         if outputs is not None:
             late = one.rows.late
-            losses.append(_compute_losses(schema, one.rows.target[late], outputs[late]))
+            losses.append(compute_row_losses(schema.task, one.rows.target[late], outputs[late]))
             times.append(one.rows.times[late])
     joined = np.concatenate(times)
     order = np.argsort(joined, kind="stable")
     return np.concatenate(losses)[order], joined[order]
 
 
-def measure_delays(found: MatchedRows, late: Sequence[Any], batch: LabelledBatch, clock: Any) -> np.ndarray:
+def measure_delays(
+    found: MatchedRows, late: Sequence[LateRows], batch: LabelledBatch, clock: datetime | None
+) -> np.ndarray:
     """Return the delay of each label (n_labels,) in seconds of the stream's own time, as far as that is known.
 
     A label by id came when the newest row served had a later time than its own row. A batch counts from its newest
-    row: what waits for a batch to be full is no delay of labels.
+    row: what waits for a batch to be full is not a delay of labels.
     """
     delays = [np.empty(0)]
     for rows in late:
@@ -234,7 +242,3 @@ def list_repeats(state: State, schema: Schema, batch: int, marks: RowKeys, found
 
 def _is_late(found: MatchedRows) -> pd.Series:
     return found.table["late"].astype(bool)
-
-
-def _compute_losses(schema: Schema, target: np.ndarray, outputs: np.ndarray) -> np.ndarray:
-    return compute_row_losses(schema.task, target, outputs if schema.task.is_classification else outputs[:, 0])

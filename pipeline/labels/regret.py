@@ -1,6 +1,6 @@
 """The regret ledger: once labels of served rows arrive, what their answers cost beside the other lines'.
 
-An update settles what it has labels of, whoever brought them: every line of the generation that served is held against
+An update enters what it has labels of, whoever brought them: every line of the generation that served is held against
 what was answered. Many small requests to a generation make one entry, from a sample of their rows.
 """
 
@@ -11,20 +11,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import sqlalchemy as sa
 
 from pointsman.common.config import Config
 from pointsman.common.metrics import compute_row_losses
 from pointsman.common.sampling import spread_rows
 from pointsman.common.schema import Schema
-from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import State
 from pointsman.meta.estimation.estimator import Estimate
 from pointsman.meta.performance_estimates import grade
 from pointsman.meta.records import CLEAN_ROWS, predict_outputs
-from pointsman.meta.tables import decisions_table, regrets_table
 from pointsman.model_zoo.readings import Readings
-from pointsman.pipeline.labels.matching import LateRows
+from pointsman.pipeline.labels.late_rows import LateRows
+from pointsman.pipeline.labels.queries import load_estimate, load_regrets
 from pointsman.pipeline.preparation.features import engineer_features
 from pointsman.registry.settings import load_settings
 from pointsman.registry.versions import ModelShelf, Version
@@ -97,7 +95,7 @@ def find_big(requests: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
 
 
 def predict_version(shelf: ModelShelf, version: Version, readings: Readings, schema: Schema) -> np.ndarray | None:
-    """Return what a version predicts; None where it cannot, of which it is told."""
+    """Return what a version predicts; None, with a warning, where it cannot."""
     try:
         model = shelf.load(version)
         return predict_outputs(model, readings.of(model), schema.classes)
@@ -109,7 +107,7 @@ def predict_version(shelf: ModelShelf, version: Version, readings: Readings, sch
 def list_regrets(state: State, schema: Schema, batch: int, judged: Sequence[JudgedRows]) -> list[dict[str, Any]]:
     """Return the rows of the regrets table: one a big request, and one a generation for all its small ones."""
     so_far = SingleBest()
-    for entry in read_rows(state.engine, sa.select(regrets_table)) if judged else []:
+    for entry in load_regrets(state) if judged else []:
         so_far.add(entry)
     entries: list[dict[str, Any]] = []
     for one in judged:
@@ -127,7 +125,7 @@ def compute_regret(schema: Schema, judged: JudgedRows, rows: np.ndarray) -> dict
     target, task = judged.rows.target[rows], schema.task
 
     def lose(outputs: np.ndarray) -> np.ndarray:
-        return compute_row_losses(task, target, outputs[rows] if task.is_classification else outputs[rows, 0])
+        return compute_row_losses(task, target, outputs[rows])
 
     served = lose(judged.rows.answered.outputs)
     by_version = {version: lose(outputs) for version, outputs in judged.outputs.items()}
@@ -152,10 +150,9 @@ def grade_decisions(state: State, schema: Schema, batch: int, judged: Sequence[J
     graded: list[dict[str, Any]] = []
     for one in judged:
         for request, rows in find_big(one.rows.requests)[0].items():
-            query = sa.select(decisions_table.c.estimate, decisions_table.c.kept_rows)
-            (decision,) = read_rows(state.engine, query.where(decisions_table.c.id == request))
-            if decision["estimate"] and len(rows) >= LABELLED_SHARE * decision["kept_rows"]:
-                made = Estimate.from_json(decision["estimate"])
+            estimate, kept_rows = load_estimate(state, request)
+            if estimate and len(rows) >= LABELLED_SHARE * kept_rows:
+                made = Estimate.from_json(estimate)
                 served = one.rows.answered.outputs[rows]
                 graded += grade(made, batch, request, schema.task, one.rows.target[rows], served)
     return graded

@@ -113,7 +113,7 @@ def find_newest_time(inputs: pd.DataFrame, schema: Schema, served_at: datetime) 
 def find_newest(times: np.ndarray, served_at: datetime) -> datetime | None:
     """Return the latest of some moments (n_rows,) datetime64[us] of rows, None where none is known.
 
-    It is the stream's clock: a date later than the day on which the row was served tells nothing of it.
+    It is the stream's clock: a date later than the day on which the row was served says nothing about it.
     """
     times = times[times <= np.datetime64(served_at + timedelta(days=1), "us")]
     return times.max().item() if len(times) else None
@@ -226,7 +226,8 @@ def save_request_rows(
 ) -> dict[str, Any]:
     """Store rows of one request, those at ``positions`` of it, and return what its decision says of them.
 
-    inputs, outputs and raw hold these rows alone; without any row or column nothing is stored.
+    inputs, outputs and raw hold these rows alone; without any row or column nothing is stored. The nine parameters are
+    those of ``keep_rows``, with where the rows go and when they were served.
     """
     told: dict[str, Any] = {"key_columns": list(columns), "newest_time": find_newest_time(inputs, schema, served_at)}
     if not len(positions) or not len(columns):

@@ -16,8 +16,8 @@ from pointsman.meta.tables import records_table
 from pointsman.pipeline.validation.tables import scores_table
 from pointsman.registry.card import CardFacts, render_card
 from pointsman.registry.contender import FALLBACK_FAMILY
-from pointsman.registry.garbage import find_dropped
 from pointsman.registry.generations import Generation, Role, load_generation
+from pointsman.registry.store import find_dropped
 from pointsman.registry.tables import events_table, versions_table
 from pointsman.registry.versions import ModelShelf, Version, find_version
 

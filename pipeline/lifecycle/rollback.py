@@ -14,10 +14,10 @@ from pointsman.common.text import count
 from pointsman.pipeline.collection.tables import batches
 from pointsman.registry.commit import commit_generation
 from pointsman.registry.files import find_missing
-from pointsman.registry.garbage import find_dropped
 from pointsman.registry.generations import Alias, Cause, Event, Generation, load_generation
 from pointsman.registry.lineage import load_past, turn
 from pointsman.registry.settings import load_settings
+from pointsman.registry.store import find_dropped
 
 log = logging.getLogger(__name__)
 

@@ -1,12 +1,13 @@
 """Association rules: what goes with what in a table, as items, and how well a batch keeps to it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pointsman.common.storage.rows import make_row, read_record
 from pointsman.pipeline.quality.thresholds import PastShare
 
 
@@ -68,19 +69,12 @@ class AssociationRule:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON types."""
-        return asdict(self)
+        return make_row(self)
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "AssociationRule":
         """Return the rule that ``to_json`` described."""
-        return cls(
-            antecedents=tuple(Item(**item) for item in stored["antecedents"]),
-            consequents=tuple(Item(**item) for item in stored["consequents"]),
-            support=stored["support"],
-            confidence=stored["confidence"],
-            lift=stored["lift"],
-            past=tuple(PastShare(**one) for one in stored["past"]),
-        )
+        return read_record(cls, stored)
 
 
 class ItemTable:

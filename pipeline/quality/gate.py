@@ -38,7 +38,7 @@ def judge(
     row with a label that it does not know is quarantined. ``past`` is what the batch is held against: earlier batches
     alone. With ``lifted`` a breach rejects nothing, as long as a row can be learned from. ``changes`` are the columns
     that are written otherwise than the stream's. Raises ConfigError for a severity in the configuration that no check
-    has.
+    has. Five of the eight parameters are the batch and what it is judged by; the last three may be left out.
     """
     checks = list_checks(config.quality)
     evidence = CheckedBatch(raw, inputs, cleaned, schema, config, past or QualityPast(), changes=tuple(changes))

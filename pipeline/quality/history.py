@@ -1,7 +1,6 @@
 """The past that a batch's quality is held against: read before the batch is judged, added to afterwards."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields
 
 import numpy as np
 import pandas as pd
@@ -12,6 +11,7 @@ from pointsman.common.records import ColumnProfile, Fingerprint, LabelledBatch
 from pointsman.common.schema import Schema
 from pointsman.common.seeding import random_generator
 from pointsman.common.storage.catalogue import Draft, read_rows
+from pointsman.common.storage.rows import read_record
 from pointsman.common.storage.state import State
 from pointsman.model_zoo.arrays import dump_arrays, load_arrays
 from pointsman.pipeline.collection.tables import batches
@@ -48,7 +48,7 @@ def load_quality_past(state: State, read_earlier: Callable[[], Iterator[Labelled
 
 
 def draft_fingerprint(draft: Draft, state: State, number: int, fingerprint: Fingerprint) -> None:
-    """Lay the digests of an accepted batch into the draft, its levels together with those of all batches before."""
+    """Add the digests of an accepted batch to the draft, its levels together with those of all earlier batches."""
     levels = add_levels(_load_levels(state), fingerprint.levels)
     described = {
         "batch": number,
@@ -100,12 +100,10 @@ def _load_shares(state: State, rows: dict[int, int]) -> dict[CheckKey, tuple[Pas
 
 def _load_profiles(state: State, rows: dict[int, int]) -> dict[str, tuple[tuple[int, ColumnProfile], ...]]:
     query = sa.select(profiles_table).where(profiles_table.c.batch.in_(rows)).order_by(profiles_table.c.batch)
-    names = {one.name for one in fields(ColumnProfile)}
     profiles: dict[str, list[tuple[int, ColumnProfile]]] = {}
     for row in read_rows(state.engine, query):
-        described = {name: cell for name, cell in {**row, **row["stats"]}.items() if name in names}
-        described["quantiles"] = tuple(described["quantiles"])
-        profiles.setdefault(row["column"], []).append((rows[row["batch"]], ColumnProfile(**described)))
+        profile = read_record(ColumnProfile, {**row, **row["stats"]})
+        profiles.setdefault(row["column"], []).append((rows[row["batch"]], profile))
     return {name: tuple(known) for name, known in profiles.items()}
 
 

@@ -59,7 +59,7 @@ def _measure_column(evidence: CheckedBatch, name: str) -> Finding:
         told = compute_separation(feature[known], rows.target[known], schema.task, name in schema.categorical)
         return told, int(known.sum())
 
-    if evidence.missing[name].all():  # what the batch lacks altogether is no finding of this batch
+    if evidence.missing[name].all():  # what the batch lacks altogether is not a finding of this batch
         return skip(name, _read_threshold(evidence), f"no cell of '{name}' is known")
     return _judge(
         evidence,

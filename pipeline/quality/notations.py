@@ -27,7 +27,7 @@ def find_contradictions(evidence: CheckedBatch) -> Iterator[Finding]:
 
 
 def measure_far_dates(evidence: CheckedBatch) -> Iterator[Finding]:
-    """Yield, for every date besides the time, the share of cells that are no dates beyond reach."""
+    """Yield, for every date besides the time, the share of cells that are not dates beyond reach."""
     for name in evidence.present(evidence.other_dates):
         count = int(evidence.far[name].sum()) if name in evidence.far else 0
         usual = LearnedThresholds(1.0, recurs=True, strict=True)

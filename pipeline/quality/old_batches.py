@@ -11,20 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import sqlalchemy as sa
 
 from pointsman.common.config import Config
 from pointsman.common.errors import ConfigError, NoNewData, StateError
 from pointsman.common.records import RawBatch
-from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import State, open_state
 from pointsman.pipeline.collection.cursor import Cursor
 from pointsman.pipeline.collection.naming import check_columns
 from pointsman.pipeline.collection.ordering import decide_time_format, read_times
 from pointsman.pipeline.quality.stored_batches import StoredBatch, list_stored
-from pointsman.registry.generations import Cause, Generation, load_generation
+from pointsman.registry.generations import Generation, load_generation
 from pointsman.registry.lineage import load_lineage
-from pointsman.registry.tables import generations_table
+from pointsman.registry.store import load_cursors
 
 TAKEN = "old_batch"
 """Key of a cursor: the newest batch of the old state that the new one has taken. An update from a source drops it."""
@@ -96,12 +94,6 @@ def open_batches(config: Config, state: State, folder: Path) -> Iterator[OldBatc
         stored, live = list_stored(old), load_generation(old)
         if not stored:
             raise StateError(f"There is no batch in '{folder}' to begin with; correct --from-state.")
-        table = generations_table.c
-        query = sa.select(table.number, table.batch, table.cause, table.cursor).order_by(table.number)
-        led_here = set(load_lineage(old, live.number))
-        cursors: dict[int, Mapping[str, Any]] = {}
-        for row in read_rows(old.engine, query):  # a revision may have taken a batch once more
-            if row["number"] in led_here and Cause(row["cause"]).takes_batch:
-                cursors.setdefault(row["batch"], row["cursor"] or {})
+        cursors = load_cursors(old, load_lineage(old, live.number))
         schema = live.schema if live.schema and live.schema.time == config.schema_.time else None
         yield OldBatches(config, old, tuple(stored), cursors, schema.time_format if schema else None)

@@ -1,13 +1,13 @@
 """Tables of the analysis: quality results, profiles, quarantined rows and data drift of every batch."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
 
 from pointsman.common.records import CheckResult, ColumnDrift, ColumnProfile, QuarantinedRow
 from pointsman.common.storage.catalogue import generation_column, metadata
+from pointsman.common.storage.rows import make_row
 
 quality_table = sa.Table(
     "quality",
@@ -66,25 +66,25 @@ drift_table = sa.Table(
 
 def quality_rows(batch: int, checks: Iterable[CheckResult]) -> list[dict[str, Any]]:
     """Return the rows of ``quality_table`` for a batch."""
-    return [{"batch": batch, "position": place, **asdict(check)} for place, check in enumerate(checks)]
+    return [make_row(check, batch=batch, position=place) for place, check in enumerate(checks)]
 
 
 def profile_rows(batch: int, profile: Iterable[ColumnProfile]) -> list[dict[str, Any]]:
     """Return the rows of ``profiles_table`` for a batch."""
-    return [_split(batch, asdict(column), profiles_table, "stats") for column in profile]
+    return [_split(make_row(column, batch=batch), profiles_table, "stats") for column in profile]
 
 
 def quarantine_rows(batch: int, quarantined: Iterable[QuarantinedRow]) -> list[dict[str, Any]]:
     """Return the rows of ``quarantine_table`` for a batch."""
-    return [{"batch": batch, "row": row.row, "reason": row.reason} for row in quarantined]
+    return [make_row(row, batch=batch) for row in quarantined]
 
 
 def drift_rows(batch: int, drift: Iterable[ColumnDrift]) -> list[dict[str, Any]]:
     """Return the rows of ``drift_table`` for a batch."""
-    return [_split(batch, asdict(column), drift_table, "detail") for column in drift]
+    return [_split(make_row(column, batch=batch), drift_table, "detail") for column in drift]
 
 
-def _split(batch: int, fields: dict[str, Any], table: sa.Table, rest: str) -> dict[str, Any]:
-    """Put the fields that have a column of their own there, and all others into the JSON column ``rest``."""
-    own = {name: cell for name, cell in fields.items() if name in table.columns}
-    return {"batch": batch, **own, rest: {name: cell for name, cell in fields.items() if name not in own}}
+def _split(row: dict[str, Any], table: sa.Table, rest: str) -> dict[str, Any]:
+    """Put the cells that have a column of their own there, and all others into the JSON column ``rest``."""
+    own = {name: cell for name, cell in row.items() if name in table.columns}
+    return own | {rest: {name: cell for name, cell in row.items() if name not in own}}

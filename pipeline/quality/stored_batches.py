@@ -6,9 +6,10 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.rows import read_record
 from pointsman.common.storage.state import State
 from pointsman.pipeline.collection.tables import batches
-from pointsman.pipeline.quality.tables import quarantine_decisions_table, retaken_table
+from pointsman.pipeline.quality.quarantine.store import load_decisions, load_retaken
 
 
 @dataclass(frozen=True)
@@ -37,19 +38,18 @@ class StoredBatch:
 
 def list_stored(state: State) -> list[StoredBatch]:
     """Return every batch of the live state, oldest first."""
-    decided = quarantine_decisions_table.c
-    query = sa.select(decided.batch, decided.action).where(decided.row.is_(None))
-    decisions = {row["batch"]: row["action"] for row in read_rows(state.engine, query.order_by(decided.generation))}
-    retakes = {row["batch"]: row["rejected"] for row in read_rows(state.engine, sa.select(retaken_table))}
-    retaken_as = {rejected: batch for batch, rejected in retakes.items()}
-    names = ("number", "origin", "file", "by_hand", "late_rows", "time_format", "reason", "created_at")
+    decisions, retaken_as = load_decisions(state), load_retaken(state)
+    retakes = {batch: rejected for rejected, batch in retaken_as.items()}
     return [
-        StoredBatch(
-            **{name: row[name] for name in names},
-            accepted=row["status"] == "accepted",
-            retakes=retakes.get(row["number"]),
-            retaken_as=retaken_as.get(row["number"]),
-            decision=decisions.get(row["number"], ""),
+        read_record(
+            StoredBatch,
+            row
+            | {
+                "accepted": row["status"] == "accepted",
+                "retakes": retakes.get(row["number"]),
+                "retaken_as": retaken_as.get(row["number"]),
+                "decision": decisions.get(row["number"], ""),
+            },
         )
         for row in read_rows(state.engine, sa.select(batches).order_by(batches.c.number))
     ]

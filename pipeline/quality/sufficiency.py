@@ -9,7 +9,7 @@ from pointsman.pipeline.quality.thresholds import LearnedThresholds, learn_facto
 from pointsman.pipeline.quality.validity import advise_on_labels
 
 LEAST_VOLUME_CHANGE = 2.0
-"""However steady a stream is, half or twice as many rows are no finding ..."""
+"""However steady a stream is, half or twice as many rows are not a finding ..."""
 
 FALLBACK_VOLUME_CHANGE = 10.0
 """... and while too few batches are known to tell, neither are a tenth or ten times as many."""

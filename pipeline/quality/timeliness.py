@@ -10,7 +10,7 @@ from pointsman.pipeline.quality.checked_batch import CheckedBatch
 from pointsman.pipeline.quality.thresholds import learn_factor
 
 LEAST_GAP = 3.0
-"""However regular a stream is, three times its usual step is no finding ..."""
+"""However regular a stream is, three times its usual step is not a finding ..."""
 
 FALLBACK_GAP = 10.0
 """... and while too few steps are known to tell, neither is ten times as much."""

@@ -8,7 +8,7 @@ from pointsman.pipeline.quality.check import Finding, find_example, measure_shar
 from pointsman.pipeline.quality.checked_batch import CheckedBatch
 
 FALLBACK_LEVELS = 1_000
-"""Levels of one column that are no finding while no earlier batch is known ..."""
+"""Levels of one column that are not a finding while no earlier batch is known ..."""
 
 LEVEL_GROWTH = 2.0
 """... and, later, how many times as many as the most before, allowing for more rows."""

@@ -76,8 +76,7 @@ class FittedModel:
         sampled = loss.sample(outputs)
         estimated = loss.estimate(batch, sampled, {**self.earlier, **self.own})
         self.own[batch] = sampled
-        predicted = outputs if schema.task.is_classification else outputs[:, 0]
-        losses = compute_row_losses(schema.task, met.target, predicted)
+        losses = compute_row_losses(schema.task, met.target, outputs)
         blocks = np.array_split(losses, min(BLOCKS, len(losses)))
         return Evaluation(
             trained=self.trained,

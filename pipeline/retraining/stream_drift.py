@@ -2,10 +2,11 @@
 
 from functools import cache
 
-from pointsman.pipeline.drift.detection import MOST_PAST, PastTest, judge_concept, list_kept
+from pointsman.pipeline.drift.detection import judge_concept, list_kept
 from pointsman.pipeline.drift.novelty import compute_scores
 from pointsman.pipeline.drift.reference import Reference, describe_window
 from pointsman.pipeline.drift.sketch import Sketch, sketch_inputs
+from pointsman.pipeline.drift.store import MOST_PAST, PastTest
 from pointsman.pipeline.drift.verdict import Drift, DriftTest, judge_novelty
 from pointsman.pipeline.retraining.stream import ReplayedStream
 

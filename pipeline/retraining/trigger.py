@@ -9,7 +9,8 @@ from pointsman.common.storage.catalogue import read_rows
 from pointsman.meta.store import PLAN_LINE
 from pointsman.meta.tables import estimates_table
 from pointsman.pipeline.collection.tables import batches
-from pointsman.pipeline.drift.detection import DriftFound, has_relation_changed
+from pointsman.pipeline.drift.detection import DriftFound
+from pointsman.pipeline.drift.store import has_relation_changed
 from pointsman.pipeline.retraining.policies import configured_policy, trains
 from pointsman.registry.update_run import UpdateRun
 

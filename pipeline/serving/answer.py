@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pointsman.common.errors import StateError
-from pointsman.common.metrics import decide_classes
+from pointsman.common.metrics import decide_answers
 from pointsman.common.schema import Schema
 from pointsman.meta.flags import RowKind
 from pointsman.meta.plan import Plan
@@ -83,11 +83,7 @@ def answer_request(readings: Readings, kinds: np.ndarray, plan: Plan, answerers:
             "failure."
         )
     outputs = mixture.outputs / mixture.total[:, None]
-    if not schema.task.is_classification:
-        return Answer(outputs, outputs[:, 0], versions, reasons, kinds, mixture.failures)
-    decided = np.zeros(len(kinds), dtype=int)
-    for limit in np.unique(limits):
-        decided[limits == limit] = decide_classes(schema.task, outputs[limits == limit], float(limit))
+    decided = decide_answers(schema.task, outputs, limits)
     return Answer(outputs, decided, versions, reasons, kinds, mixture.failures)
 
 

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from pointsman.common.config import Config
 from pointsman.common.errors import StateError, first_line
 from pointsman.common.sampling import spread_rows
-from pointsman.common.storage.catalogue import Draft, in_parts, read_rows
+from pointsman.common.storage.catalogue import Draft
 from pointsman.common.storage.state import State
 from pointsman.meta.flags import RowKind
 from pointsman.meta.plan import name_kind
@@ -31,6 +31,7 @@ from pointsman.pipeline.labels.served_rows import (
 )
 from pointsman.pipeline.serving.answer import Answer
 from pointsman.pipeline.serving.predictor import Choice, Predictor, ReadRows
+from pointsman.pipeline.serving.queries import find_booked
 from pointsman.pipeline.serving.shadow import Shadow
 
 log = logging.getLogger(__name__)
@@ -209,16 +210,6 @@ def write_requests(state: State, prepared: Sequence[Prepared]) -> None:
             file = save_answered(state.files, one.rows) if len(one.rows) else None
             draft.add(decisions_table, [decision | {"rows_file": file} for decision in new.values()])
     draft.commit(state.engine)
-
-
-def find_booked(state: State, asked: Sequence[str]) -> set[str]:
-    """Return which of some requests have a decision."""
-    table = decisions_table.c
-    return {
-        row["id"]
-        for part in in_parts(asked)
-        for row in read_rows(state.engine, sa.select(table.id).where(table.id.in_(part)))
-    }
 
 
 def keep_served(config: Config, requests: Sequence[ServedRequest], chosen: Sequence[np.ndarray]) -> AnsweredRows:

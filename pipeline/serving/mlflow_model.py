@@ -11,7 +11,7 @@ import pandas as pd
 from pointsman.common.adaptation import read_adapted
 from pointsman.common.config import FeaturesConfig, QualityConfig
 from pointsman.common.errors import StateError
-from pointsman.common.metrics import decide_classes
+from pointsman.common.metrics import decide_answers
 from pointsman.common.sampling import spread_rows
 from pointsman.common.schema import Schema
 from pointsman.meta.flags import RowKind, find_kinds
@@ -77,9 +77,7 @@ class PublishedModel:
                 np.zeros(len(features), dtype=np.int8),
             )
         )
-        decided = (
-            decide_classes(schema.task, outputs, self.threshold) if schema.task.is_classification else outputs[:, 0]
-        )
+        decided = decide_answers(schema.task, outputs, self.threshold)
         named = np.full(len(outputs), self.version.id, dtype=object)
         answered = add_answer(model_input[[]], Answer(outputs, decided, named, named, kinds, {}), schema)
         return answered.drop(columns=["predict_model", "predict_reason"])

@@ -8,31 +8,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import sqlalchemy as sa
-
 from pointsman.common.config import Config
 from pointsman.common.errors import ConfigError, StateError
 from pointsman.common.schema import Schema
-from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import State, open_state
 from pointsman.experiments.leaderboard import flatten_run
-from pointsman.experiments.tables import runs_table
 from pointsman.meta.estimation.estimator import PerformanceEstimator
 from pointsman.meta.flags import RowKind
 from pointsman.meta.plan import Plan, Weights, serve_alone
 from pointsman.meta.store import load_stored_selector
 from pointsman.model_zoo.model import Model
-from pointsman.pipeline.validation.tables import scores_table
+from pointsman.pipeline.serving.queries import load_prequential, load_run
 from pointsman.registry.generations import Generation, load_generation
 from pointsman.registry.mlflow_registry import Address, Described, fetch_production
 from pointsman.registry.mlflow_registry import publish as publish_to_mlflow
 from pointsman.registry.publication import Publication, collect, collect_ensemble
 from pointsman.registry.settings import load_settings
-from pointsman.registry.tables import versions_table
 from pointsman.registry.versions import ModelShelf, Version, find_version, name_kinds
 
 REASON = "mlflow:production"
-PREQUENTIAL = "prequential"
 SAID_OF_RUNS = ("input_columns", "features", "target", "depth", "iterations", "bins")
 
 
@@ -83,8 +77,8 @@ def describe_reading(config: Config, schema: Schema) -> dict[str, Any]:
 
 def describe_version(state: State, version: Version, schema: Schema) -> Described:
     """Return the parameters, metrics and tags of a version, as far as its run recorded them."""
-    runs = read_rows(state.engine, sa.select(runs_table).where(runs_table.c.version == version.id))
-    run = flatten_run(runs[0]) if runs else {}
+    fitted = load_run(state, version.id)
+    run = flatten_run(fitted) if fitted else {}
     said = {name: cell for name, cell in run.items() if name in SAID_OF_RUNS or name.startswith("stage_")}
     names = (
         ("family", "variant", "threshold")
@@ -113,16 +107,6 @@ def describe_version(state: State, version: Version, schema: Schema) -> Describe
             **{f"pointsman.{name}": made_with for name, made_with in version.environment.items()},
         },
     )
-
-
-def load_prequential(state: State, version: Version) -> dict[str, float]:
-    """Return the newest prequential scores of a version's line, by the metric's name; {} before it has met a batch."""
-    of_line = sa.select(versions_table.c.id).where(versions_table.c.line == version.line)
-    table = scores_table.c
-    query = sa.select(scores_table).where(table.version.in_(of_line), table.kind == PREQUENTIAL)
-    rows = read_rows(state.engine, query)
-    newest = max((row["batch"] for row in rows), default=None)
-    return {f"prequential_{row['metric']}": float(row["observed"]) for row in rows if row["batch"] == newest}
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from pointsman.common.exact import concat_tables, type_cells
 from pointsman.common.storage.files import FileStore
-from pointsman.common.tabular.formats import read_table
-from pointsman.common.tabular.reader import read_chunks
+from pointsman.common.tabular.reader import read_chunks, read_table
 from pointsman.common.tabular.writers import open_table
 
 LONG = 900719925474100568

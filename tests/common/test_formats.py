@@ -11,7 +11,8 @@ import pytest
 
 from pointsman.common.errors import DataError
 from pointsman.common.formats import FORMATS, find_content
-from pointsman.common.tabular.formats import read_table, write_table
+from pointsman.common.tabular.reader import read_table
+from pointsman.common.tabular.writers import write_table
 
 TABLE = pd.DataFrame({"day": ["2020-01-01", "2020-01-02"], "amount": ["1", "2"]})
 LIBRARY_WORDS = (

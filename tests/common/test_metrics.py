@@ -10,6 +10,7 @@ from pointsman.common.metrics import (
     compute_calibration_error,
     compute_metrics,
     compute_row_losses,
+    decide_answers,
     decide_classes,
     get_metric,
 )
@@ -131,6 +132,16 @@ def test_rows_of_a_regression_lose_the_square_and_equal_targets_have_no_r2():
     same = np.full(3, 2.0)
     assert compute_row_losses(Task.REGRESSION, same, np.array([2.0, 5.0, -1.0])).tolist() == [0, 9, 9]
     assert compute_metrics(Task.REGRESSION, same, same + 1) == {"rmse": 1.0, "mae": 1.0}
+
+
+def test_numbers_may_stand_in_a_column_as_outputs_hold_them():
+    """Every metric and the row losses are the very same, to the last bit, as of numbers (n_rows,)."""
+    target, numbers = GENERATOR.normal(size=(2, 50))
+    outputs = np.asfortranarray(np.column_stack([numbers, numbers]))[:, :1]
+    losses = [compute_row_losses(Task.REGRESSION, target, one) for one in (numbers, outputs)]
+    assert losses[0].tobytes() == losses[1].tobytes()
+    assert compute_metrics(Task.REGRESSION, target, numbers) == compute_metrics(Task.REGRESSION, target, outputs)
+    assert decide_answers(Task.REGRESSION, outputs, 0.5).tobytes() == numbers.tobytes()
 
 
 def test_calibration_error_is_counted_in_bins_of_equal_size():

@@ -196,7 +196,7 @@ def test_inputs_have_the_schemas_order_types_and_the_rows_index():
 
 
 def test_a_real_file_reads_the_same_from_csv_and_parquet(real_data, tmp_path):
-    from pointsman.common.tabular.formats import read_table
+    from pointsman.common.tabular.reader import read_table
 
     text = read_table(real_data("eic_sample.csv")).head(500)
     typed = pd.read_csv(real_data("eic_sample.csv")).head(500)

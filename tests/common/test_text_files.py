@@ -6,7 +6,7 @@ import pytest
 
 from pointsman.common.config import Config
 from pointsman.common.errors import DataError
-from pointsman.common.tabular.formats import read_table
+from pointsman.common.tabular.reader import read_table
 from pointsman.common.wanted import Wanted
 
 ROWS = [[f"2020-01-{day:02}", f"{day}.5", "north", "0", "ok"] for day in range(1, 29)]

@@ -13,7 +13,8 @@ from pointsman.meta.grading import grade_selector
 from pointsman.meta.metafeatures import METAFEATURES
 from pointsman.meta.profile import Profile
 from pointsman.meta.records import OutOfSamplePredictions, RecordRows
-from pointsman.meta.selector import Pair, fit_selector
+from pointsman.meta.selector import Pair
+from pointsman.meta.selector_fitting import fit_selector
 from pointsman.meta.trust import Trust
 
 LINES = ("good", "robust", "poor")

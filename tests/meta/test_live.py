@@ -13,7 +13,7 @@ from pointsman.meta.ensembles import fit_ensembles
 from pointsman.meta.live import LivePart, attach_live, take_rows
 from pointsman.meta.past import stack_records
 from pointsman.meta.records import FIRST_LIVE, OutOfSamplePredictions
-from pointsman.meta.selector import fit_selector
+from pointsman.meta.selector_fitting import fit_selector
 from tests.meta.made_records import CLEAN_ROWS, LINES, make_record, make_records
 
 LIVE_SKILL = {"good": (0.2, 1.0), "robust": (3.0, 1.6), "poor": (0.2, 0.2)}

@@ -14,7 +14,8 @@ from pointsman.meta.grades import CLEAN_GROUP, DAMAGED_GROUP
 from pointsman.meta.grading import answer_record, choose_for_parts, compare_with, grade_selector
 from pointsman.meta.past import MAX_BATCHES
 from pointsman.meta.records import OutOfSamplePredictions
-from pointsman.meta.selector import MODES, SHOWN, UNTUNED, Margins, Pair, Selector, fit_selector, rank
+from pointsman.meta.selector import MODES, SHOWN, UNTUNED, Margins, Pair, Selector, rank
+from pointsman.meta.selector_fitting import fit_selector
 from pointsman.meta.trust import Trust
 from tests.meta.made_records import (
     DEFAULTS,

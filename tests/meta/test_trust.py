@@ -13,7 +13,7 @@ from pointsman.meta.flags import RowKind
 from pointsman.meta.grades import CLEAN_GROUP, DAMAGED_GROUP, GROUPS
 from pointsman.meta.grading import grade_selector
 from pointsman.meta.past import stack_records
-from pointsman.meta.selector import MIN_BATCHES
+from pointsman.meta.selector_fitting import MIN_BATCHES
 from pointsman.meta.trust import LOSING_BATCHES, MIN_SPREAD, UNGRADED, Trust, is_losing, judge_grades
 from tests.meta.made_records import (
     DEFAULTS,

@@ -17,7 +17,7 @@ from pointsman.common.performance import performance_table
 from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.files import name_temporary
 from pointsman.common.storage.state import open_state
-from pointsman.common.tabular.formats import read_table
+from pointsman.common.tabular.reader import read_table
 from pointsman.meta.tables import decisions_table
 from pointsman.pipeline.inference import infer
 from pointsman.pipeline.labels.served_rows import load_answered

@@ -15,8 +15,9 @@ from pointsman.common.schema import Schema
 from pointsman.common.storage.catalogue import Draft
 from pointsman.common.storage.state import open_state
 from pointsman.common.task import Task
-from pointsman.pipeline.drift.detection import WatchedLosses, draft_drift, load_tests, look_for_drift, rank_alarms
+from pointsman.pipeline.drift.detection import WatchedLosses, draft_drift, look_for_drift, rank_alarms
 from pointsman.pipeline.drift.reference import fit_reference
+from pointsman.pipeline.drift.store import load_tests
 from pointsman.pipeline.drift.verdict import Drift, DriftTest
 from pointsman.pipeline.preparation.window import build_training_set
 from pointsman.registry.generations import Generation

@@ -9,7 +9,7 @@ from pointsman.common.config import Config
 from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import open_state
 from pointsman.pipeline.collection.ordering import PartReader
-from pointsman.pipeline.drift.detection import load_sketches, load_tests
+from pointsman.pipeline.drift.store import load_sketches, load_tests
 from pointsman.pipeline.drift.tables import alarms_table, drift_tests_table, responses_table, sketches_table
 from pointsman.pipeline.update import update_once
 
@@ -104,7 +104,7 @@ def test_what_was_done_is_in_the_catalogue_with_its_cause(stream):
 def test_every_batch_leaves_a_sketch_and_its_tests(stream):
     state, _ = stream
     assert [row["batch"] for row in read_rows(state.engine, sa.select(sketches_table))] == list(range(1, AGAIN + 1))
-    assert [sketch.rows for sketch in load_sketches(state, sa.true(), 3)] == [ROWS] * 3
+    assert [sketch.rows for sketch in load_sketches(state, 3)] == [ROWS] * 3
     tests = load_tests(state)
     assert [batch for batch, _ in tests] == sorted(batch for batch, _ in tests)
     stored = read_rows(state.engine, sa.select(sa.func.count().label("tests")).select_from(drift_tests_table))

@@ -8,7 +8,7 @@ import pytest
 from small_stream import LINEAR, configure, copy, make_rows
 
 from pointsman.common.storage.state import open_state
-from pointsman.common.tabular.formats import read_table
+from pointsman.common.tabular.reader import read_table
 from pointsman.meta.flags import RowKind
 from pointsman.pipeline.inference import infer
 from pointsman.pipeline.serving.predictor import load_predictor

@@ -13,8 +13,9 @@ from pointsman.common.errors import StateError
 from pointsman.common.storage.catalogue import Draft, read_rows
 from pointsman.common.storage.state import open_state
 from pointsman.pipeline.collection.tables import batches
-from pointsman.registry.garbage import collect_garbage, find_dropped
+from pointsman.registry.garbage import collect_garbage
 from pointsman.registry.generations import Cause, Generation, Member, Role
+from pointsman.registry.store import find_dropped
 from pointsman.registry.tables import dropped_table
 
 SIZE = 100_000

@@ -11,7 +11,7 @@ import pandas as pd
 
 from pointsman.common.config import load_config
 from pointsman.common.seeding import random_generator
-from pointsman.common.tabular.formats import write_table
+from pointsman.common.tabular.writers import write_table
 from pointsman.pipeline.collection.demo.simulator import simulate
 
 ROWS = 500

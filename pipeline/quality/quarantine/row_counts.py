@@ -2,19 +2,9 @@
 
 from dataclasses import dataclass
 
-import sqlalchemy as sa
-
-from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import State
-from pointsman.pipeline.collection.tables import batches
-from pointsman.pipeline.quality.tables import (
-    DISCARDED,
-    HELD,
-    RELEASED,
-    quarantine_decisions_table,
-    quarantined_rows,
-    retaken_table,
-)
+from pointsman.pipeline.quality.quarantine.store import count_quarantined, load_batches, load_decisions, load_retaken
+from pointsman.pipeline.quality.tables import DISCARDED, HELD, RELEASED
 
 
 @dataclass(frozen=True)
@@ -54,18 +44,9 @@ class RowCounts:
 
 def load_row_counts(state: State) -> dict[int, RowCounts]:
     """Return the account of every batch, by number, oldest first."""
-    table = quarantined_rows().c
-    grouped = sa.select(table.batch, table.status, sa.func.count().label("rows")).group_by(table.batch, table.status)
-    counts = {(row["batch"], row["status"]): row["rows"] for row in read_rows(state.engine, grouped)}
-    retaken = {row["rejected"]: row["batch"] for row in read_rows(state.engine, sa.select(retaken_table))}
-    decided = quarantine_decisions_table.c
-    query = sa.select(decided.batch, decided.action).where(decided.row.is_(None)).order_by(decided.generation)
-    decisions = {row["batch"]: row["action"] for row in read_rows(state.engine, query)}
-    stored = read_rows(
-        state.engine, sa.select(batches.c.number, batches.c.rows, batches.c.status).order_by(batches.c.number)
-    )
+    counts, retaken, decisions = count_quarantined(state), load_retaken(state), load_decisions(state)
     accounts = {}
-    for row in stored:
+    for row in load_batches(state):
         number = row["number"]
         by_status = {status: counts.get((number, status), 0) for status in (HELD, RELEASED, DISCARDED)}
         if row["status"] == "rejected":

@@ -10,8 +10,7 @@ import pytest
 
 from pointsman.common.config import Config
 from pointsman.common.errors import DataError
-from pointsman.common.tabular.formats import read_table
-from pointsman.common.tabular.reader import read_chunks
+from pointsman.common.tabular.reader import read_chunks, read_table
 from pointsman.common.wanted import Wanted
 
 TABLE = pd.DataFrame({"day": ["2020-01-01", "2020-01-02", "2020-01-03"], "amount": [1.5, None, 2], "claim": [0, 1, 0]})

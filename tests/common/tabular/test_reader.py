@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pointsman.common.errors import DataError
-from pointsman.common.tabular.formats import read_table
-from pointsman.common.tabular.reader import read_ahead, read_chunks
+from pointsman.common.tabular.reader import read_ahead, read_chunks, read_table
 
 CELLS = st.sampled_from(["", "a", " b ", "ü", '"x\ny"', '"1;2"', '"say ""hi"""', "007", "NA", "1.50"])
 TEXTS = st.builds(

@@ -10,7 +10,8 @@ import pytest
 
 from pointsman.common.errors import DataError, StateError
 from pointsman.common.formats import FORMATS, find_format
-from pointsman.common.tabular.formats import read_table, write_table
+from pointsman.common.tabular.reader import read_table
+from pointsman.common.tabular.writers import write_table
 
 ROWS = pd.DataFrame({"day": ["2013-08-08", "2013-08-09"], "level": ["a", "ü"], "amount": ["1.50", "2"]})
 

@@ -13,8 +13,8 @@ from pointsman.common.errors import DataError
 from pointsman.common.storage.files import name_temporary, sweep
 from pointsman.common.tabular import writers as table_writers
 from pointsman.common.tabular.csv_text import show_times
-from pointsman.common.tabular.formats import read_table, write_table
-from pointsman.common.tabular.writers import check_room, open_table
+from pointsman.common.tabular.reader import read_table
+from pointsman.common.tabular.writers import check_room, open_table, write_table
 
 TABLE = pd.DataFrame(
     {
@@ -34,11 +34,15 @@ def write_in_parts(path, table, rows, types=None):
     return path
 
 
-@pytest.mark.parametrize("ending", [".csv", ".parquet"])
-def test_one_part_is_the_same_bytes_as_one_write(tmp_path, ending):
-    write_table(TABLE, tmp_path / f"whole{ending}")
-    part = write_in_parts(tmp_path / f"part{ending}", TABLE, 100)
-    assert part.read_bytes() == (tmp_path / f"whole{ending}").read_bytes()
+def test_a_table_written_whole_is_the_bytes_that_pandas_writes(tmp_path):
+    for ending, written in ((".csv", TABLE.to_csv(index=False).encode()), (".parquet", TABLE.to_parquet(index=False))):
+        write_table(TABLE, tmp_path / f"whole{ending}")
+        assert (tmp_path / f"whole{ending}").read_bytes() == written
+
+
+def test_an_old_sheet_is_written_as_a_new_one(tmp_path):
+    write_table(TABLE, tmp_path / "a.xls")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.xlsx"]
 
 
 @pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".parquet", ".xlsx"])

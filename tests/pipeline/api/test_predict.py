@@ -17,8 +17,9 @@ import pytest
 from open_services import open_service
 
 from pointsman.pipeline.api import app
+from pointsman.pipeline.api.csv_rows import read_csv_rows
 from pointsman.pipeline.api.parquet import read_parquet_rows
-from pointsman.pipeline.api.reading import CSV, JSON, PARQUET, read_csv_rows, read_json_rows
+from pointsman.pipeline.api.reading import CSV, JSON, PARQUET, read_json_rows
 from pointsman.pipeline.serving.reasons import explain_rows
 
 

@@ -9,7 +9,7 @@ import pytest
 from pointsman.common.config import Config
 from pointsman.common.errors import ConfigError, DataError
 from pointsman.common.schema import Schema
-from pointsman.common.tabular.formats import read_table
+from pointsman.common.tabular.reader import read_table
 from pointsman.common.task import Task
 from pointsman.pipeline.collection.column import ColumnRole
 from pointsman.pipeline.collection.column_evidence import decide_column

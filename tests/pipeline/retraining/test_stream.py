@@ -12,17 +12,11 @@ from pointsman.common.storage.state import open_state
 from pointsman.common.task import Task
 from pointsman.meta.estimation.fitting import MIN_BATCHES
 from pointsman.pipeline.backtest import WARM_UP
-from pointsman.pipeline.drift.detection import (
-    DriftFound,
-    draft_drift,
-    has_relation_changed,
-    judge_concept,
-    judge_data,
-    load_sketches,
-)
+from pointsman.pipeline.drift.detection import DriftFound, draft_drift, judge_concept, judge_data
 from pointsman.pipeline.drift.reference import describe_window
 from pointsman.pipeline.drift.sketch import sketch_inputs
-from pointsman.pipeline.drift.tables import DriftAlarm, sketches_table
+from pointsman.pipeline.drift.store import has_relation_changed, load_sketches
+from pointsman.pipeline.drift.tables import DriftAlarm
 from pointsman.pipeline.drift.verdict import Drift
 from pointsman.pipeline.retraining.fitting import Fitting
 from pointsman.pipeline.retraining.policies import ALWAYS, Policy
@@ -104,6 +98,6 @@ def test_an_update_too_looks_at_what_was_learned_and_at_changes_since(tmp_path):
             alarm = DriftAlarm(Drift.CONCEPT if batch == 4 else Drift.DATA, "size", ("spread",), 0.0, None, {})
             draft_drift(draft, state, DriftFound(batch, sketch_inputs(inputs, schema), (), (), (alarm,)))
         draft.commit(state.engine)
-        assert [one.rows for one in load_sketches(state, sketches_table.c.batch <= 4, most=3)] == [2, 3, 4]
+        assert [one.rows for one in load_sketches(state, most=3, until=4)] == [2, 3, 4]
         assert has_relation_changed(state, since=3)
         assert not has_relation_changed(state, since=4)

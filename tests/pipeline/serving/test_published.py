@@ -22,7 +22,8 @@ from pointsman.meta.tables import decisions_table
 from pointsman.pipeline.explain import explain
 from pointsman.pipeline.inference import infer
 from pointsman.pipeline.models import models
-from pointsman.pipeline.serving.published import REASON, find_address, load_prequential, publish
+from pointsman.pipeline.serving.published import REASON, find_address, publish
+from pointsman.pipeline.serving.queries import load_prequential
 from pointsman.pipeline.update import update
 from pointsman.registry import mlflow_registry
 from pointsman.registry.generations import load_generation

@@ -9,7 +9,7 @@ import pytest
 from small_stream import LINEAR, ROOT, configure, copy, make_rows
 
 from pointsman.common.storage.state import open_state
-from pointsman.common.tabular.formats import read_table
+from pointsman.common.tabular.reader import read_table
 from pointsman.common.task import Task
 from pointsman.model_zoo.attribution import explain_model
 from pointsman.model_zoo.candidate import Candidate

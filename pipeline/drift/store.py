@@ -1,0 +1,43 @@
+"""Sketches, tests and alarms of earlier batches, as the catalogue has them."""
+
+import sqlalchemy as sa
+
+from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.rows import read_record
+from pointsman.common.storage.state import State
+from pointsman.pipeline.drift.sketch import Sketch
+from pointsman.pipeline.drift.tables import alarms_table, drift_tests_table, sketches_table
+from pointsman.pipeline.drift.verdict import Drift, DriftTest
+
+MOST_PAST = 60
+"""Earlier batches that a newest one is held against at most."""
+
+PastTest = tuple[int, DriftTest]
+"""A test and the number of its batch."""
+
+
+def load_sketches(state: State, most: int, after: int = 0, until: int | None = None) -> list[Sketch]:
+    """Return the sketches of the newest ``most`` batches after one and until another, oldest first.
+
+    Broken ones are left out.
+    """
+    table = sketches_table.c
+    query = sa.select(sketches_table).where(table.batch > after).order_by(table.batch.desc()).limit(most)
+    if until is not None:
+        query = query.where(table.batch <= until)
+    contents = [state.files.load_if_sound(row["file"]) for row in read_rows(state.engine, query)]
+    return [Sketch.from_bytes(content) for content in contents[::-1] if content is not None]
+
+
+def load_tests(state: State) -> list[PastTest]:
+    """Return the tests of the newest batches, oldest batch first."""
+    newest = read_rows(state.engine, sa.select(sa.func.max(drift_tests_table.c.batch).label("batch")))[0]["batch"]
+    query = sa.select(drift_tests_table).where(drift_tests_table.c.batch > (newest or 0) - MOST_PAST)
+    rows = read_rows(state.engine, query.order_by(*drift_tests_table.primary_key.columns))
+    return [(row["batch"], read_record(DriftTest, row)) for row in rows]
+
+
+def has_relation_changed(state: State, since: int) -> bool:
+    """Return whether a batch after that number raised an alarm of concept drift."""
+    query = sa.select(alarms_table.c.batch).where(alarms_table.c.batch > since, alarms_table.c.drift == Drift.CONCEPT)
+    return bool(read_rows(state.engine, query.limit(1)))

@@ -145,7 +145,7 @@ def tell_ground(generation: Generation, selector: Selector, profile: Profile, mo
     return f"it serves requests like the newest batch: {name_versions(selector.plan(profile, mode).why, ids)}"
 
 
-def list_changes(before: Generation, after: Generation, training_set: str) -> list[Event]:
+def list_changes(before: Generation, after: Generation, ground: str) -> list[Event]:
     """Return an event for every alias whose line is another now; promotion tells of the champion itself.
 
     ground: why what is production now is it
@@ -154,7 +154,7 @@ def list_changes(before: Generation, after: Generation, training_set: str) -> li
     until = before.aliases.get(Alias.PRODUCTION)
     reasons = {
         Alias.CHALLENGER: "the next best record on clean batches, of another line than the champion's",
-        Alias.PRODUCTION: f"{training_set}; until then {until} served" if until else training_set,
+        Alias.PRODUCTION: f"{ground}; until then {until} served" if until else ground,
     }
     return [
         Event(after.aliases[alias], alias.value, reason)

@@ -32,7 +32,7 @@ def get_family(name: str) -> Family:
 
     >>> get_family("lightgmb")
     Traceback (most recent call last):
-    common.errors.ConfigError: Unknown model family 'lightgmb'; did you mean 'lightgbm'?
+    pointsman.common.errors.ConfigError: Unknown model family 'lightgmb'; did you mean 'lightgbm'?
     """
     if name not in FAMILIES:
         nearest = difflib.get_close_matches(name, FAMILIES, n=1, cutoff=0.0)[0]

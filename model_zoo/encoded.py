@@ -20,7 +20,7 @@ class EncodedTable:
 
     >>> EncodedTable(np.zeros((2, 1)), ("age",))
     Traceback (most recent call last):
-    common.errors.DataError: An encoded table must be a C-contiguous float32 array, not float64; use EncodedTable.build.
+    pointsman.common.errors.DataError: An encoded table must be a C-contiguous float32 array, not float64; use ...
     """
 
     values: np.ndarray

@@ -65,7 +65,7 @@ def read_params(kind: type[Settings], params: Params) -> Settings:
     ...     max_depth: int = 3
     >>> read_params(Depth, {"depth": 2})
     Traceback (most recent call last):
-    common.errors.ConfigError: Unknown parameter 'depth' for Depth; it has: max_depth.
+    pointsman.common.errors.ConfigError: Unknown parameter 'depth' for Depth; it has: max_depth.
     """
     known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
     for name in params:

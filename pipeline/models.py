@@ -56,7 +56,7 @@ def models(config: Config, words: Sequence[str], to: int | None = None, why: str
 def _list(config: Config, state: State, _wish: Wish) -> str:
     from pointsman.pipeline.lifecycle.history import describe_versions
 
-    return describe_versions(state, config.selection.mode)
+    return describe_versions(config, state)
 
 
 def _tell_history(_config: Config, state: State, wish: Wish) -> str:

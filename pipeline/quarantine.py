@@ -52,7 +52,7 @@ def read_words(words: Sequence[str]) -> tuple[str, list[RowChoice]]:
     """Return the action and what it is about; ConfigError for anything else.
 
     >>> read_words(["release", "7:12,7:15,9"])
-    ('released', [Choice(batch=7, rows=(12, 15)), Choice(batch=9, rows=())])
+    ('released', [RowChoice(batch=7, rows=(12, 15)), RowChoice(batch=9, rows=())])
     """
     if words[0] not in ACTIONS or len(words) != 2:
         raise ConfigError(f"'quarantine {' '.join(words)}' is no command; {USAGE}.")

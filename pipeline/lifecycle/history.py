@@ -6,10 +6,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from pointsman.common.config import Config
 from pointsman.common.errors import ConfigError, StateError
 from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import State
 from pointsman.common.text import count, lay_out
+from pointsman.registry.commit import load_config_of
 from pointsman.registry.generations import Alias, Generation, Member, Role, load_generation
 from pointsman.registry.lineage import load_lineage
 from pointsman.registry.tables import aliases_table, events_table, generations_table, versions_table
@@ -19,14 +21,16 @@ NEWEST = 20
 """Generations that the history shows unless all are asked for."""
 
 
-def describe_versions(state: State, mode: str) -> str:
+def describe_versions(config: Config, state: State) -> str:
     """Return the versions of the live generation as a table, production named by the mode in force."""
-    from pointsman.meta.fitting import name_served
-
-    committed = load_generation(state)
+    committed, mode = load_generation(state), config.selection.mode
     if not committed.members:
         raise StateError(f"There is no version in '{state.folder}' yet; run 'python run.py update' first.")
-    generation = name_served(state, committed, mode)
+    generation = committed
+    if load_config_of(state, committed.number, config).selection.mode != mode:
+        from pointsman.meta.fitting import name_served
+
+        generation = name_served(state, committed, mode)
     header = ("version", "family", "variant", "stage", "role", "aliases", "batches", "rows", "updates", "kB")
     lines = [_describe_member(generation, member) for member in _by_stage(generation)]
     return f"{lay_out([header, *lines])}\n{describe_generation(generation)}{_tell_mode(committed, generation, mode)}"

@@ -143,13 +143,13 @@ def crown_again(members: Sequence[Member], selector: Selector) -> tuple[Member, 
     )
 
 
-def list_events(before: Generation, after: Generation, retired: Version, why: str, training_set: str) -> list[Event]:
-    """Return what a retirement did to versions; ``training_set`` is why what is production now is it."""
+def list_events(before: Generation, after: Generation, retired: Version, why: str, ground: str) -> list[Event]:
+    """Return what a retirement did to versions; ``ground`` is why what is production now is it."""
     assert after.champion is not None
     events = [Event(retired.id, "retired", why)]
     if before.champion is None or after.champion.line != before.champion.line:
         events.append(Event(after.champion.id, "promoted", f"the best record without {retired.id}"))
-    return [*events, *list_changes(before, after, training_set)]
+    return [*events, *list_changes(before, after, ground)]
 
 
 def load_known(state: State, generation: Generation) -> list[OutOfSamplePredictions]:

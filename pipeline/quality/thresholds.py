@@ -53,7 +53,7 @@ def choose_threshold(quality: QualityConfig, key: str) -> float | LearnedThresho
     """Return the share that has to pass: what the configuration states under ``key``, or one to learn.
 
     >>> choose_threshold(QualityConfig(max_unseen=0.25), "max_unseen"), choose_threshold(QualityConfig(), "max_unseen")
-    (0.75, Learned(fallback=0.8, most=1.0, recurs=False, strict=False))
+    (0.75, LearnedThresholds(fallback=0.8, most=1.0, recurs=False, strict=False))
     """
     stated = getattr(quality, key)
     share = FALLBACKS[key] if stated is None else stated

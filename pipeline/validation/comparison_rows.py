@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from pointsman.pipeline.validation.promotion import Judged
+from pointsman.pipeline.validation.champions import Judged
 
 WIDEST = 1e300
 """Stands for an interval without bounds, which SQL cannot hold."""

@@ -1,8 +1,4 @@
-"""Who is active in the next generation, who its champions are, and why.
-
-A champion changes only for one that is surely better: two lines whose losses differ by less than noise would otherwise
-take the title from each other for ever, and every change costs whoever serves, reads reports or explains answers.
-"""
+"""Who stays active in the next generation, who its champions are, and why."""
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
@@ -10,15 +6,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pointsman.common.comparison import Comparison, compare_losses
 from pointsman.common.config import Config
 from pointsman.common.errors import DataError
-from pointsman.common.text import count
 from pointsman.meta.decayed import compute_decayed_records, compute_part_losses
 from pointsman.meta.past import PredictionHistory, stack_records
 from pointsman.meta.records import OutOfSamplePredictions
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.pipeline.training.portfolio import TRIED, name_limit
+from pointsman.pipeline.validation.champions import Judge, Judged, compare_newest
 from pointsman.registry.budget import exclude_lines
 from pointsman.registry.contender import FALLBACK_FAMILY, Contender, Origin
 from pointsman.registry.ensembles import average_weights, find_idle
@@ -28,20 +23,9 @@ log = logging.getLogger(__name__)
 
 LEAST_ACTIVE = 10
 """Lines that stay although they have no weight: after a change of regime others are needed than before it."""
-MIN_SPREAD = 3
-"""Batches on which two lines met before what differs between them says how far chance reaches."""
 
 ALIKE = 0.003
 """Mean difference of answers below which two lines are one: a registry of doubles leaves nothing to choose from."""
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A comparison and whom it is between."""
-
-    contender: str
-    incumbent: str
-    comparison: Comparison
 
 
 @dataclass(frozen=True)
@@ -57,164 +41,149 @@ class Promotion:
     barred: Mapping[str, str] = field(default_factory=dict)
 
 
-def promote(
-    contenders: Sequence[Contender],
-    past: PredictionHistory,
-    standing: Collection[str],
-    champion_line: str | None,
-    half_life: float,
-    confidence: float,
-    max_active: int,
-    pinned: str | None = None,
-    barred: Mapping[str, str] | None = None,
-    damaged_line: str | None = None,
-    baselines: Collection[str] = (),
-    idle: Collection[str] = (),
-    weights: Mapping[str, float] | None = None,
-    tried: float = np.inf,
-    limit: str = "promotion.max_active",
-) -> Promotion:
-    """Decide the next generation from the records of all contenders, whose lines are those of ``past`` in order.
+@dataclass(frozen=True)
+class PromotionRules:
+    """What decides beside the records. Models are named by line, candidates by key.
 
-    The champions have the lowest decayed loss on clean batches and on damaged copies of them; those of before,
-    ``champion_line`` and ``damaged_line``, stay unless that is lower by more than noise. The
-    ``baselines`` (by key) stay, and so do the fallback, the ``pinned`` line, which serves by a person's decision, and a
-    ``standing`` one (by key) until its record holds ``tried`` batches, even beyond ``max_active``. Of the others those
-    stay, as far as ``max_active`` allows, that had most weight in ensembles of late (``weights`` by line), then those
-    with the best records, on clean or on damaged input, as long as they do not answer as one that stays does and,
-    unless they are standing ones, are better than the fallback; the best record on clean input always has a place.
-    Lines that are ``idle`` rest where LEAST_ACTIVE others stay. A line that is ``barred``, with a reason, is no
-    champion. ``limit`` says where ``max_active`` comes from.
+    champion_line, damaged_line: the champions of before, for clean and for damaged input
+    half_life:  batches after which a record counts half; confidence: one-sided, of what lies beyond noise
+    max_active: models that stay; ``limit`` says where that number comes from
+    pinned:     the line that serves by a person's decision
+    barred:     why a line may not be champion
+    standing:   candidates of the portfolio: they stay until their record holds ``tried`` batches
+    baselines:  candidates that always stay
+    idle:       lines that no ensemble gave weight for long; ``weights`` are those of late
     """
-    parts = compute_part_losses(past)
-    clean, damaged = (compute_decayed_records(parts, of_clean, half_life) for of_clean in (True, False))
-    barred = barred or {}
-    judge = Judge(contenders, past, barred, half_life, confidence)
-    champion, reason = judge.choose(clean, past.clean, champion_line)
-    robust_champion, _ = judge.choose(damaged, ~past.clean, damaged_line)
-    needed = {
-        one.line
-        for one in contenders
-        if one in (champion, robust_champion)
-        or one.candidate.key in baselines
-        or one.line == pinned
-        or (one.candidate.family == FALLBACK_FAMILY and one.candidate.window is None)
-    }
-    order = rank(clean, damaged if not past.clean.all() else clean)
-    best = order[0]
-    resting = set(idle) - needed - {contenders[best].line}
-    batches = {one.line: len(np.unique(past.batch[past.known[:, place]])) for place, one in enumerate(contenders)}
-    always = (
-        needed
-        | {
-            one.line
-            for one in contenders
-            if one.candidate.key in standing and not one.is_recalled and batches[one.line] < tried
-        }
-        - resting
-    )
-    bar = min(
-        (loss for one, loss in zip(contenders, clean, strict=True) if one.candidate.family == FALLBACK_FAMILY),
-        default=np.inf,
-    )
-    served = weights or {}
-    order.sort(key=lambda position: -served.get(contenders[position].line, 0.0))  # stable: the rank decides ties
-    ranked = sorted(
-        (position for position in order if contenders[position].line not in always),
-        key=lambda position: contenders[position].line in resting,
-    )
-    better = [
-        position for position in ranked if clean[position] < bar or contenders[position].candidate.key in standing
-    ]
-    kept = [position for position, one in enumerate(contenders) if one.line in always]
-    doubles: dict[str, str] = {}
-    for place, position in enumerate(better):
-        twin = find_twin(past, position, kept)
-        most = min(LEAST_ACTIVE, max_active) if contenders[position].line in resting else max_active
-        if twin is not None:
-            is_better = clean[twin] <= clean[position]
-            whose = "whose record is better" if is_better else "which stays by its weight in ensembles or its role"
-            doubles[contenders[position].line] = f"it answers as {contenders[twin].name} does, {whose}"
-        elif len(kept) + (best in better[place + 1 :]) < most:  # the best record is sure of a place
-            kept.append(position)
-    stays = {contenders[position].line for position in kept}
-    active = tuple(one for one in contenders if one.line in stays)
-    others = {contenders[position].line for position in better}
-    told = f"of {max_active} lines ({limit})"
-    retired = tuple(
-        Event(one.parent.id, "retired", _say_why(one.line, doubles, others, resting, served, told))
-        for one in contenders
-        if one.parent and one.line not in stays
-    )
-    incumbent = next((one for one in contenders if one.line == champion_line), champion)
-    judged = compare_newest(contenders, past, incumbent, confidence)
-    return Promotion(champion, robust_champion, active, judged, retired, reason, barred)
+
+    half_life: float
+    confidence: float
+    max_active: int
+    champion_line: str | None = None
+    damaged_line: str | None = None
+    pinned: str | None = None
+    barred: Mapping[str, str] = field(default_factory=dict)
+    standing: Collection[str] = ()
+    baselines: Collection[str] = ()
+    idle: Collection[str] = ()
+    weights: Mapping[str, float] = field(default_factory=dict)
+    tried: float = np.inf
+    limit: str = "promotion.max_active"
 
 
 @dataclass(frozen=True)
-class Judge:
-    """Says who is champion, by the records of contenders whose lines are those of ``past`` in order.
+class Places:
+    """Who may stay, and in which order: all are positions among the contenders.
 
-    barred: why a line may not serve, by line; half_life: batches; confidence: one-sided, of what lies beyond noise
+    always: those that have a place whatever their records say
+    ranked: those after them that may have one, the first first; ``best`` of all is sure of one
+    resting: those that only stay where few others do
     """
 
-    contenders: Sequence[Contender]
-    past: PredictionHistory
-    barred: Mapping[str, str]
-    half_life: float
-    confidence: float
-
-    def choose(self, losses: np.ndarray, rows: np.ndarray, line: str | None) -> tuple[Contender, str]:
-        """Return the champion by decayed losses (n_lines,) on some rows of the past (n_rows,) bool, and why it is.
-
-        The champion of before is that of ``line``, where it still is a contender.
-        """
-        away = np.array([np.inf if one.line in self.barred else 0.0 for one in self.contenders])
-        best = int(np.argmin(losses + away))
-        counted = rows if rows.any() else np.ones(len(self.past), dtype=bool)
-        batches = len(np.unique(self.past.batch[counted & self.past.known[:, best]]))
-        labelled = count(batches, "labelled batch", "labelled batches")
-        reason = f"lowest decayed loss on {labelled} in its record, {losses[best]:.4g}"
-        if losses[best] > losses.min():
-            reason += " among those within promotion.budget"
-        held = next((position for position, one in enumerate(self.contenders) if one.line == line), best)
-        incumbent = self.contenders[held]
-        if held == best:
-            return incumbent, reason
-        if incumbent.line in self.barred:
-            return self.contenders[best], f"{reason}; {incumbent.name} may not serve: {self.barred[incumbent.line]}"
-        lead = losses[held] - losses[best]
-        if not is_surely_better(self.past.take(rows), best, held, self.half_life, self.confidence):
-            contender = self.contenders[best].name
-            told = f"a tie: the {lead:.4g} less loss of {contender} is within noise, so {incumbent.name} stays"
-            return incumbent, told
-        return self.contenders[best], f"{reason}, {lead:.4g} below that of {incumbent.name}, which is beyond noise"
+    always: list[int]
+    ranked: list[int]
+    best: int
+    resting: set[int]
 
 
-def is_surely_better(
-    past: PredictionHistory, contender: int, incumbent: int, half_life: float, confidence: float
-) -> bool:
-    """Return whether a contender's row losses are lower than the incumbent's by more than noise.
+def promote(contenders: Sequence[Contender], past: PredictionHistory, rules: PromotionRules) -> Promotion:
+    """Decide the next generation from the records of all contenders, whose lines are those of ``past`` in order.
 
-    Both are positions of lines. Their paired differences are averaged by batch, newer batches counting more; noise is
-    the larger of what rows within batches and what differences between batches let expect.
+    The champions have the lowest decayed loss on clean batches and on damaged copies of them; those of before stay
+    unless that is lower by more than noise. Champions, baselines, the fallback, the pinned line and portfolio
+    candidates on trial stay, even beyond ``max_active``. Of the others those stay, as far as it allows, that had most
+    weight in ensembles of late, then those with the best records, on clean or on damaged input, as long as they do not
+    answer as one that stays does and, unless they are of the portfolio, are better than the fallback; the best record
+    on clean input always has a place. Lines that are idle rest where LEAST_ACTIVE others stay.
     """
-    from scipy.stats import norm
+    parts = compute_part_losses(past)
+    clean, damaged = (compute_decayed_records(parts, of_clean, rules.half_life) for of_clean in (True, False))
+    judge = Judge(contenders, past, rules.barred, rules.half_life, rules.confidence)
+    champion, reason = judge.choose(clean, past.clean, rules.champion_line)
+    robust_champion, _ = judge.choose(damaged, ~past.clean, rules.damaged_line)
+    order = rank(clean, damaged if not past.clean.all() else clean)
+    places = find_places(contenders, past, rules, (champion, robust_champion), order, clean)
+    kept, doubles = give_places(contenders, past, rules, places, clean)
+    active = tuple(one for position, one in enumerate(contenders) if position in kept)
+    retired = tuple(
+        Event(one.parent.id, "retired", say_why(position, contenders, rules, places, doubles))
+        for position, one in enumerate(contenders)
+        if one.parent and position not in kept
+    )
+    incumbent = next((one for one in contenders if one.line == rules.champion_line), champion)
+    judged = compare_newest(contenders, past, incumbent, rules.confidence)
+    return Promotion(champion, robust_champion, active, judged, retired, reason, rules.barred)
 
-    both = past.take(past.known[:, contender] & past.known[:, incumbent])
-    batches = np.unique(both.batch)
-    if not len(batches):
-        return False
-    pairs = [both.losses[both.batch == batch] for batch in batches]
-    compared = [compare_losses(losses[:, contender], losses[:, incumbent], confidence) for losses in pairs]
-    weights = 0.5 ** ((batches.max() - batches) / half_life)
-    differences = np.array([one.difference for one in compared])
-    difference = float(np.average(differences, weights=weights))
-    within = np.array([one.error for one in compared])
-    between = np.abs(differences - difference) if len(batches) >= MIN_SPREAD else np.zeros(len(batches))
-    # Batches differ by more than their rows do: whichever noise is larger decides what lies beyond it.
-    error = max(float(np.sqrt(np.sum((weights * noise) ** 2)) / weights.sum()) for noise in (within, between))
-    return difference + float(norm.ppf(confidence)) * error < 0
+
+def find_places(
+    contenders: Sequence[Contender],
+    past: PredictionHistory,
+    rules: PromotionRules,
+    champions: Collection[Contender],
+    order: Sequence[int],
+    clean: np.ndarray,
+) -> Places:
+    """Return who has a place for sure and who may have one; ``order`` is by records, ``clean`` the decayed losses."""
+    needed = {
+        position
+        for position, one in enumerate(contenders)
+        if one in champions
+        or one.candidate.key in rules.baselines
+        or one.line == rules.pinned
+        or (one.candidate.family == FALLBACK_FAMILY and one.candidate.window is None)
+    }
+    idle = {position for position, one in enumerate(contenders) if one.line in rules.idle}
+    resting = idle - needed - {order[0]}
+    batches = [len(np.unique(past.batch[past.known[:, position]])) for position in range(len(contenders))]
+    on_trial = {
+        position
+        for position, one in enumerate(contenders)
+        if one.candidate.key in rules.standing and not one.is_recalled and batches[position] < rules.tried
+    }
+    always = needed | (on_trial - resting)
+    fallbacks = [clean[position] for position, one in enumerate(contenders) if one.candidate.family == FALLBACK_FAMILY]
+    bar = min(fallbacks, default=np.inf)
+    # Both sorts are stable: among equal weights the record decides, and who rests comes last.
+    by_weight = sorted(order, key=lambda position: -rules.weights.get(contenders[position].line, 0.0))
+    ranked = sorted((one for one in by_weight if one not in always), key=lambda position: position in resting)
+    may = [one for one in ranked if clean[one] < bar or contenders[one].candidate.key in rules.standing]
+    return Places(sorted(always), may, order[0], resting)
+
+
+def give_places(
+    contenders: Sequence[Contender], past: PredictionHistory, rules: PromotionRules, places: Places, clean: np.ndarray
+) -> tuple[set[int], dict[int, str]]:
+    """Return who stays, and of those that do not since they answer as another does, why that one stays instead."""
+    kept, doubles = list(places.always), {}
+    for place, position in enumerate(places.ranked):
+        twin = find_twin(past, position, kept)
+        resting = position in places.resting
+        most = min(LEAST_ACTIVE, rules.max_active) if resting else rules.max_active
+        if twin is not None:
+            is_better = clean[twin] <= clean[position]
+            whose = "whose record is better" if is_better else "which stays by its weight in ensembles or its role"
+            doubles[position] = f"it answers as {contenders[twin].name} does, {whose}"
+        elif len(kept) + (places.best in places.ranked[place + 1 :]) < most:  # the best record is sure of a place
+            kept.append(position)
+    return set(kept), doubles
+
+
+def say_why(
+    position: int, contenders: Sequence[Contender], rules: PromotionRules, places: Places, doubles: Mapping[int, str]
+) -> str:
+    """Return why a contender retires."""
+    if position in places.resting:
+        return "no ensemble gave it weight for long, so it rests"
+    if position in doubles:
+        return doubles[position]
+    if position not in places.ranked:
+        return "its record was worse than the fallback's"
+    told = f"there was no place for it of {rules.max_active} lines ({rules.limit})"
+    if weight := rules.weights.get(contenders[position].line):
+        return f"{told}: those that stay had more weight in ensembles than its {weight:.2g}"
+    return (
+        f"{told}: no ensemble gave it weight of late, and of such lines only those with better records, on trial, "
+        "champions or baselines stay"
+    )
 
 
 def rank(clean: np.ndarray, damaged: np.ndarray) -> list[int]:
@@ -229,30 +198,6 @@ def rank(clean: np.ndarray, damaged: np.ndarray) -> list[int]:
     return np.lexsort((clean, places)).tolist()
 
 
-def _say_why(
-    line: str,
-    doubles: Mapping[str, str],
-    others: Collection[str],
-    resting: Collection[str],
-    served: Mapping[str, float],
-    limit: str,
-) -> str:
-    """Return why a line retires: ``doubles`` says it of lines that answer as another does, ``limit`` how many stay."""
-    if line in resting:
-        return "no ensemble gave it weight for long, so it rests"
-    if line in doubles:
-        return doubles[line]
-    if line not in others:
-        return "its record was worse than the fallback's"
-    if served.get(line):
-        own = f"{served[line]:.2g}"
-        return f"there was no place for it {limit}: those that stay had more weight in ensembles than its {own}"
-    return (
-        f"there was no place for it {limit}: no ensemble gave it weight of late, and of such lines only those with "
-        "better records, on trial, champions or baselines stay"
-    )
-
-
 def find_twin(past: PredictionHistory, line: int, others: Sequence[int]) -> int | None:
     """Return the first of ``others`` (positions of lines) that answers the newest clean rows as ``line`` does.
 
@@ -265,25 +210,6 @@ def find_twin(past: PredictionHistory, line: int, others: Sequence[int]) -> int 
         if len(outputs) and np.abs(outputs[:, line] - outputs[:, other]).mean() < ALIKE:
             return other
     return None
-
-
-def compare_newest(
-    contenders: Sequence[Contender], past: PredictionHistory, incumbent: Contender, confidence: float
-) -> tuple[Judged, ...]:
-    """Return how every contender compared with the incumbent on the newest rows that both predicted, in time order.
-
-    They are those of the newest batch and served ones whose labels came with it.
-    """
-    newest = past.take(past.clean & (past.batch == past.batch.max()))
-    losses = newest.losses * past.scale
-    base = list(contenders).index(incumbent)
-    judged = []
-    for position, one in enumerate(contenders):
-        both = newest.known[:, position] & newest.known[:, base]
-        if one is not incumbent and both.any():
-            compared = compare_losses(losses[both, position], losses[both, base], confidence)
-            judged.append(Judged(one.name, incumbent.name, compared))
-    return tuple(judged)
 
 
 IDLE = 5
@@ -318,22 +244,22 @@ def decide_promotion(
     """
     if not contenders:
         raise DataError("No model could be fitted on this batch; the log names every failure, so mend the data first.")
-    promotion = promote(
-        contenders,
-        stack_records(records, [contender.line for contender in contenders]),
-        {candidate.key for candidate in standing},
-        before.champion.line if before.champion else None,
-        config.selection.half_life,
-        config.promotion.confidence,
-        room,
-        before.pinned,
-        exclude_lines(config.promotion.budget, [contender.line for contender in contenders], before.versions),
-        before.robust_champion.line if before.robust_champion else None,
-        baselines,
-        find_idle(history, IDLE),
-        average_weights(history),
-        TRIED,
-        name_limit(config.promotion.max_active, room),
+    lines = [contender.line for contender in contenders]
+    rules = PromotionRules(
+        half_life=config.selection.half_life,
+        confidence=config.promotion.confidence,
+        max_active=room,
+        champion_line=before.champion.line if before.champion else None,
+        damaged_line=before.robust_champion.line if before.robust_champion else None,
+        pinned=before.pinned,
+        barred=exclude_lines(config.promotion.budget, lines, before.versions),
+        standing={candidate.key for candidate in standing},
+        baselines=baselines,
+        idle=find_idle(history, IDLE),
+        weights=average_weights(history),
+        tried=TRIED,
+        limit=name_limit(config.promotion.max_active, room),
     )
+    promotion = promote(contenders, stack_records(records, lines), rules)
     log.info("champion %s: %s", promotion.champion.name, promotion.reason)
     return promotion

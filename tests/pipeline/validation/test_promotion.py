@@ -9,7 +9,8 @@ import pytest
 from pointsman.common.task import Task
 from pointsman.meta.past import PredictionHistory
 from pointsman.model_zoo.candidate import Candidate
-from pointsman.pipeline.validation.promotion import is_surely_better, promote
+from pointsman.pipeline.validation.champions import is_surely_better
+from pointsman.pipeline.validation.promotion import PromotionRules, promote
 from pointsman.registry.contender import Contender, Origin
 
 ROWS, BATCHES = 120, 3
@@ -45,7 +46,8 @@ def remember(*losses, damaged=None, seed=0):
 
 
 def decide(contenders, past, champion=None, standing=(), max_active=8, damaged=None, **given):
-    return promote(contenders, past, standing, champion, 4.0, 0.9, max_active, damaged_line=damaged, **given)
+    rules = PromotionRules(4.0, 0.9, max_active, champion, damaged, standing=standing, **given)
+    return promote(contenders, past, rules)
 
 
 def test_there_is_a_champion_for_clean_and_one_for_damaged_input():
@@ -162,7 +164,7 @@ def test_a_double_of_a_better_line_retires_and_leaves_its_place_to_another():
 def test_a_line_that_is_barred_is_no_champion_and_its_reason_is_told():
     contenders = [enter("slow", "x-1"), enter("b"), enter("prior-1", family="prior")]
     past = remember(0.5, 0.7, 1.0, damaged=(0.6, 0.8, 1.0))
-    outcome = promote(contenders, past, (), "x-1", 4.0, 0.9, 8, barred={"x-1": "it took an hour"})
+    outcome = decide(contenders, past, "x-1", barred={"x-1": "it took an hour"})
     assert (outcome.champion.name, outcome.robust_champion.name) == ("b", "b")
     assert "within promotion.budget; slow may not serve: it took an hour" in outcome.reason
     assert [one.name for one in outcome.active] == ["slow", "b", "prior-1"]

@@ -96,7 +96,7 @@ COMMANDS: Mapping[str, Command] = {
             ("models show ensemble-0061", "its model card"),
             ("models rollback --to 12", "generation 12 is the live state again; this, too, can be undone"),
             ('models promote lightgbm-0007 --why "..."', 'it serves until: models promote auto --why "..."'),
-            ('models retire knn-0040 --why "..."', "a single model; ensembles go on without it"),
+            ('models retire knn-0040 --why "..."', "a single model; its ensembles are made anew"),
             ("models rebuild", "fits again what is broken, from raw batches"),
             ("models publish ensemble-0061", "to an MLflow registry, in Production there (an extra)"),
             ("models gc", "removes what nothing needs"),

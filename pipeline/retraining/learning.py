@@ -218,9 +218,7 @@ def decide(
         contenders, modes = drop_unlearned(contenders, modes, before.pinned)
         gone = [one.parent.id for one in everyone if one not in contenders and one.parent]
     history = load_weights(state, before.number, IDLE)
-    promotion = decide_promotion(
-        config, before, contenders, records, newcomers.portfolio, found.room, baselines, history
-    )
+    promotion = decide_promotion(run, contenders, records, newcomers.portfolio, found.room, baselines, history)
     unlearned = [Event(version, "retired", "it did not learn the change of the relation") for version in gone]
     return Decision(promotion, modes, newcomers.recalled, records, baselines), unlearned
 

@@ -4,9 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from pointsman.common.config import Config
 from pointsman.common.environment import describe_environment
-from pointsman.common.storage.state import State
 from pointsman.meta.ensembles import fit_ensembles
 from pointsman.meta.past import PredictionHistory, stack_records
 from pointsman.meta.records import OutOfSamplePredictions
@@ -14,58 +12,44 @@ from pointsman.meta.threshold import tune_ensemble
 from pointsman.model_zoo.model import PROTOCOL
 from pointsman.registry.budget import exclude_lines
 from pointsman.registry.contender import FALLBACK_FAMILY, Origin
-from pointsman.registry.generations import Generation
+from pointsman.registry.update_run import UpdateRun
 from pointsman.registry.versions import ENSEMBLE_FAMILY, KINDS, Version, name_version, save_members
 
 
 def save_ensembles(
-    config: Config,
-    state: State,
-    before: Generation,
-    singles: Sequence[Version],
-    records: Sequence[OutOfSamplePredictions],
-    numbers: Iterator[int],
+    run: UpdateRun, singles: Sequence[Version], records: Sequence[OutOfSamplePredictions], numbers: Iterator[int]
 ) -> list[Version]:
     """Fit the ensembles on all records, store them and return their versions; one version alone makes none.
 
     Versions beyond the budget are no members.
     """
-    barred = exclude_lines(config.promotion.budget, [one.line for one in singles], before.versions)
+    config = run.config
+    barred = exclude_lines(config.promotion.budget, [one.line for one in singles], run.before.versions)
     allowed = [one for one in singles if one.line not in barred]
     if len(allowed) < 2:
         return []
     past, settings = stack_records(records, [one.line for one in allowed]), config.selection
     guarded = [one.line for one in allowed if one.guarded or one.family == FALLBACK_FAMILY]
     fitted = fit_ensembles(past, guarded, settings.half_life, settings.temperature, settings.max_members, config.seed)
-    return [
-        save_ensemble(config, state, before, variant, weights, allowed, past, next(numbers))
-        for variant, weights in fitted.items()
-    ]
+    return [save_ensemble(run, variant, weights, allowed, past, next(numbers)) for variant, weights in fitted.items()]
 
 
 def save_ensemble(
-    config: Config,
-    state: State,
-    before: Generation,
-    variant: str,
-    weights: np.ndarray,
-    singles: Sequence[Version],
-    past: PredictionHistory,
-    number: int,
+    run: UpdateRun, variant: str, weights: np.ndarray, singles: Sequence[Version], past: PredictionHistory, number: int
 ) -> Version:
     """Store an ensemble with the weights (3, n_singles) by RowKind and return its version."""
-    parent = next((one for one in before.ensembles if one.variant == variant), None)
+    parent = next((one for one in run.before.ensembles if one.variant == variant), None)
     version_id = name_version(ENSEMBLE_FAMILY, number)
     params = {"members": name_members(weights, singles)}
     used = [single for single, share in zip(singles, weights.max(axis=0), strict=True) if share > 0]
-    threshold = tune_ensemble(config, past, weights)
-    manifest, size = save_members(state.files, params)
+    threshold = tune_ensemble(run.config, past, weights)
+    manifest, size = save_members(run.state.files, params)
     return Version(
         id=version_id,
         number=number,
         line=parent.line if parent else version_id,
         parent=parent.id if parent else None,
-        generation=before.number + 1,
+        generation=run.before.number + 1,
         family=ENSEMBLE_FAMILY,
         variant=variant,
         params=params,
@@ -84,7 +68,7 @@ def save_ensemble(
         fit_seconds=0.0,
         inputs=tuple(dict.fromkeys(name for version in used for name in version.inputs)),
         predict_us=_count_cost(weights, singles),
-        seed=config.seed,
+        seed=run.config.seed,
         protocol=PROTOCOL,
         environment=describe_environment(),
     )

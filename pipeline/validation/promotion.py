@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pointsman.common.config import Config
 from pointsman.common.errors import DataError
 from pointsman.meta.decayed import compute_decayed_records, compute_part_losses
 from pointsman.meta.past import PredictionHistory, stack_records
@@ -18,6 +17,7 @@ from pointsman.registry.budget import exclude_lines
 from pointsman.registry.contender import FALLBACK_FAMILY, Contender, Origin
 from pointsman.registry.ensembles import average_weights, find_idle
 from pointsman.registry.generations import Event, Generation
+from pointsman.registry.update_run import UpdateRun
 
 log = logging.getLogger(__name__)
 
@@ -228,8 +228,7 @@ def list_incumbents(before: Generation, record: OutOfSamplePredictions) -> list[
 
 
 def decide_promotion(
-    config: Config,
-    before: Generation,
+    run: UpdateRun,
     contenders: Sequence[Contender],
     records: Sequence[OutOfSamplePredictions],
     standing: Sequence[Candidate],
@@ -244,7 +243,7 @@ def decide_promotion(
     """
     if not contenders:
         raise DataError("No model could be fitted on this batch; the log names every failure, so mend the data first.")
-    lines = [contender.line for contender in contenders]
+    config, before, lines = run.config, run.before, [contender.line for contender in contenders]
     rules = PromotionRules(
         half_life=config.selection.half_life,
         confidence=config.promotion.confidence,

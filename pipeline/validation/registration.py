@@ -96,7 +96,7 @@ def register(
     champion = next(member.version for member in members if member.role is Role.CHAMPION)
     if before.champion is None or before.champion.line != champion.line:
         events.append(Event(champion.id, "promoted", promotion.reason))
-    for ensemble in save_ensembles(run.config, state, before, [member.version for member in members], records, numbers):
+    for ensemble in save_ensembles(run, [member.version for member in members], records, numbers):
         new.append(ensemble)
         members.append(Member(ensemble, Role.ENSEMBLE))
         events.append(Event(ensemble.id, "blended", describe_members(ensemble)))

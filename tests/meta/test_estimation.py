@@ -262,7 +262,7 @@ def test_it_is_stored_as_json_and_comes_back_the_same(make):
     assert estimate(again, outputs, kinds) == estimate(estimator, outputs, kinds)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(hnp.arrays(float, st.integers(1, 6), elements=st.floats(1e-9, 1e6)), st.integers(0, 5))
 def test_variances_are_never_negative(squares, seed):
     sizes = np.sort(np.random.default_rng(seed).integers(1, 5_000, len(squares))).astype(float) + np.arange(
@@ -279,7 +279,7 @@ def test_quantiles_rise_with_their_level(numbers, first, second):
     assert numbers.min() <= low <= high <= numbers.max()
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(3, 20), st.integers(0, 1000))
 def test_an_interval_holds_nought_and_grows_after_misses(batches, seed):
     generator = np.random.default_rng(seed)

@@ -82,14 +82,16 @@ def test_the_expected_loss_says_whose_it_is_and_why_it_is_unknown():
     selector = make_selector(make_records(), make_ensembles())
     plan = selector.plan(CLEAN)
     expected = {"loss": 0.5, "lower": 0.4, "upper": 0.6}
-    told = describe_expected({"expected": expected, "mode": "all"}, plan)
-    assert told == "0.5, as what was chosen lost on graded batches (nine times of ten between 0.4 and 0.6)"
+    told = describe_expected({"expected": expected, "mode": "all"}, plan, "log-loss")
+    assert told == "log-loss 0.5, as what was chosen lost on graded batches (nine times of ten between 0.4 and 0.6)"
     for mode, own in (("single", plan), ("all", selector.plan(CLEAN, "single"))):
-        assert "as the champions lost" in describe_expected({"expected": expected, "mode": mode}, own)
+        assert "as the champions lost" in describe_expected({"expected": expected, "mode": mode}, own, "log-loss")
     unknown = dict.fromkeys(expected)
-    assert "until labelled batches" in describe_expected({"expected": unknown, "mode": "all"}, plan)
+    assert "until labelled batches" in describe_expected({"expected": unknown, "mode": "all"}, plan, "log-loss")
     pinned = plan.pin("good", ())
-    assert "a person made this model serve" in describe_expected({"expected": unknown, "mode": "all"}, pinned)
+    assert "a person made this model serve" in describe_expected(
+        {"expected": unknown, "mode": "all"}, pinned, "log-loss"
+    )
 
 
 def test_the_champion_of_a_damaged_request_is_called_the_robust_champion():

@@ -17,7 +17,7 @@ from pointsman.common.performance import performance_table
 from pointsman.common.storage.catalogue import Draft, read_rows
 from pointsman.common.storage.state import hold_lock, lock_updates, open_state
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 HOLD = """
 import sys
 from pointsman.common.config import Config
@@ -154,7 +154,8 @@ def test_states_of_different_folders_do_not_block_each_other(tmp_path):
 def test_processes_that_start_at_once_make_one_catalogue(tmp_path, catalogue_url):
     config = make_config(tmp_path, database_url=catalogue_url).model_dump_json(by_alias=True)
     opening = (
-        "import sys, registry.tables\nfrom common.config import Config\nfrom common.storage.state import open_state\n"
+        "import sys, pointsman.registry.tables\nfrom pointsman.common.config import Config\n"
+        "from pointsman.common.storage.state import open_state\n"
         "config = Config.model_validate_json(sys.argv[1])\nprint('ready', flush=True)\nsys.stdin.readline()\n"
         "with open_state(config): pass"
     )

@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 
 import pointsman.pipeline.update  # noqa: F401  (registers every table before the catalogue is created)
 from pointsman.common.config import ResponseConfig
+from pointsman.common.performance import Stopwatch
+from pointsman.common.schema import Schema
 from pointsman.common.storage.catalogue import Draft
 from pointsman.common.storage.state import open_state
+from pointsman.common.task import Task
 from pointsman.pipeline.drift.detection import DriftFound
 from pointsman.pipeline.drift.reference_models import RECENT
 from pointsman.pipeline.drift.sketch import Sketch
@@ -31,6 +34,7 @@ from pointsman.pipeline.retraining.drift_response import (
 from pointsman.pipeline.retraining.trigger import trains_now
 from pointsman.registry.contender import FALLBACK_FAMILY, Contender, Origin
 from pointsman.registry.generations import Generation, Member, Role
+from pointsman.registry.update_run import UpdateRun
 from tests.registry.made_versions import commit, make_config, make_version
 
 AGE = DriftAlarm(Drift.DATA, "age", ("spread", "location"), 1e-6, 0.2, {})
@@ -163,19 +167,24 @@ def test_whoever_does_not_learn_is_retired_and_kept_lines_learn():
     assert learned == {"a": Origin.REFIT, "d": Origin.UPDATE}
 
 
+def take(config, state, before):
+    """The run of a batch that comes after a generation."""
+    return UpdateRun(config, state, before, Schema("t", "y", Task.BINARY, ("0", "1")), 2, Stopwatch(), Draft(2))
+
+
 def test_the_first_batch_is_learned_under_any_policy_and_drift_where_it_is_asked_for(state):
     config = make_config(state.folder)
     never = config.model_copy(update={"response": ResponseConfig(retrain="never")})
     drift = config.model_copy(update={"response": ResponseConfig(retrain="drift")})
     every = config.model_copy(update={"response": ResponseConfig(retrain="every", every=1)})
     before = Generation(number=1, members=crown(make_version(1)))
-    assert trains_now(never, state, Generation(), find(), [])
-    assert not trains_now(never, state, before, find(AGE, TURN), [])
+    assert trains_now(take(never, state, Generation()), find(), [])
+    assert not trains_now(take(never, state, before), find(AGE, TURN), [])
     judged = DriftTest(Drift.DATA, "age", "spread", 1, 0.9, 0.0, 0.4, False, 0.9)
     calm, moved, turned = (replace(one, tests=(judged,)) for one in (find(), find(AGE), find(TURN)))
-    assert [trains_now(drift, state, before, one, []) for one in (calm, moved, turned)] == [False, True, True]
-    assert trains_now(drift, state, before, find(), []), "as long as nothing can be judged, batches are learned"
-    assert trains_now(every, state, before, find(), [])
+    assert [trains_now(take(drift, state, before), one, []) for one in (calm, moved, turned)] == [False, True, True]
+    assert trains_now(take(drift, state, before), find(), []), "as long as nothing can be judged, batches are learned"
+    assert trains_now(take(every, state, before), find(), [])
 
 
 @given(st.lists(st.sampled_from([AGE, JOINT, TURN]), max_size=6))

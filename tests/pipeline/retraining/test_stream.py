@@ -24,7 +24,7 @@ from pointsman.pipeline.retraining.simulation import Ledger, replay
 from pointsman.pipeline.retraining.stream_drift import ReplayedDrift
 from pointsman.pipeline.retraining.stream_loss import ReplayedLoss
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 BATCHES, CHANGE = 16, 13
 
 

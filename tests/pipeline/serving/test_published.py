@@ -29,7 +29,7 @@ from pointsman.registry import mlflow_registry
 from pointsman.registry.generations import load_generation
 from pointsman.registry.mlflow_registry import fetch_production
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SERVER = """
 import sys
 from wsgiref.simple_server import make_server

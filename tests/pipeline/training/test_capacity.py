@@ -1,10 +1,14 @@
 """Rows are learned as far as a budget allows, and what it cuts is told once."""
 
 import logging
+from types import SimpleNamespace
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from pointsman.common.config import SearchConfig, TrainingConfig
+from pointsman.common.records import LabelledBatch
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.pipeline.preparation.capacity import LEAST_LEARNED, limit_rows
 from pointsman.pipeline.training import capacity
@@ -33,9 +37,13 @@ def test_a_search_looks_at_more_rows_of_a_larger_stream():
 
 def listen(caplog, rows, there, training=None, search=None):
     capacity._log_once.cache_clear()
+    config = SimpleNamespace(training=training or TrainingConfig(), search=search or SearchConfig())
+    window = [
+        LabelledBatch(1, pd.DataFrame(index=range(there), columns=range(28)), pd.Series(dtype=float), np.zeros(there))
+    ]
     with caplog.at_level(logging.INFO):
         for _ in range(2):
-            log_cuts(training or TrainingConfig(), search or SearchConfig(), rows, there, 28, [PLAIN, EXTRA_TREES])
+            log_cuts(config, rows, window, [PLAIN, EXTRA_TREES])
     told = [record.message for record in caplog.records]
     caplog.clear()
     return told

@@ -34,6 +34,15 @@ def shorten(text: str) -> str:
     return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 3]}..."
 
 
+def count(number: int, noun: str, several: str = "") -> str:
+    """Return a number with its noun, which several things of the kind have with an s unless they are named.
+
+    >>> count(1, "batch", "batches"), count(2, "batch", "batches"), count(12345, "row")
+    ('1 batch', '2 batches', '12345 rows')
+    """
+    return f"{number} {noun if number == 1 else several or f'{noun}s'}"
+
+
 def name_runs(numbers: Sequence[int]) -> str:
     """Return ascending numbers in brackets with a blank before, those that follow each other as one; '' for none.
 

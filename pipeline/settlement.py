@@ -22,6 +22,7 @@ from common.records import LabelledBatch
 from common.sampling import spread_rows
 from common.schema import Schema
 from common.state import State
+from common.text import count
 from meta.label_tables import (
     batch_digests_table,
     live_records_table,
@@ -106,12 +107,24 @@ def settle(
             "maturity": count_maturity(found.table["served_at"], found.table["arrived_at"]) if len(found.table) else {},
         }]),
     )  # fmt: skip
-    if len(found.table):
-        log.info("labels of %d served rows came by batch %d, %d of them by id", len(found.table), batch.number,
-                 _is_late(found).sum())  # fmt: skip
+    if told := describe_found(found, batch.number):
+        log.info("%s", told)
     newest = next(((one, rows) for part, one, rows in settled if part.served_by == before.number), None)
     rivals = {name: outputs[newest[1]] for name, outputs in newest[0].rivals.items()} if newest else {}
     return Settled(tables, live, losses, times, rivals)
+
+
+def describe_found(found: Found, batch: int) -> str:
+    """Return how many served rows got labels and by which way, '' where none came; every label by id is counted."""
+    if not len(found.table) and not found.labels:
+        return ""
+    by_id = int(_is_late(found).sum())
+    told = f"labels of {count(len(found.table), 'served row')} came: {len(found.table) - by_id} in batch {batch}, " \
+           f"{by_id} by id"  # fmt: skip
+    if not (others := len(found.labels) - by_id):
+        return told
+    return f"{told}; of {count(len(found.labels), 'label')} given by id, {others} add nothing, since a batch has the " \
+           "row or a newer label replaced them"  # fmt: skip
 
 
 def list_live(

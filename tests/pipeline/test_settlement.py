@@ -24,9 +24,10 @@ from meta.tables import regrets_table
 from pipeline.drift import list_changes
 from pipeline.explain import explain
 from pipeline.labels import add_labels
+from pipeline.late_rows import Found
 from pipeline.models import models
 from pipeline.replay import replay
-from pipeline.settlement import Settled
+from pipeline.settlement import Settled, describe_found
 from registry.generations import load_generation
 
 LIVE = 40
@@ -173,6 +174,17 @@ def test_a_row_in_a_batch_is_told_of_by_the_batch_alone(folder):
         (brought,) = read(state, settled_requests_table)
         assert (brought["request"], brought["rows"]) == ("next", 60)
         assert len(read(state, settled_labels_table)) == 80, "they are not asked for again"
+
+
+def test_every_label_by_id_is_told_of():
+    none, both = pd.DataFrame({"late": []}), pd.DataFrame({"late": [False] * 60 + [True]})
+    assert describe_found(Found(none, ()), 4) == ""
+    assert describe_found(Found(both, (7,)), 4) == "labels of 61 served rows came: 60 in batch 4, 1 by id"
+    assert describe_found(Found(both.head(60), tuple(range(80))), 4) == (
+        "labels of 60 served rows came: 60 in batch 4, 0 by id; of 80 labels given by id, 80 add nothing, since a "
+        "batch has the row or a newer label replaced them"
+    )
+    assert describe_found(Found(none, (1,)), 4).startswith("labels of 0 served rows came: 0 in batch 4, 0 by id; of 1 ")
 
 
 def test_live_rows_that_a_batch_brings_later_do_not_count_twice(folder):

@@ -41,7 +41,8 @@ def gather_facts(state: State, version: Version) -> CardFacts:
         raise StateError(f"The version '{version.id}' names generation {version.generation}, which is not known.")
     ancestors = list_ancestors(state, version)
     # Every update makes an ensemble anew, so what is known of its line is what is known of it.
-    known = [version.id, *(one.id for one in ancestors)] if version.is_ensemble else [version.id]
+    before = [one.id for one in ancestors]
+    known = [version.id, *before] if version.is_ensemble else [version.id]
     fallback = sa.select(versions_table.c.id).where(versions_table.c.family == FALLBACK_FAMILY)
     by_batch = sa.select(scores_table).order_by(scores_table.c.batch, scores_table.c.kind, scores_table.c.metric)
     return CardFacts(
@@ -49,6 +50,7 @@ def gather_facts(state: State, version: Version) -> CardFacts:
         role=describe_role(newest, version),
         ancestors=ancestors,
         scores=read_rows(state.engine, by_batch.where(scores_table.c.version.in_(known))),
+        line_scores=read_rows(state.engine, by_batch.where(scores_table.c.version.in_(before))),
         fallback_scores=read_rows(state.engine, by_batch.where(scores_table.c.version.in_(fallback)))
         if version.family != FALLBACK_FAMILY else (),
         records=read_rows(

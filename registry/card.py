@@ -9,6 +9,7 @@ from typing import Any
 
 from common.environment import describe_changes
 from common.schema import Schema
+from common.text import count
 from registry.contender import FALLBACK_FAMILY
 from registry.versions import KINDS, Version
 from registry.words import show_word
@@ -19,6 +20,8 @@ ROWS_AN_INPUT = 20
 
 MOST_LISTED = 12
 """Rows of a table that a card shows: the newest."""
+MOST_BATCHES = 3
+"""Batches whose scores a card shows, each with all its metrics: the newest."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class CardFacts:
     role:      in the newest generation, '' where it is not in it
     ancestors: the versions it comes from, its parent first
     scores:    its rows of the scores table, on batches it had not learned, oldest first, of an ensemble those of its
-               line; fallback_scores: the prior's
+               line; line_scores: those of the versions it comes from; fallback_scores: the prior's
     records:   rows of the records table: losses by kind of input, oldest first, of an ensemble those of its line
     events:    rows of the events table, oldest first
     golden:    what came of loading it and comparing its golden answers
@@ -41,6 +44,7 @@ class CardFacts:
     role: str = ""
     ancestors: Sequence[Version] = ()
     scores: Sequence[Mapping[str, Any]] = ()
+    line_scores: Sequence[Mapping[str, Any]] = ()
     fallback_scores: Sequence[Mapping[str, Any]] = ()
     records: Sequence[Mapping[str, Any]] = ()
     events: Sequence[Mapping[str, Any]] = ()
@@ -83,11 +87,12 @@ def find_caveats(version: Version, facts: CardFacts) -> list[str]:
         "It learned one batch, so it cannot tell a season from anything else of its time.":
             version.first_batch == last and not version.is_ensemble,
         f"No batch has come since {made}: what it is worth later has not been measured.": not later,
-        f"On {len(beaten)} of its batches the fallback, which looks at no input, scored better.": bool(beaten),
+        f"On {count(len(beaten), 'batch', 'batches')} that it met the fallback, which reads no input, scored better.":
+            bool(beaten),
         f"On damaged input its loss is {damaged:.1f} times that on clean input.": damaged > 2,
         f"One of its members has {heaviest:.0%} of the weight for clean rows: there it is hardly more than that one.":
             heaviest > 0.9,
-        f"It was continued {version.updates} times since it was fitted from scratch.": version.updates > 0,
+        f"It was continued {count(version.updates, 'time')} since it was fitted from scratch.": version.updates > 0,
         f"The software is not what it was made with: {moved}.": bool(moved) and not moved.startswith("the same"),
         facts.golden: not facts.golden.startswith("It answers"),
     }  # fmt: skip
@@ -114,7 +119,11 @@ def _compare_damaged(records: Sequence[Mapping[str, Any]]) -> float:
 def _introduce(version: Version, facts: CardFacts) -> str:
     kind = f"A model of the family {version.family}"
     if version.is_ensemble:
-        kind = f"An ensemble of {len(version.member_ids)} single models, of the variant {version.variant}"
+        by_kind = (f"{len(one)} for {kind} rows" for kind, one in zip(KINDS, version.members, strict=True))
+        kinds = f" ({', '.join(by_kind)})" if version.is_routed else ""
+        kind = (
+            f"An ensemble of {count(len(version.member_ids), 'single model')}{kinds}, of the variant {version.variant}"
+        )
     origin = "" if version.is_ensemble else f" ({version.origin})"
     role = f"It is {facts.role} in the newest generation." if facts.role else "It is not in the newest generation."
     return f"{kind}, made by generation {version.generation}{origin}. {role} {facts.golden}"
@@ -151,8 +160,9 @@ def _describe_model(version: Version) -> list[str]:
         ]
         return _table(("member", *(f"{kind} rows" for kind in KINDS)), rows)
     settings = [(f"`{_clean(name)}`", f"`{_clean(setting)}`") for name, setting in sorted(version.params.items())]
+    window = count(version.window, "batch", "batches") if version.window else "all batches"
     described = [("family", version.family), ("preprocessing", version.variant), ("seed", str(version.seed)),
-                 ("window", f"{version.window} batches" if version.window else "all batches")]  # fmt: skip
+                 ("window", window)]  # fmt: skip
     inputs = f"Inputs ({len(version.inputs)}): " + ", ".join(f"`{_clean(name)}`" for name in version.inputs)
     return [*_table(("parameter", "setting"), [*described, *settings]), "", inputs]
 
@@ -161,18 +171,28 @@ def _describe_lessons(version: Version) -> list[str]:
     if version.is_ensemble:
         return ["It learned no rows: its weights follow from what its members had predicted for batches to come."]
     listed = [(str(one.batch), f"{one.rows:,}", f"`{one.digest[:16]}`") for one in version.trained_on]
-    told = f"{version.rows:,} rows of batches {version.first_batch} to {version.last_batch}."
+    first, last = version.first_batch, version.last_batch
+    batches = f"batch {first}" if first == last else f"batches {first} to {last}"
+    told = f"{version.rows:,} rows of {batches}."
     return [told, "", *_table(("batch", "rows", "SHA-256 of the rows"), listed[-MOST_LISTED:])]
 
 
 def _describe_scores(version: Version, facts: CardFacts) -> list[str]:
-    if not facts.scores:
-        return ["It has no scores: it has not met a batch that it had not learned."]
+    own = "" if version.is_ensemble else "It has no scores of its own: it has not met a batch that it had not learned."
+    if not (scores := facts.scores if version.is_ensemble else facts.scores or facts.line_scores):
+        return [own or "It has no scores: its line has not met a batch."]
+    batches = sorted({one["batch"] for one in scores})
+    shown = batches[-MOST_BATCHES:]
     listed = [(str(one["batch"]), one["kind"], one["metric"], f"{one['observed']:.4g}", f"{one['rows']:,}")
-              for one in facts.scores]  # fmt: skip
-    table = _table(("batch", "how", "metric", "score", "rows"), listed[-MOST_LISTED:])
-    of_line = "Of its line: each batch as the ensemble of then predicted it, before its members learned it."
-    return [of_line, "", *table] if version.is_ensemble else table
+              for one in scores if one["batch"] in shown]  # fmt: skip
+    told = []
+    if version.is_ensemble:
+        told = ["Of its line: each batch as the ensemble of then predicted it, before its members learned it."]
+    elif not facts.scores:
+        told = [f"{own} Those below are of earlier versions of its line."]
+    if older := len(batches) - len(shown):
+        told.append(f"The newest {len(shown)} batches; {count(older, 'older one is', 'older ones are')} left out.")
+    return [*([" ".join(told), ""] if told else []), *_table(("batch", "how", "metric", "score", "rows"), listed)]
 
 
 def _list_costs(version: Version) -> list[tuple[str, str]]:

@@ -54,7 +54,8 @@ def test_an_ensemble_lists_members_by_kind_of_row_and_scores_and_a_regression_no
     events = ({"generation": 1, "event": "blended", "reason": "typical: linear-0001 75%"},)
     card = render_card(made, replace(FACTS, role="an ensemble", events=events, scores=()))
     for told in (
-        "An ensemble of 2 single models", "| member | clean rows | sparse rows | anomalous rows |",
+        "An ensemble of 2 single models (2 for clean rows, 1 for sparse rows, 1 for anomalous rows), of the variant",
+        "| member | clean rows | sparse rows | anomalous rows |",
         "| knn-0002 | 0.2500 | 1.0000 | 1.0000 |", "| linear-0001 | 0.7500 | – | – |", "It learned no rows",
         "are mixed by other weights than clean ones", "Its members learned 900 rows, fewer than 1,000.",
         "No batch has come since it was made", "| 1 | fitted | typical: linear-0001 75% |", "answers `yes` from",
@@ -72,6 +73,28 @@ def test_an_ensemble_lists_members_by_kind_of_row_and_scores_and_a_regression_no
     assert "from a probability" not in render_card(GOOD, regression)
 
 
+def test_scores_are_shown_by_whole_batches_and_those_of_the_line_where_a_version_has_none():
+    metrics = [f"metric_{place}" for place in range(9)]
+    scores = tuple(score(batch, 0.5, metric) for batch in range(1, 6) for metric in metrics)
+    card = render_card(GOOD, replace(FACTS, scores=scores))
+    assert "The newest 3 batches; 2 older ones are left out." in card
+    assert all(f"| {batch} | prequential | {metric} |" in card for batch in (3, 4, 5) for metric in metrics)
+    assert "| 2 | prequential" not in card
+    card = render_card(GOOD, replace(FACTS, scores=(), line_scores=(score(3, 0.41),)))
+    assert "It has no scores of its own" in card
+    assert "of earlier versions of its line.\n\n| batch |" in card
+    assert "| 3 | prequential | log_loss | 0.41 | 120 |" in card
+    assert "It has no scores of its own: it has not met a batch that it had not learned." in render_card(
+        GOOD, replace(FACTS, scores=())
+    )
+
+
+def test_one_thing_is_told_of_in_the_singular():
+    alone = replace(make_ensemble(5), params={"weights": {"knn-0002": 1.0}})
+    assert "An ensemble of 1 single model, of the variant" in render_card(alone, FACTS)
+    assert "| window | 1 batch |" in render_card(replace(GOOD, window=1), FACTS)
+
+
 @pytest.mark.parametrize(
     ("changes", "facts", "caveat"),
     [
@@ -80,9 +103,9 @@ def test_an_ensemble_lists_members_by_kind_of_row_and_scores_and_a_regression_no
         ({"first_batch": 4}, {}, "It learned one batch"),
         ({}, {"scores": ()}, "No batch has come since it learned"),
         ({}, {"scores": (score(5, 0.4, kind="out-of-fold"),)}, "No batch has come since it learned"),
-        ({}, {"fallback_scores": (score(5, 0.3), score(5, 0.2))}, "On 1 of its batches the fallback"),
+        ({}, {"fallback_scores": (score(5, 0.3), score(5, 0.2))}, "On 1 batch that it met the fallback"),
         ({}, {"records": ({"losses": {"clean": 0.1, "units": 0.5}},)}, "On damaged input its loss is 5.0 times"),
-        ({"updates": 2}, {}, "It was continued 2 times"),
+        ({"updates": 2}, {}, "It was continued 2 times since"),
         ({}, {"now": {"numpy": "9.0.0"}}, "numpy 2.4.0 then, 9.0.0 now"),
         ({}, {"golden": "The version cannot be loaded."}, "The version cannot be loaded."),
         ({}, {"notes": ("It overfits.",)}, "It overfits."),

@@ -1,12 +1,15 @@
 """The alarm: whether a request as a whole is more damaged than the batches before it were."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from common.text import count
 from meta.profile import Profile
 
+MOST_NAMED = 3
+"""Columns that an alarm names; it counts the others."""
 LATEST = 3
 """Usual shares are means over this many newest clean batches."""
 
@@ -18,12 +21,17 @@ Measured: with these limits two champions and the alarm brought most of what sel
 
 @dataclass(frozen=True)
 class Alarm:
-    """What raised the alarm: '' for ``damage`` means nothing did."""
+    """What raised the alarm: '' for ``damage`` means nothing did.
+
+    ``share`` and ``usual`` are of cells that are unexpectedly so: what is missing as often as ever, or new as a season
+    is, counts in neither. ``others`` are further columns above their limits with their damage, the farthest first.
+    """
 
     damage: str = ""
     column: str = ""
     share: float = 0.0
     usual: float = 0.0
+    others: tuple[tuple[str, str], ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.damage)
@@ -37,7 +45,13 @@ class Alarm:
         """Return the alarm in words."""
         if not self:
             return "no alarm: the inputs are as complete and plausible as in the last batches"
-        return f"alarm: {self.share:.0%} of '{self.column}' is {self.damage}, usually {self.usual:.0%}"
+        first = f"alarm: {self.share:.0%} of '{self.column}' is unexpectedly {self.damage}, usually {self.usual:.0%}"
+        if not self.others:
+            return first
+        named = [f"'{column}' (unexpectedly {damage})" for column, damage in self.others[: MOST_NAMED - 1]]
+        if more := len(self.others) - len(named):
+            named.append(count(more, "more column"))
+        return f"{first}; so, too, {', '.join(named)}"
 
 
 def average_shares(clean: Sequence[Profile]) -> dict[str, tuple[float, ...]]:
@@ -51,11 +65,19 @@ def average_shares(clean: Sequence[Profile]) -> dict[str, tuple[float, ...]]:
 
 
 def find_alarm(profile: Profile, usual: Mapping[str, Sequence[float]]) -> Alarm:
-    """Return the alarm of the column that is farthest above its limit; anomalies go before missing cells."""
+    """Return the alarm of the column that is farthest above its limit; anomalies go before missing cells.
+
+    It names the other columns that are above one, too, each with the damage by which it is farthest above.
+    """
     raised: list[tuple[bool, float, Alarm]] = []
     for column, shares in profile.shares.items():
         before = usual.get(column, (0.0, 0.0, 0.0))
         for (damage, limit), share, normal in zip(LIMITS.items(), shares, before, strict=True):
             if share - normal > limit:
                 raised.append((damage != "missing", share - normal - limit, Alarm(damage, column, share, normal)))
-    return max(raised, key=lambda one: one[:2])[2] if raised else Alarm()
+    if not raised:
+        return Alarm()
+    ordered = [alarm for _, _, alarm in sorted(raised, key=lambda one: one[:2], reverse=True)]  # stable, as max is
+    first = ordered[0]
+    by_column = {alarm.column: alarm.damage for alarm in reversed(ordered) if alarm.column != first.column}
+    return replace(first, others=tuple(reversed(by_column.items())))

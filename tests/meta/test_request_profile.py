@@ -1,5 +1,7 @@
 """Profiles, kinds of rows and the alarm, on real tables."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -83,9 +85,28 @@ def test_the_alarm_names_the_column_and_anomalies_go_first():
     usual = average_shares([look_at(TABLE)[1]])
     alarm = find_alarm(look_at(damage())[1], usual)
     assert (alarm.damage, alarm.column, alarm.condition) == ("out of range", "age", "anomalous")
-    assert "20% of 'age' is out of range, usually 0%" in alarm.describe()
+    assert alarm.describe() == "alarm: 20% of 'age' is unexpectedly out of range, usually 0%"
     gaps = TABLE.assign(worth=TABLE["worth"].where(np.arange(ROWS) >= 60))
     assert find_alarm(look_at(gaps)[1], usual).condition == "sparse"
+
+
+def test_the_alarm_names_three_columns_and_counts_the_others():
+    shares = {"a": (1.0, 0.0, 0.0), "b": (0.0, 0.5, 0.6), "c": (0.9, 0.0, 0.0), "d": (0.0, 0.0, 0.0), "e": (0.8, 0, 0)}
+    alarm = find_alarm(replace(look_at(TABLE)[1], shares=shares), {"a": (0.2, 0.0, 0.0)})
+    assert (alarm.column, alarm.damage) == ("b", "unseen")
+    assert alarm.others == (("c", "missing"), ("a", "missing"), ("e", "missing"))
+    assert alarm.describe() == (
+        "alarm: 60% of 'b' is unexpectedly unseen, usually 0%; so, too, 'c' (unexpectedly missing), 'a' (unexpectedly "
+        "missing), 1 more column"
+    )
+
+
+def test_a_column_that_is_often_empty_is_called_unexpectedly_missing_where_all_of_it_is():
+    normal = fit_input_reference(OFTEN_EMPTY)
+    usual = average_shares([profile_request(OFTEN_EMPTY, flag_cells(OFTEN_EMPTY, normal), normal)])
+    gone = OFTEN_EMPTY.assign(age=np.nan)
+    alarm = find_alarm(profile_request(gone, flag_cells(gone, normal), normal), usual)
+    assert alarm.describe() == "alarm: 100% of 'age' is unexpectedly missing, usually 0%"
 
 
 def test_what_is_usual_raises_no_alarm():

@@ -188,10 +188,18 @@ def check_request(file: Path, table: pd.DataFrame, schema: Schema) -> None:
     if not len(table):
         raise DataError(f"The file '{file}' has a header and no rows; add the rows to predict.")
     absent = [name for name in schema.inputs if name not in table]
+    strangers = find_strangers(table.columns, schema)
     if absent:
-        strangers = find_strangers(table.columns, schema)
         told = ", ".join(f"{name!r}{describe_renamed(name, strangers)}" for name in absent[:8])
-        log.warning("'%s' has no column %s; they count as missing", file, told)
+        more = f" and {len(absent) - 8} more" if len(absent) > 8 else ""
+        log.warning("'%s' has no column %s%s; %s as missing", file, told, more,
+                    "it counts" if len(absent) == 1 else "they count")  # fmt: skip
+    if strangers:
+        log.warning("'%s' has the %s %s, which the stream does not have; %s not read", file,
+                    "column" if len(strangers) == 1 else "columns", list_shown(strangers),
+                    "it is" if len(strangers) == 1 else "they are")  # fmt: skip
+    if schema.target in table:
+        log.warning("'%s' has the target's column '%s', which is not read to predict it", file, schema.target)
 
 
 def tell_renamed(file: Path, request: pd.DataFrame, answered: pd.DataFrame) -> None:

@@ -47,6 +47,27 @@ def limit_searched(search: SearchConfig, rows: int) -> int:
     return min(MOST_SEARCHED, max(LEAST_SEARCHED, int(rows * SEARCHED_SHARE)))
 
 
+def list_unheeded(training: TrainingConfig, columns: int) -> list[str]:
+    """Return a sentence on each key that was stated and changes nothing beside the others.
+
+    >>> list_unheeded(TrainingConfig(validation="holdout", folds=5), 28)
+    ['training.folds is 5 and changes nothing, since training.validation is holdout, which has one fold']
+    """
+    told = []
+    least_mb = LEAST_LEARNED * CELL_BYTES * max(1, columns) / MB
+    if "max_mb" in training.model_fields_set and training.max_mb < least_mb:
+        beside = f"{LEAST_LEARNED:,} rows ({least_mb:g} MB) are always learned; training.max_rows takes fewer"
+        if training.max_rows != AUTO_ROWS:
+            beside = f"training.max_rows is {training.max_rows}"
+        told.append(f"training.max_mb is {training.max_mb:g} and changes nothing, since {beside}")
+    if "folds" in training.model_fields_set and training.validation == "holdout" and training.folds > 1:
+        told.append(
+            f"training.folds is {training.folds} and changes nothing, since training.validation is holdout, which has "
+            "one fold"
+        )
+    return told
+
+
 def tell_cuts(
     training: TrainingConfig, search: SearchConfig, rows: int, there: int, columns: int, standing: Sequence[Candidate]
 ) -> None:
@@ -54,6 +75,8 @@ def tell_cuts(
 
     Limits that were stated as numbers are known and not told.
     """
+    for sentence in list_unheeded(training, columns):
+        _tell_once(sentence)
     if training.max_rows == AUTO_ROWS and rows < there:
         _tell_once(
             f"models learn from the newest {rows:,} rows of {columns} columns: training.max_mb is "

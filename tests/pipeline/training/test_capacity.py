@@ -7,7 +7,7 @@ import pytest
 from common.config import SearchConfig, TrainingConfig
 from model_zoo.candidate import Candidate
 from pipeline.training import capacity
-from pipeline.training.capacity import LEAST_LEARNED, limit_rows, limit_searched, tell_cuts
+from pipeline.training.capacity import LEAST_LEARNED, limit_rows, limit_searched, list_unheeded, tell_cuts
 
 EXTRA_TREES = Candidate("extra_trees", "target", {"max_rows": 20_000})
 PLAIN = Candidate("lightgbm", "native")
@@ -38,6 +38,19 @@ def listen(caplog, rows, there, training=None, search=None):
     told = [record.message for record in caplog.records]
     caplog.clear()
     return told
+
+
+def test_a_stated_key_that_changes_nothing_is_told_of():
+    assert list_unheeded(TrainingConfig(folds=5), 9) == list_unheeded(TrainingConfig(max_mb=64), 9) == []
+    assert list_unheeded(TrainingConfig(validation="holdout"), 900) == [], "what was not stated is no surprise"
+    told = list_unheeded(TrainingConfig(max_mb=0.02, validation="holdout", folds=5), 10)
+    assert told == [
+        "training.max_mb is 0.02 and changes nothing, since 50,000 rows (4 MB) are always learned; "
+        "training.max_rows takes fewer",
+        "training.folds is 5 and changes nothing, since training.validation is holdout, which has one fold",
+    ]
+    (beside,) = list_unheeded(TrainingConfig(max_mb=0.02, max_rows=400), 10)
+    assert beside.endswith("changes nothing, since training.max_rows is 400")
 
 
 def test_what_is_cut_is_told_once(caplog):

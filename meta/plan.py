@@ -78,6 +78,15 @@ def serve_alone(line: str) -> tuple[Weights, ...]:
     return ({line: 1.0},) * len(RowKind)
 
 
+def name_loss(is_classification: bool) -> str:
+    """Return what the losses of a plan are: log-loss, or RMSE, which is in the target's own unit.
+
+    >>> name_loss(True), name_loss(False)
+    ('log-loss', 'RMSE')
+    """
+    return "log-loss" if is_classification else "RMSE"
+
+
 def name_kind(kind: int) -> str:
     """Return a RowKind in lower case: clean, sparse or anomalous."""
     return RowKind(kind).name.lower()

@@ -20,7 +20,7 @@ from meta.decayed import compute_decayed_records, compute_part_losses
 from meta.flags import RowKind
 from meta.grades import CLEAN_GROUP, DAMAGED_GROUP, Grade
 from meta.past import keep_newest, stack_records
-from meta.plan import Plan, Weights, name_kind, serve_alone
+from meta.plan import Plan, Weights, name_kind, name_loss, serve_alone
 from meta.profile import Profile
 from meta.records import Record
 from meta.trust import Trust, judge_grades
@@ -156,14 +156,17 @@ class Selector:
         if not ranking:
             return f"{model} serves by default: there are too few records to predict losses from"
         beside = [one for one in ranking if one[0] != model]
-        second = f"{beside[0][0]} is predicted to lose {_differ(beside[0][1])}" if beside else "there is no other"
+        measure = name_loss(not self.trust.root)
+        second = "there is no other"
+        if beside:
+            second = f"{beside[0][0]} is predicted to lose {_differ(beside[0][1], measure)}"
         if model != self.find_incumbent(alarm, mode):
             return f"on requests like this one it is predicted to lose least; {second}"
         margin = self.margins[mode].of(alarm)
         kept = (
             "leaving it has not surely paid off on past batches"
             if margin is None
-            else f"no model is predicted to lose {margin * self.chooser.unit:.2g} less"
+            else f"no model is predicted to lose {margin * self.chooser.unit:.2g} less {measure}"
         )
         return f"it is the default for {'damaged' if alarm else 'typical'} requests, and {kept}; {second}"
 
@@ -224,10 +227,10 @@ def rank(predicted: Mapping[str, float], model: str, allowed: Collection[str]) -
     return tuple((line, predicted[line] - predicted[model]) for line in (model, *others[: SHOWN - 1]))
 
 
-def _differ(difference: float) -> str:
+def _differ(difference: float, measure: str) -> str:
     if abs(difference) < 5e-7:
         return "the same"
-    return f"{abs(difference):.2g} {'more' if difference > 0 else 'less'}"
+    return f"{abs(difference):.2g} {'more' if difference > 0 else 'less'} {measure}"
 
 
 def fit_selector(

@@ -10,11 +10,11 @@ from common.config import Config
 from common.database import read_rows
 from common.errors import StateError
 from common.state import State, open_state
-from common.text import lay_out, shorten
+from common.text import count, lay_out, shorten
 from meta.estimation.estimator import Estimate
 from meta.flags import RowKind
 from meta.label_tables import labels_table, settled_labels_table, settled_requests_table, settlements_table
-from meta.plan import Plan, name_kind
+from meta.plan import Plan, name_kind, name_loss
 from meta.profile import Profile
 from meta.store import load_stored_selector
 from meta.tables import decisions_table, estimates_table, regrets_table
@@ -23,6 +23,7 @@ from registry.generations import Generation, load_generation
 from registry.words import show_word
 
 SHOWN_METAFEATURES = ("missing_share", "out_of_range_share", "unseen_share", "drifting_columns", "distance")
+SHOWN_LOSSES = ("served", "champion", "single_best", "oracle")
 TOLERANCE = 1e-9
 MOST_CHARACTERS = 255
 """Of an id; a database refuses to look for much longer ones."""
@@ -107,10 +108,12 @@ def describe(
     counts = dict(zip(map(name_kind, RowKind), profile.counts, strict=True))
     rows = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
     ids = {version.line: version.id for version in (*generation.versions, *generation.ensembles)}
+    is_classification = generation.schema is None or generation.schema.task.is_classification
+    measure = name_loss(is_classification)
     lines = [
-        f"Request '{decision['request']}' of {decision['rows']} rows ({rows}) was served by {decision['version']} of "
-        f"generation {decision['generation']}: {decision['reason']}; {plan.alarm.describe()}.",
-        *_rank(decision),
+        f"Request '{decision['request']}' of {count(decision['rows'], 'row')} ({rows}) was served by "
+        f"{decision['version']} of generation {decision['generation']}: {decision['reason']}; {plan.alarm.describe()}.",
+        *_rank(decision, measure),
         *([] if decision["version"] == ids[plan.model] else ["", f"{decision['version']} served in the place of "
                                                              f"{ids[plan.model]}, which was chosen."]),
         "",
@@ -118,33 +121,46 @@ def describe(
                 ruled=True),
         "",
         f"{'champion':<19} {decision['champion']}",
-        f"{'expected loss':<19} {_describe_expected(decision['expected'])}",
+        f"{'expected loss':<19} {_describe_expected(decision['expected'], measure)}",
         f"{'estimated':<19} {_describe_estimate(decision['estimate'])}",
         *(f"{name.replace('_', ' '):<19} {profile.metafeatures[name]:.4g}"
           for name in SHOWN_METAFEATURES),
         *(f"{'failed':<19} {version}: {error}" for version, error in decision["failures"].items()),
     ]  # fmt: skip
     for regret in regrets:
-        best = "unknown" if regret["single_best"] is None else f"{regret['single_best']:.4g}"
-        whose = f"those of {regret['requests']} small requests" if regret["decision"] != decision["id"] else "its own"
+        losses = {name: _show_loss(regret[name], is_classification) for name in SHOWN_LOSSES}
+        whose = (
+            f"those of {count(regret['requests'], 'small request')}"
+            if regret["decision"] != decision["id"]
+            else "its own"
+        )
         lines.append(
-            f"{'labels':<19} with batch {regret['batch']}, by labels of {regret['rows']} rows ({whose}): loss "
-            f"{regret['served']:.4g}, champion {regret['champion']:.4g}, single best so far {best}, oracle "
-            f"{regret['oracle']:.4g}"
+            f"{'labels':<19} with batch {regret['batch']}, by labels of {count(regret['rows'], 'row')} ({whose}): "
+            f"{measure} {losses['served']}, champion {losses['champion']}, single best so far {losses['single_best']}, "
+            f"oracle {losses['oracle']}"
         )
     for one in graded:
         held = "inside" if one["covered"] else "outside"
-        shown = f"{one['measure']} {one['realised']:.4g} of {one['rows']} labelled rows"
+        shown = f"{one['measure']} {one['realised']:.4g} of {count(one['rows'], 'labelled row')}"
         lines.append(f"{'estimate graded':<19} {shown} lies {held} the interval")
     return "\n".join([*lines, f"{'recomputed':<19} the same numbers"])
 
 
-def _rank(decision: Mapping[str, Any]) -> list[str]:
+def _show_loss(loss: float | None, is_classification: bool) -> str:
+    """Return a mean loss as its measure has it: of squared errors the root.
+
+    >>> _show_loss(0.25, True), _show_loss(0.25, False), _show_loss(None, False)
+    ('0.25', '0.5', 'unknown')
+    """
+    return "unknown" if loss is None else f"{loss if is_classification else loss**0.5:.4g}"
+
+
+def _rank(decision: Mapping[str, Any], measure: str) -> list[str]:
     """Return a table of the first candidates and what each was expected to lose, where that was predicted."""
     ranking, loss = decision["ranking"], decision["expected"]["loss"]
     if not ranking:
         return []
-    header = ["candidate", "more than what served", *(["expected loss"] if loss is not None else [])]
+    header = ["candidate", f"more {measure} than what served", *([f"expected {measure}"] if loss is not None else [])]
     rows = [
         [version, f"{more:+.2g}" if more else "0", *([f"{loss + more:.4g}"] if loss is not None else [])]
         for version, more in ranking
@@ -164,12 +180,13 @@ def _weight_rows(generation: Generation, plan: Plan, counts: Sequence[int]) -> l
     return rows
 
 
-def _describe_expected(expected: Mapping[str, float | None]) -> str:
+def _describe_expected(expected: Mapping[str, float | None], measure: str) -> str:
     if expected["loss"] is None:
         return "unknown until a labelled batch has graded the selector"
     if expected["lower"] is None or expected["upper"] is None:
-        return f"{expected['loss']:.4g} (too few graded batches for an interval)"
-    return f"{expected['loss']:.4g}, nine times of ten between {expected['lower']:.4g} and {expected['upper']:.4g}"
+        return f"{measure} {expected['loss']:.4g} (too few graded batches for an interval)"
+    between = f"between {expected['lower']:.4g} and {expected['upper']:.4g}"
+    return f"{measure} {expected['loss']:.4g}, nine times of ten {between}"
 
 
 def _describe_estimate(stored: Mapping[str, Any] | None) -> str:

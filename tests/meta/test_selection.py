@@ -86,13 +86,15 @@ class TestChoice:
     def test_a_gain_within_the_margin_leaves_the_default(self):
         plan = fit(make_records(8), POOR, margin=99.0).plan(CLEAN)
         assert plan.model == DEFAULTS.clean
-        assert "no model is predicted to lose 99 less" in plan.why
+        assert "no model is predicted to lose 99 less log-loss" in plan.why
 
-    def test_the_runner_up_is_named_with_what_it_is_predicted_to_lose(self):
-        plan = fit(make_records(8), POOR, margin=MARGINS[0]).plan(CLEAN)
+    @pytest.mark.parametrize("root", [False, True])
+    def test_the_runner_up_is_named_with_what_it_is_predicted_to_lose(self, root):
+        fitted = fit(make_records(8), POOR, margin=MARGINS[0])
+        plan = replace(fitted, trust=replace(fitted.trust, root=root)).plan(CLEAN)
         (_, _), (second, more), *_ = plan.ranking
         assert len(plan.ranking) == SHOWN
-        assert plan.why.endswith(f"{second} is predicted to lose {more:.2g} more")
+        assert plan.why.endswith(f"{second} is predicted to lose {more:.2g} more {'RMSE' if root else 'log-loss'}")
 
     def test_ranked_losses_are_in_units_of_the_target(self):
         def scale(record):

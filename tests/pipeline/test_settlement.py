@@ -78,10 +78,10 @@ def test_every_line_is_held_against_what_was_served(settled):
             assert set(row["losses"]) == lines
             assert row["oracle"] == min(row["losses"].values())
         assert len(read(state, settled_labels_table)) == LIVE + 50
-        assert f"with batch 4, by labels of {LIVE} rows (those of {LIVE} small requests): loss" in explain(
+        assert f"with batch 4, by labels of {LIVE} rows (those of {LIVE} small requests): log-loss" in explain(
             config, "one7"
         )
-        assert "with batch 4, by labels of 50 rows (its own): loss" in explain(config, "many")
+        assert "with batch 4, by labels of 50 rows (its own): log-loss" in explain(config, "many")
 
 
 def test_live_rows_are_evidence_beside_the_batch(settled):

@@ -45,8 +45,9 @@ def choose_config(
     if named is None and may_go_by_state and not path.is_file():
         return load_own(place or find_only_state(Path()), overrides), []
     config, told = follow_old_place(load_config(path, overrides))
+    told = [*told, *tell_beside(config, path)]
     if checks_itself:
-        return config, told
+        return config, [*told, *tell_demo(config, path)]
     from pipeline.streams import describe_stream
 
     known, asked = peek(config.state_dir, config.database_url), describe_stream(config)
@@ -61,6 +62,29 @@ def choose_config(
         f"{asked.describe()}; leave out --config and write state_dir={config.state_dir} to go by the state's own "
         "configuration, or name the state of this one."
     )
+
+
+def tell_demo(config: Config, path: Path) -> list[str]:
+    """Return a sentence where a state is begun with the demo stream because no source is stated."""
+    if "source" in config.model_fields_set or peek(config.state_dir, config.database_url) is not None:
+        return []
+    return [
+        f"'{path}' has no key source, so the built-in demo stream is read; write source: "
+        "{kind: files, paths: [X.csv]} to read your own"
+    ]
+
+
+def tell_beside(config: Config, path: Path) -> list[str]:
+    """Return a sentence where a state that is not there lies beside the configuration, in another folder than ours."""
+    beside = path.parent / config.state_dir
+    if beside == config.state_dir or config.database_url is not None or (config.state_dir / CATALOGUE).is_file():
+        return []
+    if peek(beside) is None:
+        return []
+    return [
+        f"there is no state in '{config.state_dir}' and there is one beside the configuration, in '{beside}'; write "
+        f"state_dir={beside} to go by that one"
+    ]
 
 
 def find_override(overrides: Sequence[str]) -> Path | None:

@@ -15,7 +15,7 @@ from common.errors import BatchRejected, NoNewData, SwitchyardError
 from common.performance import Stopwatch, performance_table
 from common.records import RawBatch
 from common.schema import Schema
-from common.state import State, lock_updates, open_state
+from common.state import State, has_state, lock_updates, open_state
 from common.text import name_runs
 from meta.live import attach_live
 from meta.store import grade_rows, load_grades, record_rows_row, save_selector
@@ -76,6 +76,8 @@ def update(
     accepted: list[int] = []
     rejected: list[int] = []
     reader = PartReader(config.schema_)
+    if from_state is None and not has_state(config):
+        read_first(config, reader, file)
     with (
         open_state(config) as state, lock_updates(state),
         open_batches(config, state, from_state) if from_state else nullcontext() as old,
@@ -104,6 +106,17 @@ def update(
             f"{describe_taken(accepted, rejected)}; 'python run.py quarantine' says why.", rejected[-1], bool(accepted)
         )
     return True
+
+
+def read_first(config: Config, reader: PartReader, file: Path | None) -> None:
+    """Read what a new state is to begin with before there is one: what cannot be read leaves no empty state behind.
+
+    The parts of a source stay with the ``reader``, which does not read them again.
+    """
+    if file is not None:
+        take_file(config, file, None, 1)
+    else:
+        take_batch(config, None, 1, lambda: (), reader)
 
 
 def describe_taken(accepted: Sequence[int], rejected: Sequence[int]) -> str:
@@ -244,8 +257,17 @@ def take_on(
     changes = [*list_changes(before, generation), *base.events]
     tell_untuned(config, generation, selector)
     commit(config, ours, draft, watch, generation, raw, learned.enrolled, changes, base.set_aside)
-    log.info("batch %d done: champion %s", raw.number, generation.champion.id if generation.champion else "none")
+    log.info("batch %d done: champion %s", raw.number, name_champion(generation))
     return generation
+
+
+def name_champion(generation: Generation) -> str:
+    """Return the champion, and which version it was before it learned the batch, since promotion named that one."""
+    champion = generation.champion
+    if champion is None:
+        return "none"
+    has_learned = champion.parent and champion.generation == generation.number
+    return f"{champion.id} ({champion.parent} after it learned this batch)" if has_learned else champion.id
 
 
 def collect(config: Config, state: State, before: Generation, reader: PartReader, file: Path | None) -> RawBatch:

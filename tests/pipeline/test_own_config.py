@@ -13,7 +13,7 @@ from one_stream import make_rows, write_config
 import run
 from common.config import load_config
 from common.errors import ConfigError
-from pipeline.own_config import choose_config, peek
+from pipeline.own_config import Known, choose_config, peek
 from pipeline.update import update
 
 
@@ -46,6 +46,26 @@ def test_a_configuration_has_its_state_by_its_name(here):
     assert (here / "state-claims" / "catalogue.db").is_file()
     assert not (here / "state").exists()
     assert choose(named="claims.yaml")[0].state_dir.name == "state-claims"
+
+
+def test_a_configuration_without_a_source_is_told_that_it_reads_the_demo_until_there_is_a_state(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.yaml").write_text("schema: {time: day, target: claim}\n")
+    (told,) = choose_config("mine.yaml", (), False, checks_itself=True)[1]
+    assert told.startswith("'mine.yaml' has no key source, so the built-in demo stream is read; write source: {kind:")
+    assert choose_config("mine.yaml", ("source.kind=demo",), False, checks_itself=True)[1] == []
+    monkeypatch.setattr("pipeline.own_config.peek", lambda *_: Known(1, None, None))
+    assert choose_config("mine.yaml", (), False, checks_itself=True)[1] == []
+
+
+def test_a_state_beside_a_configuration_of_another_folder_is_named(here, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    named = str(here / "claims.yaml")
+    config, (told,) = choose(named=named)
+    assert told.startswith("there is no state in 'state-claims' and there is one beside the configuration, in")
+    advised = told.partition("write ")[2].partition(" to go")[0]
+    assert choose(advised, named=named)[0].state_dir == here / config.state_dir
+    assert choose(advised, named=named)[1] == []
 
 
 class TestTheStatesOwn:

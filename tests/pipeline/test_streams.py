@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from one_stream import ROWS, make_rows, write_config
 
 from common.config import load_config
-from common.errors import BatchRejected, ConfigError
+from common.errors import BatchRejected, ConfigError, SwitchyardError
 from common.state import open_state
 from pipeline.accounts import load_accounts
 from pipeline.own_config import peek
@@ -46,6 +46,18 @@ def test_a_generation_knows_its_stream(learned):
     with open_state(configure(learned)) as state:
         stream = load_generation(state).stream
     assert stream == Stream("claims", ("stream.csv",), "day", "claim", "binary")
+
+
+@pytest.mark.parametrize("override", ["schema.time=dya", "schema.target=clam", "source.paths=[absent.csv]"])
+def test_a_state_is_not_begun_by_an_update_that_cannot_read(tmp_path, override):
+    make_rows(2).to_csv(tmp_path / "stream.csv", index=False)
+    write_config(tmp_path)
+    with pytest.raises(SwitchyardError):
+        update(configure(tmp_path, override))
+    assert not (tmp_path / "state").exists()
+    with pytest.raises(SwitchyardError):
+        update(configure(tmp_path), file=tmp_path / "absent.csv")
+    assert not (tmp_path / "state").exists()
 
 
 class TestTheSameStream:

@@ -15,7 +15,7 @@ from common.cells.notation import Notation
 from common.cells.numbers import AMBIGUOUS, decide_numbers, find_doubtful, parse_numbers
 from common.reading import find_missing, read_any_dates, read_input, read_inputs, trim
 from common.schema import Schema
-from common.text import shorten
+from common.text import count, shorten
 
 NAMES = {ISO: "YYYY-MM-DD", EPOCH_S: "seconds since 1970", EPOCH_MS: "milliseconds since 1970", EXCEL: "Excel's days",
          ISO_WEEK: "ISO weeks"}  # fmt: skip
@@ -76,8 +76,8 @@ class Unread:
         "3 of 6 cells of 'premium' are no number, such as '43 years', and count as missing"
         """
         return (
-            f"{self.count} of {self.rows} cells of '{self.column}' are no {self.kind}, such as '{self.example}', and "
-            "count as missing"
+            f"{self.count} of {count(self.rows, 'cell')} of '{self.column}' {'is' if self.count == 1 else 'are'} no "
+            f"{self.kind}, such as '{self.example}', and {'counts' if self.count == 1 else 'count'} as missing"
         )
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from common.database import read_rows
 from common.errors import ConfigError, StateError
 from common.state import State
-from common.text import lay_out
+from common.text import count, lay_out
 from registry.generations import Alias, Generation, Member, Role, load_generation
 from registry.lineage import load_lineage
 from registry.tables import aliases_table, events_table, generations_table, versions_table
@@ -126,7 +126,7 @@ def _explain(state: State, number: int) -> str:
     lines = [
         f"generation {number} ({generation.cause}, batch {generation.batch}): {production} served "
         f"{'every request' if generation.pinned else 'typical requests'}, {champion} was the champion of "
-        f"{len(generation.versions)} single models.",
+        f"{count(len(generation.versions), 'single model')}.",
     ]
     if event:
         why = f"{event['version']} was {event['event']} in generation {event['generation']} by {event['who']} at " \

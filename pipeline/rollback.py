@@ -10,6 +10,7 @@ from common.config import Config
 from common.database import Draft, read_rows
 from common.errors import StateError
 from common.state import State
+from common.text import count
 from pipeline.collection.tables import batches
 from pipeline.commit import commit_generation
 from pipeline.settings import load_settings
@@ -76,7 +77,8 @@ def list_batches(state: State) -> dict[int, bool]:
 def describe(live: Generation, after: Generation, before: Mapping[int, bool], now: Mapping[int, bool]) -> str:
     """Return the sentence on a rollback that was done."""
     champion = after.champion.id if after.champion else "none"
-    told = f"Generation {after.number} is as generation {after.parent} was: champion {champion}, {len(now)} batches."
+    batches_now = count(len(now), "batch", "batches")
+    told = f"Generation {after.number} is as generation {after.parent} was: champion {champion}, {batches_now}."
     gone, back = sorted(set(before) - set(now)), sorted(set(now) - set(before))
     if gone:
         told += f" {_name(gone)} set aside, and the next updates take the source's rows again."

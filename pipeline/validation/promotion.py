@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from common.comparison import Comparison, compare_losses
+from common.text import count
 from meta.decayed import compute_decayed_records, compute_part_losses
 from meta.past import Past
 from registry.contender import FALLBACK_FAMILY, Contender
@@ -141,7 +142,8 @@ class Judge:
         away = np.array([np.inf if one.line in self.barred else 0.0 for one in self.contenders])
         best = int(np.argmin(losses + away))
         batches = len(np.unique(self.past.batch[rows] if rows.any() else self.past.batch))
-        reason = f"lowest decayed loss on {batches} labelled batches, {losses[best]:.4g}"
+        labelled = count(batches, "labelled batch", "labelled batches")
+        reason = f"lowest decayed loss on {labelled}, {losses[best]:.4g}"
         if losses[best] > losses.min():
             reason += " among those within promotion.budget"
         held = next((position for position, one in enumerate(self.contenders) if one.line == line), best)

@@ -45,7 +45,7 @@ def test_numbers_that_may_be_either_are_missing_and_named():
     reading, (unread,) = read(paid=["1,234", "999"])
     assert reading.changes == ()
     assert reading.inputs["paid"].isna().tolist() == [True, False]
-    assert unread.describe() == "1 of 2 cells of 'paid' are no number, such as '1,234', and count as missing"
+    assert unread.describe() == "1 of 2 cells of 'paid' is no number, such as '1,234', and counts as missing"
 
 
 def test_days_and_months_are_told_apart_by_the_whole_column():

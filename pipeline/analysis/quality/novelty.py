@@ -70,11 +70,18 @@ def _measure_unseen_levels(evidence: Evidence, name: str) -> Finding:
         threshold,
         lambda: (
             f"{count} of {total} known cells of '{name}' in {evidence.name} have a level that no earlier batch had, "
-            f"such as {find_example(evidence.raw.frame[name], unseen)}; correct the spelling, or set "
-            "quality.max_unseen."
+            f"such as {find_example(evidence.raw.frame[name], unseen)}; {_advise(evidence, name)}."
         ),
         lambda: unseen,
     )
+
+
+def _advise(evidence: Evidence, name: str) -> str:
+    """Return what to do about unseen levels; in a column where most batches had some they are no misspellings."""
+    past = evidence.past.shares.get(("DQ022", name, 0), ())
+    if len(past) > 1 and sum(one.share < 1 for one in past) > len(past) / 2:
+        return "most batches before began new levels of it, so raise quality.max_unseen, or list it under schema.drop"
+    return "correct the spelling, or set quality.max_unseen"
 
 
 def _measure_levels(evidence: Evidence, name: str) -> Finding:

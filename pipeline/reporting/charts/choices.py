@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from common.text import count
 from pipeline.reporting.charts.heatmap import shorten
 from pipeline.reporting.charts.svg import (
     FULL,
@@ -53,7 +54,8 @@ def draw_reigns(report: Report, timeline: Timeline) -> Chart:
         axes.barh(0, 0, color=SKY, alpha=0.55, label="active")
         figure.legend(loc="outside upper right", ncols=3)
         left_out = len(ranked) - len(lines)
-        note = f"{left_out} lines that neither reigned nor served are left out." if left_out else ""
+        left = count(left_out, "line that neither reigned nor served is", "lines that neither reigned nor served are")
+        note = f"{left} left out." if left_out else ""
         label = "Active lines after every batch, the champion among them, and what served typical requests"
         return export(figure, "reigns", label, f"{note} {timeline.note}".strip())
 

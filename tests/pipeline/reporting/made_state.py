@@ -161,7 +161,7 @@ class MadeState:
         events = [Event(version.id, kind, f"mean loss of batch {number}") for version in new[:2]]
         events += [Event(version.id, "blended", "typical: both") for version in new[2:]]
         if number == 1:
-            events.append(Event(new[0].id, "promoted", "lowest decayed loss on 1 labelled batches"))
+            events.append(Event(new[0].id, "promoted", "lowest decayed loss on 1 labelled batch"))
         draft_generation(draft, self.generation, 7, new, tuple(events))
         scored = [
             *((version, "prequential") for version in (*before.versions, *before.ensembles)),

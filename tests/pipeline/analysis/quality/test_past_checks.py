@@ -53,8 +53,16 @@ def test_levels_that_no_batch_had_are_found_by_their_share(past):
     assert breaches(judgement) == {("DQ022", "make")}
     assert find_check(judgement, "DQ022", "make").share == pytest.approx(170 / 200)
     assert "30 of 200 known cells of 'make'" in find_check(judgement, "DQ022", "make").message
+    assert "correct the spelling" in find_check(judgement, "DQ022", "make").message
     assert breaches(judge_next(past, frame, max_unseen=0.2)) == set()
     assert find_check(judge_frame(frame), "DQ022", "make").share is None
+
+
+def test_levels_that_begin_in_every_batch_are_not_called_misspellings():
+    months = [frame.assign(make=f"month {place}") for place, frame in enumerate(STREAM)]
+    message = find_check(judge_next(make_past(months[:-1]), months[-1], max_unseen=0.2), "DQ022", "make").message
+    assert "most batches before began new levels of it, so raise quality.max_unseen" in message
+    assert "spelling" not in message
 
 
 def test_a_level_for_every_row_is_an_explosion(past):

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -32,7 +32,8 @@ class LevelReference:
 
     ``new_share`` is the share of filled training cells whose level occurs once, the estimate of Good and Turing (1953):
     near 1 for a number of a contract, 0 for a sex, and 1 where no cell was filled, since no level is impossible then.
-    References that were stored before it was known have 0.
+    Where batches are told apart it is at least the share of filled cells, in all of them but the first, whose level no
+    earlier batch had: near 1 for the name of a month. References that were stored before it was known have 0.
     """
 
     levels: frozenset[str]
@@ -103,8 +104,8 @@ class InputReference:
         )
 
 
-def fit_input_reference(features: pd.DataFrame) -> InputReference:
-    """Learn what is normal from (n_rows, n_features) training rows."""
+def fit_input_reference(features: pd.DataFrame, batches: np.ndarray | None = None) -> InputReference:
+    """Learn what is normal from (n_rows, n_features) training rows, and from the batch (n_rows,) that each is of."""
     numeric, categorical = {}, {}
     for name in features:
         cells = features[name]
@@ -112,8 +113,25 @@ def fit_input_reference(features: pd.DataFrame) -> InputReference:
         if pd.api.types.is_numeric_dtype(cells):
             numeric[str(name)] = _fit_numeric(cells.dropna().to_numpy(), missing)
         else:
-            categorical[str(name)] = _fit_levels(cells.value_counts(), missing)
+            levels = _fit_levels(cells.value_counts(), missing)
+            begun = 0.0 if batches is None else measure_begun(cells, batches)
+            categorical[str(name)] = replace(levels, new_share=max(levels.new_share, begun))
     return InputReference(numeric, categorical)
+
+
+def measure_begun(cells: pd.Series, batches: np.ndarray) -> float:
+    """Return the share of filled cells, in all batches but the first, whose level no earlier batch had.
+
+    >>> measure_begun(pd.Series(["jan", "jan", "feb", None, "jan", "mar"]), np.array([1, 1, 2, 2, 3, 3]))
+    0.6666666666666666
+    """
+    filled = cells.notna().to_numpy()
+    later = filled & (batches > (batches.min() if len(batches) else 0))
+    if not later.any():
+        return 0.0
+    numbered = pd.Series(batches[filled], index=cells.index[filled])
+    first = numbered.groupby(cells[filled].to_numpy()).transform("min").to_numpy()
+    return float((first == numbered.to_numpy())[later[filled]].mean())
 
 
 def _fit_levels(counts: pd.Series, missing: float) -> LevelReference:

@@ -234,7 +234,8 @@ def take_on(
     )  # fmt: skip
     with watch.stage("selection"):
         # A part of a season that is new is no error: such features are never flagged.
-        reference = fit_input_reference(ground.rows.features.drop(columns=list(ground.rows.seasons)))
+        rows = ground.rows
+        reference = fit_input_reference(rows.features.drop(columns=list(rows.seasons)), rows.batches)
         selector = learn_selector(config, generation, learned.records, [*load_grades(state), *grades], before.versions)
         estimators = learn_estimators(config, generation, selector, learned.records, plan_outputs)
     with watch.stage("associations"):

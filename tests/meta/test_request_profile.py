@@ -188,3 +188,19 @@ def test_a_pinned_plan_answers_every_row_by_the_promoted_model_and_keeps_whom_to
     assert pinned.weights[1] == {"c": 1.0}
     assert set(pinned.reasons) == {"promoted"}
     assert (pinned.ranking, pinned.expected) == ((), Expectation())
+
+
+def test_a_row_of_a_new_month_is_as_usual_alone_as_in_company():
+    """A column that begins a level with every batch says nothing against the first row of the next."""
+    months, batches = np.repeat(["June", "July", "August"], 60), np.repeat([1, 2, 3], 60)
+    known = TABLE.head(len(months)).assign(month=pd.Series(months, dtype="str"))
+    coming = known.tail(40).reset_index(drop=True).assign(month="September")
+    coming.loc[7, "make"] = "unheard of"
+    normal = fit_input_reference(known, batches)
+    assert normal.categorical["month"].new_share == 1.0
+    assert normal.categorical["make"].new_share == 0.0
+    together = find_kinds(flag_cells(coming, normal))
+    alone = [find_kinds(flag_cells(coming.iloc[[row]], normal))[0] for row in range(len(coming))]
+    assert together.tolist() == alone
+    assert [row for row, kind in enumerate(alone) if kind == RowKind.ANOMALOUS] == [7]
+    assert find_kinds(flag_cells(coming.iloc[[0]], fit_input_reference(known)))[0] == RowKind.ANOMALOUS

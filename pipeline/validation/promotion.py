@@ -140,8 +140,9 @@ class Judge:
         """
         away = np.array([np.inf if one.line in self.barred else 0.0 for one in self.contenders])
         best = int(np.argmin(losses + away))
-        batches = len(np.unique(self.past.batch[rows] if rows.any() else self.past.batch))
-        reason = f"lowest decayed loss on {batches} labelled batches, {losses[best]:.4g}"
+        counted = rows if rows.any() else np.ones(len(self.past), dtype=bool)
+        batches = len(np.unique(self.past.batch[counted & self.past.known[:, best]]))
+        reason = f"lowest decayed loss on {batches} labelled batches in its record, {losses[best]:.4g}"
         if losses[best] > losses.min():
             reason += " among those within promotion.budget"
         held = next((position for position, one in enumerate(self.contenders) if one.line == line), best)

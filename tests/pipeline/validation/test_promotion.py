@@ -55,6 +55,14 @@ def test_there_is_a_champion_for_clean_and_one_for_damaged_input():
     assert "lowest decayed loss on 3 labelled batches" in outcome.reason
 
 
+def test_the_batches_that_are_counted_are_those_in_the_champions_own_record():
+    past = remember(0.5, 0.7, 1.0)
+    past.known[past.batch < BATCHES, 0] = False
+    outcome = decide([enter("young"), enter("b"), enter("prior-1", family="prior")], past)
+    assert outcome.champion.name == "young"
+    assert "lowest decayed loss on 1 labelled batches in its record" in outcome.reason
+
+
 def test_the_reason_of_a_change_names_whom_it_replaces():
     outcome = decide([enter("old", "x-1"), enter("new")], remember(0.9, 0.5), champion="x-1")
     assert outcome.champion.name == "new"

@@ -34,6 +34,11 @@ def promote(config: Config, state: State, version_id: str, why: str) -> str:
         raise StateError(f"{version_id} was promoted by hand before and serves already.")
     aliases = {**before.aliases, Alias.PRODUCTION: version_id}
     after = before.succeed(Cause.PROMOTION, pinned=member.version.line, aliases=aliases, why=why)
+    if before.selector is not None:
+        stored = load_stored_selector(state, before)
+        estimators = learn_estimators(config, after, stored.selector, load_known(state, before), None)
+        named = save_selector(state, stored.selector, stored.reference, estimators)
+        after = replace(after, selector=named)  # answers of what a person chose are estimated from its own past
     commit_generation(config, state, Draft(after.number), after, events=[Event(version_id, "promoted by hand", why)])
     return (
         f"{version_id} serves every request now (generation {after.number}), and later versions of its line will; "

@@ -291,7 +291,9 @@ class TestPromotion:
         answered, decision = answer(folder)
         assert set(answered["predict_model"]) == {other.id}
         assert set(answered["predict_reason"]) == {"promoted"}
-        assert "was promoted by hand" in explain(configure(folder), decision)
+        explained = explain(configure(folder), decision)
+        assert "was promoted by hand" in explained
+        assert "there is no estimator of what serves" not in explained
         take(folder, None, *OVERRIDES)
         later = load(folder)
         heir = next(one for one in (*later.versions, *later.ensembles) if one.line == other.line)

@@ -39,7 +39,7 @@ def choose_for_parts(selector: Selector, record: Record) -> Choices:
     """Return what the selector chooses for the parts of a record, trusted or not."""
     profiles = record.rows.profiles
     alarms = [find_alarm(profile, selector.usual) for profile in profiles]
-    predicted = [selector.chooser.predict(profile.metafeatures) for profile in profiles]
+    predicted = [selector.predict(profile) for profile in profiles]
     asked = list(zip(alarms, predicted, strict=True))
     return Choices(
         chosen=[selector.propose(alarm, known, "all") for alarm, known in asked],

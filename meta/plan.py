@@ -48,6 +48,11 @@ class Plan:
         """Whether a person, and not the selector, chose what serves."""
         return PROMOTED in self.reasons
 
+    @property
+    def is_champions(self) -> bool:
+        """Whether the champion alone answers every row, as itself or as an ensemble's only member."""
+        return tuple(self.weights) == serve_alone(self.champion)
+
     def pin(self, line: str, members: Sequence[Weights]) -> "Plan":
         """Return the plan in which a model answers every row, since a person wants it so; nothing is known of its loss.
 

@@ -7,7 +7,7 @@ for damaged input, are the fallback and the bar: where grades say that what is c
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from meta.decayed import compute_decayed_records, compute_part_losses
 from meta.flags import RowKind
 from meta.grades import CLEAN_GROUP, DAMAGED_GROUP, Grade
 from meta.past import keep_newest, stack_records
-from meta.plan import Plan, Weights, name_kind, name_loss, serve_alone
+from meta.plan import Expectation, Plan, Weights, name_kind, name_loss, serve_alone
 from meta.profile import Profile
 from meta.records import Record
 from meta.trust import Trust, judge_grades
@@ -97,14 +97,14 @@ class Selector:
         """Return what serves a request, as far as the selector is trusted."""
         alarm = find_alarm(profile, self.usual)
         champion = self.champions.of(alarm)
-        predicted = self.chooser.predict(profile.metafeatures)
+        predicted = self.predict(profile)
         chosen = self.propose(alarm, predicted, mode)
         withheld = self.trust.withheld(DAMAGED_GROUP if alarm else CLEAN_GROUP, mode)
         model = champion if withheld else chosen
-        allowed = self.list_candidates(mode)
-        ranking = rank({line: loss * self.chooser.unit for line, loss in predicted.items()}, model, allowed)
         members = self.list_members(model)
-        return Plan(
+        allowed = self.list_different(self.list_candidates(mode), members)
+        ranking = rank({line: loss * self.chooser.unit for line, loss in predicted.items()}, model, allowed)
+        planned = Plan(
             model=model,
             weights=members,
             reasons=self._give_reasons(members, alarm, bool(withheld)),
@@ -112,8 +112,32 @@ class Selector:
             alarm=alarm,
             champion=champion,
             ranking=ranking,
-            expected=self.trust.expect(profile.counts, of_champion=bool(withheld) or mode == "single"),
+            expected=Expectation(),
         )
+        of_champion = planned.is_champions or mode == "single"
+        return replace(planned, expected=self.trust.expect(profile.counts, of_champion))
+
+    def predict(self, profile: Profile) -> dict[str, float]:
+        """Return by candidate its predicted loss; {} where unknown.
+
+        An ensemble of one single model is predicted to lose what that loses: its own past is of other members, too.
+        """
+        predicted = self.chooser.predict(profile.metafeatures)
+        alone = {line: max(members[0], key=members[0].__getitem__)
+                 for line, members in self.ensembles.items() if is_alone(members)}  # fmt: skip
+        return predicted | {
+            line: predicted[one] for line, one in alone.items() if line in predicted and one in predicted
+        }
+
+    def list_different(self, candidates: Sequence[str], members: Sequence[Weights]) -> tuple[str, ...]:
+        """Return the candidates without those that answer as ``members`` do, or as an earlier candidate does."""
+        seen, different = [tuple(members)], []
+        for one in candidates:
+            own = tuple(self.list_members(one))
+            if own not in seen:
+                seen.append(own)
+                different.append(one)
+        return tuple(different)
 
     def list_candidates(self, mode: str) -> tuple[str, ...]:
         """Return the models that a mode ranks."""
@@ -168,7 +192,8 @@ class Selector:
             if margin is None
             else f"no model is predicted to lose {margin * self.chooser.unit:.2g} less {measure}"
         )
-        return f"it is the default for {'damaged' if alarm else 'typical'} requests, and {kept}; {second}"
+        named = "champion" if mode == "single" or self.defaults is None else "default"
+        return f"it is the {named} for {'damaged' if alarm else 'typical'} requests, and {kept}; {second}"
 
     def dump(self) -> dict[str, bytes]:
         """Return the selector as files, without pickle and the same bytes for the same selector."""
@@ -225,6 +250,15 @@ def rank(predicted: Mapping[str, float], model: str, allowed: Collection[str]) -
         return ()
     others = sorted((line for line in allowed if line in predicted and line != model), key=predicted.__getitem__)
     return tuple((line, predicted[line] - predicted[model]) for line in (model, *others[: SHOWN - 1]))
+
+
+def is_alone(members: Sequence[Weights]) -> bool:
+    """Return whether one and the same single model answers rows of every kind.
+
+    >>> is_alone([{"a": 1.0}] * 3), is_alone([{"a": 1.0}, {"b": 1.0}, {"a": 1.0}]), is_alone([{"a": 0.5, "b": 0.5}] * 3)
+    (True, False, False)
+    """
+    return len({line for weights in members for line, share in weights.items() if share > 0}) == 1
 
 
 def _differ(difference: float, measure: str) -> str:

@@ -18,7 +18,7 @@ from model_zoo.candidate import Candidate
 from model_zoo.model import PROTOCOL, Model
 from pipeline.ensembles import describe_members, find_tuning_rows, save_ensembles, tune
 from pipeline.training.contenders import Ground, Lesson, RecordSheet, Trained, can_continue, enter, train
-from pipeline.training.roster import TRIED
+from pipeline.training.roster import TRIED, name_limit
 from pipeline.training.threshold import Threshold
 from pipeline.training.trials import Trial
 from pipeline.validation.promotion import Promotion, promote
@@ -184,6 +184,7 @@ def decide_promotion(
         find_idle(history, IDLE),
         average_weights(history),
         TRIED,
+        name_limit(config.promotion.max_active, room),
     )
     log.info("champion %s: %s", promotion.champion.name, promotion.reason)
     return promotion

@@ -19,7 +19,7 @@ from meta.profile import Profile
 from meta.store import load_stored_selector
 from meta.tables import decisions_table, estimates_table, regrets_table
 from pipeline.predictor import name_weights
-from registry.generations import Generation, load_generation
+from registry.generations import Generation, Role, load_generation
 from registry.words import show_word
 
 SHOWN_METAFEATURES = ("missing_share", "out_of_range_share", "unseen_share", "drifting_columns", "distance")
@@ -120,8 +120,8 @@ def describe(
         lay_out([["rows", "member", "weight", "family", "treatment"], *_weight_rows(generation, plan, profile.counts)],
                 ruled=True),
         "",
-        f"{'champion':<19} {decision['champion']}",
-        f"{'expected loss':<19} {_describe_expected(decision['expected'], measure)}",
+        f"{name_champion(decision, generation):<19} {decision['champion']}",
+        f"{'expected loss':<19} {describe_expected(decision, plan, measure)}",
         f"{'estimated':<19} {_describe_estimate(decision['estimate'])}",
         *(f"{name.replace('_', ' '):<19} {profile.metafeatures[name]:.4g}"
           for name in SHOWN_METAFEATURES),
@@ -180,13 +180,24 @@ def _weight_rows(generation: Generation, plan: Plan, counts: Sequence[int]) -> l
     return rows
 
 
-def _describe_expected(expected: Mapping[str, float | None], measure: str) -> str:
+def name_champion(decision: Mapping[str, Any], generation: Generation) -> str:
+    """Return what the champion of a decision is in its generation: the champion, or the robust one for an alarm."""
+    own = generation.champion
+    return Role.CHAMPION.shown if own is None or own.id == decision["champion"] else Role.DAMAGED_CHAMPION.shown
+
+
+def describe_expected(decision: Mapping[str, Any], plan: Plan, measure: str) -> str:
+    """Return the expected loss, and whose losses on past batches it is."""
+    expected = decision["expected"]
+    if plan.is_pinned:
+        return "unknown, since only what the selector chooses is graded and a person made this model serve"
     if expected["loss"] is None:
-        return "unknown until a labelled batch has graded the selector"
-    if expected["lower"] is None or expected["upper"] is None:
-        return f"{measure} {expected['loss']:.4g} (too few graded batches for an interval)"
-    between = f"between {expected['lower']:.4g} and {expected['upper']:.4g}"
-    return f"{measure} {expected['loss']:.4g}, nine times of ten {between}"
+        return "unknown until labelled batches with rows of such kinds have graded the selector"
+    whose = "the champions" if plan.is_champions or decision["mode"] == "single" else "what was chosen"
+    spread = "too few graded batches for an interval"
+    if expected["lower"] is not None and expected["upper"] is not None:
+        spread = f"nine times of ten between {expected['lower']:.4g} and {expected['upper']:.4g}"
+    return f"{measure} {expected['loss']:.4g}, as {whose} lost on graded batches ({spread})"
 
 
 def _describe_estimate(stored: Mapping[str, Any] | None) -> str:

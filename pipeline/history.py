@@ -52,7 +52,7 @@ def describe_history(state: State, everything: bool = False) -> str:
     newest = sa.select(generations_table).order_by(generations_table.c.number.desc())
     stored = read_rows(state.engine, newest if everything else newest.limit(NEWEST))[::-1]
     led_here, oldest = set(load_lineage(state, live.number)), stored[0]["number"]
-    aliases, told = _load_aliases(state, oldest), _load_promotions(state, oldest)
+    aliases, told = _load_aliases(state, oldest), _load_changes(state, oldest)
     header = ("", "generation", "from", "when (UTC)", "cause", "batch", "champion", "production", "who", "why")
     lines = [
         (
@@ -157,11 +157,14 @@ def _load_aliases(state: State, oldest: int) -> dict[tuple[int, str], str]:
     return {(row["generation"], row["alias"]): row["version"] for row in read_rows(state.engine, query)}
 
 
-def _load_promotions(state: State, oldest: int) -> dict[int, str]:
-    """Return by generation why its champion became it, where it did so then."""
-    table = events_table.c
-    query = sa.select(events_table).where(table.generation >= oldest, table.event == "promoted")
-    return {row["generation"]: row["reason"] for row in read_rows(state.engine, query)}
+def _load_changes(state: State, oldest: int) -> dict[int, str]:
+    """Return by generation why its champion became it, and why its production did, where they did so then."""
+    table, named = events_table.c, {"promoted": "champion", Alias.PRODUCTION.value: "production"}
+    query = sa.select(events_table).where(table.generation >= oldest, table.event.in_(named))
+    told: dict[int, list[str]] = {}
+    for row in read_rows(state.engine, query.order_by(table.generation, table.position)):
+        told.setdefault(row["generation"], []).append(f"{named[row['event']]}: {row['reason']}")
+    return {generation: "; ".join(reasons) for generation, reasons in told.items()}
 
 
 def _by_stage(generation: Generation) -> Iterable[Member]:

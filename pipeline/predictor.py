@@ -5,7 +5,6 @@ Files, the service and shadow scoring all answer through it, in three steps: rea
 """
 
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -37,6 +36,7 @@ from pipeline.serving.answer import Answer, Answerers, answer_request
 from pipeline.settings import describe_difference, load_settings, read_as
 from registry.generations import Generation, load_generation
 from registry.versions import ModelShelf
+from registry.words import name_versions
 
 log = logging.getLogger(__name__)
 
@@ -242,14 +242,3 @@ def name_weights(weights: tuple[Weights, ...], ids: dict[str, str]) -> dict[str,
         name_kind(kind): {ids[line]: weight for line, weight in sorted(weights[kind].items(), key=lambda one: -one[1])}
         for kind in RowKind
     }
-
-
-def name_versions(sentence: str, ids: Mapping[str, str]) -> str:
-    """Return a sentence in which lines are called by their versions.
-
-    >>> name_versions("linear-0002 is predicted to lose less than knn-0003", {"linear-0002": "linear-0017"})
-    'linear-0017 is predicted to lose less than knn-0003'
-    """
-    for line, version in ids.items():
-        sentence = re.sub(rf"\b{re.escape(line)}\b", version, sentence)
-    return sentence

@@ -17,7 +17,7 @@ from meta.store import load_grades, load_records, load_stored_selector, save_sel
 from pipeline.commit import commit_generation
 from pipeline.enrolment import RESTING
 from pipeline.estimates import learn_estimators
-from pipeline.selection import learn_selector, list_changes, name_aliases
+from pipeline.selection import learn_selector, list_changes, name_aliases, tell_ground
 from registry.contender import FALLBACK_FAMILY
 from registry.generations import Alias, Cause, Event, Generation, Member, Role, load_generation
 from registry.versions import Version
@@ -34,6 +34,11 @@ def promote(config: Config, state: State, version_id: str, why: str) -> str:
         raise StateError(f"{version_id} was promoted by hand before and serves already.")
     aliases = {**before.aliases, Alias.PRODUCTION: version_id}
     after = before.succeed(Cause.PROMOTION, pinned=member.version.line, aliases=aliases, why=why)
+    if before.selector is not None:
+        stored = load_stored_selector(state, before)
+        estimators = learn_estimators(config, after, stored.selector, load_known(state, before), None)
+        named = save_selector(state, stored.selector, stored.reference, estimators)
+        after = replace(after, selector=named)  # answers of what a person chose are estimated from its own past
     commit_generation(config, state, Draft(after.number), after, events=[Event(version_id, "promoted by hand", why)])
     return (
         f"{version_id} serves every request now (generation {after.number}), and later versions of its line will; "
@@ -48,10 +53,12 @@ def give_back(config: Config, state: State, why: str) -> str:
         raise StateError("No version was promoted by hand, so records choose already what serves.")
     after = before.succeed(Cause.PROMOTION, pinned=None, why=why)
     selector, records = load_stored_selector(state, before).selector, load_known(state, before)
-    aliases = name_aliases(after, selector, records[-1].rows.profiles[0], config.selection.mode)
+    asked = selector, records[-1].rows.profiles[0], config.selection.mode
+    aliases = name_aliases(after, *asked)
     after = replace(after, aliases=aliases)
+    changes = list_changes(before, after, tell_ground(after, *asked))
     events = [Event(one.version.id, "handed back", why) for one in before.members if one.version.line == before.pinned]
-    commit_generation(config, state, Draft(after.number), after, events=[*events, *list_changes(before, after)])
+    commit_generation(config, state, Draft(after.number), after, events=[*events, *changes])
     return (
         f"Records choose what serves again (generation {after.number}); {aliases[Alias.PRODUCTION]} serves typical "
         "requests."
@@ -74,12 +81,14 @@ def retire(config: Config, state: State, version_id: str, why: str) -> str:
     after = replace(after, members=crown_again(stays, selector))
     estimators = learn_estimators(config, after, selector, records, None)
     reference = load_stored_selector(state, before).reference
+    asked = selector, records[-1].rows.profiles[0], config.selection.mode
     after = replace(
         after,
         selector=save_selector(state, selector, reference, estimators),
-        aliases=name_aliases(after, selector, records[-1].rows.profiles[0], config.selection.mode),
+        aliases=name_aliases(after, *asked),
     )
-    commit_generation(config, state, Draft(after.number), after, events=list_events(before, after, member.version, why))
+    events = list_events(before, after, member.version, why, tell_ground(after, *asked))
+    commit_generation(config, state, Draft(after.number), after, events=events)
     assert after.champion is not None
     held = f"; the ensembles that held it come back without it at the next update ({len(gone)})" if gone else ""
     return (
@@ -136,13 +145,13 @@ def crown_again(members: Sequence[Member], selector: Selector) -> tuple[Member, 
     )
 
 
-def list_events(before: Generation, after: Generation, retired: Version, why: str) -> list[Event]:
-    """Return what a retirement did to versions."""
+def list_events(before: Generation, after: Generation, retired: Version, why: str, ground: str) -> list[Event]:
+    """Return what a retirement did to versions; ``ground`` is why what is production now is it."""
     assert after.champion is not None
     events = [Event(retired.id, "retired", why)]
     if before.champion is None or after.champion.line != before.champion.line:
         events.append(Event(after.champion.id, "promoted", f"the best record without {retired.id}"))
-    return [*events, *list_changes(before, after)]
+    return [*events, *list_changes(before, after, ground)]
 
 
 def load_known(state: State, generation: Generation) -> list[Record]:

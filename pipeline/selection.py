@@ -13,6 +13,7 @@ from meta.selector import Pair, Selector, fit_selector
 from registry.budget import bar_lines, find_excess
 from registry.generations import Alias, Event, Generation
 from registry.versions import Version
+from registry.words import name_versions
 
 log = logging.getLogger(__name__)
 
@@ -84,12 +85,24 @@ def name_aliases(generation: Generation, selector: Selector, profile: Profile, m
     return named | ({Alias.CHALLENGER: ids[others[0]]} if others else {})
 
 
-def list_changes(before: Generation, after: Generation) -> list[Event]:
-    """Return an event for every alias whose line is another now; promotion tells of the champion itself."""
+def tell_ground(generation: Generation, selector: Selector, profile: Profile, mode: str) -> str:
+    """Return why production serves requests like those of ``profile``, in a sentence without a full stop."""
+    if generation.pinned:
+        return "it was promoted by hand, and its line serves every request"
+    ids = {version.line: version.id for version in (*generation.versions, *generation.ensembles)}
+    return f"it serves requests like the newest batch: {name_versions(selector.plan(profile, mode).why, ids)}"
+
+
+def list_changes(before: Generation, after: Generation, ground: str) -> list[Event]:
+    """Return an event for every alias whose line is another now; promotion tells of the champion itself.
+
+    ground: why what is production now is it
+    """
     lines = {version.id: version.line for one in (before, after) for version in (*one.versions, *one.ensembles)}
+    until = before.aliases.get(Alias.PRODUCTION)
     reasons = {
         Alias.CHALLENGER: "the next best record on clean batches, of another line than the champion's",
-        Alias.PRODUCTION: "it serves requests like the newest batch",
+        Alias.PRODUCTION: f"{ground}; until then {until} served" if until else ground,
     }
     return [
         Event(after.aliases[alias], alias.value, reason)

@@ -53,7 +53,7 @@ from pipeline.quality_past import draft_rules, load_quality_past
 from pipeline.release import find_released_batch, load_released
 from pipeline.response import answer_alarms
 from pipeline.revision import Base, Revision, open_base, plan_revision, take_newest_again
-from pipeline.selection import learn_selector, list_changes, name_aliases, tell_untuned
+from pipeline.selection import learn_selector, list_changes, name_aliases, tell_ground, tell_untuned
 from pipeline.settlement import settle
 from pipeline.streams import check_columns, check_stream
 from pipeline.validation.prequential import score_rows
@@ -247,15 +247,16 @@ def take_on(
                                           plan_outputs))  # fmt: skip
     draft.add(grades_table, grade_rows(grades))
     draft.add(estimates_table, estimates)
+    asked = selector, proof.record.rows.profiles[0], config.selection.mode
     generation = replace(
         generation, selector=save_selector(state, selector, reference, estimators),
-        aliases=name_aliases(generation, selector, proof.record.rows.profiles[0], config.selection.mode),
+        aliases=name_aliases(generation, *asked),
     )  # fmt: skip
     if learned.enrolled:
         described = state.files.save(describe_window(schema, window).to_json(), ".json")
         generation = replace(generation, reference=described)
     base.lay_into(draft)
-    changes = [*list_changes(before, generation), *base.events]
+    changes = [*list_changes(before, generation, tell_ground(generation, *asked)), *base.events]
     tell_untuned(config, generation, selector)
     commit(config, ours, draft, watch, generation, raw, learned.enrolled, changes, base.set_aside)
     log.info("batch %d done: champion %s", raw.number, name_champion(generation))

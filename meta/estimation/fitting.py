@@ -72,7 +72,10 @@ def fit_estimator(records: Sequence[Record], line: str, measures: Sequence[str],
                 conditions[name] = condition
     reason = ""
     if CLEAN not in conditions:
-        reason = f"not estimated before {MIN_BATCHES} batches have shown what answers are worth; there are {len(known)}"
+        reason = (
+            f"not estimated before {MIN_BATCHES} batches were predicted by what serves before it learned them; there "
+            f"are {len(known)} such batches"
+        )
     return Estimator(
         answerer=line,
         task=rows.task,

@@ -67,6 +67,18 @@ def make_room(most: int, finalists: int, rows: int, batches: int) -> tuple[int, 
     return (max(2, most // 2), 1) if is_short(rows, batches) else (most, finalists)
 
 
+def name_limit(most: int, room: int) -> str:
+    """Return where the ``room`` for active lines comes from, if ``most`` is what the configuration says.
+
+    >>> name_limit(12, 12), name_limit(12, 6)
+    ('promotion.max_active', 'half of promotion.max_active=12 while the stream is short')
+    """
+    if room == most:
+        return "promotion.max_active"
+    half = "half of" if room == most // 2 else "the least for"
+    return f"{half} promotion.max_active={most} while the stream is short"
+
+
 def standing_candidates(
     families: Sequence[str], variants: Sequence[str], task: Task, batches: int, rows: int
 ) -> list[Candidate]:

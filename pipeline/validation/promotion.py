@@ -62,17 +62,19 @@ def promote(
     idle: Collection[str] = (),
     weights: Mapping[str, float] | None = None,
     tried: float = np.inf,
+    limit: str = "promotion.max_active",
 ) -> Promotion:
     """Decide the next generation from the records of all contenders, whose lines are those of ``past`` in order.
 
     The champions have the lowest decayed loss on clean batches and on damaged copies of them; those of before,
     ``champion_line`` and ``damaged_line``, stay unless that is lower by more than noise. The
     ``baselines`` (by key) stay, and so do the fallback, the ``pinned`` line, which serves by a person's decision, and a
-    ``standing`` one (by key) until its record holds ``tried`` batches. Of the others those stay, as far as
-    ``max_active`` allows, that had most weight in ensembles of late (``weights`` by line), then those with the best
-    records, on clean or on damaged input, as long as they do not answer as a better one does and, unless they are
-    standing ones, are better than the fallback. Lines that are ``idle`` rest where LEAST_ACTIVE others stay. A line
-    that is ``barred``, with a reason, is no champion.
+    ``standing`` one (by key) until its record holds ``tried`` batches, even beyond ``max_active``. Of the others those
+    stay, as far as ``max_active`` allows, that had most weight in ensembles of late (``weights`` by line), then those
+    with the best records, on clean or on damaged input, as long as they do not answer as one that stays does and,
+    unless they are standing ones, are better than the fallback; the best record on clean input always has a place.
+    Lines that are ``idle`` rest where LEAST_ACTIVE others stay. A line that is ``barred``, with a reason, is no
+    champion. ``limit`` says where ``max_active`` comes from.
     """
     parts = compute_part_losses(past)
     clean, damaged = (compute_decayed_records(parts, of_clean, half_life) for of_clean in (True, False))
@@ -85,7 +87,9 @@ def promote(
         if one in (champion, damaged_champion) or one.candidate.key in baselines or one.line == pinned
         or (one.candidate.family == FALLBACK_FAMILY and one.candidate.window is None)
     }  # fmt: skip
-    resting = set(idle) - needed
+    order = rank(clean, damaged if not past.clean.all() else clean)
+    best = order[0]
+    resting = set(idle) - needed - {contenders[best].line}
     batches = {one.line: len(np.unique(past.batch[past.known[:, place]])) for place, one in enumerate(contenders)}
     always = needed | {
         one.line for one in contenders
@@ -93,7 +97,6 @@ def promote(
     } - resting  # fmt: skip
     bar = min((loss for one, loss in zip(contenders, clean, strict=True) if one.candidate.family == FALLBACK_FAMILY),
               default=np.inf)  # fmt: skip
-    order = rank(clean, damaged if not past.clean.all() else clean)
     served = weights or {}
     order.sort(key=lambda position: -served.get(contenders[position].line, 0.0))  # stable: the rank decides ties
     ranked = sorted((position for position in order if contenders[position].line not in always),
@@ -103,17 +106,21 @@ def promote(
     ]
     kept = [position for position, one in enumerate(contenders) if one.line in always]
     doubles: dict[str, str] = {}
-    for position in better:
+    for place, position in enumerate(better):
         twin = find_twin(past, position, kept)
+        most = min(LEAST_ACTIVE, max_active) if contenders[position].line in resting else max_active
         if twin is not None:
-            doubles[contenders[position].line] = contenders[twin].name
-        elif len(kept) < (min(LEAST_ACTIVE, max_active) if contenders[position].line in resting else max_active):
+            is_better = clean[twin] <= clean[position]
+            whose = "whose record is better" if is_better else "which stays by its weight in ensembles or its role"
+            doubles[contenders[position].line] = f"it answers as {contenders[twin].name} does, {whose}"
+        elif len(kept) + (best in better[place + 1 :]) < most:  # the best record is sure of a place
             kept.append(position)
     stays = {contenders[position].line for position in kept}
     active = tuple(one for one in contenders if one.line in stays)
     others = {contenders[position].line for position in better}
+    told = f"of {max_active} lines ({limit})"
     retired = tuple(
-        Event(one.parent.id, "retired", _say_why(one.line, doubles, others, resting, max_active))
+        Event(one.parent.id, "retired", _say_why(one.line, doubles, others, resting, served, told))
         for one in contenders if one.parent and one.line not in stays
     )  # fmt: skip
     incumbent = next((one for one in contenders if one.line == champion_line), champion)
@@ -141,9 +148,10 @@ class Judge:
         """
         away = np.array([np.inf if one.line in self.barred else 0.0 for one in self.contenders])
         best = int(np.argmin(losses + away))
-        batches = len(np.unique(self.past.batch[rows] if rows.any() else self.past.batch))
+        counted = rows if rows.any() else np.ones(len(self.past), dtype=bool)
+        batches = len(np.unique(self.past.batch[counted & self.past.known[:, best]]))
         labelled = count(batches, "labelled batch", "labelled batches")
-        reason = f"lowest decayed loss on {labelled}, {losses[best]:.4g}"
+        reason = f"lowest decayed loss on {labelled} in its record, {losses[best]:.4g}"
         if losses[best] > losses.min():
             reason += " among those within promotion.budget"
         held = next((position for position, one in enumerate(self.contenders) if one.line == line), best)
@@ -154,7 +162,9 @@ class Judge:
             return self.contenders[best], f"{reason}; {incumbent.name} may not serve: {self.barred[incumbent.line]}"
         lead = losses[held] - losses[best]
         if not is_surely_better(self.past.take(rows), best, held, self.half_life, self.confidence):
-            return incumbent, f"a tie: {lead:.4g} less loss is within noise, so {incumbent.name} stays"
+            contender = self.contenders[best].name
+            told = f"a tie: the {lead:.4g} less loss of {contender} is within noise, so {incumbent.name} stays"
+            return incumbent, told
         return self.contenders[best], f"{reason}, {lead:.4g} below that of {incumbent.name}, which is beyond noise"
 
 
@@ -195,15 +205,27 @@ def rank(clean: np.ndarray, damaged: np.ndarray) -> list[int]:
 
 
 def _say_why(
-    line: str, doubles: Mapping[str, str], others: Collection[str], resting: Collection[str], max_active: int
+    line: str,
+    doubles: Mapping[str, str],
+    others: Collection[str],
+    resting: Collection[str],
+    served: Mapping[str, float],
+    limit: str,
 ) -> str:
+    """Return why a line retires: ``doubles`` says it of lines that answer as another does, ``limit`` how many stay."""
     if line in resting:
         return "no ensemble gave it weight for long, so it rests"
     if line in doubles:
-        return f"it answers as {doubles[line]} does, whose record is better"
-    if line in others:
-        return f"its record ranked below the best {max_active} (promotion.max_active)"
-    return "its record was worse than the fallback's"
+        return doubles[line]
+    if line not in others:
+        return "its record was worse than the fallback's"
+    if served.get(line):
+        own = f"{served[line]:.2g}"
+        return f"there was no place for it {limit}: those that stay had more weight in ensembles than its {own}"
+    return (
+        f"there was no place for it {limit}: no ensemble gave it weight of late, and of such lines only those with "
+        "better records, on trial, champions or baselines stay"
+    )
 
 
 def find_twin(past: Past, line: int, others: Sequence[int]) -> int | None:

@@ -194,7 +194,9 @@ def test_too_few_batches_say_so():
     records = [make_binary(batch) for batch in range(MIN_BATCHES - 1)]
     made = ask(records, ["log_loss"], make_binary(9))
     assert made.measures == {}
-    assert made.reason == "not estimated before 5 batches have shown what answers are worth; there are 4"
+    assert made.reason == (
+        "not estimated before 5 batches were predicted by what serves before it learned them; there are 4 such batches"
+    )
     assert made.describe() == made.reason
 
 

@@ -153,6 +153,24 @@ class TestChoice:
         records = [*(make_record(batch, lines=LINES[1:]) for batch in range(1, 6)), make_record(6)]
         assert fit(records, ensembles={}).plan(CLEAN).model == "good"
 
+    def test_an_ensemble_of_one_single_model_is_predicted_expected_and_ranked_as_that_one(self):
+        alone = {DEFAULTS.clean: ({"good": 1.0},) * len(RowKind), DEFAULTS.damaged: ({"robust": 1.0},) * len(RowKind)}
+        selector = replace(fit(make_records(8), POOR, margin=MARGINS[0]), ensembles=alone)
+        known = ((0.5, 0.01), (0.9, 0.01), None), ((0.6, 0.01), (0.8, 0.01), None)
+        selector = replace(selector, trust=replace(selector.trust, losses=known[0], champion_losses=known[1]))
+        for profile, line, single in ((CLEAN, DEFAULTS.clean, "good"), (DAMAGED, DEFAULTS.damaged, "robust")):
+            plan, by_itself = selector.plan(profile), selector.plan(profile, "single")
+            assert (plan.model, by_itself.model) == (line, single)
+            assert single not in {one for one, _ in plan.ranking}
+            assert selector.predict(profile)[line] == selector.predict(profile)[single]
+            assert plan.expected == by_itself.expected
+
+    def test_in_mode_single_the_incumbent_is_called_the_champion(self):
+        selector = fit(make_records(8))
+        assert "it is the champion for typical requests" in selector.plan(CLEAN, "single").why
+        assert "it is the default for typical requests" in selector.plan(CLEAN).why
+        assert "it is the champion for damaged requests" in fit(ensembles={}).plan(DAMAGED).why
+
 
 class TestSteppingBack:
     def test_an_ungraded_selector_leaves_it_to_the_champions(self):

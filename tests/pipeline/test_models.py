@@ -102,7 +102,8 @@ class TestReading:
     def test_the_history_tells_who_made_what_when_and_why(self, folder):
         lines = run(folder, "history").splitlines()
         assert [line.split()[0] for line in lines[1 : LEARNED + 1]] == ["1", "2", "3", "*"]
-        assert "lowest decayed loss" in lines[1]
+        assert "champion: lowest decayed loss" in lines[1]
+        assert "production: it serves requests like the newest batch: " in lines[1]
         assert lines[-1].startswith("* live")
 
     def test_the_newest_twenty_are_shown_unless_all_are_asked_for(self, folder, monkeypatch):
@@ -290,7 +291,9 @@ class TestPromotion:
         answered, decision = answer(folder)
         assert set(answered["predict_model"]) == {other.id}
         assert set(answered["predict_reason"]) == {"promoted"}
-        assert "was promoted by hand" in explain(configure(folder), decision)
+        explained = explain(configure(folder), decision)
+        assert "was promoted by hand" in explained
+        assert "there is no estimator of what serves" not in explained
         take(folder, None, *OVERRIDES)
         later = load(folder)
         heir = next(one for one in (*later.versions, *later.ensembles) if one.line == other.line)

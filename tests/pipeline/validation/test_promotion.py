@@ -55,6 +55,14 @@ def test_there_is_a_champion_for_clean_and_one_for_damaged_input():
     assert "lowest decayed loss on 3 labelled batches" in outcome.reason
 
 
+def test_the_batches_that_are_counted_are_those_in_the_champions_own_record():
+    past = remember(0.5, 0.7, 1.0)
+    past.known[past.batch < BATCHES, 0] = False
+    outcome = decide([enter("young"), enter("b"), enter("prior-1", family="prior")], past)
+    assert outcome.champion.name == "young"
+    assert "lowest decayed loss on 1 labelled batch in its record" in outcome.reason
+
+
 def test_the_reason_of_a_change_names_whom_it_replaces():
     outcome = decide([enter("old", "x-1"), enter("new")], remember(0.9, 0.5), champion="x-1")
     assert outcome.champion.name == "new"
@@ -68,7 +76,7 @@ def test_a_lead_within_noise_is_a_tie_that_the_champion_of_before_wins():
     contenders = [enter("old", "x-1"), enter("new")]
     outcome = decide(contenders, remember(0.7004, 0.7), champion="x-1")
     assert outcome.champion.name == "old"
-    lead = re.fullmatch(r"a tie: (\S+) less loss is within noise, so old stays", outcome.reason)
+    lead = re.fullmatch(r"a tie: the (\S+) less loss of new is within noise, so old stays", outcome.reason)
     assert lead
     assert 0 < float(lead[1]) < 0.01
     assert decide(contenders, remember(0.7004, 0.7)).champion.name == "new"
@@ -197,3 +205,25 @@ def test_lines_with_weight_in_ensembles_go_before_better_records():
     assert {one.name for one in decide(contenders, past, **given).active} == {"a", "b", "prior-1"}
     by_weight = decide(contenders, past, **given, weights={"c-1": 0.3, "b-1": 0.1})
     assert {one.name for one in by_weight.active} == {"a", "c", "prior-1"}
+
+
+def test_the_best_record_has_a_place_though_no_ensemble_gives_it_weight():
+    names = ("champion", "best", "b", "c")
+    contenders = [enter(name, f"{name}-1") for name in names] + [enter("prior-1", family="prior")]
+    past, weights = remember(0.594, 0.6, 0.7, 0.8, 1.0), {"b-1": 0.3, "c-1": 0.1}
+    for idle in ((), ("best-1",)):
+        given = {"champion": "champion-1", "damaged": "champion-1", "max_active": 4, "weights": weights, "idle": idle}
+        outcome = decide(contenders, past, **given)
+        assert outcome.champion.name == "champion"
+        assert [one.name for one in outcome.active] == ["champion", "best", "b", "prior-1"]
+
+
+def test_the_reason_of_a_retirement_names_the_ground_and_the_limit_in_force():
+    contenders = [enter(f"v{k}", f"v-{k}") for k in range(4)] + [enter("prior-1", family="prior")]
+    given = {"champion": "v-0", "max_active": 3, "limit": "half of promotion.max_active=6 while the stream is short"}
+    outcome = decide(contenders, remember(0.5, 0.6, 0.7, 0.8, 1.0), **given, weights={"v-2": 0.3, "v-3": 0.1})
+    reasons = {event.version: event.reason for event in outcome.retired}
+    limit = "of 3 lines (half of promotion.max_active=6 while the stream is short)"
+    assert {one.name for one in outcome.active} == {"v0", "v2", "prior-1"}
+    assert f"{limit}: no ensemble gave it weight of late" in reasons["v-1"]
+    assert reasons["v-3"].endswith(f"{limit}: those that stay had more weight in ensembles than its 0.1")

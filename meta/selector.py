@@ -131,7 +131,7 @@ class Selector:
 
     def list_different(self, candidates: Sequence[str], members: Sequence[Weights]) -> tuple[str, ...]:
         """Return the candidates without those that answer as ``members`` do, or as an earlier candidate does."""
-        seen, different = [tuple(members)], []
+        seen, different = [tuple(members)], list[str]()
         for one in candidates:
             own = tuple(self.list_members(one))
             if own not in seen:

@@ -12,6 +12,7 @@ from common.errors import StateError
 from common.files import save_atomically
 from common.state import State, open_state
 from meta.tables import records_table
+from pipeline.selection import name_served
 from pipeline.validation.tables import scores_table
 from registry.card import CardFacts, render_card
 from registry.contender import FALLBACK_FAMILY
@@ -29,11 +30,11 @@ def write_card(config: Config, name: str) -> Path:
         if not NAME.fullmatch(version.id):
             raise StateError(f"The catalogue holds a version named {name!r}, which Switchyard never gives; restore it.")
         path = state.folder / "cards" / f"{version.id}.md"
-        save_atomically(path, render_card(version, gather_facts(state, version)).encode())
+        save_atomically(path, render_card(version, gather_facts(config, state, version)).encode())
     return path
 
 
-def gather_facts(state: State, version: Version) -> CardFacts:
+def gather_facts(config: Config, state: State, version: Version) -> CardFacts:
     """Return what the catalogue knows of a version."""
     newest, made = load_generation(state), load_generation(state, version.generation)
     schema = made.schema or newest.schema
@@ -47,7 +48,7 @@ def gather_facts(state: State, version: Version) -> CardFacts:
     by_batch = sa.select(scores_table).order_by(scores_table.c.batch, scores_table.c.kind, scores_table.c.metric)
     return CardFacts(
         schema=schema,
-        role=describe_role(newest, version),
+        role=describe_role(name_served(state, newest, config.selection.mode), version),
         ancestors=ancestors,
         scores=read_rows(state.engine, by_batch.where(scores_table.c.version.in_(known))),
         line_scores=read_rows(state.engine, by_batch.where(scores_table.c.version.in_(before))),

@@ -19,14 +19,25 @@ NEWEST = 20
 """Generations that the history shows unless all are asked for."""
 
 
-def describe_versions(state: State) -> str:
-    """Return the versions of the live generation as a table."""
-    generation = load_generation(state)
-    if not generation.members:
+def describe_versions(state: State, mode: str) -> str:
+    """Return the versions of the live generation as a table, production named by the mode in force."""
+    from pipeline.selection import name_served
+
+    committed = load_generation(state)
+    if not committed.members:
         raise StateError(f"There is no version in '{state.folder}' yet; run 'python run.py update' first.")
+    generation = name_served(state, committed, mode)
     header = ("version", "family", "variant", "stage", "role", "aliases", "batches", "rows", "updates", "kB")
     lines = [_describe_member(generation, member) for member in _by_stage(generation)]
-    return f"{lay_out([header, *lines])}\n{describe_generation(generation)}"
+    return f"{lay_out([header, *lines])}\n{describe_generation(generation)}{_tell_mode(committed, generation, mode)}"
+
+
+def _tell_mode(committed: Generation, served: Generation, mode: str) -> str:
+    """Return a sentence on the mode where production is another model than when the generation was committed."""
+    before = committed.production
+    if before is None or before == served.production:
+        return ""
+    return f" That is in selection.mode={mode}; by the mode that the generation was made in it is {before.id}."
 
 
 def find_stage(generation: Generation, member: Member) -> str:
@@ -161,10 +172,13 @@ def _load_changes(state: State, oldest: int) -> dict[int, str]:
     """Return by generation why its champion became it, and why its production did, where they did so then."""
     table, named = events_table.c, {"promoted": "champion", Alias.PRODUCTION.value: "production"}
     query = sa.select(events_table).where(table.generation >= oldest, table.event.in_(named))
-    told: dict[int, list[str]] = {}
+    told: dict[int, dict[str, list[str]]] = {}
     for row in read_rows(state.engine, query.order_by(table.generation, table.position)):
-        told.setdefault(row["generation"], []).append(f"{named[row['event']]}: {row['reason']}")
-    return {generation: "; ".join(reasons) for generation, reasons in told.items()}
+        told.setdefault(row["generation"], {}).setdefault(row["reason"], []).append(named[row["event"]])
+    return {
+        generation: "; ".join(f"{' and '.join(who)}: {reason}" for reason, who in reasons.items())
+        for generation, reasons in told.items()
+    }
 
 
 def _by_stage(generation: Generation) -> Iterable[Member]:

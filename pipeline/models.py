@@ -53,10 +53,10 @@ def models(config: Config, words: Sequence[str], to: int | None = None, why: str
         return ACTIONS[wish.action](config, state, wish)
 
 
-def _list(_config: Config, state: State, _wish: Wish) -> str:
+def _list(config: Config, state: State, _wish: Wish) -> str:
     from pipeline.history import describe_versions
 
-    return describe_versions(state)
+    return describe_versions(state, config.selection.mode)
 
 
 def _tell_history(_config: Config, state: State, wish: Wish) -> str:
@@ -150,4 +150,4 @@ ACTIONS: dict[str, Callable[[Config, State, Wish], str]] = {
 """What each word after ``models`` does."""
 
 LIGHT = ("", "history")
-"""Actions that read tables of the registry alone, and so need not wait for the rest to be imported."""
+"""Actions that read the registry and the newest record alone, and need not wait for the rest to be imported."""

@@ -32,6 +32,7 @@ from pipeline.preparation.cleaning import clean_inputs
 from pipeline.preparation.features import engineer_features
 from pipeline.preparation.row_reader import RowReader, TypedRows
 from pipeline.publishing import Published, list_answerers, load_published
+from pipeline.selection import name_served
 from pipeline.serving.answer import Answer, Answerers, answer_request
 from pipeline.settings import describe_difference, load_settings, read_as
 from registry.generations import Generation, load_generation
@@ -198,6 +199,7 @@ def load_predictor(config: Config, state: State) -> Predictor:
     shelf = ModelShelf(state.files)
     generation, stored = _load_serving(state, shelf)
     assert generation.schema is not None
+    generation = name_served(state, generation, config.selection.mode, stored.selector)
     settings = load_settings(config, state, generation)
     unread = describe_difference(config, settings, generation.number)
     if unread:

@@ -4,12 +4,19 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
+import sqlalchemy as sa
+
 from common.config import Config
+from common.database import read_rows
+from common.errors import StateError
+from common.state import State
 from meta.ensembles import DAMAGED, TYPICAL
 from meta.grades import Grade
 from meta.profile import Profile
 from meta.records import Record
 from meta.selector import Pair, Selector, fit_selector
+from meta.store import load_stored_selector
+from meta.tables import record_rows_table
 from registry.budget import bar_lines, find_excess
 from registry.generations import Alias, Event, Generation
 from registry.versions import Version
@@ -83,6 +90,27 @@ def name_aliases(generation: Generation, selector: Selector, profile: Profile, m
     serving = generation.pinned or selector.plan(profile, mode).model
     named = {Alias.CHAMPION: generation.champion.id, Alias.PRODUCTION: ids[serving]}
     return named | ({Alias.CHALLENGER: ids[others[0]]} if others else {})
+
+
+def name_served(state: State, generation: Generation, mode: str, known: Selector | None = None) -> Generation:
+    """Return the generation with the production that its selector names in the mode in force.
+
+    Aliases are stored by the mode that the update ran in. The generation stays as it is where a person chose what
+    serves, and where it has no selector that can be loaded; ``known`` is its selector where that is loaded already.
+    """
+    if generation.pinned or generation.selector is None or generation.champion is None:
+        return generation
+    newest = sa.select(record_rows_table.c.profiles).order_by(record_rows_table.c.batch.desc()).limit(1)
+    rows = read_rows(state.engine, newest)
+    try:
+        selector = known or load_stored_selector(state, generation).selector
+    except StateError as error:
+        log.warning("what serves in selection.mode=%s cannot be told: %s", mode, error)
+        return generation
+    if not rows:
+        return generation
+    named = name_aliases(generation, selector, Profile.from_json(rows[0]["profiles"][0]), mode)
+    return replace(generation, aliases={**generation.aliases, Alias.PRODUCTION: named[Alias.PRODUCTION]})
 
 
 def tell_ground(generation: Generation, selector: Selector, profile: Profile, mode: str) -> str:

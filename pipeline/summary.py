@@ -35,6 +35,7 @@ from pipeline.production_shap import explain_production
 from pipeline.reporting.history import History, Marker
 from pipeline.reporting.page import save_report
 from pipeline.reporting.report import compute_report
+from pipeline.selection import name_served
 from pipeline.training.importance import compute_importances
 from pipeline.training.tables import backtests_table
 from pipeline.training.warm_start import read_trial
@@ -55,7 +56,7 @@ def summarise(config: Config, written_at: datetime | None = None) -> Path:
     ``written_at`` is the date on the report, by default now. Raises StateError before the first update.
     """
     with open_state(config, must_exist=True) as state:
-        generation = load_generation(state)
+        generation = name_served(state, load_generation(state), config.selection.mode)
         if generation.number == 0:
             raise StateError(f"There is nothing to report in '{state.folder}' yet; run 'python run.py update' first.")
         history = read_history(config, state, generation)
@@ -107,6 +108,7 @@ def read_history(config: Config, state: State, generation: Generation) -> Histor
         performance=read_table(state, performance_table, newest=performance_table.c.id),
         markers=list_markers(config),
         seed=config.seed,
+        mode=config.selection.mode,
         false_alarms=config.drift.false_alarms,
     )
 

@@ -74,6 +74,7 @@ class History:
     markers: tuple[Marker, ...] = ()
     seed: int = 0
     false_alarms: float = 0.01
+    mode: str = "all"
 
     @property
     def task(self) -> Task | None:

@@ -92,6 +92,7 @@ class Report:
     search: SearchFigures
     experiments: ExperimentFigures
     features: tuple[FeatureFigures, ...]
+    mode: str
     grades: tuple[GradeFigures, ...]
     decisions: DecisionFigures
     regrets: RegretFigures
@@ -118,6 +119,7 @@ def compute_report(history: History, explanation: Explanation, written_at: datet
         events=list_events(history),
         grades=list_grades(history),
         decisions=compute_decisions(history),
+        mode=history.mode,
     )
     metric, schema = history.metric, history.generation.schema
     return Report(
@@ -153,6 +155,7 @@ def compute_report(history: History, explanation: Explanation, written_at: datet
         search=parts.search,
         experiments=compute_experiments(history),
         features=list_features(history),
+        mode=history.mode,
         grades=parts.grades,
         decisions=parts.decisions,
         regrets=compute_regrets(history),

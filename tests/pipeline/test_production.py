@@ -3,9 +3,13 @@
 from dataclasses import replace
 from types import SimpleNamespace
 
+import sqlalchemy as sa
+
 from meta.selector import MODES, Margins
-from pipeline.selection import list_changes, tell_ground
-from registry.generations import Alias
+from meta.tables import record_rows_table
+from pipeline.explain import describe_expected, name_champion
+from pipeline.selection import list_changes, name_served, tell_ground
+from registry.generations import Alias, Generation, Member, Role
 from tests.meta.made_records import DEFAULTS, LINES, make_ensembles, make_profile, make_records, make_selector
 
 CLEAN = make_profile(0.0, clean_rows=100)
@@ -41,3 +45,53 @@ def test_the_event_of_another_production_tells_the_ground_and_who_served_before(
     assert event.reason == "it is the default; until then good-v2 served"
     assert [one.reason for one in list_changes(make_generation(), after, "it is the default")] == ["it is the default"]
     assert list_changes(after, after, "it is the default") == []
+
+
+def test_production_is_named_by_the_mode_in_force(tmp_path):
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'catalogue.db'}")
+    record_rows_table.create(engine)
+    stored = {
+        "generation": 1,
+        "batch": 1,
+        "first_row": 0,
+        "classes": [],
+        "parts": [],
+        "profiles": [CLEAN.to_json()],
+        "file": "rows",
+    }
+    with engine.begin() as connection:
+        connection.execute(record_rows_table.insert(), stored)
+    made = make_generation()
+    roles = (Role.CHAMPION, Role.DAMAGED_CHAMPION, Role.ACTIVE, Role.ENSEMBLE, Role.ENSEMBLE)
+    versions = [SimpleNamespace(**vars(one), is_ensemble=one in made.ensembles)
+                for one in (*made.versions, *made.ensembles)]  # fmt: skip
+    members = tuple(Member(version, role) for version, role in zip(versions, roles, strict=True))
+    aliases = {Alias.CHAMPION: "good-v2", Alias.PRODUCTION: f"{DEFAULTS.clean}-v2"}
+    generation = Generation(number=3, selector="stored", members=members, aliases=aliases)
+    state, selector = SimpleNamespace(engine=engine), make_selector(make_records(), make_ensembles())
+    assert name_served(state, generation, "all", selector) == generation
+    single = name_served(state, generation, "single", selector)
+    assert single.production.id == "good-v2"
+    assert single.aliases[Alias.CHAMPION] == "good-v2"
+    pinned = replace(generation, pinned=DEFAULTS.clean)
+    assert name_served(state, pinned, "single", selector) == pinned
+
+
+def test_the_expected_loss_says_whose_it_is_and_why_it_is_unknown():
+    selector = make_selector(make_records(), make_ensembles())
+    plan = selector.plan(CLEAN)
+    expected = {"loss": 0.5, "lower": 0.4, "upper": 0.6}
+    told = describe_expected({"expected": expected, "mode": "all"}, plan)
+    assert told == "0.5, as what was chosen lost on graded batches (nine times of ten between 0.4 and 0.6)"
+    for mode, own in (("single", plan), ("all", selector.plan(CLEAN, "single"))):
+        assert "as the champions lost" in describe_expected({"expected": expected, "mode": mode}, own)
+    unknown = dict.fromkeys(expected)
+    assert "until labelled batches" in describe_expected({"expected": unknown, "mode": "all"}, plan)
+    pinned = plan.pin("good", ())
+    assert "a person made this model serve" in describe_expected({"expected": unknown, "mode": "all"}, pinned)
+
+
+def test_the_champion_of_a_damaged_request_is_called_the_robust_champion():
+    generation = SimpleNamespace(champion=SimpleNamespace(id="good-v2"))
+    named = [name_champion({"champion": version}, generation) for version in ("good-v2", "robust-v2")]
+    assert named == ["champion", "robust champion"]

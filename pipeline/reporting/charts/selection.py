@@ -14,8 +14,8 @@ BARS = (
     ("single_best", "best single in hindsight", PURPLE, (0, (4, 2))),
     ("last_best", "best on the last batch", GREY, (0, (2, 1))),
     ("best", "best of all in hindsight", SKY, (0, (3, 1.5))),
-    ("single", "mode single", VERMILLION, (0, (6, 2))),
-    ("selected", "what was chosen", BLUE, "solid"),
+    ("single", "what mode single chose", VERMILLION, (0, (6, 2))),
+    ("selected", "what mode all chose", BLUE, "solid"),
 )
 TOP = 0.5
 DIRECTED = 0.15
@@ -25,6 +25,7 @@ DIRECTED = 0.15
 def draw_grades(report: Report, timeline: Timeline) -> Chart:
     """Draw the loss of what was chosen against the champions', on clean and on damaged input, between its bars."""
     groups = list(dict.fromkeys(grade.group for grade in report.grades))
+    served = "single" if report.mode == "single" else "selected"
     with sheet(FULL, 0.7 + 2.1 * len(groups)) as figure:
         rows = figure.subplots(len(groups), squeeze=False)[:, 0]
         for axes, group in zip(rows, groups, strict=True):
@@ -35,7 +36,7 @@ def draw_grades(report: Report, timeline: Timeline) -> Chart:
                 relative = {batch: loss / bar - 1 for batch, (loss, bar) in known.items() if loss is not None}
                 highest = max([highest, *relative.values()])
                 axes.plot(range(len(timeline)), timeline.spread(relative), color=colour, linestyle=style, marker=".",
-                          linewidth=2 if name == "selected" else 1.2, label=label)  # fmt: skip
+                          linewidth=2 if name == served else 1.2, label=label)  # fmt: skip
             axes.axhline(0, color=INK, linewidth=1.2, label="two champions")
             if highest > TOP:
                 axes.set_ylim(top=TOP)

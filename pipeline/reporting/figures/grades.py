@@ -16,6 +16,8 @@ NUMBERS = (
 class GradeFigures:
     """Mean losses over the requests of a group, 'clean' or 'damaged', of one batch.
 
+    Except for ``single`` and ``gain_single``, which are of mode single, what was chosen is what mode all chose.
+
     ``gain`` is by which share what was chosen beat the champions; ``error`` is the standard error of ``difference``,
     the mean row loss of what was chosen less that of the champions. ``calibration`` is the expected calibration error
     of each. ``best`` is of the best single model or ensemble in hindsight, None in grades of earlier releases;
@@ -36,6 +38,7 @@ class GradeFigures:
     error: float
     alarms: float
     gain: float | None
+    gain_single: float | None
     calibration: Mapping[str, float]
     best: float | None
     chosen: Mapping[str, int]
@@ -51,6 +54,7 @@ def list_grades(history: History) -> tuple[GradeFigures, ...]:
             requests=int(row["requests"]),
             **{name: float(row[name]) for name in NUMBERS},
             gain=1 - row["selected"] / row["champion"] if row["champion"] else None,
+            gain_single=1 - row["single"] / row["champion"] if row["champion"] else None,
             calibration=dict(row["calibration"]),
             best=None if pd.isna(row["best"]) else float(row["best"]),
             chosen=dict(sorted((row["chosen"] or {}).items(), key=lambda one: (-one[1], one[0]))),

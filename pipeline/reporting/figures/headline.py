@@ -76,6 +76,12 @@ class HeadlineParts:
     events: tuple[EventFigures, ...]
     grades: tuple[GradeFigures, ...]
     decisions: DecisionFigures
+    mode: str = "all"
+
+    @property
+    def mode_differs(self) -> bool:
+        """Whether the mode in force names another production than the one that the update ran in."""
+        return self.production is not None and self.production.line != self.generations[-1].production_line
 
     @property
     def champion(self) -> VersionFigures | None:
@@ -116,6 +122,9 @@ def _say_who_serves(parts: HeadlineParts, production: ProductionFigures) -> str:
     line = "" if production.line == production.id else f", {production.line},"
     if production.by_hand:
         return f"{production.id}, {_name_kind(production)}, was promoted by hand and serves every request."
+    if parts.mode_differs:
+        mode = f"selection.mode={parts.mode}, in which this report was written; the last update ran in another mode"
+        return f"{production.id}, {_name_kind(production)}, serves typical requests in {mode}."
     return f"{production.id}, {_name_kind(production)}, serves typical requests; its line{line} has since {started}."
 
 
@@ -226,7 +235,7 @@ def _say_what_changed(parts: HeadlineParts) -> str:
     promoted = next((event for event in events if event.event == "promoted"), None)
     crowned = f"{promoted.version} became champion: {promoted.reason}" if promoted else "the champion's line stayed"
     moved = next((event for event in events if event.event == "production"), None)
-    if moved:
+    if moved and not parts.mode_differs:
         crowned += f"; {moved.version} serves typical requests from then on"
     number, rest = changed.split(" ", 1)
     versions = "version" if number == "1" else "versions"
@@ -300,7 +309,7 @@ def _find_notes(parts: HeadlineParts) -> list[Attention]:
         text = f"{format_count(failed, 'trial')} of the search on batch {newest} failed."
         found.append(Attention("note", text, "search"))
     graded = max((grade.batch for grade in parts.grades), default=None)
-    for grade in parts.grades:
+    for grade in parts.grades if parts.mode == "all" else ():  # of what mode single chose the noise is not known
         if grade.batch == graded and grade.difference > NOISE * grade.error:
             lost = format_share(max(0.0, -(grade.gain or 0.0)))
             which = f"the {grade.group} input of batch {grade.batch}"

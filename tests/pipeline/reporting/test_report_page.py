@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -178,3 +179,16 @@ def test_numbers_in_a_charts_text_are_left_whole():
         '<svg viewBox="0 0 9 9" role="img" aria-label="a &#x27;label&#x27; &amp; more">'
         '<text x="1.23" style="fill: var(--ink)">0.00123</text></svg>'
     )
+
+
+def test_grades_are_those_of_the_mode_in_force_and_what_a_person_promoted_serves_every_request(tmp_path):
+    made = MadeState(tmp_path, selection={"mode": "single"}).add(2)
+    made.generation = replace(made.generation, pinned=made.generation.champion.line)
+    written = summarise(made.add(1).config, DATE)
+    words = Page(written.read_text(encoding="utf-8")).words
+    assert "Chosen, mode all Champions Chosen, mode single" in words
+    assert "Oracle Gain, mode single 3 damaged" in words  # neither noise nor lines are known of mode single
+    assert "which serves every request, since it was promoted by hand" in words
+    figures = json.loads((written.parent / "report.json").read_text(encoding="utf-8"))
+    assert figures["mode"] == "single"
+    assert {grade["gain_single"] for grade in figures["grades"] if grade["group"] == "clean"} == {0.0}

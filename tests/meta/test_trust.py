@@ -95,7 +95,7 @@ class TestReasons:
         assert Trust.from_json(trust.to_json()) == trust
 
     def test_a_champion_that_is_new_did_not_win_what_was_lost(self, graded):
-        lost = repeat(graded, [0.1] * LOSING_BATCHES, champions={"good": 20, "poor": 5}, single=9.0)
+        lost = repeat(graded, [0.1] * LOSING_BATCHES, champions={"good": 25}, single=9.0)
         newer = [*lost[: -len(graded)], *(replace(one, champions={"poor": 25}) for one in lost[-len(graded) :])]
         unnamed = [replace(one, champions={}) for one in lost]  # grades of an earlier release
 
@@ -110,6 +110,14 @@ class TestReasons:
         assert find_withheld([], "poor") == list(GROUPS)
 
     def test_a_champion_without_an_error_can_be_lost_to(self, graded):
+    def test_copies_without_an_alarm_do_not_hide_the_champion_for_damaged_input(self, graded):
+        """They have the clean champion: where most copies raise no alarm, the choice could once lose for ever."""
+        lost = repeat(graded, [0.1] * LOSING_BATCHES, champions={"c": 8, "d": 6})
+        for damaged, why in (("d", f"lost to the champion on {DAMAGED_GROUP} input"), ("new", "")):
+            trust = judge_grades(lost, 4.0, 0.9, root=False, champions={CLEAN_GROUP: "c", DAMAGED_GROUP: damaged})
+            assert why in trust.withheld(DAMAGED_GROUP)
+            assert bool(trust.withheld(DAMAGED_GROUP)) == bool(why)
+
         lost = repeat(graded, [0.1], champion=0.0)
         assert all("by 0.1 on" in reason for reason in judge(lost).reasons.values())
 

@@ -13,7 +13,8 @@ from meta.flags import RowKind
 from meta.grades import CLEAN_GROUP, DAMAGED_GROUP
 from meta.grading import answer_record, choose_for_parts, compare_with, grade_selector
 from meta.past import MAX_BATCHES
-from meta.selector import MODES, SHOWN, UNTUNED, Margins, Selector, fit_selector, rank
+from meta.records import Record
+from meta.selector import MODES, SHOWN, UNTUNED, Margins, Pair, Selector, fit_selector, rank
 from meta.trust import Trust
 from tests.meta.made_records import (
     DEFAULTS,
@@ -188,6 +189,16 @@ class TestReasons:
 
     def test_members_that_are_alike_for_all_kinds_are_no_fallback(self):
         assert fit(ensembles=POOR).plan(CLEAN).reasons == ("selected",) * len(RowKind)
+
+    def test_in_mode_single_one_model_answers_all_rows_as_it_does_clean_ones(self):
+        """What serves typical requests in mode all, an ensemble, is nothing to compare a single model with."""
+        selector = fit()
+        for typical in (DEFAULTS.clean, "poor", None):
+            plan = replace(selector, typical=typical).plan(CLEAN, "single")
+            assert (plan.weights[0], set(plan.reasons)) == ({"good": 1.0}, {"selected"})
+        assert selector.plan(DAMAGED, "single").reasons == FALLBACKS
+        same = replace(selector, champions=Pair("robust", "robust"), typical=DEFAULTS.clean)
+        assert set(same.plan(DAMAGED, "single").reasons) == {"selected"}
 
     def test_under_an_alarm_all_rows_fall_back_unless_members_are_those_that_clean_rows_usually_have(self):
         selector = fit(ensembles=ENSEMBLES | {DEFAULTS.damaged: ({"robust": 1.0},) * len(RowKind)})

@@ -331,14 +331,23 @@ class TestGrades:
         assert (compare_with(0.2, 0.0), compare_with(0.0, 0.0)) == (1.0, 0.0)
         assert compare_with(0.3, 0.2) == pytest.approx(0.5)
 
-    @pytest.mark.parametrize("left", [("robust", "poor"), ("poor",)])
-    def test_a_line_that_failed_on_a_batch_drops_out_of_ensembles_or_is_answered_for(self, left):
+    def test_what_a_failed_champion_would_have_lost_is_not_guessed(self):
+        """The mean of all others once stood for it, and the choice won or lost to that."""
+        selector = fit()
+        assert vars(selector.champions) == {"clean": "good", "damaged": "robust"}
+        record = make_record(7)
+        lost = Record(record.rows, {line: record.predicted[line] for line in ("robust", "poor")})
+        (grade,) = grade_selector(selector, lost)
+        assert (grade.group, grade.champions) == (DAMAGED_GROUP, {"robust": grade.requests})
+
+    @pytest.mark.parametrize(("left", "graded"), [(("robust", "poor"), {DAMAGED_GROUP}), (("poor",), set())])
+    def test_a_line_that_failed_on_a_batch_drops_out_of_ensembles_or_is_answered_for(self, left, graded):
         selector = fit(make_records(5))
         record = make_record(6, lines=left)
         outputs = answer_record(selector, record)
         assert np.isfinite(outputs).all()
         assert outputs.sum(axis=1) == pytest.approx(1)
-        assert {grade.group for grade in grade_selector(selector, record)} == {CLEAN_GROUP, DAMAGED_GROUP}
+        assert {grade.group for grade in grade_selector(selector, record)} == graded
         assert grade_selector(selector, replace(record, predicted={"stranger": record.predicted[left[0]]})) == []
 
     def test_what_is_answered_for_a_record_is_what_the_chosen_models_answer(self):

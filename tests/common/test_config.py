@@ -87,6 +87,7 @@ class TestKeys:
             ("schema_: {time: begin}", r"'schema_\.time' in .*; did you mean 'schema\.time'"),
             ("training: {costs: {false_positiv: 2}}", r"did you mean 'training\.costs\.false_positive'"),
             ("1: 2", "Unknown key '1'"),
+            ("selection: {foo: 1}", r"'selection\.foo' in .*; did you mean 'selection\.\w+'"),
         ],
     )
     def test_an_unknown_key_is_refused_with_the_nearest(self, load, text, nearest):
@@ -150,7 +151,7 @@ class TestCells:
             ("selection.half_life=.nan", r"greater than 0 \(found nan\)"),
             ("promotion.confidence=0.5", r"greater than 0\.5 \(found 0\.5\)"),
             ("training.decision=profit", r"'f1', 'accuracy' or 'cost' \(found 'profit'\)"),
-            ("training.gap=30", r"'training\.gap'.*valid string \(found 30\)"),
+            ("training.gap=30", "'30' is no duration; write a number and D, h, min or s, such as 30D"),
             ("training.gap=30 days", "'30 days' is no duration; write a number and D, h, min or s, such as 30D"),
             ("training.gap=-1D", "'-1D' is no duration"),
             ("schema.target=null", r"'schema\.target'.*\(found None\)"),

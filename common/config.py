@@ -31,6 +31,7 @@ MESSAGES = {
     "int_parsing": "it must be a whole number",
     "int_from_float": "it must be a whole number",
     "float_parsing": "it must be a number",
+    "finite_number": "it must be a finite number; write one, or remove the key to have its default",
     "bool_parsing": "it must be true or false",
     "int_parsing_size": "it is too large for a whole number",
 }
@@ -44,9 +45,9 @@ MISSING_VALUES = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 
 
 class Section(BaseModel):
-    """A frozen group of keys; a key it does not know is refused, and so is true or false for a number."""
+    """A frozen group of keys; a key it does not know is refused, and so is true, false or infinity for a number."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @field_validator("*", mode="before")
     @classmethod
@@ -434,7 +435,7 @@ class TrainingConfig(LimitedSection):
 
     @field_validator("gap", mode="before")
     @classmethod
-    def _is_a_duration(cls, gap: str) -> str:
+    def _is_a_duration(cls, gap: Any) -> Any:
         import re
 
         if gap == "auto":

@@ -31,6 +31,7 @@ MESSAGES = {
     "int_parsing": "it must be a whole number",
     "int_from_float": "it must be a whole number",
     "float_parsing": "it must be a number",
+    "finite_number": "it must be a finite number; write one, or remove the key to have its default",
     "bool_parsing": "it must be true or false",
     "int_parsing_size": "it is too large for a whole number",
 }
@@ -44,9 +45,9 @@ MISSING_VALUES = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 
 
 class Section(BaseModel):
-    """A frozen group of keys; a key it does not know is refused, and so is true or false for a number."""
+    """A frozen group of keys; a key it does not know is refused, and so is true, false or infinity for a number."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @field_validator("*", mode="before")
     @classmethod
@@ -432,14 +433,14 @@ class TrainingConfig(LimitedSection):
     costs: CostsConfig = CostsConfig()
     threads: int = Field(1, ge=1, le=MOST_WORKERS)
 
-    @field_validator("gap")
+    @field_validator("gap", mode="before")
     @classmethod
-    def _is_a_duration(cls, gap: str) -> str:
+    def _is_a_duration(cls, gap: Any) -> Any:
         import re
 
         if gap == "auto":
             return gap
-        parts = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(D|h|min|s)", gap)
+        parts = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(D|h|min|s)", str(gap))
         if not parts:
             raise ValueError(f"'{gap}' is no duration; write a number and D, h, min or s, such as 30D, or auto")
         if float(parts[1]) * SECONDS[parts[2]] > MOST_DAYS * SECONDS["D"]:
@@ -732,7 +733,9 @@ def _check_known(key: str, known: dict[str, bool], where: str) -> None:
         return
     if key in GONE:
         raise ConfigError(f"The key '{key}' in {where} is gone: {GONE[key]}; remove it.")
-    nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]
+    section = key.rpartition(".")[0]
+    among = [one for one in known if one.startswith(f"{section}.")] if known.get(section) else known
+    nearest = difflib.get_close_matches(key, among, n=1, cutoff=0.0)[0]
     raise ConfigError(f"Unknown key '{key}' in {where}; did you mean '{nearest}'?")
 
 

@@ -24,7 +24,8 @@ MIN_EXAMPLES = 24
 MARGINS = (0.0005, 0.001, 0.002, 0.005)
 """Margins that compete, in log-loss, or RMSE in standard deviations of the target."""
 MIN_GRADES = 5
-"""Graded batches before a margin can have paid off: what is rare among them, a change of regime, costs most."""
+"""Graded batches on which a margin left the incumbent before it can have paid off: what is rare among them, a change of
+regime, costs most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,18 +90,23 @@ def fit_chooser(
 def tune_margin(grades: Sequence[Grade], mode: str, half_life: float, confidence: float) -> float | None:
     """Return the margin that would have lost least on the graded batches, newer ones counting more.
 
-    ``grades`` are of one group of input, oldest first. None where no margin surely paid off: where its decayed mean
-    loss relative to the incumbent's does not lie below 0 by more than noise, at one-sided ``confidence``.
+    ``grades`` are of one group of input, oldest first. None where no margin surely paid off: where it left the
+    incumbent on fewer than MIN_GRADES batches, or its decayed mean loss on these, relative to the incumbent's, does not
+    lie below 0 by more than noise, at one-sided ``confidence``. Batches on which it kept to the incumbent are no
+    evidence.
     """
     from scipy.stats import norm
 
     tried = [grade for grade in grades if mode in grade.margins]
     if len(tried) < MIN_GRADES:
         return None
-    weights = 0.5 ** ((tried[-1].batch - np.array([grade.batch for grade in tried])) / half_life)
-    weights = weights / weights.sum()
+    decay = 0.5 ** ((tried[-1].batch - np.array([grade.batch for grade in tried])) / half_life)
     losses = np.array([[grade.margins[mode][str(margin)] for margin in MARGINS] for grade in tried])
-    means = weights @ losses
-    errors = np.sqrt(weights @ (losses - means) ** 2 * (weights**2).sum())
-    best = int(np.argmin(means))
-    return MARGINS[best] if means[best] + float(norm.ppf(confidence)) * errors[best] < 0 else None
+    best = int(np.argmin(decay @ losses))
+    left = losses[:, best] != 0
+    if left.sum() < MIN_GRADES:
+        return None
+    known, weights = losses[left, best], decay[left] / decay[left].sum()
+    mean = weights @ known
+    error = np.sqrt(weights @ (known - mean) ** 2 * (weights**2).sum())
+    return MARGINS[best] if mean + float(norm.ppf(confidence)) * error < 0 else None

@@ -83,7 +83,10 @@ def collect_outputs(selector: Selector, record: Record) -> dict[str, np.ndarray]
 
 
 def grade_selector(selector: Selector, record: Record) -> list[Grade]:
-    """Return a grade for clean input and one for damaged input, where there is such."""
+    """Return a grade for clean input and one for damaged input, where there is such.
+
+    Parts whose champion the record lacks (it failed on the batch) have no bar, so they are left out.
+    """
     known = collect_outputs(selector, record)
     single = [line for line in selector.lines if line in known]
     if not single:
@@ -97,23 +100,26 @@ def grade_selector(selector: Selector, record: Record) -> list[Grade]:
         "last_best": _pick(past, [selector.last_best] * len(choices.chosen)),
         "uniform": past.compute_losses(past.only(single).outputs.mean(axis=1)),
     }
+    with_bar = np.isin(past.part, [part for part, champion in enumerate(choices.champion) if champion in known])
+    groups = {group: (past.clean == (group == CLEAN_GROUP)) & with_bar for group in GROUPS}
     return [
-        _grade_group(group, past, rows, choices, single, list(known))
-        for group in GROUPS
-        if (past.clean == (group == CLEAN_GROUP)).any()
+        _grade_group(group, past, judged, rows, choices, single, list(known))
+        for group, judged in groups.items()
+        if judged.any()
     ]
 
 
 def _grade_group(
     group: str,
     past: Past,
+    judged: np.ndarray,
     rows: Mapping[str, np.ndarray],
     choices: Choices,
     single: Sequence[str],
     candidates: Sequence[str],
 ) -> Grade:
     clean = group == CLEAN_GROUP
-    parts = np.unique(past.part[past.clean == clean])
+    parts = np.unique(past.part[judged])
     means = {name: float(_mean_by_part(losses, past, parts).mean()) for name, losses in rows.items()}
     by_line, by_candidate = (
         np.column_stack([_mean_by_part(past.losses[:, past.lines.index(line)], past, parts) for line in lines])
@@ -124,7 +130,6 @@ def _grade_group(
         for asked, models in choices.by_margin.items()
     }
     compared = compare_losses(_align(rows["selected"], past, parts), _align(rows["champion"], past, parts), CONFIDENCE)
-    judged = past.clean == clean
     return Grade(
         batch=int(past.batch[0]),
         group=group,

@@ -56,16 +56,20 @@ def compute_metafeatures(
 
 
 def compute_distances(features: pd.DataFrame | Cells, reference: InputReference) -> np.ndarray:
-    """Return, for every numeric feature with known cells, the standardised distance of its mean, at most 10."""
+    """Return, for every numeric feature with known cells, the standardised distance of its mean, at most 10.
+
+    A mean that is too large for a number counts as farthest.
+    """
     numbers = Cells.of(features).read_numbers(reference.numeric_names)
     known = ~np.isnan(numbers)
     counts = known.sum(axis=0)
     normal = list(reference.numeric.values())
     centre, spread = (np.array([getattr(one, side) for one in normal]) for side in ("mean", "deviation"))
-    sums = np.where(known, numbers, 0.0).sum(axis=0)
-    means = np.divide(sums, counts, out=np.zeros(len(counts)), where=counts > 0)
-    distances = np.abs(means - centre) / spread
-    return np.minimum(FARTHEST, distances[counts > 0])
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums = np.where(known, numbers, 0.0).sum(axis=0)
+        means = np.divide(sums, counts, out=np.zeros(len(counts)), where=counts > 0)
+        distances = np.abs(means - centre) / spread
+    return np.fmin(FARTHEST, distances[counts > 0])
 
 
 def _share(flagged: np.ndarray) -> float:

@@ -107,7 +107,7 @@ class Selector:
         planned = Plan(
             model=model,
             weights=members,
-            reasons=self._give_reasons(members, alarm, bool(withheld)),
+            reasons=self._give_reasons(members, alarm, bool(withheld), mode),
             why=self._explain(model, alarm, withheld, ranking, mode),
             alarm=alarm,
             champion=champion,
@@ -164,9 +164,13 @@ class Selector:
         margin = self.margins[mode].of(alarm)
         return choose(predicted, self.find_incumbent(alarm, mode), margin, self.list_choices(mode, alarm))
 
-    def _give_reasons(self, members: Sequence[Weights], alarm: Alarm, withheld: bool) -> tuple[str, ...]:
-        """Return what rows of each kind say of their answer: a fallback where others answer than clean rows usually."""
-        usual = self.list_members(self.typical or self.champions.clean)[RowKind.CLEAN]
+    def _give_reasons(self, members: Sequence[Weights], alarm: Alarm, withheld: bool, mode: str) -> tuple[str, ...]:
+        """Return what rows of each kind say of their answer: a fallback where others answer than clean rows usually.
+
+        Without an alarm these are the ones that answer the clean rows of this very request.
+        """
+        typical = self.typical if self.typical in self.list_candidates(mode) else self.champions.clean
+        usual = (self.list_members(typical) if alarm else members)[RowKind.CLEAN]
         as_ever = "champion" if withheld else "selected"
         named = {kind: name_kind(kind) if kind else alarm.condition for kind in RowKind}
         return tuple(

@@ -109,12 +109,12 @@ def _judge_single(grades: Sequence[Grade]) -> str:
 
 
 def reigned(grades: Sequence[Grade], champion: str) -> bool:
-    """Return whether a line was the champion of most requests in each of the LOSING_BATCHES newest grades.
+    """Return whether a line was the champion of some request in each of the LOSING_BATCHES newest grades.
 
-    Where there is no grade yet, and where those of earlier releases do not say, it is taken to have been.
+    Damaged copies that raise no alarm have the clean champion, so the damaged one need not be that of most. Where there
+    is no grade yet, and where those of earlier releases do not say, it is taken to have been.
     """
-    named = [grade.champions for grade in grades[-LOSING_BATCHES:] if grade.champions]
-    return all(max(sorted(one), key=lambda line: one[line]) == champion for one in named)
+    return all(champion in grade.champions for grade in grades[-LOSING_BATCHES:] if grade.champions)
 
 
 def is_losing(differences: Sequence[float]) -> bool:

@@ -200,7 +200,8 @@ def _judge_changes(
 
 def _judge_numbers(name: str, strays: np.ndarray, normal: NumericReference, share: float) -> Change:
     """Judge a changed column by how large its numbers out of range (n_strays,) typically are."""
-    grown = float(np.median(np.abs(strays))) / max(abs(normal.low), abs(normal.high))
+    with np.errstate(over="ignore"):  # two middle numbers may add up to more than a number holds
+        grown = float(np.median(np.abs(strays))) / max(abs(normal.low), abs(normal.high))
     held = f"lies outside its usual range ({normal.low:.3g} to {normal.high:.3g})"
     if grown <= GROWN:
         typical = f"a typical one of them ({float(np.median(strays)):.3g}) is of a size that drift reaches"

@@ -16,6 +16,7 @@ from pipeline.selection import name_served
 from pipeline.validation.tables import scores_table
 from registry.card import CardFacts, render_card
 from registry.contender import FALLBACK_FAMILY
+from registry.garbage import find_dropped
 from registry.generations import Generation, Role, load_generation
 from registry.tables import events_table, versions_table
 from registry.versions import ModelShelf, Version, find_version
@@ -93,6 +94,11 @@ def list_ancestors(state: State, version: Version) -> list[Version]:
 
 def check_golden(state: State, version: Version) -> str:
     """Return a sentence on whether the version's files are sound."""
+    if gone := find_dropped(state, [version.id, *(version.member_ids if version.is_ensemble else ())]):
+        return (
+            f"Models were dropped to keep the store within storage.max_mb ({', '.join(gone)}); python run.py models "
+            f"rebuild {' '.join(gone)} makes them again from raw batches."
+        )
     try:
         if version.is_ensemble:
             state.files.load(version.manifest)

@@ -76,7 +76,7 @@ from pipeline.tournament import (
 )
 from pipeline.training.budget import size_search
 from pipeline.training.capacity import limit_searched, tell_cuts
-from pipeline.training.contenders import Ground
+from pipeline.training.contenders import Ground, breaks_gap
 from pipeline.training.evaluation import drop_unjudged
 from pipeline.training.joining import join_families
 from pipeline.training.problem import Fold, SearchProblem
@@ -191,6 +191,11 @@ def learn(
         standing = [*list_standing(config, ground), *shortened]
         tell_cuts(config.training, config.search, len(ground.rows), sum(map(len, window)), window[-1].inputs.shape[1],
                   standing)  # fmt: skip
+        if breaks_gap(ground, proof.sheet):
+            log.warning(
+                "training.gap=%s leaves nothing of batch %d to learn from before its newer rows, so models are judged "
+                "on these without it; gaps are kept from the next batch on", ground.gap, batch,
+            )  # fmt: skip
         sheets = [*rebuild_sheets(config, state, schema, window), proof.sheet]
         first_number = count_versions(state) + 1
         resting = load_resting(state, before)

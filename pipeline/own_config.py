@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.config import DEFAULT_NAME, Config, lay_over, load_config, name_state_dir
+from common.config import DEFAULT_NAME, Config, lay_over, load_config, name_state_dir, renew
 from common.errors import ConfigError, StateError
 from common.files import FileStore
 from registry.stream import Stream, recall_stream
@@ -43,7 +43,7 @@ def choose_config(
     path = Path(named or f"{DEFAULT_NAME}.yaml")
     place = find_override(overrides)
     if named is None and may_go_by_state and not path.is_file():
-        return load_own(place or find_only_state(Path()), overrides), []
+        return load_own(place or find_only_state(Path()), overrides)
     config, told = follow_old_place(load_config(path, overrides))
     told = [*told, *tell_beside(config, path)]
     if checks_itself:
@@ -56,7 +56,8 @@ def choose_config(
     if named is None and place and may_go_by_state:
         sentence = f"the state in '{place}' holds the stream {known.stream.describe()} and not that of '{path}': it " \
                    "is read by its own configuration"  # fmt: skip
-        return load_own(place, overrides), [*told, sentence]
+        config, renewed = load_own(place, overrides)
+        return config, [*told, sentence, *renewed]
     raise ConfigError(
         f"The state in '{config.state_dir}' holds the stream {known.stream.describe()} and '{path}' describes another, "
         f"{asked.describe()}; leave out --config and write state_dir={config.state_dir} to go by the state's own "
@@ -114,8 +115,11 @@ def find_only_state(folder: Path) -> Path:
     )
 
 
-def load_own(folder: Path, overrides: Sequence[str]) -> Config:
-    """Return the configuration kept with the newest generation of a state, with overrides laid over it."""
+def load_own(folder: Path, overrides: Sequence[str]) -> tuple[Config, list[str]]:
+    """Return the configuration kept with the newest generation of a state, with overrides laid over it.
+
+    Where an earlier release kept it with keys that are gone, these are left out, which a sentence tells.
+    """
     url = next((one.partition("=")[2] for one in overrides if one.startswith("database_url=")), None)
     known = peek(folder, url)
     if known is None or known.config is None:
@@ -130,8 +134,10 @@ def load_own(folder: Path, overrides: Sequence[str]) -> Config:
     sources = known.stream.sources if known.stream else ()
     source = {"kind": DEMO} if sources == (DEMO,) else {"kind": "files", "paths": list(sources) or [str(folder)]}
     name = (known.stream.name if known.stream else "") or DEFAULT_NAME
-    placed = stored | {"name": name, "source": source, "state_dir": str(folder)}
-    return lay_over(placed, overrides, folder / CATALOGUE)
+    renewed = renew(stored)
+    placed = renewed | {"name": name, "source": source, "state_dir": str(folder)}
+    sentence = f"the configuration kept with '{folder}' is of an earlier release: its keys that are gone are left out"
+    return lay_over(placed, overrides, folder / CATALOGUE), [] if renewed == stored else [sentence]
 
 
 def follow_old_place(config: Config) -> tuple[Config, list[str]]:

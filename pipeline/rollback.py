@@ -48,8 +48,9 @@ def check(state: State, live: Generation, target: Generation, number: int) -> No
         raise StateError(f"Generation {number} is the live one already; name an older one.")
     if gone := find_dropped(state, [member.version.id for member in target.members]):
         raise StateError(
-            f"Generation {number} cannot serve again, since the model of '{gone[0]}' was dropped to keep the store "
-            f"within storage.max_mb; python run.py models rebuild {gone[0]} makes it again from its raw batches."
+            f"Generation {number} cannot serve again, since what was dropped to keep the store within storage.max_mb "
+            f"holds models of it ({', '.join(gone)}); python run.py models rebuild {' '.join(gone)} makes them again "
+            "from raw batches."
         )
     if missing := find_missing(state, target):
         raise StateError(

@@ -105,19 +105,36 @@ class RecordSheet:
 
 
 def find_earlier(ground: Ground, sheet: RecordSheet) -> TrainingRows | None:
-    """Return the rows that lie before a sheet; None where none does."""
-    rows = ground.rows
-    of_batch = np.flatnonzero(rows.batches == sheet.rows.batch)
-    if not len(of_batch):
+    """Return the rows that lie before a sheet, by the gap at least; None where none does.
+
+    The first batch has nothing older than itself: where the gap leaves none of its rows, those before the sheet are
+    returned without it.
+    """
+    rows, start = ground.rows, find_start(ground.rows, sheet)
+    if start is None:
         return None
-    start = max(0, of_batch[-1] + 1 - sheet.covered)
     before = np.arange(len(rows)) < start
     # Rows released from quarantine precede the others of their batch, whatever their time.
     before &= (rows.batches != sheet.rows.batch) | (rows.times <= rows.times.iloc[start]).to_numpy()
     delay = pd.Timedelta(ground.gap)
     if delay > pd.Timedelta(0):
-        before &= (rows.times < rows.times.iloc[start] - delay).to_numpy()
+        older = before & (rows.times < rows.times.iloc[start] - delay).to_numpy()
+        before = older if older.any() or (rows.batches[before] != sheet.rows.batch).any() else before
     return rows.take(before) if before.any() else None
+
+
+def find_start(rows: TrainingRows, sheet: RecordSheet) -> int | None:
+    """Return the position of a sheet's first row; None where its batch is not among the rows."""
+    of_batch = np.flatnonzero(rows.batches == sheet.rows.batch)
+    return max(0, int(of_batch[-1]) + 1 - sheet.covered) if len(of_batch) else None
+
+
+def breaks_gap(ground: Ground, sheet: RecordSheet) -> bool:
+    """Return whether rows nearer to a sheet than the gap lie before it all the same, since there are no older ones."""
+    start, earlier, delay = find_start(ground.rows, sheet), find_earlier(ground, sheet), pd.Timedelta(ground.gap)
+    if start is None or earlier is None or delay <= pd.Timedelta(0):
+        return False
+    return not bool((earlier.times < ground.rows.times.iloc[start] - delay).all())
 
 
 def predict_out_of_fold(ground: Ground, candidate: Candidate, sheet: RecordSheet) -> np.ndarray | None:

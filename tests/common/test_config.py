@@ -87,6 +87,7 @@ class TestKeys:
             ("schema_: {time: begin}", r"'schema_\.time' in .*; did you mean 'schema\.time'"),
             ("training: {costs: {false_positiv: 2}}", r"did you mean 'training\.costs\.false_positive'"),
             ("1: 2", "Unknown key '1'"),
+            ("selection: {foo: 1}", r"'selection\.foo' in .*; did you mean 'selection\.\w+'"),
         ],
     )
     def test_an_unknown_key_is_refused_with_the_nearest(self, load, text, nearest):
@@ -114,6 +115,25 @@ class TestKeys:
                 load(MINIMAL, f"{key}={wrong}")
         with pytest.raises(ConfigError, match=rf"{key}'.*50"):
             load(MINIMAL, f"{key}=49")
+
+    @pytest.mark.parametrize("infinite", [".inf", "-.inf", ".nan", "1e999"])
+    @pytest.mark.parametrize(
+        "key",
+        ["training.max_mb", "training.costs.false_positive", "promotion.budget.mb", "selection.half_life",
+         "selection.temperature", "storage.max_mb", "search.seconds", "search.trials", "drift.false_alarms"],
+    )  # fmt: skip
+    def test_no_number_is_infinite(self, load, key, infinite):
+        with pytest.raises(ConfigError, match=rf"The key '{key}' .*must be a (finite|whole) number"):
+            load(MINIMAL, f"{key}={infinite}")
+
+    @pytest.mark.parametrize("gap", ["30", "30.5", "null", "true", "[30D]", "P30D"])
+    def test_what_is_no_duration_is_told_how_to_write_one(self, load, gap):
+        with pytest.raises(ConfigError, match=r"'training\.gap'.* is no duration; write a number and D, h, min or s"):
+            load(MINIMAL, f"training.gap={gap}")
+
+    def test_a_rule_has_no_infinite_bound(self, load):
+        with pytest.raises(ConfigError, match=r"'quality\.ranges\.0\.max'.*must be a finite number; write one, or"):
+            load(MINIMAL + "quality: {ranges: [{column: seats, max: .inf}]}")
 
     def test_a_wrong_key_inside_a_rule_is_refused(self, load):
         with pytest.raises(ConfigError, match=r"quality\.ranges\.0\.mni'.*\(found 2\)"):
@@ -147,10 +167,10 @@ class TestCells:
             ("quality.associations.most=-1", r"'quality\.associations\.most'.*greater than or equal to 0"),
             ("quality.min_validity=1.5", r"less than or equal to 1 \(found 1\.5\)"),
             ("quality.min_validity=.nan", r"'quality\.min_validity'.*\(found nan\)"),
-            ("selection.half_life=.nan", r"greater than 0 \(found nan\)"),
+            ("selection.half_life=.nan", r"must be a finite number.*\(found nan\)"),
             ("promotion.confidence=0.5", r"greater than 0\.5 \(found 0\.5\)"),
             ("training.decision=profit", r"'f1', 'accuracy' or 'cost' \(found 'profit'\)"),
-            ("training.gap=30", r"'training\.gap'.*valid string \(found 30\)"),
+            ("training.gap=30", "'30' is no duration; write a number and D, h, min or s, such as 30D"),
             ("training.gap=30 days", "'30 days' is no duration; write a number and D, h, min or s, such as 30D"),
             ("training.gap=-1D", "'-1D' is no duration"),
             ("schema.target=null", r"'schema\.target'.*\(found None\)"),

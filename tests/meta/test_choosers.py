@@ -140,11 +140,25 @@ class TestMargin:
 
     @pytest.mark.parametrize(
         "losses",
-        [(), (-0.05,) * (MIN_GRADES - 1), (0.05,) * 5, (0.0,) * 5, (-0.3, 0.25, -0.2, 0.2), (-0.5, 0.01, 0.01, 0.01)],
-        ids=["nothing", "few", "lost", "no difference", "noise", "one lucky batch"],
+        [
+            (),
+            (-0.05,) * (MIN_GRADES - 1),
+            (0.05,) * 5,
+            (0.0,) * 5,
+            (-0.3, 0.25, -0.2, 0.2),
+            (-0.5, 0.01, 0.01, 0.01),
+            (*(0.0,) * 9, -1e-6),
+            (*(0.0,) * 9, *(-0.05,) * (MIN_GRADES - 1)),
+        ],
+        ids=["nothing", "few", "lost", "no difference", "noise", "one lucky batch", "one that differed", "few did"],
     )
     def test_none_without_grades_that_surely_paid_off(self, losses):
         assert tune_margin(make_grades(*losses), "all", 4.0, 0.9) is None
+
+    def test_batches_on_which_the_incumbent_was_chosen_are_no_evidence(self):
+        noisy = (-0.3, 0.25, -0.2, 0.2, -0.1)
+        assert tune_margin(make_grades(*(0.0,) * 20, *noisy), "all", 4.0, 0.9) is None
+        assert tune_margin(make_grades(*(0.0,) * 20, *(-0.05,) * MIN_GRADES), "all", 4.0, 0.9) is not None
 
     def test_each_mode_has_its_own_and_grades_without_any_do_not_count(self):
         grades = make_grades(*[-0.05] * MIN_GRADES, mode="single")

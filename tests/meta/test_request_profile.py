@@ -1,5 +1,6 @@
 """Profiles, kinds of rows and the alarm, on real tables."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -66,6 +67,16 @@ def test_a_profile_is_finite_complete_and_survives_json():
         assert set(profile.metafeatures) == set(METAFEATURES)
         assert np.isfinite(list(profile.metafeatures.values())).all()
         assert Profile.from_json(profile.to_json()) == profile
+
+
+def test_numbers_that_add_up_to_more_than_a_number_holds_leave_metafeatures_finite():
+    table = TABLE.assign(worth=np.where(np.arange(ROWS) % 2, 1e308, -1e308), age=1e308)
+    table = table.sort_values("worth")  # sums of either sign overflow before they meet
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        described = look_at(table)[1].metafeatures
+    assert np.isfinite(list(described.values())).all()
+    assert described["distance_worst_column"] == 10
 
 
 def test_row_order_changes_nothing():

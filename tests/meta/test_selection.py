@@ -13,7 +13,8 @@ from meta.flags import RowKind
 from meta.grades import CLEAN_GROUP, DAMAGED_GROUP
 from meta.grading import answer_record, choose_for_parts, compare_with, grade_selector
 from meta.past import MAX_BATCHES
-from meta.selector import MODES, SHOWN, UNTUNED, Margins, Selector, fit_selector, rank
+from meta.records import Record
+from meta.selector import MODES, SHOWN, UNTUNED, Margins, Pair, Selector, fit_selector, rank
 from meta.trust import Trust
 from tests.meta.made_records import (
     DEFAULTS,
@@ -209,6 +210,16 @@ class TestReasons:
     def test_members_that_are_alike_for_all_kinds_are_no_fallback(self):
         assert fit(ensembles=POOR).plan(CLEAN).reasons == ("selected",) * len(RowKind)
 
+    def test_in_mode_single_one_model_answers_all_rows_as_it_does_clean_ones(self):
+        """What serves typical requests in mode all, an ensemble, is nothing to compare a single model with."""
+        selector = fit()
+        for typical in (DEFAULTS.clean, "poor", None):
+            plan = replace(selector, typical=typical).plan(CLEAN, "single")
+            assert (plan.weights[0], set(plan.reasons)) == ({"good": 1.0}, {"selected"})
+        assert selector.plan(DAMAGED, "single").reasons == FALLBACKS
+        same = replace(selector, champions=Pair("robust", "robust"), typical=DEFAULTS.clean)
+        assert set(same.plan(DAMAGED, "single").reasons) == {"selected"}
+
     def test_under_an_alarm_all_rows_fall_back_unless_members_are_those_that_clean_rows_usually_have(self):
         selector = fit(ensembles=ENSEMBLES | {DEFAULTS.damaged: ({"robust": 1.0},) * len(RowKind)})
         assert selector.plan(DAMAGED).reasons == FALLBACKS
@@ -340,14 +351,23 @@ class TestGrades:
         assert (compare_with(0.2, 0.0), compare_with(0.0, 0.0)) == (1.0, 0.0)
         assert compare_with(0.3, 0.2) == pytest.approx(0.5)
 
-    @pytest.mark.parametrize("left", [("robust", "poor"), ("poor",)])
-    def test_a_line_that_failed_on_a_batch_drops_out_of_ensembles_or_is_answered_for(self, left):
+    def test_what_a_failed_champion_would_have_lost_is_not_guessed(self):
+        """The mean of all others once stood for it, and the choice won or lost to that."""
+        selector = fit()
+        assert vars(selector.champions) == {"clean": "good", "damaged": "robust"}
+        record = make_record(7)
+        lost = Record(record.rows, {line: record.predicted[line] for line in ("robust", "poor")})
+        (grade,) = grade_selector(selector, lost)
+        assert (grade.group, grade.champions) == (DAMAGED_GROUP, {"robust": grade.requests})
+
+    @pytest.mark.parametrize(("left", "graded"), [(("robust", "poor"), {DAMAGED_GROUP}), (("poor",), set())])
+    def test_a_line_that_failed_on_a_batch_drops_out_of_ensembles_or_is_answered_for(self, left, graded):
         selector = fit(make_records(5))
         record = make_record(6, lines=left)
         outputs = answer_record(selector, record)
         assert np.isfinite(outputs).all()
         assert outputs.sum(axis=1) == pytest.approx(1)
-        assert {grade.group for grade in grade_selector(selector, record)} == {CLEAN_GROUP, DAMAGED_GROUP}
+        assert {grade.group for grade in grade_selector(selector, record)} == graded
         assert grade_selector(selector, replace(record, predicted={"stranger": record.predicted[left[0]]})) == []
 
     def test_what_is_answered_for_a_record_is_what_the_chosen_models_answer(self):

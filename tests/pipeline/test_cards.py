@@ -1,11 +1,13 @@
 """Cards of versions that an update made, also of one whose files are lost."""
 
+from types import SimpleNamespace
+
 import pytest
 import sqlalchemy as sa
 from small_stream import LINEAR, configure, copy, opened
 
 from common.errors import StateError
-from pipeline.cards import write_card
+from pipeline.cards import check_golden, write_card
 from registry.generations import load_generation
 from registry.tables import aliases_table, members_table, versions_table
 from registry.versions import load_manifest
@@ -53,3 +55,10 @@ def test_a_name_from_the_catalogue_cannot_lead_out_of_the_folder(linear_stream, 
     with pytest.raises(StateError, match="There is no version 'linear-9999'"):
         write(folder, "linear-9999")
     assert not list(tmp_path.glob("evil*"))
+
+
+def test_dropped_models_of_an_ensemble_are_no_damage(monkeypatch):
+    monkeypatch.setattr("pipeline.cards.find_dropped", lambda _state, versions: versions[:2])
+    mixture = SimpleNamespace(id="ensemble-0061", is_ensemble=True, member_ids=("knn-0040", "linear-0041"))
+    told = check_golden(None, mixture)
+    assert "storage.max_mb (ensemble-0061, knn-0040); python run.py models rebuild ensemble-0061 knn-0040 makes" in told

@@ -21,6 +21,7 @@ from pipeline.inference import infer
 from pipeline.models import models
 from pipeline.promotion import crown_again
 from pipeline.quarantine import quarantine
+from pipeline.rollback import check
 from pipeline.service.listing import list_models
 from pipeline.summary import summarise
 from pipeline.update import find_pinned, update
@@ -393,3 +394,10 @@ class TestRetirement:
         run(folder, "promote", ensemble.id, why="because")
         with pytest.raises(StateError, match=f"'{retired.id}' is a member of {ensemble.id}, which was promoted by"):
             run(folder, "retire", retired.id, why="because")
+
+
+def test_going_back_to_dropped_models_names_all_of_them_at_once(monkeypatch):
+    monkeypatch.setattr("pipeline.rollback.find_dropped", lambda _state, _versions: ["knn-0003", "tree-0004"])
+    live, target = SimpleNamespace(number=9), SimpleNamespace(number=2, members=())
+    with pytest.raises(StateError, match=r"knn-0003, tree-0004.*models rebuild knn-0003 tree-0004 makes them again"):
+        check(None, live, target, 2)

@@ -1,5 +1,6 @@
 """Which configuration a command goes by: the file that is named or there, or the one kept with the state."""
 
+import json
 import os
 import shutil
 import sqlite3
@@ -13,6 +14,7 @@ from one_stream import make_rows, write_config
 import run
 from common.config import load_config
 from common.errors import ConfigError
+from common.files import FileStore
 from pipeline.own_config import Known, choose_config, peek
 from pipeline.update import update
 
@@ -105,6 +107,19 @@ class TestTheStatesOwn:
     def test_the_source_is_no_demo_and_nothing_else_of_places_is_kept(self):
         config, _ = choose()
         assert (config.source.kind, config.source.paths, config.storage.max_mb) == ("files", ("stream.csv",), None)
+
+    def test_what_an_earlier_release_kept_is_renewed_and_told_once(self, here):
+        files = FileStore(here / "state-claims" / "files")
+        stored = json.loads(files.load(peek(here / "state-claims").config))
+        stored["selection"] |= {"mode": "plan", "choosers": ["forest"], "half_life": 3.0}
+        name = files.save(json.dumps(stored).encode(), ".json")
+        with sqlite3.connect(here / "state-claims" / "catalogue.db") as catalogue:
+            catalogue.execute("UPDATE generations SET config = ?", (name,))
+        config, (sentence,) = choose()
+        assert (config.selection.mode, config.selection.half_life) == ("all", 3.0)
+        assert sentence.startswith("the configuration kept with 'state-claims' is of an earlier release")
+        write_config(here, "config.yaml", "target: value, drop: []")
+        assert choose("state_dir=state-claims")[1][1:] == [sentence]
 
 
 class TestAFileThatIsThere:

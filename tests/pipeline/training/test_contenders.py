@@ -17,7 +17,9 @@ from pipeline.training.contenders import (
     Ground,
     Lesson,
     RecordSheet,
+    breaks_gap,
     enter,
+    find_earlier,
     predict_out_of_fold,
     train,
 )
@@ -50,6 +52,21 @@ def make_sheet(batch, first_row=0):
     normal = fit_input_reference(features)
     rows, damaged = make_rows(number, covered, target[first_row:], Task.BINARY, ("0", "1"), normal, 1)
     return RecordSheet(rows, damaged, first_row, len(covered))
+
+
+def test_a_gap_that_leaves_nothing_of_the_first_batch_is_broken_there_alone():
+    first, second = (make_batch(number) for number in (1, 2))
+    newer = make_sheet(first, BATCH_ROWS // 2)
+    kept = find_earlier(make_ground([first], "24h"), newer)
+    assert (len(kept), breaks_gap(make_ground([first], "24h"), newer)) == (BATCH_ROWS // 2 - 24, False)
+    for gap in ("60h", "30D"):
+        ground = make_ground([first], gap)
+        assert len(find_earlier(ground, newer)) == BATCH_ROWS // 2
+        assert breaks_gap(ground, newer)
+    later = make_sheet(second)
+    assert find_earlier(make_ground([first, second], "30D"), later) is None
+    assert not breaks_gap(make_ground([first, second], "30D"), later)
+    assert not breaks_gap(make_ground([first, second], "1h"), later)
 
 
 def test_a_record_out_of_fold_does_not_depend_on_its_own_labels_or_later_ones():

@@ -198,8 +198,8 @@ def load_predictor(config: Config, state: State) -> Predictor:
     """
     shelf = ModelShelf(state.files)
     generation, stored = _load_serving(state, shelf)
-    assert generation.schema is not None
     generation = name_served(state, generation, config.selection.mode, stored.selector)
+    assert generation.schema is not None
     settings = load_settings(config, state, generation)
     unread = describe_difference(config, settings, generation.number)
     if unread:

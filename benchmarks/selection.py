@@ -11,10 +11,12 @@ a warm-up. Reference points are, per class of request and in hindsight, the best
 best single model of each request (gap closed 1).
 
 ``--public`` adds two short streams (``public_streams.py``), cut by their own configurations. ``--before`` compares with
-the observations that an earlier release made of the same requests: those of ``--rows`` in its own checkout.
+the observations that an earlier release made of the same requests: those of ``--rows`` in its own checkout, such as
+``benchmarks/before/selection.jsonl.gz`` of 2026-11-29.
 """
 
 import argparse
+import gzip
 import json
 import sys
 import tempfile
@@ -263,7 +265,9 @@ def load_before(path: Path | None) -> dict[tuple[Any, ...], Mapping[str, Any]]:
     """Return what an earlier release made of requests, by stream, batch and name."""
     if path is None:
         return {}
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
+    with opened as lines:
+        rows = [json.loads(line) for line in lines]
     return {(row["stream"], row["batch"], row["name"]): row for row in rows}
 
 

@@ -265,9 +265,8 @@ def load_before(path: Path | None) -> dict[tuple[Any, ...], Mapping[str, Any]]:
     """Return what an earlier release made of requests, by stream, batch and name."""
     if path is None:
         return {}
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with opened as lines:
-        rows = [json.loads(line) for line in lines]
+    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    rows = [json.loads(line) for line in content.decode("utf-8").splitlines()]
     return {(row["stream"], row["batch"], row["name"]): row for row in rows}
 
 

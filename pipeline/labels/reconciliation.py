@@ -55,7 +55,7 @@ class ReconciledLabels:
     """What labels showed: rows of tables, live records, and the losses of the champion's line on served rows.
 
     losses, times: (n_rows,) in order of time
-    rivals:        what rivals of the live generation predicted for the rows of its own live record
+    challengers:   what challengers of the live generation predicted for the rows of its own live record
     """
 
     rows: tuple[tuple[sa.Table, list[dict[str, Any]]], ...]

@@ -33,8 +33,9 @@ def examine_outputs(rows: RecordRows, contender: Contender, done: FitResult) -> 
     outputs = contender.outputs.get(rows.batch)
     if outputs is None or not rows.clean.any():
         return None
-    predicted = outputs[rows.clean] if rows.task.is_classification else outputs[rows.clean, 0]
-    return measure_fit(rows.task, rows.target[rows.clean], predicted, done.threshold.least, done.exam.constant)
+    return measure_fit(
+        rows.task, rows.target[rows.clean], outputs[rows.clean], done.threshold.least, done.exam.constant
+    )
 
 
 def _describe(

@@ -209,4 +209,4 @@ def _compute_row_losses(record: OutOfSamplePredictions, line: str) -> np.ndarray
     rows = record.rows
     clean = rows.clean | (rows.part >= FIRST_LIVE)
     outputs = record.predicted[line][clean]
-    return compute_row_losses(rows.task, rows.target[clean], outputs if rows.task.is_classification else outputs[:, 0])
+    return compute_row_losses(rows.task, rows.target[clean], outputs)

@@ -10,7 +10,7 @@ from pointsman.common.metrics import compute_metrics, compute_row_losses
 from pointsman.common.task import Task
 from pointsman.meta.ensembles import mix_ensembles
 from pointsman.meta.flags import find_kinds
-from pointsman.meta.records import OutOfSamplePredictions, RecordRows, predict_outputs
+from pointsman.meta.records import OutOfSamplePredictions, predict_outputs
 from pointsman.model_zoo.cell_flags import flag_cells
 from pointsman.model_zoo.model import Model
 from pointsman.model_zoo.readings import Readings
@@ -80,9 +80,7 @@ def score_batch(
             kinds = find_kinds(flag_cells(newest.features, reference))
             outputs |= mix_ensembles(before, outputs, kinds)
     return [
-        score_predictions(
-            version.id, PREQUENTIAL, rows.task, target, _as_predicted(rows, outputs[version.line]), version.threshold
-        )
+        score_predictions(version.id, PREQUENTIAL, rows.task, target, outputs[version.line], version.threshold)
         for version in (*before.versions, *before.ensembles)
         if version.line in outputs
     ]
@@ -100,13 +98,9 @@ def score_newcomers(
             "out-of-fold",
             rows.task,
             rows.target[rows.clean],
-            _as_predicted(rows, outputs[version.line][rows.clean]),
+            outputs[version.line][rows.clean],
             version.threshold,
         )
         for version in generation.versions
         if version.line not in lines and version.line in outputs
     ]
-
-
-def _as_predicted(rows: RecordRows, outputs: np.ndarray) -> np.ndarray:
-    return outputs if rows.task.is_classification else outputs[:, 0]

@@ -179,51 +179,64 @@ def bound(encoded: np.ndarray) -> np.ndarray:
 
 def compile_transformer(
     transformer: "ColumnTransformer",
-    rows: pd.DataFrame,
-    numeric: Sequence[str],
+    numbers: pd.DataFrame,
+    known: Mapping[str, Sequence[str]],
     categorical: Sequence[str],
     keeps_missing: bool,
 ) -> Compiled:
     """Return what a fitted transformer does, learned from asking it.
 
-    rows:          (n_rows, n_features) that it was fitted on: the levels that it may know
+    numbers:       (n_rows, n_numeric) of the rows that it was fitted on; ``known`` are the sorted levels of theirs
+    categorical:   columns of levels in the order in which they are encoded
     keeps_missing: whether its cells are not held within CLIP
 
     Raises RuntimeError where the result differs from what the transformer answers.
     """
-    known = [sorted(rows[name].dropna().unique().tolist()) for name in categorical]
-    asked = _ask_about(rows, numeric, categorical, known)
+    asked = _ask_about(numbers, {name: known[name] for name in categorical})
     answered = np.asarray(transformer.transform(asked), dtype=np.float64)
     answered = (answered if keeps_missing else np.clip(answered, -CLIP, CLIP)).astype(np.float32)
     origins = trace_origins(transformer)
     parts = {name: part for name, part, _ in transformer.transformers_}
     spelled = {columns[0]: part for name, part, columns in transformer.transformers_ if name.startswith("spelling_")}
     tables = []
-    for name, levels in zip(categorical, known, strict=True):
+    for name in categorical:
         own = [place for place, origin in enumerate(origins) if origin == name]
         spelling = Spelling.read(spelled[name]) if name in spelled else None
-        tables.append(_build_table(levels, answered[:, own], spelling))
+        tables.append(_build_table(known[name], answered[:, own], spelling))
     names = tuple(str(name) for name in transformer.get_feature_names_out())
-    numbers = _read_scaled(parts["numeric"]) if hasattr(parts.get("numeric"), "steps") else None
-    compiled = Compiled(numbers, tuple(tables), names, origins, tuple(_list_stages(transformer)))
-    _check(compiled, asked, answered, numeric, categorical)
+    scaled = _read_scaled(parts["numeric"]) if hasattr(parts.get("numeric"), "steps") else None
+    compiled = Compiled(scaled, tuple(tables), names, origins, tuple(_list_stages(transformer)))
+    _check(compiled, asked, answered, list(numbers), categorical)
     return compiled
 
 
-def _ask_about(
-    rows: pd.DataFrame, numeric: Sequence[str], categorical: Sequence[str], known: Sequence[Sequence[str]]
-) -> pd.DataFrame:
+def name_levels(transformer: "ColumnTransformer", known: Mapping[str, Sequence[str]]) -> None:
+    """Let a transformer that was fitted on places of sorted levels know the levels themselves.
+
+    ``known`` are the sorted levels by column. Its steps keep their categories sorted, a missing one last, so that one
+    fitted on the text would know the same in the same order.
+    """
+    for _, part, columns in transformer.transformers_:
+        for step in _list_steps(part):
+            if hasattr(step, "categories_"):
+                step.categories_ = [
+                    np.array([np.nan if np.isnan(place) else known[name][int(place)] for place in places], dtype=object)
+                    for name, places in zip(columns, step.categories_, strict=True)
+                ]
+
+
+def _ask_about(numbers: pd.DataFrame, known: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """Return rows that hold an unknown and a missing level of every column first, then every known one.
 
     Their numbers are those of training rows, with all of them missing in the second row.
     """
-    length = max([CHECKED_ROWS, *(len(levels) + 2 for levels in known)])
+    length = max([CHECKED_ROWS, *(len(levels) + 2 for levels in known.values())])
     columns: dict[str, Any] = {}
-    places = np.linspace(0, len(rows) - 1, length).astype(int)
-    for name in numeric:
-        columns[name] = rows[name].to_numpy(dtype=np.float64)[places]
+    places = np.linspace(0, len(numbers) - 1, length).astype(int)
+    for name in numbers:
+        columns[name] = numbers[name].to_numpy(dtype=np.float64)[places]
         columns[name][1] = np.nan
-    for name, levels in zip(categorical, known, strict=True):
+    for name, levels in known.items():
         cells = [UNKNOWN, None, *levels]
         columns[name] = pd.Series(cells + [UNKNOWN] * (length - len(cells)), dtype="str")
     return pd.DataFrame(columns)

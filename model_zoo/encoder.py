@@ -1,7 +1,7 @@
 """A fitted preprocessing variant: turns the feature table of any rows into the numbers its family learned on."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,8 +11,8 @@ import pandas as pd
 
 from pointsman.common.task import Task
 from pointsman.model_zoo.arrays import dump_arrays, load_arrays
-from pointsman.model_zoo.cells import Cells
-from pointsman.model_zoo.compiled import CLIP, Compiled, compile_transformer
+from pointsman.model_zoo.cells import Cells, Levels, read_levels
+from pointsman.model_zoo.compiled import CLIP, Compiled, compile_transformer, name_levels
 from pointsman.model_zoo.encoded import LARGEST, EncodedTable
 from pointsman.model_zoo.variants import MAX_ONEHOT_LEVELS, Recipe, count_codes, get_variant
 
@@ -102,11 +102,11 @@ def fit_encoder(
     """
     names = [str(name) for name in features]
     numeric = [name for name in names if pd.api.types.is_numeric_dtype(features[name])]
-    levels = {name: features[name].nunique() for name in names if name not in numeric}
+    levels = {name: read_levels(features[name]) for name in names if name not in numeric}
     recipe = Recipe(
         numeric=numeric,
-        few_levels=[name for name, count in levels.items() if count <= MAX_ONEHOT_LEVELS],
-        many_levels=[name for name, count in levels.items() if count > MAX_ONEHOT_LEVELS],
+        few_levels=[name for name, column in levels.items() if len(column.known) <= MAX_ONEHOT_LEVELS],
+        many_levels=[name for name, column in levels.items() if len(column.known) > MAX_ONEHOT_LEVELS],
         task=task,
         target=target.astype(int) if task.is_classification else target.astype(float),
         copies=copies,
@@ -117,21 +117,42 @@ def fit_encoder(
         return encoder, encoder.encode(features)
     recipe_of = get_variant(variant)
     transformer = recipe_of.build(recipe)
-    rows = _select(features, recipe)
+    spelled = recipe.many_levels if recipe_of.reads_text else []
+    known = {name: sorted(column.known) for name, column in levels.items()}
+    rows = _lay_out(features, levels, known, recipe, spelled)
     learned = np.asarray(transformer.fit_transform(rows, recipe.target), dtype=np.float64)
-    compiled = compile_transformer(transformer, rows, recipe.numeric, recipe.categorical, recipe_of.keeps_missing)
+    name_levels(transformer, known)
+    compiled = compile_transformer(transformer, rows[numeric], known, recipe.categorical, recipe_of.keeps_missing)
     n_codes = count_codes(transformer) if recipe_of.category_codes else 0
     encoder = Encoder(variant, tuple(recipe.numeric), tuple(recipe.categorical), compiled, n_codes)
     bounded = learned if recipe_of.keeps_missing else np.clip(learned, -CLIP, CLIP)
     return encoder, EncodedTable.build(bounded, encoder.names, encoder._coded)
 
 
-def _select(features: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
-    numbers = features[recipe.numeric].astype("float64")
+def _lay_out(
+    features: pd.DataFrame,
+    levels: Mapping[str, Levels],
+    known: Mapping[str, Sequence[str]],
+    recipe: Recipe,
+    spelled: Collection[str],
+) -> pd.DataFrame:
+    """Return the table that transformers are fitted on: numbers, then levels as their place among the sorted ones.
+
+    Scikit-learn looks at every cell of a text column several times in Python, and at numbers in C. A missing level is
+    NaN, which it sorts behind all others, as it does in text. ``spelled`` columns stay text.
+    """
     # a number larger than an encoded table holds would overflow the variance, and that spoils the whole column
-    return pd.concat(
-        [numbers.clip(-float(LARGEST), float(LARGEST)), features[recipe.categorical].astype("str")], axis=1
-    )
+    laid: dict[str, Any] = {
+        name: features[name].astype("float64").clip(-float(LARGEST), float(LARGEST)) for name in recipe.numeric
+    }
+    for name in recipe.categorical:
+        if name in spelled:
+            laid[name] = features[name].astype("str")
+            continue
+        places = {level: float(place) for place, level in enumerate(known[name])}
+        found = np.array([*(places[level] for level in levels[name].known), np.nan])
+        laid[name] = found[levels[name].codes]  # -1, the code of a missing cell, is the last place
+    return pd.DataFrame(laid, index=features.index)
 
 
 def has_many_levels(features: pd.DataFrame) -> bool:

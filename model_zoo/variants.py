@@ -68,6 +68,7 @@ class Variant:
     keeps_missing:     whether it leaves NaN in
     category_codes:    whether what it makes of ``levels`` are codes, one column each
     needs_many_levels: whether it is another variant over again where no column has more levels than one-hot keeps
+    reads_text:        whether what it makes of columns with many levels depends on their text
     """
 
     name: str
@@ -75,6 +76,7 @@ class Variant:
     keeps_missing: bool = False
     category_codes: bool = False
     needs_many_levels: bool = False
+    reads_text: bool = False
 
 
 def build_onehot(recipe: Recipe) -> "ColumnTransformer":
@@ -137,8 +139,15 @@ VARIANTS = {
         Variant("onehot", build_onehot),
         Variant("target", build_target),
         Variant("native", build_native, keeps_missing=True, category_codes=True),
-        Variant("spelling", build_spelling, needs_many_levels=True),
-        Variant("lookback", build_lookback, keeps_missing=True, category_codes=True, needs_many_levels=True),
+        Variant("spelling", build_spelling, needs_many_levels=True, reads_text=True),
+        Variant(
+            "lookback",
+            build_lookback,
+            keeps_missing=True,
+            category_codes=True,
+            needs_many_levels=True,
+            reads_text=True,
+        ),
     )
 }
 

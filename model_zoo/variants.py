@@ -141,12 +141,7 @@ VARIANTS = {
         Variant("native", build_native, keeps_missing=True, category_codes=True),
         Variant("spelling", build_spelling, needs_many_levels=True, reads_text=True),
         Variant(
-            "lookback",
-            build_lookback,
-            keeps_missing=True,
-            category_codes=True,
-            needs_many_levels=True,
-            reads_text=True,
+            "lookback", build_lookback, keeps_missing=True, category_codes=True, needs_many_levels=True, reads_text=True
         ),
     )
 }

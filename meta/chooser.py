@@ -4,7 +4,8 @@ Extra-trees with one output a candidate (Geurts et al. 2006), single models and 
 and damaged copy so far how far each candidate's loss lay from the others'. A request goes to the candidate with the
 lowest predicted loss only where that beats the incumbent's by a margin, and the margin is one that paid off on past
 batches, each chosen for before its labels were known; while none surely did, the incumbent serves. Clean batches are
-few, so small differences between candidates are thin evidence.
+few, so small differences between candidates are thin evidence. Nearly all trees must agree, too: they do about requests
+like those that were learned, and differ about damage that no record has shown.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -23,6 +24,8 @@ MIN_EXAMPLES = 24
 """With fewer batches and damaged copies of them the incumbent serves."""
 MARGINS = (0.0005, 0.001, 0.002, 0.005)
 """Margins that compete, in log-loss, or RMSE in standard deviations of the target."""
+AGREED = 0.95
+"""Share of the trees that must predict less loss than the incumbent's."""
 MIN_GRADES = 5
 """Graded batches on which a margin left the incumbent before it can have paid off: what is rare among them, a change of
 regime, costs most."""
@@ -39,29 +42,37 @@ class Chooser:
     forest: Forest | None = None
     unit: float = 1.0
 
-    def predict(self, metafeatures: Mapping[str, float]) -> dict[str, float]:
-        """Return by candidate its predicted loss, relative to the usual one of such a request; {} where unknown."""
+    def vote(self, metafeatures: Mapping[str, float]) -> dict[str, np.ndarray]:
+        """Return by candidate the loss (n_trees,) that each tree predicts, relative to the usual one of such a request.
+
+        {} where nothing is known.
+        """
         if self.forest is None:
             return {}
         described = np.array([[metafeatures[name] for name in QUALITY]], dtype=np.float32)
-        return dict(zip(self.candidates, self.forest.predict(described)[0].tolist(), strict=True))
+        return dict(zip(self.candidates, self.forest.vote(described)[:, 0].T, strict=True))
 
 
-def choose(predicted: Mapping[str, float], incumbent: str, margin: float | None, allowed: Collection[str]) -> str:
+def choose(votes: Mapping[str, np.ndarray], incumbent: str, margin: float | None, allowed: Collection[str]) -> str:
     """Return the allowed candidate with the lowest predicted loss, or the incumbent unless it loses by the margin.
 
-    Without a margin the incumbent is never left.
+    ``votes`` are what each tree predicts (n_trees,), by candidate; only those are chosen of which AGREED of the trees
+    predict less than of the incumbent. Without a margin the incumbent is never left.
 
-    >>> choose({"a": 0.1, "b": 0.0, "c": -0.1}, "b", 0.2, ["a", "b", "c"])
+    >>> votes = {"a": np.array([0.1, 0.1]), "b": np.zeros(2), "c": np.array([-0.1, -0.1])}
+    >>> choose(votes, "b", 0.2, ["a", "b", "c"]), choose(votes, "b", 0.05, ["a", "b", "c"])
+    ('b', 'c')
+    >>> choose(votes | {"c": np.array([0.1, -0.5])}, "b", 0.05, ["a", "b", "c"])
     'b'
-    >>> choose({"a": 0.1, "b": 0.0, "c": -0.1}, "b", 0.05, ["a", "b", "c"])
-    'c'
     """
-    known = [candidate for candidate in allowed if candidate in predicted]
-    if margin is None or incumbent not in predicted or not known:
+    if margin is None or incumbent not in votes:
         return incumbent
-    best = min(known, key=lambda candidate: predicted[candidate])
-    return best if predicted[incumbent] - predicted[best] > margin else incumbent
+    own = votes[incumbent]
+    sure = [one for one in allowed if one in votes and np.mean(votes[one] < own) >= AGREED]
+    if not sure:
+        return incumbent
+    best = min(sure, key=lambda candidate: votes[candidate].mean())
+    return best if own.mean() - votes[best].mean() > margin else incumbent
 
 
 def fit_chooser(

@@ -39,8 +39,8 @@ def choose_for_parts(selector: Selector, record: OutOfSamplePredictions) -> Choi
     """Return what the selector chooses for the parts of a record, trusted or not."""
     profiles = record.rows.profiles
     alarms = [find_alarm(profile, selector.usual) for profile in profiles]
-    predicted = [selector.predict(profile) for profile in profiles]
-    asked = list(zip(alarms, predicted, strict=True))
+    votes = [selector.vote(profile) for profile in profiles]
+    asked = list(zip(alarms, votes, strict=True))
     return Choices(
         chosen=[selector.propose(alarm, known, "all") for alarm, known in asked],
         single=[selector.propose(alarm, known, "single") for alarm, known in asked],

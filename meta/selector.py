@@ -10,6 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from pointsman.meta.alarm import Alarm, find_alarm
 from pointsman.meta.chooser import Chooser, choose
 from pointsman.meta.flags import RowKind
@@ -86,13 +88,14 @@ class Selector:
         """Return what serves a request, as far as the selector is trusted."""
         alarm = find_alarm(profile, self.usual)
         champion = self.champions.of(alarm)
-        predicted = self.predict(profile)
-        chosen = self.propose(alarm, predicted, mode)
+        votes = self.vote(profile)
+        chosen = self.propose(alarm, votes, mode)
         withheld = self.trust.withheld(DAMAGED_GROUP if alarm else CLEAN_GROUP, mode)
         model = champion if withheld else chosen
         members = self.list_members(model)
         allowed = self.list_different(self.list_candidates(mode), members)
-        ranking = rank({line: loss * self.chooser.unit for line, loss in predicted.items()}, model, allowed)
+        predicted = {line: float(losses.mean()) * self.chooser.unit for line, losses in votes.items()}
+        ranking = rank(predicted, model, allowed)
         planned = Plan(
             model=model,
             weights=members,
@@ -106,20 +109,18 @@ class Selector:
         of_champion = planned.is_champions or mode == "single"
         return replace(planned, expected=self.trust.expect(profile.counts, of_champion))
 
-    def predict(self, profile: Profile) -> dict[str, float]:
-        """Return by candidate its predicted loss; {} where unknown.
+    def vote(self, profile: Profile) -> dict[str, np.ndarray]:
+        """Return by candidate the loss (n_trees,) that each tree of the chooser predicts; {} where unknown.
 
         An ensemble of one single model is predicted to lose what that loses: its own past is of other members, too.
         """
-        predicted = self.chooser.predict(profile.metafeatures)
+        votes = self.chooser.vote(profile.metafeatures)
         alone = {
             line: max(members[0], key=members[0].__getitem__)
             for line, members in self.ensembles.items()
             if is_alone(members)
         }
-        return predicted | {
-            line: predicted[one] for line, one in alone.items() if line in predicted and one in predicted
-        }
+        return votes | {line: votes[one] for line, one in alone.items() if line in votes and one in votes}
 
     def list_different(self, candidates: Sequence[str], members: Sequence[Weights]) -> tuple[str, ...]:
         """Return the candidates without those that answer as ``members`` do, or as an earlier candidate does."""
@@ -151,10 +152,10 @@ class Selector:
         """Return the members of a registered model by RowKind."""
         return self.ensembles.get(model) or serve_alone(model)
 
-    def propose(self, alarm: Alarm, predicted: Mapping[str, float], mode: str) -> str:
-        """Return the model that is chosen, whether the choice is trusted or not, from predicted losses."""
+    def propose(self, alarm: Alarm, votes: Mapping[str, np.ndarray], mode: str) -> str:
+        """Return the model that is chosen, whether the choice is trusted or not, from the trees' predicted losses."""
         margin = self.margins[mode].of(alarm)
-        return choose(predicted, self.find_incumbent(alarm, mode), margin, self.list_choices(mode, alarm))
+        return choose(votes, self.find_incumbent(alarm, mode), margin, self.list_choices(mode, alarm))
 
     def _give_reasons(self, members: Sequence[Weights], alarm: Alarm, withheld: bool, mode: str) -> tuple[str, ...]:
         """Return what rows of each kind say of their answer: a fallback where others answer than clean rows usually.
@@ -186,7 +187,7 @@ class Selector:
         kept = (
             "leaving it has not surely paid off on past batches"
             if margin is None
-            else f"no model is predicted to lose {margin * self.chooser.unit:.2g} less {measure}"
+            else f"no model is surely predicted to lose {margin * self.chooser.unit:.2g} less {measure}"
         )
         named = "champion" if mode == "single" or self.defaults is None else "default"
         return f"it is the {named} for {'damaged' if alarm else 'typical'} requests, and {kept}; {second}"

@@ -29,6 +29,7 @@ from pointsman.pipeline.labels.reconciliation import ReconciledLabels, reconcile
 from pointsman.pipeline.lifecycle.revision import Base, Revision, open_base, plan_revision, take_newest_again
 from pointsman.pipeline.preparation.assessment import assess_batch, keep_raw
 from pointsman.pipeline.preparation.next_batch import check_new, collect, is_stored, next_number, read_first
+from pointsman.pipeline.preparation.window import StoredBatches
 from pointsman.pipeline.quality.history import draft_rules
 from pointsman.pipeline.quality.old_batches import OldBatches, open_batches
 from pointsman.pipeline.quality.schema_growth import advance_schema, infer_first
@@ -161,10 +162,11 @@ def process_batch(
         schema = live.schema or infer_first(config, raw)
     with open_base(config, state, replace(live, schema=schema), raw, revision) as base:
         run = begin(config, state, live, base, raw, watch)
-        assessed = assess_batch(run, raw, by_hand, is_known=is_stored(state, raw.number))
+        earlier = StoredBatches(config, run.state, run.schema)
+        assessed = assess_batch(run, raw, earlier, by_hand, is_known=is_stored(state, raw.number))
         if assessed.rejected:
             reject(run, state, live, base, raw, assessed)
-        data = gather_training_data(run, assessed.batch)
+        data = gather_training_data(run, assessed.batch, earlier)
         run, evaluated = evaluate_batch(run, data)
         labelled = reconcile(run, assessed, raw, data, evaluated)
         drift, answers = detect_drift(run, data, evaluated, labelled)

@@ -29,7 +29,7 @@ from pointsman.pipeline.collection.tables import batches
 from pointsman.pipeline.labels.batch_keys import digest_rows, save_keys
 from pointsman.pipeline.preparation.assessment import analyse, describe_batch, draft_analysis, keep_raw
 from pointsman.pipeline.preparation.raw_rows import read_frame_times
-from pointsman.pipeline.preparation.window import read_newest
+from pointsman.pipeline.preparation.window import StoredBatches
 from pointsman.pipeline.quality.gate import extend_classes
 from pointsman.pipeline.quality.history import load_quality_past
 from pointsman.pipeline.quality.past import PAST_BATCHES
@@ -220,7 +220,7 @@ def reread_batches(config: Config, state: State, bench: State, schema: Schema, n
         if one.number == but:
             continue
         raw = read_stored(config, state, one, schema)
-        past = load_quality_past(bench, lambda: read_newest(config, bench, schema, PAST_BATCHES))
+        past = load_quality_past(bench, lambda: StoredBatches(config, bench, schema).read_newest(PAST_BATCHES))
         judgement = analyse(config, raw, schema, past, lifted=one.accepted)
         draft = Draft(number)
         if not one.accepted:

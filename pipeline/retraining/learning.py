@@ -227,12 +227,12 @@ def refit_and_register(
     run: UpdateRun, tested: PrequentialResult, training_set: TrainingSet, newcomers: Newcomers, decided: Decision
 ) -> Registration:
     """Let everyone who stays learn the newest rows, a few of them in their other way, too, and register what came."""
-    active, records = decided.promotion.active, decided.records
+    active = decided.promotion.active
     numbers = itertools.count(newcomers.number)
-    jobs = plan_refits(run.config, active, tested.models, decided.modes, records)
+    jobs = plan_refits(run.config, active, tested.models, decided.modes, decided.past)
     fitted = refit_all(newcomers.crew, jobs)
     registered = register(run, training_set, decided, fitted, numbers)
-    competing = list_competing(decided.promotion, records, decided.baselines)
+    competing = list_competing(decided.promotion, decided.past, decided.baselines)
     others = plan_other_refits(training_set, jobs, fitted, take_turns(competing, run.number))
     otherwise = refit_all(newcomers.crew, others)
     made = save_challengers(run.state, run.before, training_set, competing, otherwise, numbers)

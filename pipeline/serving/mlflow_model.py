@@ -16,7 +16,6 @@ from pointsman.common.sampling import spread_rows
 from pointsman.common.schema import Schema
 from pointsman.meta.flags import RowKind, find_kinds
 from pointsman.meta.records import predict_outputs
-from pointsman.model_zoo.cell_flags import flag_cells
 from pointsman.model_zoo.cells import Cells
 from pointsman.model_zoo.model import Model
 from pointsman.model_zoo.readings import Readings, Verdicts
@@ -96,7 +95,7 @@ class PublishedModel:
         cells = Cells.of(features)
         sampled = cells if len(cells) <= SAMPLE_ROWS else cells.take(spread_rows(len(cells), SAMPLE_ROWS))
         verdicts = Verdicts(sampled)
-        kinds = find_kinds(flag_cells(cells, self.reference, verdicts.of(self.reference)))
+        kinds = find_kinds(verdicts.flag(cells, self.reference))
         mixture = Mixture(
             Readings(cells, verdicts),
             len(kinds),

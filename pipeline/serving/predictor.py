@@ -26,7 +26,6 @@ from pointsman.meta.performance_estimates import estimate_request
 from pointsman.meta.plan import Plan, Weights, name_kind
 from pointsman.meta.profile import Profile, profile_request
 from pointsman.meta.store import StoredSelector, load_stored_selector
-from pointsman.model_zoo.cell_flags import flag_cells
 from pointsman.model_zoo.cells import Cells
 from pointsman.model_zoo.readings import Readings, Verdicts
 from pointsman.pipeline.preparation.cleaning import clean_inputs
@@ -143,7 +142,7 @@ class Predictor:
         if len(cells) > SAMPLE_ROWS:
             cells = cells.take(spread_rows(len(cells), SAMPLE_ROWS))
         reference, verdicts = self.stored.reference, Verdicts(cells)
-        profile = profile_request(cells, flag_cells(cells, reference, verdicts.of(reference)), reference)
+        profile = profile_request(cells, verdicts.flag(cells, reference), reference)
         plan = self.stored.plan(profile, self.config.selection.mode)
         serving = self.published.take_over(plan) if self.published else plan
         return Choice(profile, plan, serving, verdicts, tuple(verdicts.of(reference).describe()))
@@ -155,7 +154,7 @@ class Predictor:
         singles = [line for line, version in by_line.items() if not version.is_ensemble and line != plan.champion]
         load = self.published.on_shelf(self.shelf) if self.published else self.shelf.load
         reference = self.stored.reference
-        kinds = find_kinds(flag_cells(rows.cells, reference, choice.verdicts.of(reference)))
+        kinds = find_kinds(choice.verdicts.flag(rows.cells, reference))
         answerers = Answerers(by_line, load, [plan.champion, *singles])
         return answer_request(Readings(rows.cells, choice.verdicts), kinds, plan, answerers, self.schema)
 

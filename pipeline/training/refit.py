@@ -13,8 +13,7 @@ from pointsman.common.seeding import random_generator
 from pointsman.common.thresholds import Threshold
 from pointsman.common.workers import Crew
 from pointsman.experiments.fit_metrics import FitMetrics, measure_fit
-from pointsman.meta.past import stack_records
-from pointsman.meta.records import OutOfSamplePredictions
+from pointsman.meta.past import PredictionHistory
 from pointsman.meta.threshold import tune_line
 from pointsman.model_zoo import get_family
 from pointsman.model_zoo.anatomy import Anatomy, dissect
@@ -140,10 +139,12 @@ def plan_refits(
     active: Sequence[Contender],
     models: Mapping[str, Model],
     ways: Mapping[str, Origin],
-    records: Sequence[OutOfSamplePredictions],
+    past: PredictionHistory,
 ) -> list[RefitJob]:
-    """Return how every active contender goes on; those that stay as they are have no job."""
-    past = stack_records(records, [contender.line for contender in active])
+    """Return how every active contender goes on; those that stay as they are have no job.
+
+    ``past`` is what they predicted before they learned it, by which thresholds are tuned.
+    """
     jobs = []
     for contender in active:
         way = ways.get(contender.line, Origin.REFIT)

@@ -18,7 +18,7 @@ from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import State
 from pointsman.meta.decayed import compute_decayed_records, compute_part_losses
 from pointsman.meta.live import take_rows
-from pointsman.meta.past import stack_records
+from pointsman.meta.past import PredictionHistory, stack_records
 from pointsman.meta.records import OutOfSamplePredictions, predict_outputs
 from pointsman.model_zoo import get_family
 from pointsman.model_zoo.readings import Readings
@@ -179,16 +179,12 @@ def recall(
     return contenders, versions
 
 
-def list_competing(
-    promotion: Promotion, records: Sequence[OutOfSamplePredictions], baselines: Collection[str] = ()
-) -> list[Contender]:
+def list_competing(promotion: Promotion, past: PredictionHistory, baselines: Collection[str] = ()) -> list[Contender]:
     """Return the best active lines that can go on in more than one way, by their record on clean batches.
 
     Those whose candidate is a baseline (by key) cannot: they are refitted.
     """
-    past = stack_records(records, [one.line for one in promotion.active])
-    parts = compute_part_losses(past)
-    losses = dict(zip(past.lines, compute_decayed_records(parts, True, HALF_LIFE), strict=True))
+    losses = dict(zip(past.lines, compute_decayed_records(compute_part_losses(past), True, HALF_LIFE), strict=True))
     can = [
         one
         for one in promotion.active

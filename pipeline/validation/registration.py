@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from pointsman.common.errors import DataError
 from pointsman.common.storage.state import State
@@ -56,6 +57,11 @@ class Decision:
     records: Sequence[OutOfSamplePredictions]
     baselines: Collection[str]
 
+    @cached_property
+    def past(self) -> PredictionHistory:
+        """What active contenders predicted on the rows of the records."""
+        return stack_records(self.records, [contender.line for contender in self.promotion.active])
+
     def with_retired(self, events: Sequence[Event]) -> "Decision":
         """Return the same with more models that go, before those that records retire."""
         return replace(self, promotion=replace(self.promotion, retired=(*events, *self.promotion.retired)))
@@ -69,8 +75,7 @@ def register(
     numbers: Iterator[int],
 ) -> Registration:
     """Store the trained models, and ensembles of them, as versions, and say who is a member of the next generation."""
-    state, before, promotion, records = run.state, run.before, decided.promotion, decided.records
-    past = stack_records(records, [contender.line for contender in promotion.active])
+    state, before, promotion, past = run.state, run.before, decided.promotion, decided.past
     members: list[Member] = []
     new: list[Version] = []
     events = list(promotion.retired)
@@ -96,7 +101,7 @@ def register(
     champion = next(member.version for member in members if member.role is Role.CHAMPION)
     if before.champion is None or before.champion.line != champion.line:
         events.append(Event(champion.id, "promoted", promotion.reason))
-    for ensemble in save_ensembles(run, [member.version for member in members], records, numbers):
+    for ensemble in save_ensembles(run, [member.version for member in members], decided.records, numbers):
         new.append(ensemble)
         members.append(Member(ensemble, Role.ENSEMBLE))
         events.append(Event(ensemble.id, "blended", describe_members(ensemble)))

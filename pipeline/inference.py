@@ -32,7 +32,7 @@ from pointsman.common.tabular.writers import OUTPUTS, check_room, open_table
 from pointsman.common.wanted import Wanted
 from pointsman.meta.tables import decisions_table
 from pointsman.pipeline.labels.row_ids import ROW_ID, name_rows
-from pointsman.pipeline.labels.served_rows import save_request_rows
+from pointsman.pipeline.labels.served_rows import find_newest_time, keep_rows, save_request_rows
 from pointsman.pipeline.serving.answer import Answer, add_answer
 from pointsman.pipeline.serving.predictor import Choice, Predictor, ReadRows, load_predictor
 
@@ -77,17 +77,10 @@ class Tally:
         """Store the rows by which late labels find this request, and return what its decision says of them."""
         inputs, outputs, positions, named = self.matched.collect()
         kept = spread_rows(len(positions), self.matched.most)
-        return save_request_rows(
-            state.files,
-            predictor.schema,
-            inputs.iloc[kept],
-            columns,
-            outputs[kept],
-            positions[kept],
-            named.iloc[kept],
-            predictor.config.labels.key_columns,
-            utc_now(),
-        )
+        inputs, named, schema = inputs.iloc[kept], named.iloc[kept], predictor.schema
+        names = predictor.config.labels.key_columns
+        rows = keep_rows(schema, inputs, columns, outputs[kept], positions[kept], named, names)
+        return save_request_rows(state.files, rows, columns, find_newest_time(inputs, schema, utc_now()))
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,8 @@ from pointsman.pipeline.collection.tables import batches
 from pointsman.pipeline.preparation.clean_store import save_clean_batch
 from pointsman.pipeline.preparation.cleaning import clean_inputs
 from pointsman.pipeline.preparation.raw_rows import read_batch
-from pointsman.pipeline.preparation.window import read_newest
+from pointsman.pipeline.preparation.window import StoredBatches
+from pointsman.pipeline.quality.checked_batch import CheckedBatch
 from pointsman.pipeline.quality.gate import judge
 from pointsman.pipeline.quality.history import draft_fingerprint, load_quality_past
 from pointsman.pipeline.quality.past import PAST_BATCHES, QualityPast
@@ -47,10 +48,15 @@ def analyse(
     reading = read_batch(raw, schema)
     cleaned = clean_inputs(reading.inputs, config.quality, reading.schema)
     stays = lifted or raw.retakes is not None
-    return judge(raw, reading.inputs, cleaned, reading.schema, config, past, stays, reading.changes)
+    return judge(
+        CheckedBatch(
+            raw, reading.inputs, cleaned, reading.schema, config, past or QualityPast(), changes=reading.changes
+        ),
+        stays,
+    )
 
 
-def assess_batch(run: UpdateRun, raw: RawBatch, by_hand: bool, is_known: bool) -> Judgement:
+def assess_batch(run: UpdateRun, raw: RawBatch, earlier: StoredBatches, by_hand: bool, is_known: bool) -> Judgement:
     """Store a batch raw, clean and judge it; one that ``is_known`` was accepted before and stays.
 
     What was found is in the run's draft, and the log tells of it.
@@ -58,7 +64,7 @@ def assess_batch(run: UpdateRun, raw: RawBatch, by_hand: bool, is_known: bool) -
     with run.watch.stage("collection"):
         raw_file = run.state.files.save_table(raw.frame)
     with run.watch.stage("analysis"):
-        past = load_quality_past(run.state, lambda: read_newest(run.config, run.state, run.schema, PAST_BATCHES))
+        past = load_quality_past(run.state, lambda: earlier.read_newest(PAST_BATCHES))
         judgement = analyse(run.config, raw, run.schema, past, lifted=is_known)
     draft_analysis(run.draft, run.state, raw, judgement)
     log_breaches(raw, judgement)

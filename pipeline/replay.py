@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 import pointsman.pipeline.lifecycle.catalogue  # noqa: F401  (a replay copies and compares the rows of every table)
-from pointsman.common.cells.dates import ISO
+from pointsman.common.cells.date_notations import ISO
 from pointsman.common.config import Config
 from pointsman.common.environment import describe_changes, describe_environment
 from pointsman.common.errors import BatchRejected, ConfigError, StateError

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from pointsman.common.adaptation import count_texts
-from pointsman.common.cells.dates import EPOCH_MS, EPOCH_S, EXCEL, FORMATS, ISO, TWINS, decide_dates
+from pointsman.common.cells.date_notations import EPOCH_MS, EPOCH_S, EXCEL, FORMATS, ISO, TWINS
+from pointsman.common.cells.dates import decide_dates
 from pointsman.common.config import SchemaConfig
 from pointsman.common.errors import DataError
 from pointsman.common.reading import read_any_dates, read_dates

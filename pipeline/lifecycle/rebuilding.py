@@ -19,6 +19,7 @@ from pointsman.common.schema import Schema
 from pointsman.common.storage.catalogue import Draft
 from pointsman.common.storage.state import State, lock_updates, open_state
 from pointsman.common.workers import Workers
+from pointsman.model_zoo.fitting import update_model
 from pointsman.model_zoo.golden import (
     ANSWERS,
     ROWS,
@@ -28,7 +29,7 @@ from pointsman.model_zoo.golden import (
     load_rows,
     make_golden_parts,
 )
-from pointsman.model_zoo.model import PROTOCOL, Model, update_model
+from pointsman.model_zoo.model import PROTOCOL, Model
 from pointsman.pipeline.collection.tables import batches
 from pointsman.pipeline.preparation.features import engineer_features
 from pointsman.pipeline.preparation.release import read_raw_rows

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 import pointsman.pipeline.lifecycle.catalogue  # noqa: F401  (the rows of every table are set aside)
 from pointsman.common.adaptation import describe_notation
-from pointsman.common.cells.dates import ISO
+from pointsman.common.cells.date_notations import ISO
 from pointsman.common.config import Config
 from pointsman.common.errors import ConfigError
 from pointsman.common.records import RawBatch

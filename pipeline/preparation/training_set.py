@@ -13,7 +13,8 @@ import pandas as pd
 
 from pointsman.common.task import Task
 from pointsman.model_zoo.candidate import Candidate
-from pointsman.model_zoo.model import Model, PreparedRows, fit_prepared, prepare_rows, settle
+from pointsman.model_zoo.fitting import PreparedRows, fit_prepared, prepare_rows, settle
+from pointsman.model_zoo.model import Model
 from pointsman.registry.versions import LearnedBatch
 
 COVERED = 2

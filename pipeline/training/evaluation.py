@@ -14,7 +14,7 @@ from pointsman.experiments.fit_metrics import compute_fit_metrics
 from pointsman.model_zoo import get_family
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.encoded import EncodedTable
-from pointsman.model_zoo.model import TREATMENTS, FittedCandidate, fit_encoded
+from pointsman.model_zoo.fitting import TREATMENTS, FittedCandidate, fit_encoded
 from pointsman.pipeline.training.encodings import Encodings
 from pointsman.pipeline.training.problem import Fold, SearchProblem
 from pointsman.pipeline.training.trials import Trial, TrialState

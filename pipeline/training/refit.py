@@ -18,8 +18,9 @@ from pointsman.meta.threshold import tune_line
 from pointsman.model_zoo import get_family
 from pointsman.model_zoo.anatomy import Anatomy, dissect
 from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.fitting import PreparedRows, update_model
 from pointsman.model_zoo.golden import make_golden_parts, measure_predict_us
-from pointsman.model_zoo.model import Model, PreparedRows, update_model
+from pointsman.model_zoo.model import Model
 from pointsman.pipeline.preparation.training_set import TrainingSet
 from pointsman.registry.contender import Contender, Origin
 from pointsman.registry.versions import Version

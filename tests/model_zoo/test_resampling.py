@@ -13,7 +13,8 @@ from pointsman.common.extras import has_extra
 from pointsman.common.task import Task
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.encoded import EncodedTable
-from pointsman.model_zoo.model import Model, fit_model, update_model
+from pointsman.model_zoo.fitting import fit_model, update_model
+from pointsman.model_zoo.model import Model
 from pointsman.model_zoo.resampling import LEAST_LEFT, MOST_GROWTH, SPREAD, Resampled, resample
 
 needs_imblearn = pytest.mark.skipif(not has_extra("smote"), reason="the optional imbalanced-learn is not installed")

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from pointsman.common.config import Action, ResponseConfig
 from pointsman.common.sampling import spread_rows
 from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.rows import make_row
 from pointsman.common.storage.state import State
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.pipeline.drift.detection import DriftFound
@@ -156,7 +157,4 @@ def postpone(answers: Answers) -> list[Response]:
 
 def response_rows(batch: int, responses: Sequence[Response]) -> list[dict[str, Any]]:
     """Return the rows of the responses table."""
-    return [
-        {"batch": batch, "position": position, **asdict(response), "drift": response.drift.value}
-        for position, response in enumerate(responses)
-    ]
+    return [make_row(response, batch=batch, position=position) for position, response in enumerate(responses)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pointsman.common.config import Action
+from pointsman.common.storage.rows import make_row
 from pointsman.common.workers import Crew
 from pointsman.experiments.tables import runs_table
 from pointsman.meta.decayed import list_losses
@@ -41,7 +42,6 @@ from pointsman.pipeline.training.refit import plan_other_refits, plan_refits, re
 from pointsman.pipeline.training.run_rows import run_rows
 from pointsman.pipeline.training.search_candidates import SearchResult, search_candidates
 from pointsman.pipeline.validation.challengers import (
-    bout_rows,
     choose_retrain_modes,
     compare_challengers,
     list_challengers,
@@ -147,7 +147,7 @@ def learn(
         decided = decided.with_retired([*say_why_lost(lost, tested), *unlearned])
     with watch.stage("training"):
         registered = refit_and_register(run, tested, found.training_set, newcomers, decided)
-    run.draft.add(bouts_table, bout_rows(challenge.compared))
+    run.draft.add(bouts_table, [make_row(one) for one in challenge.compared])
     run.draft.add(comparisons_table, comparison_rows(run.number, decided.promotion.judged))
     outcomes = describe_outcomes(found, challenge, newcomers, unlearned)
     run.draft.add(responses_table, response_rows(run.number, answers.record(outcomes)))

@@ -7,7 +7,6 @@ How a line goes on follows from its own bouts; a champion of long ago that beats
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, fields
 
 import numpy as np
 import sqlalchemy as sa
@@ -15,6 +14,7 @@ import sqlalchemy as sa
 from pointsman.common.comparison import compare_losses
 from pointsman.common.config import Config
 from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.rows import read_record
 from pointsman.common.storage.state import State
 from pointsman.meta.decayed import compute_decayed_records, compute_part_losses
 from pointsman.meta.live import take_rows
@@ -125,16 +125,8 @@ def _compare(
 
 def load_compared(state: State) -> list[PairedComparison]:
     """Return all bouts, oldest first."""
-    query = sa.select(*(bouts_table.c[field.name] for field in fields(PairedComparison)))
-    rows = read_rows(state.engine, query.order_by(bouts_table.c.batch, bouts_table.c.version))
-    return [
-        PairedComparison(**{**row, "way": Origin(row["way"]), "served_way": Origin(row["served_way"])}) for row in rows
-    ]
-
-
-def bout_rows(bouts: Sequence[PairedComparison]) -> list[dict[str, object]]:
-    """Return the rows of the bouts table."""
-    return [{**asdict(bout), "way": bout.way.value, "served_way": bout.served_way.value} for bout in bouts]
+    rows = read_rows(state.engine, sa.select(bouts_table).order_by(bouts_table.c.batch, bouts_table.c.version))
+    return [read_record(PairedComparison, row) for row in rows]
 
 
 def choose_retrain_modes(

@@ -65,14 +65,6 @@ def breaks_gap(training_set: TrainingSet, sheet: EvaluationTable) -> bool:
     return not bool((earlier.times < training_set.rows.times.iloc[start] - delay).all())
 
 
-def predict_out_of_fold(training_set: TrainingSet, candidate: Candidate, sheet: EvaluationTable) -> np.ndarray | None:
-    """Return what the candidate predicts for a sheet, fitted on what lies before it; None where nothing does."""
-    earlier = find_earlier(training_set, sheet)
-    if earlier is None:
-        return None
-    return predict_outputs(training_set.fit(candidate, earlier), sheet.features, training_set.classes)
-
-
 def enter_newcomer(
     training_set: TrainingSet, candidate: Candidate, name: str, origin: Origin, sheets: Sequence[EvaluationTable]
 ) -> Contender:

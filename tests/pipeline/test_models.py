@@ -12,8 +12,9 @@ import sqlalchemy as sa
 from small_stream import ROWS, copy, opened, take
 
 import pointsman.pipeline.lifecycle.catalogue  # noqa: F401  (digests are of every table)
+from benchmarks.catalogue_digests import compute_catalogue_digests
 from pointsman.common.errors import ConfigError, StateError
-from pointsman.common.storage.catalogue import compute_catalogue_digests, read_rows, state_tables
+from pointsman.common.storage.catalogue import read_rows, state_tables
 from pointsman.meta.selector import Pair
 from pointsman.pipeline.api.listing import list_models
 from pointsman.pipeline.explain import explain

@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from one_stream import ROWS, configure, load, make_rows, write_config
 
 import pointsman.pipeline.lifecycle.catalogue  # noqa: F401  (digests are of every table)
+from benchmarks.catalogue_digests import compute_catalogue_digests
 from pointsman.common.errors import BatchRejected, ConfigError, NoNewData
-from pointsman.common.storage.catalogue import compute_catalogue_digests, read_rows, state_tables
+from pointsman.common.storage.catalogue import read_rows, state_tables
 from pointsman.common.storage.state import open_state
 from pointsman.common.task import Task
 from pointsman.pipeline.collection.tables import batches

@@ -9,7 +9,7 @@ import pytest
 from pointsman.common.task import Task
 from pointsman.meta.records import make_rows
 from pointsman.model_zoo.candidate import Candidate
-from pointsman.model_zoo.model import update_model
+from pointsman.model_zoo.fitting import update_model
 from pointsman.model_zoo.reference import fit_input_reference
 from pointsman.pipeline.preparation.training_set import TrainingSet, join_rows
 from pointsman.pipeline.training.out_of_fold import (
@@ -18,7 +18,6 @@ from pointsman.pipeline.training.out_of_fold import (
     breaks_gap,
     enter_newcomer,
     find_earlier,
-    predict_out_of_fold,
 )
 from pointsman.pipeline.training.refit import MAX_UPDATES, RefitJob, refit
 from pointsman.registry.contender import Contender, Origin
@@ -66,6 +65,11 @@ def test_a_gap_that_leaves_nothing_of_the_first_batch_is_broken_there_alone():
     assert find_earlier(make_ground([first, second], "30D"), later) is None
     assert not breaks_gap(make_ground([first, second], "30D"), later)
     assert not breaks_gap(make_ground([first, second], "1h"), later)
+
+
+def predict_out_of_fold(training_set, candidate, sheet):
+    """What a newcomer predicts for one table; None where nothing lies before it."""
+    return enter_newcomer(training_set, candidate, "new-1", Origin.SEARCH, [sheet]).outputs.get(sheet.rows.batch)
 
 
 def test_a_record_out_of_fold_does_not_depend_on_its_own_labels_or_later_ones():

@@ -105,7 +105,7 @@ def recompute(config: Config, state: State, lineage: Sequence[int], wanted: set[
             if number in wanted:
                 log.info("recomputing generation %d", number)
                 copy_other_versions(state, number, copy)
-                copy_settled(state, copy, number, lineage)
+                copy_reconciled(state, copy, number, lineage)
                 take_again(config, state, copy, number)
                 differing = list(compare(number, read_written(state, number), read_written(copy, number)))
                 yield from differing
@@ -125,7 +125,7 @@ def begin_past(state: State, copy: State, number: int) -> None:
             turn(connection, load_past(copy, generation.parent), ())
 
 
-def copy_settled(state: State, copy: State, number: int, lineage: Sequence[int]) -> None:
+def copy_reconciled(state: State, copy: State, number: int, lineage: Sequence[int]) -> None:
     """Copy the labels and the served requests that a generation settled, and no others: more may have come since.
 
     Labels that were settled before are there, too: a batch that brings their rows takes them out of the evidence. A

@@ -67,7 +67,7 @@ def process_batch(
         labelled = reconcile(run, assessed, raw, data, evaluated)
         drift, answers = detect_drift(run, data, evaluated, labelled)
         evaluated = evaluated.with_live(labelled.live)
-        if trains_now(run, drift, evaluated.estimates) or find_blind(run.before, evaluated.result.sheet):
+        if trains_now(run, drift, evaluated.estimates) or find_blind(run.before, evaluated.result.table):
             learned = learn(run, data, evaluated, answers, labelled.challengers)
         else:
             log.info("batch %d is not learned: response.retrain is %s", raw.number, config.response.retrain)
@@ -210,7 +210,7 @@ def detect_drift(
     """Judge drift of the batch and say what it calls for."""
     with run.watch.stage("drift"):
         watched = watch_losses(run.before, evaluated.result)
-        found = look_for_drift(run, data.newest, data.training_set, evaluated.spread, watched, labelled)
+        found = look_for_drift(run, data.newest, data.training_set, evaluated.drift_reference, watched, labelled)
         draft_drift(run.draft, run.state, found)
         return found, answer_alarms(run.config.response, found)
 

@@ -18,8 +18,8 @@ def exclude_lines(budget: BudgetConfig, lines: Sequence[str], stored: Sequence[V
         return {}
     versions = {version.line: version for version in stored}
     found = {line: find_excess(budget, versions.get(line)) for line in lines}
-    barred = {line: excess for line, excess in found.items() if excess}
-    return barred if len(barred) < len(lines) else {}
+    excluded = {line: excess for line, excess in found.items() if excess}
+    return excluded if len(excluded) < len(lines) else {}
 
 
 def find_excess(budget: BudgetConfig, version: Version | None) -> str:

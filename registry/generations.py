@@ -54,17 +54,17 @@ class Alias(StrEnum):
 
 
 class Role(StrEnum):
-    """What a version is in a generation: the champion for clean or for damaged input, an ensemble, active, or a rival.
+    """What a version is in a generation: champion for clean or for damaged input, ensemble, active, or challenger.
 
-    Values are as stored; ``shown`` is what people read. A version that is champion for both is CHAMPION. A rival does
-    not serve; it predicts the next batch beside the active versions, so that ways to go on can be compared.
+    Values are as stored; ``shown`` is what people read. A version that is champion for both is CHAMPION. A
+    challenger does not serve: it predicts the next batch beside the active versions, to compare retrain modes.
     """
 
     CHAMPION = "champion"
     ROBUST_CHAMPION = "damaged champion"
     ACTIVE = "active"
     ENSEMBLE = "blend"  # as it has been stored since the first release
-    CHALLENGER = "rival"
+    CHALLENGER = "rival"  # this one, too
 
     @property
     def shown(self) -> str:

@@ -53,6 +53,6 @@ def load_earlier_keys(state: State) -> list[RowKeys]:
     return [RowKeys(**load_arrays(content)) for content in contents if content is not None]
 
 
-def save_keys(state: State, batch: int, marks: RowKeys) -> dict[str, Any]:
+def save_keys(state: State, batch: int, row_keys: RowKeys) -> dict[str, Any]:
     """Store the digests of a batch and return their row."""
-    return {"batch": batch, "file": state.files.save(dump_arrays(digests=marks.digests, keys=marks.keys), ".npz")}
+    return {"batch": batch, "file": state.files.save(dump_arrays(digests=row_keys.digests, keys=row_keys.keys), ".npz")}

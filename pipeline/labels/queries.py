@@ -29,7 +29,7 @@ Row = tuple[str, int]
 SERVED = ("id", "generation", "rows_file", "first_row", "kept_rows", "key_columns", "champion", "created_at")
 
 
-def load_unsettled(state: State) -> pd.DataFrame:
+def load_unreconciled(state: State) -> pd.DataFrame:
     """Return the newest served requests, as far as rows were kept and batches have not brought all of them."""
     table = decisions_table.c
     brought = (
@@ -84,7 +84,7 @@ def load_brought_rows(state: State, requests: Sequence[str]) -> set[Row]:
     }
 
 
-def load_settled_rows(state: State, requests: Sequence[str]) -> set[Row]:
+def load_reconciled_rows(state: State, requests: Sequence[str]) -> set[Row]:
     """Return the rows of some requests whose labels an update took by their ids."""
     table = labels_table.c
     query = sa.select(table.request, table.position).join(

@@ -88,12 +88,12 @@ def reconcile_labels(
     """
     config, state, before = run.config, run.state, run.before
     # find
-    marks = digest_rows(config, schema, batch, raw)
-    found = find_labelled(state, schema, batch, marks, pd.Timestamp(utc_now()))
+    row_keys = digest_rows(config, schema, batch, raw)
+    found = find_labelled(state, schema, batch, row_keys, pd.Timestamp(utc_now()))
     late = list(gather_late_rows(state, schema, found))
     # judge
     judged = [judge_rows(config, state, shelf, schema, rows) for rows in late]
-    settled = list_live(schema, batch.number, reference, judged) if reference else []
+    live = list_live(schema, batch.number, reference, judged) if reference else []
     losses, times = follow_champion(schema, before, judged)
     # persist
     tables = (
@@ -101,20 +101,20 @@ def reconcile_labels(
         (estimates_table, grade_decisions(state, schema, batch.number, judged)),
         (settled_labels_table, [{"label": number} for number in found.labels]),
         (settled_requests_table, count_brought(found, batch.number)),
-        (live_records_table, [row_of(state, schema, one, part) for part, one, _ in settled]),
-        (live_repeats_table, list_repeats(state, schema, batch.number, marks, found)),
-        (batch_digests_table, [save_keys(state, batch.number, marks)]),
-        (settlements_table, [describe_settlement(state, batch, found, late) | {"gap": gap}]),
+        (live_records_table, [row_of(state, schema, one, part) for part, one, _ in live]),
+        (live_repeats_table, list_repeats(state, schema, batch.number, row_keys, found)),
+        (batch_digests_table, [save_keys(state, batch.number, row_keys)]),
+        (settlements_table, [describe_reconciliation(state, batch, found, late) | {"gap": gap}]),
     )
     if told := describe_found(found, batch.number):
         log.info("%s", told)
     # Challengers have predicted rows of the live generation alone.
-    newest = next(((one, rows) for part, one, rows in settled if part.served_by == before.number), None)
+    newest = next(((one, rows) for part, one, rows in live if part.served_by == before.number), None)
     challengers = {name: outputs[newest[1]] for name, outputs in newest[0].challengers.items()} if newest else {}
-    return ReconciledLabels(tables, tuple(part for part, _, _ in settled), losses, times, challengers)
+    return ReconciledLabels(tables, tuple(part for part, _, _ in live), losses, times, challengers)
 
 
-def describe_settlement(
+def describe_reconciliation(
     state: State, batch: LabelledBatch, found: MatchedRows, late: Sequence[LateRows]
 ) -> dict[str, Any]:
     """Return a batch's row of the settlements table but for its gap: how many labels came, and how late."""
@@ -225,7 +225,9 @@ def count_brought(found: MatchedRows, batch: int) -> list[dict[str, Any]]:
     ]
 
 
-def list_repeats(state: State, schema: Schema, batch: int, marks: RowKeys, found: MatchedRows) -> list[dict[str, Any]]:
+def list_repeats(
+    state: State, schema: Schema, batch: int, row_keys: RowKeys, found: MatchedRows
+) -> list[dict[str, Any]]:
     """Return the rows of the live_repeats table: rows of live records that the batch brings, or labels correct."""
     told = [*list_rows(found.table[_is_late(found)]), *found.repeated]
     told_again = digest_names([row[0] for row in told], [row[1] for row in told]) if told else np.empty(0, "uint64")
@@ -233,7 +235,7 @@ def list_repeats(state: State, schema: Schema, batch: int, marks: RowKeys, found
     gone, repeats = load_repeats(state, first), []
     for part in load_stored_live(state, schema, first):
         place = part.record.rows.batch, part.served_by
-        again = np.flatnonzero(marks.has(part.digests, part.keys) | np.isin(part.names, told_again))
+        again = np.flatnonzero(row_keys.has(part.digests, part.keys) | np.isin(part.names, told_again))
         new = sorted(set(again.tolist()) - set(gone.get(place, [])))
         if new:
             repeats.append({"by_batch": batch, "batch": place[0], "served_by": place[1], "rows": new})

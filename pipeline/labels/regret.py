@@ -39,7 +39,7 @@ LABELLED_SHARE = 0.5
 class JudgedRows:
     """Labelled rows of one generation with what its versions predict for them; ``features`` are those of all rows.
 
-    outputs: by version, (n_rows, n_outputs); rivals: the same of rivals, NaN where they did not score
+    outputs: by version, (n_rows, n_outputs); challengers: the same of challengers, NaN where they did not score
     a row when it was served
     """
 

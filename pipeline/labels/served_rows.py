@@ -168,7 +168,7 @@ def save_answered(files: FileStore, rows: AnsweredRows) -> str:
     return files.save(buffer.getvalue(), ".parquet")
 
 
-def load_marks(files: FileStore, name: str) -> pd.DataFrame | None:
+def load_row_keys(files: FileStore, name: str) -> pd.DataFrame | None:
     """Return position, digest and key of stored rows; None, with a warning, where the file is not sound."""
     content = files.load_if_sound(name)
     return None if content is None else _read(files, name, content, [POSITION, DIGEST, KEY])

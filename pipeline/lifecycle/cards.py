@@ -76,7 +76,7 @@ def describe_role(generation: Generation, version: Version) -> str:
     member = generation.find(version.id)
     if member is None:
         return ""
-    named = {Role.ENSEMBLE: "active", Role.ACTIVE: "active", Role.CHALLENGER: "a rival"}
+    named = {Role.ENSEMBLE: "active", Role.ACTIVE: "active", Role.CHALLENGER: "a challenger"}
     role = named.get(member.role, f"the {member.role.shown}")
     if generation.production is None or generation.production.id != version.id:
         return role

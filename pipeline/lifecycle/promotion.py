@@ -11,7 +11,7 @@ from pointsman.common.config import Config
 from pointsman.common.errors import StateError
 from pointsman.common.storage.catalogue import Draft
 from pointsman.common.storage.state import State
-from pointsman.meta.fitting import learn_selector, list_changes, name_aliases, tell_ground
+from pointsman.meta.fitting import explain_production, learn_selector, list_changes, name_aliases
 from pointsman.meta.performance_estimates import learn_estimators
 from pointsman.meta.records import OutOfSamplePredictions
 from pointsman.meta.selector import Selector
@@ -56,7 +56,7 @@ def give_back(config: Config, state: State, why: str) -> str:
     asked = selector, records[-1].rows.profiles[0], config.selection.mode
     aliases = name_aliases(after, *asked)
     after = replace(after, aliases=aliases)
-    changes = list_changes(before, after, tell_ground(after, *asked))
+    changes = list_changes(before, after, explain_production(after, *asked))
     events = [Event(one.version.id, "handed back", why) for one in before.members if one.version.line == before.pinned]
     commit_generation(config, state, Draft(after.number), after, events=[*events, *changes])
     return (
@@ -85,7 +85,7 @@ def retire(config: Config, state: State, version_id: str, why: str) -> str:
     after = replace(
         after, selector=save_selector(state, selector, reference, estimators), aliases=name_aliases(after, *asked)
     )
-    events = list_events(before, after, member.version, why, tell_ground(after, *asked))
+    events = list_events(before, after, member.version, why, explain_production(after, *asked))
     commit_generation(config, state, Draft(after.number), after, events=events)
     assert after.champion is not None
     held = f"; the ensembles that held it come back without it at the next update ({len(gone)})" if gone else ""
@@ -143,13 +143,13 @@ def crown_again(members: Sequence[Member], selector: Selector) -> tuple[Member, 
     )
 
 
-def list_events(before: Generation, after: Generation, retired: Version, why: str, ground: str) -> list[Event]:
-    """Return what a retirement did to versions; ``ground`` is why what is production now is it."""
+def list_events(before: Generation, after: Generation, retired: Version, why: str, reason: str) -> list[Event]:
+    """Return what a retirement did to versions; ``reason`` is why what is production now is it."""
     assert after.champion is not None
     events = [Event(retired.id, "retired", why)]
     if before.champion is None or after.champion.line != before.champion.line:
         events.append(Event(after.champion.id, "promoted", f"the best record without {retired.id}"))
-    return [*events, *list_changes(before, after, ground)]
+    return [*events, *list_changes(before, after, reason)]
 
 
 def load_known(state: State, generation: Generation) -> list[OutOfSamplePredictions]:

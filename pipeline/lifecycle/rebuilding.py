@@ -101,7 +101,7 @@ def rebuild_versions(config: Config, names: Sequence[str] = ()) -> list[str]:
 
 
 def find_broken(state: State) -> list[Version]:
-    """Return the members of the newest generation that cannot be loaded, rivals included."""
+    """Return the members of the newest generation that cannot be loaded, challengers included."""
     shelf, broken = ModelShelf(state.files), []
     for member in load_generation(state).members:
         try:
@@ -193,7 +193,7 @@ class Workshop:
             )
         else:
             rows = self.gather(version, schema, version.trained_on)
-            rows = replace(rows, barred=frozenset(map(str, rows.features)) - set(version.inputs))
+            rows = replace(rows, excluded=frozenset(map(str, rows.features)) - set(version.inputs))
             training_set = TrainingSet(rows, schema.task, schema.classes, version.seed, training.threads)
             model = training_set.fit(version.candidate, rows)
         return model.with_threshold(version.threshold)

@@ -231,8 +231,8 @@ def reread_batches(config: Config, state: State, bench: State, schema: Schema, n
             if judgement.rejected:
                 told = "batch %d, which was accepted, has no row that can be learned now: %s"
                 log.warning(told, one.number, judgement.rejected)
-            marks = digest_rows(config, judgement.schema, judgement.batch, keep_raw(raw, judgement))
-            draft.add(batch_digests_table, [save_keys(state, raw.number, marks)])
+            row_keys = digest_rows(config, judgement.schema, judgement.batch, keep_raw(raw, judgement))
+            draft.add(batch_digests_table, [save_keys(state, raw.number, row_keys)])
         draft_analysis(draft, bench, raw, judgement)
         described = describe_batch(bench, raw, one.file, judgement, one.by_hand)
         draft.add(batches, [described | {"created_at": one.created_at}])

@@ -27,7 +27,7 @@ class TrainingRows:
 
     seasons: features that say where in a season a row lies, with the season's length in days
     proven:  seasons that are learned though history has not covered them, since folds show that they help
-    barred:  features that no model learns, since folds show that they harm
+    excluded:  features that no model learns, since folds show that they harm
     """
 
     features: pd.DataFrame
@@ -36,7 +36,7 @@ class TrainingRows:
     batches: np.ndarray
     seasons: Mapping[str, float] = field(default_factory=dict)
     proven: frozenset[str] = frozenset()
-    barred: frozenset[str] = frozenset()
+    excluded: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(self.target)
@@ -60,7 +60,7 @@ class TrainingRows:
             for name, season in self.seasons.items()
             if days < COVERED * season or self.features[name].nunique() < 2
         }
-        return self.features.drop(columns=sorted((hidden - self.proven) | self.barred))
+        return self.features.drop(columns=sorted((hidden - self.proven) | self.excluded))
 
     def take(self, rows: np.ndarray) -> "TrainingRows":
         """Return some of the rows, by position or by mask."""

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pointsman.meta.fitting import learn_selector, list_changes, log_untuned, name_aliases, tell_ground
+from pointsman.meta.fitting import explain_production, learn_selector, list_changes, log_untuned, name_aliases
 from pointsman.meta.performance_estimates import learn_estimators
 from pointsman.meta.store import grade_rows, load_grades, record_rows_row, save_selector
 from pointsman.meta.tables import estimates_table, grades_table, record_rows_table, records_table
@@ -21,7 +21,7 @@ from pointsman.registry.update_run import UpdateRun
 def fit_selection(
     run: UpdateRun, generation: Generation, data: TrainingData, evaluated: Evaluated, learned: Learned
 ) -> tuple[Generation, list[Event]]:
-    """Fit the meta layer on all records; return the generation with what serves by it, and what changed with that."""
+    """Fit the selector and the estimators on all records; return the generation with them, and what changed."""
     config, state, before, record = run.config, run.state, run.before, evaluated.result.record
     with run.watch.stage("selection"):
         # A part of a season that is new is no error: such features are never flagged.
@@ -41,15 +41,15 @@ def fit_selection(
         described = state.files.save(describe_window(run.schema, data.window).to_json(), ".json")
         generation = replace(generation, reference=described)
     log_untuned(config, generation, selector)
-    return generation, list_changes(before, generation, tell_ground(generation, *asked))
+    return generation, list_changes(before, generation, explain_production(generation, *asked))
 
 
 def draft_evaluation(run: UpdateRun, generation: Generation, evaluated: Evaluated, learned: Learned) -> None:
-    """Lay what was predicted, scored, graded and estimated into the draft."""
+    """Add what was predicted, scored, graded and estimated to the draft."""
     result, draft, late = evaluated.result, run.draft, learned.late
     newcomers = score_newcomers(generation, run.before, result.record, late)
     draft.add(scores_table, score_rows(run.number, [*evaluated.scores, *newcomers]))
-    draft.add(record_rows_table, [record_rows_row(run.state.files, result.sheet.rows, result.sheet.first_row)])
+    draft.add(record_rows_table, [record_rows_row(run.state.files, result.table.rows, result.table.first_row)])
     listed = list_records(run.state, generation, run.before, result.record, learned.records, late, evaluated.outputs)
     draft.add(records_table, listed)
     draft.add(grades_table, grade_rows(evaluated.grades))

@@ -45,7 +45,8 @@ backtest_meetings_table = sa.Table(
     sa.Column("estimated", sa.Float, nullable=True),
     sa.Column("outputs", sa.LargeBinary, nullable=True),
 )
-"""The fields of a Meeting. A step, one fit and whom it met, is committed as a whole."""
+"""See ``simulation.Evaluation``, a meeting in the words of earlier releases. A step, one fit with its evaluations, is
+committed as a whole."""
 
 
 class StoredLedger(Ledger):

@@ -17,7 +17,7 @@ from pointsman.common.task import Task
 from pointsman.pipeline.collection.tables import batches
 from pointsman.pipeline.feedback import receive
 from pointsman.pipeline.inference import infer
-from pointsman.pipeline.labels.queries import load_unsettled, load_waiting
+from pointsman.pipeline.labels.queries import load_unreconciled, load_waiting
 from pointsman.pipeline.lifecycle.history import describe_history
 from pointsman.pipeline.lifecycle.rebuilding import rebuild_versions
 from pointsman.pipeline.models import models
@@ -276,12 +276,12 @@ def test_answers_given_before_a_revision_teach_nothing_after_it(folder):
     receive(configure(folder), folder / "labels.csv")
     with open_state(configure(folder)) as state:
         assert len(load_waiting(state)) == 20
-        assert len(load_unsettled(state)) == 1
+        assert len(load_unreconciled(state)) == 1
     revised = configure(folder, "schema.drop=[kind,region]")
     update(revised)
     with open_state(revised) as state:
         assert len(load_waiting(state)) == 0
-        assert len(load_unsettled(state)) == 0
+        assert len(load_unreconciled(state)) == 0
     update(revised)
     models(revised, ["rollback"], to=LEARNED)
     with open_state(revised) as state:

@@ -89,7 +89,7 @@ def gather_late_rows(state: State, schema: Schema, found: MatchedRows) -> Iterat
 
 
 def align_answered(answered: AnsweredRows, then: Schema, now: Schema) -> AnsweredRows:
-    """Return answered rows with a column an output of today's classes."""
+    """Return answered rows whose outputs are in the order of the present classes."""
     if not now.task.is_classification or then.classes == now.classes:
         return answered
     by_version = {

@@ -30,7 +30,7 @@ from pointsman.pipeline.labels.served_rows import DIGEST, KEY, POSITION, compute
 log = logging.getLogger(__name__)
 
 COLUMNS_HELD = 32
-"""Sets of columns whose digests of the batch are kept: files of requests are many, and most have the same columns."""
+"""Sets of columns for which the batch's digests are kept: most of the many files of requests have the same columns."""
 
 FOUND = (
     "request",
@@ -49,9 +49,10 @@ FOUND = (
 
 @dataclass(frozen=True, eq=False)
 class MatchedRows:
-    """Served rows with labels, one a row of ``table`` (FOUND); ``labels`` are the numbers of those taken by id.
+    """Served rows with labels, one for each row of ``table`` (columns FOUND).
 
-    ``repeated`` are rows that the batch brings and whose labels an earlier update took by their ids.
+    labels:   numbers of the labels that came by row id
+    repeated: rows that the batch brings although an earlier update took their labels by id
     """
 
     table: pd.DataFrame
@@ -62,7 +63,7 @@ class MatchedRows:
 def find_labelled(
     state: State, schema: Schema, batch: LabelledBatch, row_keys: RowKeys, arrived_at: pd.Timestamp
 ) -> MatchedRows:
-    """Return every served row whose label the batch brings, or came by its id since the update before."""
+    """Return every served row whose label came with the batch, or by row id since the last update."""
     brought, repeated = find_brought(state, batch, row_keys, arrived_at)
     waiting, labels = find_waiting(state, schema)
     if len(waiting):
@@ -79,9 +80,9 @@ def find_labelled(
 def find_brought(
     state: State, batch: LabelledBatch, row_keys: RowKeys, arrived_at: pd.Timestamp
 ) -> tuple[pd.DataFrame, list[Row]]:
-    """Return the served rows that a batch brings, and those of which a label was taken by its id before.
+    """Return the served rows that a batch brings, and those of them whose label was taken by id before.
 
-    Rows that an earlier batch brought are neither.
+    Rows that an earlier batch brought are in neither.
     """
     served = load_unreconciled(state)
 
@@ -132,7 +133,7 @@ def match_requests(
 
 
 def find_waiting(state: State, schema: Schema) -> tuple[pd.DataFrame, tuple[int, ...]]:
-    """Return the kept rows with a label that no update took yet, the newest label of each, and all their numbers."""
+    """Return the kept rows with a label by id that no update took yet, the newest one of each, and all label numbers."""
     waiting = load_waiting(state)
     if not len(waiting):
         return pd.DataFrame(columns=[*FOUND, DIGEST, KEY]), ()
@@ -180,7 +181,7 @@ def match_rows(batch: np.ndarray, keys: np.ndarray, owners: np.ndarray) -> tuple
 
 
 def spread_out(served: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Return, for every kept row of requests that share a file, which request it is of and its place in the file.
+    """Return for every kept row of requests that share a file: the position of its request, and its place in the file.
 
     >>> spread_out(pd.DataFrame({"first_row": [4, 0], "kept_rows": [2, 3]}))
     (array([0, 0, 1, 1, 1]), array([4, 5, 0, 1, 2]))
@@ -196,12 +197,12 @@ def list_rows(table: pd.DataFrame) -> list[Row]:
 
 
 def list_requests(table: pd.DataFrame) -> list[str]:
-    """Return the requests that rows of a table are of, in order."""
+    """Return the requests that have rows in a table, in order."""
     return sorted(set(table["request"].tolist()))
 
 
 def is_among(table: pd.DataFrame, rows: set[Row]) -> np.ndarray:
-    """Return which rows of a table (n_rows,) bool are among some."""
+    """Return which rows of a table (n_rows,) bool are among the given ones."""
     return np.array([row in rows for row in list_rows(table)], dtype=bool)
 
 

@@ -1,9 +1,9 @@
-"""Reconciliation: what an update makes of the labels that came since the one before, whoever brought them.
+"""Reconciliation: what an update makes of the labels that came since the last one, with a batch or by row id.
 
-Rows of requests enter the regret ledger. Rows that are in no batch become evidence beside the batch's own: a live
-record of what each line of the generation that served predicted, which had not learned them; and their losses come
-before the batch's where the champion's are watched. Which labels were taken is written down with the generation, so
-that a replay takes the same ones, and a rollback gives them back to the next update.
+Their rows enter the regret ledger. Those that are in no batch become further evidence: a live record of what each
+model of the generation that served predicted for them, which it had not learned. Their losses come before the batch's
+where detectors watch the champion. Which labels were taken is stored with the generation, so that a replay takes the
+same ones, and after a rollback the next update takes them again.
 """
 
 import logging
@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class ReconciledLabels:
-    """What labels showed: rows of tables, live records, and the losses of the champion's line on served rows.
+    """What labels showed: rows of tables, live records, and the champion's losses on served rows.
 
     losses, times: (n_rows,) in order of time
     challengers:   what challengers of the live generation predicted for the rows of its own live record
@@ -79,9 +79,7 @@ def reconcile_labels(
     raw: pd.DataFrame,
     gap: str,
 ) -> ReconciledLabels:
-    """Return what the labels show that came since the update before: with the batch, or by the ids of rows.
-
-    The nine parameters are those that an update has in its hands; nothing below this function takes as many.
+    """Return what the labels show that came since the last update, with the batch or by row id.
 
     reference: what is normal input to the live generation; None before there is one
     raw:       the batch's rows as they came
@@ -117,7 +115,7 @@ def reconcile_labels(
 def describe_reconciliation(
     state: State, batch: LabelledBatch, found: MatchedRows, late: Sequence[LateRows]
 ) -> dict[str, Any]:
-    """Return a batch's row of the settlements table but for its gap: how many labels came, and how late."""
+    """Return a batch's row of the settlements table, without its gap: how many labels came, and how late."""
     clock, clock_time = find_clock(state)
     table = found.table
     return {
@@ -131,7 +129,7 @@ def describe_reconciliation(
 
 
 def describe_found(found: MatchedRows, batch: int) -> str:
-    """Return how many served rows got labels and by which way, '' where none came; every label by id is counted."""
+    """Return in words how many served rows got labels, with a batch or by id; '' where none came."""
     if not len(found.table) and not found.labels:
         return ""
     by_id = int(_is_late(found).sum())
@@ -150,7 +148,7 @@ def describe_found(found: MatchedRows, batch: int) -> str:
 def list_live(
     schema: Schema, batch: int, reference: InputReference, judged: Sequence[JudgedRows]
 ) -> list[tuple[LivePart, JudgedRows, np.ndarray]]:
-    """Return the live record of each generation with late rows, what it was made of, and which rows of that."""
+    """Return, by generation with late rows, its live record, the judged rows it was made of, and which of them."""
     parts = []
     for one in judged:
         late = np.flatnonzero(one.rows.late)
@@ -185,7 +183,7 @@ def row_of(state: State, schema: Schema, judged: JudgedRows, part: LivePart) -> 
 
 
 def follow_champion(schema: Schema, before: Generation, judged: Sequence[JudgedRows]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the row losses of the champion's line on late rows, as it was when it served them, and their times."""
+    """Return the champion's row losses on late rows, by the version that served them, and the rows' times."""
     losses, times = [np.empty(0)], [np.empty(0, dtype="datetime64[us]")]
     for one in judged:
         outputs = one.by_line.get(before.champion.line) if before.champion else None
@@ -228,7 +226,7 @@ def count_brought(found: MatchedRows, batch: int) -> list[dict[str, Any]]:
 def list_repeats(
     state: State, schema: Schema, batch: int, row_keys: RowKeys, found: MatchedRows
 ) -> list[dict[str, Any]]:
-    """Return the rows of the live_repeats table: rows of live records that the batch brings, or labels correct."""
+    """Return the rows of the live_repeats table: rows of live records that the batch brings or labels correct."""
     told = [*list_rows(found.table[_is_late(found)]), *found.repeated]
     told_again = digest_names([row[0] for row in told], [row[1] for row in told]) if told else np.empty(0, "uint64")
     first = batch - MAX_BATCHES

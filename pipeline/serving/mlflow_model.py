@@ -83,11 +83,11 @@ class PublishedModel:
 
     @property
     def threshold(self) -> float:
-        """From which probability on the answer is positive: a single model's own, or the ensemble's."""
+        """The least probability of a positive answer: that of the single model, or of the ensemble."""
         return self.version.threshold if self.reference else self.models[self.version.id].threshold
 
     def _mix(self, features: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-        """Return what an ensemble answers to rows (n_rows, n_features) as it does to requests, and their kinds.
+        """Return the outputs of an ensemble for rows (n_rows, n_features), mixed as for a request, and the rows' kinds.
 
         A member that fails drops out; StateError where rows lose all of theirs.
         """

@@ -41,7 +41,7 @@ from pointsman.registry.words import name_versions
 log = logging.getLogger(__name__)
 
 SAMPLE_ROWS = 10_000
-"""Rows at most that a choice looks at, so that it takes no longer for a request of millions."""
+"""Most rows that a choice looks at, so that it takes no longer for a request of millions."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,10 +74,12 @@ class ReadRows:
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen for a request: ``plan`` by the selector, and ``serving``, which a registry may have taken over.
+    """What serves a request.
 
-    ``profile`` is all that the choice rests on; ``verdicts`` are on whole columns of the rows that were looked at, and
-    ``warnings`` say of them what a user should know.
+    profile:  all that the choice rests on
+    plan:     what the selector chose
+    serving:  what answers: the plan, unless an MLflow registry's model takes its place
+    verdicts: on whole columns of the rows that were looked at; ``warnings`` are what a user should know of them
     """
 
     profile: Profile
@@ -91,7 +93,8 @@ class Choice:
 class Predictor:
     """A loaded generation. It never changes: a new generation is another predictor.
 
-    ``config`` reads rows as the generation does; ``unread`` says what the configuration states otherwise, or is ''.
+    ``config`` is the one that the generation reads rows by; ``unread`` says what the user's configuration states
+    differently, '' where nothing.
     """
 
     config: Config
@@ -108,7 +111,7 @@ class Predictor:
         return self.generation.schema
 
     def read(self, table: pd.DataFrame, schema: Schema | None = None) -> ReadRows:
-        """Type, clean and engineer raw rows; an input that ``table`` has not counts as missing.
+        """Return raw rows typed, cleaned and engineered; an input that ``table`` lacks counts as missing.
 
         Their notations are decided on these rows, unless ``schema`` has those of earlier rows of the same request.
         """
@@ -119,7 +122,7 @@ class Predictor:
         return ReadRows(inputs, cells, reading.schema, reading.changes, unread)
 
     def read_rows(self, rows: Sequence[Mapping[str, Any]]) -> ReadRows:
-        """Do what ``read`` does for rows that are mappings of column names to numbers, texts, booleans or None."""
+        """Return the same as ``read`` for rows that map column names to numbers, texts, booleans or None."""
         reader = self._row_reader
         typed = reader.read(rows)
         if not (lost := reader.find_lost(rows, typed)):
@@ -137,7 +140,7 @@ class Predictor:
         return RowReader(self.schema, self.config.quality, self.config.features)
 
     def choose(self, rows: ReadRows) -> Choice:
-        """Choose what serves a request from its rows, or from a bounded sample of them."""
+        """Return what serves a request, by its rows or by a bounded sample of them."""
         cells = rows.cells
         if len(cells) > SAMPLE_ROWS:
             cells = cells.take(spread_rows(len(cells), SAMPLE_ROWS))
@@ -148,7 +151,7 @@ class Predictor:
         return Choice(profile, plan, serving, verdicts, tuple(verdicts.of(reference).describe()))
 
     def answer(self, rows: ReadRows, choice: Choice) -> Answer:
-        """Predict rows of a request, all of them or a part."""
+        """Return the answer to the rows of a request, or to a part of them, by what was chosen for it."""
         by_line = list_answerers(self.generation, self.published)
         plan = choice.serving
         singles = [line for line, version in by_line.items() if not version.is_ensemble and line != plan.champion]
@@ -159,7 +162,7 @@ class Predictor:
         return answer_request(Readings(rows.cells, choice.verdicts), kinds, plan, answerers, self.schema)
 
     def estimate(self, choice: Choice, answer: Answer) -> Estimate:
-        """Return what the answers themselves let expect of their quality, without labels."""
+        """Return the loss and the metric expected of an answer, estimated without labels."""
         stored = self.stored.estimators
         estimators = self.published.choose_estimators(stored) if self.published else stored
         return estimate_request(estimators, choice.serving, answer.outputs, answer.kinds, self.schema.classes)
@@ -170,7 +173,7 @@ class Predictor:
         return f"{described['version']}: {described['reason']}"
 
     def describe(self, choice: Choice) -> dict[str, Any]:
-        """Return what the decisions table keeps of a choice: all that it rests on, and what it was."""
+        """Return what the decisions table keeps of a choice."""
         generation, plan = self.generation, choice.plan
         ids = {version.line: version.id for version in (*generation.versions, *generation.ensembles)}
         described = {

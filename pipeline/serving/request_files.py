@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def check_request(file: Path, table: pd.DataFrame, schema: Schema) -> None:
-    """Raise DataError where there is nothing to answer; none of the inputs has to be there, but one at least."""
+    """Raise DataError for a request without rows or without any of the inputs; warn of absent and unknown columns."""
     if not any(name in table for name in schema.inputs):
         shown = ", ".join(schema.inputs[:8])
         raise DataError(
@@ -68,7 +68,7 @@ def log_renamed(file: Path, request: pd.DataFrame, answered: pd.DataFrame) -> No
 
 
 def name_decision(predictor: Predictor, file: Path) -> str:
-    """Return the id of a decision: the same request answered by the same generation is the same decision."""
+    """Return the id of a decision; it is the same whenever the same generation answers the same file."""
     # A pass of its own: the id is in the first row written, and a digest costs a twentieth of reading the cells.
     with file.open("rb") as opened:
         content = hashlib.file_digest(opened, "sha256").hexdigest()

@@ -24,7 +24,7 @@ SHARE = 0.1
 
 
 class Shadow:
-    """Scores logged rows, at most some a call, and rests nine times as long as it took."""
+    """Scores logged rows, a bounded number at each call, and then pauses nine times as long as that took."""
 
     def __init__(self, most_rows: int) -> None:
         self._most_rows = most_rows
@@ -32,7 +32,7 @@ class Shadow:
 
     @property
     def is_due(self) -> bool:
-        """Whether it has rested long enough."""
+        """Whether the pause is over."""
         return time.monotonic() >= self._rests_until
 
     def score(self, predictor: Predictor, rows: AnsweredRows) -> AnsweredRows:

@@ -17,7 +17,7 @@ from pointsman.pipeline.serving.answer import Answer
 from pointsman.pipeline.serving.predictor import Predictor, ReadRows
 
 ESTIMATED_ROWS = 50_000
-"""Rows, evenly spread over a longer request, whose answers say what to expect of all: at least so many."""
+"""Fewest rows, evenly spread over a longer request, by whose answers the quality of all is estimated."""
 
 
 class Tally:

@@ -53,7 +53,11 @@ def process_batch(
     by_hand: bool,
     revision: Revision | None = None,
 ) -> Generation:
-    """Take a batch through every stage after its collection and commit; return the new generation."""
+    """Take a batch through every stage after its collection and commit; return the new generation.
+
+    ``live`` is the newest generation; with a ``revision`` of the schema all stages work on a copy of the state beside
+    it. Raises BatchRejected, after committing what was found, where the batch is hopeless.
+    """
     with watch.stage("collection"):
         schema = live.schema or infer_first(config, raw)
     with open_base(config, state, replace(live, schema=schema), raw, revision) as base:
@@ -84,9 +88,9 @@ def update(
 ) -> bool:
     """Take the next batches, ``batches_wanted`` of them or, if None, all there are; return whether one was accepted.
 
-    With ``from_state`` they are the raw batches of another state, by which this one is to begin.
-    Raises NoNewData where there was none to take, BatchRejected (after storing the batch and its verdict) where one of
-    them was hopeless, once all are taken. Every batch is committed by itself: what went before an error stays.
+    With ``from_state`` a new state begins with the raw batches of another one.
+    Raises NoNewData where there is no batch to take and, once all are taken, BatchRejected where one was rejected; that
+    one and its verdict are stored. Every batch is committed by itself: what went before an error stays.
     """
     accepted: list[int] = []
     rejected: list[int] = []
@@ -125,7 +129,7 @@ def update(
 
 
 def describe_taken(accepted: Sequence[int], rejected: Sequence[int]) -> str:
-    """Return which batches a run of several took.
+    """Return in words which batches were taken.
 
     >>> describe_taken([1, 2, 3, 5], [4])
     '4 batches were accepted (1 to 3, 5) and 1 was rejected (4)'
@@ -143,8 +147,8 @@ def update_once(
 ) -> Generation:
     """Take one batch through every stage and commit; return the new generation.
 
-    Where task or schema are stated otherwise than before, it is a revision of the schema, which takes the newest batch
-    again where nothing new waits.
+    Where the configuration states another task or schema than before, the update is a revision of the schema, which
+    takes the newest batch again if no new one waits.
     """
     watch, before = Stopwatch(), load_generation(state)
     reader.usual = before.schema.time_format if before.schema else None
@@ -176,7 +180,7 @@ def find_next(
 
 
 def begin(config: Config, state: State, live: Generation, base: Base, raw: RawBatch, watch: Stopwatch) -> UpdateRun:
-    """Return the run of a batch, with the schema as far as the batch takes it."""
+    """Return the run of a batch, whose schema knows the batch's new columns and classes."""
     with watch.stage("collection"):
         schema = advance_schema(base.schema, raw)
         if live.schema is not None:
@@ -216,7 +220,7 @@ def detect_drift(
 
 
 def succeed(run: UpdateRun, live: Generation, base: Base, raw: RawBatch, learned: Learned) -> Generation:
-    """Return the generation that the update makes, as yet without a selector."""
+    """Return the generation that the update makes, still without a selector."""
     return run.before.succeed(
         base.cause or (Cause.UPDATE if learned.registered else Cause.KEPT),
         batch=raw.number,
@@ -246,7 +250,7 @@ def finish(
 
 
 def name_champion(generation: Generation) -> str:
-    """Return the champion, and which version it was before it learned the batch, since promotion named that one."""
+    """Return the champion in words, with the version that it was before it learned the batch, which promotion named."""
     champion = generation.champion
     if champion is None:
         return "none"
@@ -263,7 +267,7 @@ def commit(
     changes: Sequence[Event] = (),
     first: Callable[[sa.Connection], None] | None = None,
 ) -> None:
-    """Make the whole update visible at once; what is to be done ``first`` belongs to the same transaction."""
+    """Make the whole update visible at once; ``first`` runs in the same transaction."""
     new, events = (registered.new, registered.events) if registered else ((), ())
     run.draft.add(performance_table, run.watch.rows("update", f"batch {raw.number}", len(raw)))
     commit_generation(run.config, state, run.draft, generation, new, [*events, *changes], first)

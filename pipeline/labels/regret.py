@@ -80,7 +80,7 @@ def judge_rows(config: Config, state: State, shelf: ModelShelf, schema: Schema, 
 
 
 def find_big(requests: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Return the rows of each request, of ``requests`` (n_rows,), that is large enough for its own entry, and the others.
+    """Return the rows of each of ``requests`` (n_rows,) that is large enough for its own entry, and all other rows.
 
     >>> big, others = find_big(np.array(["a", "b", *["c"] * LEAST_OWN], dtype=object))
     >>> list(big), others.tolist()

@@ -27,7 +27,7 @@ class TrainingRows:
 
     seasons: features that say where in a season a row lies, with the season's length in days
     proven:  seasons that are learned though history has not covered them, since folds show that they help
-    excluded:  features that no model learns, since folds show that they harm
+    excluded: features that no model learns, since folds show that they harm
     """
 
     features: pd.DataFrame
@@ -53,7 +53,7 @@ class TrainingRows:
 
     @property
     def covered(self) -> pd.DataFrame:
-        """What models learn from: no barred feature, and seasons once the rows were through them COVERED times."""
+        """What models learn: no excluded feature, and seasons only if the rows went through them COVERED times."""
         days = (self.times.iloc[-1] - self.times.iloc[0]) / pd.Timedelta(days=1)
         hidden = {
             name
@@ -95,7 +95,7 @@ def join_rows(
 ) -> TrainingRows:
     """Join (number, features, target, times) of batches, oldest first, and keep the newest ``max_rows`` rows.
 
-    The newest batch is never cut for an older one's sake, but it is cut itself where it alone is longer.
+    Older batches are cut first; the newest one only where it alone is longer.
     """
     kept: list[tuple[int, pd.DataFrame, np.ndarray, pd.Series]] = []
     room = max_rows
@@ -141,9 +141,9 @@ class TrainingSet:
         return fit_prepared(candidate, rows, self.task, self.classes, self.seed, self.threads)
 
     def prepare(self, candidate: Candidate, rows: TrainingRows) -> PreparedRows:
-        """Return the candidate's window of some of the rows, oldest first, as its variant and treatment make them.
+        """Return the candidate's window of some rows, oldest first, treated and encoded as it learns them.
 
-        They are kept for the next candidates that learn them alike.
+        They are kept for other candidates of the same variant and treatment.
         """
         learn = rows.last(candidate.window)
         features = learn.covered
@@ -161,13 +161,13 @@ class TrainingSet:
         return len(self._prepared) <= KEPT_PREPARED and size <= KEPT_BYTES
 
     def settle(self, candidate: Candidate, rows: TrainingRows) -> Candidate:
-        """Return the candidate with what its family finds out on its window of some rows before it learns them."""
+        """Return the candidate with parameters that its family finds (rounds, leaves) on its window of some rows."""
         prepared = self.prepare(candidate, rows)
         return settle(candidate, prepared, self.task, len(self.classes), self.seed, self.threads)
 
     @cached_property
     def digests(self) -> tuple[LearnedBatch, ...]:
-        """Each batch's part in the rows."""
+        """Number and digest of each batch's rows."""
         return digest_batches(self.rows)
 
     def __getstate__(self) -> dict[str, Any]:

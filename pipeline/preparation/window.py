@@ -27,9 +27,9 @@ log = logging.getLogger(__name__)
 
 
 def load_batch(config: Config, state: State, schema: Schema, stored: Mapping[str, Any]) -> LabelledBatch:
-    """Return the clean batch that a row of the batches table is about.
+    """Return the clean batch of a row of the batches table.
 
-    Where its file is gone or altered, the rows are cleaned again from the raw file, with the configuration of then.
+    Where its file is gone or altered, the raw rows are cleaned again, with the configuration that cleaned them first.
     """
     number = stored["number"]
     try:

@@ -137,6 +137,7 @@ class AnswerLog:
     def _write(self, taken: Sequence[ServedRequest]) -> int:
         """Write requests, trying again while the catalogue is locked or a disk is full; return how many it wrote."""
         pause, given_up = 0.1, None
+        # Scoring in the shadow is given up first when the queue fills: an answer that is logged counts for more.
         shadow = self._shadow if self._shadow and self._shadow.is_due and self._requests < MOST_QUEUED / 2 else None
         try:
             prepared = prepare_requests(self._config, taken, shadow)
@@ -146,7 +147,7 @@ class AnswerLog:
                     return len(taken)
                 except (StateError, OSError, sa.exc.OperationalError) as error:
                     log.warning("%d served requests could not be logged yet: %s", len(taken), first_line(error))
-                if self._closing.is_set():
+                if self._closing.is_set():  # a service that stops waits a bounded time for the catalogue
                     given_up = given_up or time.monotonic() + PATIENCE
                     if time.monotonic() > given_up:
                         break

@@ -24,6 +24,8 @@ def compile_trees(exported: Mapping[str, Any], categorical: Sequence[int], fills
     indicators = [
         (one["flat_feature_index"], _extend(category)) for one in categories for category in one.get("values") or []
     ]
+    # A split names its question by a number, which counts borders of numbers first, then categories, then means, in the
+    # order of the derived columns.
     of_mean = len(numeric) + len(indicators)
     questions = [
         *((numeric.index(one["flat_feature_index"]), border) for one in numbers for border in one.get("borders") or []),
@@ -32,6 +34,7 @@ def compile_trees(exported: Mapping[str, Any], categorical: Sequence[int], fills
     ]
     trees = exported["oblivious_trees"]
     splits = [[split["split_index"] for split in tree.get("splits") or []] for tree in trees]
+    # A margin is the sum over all trees, so each of them carries its share of the bias.
     scale, bias = exported["scale_and_bias"]
     leaves = [np.reshape(tree["leaf_values"], (2 ** len(split), -1)) for tree, split in zip(trees, splits, strict=True)]
     asked = [questions[place] for split in splits for place in split]

@@ -123,6 +123,7 @@ def replay_policies(stream: ReplayedStream, ledger: Ledger, show_progress: bool 
     """Replay a stream under all policies, from the warm-up on and again from the middle, and judge them."""
     from tqdm import tqdm
 
+    # A second start in the middle shows what advice given there was worth on the batches after it.
     judged = len(stream) - WARM_UP
     starts = (WARM_UP, WARM_UP + judged // 2) if judged >= 2 * LEAST_JUDGED else (WARM_UP,)
     fitting = Fitting(stream, ledger.met)

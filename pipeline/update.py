@@ -95,6 +95,7 @@ def update(
     accepted: list[int] = []
     rejected: list[int] = []
     reader = PartReader(config.schema_)
+    # Before the state is made: a source that cannot be read leaves no empty state behind.
     if from_state is None and not has_state(config):
         read_first(config, reader, file)
     with (
@@ -110,6 +111,7 @@ def update(
             except BatchRejected as rejection:
                 if batches_wanted == 1:
                     raise
+                # The others are taken all the same; the command fails at its end.
                 log.warning("%s", rejection)
                 rejected.append(rejection.batch)
             except NoNewData as end:

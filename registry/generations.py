@@ -178,6 +178,7 @@ def load_generation(state: State, number: int | None = None) -> Generation:
     if not rows:
         return Generation()
     stored = rows[0]
+    # In the order of their numbers, since ties between members go by order.
     active = read_rows(
         state.engine,
         sa.select(versions_table, members_table.c.role)

@@ -65,6 +65,7 @@ def fit_estimator(
         raise ValueError("an estimator needs a record, if only to know the task; there is none")
     rows = records[-1].rows
     usual = np.mean([(record.rows.kinds[record.rows.clean] > 0).mean() for record in known]) if known else 0.0
+    # Confidence means something else on damaged input, so both have calibrations and errors of their own.
     conditions = {}
     for name in (CLEAN, DAMAGED):
         samples = [sample for record in known if (sample := _take(record, line, name)) is not None]
@@ -189,6 +190,7 @@ def fit_forecast(replayed: Sequence[ReplayedRows], whole: bool = True) -> Foreca
     squares = np.zeros((len(kinds), 0, EXPERTS))
     history = []
     for place, one in enumerate(replayed[1:], start=1):
+        # Experts and their weights know the batches before this one alone: its error is that of a real estimate.
         levels, biases = learn_levels(shown[:place], expected[:place])
         experts = list_experts(one.part_expected, levels, biases)
         weights = np.stack([weigh_experts(of_kind) for of_kind in squares])

@@ -137,6 +137,7 @@ def find_waiting(state: State, schema: Schema) -> tuple[pd.DataFrame, tuple[int,
     waiting = load_waiting(state)
     if not len(waiting):
         return pd.DataFrame(columns=[*FOUND, DIGEST, KEY]), ()
+    # Every label is taken, the outdated ones too, or they would be found waiting for ever.
     labels = tuple(sorted(waiting["number"].tolist()))
     newest = waiting.sort_values("number").drop_duplicates(["request", "position"], keep="last")
     parts = []

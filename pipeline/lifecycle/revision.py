@@ -220,9 +220,11 @@ def reread_batches(config: Config, state: State, bench: State, schema: Schema, n
         if one.number == but:
             continue
         raw = read_stored(config, state, one, schema)
+        # Each batch is judged by those before it, as when it came: they have been committed to the bench by now.
         past = load_quality_past(bench, lambda: StoredBatches(config, bench, schema).read_newest(PAST_BATCHES))
         judgement = analyse(config, raw, schema, past, lifted=one.accepted)
         draft = Draft(number)
+        # What was accepted or rejected stays so: models and people have gone by that since.
         if not one.accepted:
             if not judgement.rejected and one.decision != DISCARDED and not one.retaken_as:
                 waiting.append(one.number)

@@ -84,6 +84,7 @@ def compute_outcomes(policy_runs: Sequence[PolicyRun], evidence: PolicyEvidence)
     grouped: dict[Policy, list[PolicyRun]] = {}
     for policy_run in policy_runs:
         grouped.setdefault(policy_run.policy, []).append(policy_run)
+    # All runs cover the same batches in the same blocks, so the first one tells weights and batches of all.
     first = [evidence.met[trained, batch] for batch, trained in policy_runs[0].served.items()]
     weights = np.concatenate([evaluation.weights for evaluation in first])
     weights = weights / weights.sum()
@@ -96,6 +97,7 @@ def compute_outcomes(policy_runs: Sequence[PolicyRun], evidence: PolicyEvidence)
     for policy, own in grouped.items():
         more = losses[policy] - always
         mean, half = float(weights @ more), compute_half_width(more, weights, batches, evidence.confidence)
+        # The same rows are compared under both policies, so the interval is that of the difference.
         loss = scale + mean
         outcomes.append(
             PolicyOutcome(
@@ -108,8 +110,8 @@ def compute_outcomes(policy_runs: Sequence[PolicyRun], evidence: PolicyEvidence)
                     evidence.share(float(weights[part] @ more[part]), float(weights[part] @ always[part]))
                     for part in thirds
                 ),
-                seconds=float(np.mean([sum(evidence.seconds[one] for one in way.trainings) for way in own])),
-                trainings=float(np.mean([len(way.trainings) for way in own])),
+                seconds=float(np.mean([sum(evidence.seconds[one] for one in run.trainings) for run in own])),
+                trainings=float(np.mean([len(run.trainings) for run in own])),
             )
         )
     return outcomes

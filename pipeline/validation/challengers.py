@@ -105,6 +105,7 @@ def _compare(
             for one in own
             if len(scored)
         ]
+    # Served rows count beside the batch only where both predicted them, the challenger in the shadow.
     pair = OutOfSamplePredictions(
         record.rows, {challenger.id: outputs, served.id: record.predicted[served.line]}, tuple(beside)
     )
@@ -121,7 +122,8 @@ def _compare(
         rows=compared.rows,
         loss=float(losses[:, 1].mean()),
         difference=compared.difference,
-        error=min(compared.error, 1e300),
+        error=min(compared.error, 1e300),  # SQL holds no infinity
+        # a version that is kept costs no training
         seconds=0.0 if way is Origin.KEPT else challenger.fit_seconds,
         served_seconds=served.fit_seconds,
         bytes=challenger.bytes,

@@ -41,6 +41,7 @@ def save_ensemble(
     parent = next((one for one in run.before.ensembles if one.variant == variant), None)
     version_id = name_version(ENSEMBLE_FAMILY, number)
     params = {"members": name_members(weights, singles)}
+    # Versions without weight for any kind of row are no members: batches and inputs are those of the others.
     used = [single for single, share in zip(singles, weights.max(axis=0), strict=True) if share > 0]
     threshold = tune_ensemble(run.config, past, weights)
     manifest, size = save_members(run.state.files, params)

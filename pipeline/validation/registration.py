@@ -92,7 +92,7 @@ def register(
         elif contender.parent:
             version = contender.parent
             events.append(Event(version.id, "kept", _explain_kept(contender, decided.modes)))
-        else:
+        else:  # a newcomer that could not be fitted: there is nothing to register
             continue
         if contender.line in promotion.excluded:
             events.append(Event(version.id, "barred", promotion.excluded[contender.line]))
@@ -101,6 +101,7 @@ def register(
     champion = next(member.version for member in members if member.role is Role.CHAMPION)
     if before.champion is None or before.champion.line != champion.line:
         events.append(Event(champion.id, "promoted", promotion.reason))
+    # Ensembles come last, since they mix the versions that have just been made.
     for ensemble in save_ensembles(run, [member.version for member in members], decided.records, numbers):
         new.append(ensemble)
         members.append(Member(ensemble, Role.ENSEMBLE))
@@ -192,6 +193,7 @@ def save_version(
     number = next(numbers) if parent else int(contender.name.rpartition("-")[2])
     version_id = name_version(candidate.family, number)
     learned = training_set.rows.last(candidate.window)
+    # A continued model has learned its parent's rows as well; a refitted one only those of its window.
     continued = parent if done.origin is Origin.UPDATE else None
     fresh = training_set.rows.after(continued.last_batch) if continued else learned
     newly_learned = [one for one in training_set.digests if one.batch >= fresh.first_batch]

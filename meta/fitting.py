@@ -36,8 +36,8 @@ def learn_selector(
 ) -> Selector:
     """Fit the selector on everything that is known about the active models.
 
-    ``stored`` are the versions of before, by which lines beyond the budget are left out; so are ensembles whose members
-    together are beyond it, by what was measured then: no clock of this update decides what serves.
+    ``stored`` are the versions so far. By their stored costs, models and ensembles beyond the budget are left out: no
+    clock of this update decides what serves.
     """
     settings, budget = config.selection, config.promotion.budget
     active = [version.line for version in generation.versions]
@@ -146,7 +146,7 @@ def explain_production(generation: Generation, selector: Selector, profile: Prof
 
 
 def list_changes(before: Generation, after: Generation, reason: str) -> list[Event]:
-    """Return an event for every alias whose line is another now; promotion tells of the champion itself.
+    """Return an event for every alias that names another model now, but for the champion, on which promotion reports.
 
     reason: why what is production now is it
     """

@@ -110,10 +110,10 @@ def _fit_condition(
     replayed: dict[str, list[ReplayedRows]] = {name: [] for name in measures}
     for place in range(1, len(samples)):
         calibrations = _fit_beliefs(cells, place)
-        believed = [one.believe(samples[place].outputs, samples[place].flagged) for one in calibrations]
+        calibrated = [one.calibrate(samples[place].outputs, samples[place].flagged) for one in calibrations]
         parts = _cut(samples[place], condition)
         for name, done in replayed.items():
-            one = _replay(samples[place], believed, parts, task, name, threshold)
+            one = _replay(samples[place], calibrated, parts, task, name, threshold)
             if one is not None:
                 done.append(one)
     forecasts = {name: fit_forecast(done, condition == CLEAN) for name, done in replayed.items()}
@@ -145,7 +145,7 @@ def _cut(sample: EstimatorSample, condition: str) -> list[tuple[int, slice]]:
 
 def _replay(
     sample: EstimatorSample,
-    believed: Sequence[np.ndarray],
+    calibrated: Sequence[np.ndarray],
     parts: Sequence[tuple[int, slice]],
     task: Task,
     name: str,
@@ -155,7 +155,7 @@ def _replay(
 
     def look(rows: slice) -> list[float]:
         outputs = sample.outputs[rows]
-        expected = [expect(name, task, outputs, one[rows], threshold) for one in believed]
+        expected = [expect(name, task, outputs, one[rows], threshold) for one in calibrated]
         return [*expected, realise(name, task, sample.target[rows], outputs, threshold)]
 
     seen = to_scale(name, np.array([look(rows) for rows in (slice(None), *(rows for _, rows in parts))]))

@@ -72,7 +72,7 @@ def gather_facts(config: Config, state: State, version: Version) -> CardFacts:
 
 
 def describe_role(generation: Generation, version: Version) -> str:
-    """Return what a version is in a generation, '' where it is not in it."""
+    """Return the role of a version in a generation in words, '' where it has none."""
     member = generation.find(version.id)
     if member is None:
         return ""

@@ -51,7 +51,7 @@ ROLES = ("numeric", "categorical", "dates", "unused")
 
 @dataclass(frozen=True)
 class Revision:
-    """A schema that takes the place of the one before, and the sentence that says what that changes."""
+    """The new schema, and a sentence that says what it changes."""
 
     schema: Schema
     why: str
@@ -59,7 +59,7 @@ class Revision:
 
 @dataclass(frozen=True, eq=False)
 class Base:
-    """What an update goes on from: the catalogue it reads its past from, the generation before and the schema.
+    """Where an update begins: the catalogue that it reads its past from, the generation before and the schema.
 
     After a revision the catalogue is one beside the state's own, and ``rows`` by table are to be committed with the
     update; ``gone`` are the generations whose rows are to be set aside, ``events`` what that means for versions.
@@ -75,7 +75,7 @@ class Base:
 
     @property
     def cause(self) -> Cause | None:
-        """What the generation is where it is a revision."""
+        """The cause of the generation, None unless it is a revision."""
         return Cause.REVISION if self.revision else None
 
     @property
@@ -84,12 +84,12 @@ class Base:
         return self.revision.why if self.revision else ""
 
     def add_to(self, draft: Draft) -> None:
-        """Lay the rows of the reread batches into the draft of the update."""
+        """Add the rows of the reread batches to the draft of the update."""
         for name, rows in (self.rows or {}).items():
             draft.add(metadata.tables[name], rows)
 
     def set_aside(self, connection: sa.Connection) -> None:
-        """Set the rows of before aside, within the transaction of the update."""
+        """Set the former rows aside, within the transaction of the update."""
         if self.revision:
             turn(connection, self.gone, ())
 
@@ -139,7 +139,7 @@ def infer_again(
 
 
 def check_times(config: Config, state: State, schema: Schema, accepted: Sequence[StoredBatch]) -> None:
-    """Raise ConfigError where times that were read would be read otherwise: batches were cut and ordered by them."""
+    """Raise ConfigError where known times would change: batches were cut and ordered by them."""
     wanted = config.schema_.time_format
     if wanted is None or wanted == schema.time_format:
         return
@@ -189,7 +189,7 @@ def describe_changes(before: Schema, after: Schema) -> str:
 def open_base(
     config: Config, state: State, before: Generation, raw: RawBatch, revision: Revision | None
 ) -> Iterator[Base]:
-    """Open what an update goes on from: the state itself or, with a revision, its batches read again beside it."""
+    """Open the base of an update: the state itself or, with a revision, its batches read again beside it."""
     if revision is None:
         yield Base(state, before, before.schema)  # type: ignore[arg-type]
         return

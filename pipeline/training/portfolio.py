@@ -92,12 +92,12 @@ def portfolio_candidates(
     longer short and there are more ``batches`` to learn from than it holds: until then it is the same model twice.
     """
     short = is_short(rows, batches)
-    roster = baseline_candidates(variants, task)
+    candidates = baseline_candidates(variants, task)
     for family in dict.fromkeys([*families, FALLBACK_FAMILY]):
         if task in get_family(family).tasks:
             plain = _make_plain(family, variants, task)
-            roster += _simplify(plain) if short else _vary(plain, task)
-    entered = [candidate for candidate in roster if candidate.window is None or candidate.window < batches]
+            candidates += _simplify(plain) if short else _vary(plain, task)
+    entered = [candidate for candidate in candidates if candidate.window is None or candidate.window < batches]
     return list({candidate.key: candidate for candidate in entered}.values())
 
 

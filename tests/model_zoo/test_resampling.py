@@ -96,7 +96,7 @@ def test_the_same_seed_makes_the_same_model_and_another_one_another(way: str) ->
 @pytest.mark.parametrize("family", ["lightgbm", "knn", "prior"])
 def test_an_update_does_not_resample_and_stays_calibrated(family: str, way: str, monkeypatch) -> None:
     plain, model = fit(family, ""), fit(family, way)
-    monkeypatch.setattr("pointsman.model_zoo.model.resample", None)
+    monkeypatch.setattr("pointsman.model_zoo.fitting.resample", None)
     features, target = make_rows(6_000, seed=5)
     updated = update_model(model, features, target, seed=9)
     assert updated.class_weights == model.class_weights

@@ -4,8 +4,8 @@ python benchmarks/drift_cost.py [--runs 1000x8 10000x6 100000x3] [--trials 20]
 
 Real updates of the demo stream by the default configuration. Analysis is what the stages analysis, drift and
 associations take: quality, rules, sketches, data and concept drift. 1000x8 are eight updates of 1,000 rows each; the
-figures are those of the last. Witnesses of concept drift need five batches in the window, so at 100,000 rows, where the
-newest 50,000 are all that models learn from, there are none.
+figures are those of the last. Reference models of concept drift need five batches in the window, so at 100,000 rows,
+where the newest 50,000 are all that models learn from, there are none.
 """
 
 import argparse

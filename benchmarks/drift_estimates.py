@@ -134,12 +134,12 @@ def replay(config: Config, lines: Sequence[str]) -> Iterator[OutOfSamplePredicti
         if judgement.rejected:
             continue
         if models:
-            sheet = build_evaluation_table(
+            table = build_evaluation_table(
                 config, EngineeredBatches(schema, config.features), judgement.batch, 0, normal
             )
             yield OutOfSamplePredictions(
-                sheet.rows,
-                {line: predict_outputs(model, sheet.features, schema.classes) for line, model in models.items()},
+                table.rows,
+                {line: predict_outputs(model, table.features, schema.classes) for line, model in models.items()},
             )
         window = [*window, judgement.batch][-WINDOW:]
         training_set = build_training_set(config, schema, window, [], number)

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 
 import pointsman.pipeline.lifecycle.catalogue  # noqa: F401  (registers every table)
+from benchmarks.catalogue_digests import compute_catalogue_digests
 from benchmarks.durability_stream import BATCHES, Place, find_broken_file
 from pointsman.common.errors import PointsmanError
 from pointsman.common.seeding import random_generator
-from pointsman.common.storage.catalogue import compute_catalogue_digests
 from pointsman.common.storage.files import compute_digest
 from pointsman.common.storage.state import open_state
 

@@ -18,7 +18,7 @@ from pointsman.common.seeding import derive_seed
 from pointsman.common.tabular.reader import read_table
 from pointsman.common.workers import Workers
 from pointsman.model_zoo.candidate import Candidate
-from pointsman.model_zoo.model import fit_model
+from pointsman.model_zoo.fitting import fit_model
 from pointsman.pipeline.collection.roles import infer_schema
 from pointsman.pipeline.preparation.assessment import analyse
 from pointsman.pipeline.preparation.window import build_training_set

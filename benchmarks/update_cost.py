@@ -36,7 +36,7 @@ from pointsman.common.seeding import random_generator
 from pointsman.common.storage.state import open_state
 from pointsman.common.workers import Workers
 from pointsman.model_zoo import encoder as encoder_module
-from pointsman.model_zoo import model as model_module
+from pointsman.model_zoo import fitting as fitting_module
 from pointsman.model_zoo.encoder import Encoder
 from pointsman.model_zoo.family import Family
 from pointsman.pipeline.collection.ordering import PartReader
@@ -149,7 +149,7 @@ def count_learning() -> Iterator[Callable[[], float]]:
 
     places: list[tuple[Any, str]] = [(Family, name) for name in ("fit", "update", "predict")]
     places += [(Encoder, "encode")]
-    places += [(module, "fit_encoder") for module in (encoder_module, encodings_module, model_module)]
+    places += [(module, "fit_encoder") for module in (encoder_module, encodings_module, fitting_module)]
     kept = [(owner, name, getattr(owner, name)) for owner, name in places]
     for owner, name, function in kept:
         setattr(owner, name, timed(function))

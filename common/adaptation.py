@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from pointsman.common.cells.dates import EPOCH_MS, EPOCH_S, EXCEL, ISO, ISO_WEEK, decide_dates, find_far, parse_dates
+from pointsman.common.cells.date_notations import EPOCH_MS, EPOCH_S, EXCEL, ISO, ISO_WEEK
+from pointsman.common.cells.dates import decide_dates, find_far, parse_dates
 from pointsman.common.cells.notation import Notation
 from pointsman.common.cells.numbers import AMBIGUOUS, decide_numbers, find_doubtful, parse_numbers
 from pointsman.common.reading import find_missing, read_any_dates, read_input, read_inputs, trim

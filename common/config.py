@@ -1,6 +1,7 @@
 """The configuration: every key, its default and its meaning, checked before anything runs.
 
-A file states only what differs from these defaults; ``config.yaml`` shows them all, commented.
+A file states only what differs from these defaults; ``config.yaml`` shows them all, commented. It is one file since it
+is one table: whoever looks for a key looks here, and its sections check each other.
 """
 
 import difflib

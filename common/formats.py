@@ -14,6 +14,8 @@ FORMATS = (".csv", ".csv.gz", ".parquet", ".xlsx", ".xls")
 
 HEAD = 4096
 """Bytes by which a file is told."""
+PARQUET_MARK = b"PAR1"
+"""What a Parquet file begins and ends with."""
 CONTROL_SHARE = 0.1
 """Share of control characters above which bytes are no text."""
 CONTROLS = frozenset(range(32)) - set(b"\t\n\v\f\r\x1a\x1b")
@@ -138,7 +140,7 @@ def is_bare_utf16(head: bytes) -> str:
 
 
 def _tell(path: Path, head: bytes) -> str:
-    if head.startswith(b"PAR1"):
+    if head.startswith(PARQUET_MARK):
         return _check_parquet(path)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _look_into_zip(path)
@@ -174,7 +176,7 @@ def _has_columns(head: bytes) -> bool:
 def _check_parquet(path: Path) -> str:
     with path.open("rb") as file:
         file.seek(max(path.stat().st_size - 4, 0))
-        if file.read() != b"PAR1" or path.stat().st_size < 12:
+        if file.read() != PARQUET_MARK or path.stat().st_size < 12:
             raise DataError(f"The file '{path}' is a Parquet file that was cut off; copy or export it again.")
     return ".parquet"
 

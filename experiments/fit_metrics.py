@@ -1,4 +1,4 @@
-"""Exams: what predictions of some rows are worth, and whether a model knows the rows it learned too well."""
+"""Fit metrics: what predictions are worth on learned and on later rows, and the gap between both."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ def measure_fit(
 ) -> FitMetrics:
     """Return what predictions (n_rows, n_classes) or (n_rows,) of at least one row are worth.
 
-    ``constant`` is that of the exam on learned rows; without it the rows are the learned ones.
+    ``constant`` is that of the metrics on learned rows; without it the rows are the learned ones.
     """
     constant = constant or fit_constant(task, target, predicted.shape[-1])
     skill, error = compute_skill(task, target, predicted, constant)

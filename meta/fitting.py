@@ -36,13 +36,13 @@ def learn_selector(
 ) -> Selector:
     """Fit the selector on everything that is known about the active models.
 
-    ``stored`` are the versions of before, by which lines beyond the budget are left out; so are ensembles whose members
-    together are beyond it, by what was measured then: no clock of this update decides what serves.
+    ``stored`` are the versions so far. By their stored costs, models and ensembles beyond the budget are left out: no
+    clock of this update decides what serves.
     """
     settings, budget = config.selection, config.promotion.budget
     active = [version.line for version in generation.versions]
-    barred = exclude_lines(budget, active, stored)
-    lines = [line for line in active if line not in barred]
+    excluded = exclude_lines(budget, active, stored)
+    lines = [line for line in active if line not in excluded]
     costs = {version.line: version.predict_us for version in stored}
     within = [
         one
@@ -137,7 +137,7 @@ def name_served(state: State, generation: Generation, mode: str, known: Selector
     return replace(generation, aliases={**generation.aliases, Alias.PRODUCTION: named[Alias.PRODUCTION]})
 
 
-def tell_ground(generation: Generation, selector: Selector, profile: Profile, mode: str) -> str:
+def explain_production(generation: Generation, selector: Selector, profile: Profile, mode: str) -> str:
     """Return why production serves requests like those of ``profile``, in a sentence without a full stop."""
     if generation.pinned:
         return "it was promoted by hand, and its line serves every request"
@@ -145,16 +145,16 @@ def tell_ground(generation: Generation, selector: Selector, profile: Profile, mo
     return f"it serves requests like the newest batch: {name_versions(selector.plan(profile, mode).why, ids)}"
 
 
-def list_changes(before: Generation, after: Generation, ground: str) -> list[Event]:
-    """Return an event for every alias whose line is another now; promotion tells of the champion itself.
+def list_changes(before: Generation, after: Generation, reason: str) -> list[Event]:
+    """Return an event for every alias that names another model now, but for the champion, on which promotion reports.
 
-    ground: why what is production now is it
+    reason: why what is production now is it
     """
     lines = {version.id: version.line for one in (before, after) for version in (*one.versions, *one.ensembles)}
     until = before.aliases.get(Alias.PRODUCTION)
     reasons = {
         Alias.CHALLENGER: "the next best record on clean batches, of another line than the champion's",
-        Alias.PRODUCTION: f"{ground}; until then {until} served" if until else ground,
+        Alias.PRODUCTION: f"{reason}; until then {until} served" if until else reason,
     }
     return [
         Event(after.aliases[alias], alias.value, reason)

@@ -100,6 +100,7 @@ def make_rows(
     tables.append(features.iloc[sample])
     targets.append(target[sample])
     names.append(CLEAN)
+    # Seeded by batch and kind of damage: a record that is built again, for a newcomer or a replay, has the same rows.
     few = spread_rows(len(target), DAMAGED_ROWS)
     for corruption in CORRUPTIONS:
         if corruption.applies_to(features):

@@ -34,7 +34,8 @@ def fit_selector(
 ) -> Selector:
     """Return the selector that the newest records teach: which single model or ensemble answers which request best.
 
-    Eight parameters: what is learned from (records, grades), about whom (lines, ensembles) and by which rules.
+    It has eight parameters since no record holds them: a record of them would be made for this one call and taken apart
+    at once. They are what is learned from, about which models, and by which rules.
 
     ensembles: by line, the members by RowKind; what they predicted for a batch before it was learned is in its record,
     as what lines did is

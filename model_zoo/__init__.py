@@ -12,8 +12,9 @@ from pointsman.common.extras import missing_extra
 from pointsman.model_zoo.boosting import Boosting
 from pointsman.model_zoo.catboost import CatBoost
 from pointsman.model_zoo.encoded import EncodedTable
+from pointsman.model_zoo.estimator import Estimator
 from pointsman.model_zoo.extra_trees import ExtraTrees
-from pointsman.model_zoo.family import Estimator, Family
+from pointsman.model_zoo.family import Family
 from pointsman.model_zoo.knn import NearestNeighbours
 from pointsman.model_zoo.linear import Linear
 from pointsman.model_zoo.prior import Prior

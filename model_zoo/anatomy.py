@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pointsman.model_zoo import get_family
-from pointsman.model_zoo.family import Size
+from pointsman.model_zoo.estimator import Size
 
 if TYPE_CHECKING:
     from pointsman.model_zoo.model import Model

@@ -19,10 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from pointsman.model_zoo.family import Estimator, Family, Sample, Size
+from pointsman.model_zoo.catboost_export import compile_trees
+from pointsman.model_zoo.estimator import Estimator, Sample, Size
+from pointsman.model_zoo.family import Family
 from pointsman.model_zoo.search import Params, Space, read_params
 from pointsman.model_zoo.symmetric_shap import explain_trees
-from pointsman.model_zoo.symmetric_trees import SymmetricTrees, compile_trees, read_codes
+from pointsman.model_zoo.symmetric_trees import SymmetricTrees, read_codes
 from pointsman.model_zoo.terms import Terms
 
 LEAST_SAMPLED = 30

@@ -7,7 +7,8 @@ import numpy as np
 from pointsman.common.seeding import random_generator
 from pointsman.common.task import Task
 from pointsman.model_zoo.encoded import EncodedTable
-from pointsman.model_zoo.family import Estimator, Family
+from pointsman.model_zoo.estimator import Estimator
+from pointsman.model_zoo.family import Family
 from pointsman.model_zoo.search import Params
 
 

@@ -1,7 +1,7 @@
 """The contract that every family passes, as coded checks. Each takes a family and a task and raises ContractBroken.
 
 ``iterate_cases`` yields every check for every family and task. A check that does not apply to a family yields a case
-that says why; nothing is left out silently.
+that says why; nothing is left out silently. It is one file, for a new family to be read against from top to bottom.
 """
 
 from collections.abc import Iterable, Iterator

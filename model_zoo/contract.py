@@ -7,7 +7,8 @@ import numpy as np
 
 from pointsman.common.task import Task
 from pointsman.model_zoo.check_tables import Rows
-from pointsman.model_zoo.family import Estimator, Family
+from pointsman.model_zoo.estimator import Estimator
+from pointsman.model_zoo.family import Family
 
 Applies = Callable[[Family], str]
 """Returns why a check does not apply to a family, or an empty text where it does."""

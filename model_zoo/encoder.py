@@ -12,7 +12,8 @@ import pandas as pd
 from pointsman.common.task import Task
 from pointsman.model_zoo.arrays import dump_arrays, load_arrays
 from pointsman.model_zoo.cells import Cells, Levels, read_levels
-from pointsman.model_zoo.compiled import CLIP, Compiled, compile_transformer, name_levels
+from pointsman.model_zoo.compilation import compile_transformer, name_levels
+from pointsman.model_zoo.compiled import CLIP, Compiled
 from pointsman.model_zoo.encoded import LARGEST, EncodedTable
 from pointsman.model_zoo.variants import MAX_ONEHOT_LEVELS, Recipe, count_codes, get_variant
 

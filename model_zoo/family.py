@@ -8,7 +8,7 @@ itself is code, in ``checks.py``.
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,6 +19,7 @@ from pointsman.common.seeding import derive_seed
 from pointsman.common.task import Task
 from pointsman.model_zoo.baseline import Baseline, fit_baseline
 from pointsman.model_zoo.encoded import LARGEST, EncodedTable
+from pointsman.model_zoo.estimator import Estimator, Sample, Size, check_weights, scale_weights
 from pointsman.model_zoo.search import Params, Space, Suggester, read_params
 from pointsman.model_zoo.terms import Terms
 
@@ -27,59 +28,6 @@ PROTOCOL = 1
 
 CHUNK_ROWS = 16_384
 """Rows predicted at a time, which bounds the memory of float64 copies and neighbour lists."""
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Checked rows to learn from, in time order.
-
-    ``target`` is (n_rows,) int64 class codes or float64 numbers; ``weights`` is (n_rows,) float64 or None, with mean 1
-    over the rows of the first fit.
-    """
-
-    table: EncodedTable
-    target: np.ndarray
-    weights: np.ndarray | None
-    task: Task
-    n_classes: int
-
-    def __len__(self) -> int:
-        return len(self.table)
-
-    def take(self, rows: np.ndarray | slice) -> "Sample":
-        """Return some of the rows."""
-        weights = None if self.weights is None else self.weights[rows]
-        return replace(self, table=self.table.take(rows), target=self.target[rows], weights=weights)
-
-
-@dataclass(frozen=True)
-class Estimator:
-    """A fitted family. ``classes`` are the class codes that ``learned`` knows, in the order of its columns.
-
-    ``learned`` is None where the rows held nothing to learn from; the baseline then answers. Row weights are multiplied
-    by ``weight_scale``, so that their scale does not matter and those of an update compare with those of the fit.
-    """
-
-    family: str
-    task: Task
-    n_classes: int
-    names: tuple[str, ...]
-    params: Params
-    baseline: Baseline
-    classes: tuple[int, ...]
-    weight_scale: float
-    learned: Any
-
-
-@dataclass(frozen=True)
-class Size:
-    """How large a fitted estimator is: the limit on the depth of its trees, how many rounds or trees it has, and into
-    how many bins it sorts a column; None for what a family has not.
-    """
-
-    depth: int | None = None
-    iterations: int | None = None
-    bins: int | None = None
 
 
 class Family(ABC):
@@ -192,7 +140,7 @@ class Family(ABC):
     ) -> Estimator:
         """Learn rows that are in time order.
 
-        Eight parameters, of which all but the rows are given by name: what every family is fitted by, in one place.
+        The record of these rows, ``Sample``, is what this method checks and makes of them; so it takes them one by one.
 
         table:     (n_rows, n_columns), at least one row
         target:    (n_rows,) class codes 0..n_classes-1, of which some may be absent, or numbers
@@ -201,7 +149,7 @@ class Family(ABC):
 
         Raises DataError for a table, target or weights that do not fit together.
         """
-        weights, weight_scale = _scale_weights(weights, len(table))
+        weights, weight_scale = scale_weights(weights, len(table))
         sample = self._check_sample(table, target, weights, task, n_classes)
         baseline = fit_baseline(sample.target, sample.weights, task, n_classes)
         learned = self._learn_if_possible(sample, params, seed, threads)
@@ -319,7 +267,7 @@ class Family(ABC):
             worst = int(target.max() if target.max() >= n_classes else target.min())
             raise DataError(f"The target holds class code {worst}, but codes run from 0 to {n_classes - 1}.")
         if weights is not None:
-            _check_weights(weights, len(table))
+            check_weights(weights, len(table))
         return Sample(self._check_cells(table), target, weights, task, n_classes)
 
     def _check_cells(self, table: EncodedTable) -> EncodedTable:
@@ -340,19 +288,3 @@ class Family(ABC):
                 f"The table has {len(table.names)} columns and family '{self.name}' learned {len(estimator.names)}; "
                 f"they differ in '{differing[0]}': encode with the version's own encoder."
             )
-
-
-def _scale_weights(weights: np.ndarray | None, n_rows: int) -> tuple[np.ndarray | None, float]:
-    """Return weights with mean 1 and the factor that made them so."""
-    if weights is None:
-        return None, 1.0
-    _check_weights(weights, n_rows)
-    scale = n_rows / float(np.sum(weights, dtype=np.float64))
-    return np.asarray(weights, dtype=np.float64) * scale, scale
-
-
-def _check_weights(weights: np.ndarray, n_rows: int) -> None:
-    if weights.shape != (n_rows,) or not np.isfinite(weights).all() or weights.min() < 0 or weights.max() <= 0:
-        raise DataError(
-            f"Weights of shape {weights.shape} must be {n_rows} non-negative numbers that are not all zero."
-        )

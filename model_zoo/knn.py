@@ -9,7 +9,8 @@ import numpy as np
 from pointsman.common.errors import ConfigError
 from pointsman.common.extras import has_extra
 from pointsman.model_zoo.arrays import dump_arrays, load_arrays
-from pointsman.model_zoo.family import Estimator, Family, Sample
+from pointsman.model_zoo.estimator import Estimator, Sample
+from pointsman.model_zoo.family import Family
 from pointsman.model_zoo.neighbour_search import LARGE, Search, build_search
 from pointsman.model_zoo.scaling import Scaling, fit_scaling
 from pointsman.model_zoo.search import Params, Space, read_params

@@ -16,7 +16,8 @@ import numpy as np
 
 from pointsman.common.task import Task
 from pointsman.model_zoo.arrays import dump_arrays, load_arrays
-from pointsman.model_zoo.family import Estimator, Family, Sample
+from pointsman.model_zoo.estimator import Estimator, Sample
+from pointsman.model_zoo.family import Family
 from pointsman.model_zoo.scaling import Scaling, fit_scaling
 from pointsman.model_zoo.search import Params, Space
 from pointsman.model_zoo.terms import Terms

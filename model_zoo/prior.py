@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from pointsman.model_zoo.family import Estimator, Family, Sample
+from pointsman.model_zoo.estimator import Estimator, Sample
+from pointsman.model_zoo.family import Family
 from pointsman.model_zoo.search import Params, Space
 
 

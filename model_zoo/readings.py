@@ -4,6 +4,7 @@ from collections.abc import Hashable
 
 import pandas as pd
 
+from pointsman.model_zoo.cell_flags import CellFlags, flag_cells
 from pointsman.model_zoo.cells import Cells
 from pointsman.model_zoo.column_verdicts import ColumnVerdict, judge_columns
 from pointsman.model_zoo.encoded import EncodedTable
@@ -20,12 +21,24 @@ class Verdicts:
     def __init__(self, sample: Cells) -> None:
         self.sample = sample
         self._found: dict[int, tuple[InputReference, ColumnVerdict]] = {}
+        self._flagged: dict[int, CellFlags] = {}
 
     def of(self, reference: InputReference) -> ColumnVerdict:
         """Return the verdict on the columns held against a reference."""
         if id(reference) not in self._found:
             self._found[id(reference)] = (reference, judge_columns(self.sample, reference))
         return self._found[id(reference)][1]
+
+    def flag(self, cells: Cells, reference: InputReference) -> CellFlags:
+        """Return the flags of some rows of the request; those of the sample itself are made once.
+
+        A request that fits into a sample is one table of cells, which selection and the answer both ask about.
+        """
+        if cells is not self.sample:
+            return flag_cells(cells, reference, self.of(reference))
+        if id(reference) not in self._flagged:
+            self._flagged[id(reference)] = flag_cells(cells, reference, self.of(reference))
+        return self._flagged[id(reference)]
 
 
 class Readings:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pointsman.model_zoo.family import Estimator, Family, Sample, Size
+from pointsman.model_zoo.estimator import Estimator, Sample, Size
+from pointsman.model_zoo.family import Family
 from pointsman.model_zoo.forest import LEAF, Forest, read_trees
 from pointsman.model_zoo.search import Params, Space, read_params
 from pointsman.model_zoo.terms import Terms

@@ -37,7 +37,7 @@ from pointsman.registry.contender import FALLBACK_FAMILY
 from pointsman.registry.generations import Generation, load_generation
 
 PROTOCOL = 2
-"""Version of how a replay goes; steps of another one are not taken up."""
+"""Version of the replay; stored steps of another version are not reused."""
 
 WARM_UP = 3
 """The first training, which all policies share, is on this many batches."""
@@ -93,7 +93,7 @@ def find_stream(config: Config, state: State) -> ReplayedStream:
 
 
 def choose_candidate(generation: Generation) -> Candidate:
-    """Return the champion's candidate; of the oldest other line where that is the prior."""
+    """Return the champion's candidate, or that of the oldest other model where the champion is the prior."""
     assert generation.champion is not None
     others = [version for version in generation.versions if version.family != FALLBACK_FAMILY]
     if generation.champion.family == FALLBACK_FAMILY and others:
@@ -123,6 +123,7 @@ def replay_policies(stream: ReplayedStream, ledger: Ledger, show_progress: bool 
     """Replay a stream under all policies, from the warm-up on and again from the middle, and judge them."""
     from tqdm import tqdm
 
+    # A second start in the middle shows what advice given there was worth on the batches after it.
     judged = len(stream) - WARM_UP
     starts = (WARM_UP, WARM_UP + judged // 2) if judged >= 2 * LEAST_JUDGED else (WARM_UP,)
     fitting = Fitting(stream, ledger.met)

@@ -131,6 +131,7 @@ def describe(
         *(f"{name.replace('_', ' '):<19} {profile.metafeatures[name]:.4g}" for name in SHOWN_METAFEATURES),
         *(f"{'failed':<19} {version}: {error}" for version, error in decision["failures"].items()),
     ]
+    # Labels may come with several batches, each of which has an entry of its own.
     for regret in regrets:
         losses = {name: _show_loss(regret[name], is_classification) for name in SHOWN_LOSSES}
         whose = (

@@ -1,93 +1,36 @@
 """Inference: one request file in, the same rows with predictions out, a chunk at a time."""
 
-import hashlib
 import itertools
 import logging
 import time
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import sqlalchemy as sa
 
-from pointsman.common.adaptation import Unread
-from pointsman.common.column_names import describe_renamed, list_shown
 from pointsman.common.config import Config
-from pointsman.common.errors import ConfigError, DataError
-from pointsman.common.formats import check_file, find_format
+from pointsman.common.formats import check_file
 from pointsman.common.performance import Stopwatch, performance_table
 from pointsman.common.progress import Progress
-from pointsman.common.sampling import SpreadSample, spread_rows
-from pointsman.common.schema import Schema, find_strangers
-from pointsman.common.storage.catalogue import Draft, read_rows, utc_now
-from pointsman.common.storage.files import compute_digest, sweep
+from pointsman.common.storage.catalogue import Draft, read_rows
+from pointsman.common.storage.files import sweep
 from pointsman.common.storage.state import State, open_state
 from pointsman.common.tabular.parquet_chunks import find_types
 from pointsman.common.tabular.reader import Chunk, read_ahead, read_chunks
-from pointsman.common.tabular.writers import OUTPUTS, check_room, open_table
+from pointsman.common.tabular.writers import open_table
 from pointsman.common.wanted import Wanted
 from pointsman.meta.tables import decisions_table
 from pointsman.pipeline.labels.row_ids import ROW_ID, name_rows
-from pointsman.pipeline.labels.served_rows import save_request_rows
 from pointsman.pipeline.serving.answer import Answer, add_answer
 from pointsman.pipeline.serving.predictor import Choice, Predictor, ReadRows, load_predictor
+from pointsman.pipeline.serving.request_files import check_request, choose_output, log_renamed, name_decision
+from pointsman.pipeline.serving.tally import Tally
 
 log = logging.getLogger(__name__)
 
-ESTIMATED_ROWS = 50_000
-"""Rows, evenly spread over a longer request, whose answers say what to expect of all: at least so many."""
-
 MOST_REASONS = 3
-
-
-class Tally:
-    """What the chunks of a request add up to, in bounded memory."""
-
-    def __init__(self, matched_rows: int) -> None:
-        self.rows = 0
-        self.served: Counter[str] = Counter()
-        self.failures: dict[str, str] = {}
-        self.unread: dict[str, Unread] = {}
-        self.answers = SpreadSample(ESTIMATED_ROWS)
-        self.matched = SpreadSample(matched_rows)
-
-    def add(self, chunk: Chunk, rows: ReadRows, answer: Answer, key_columns: Sequence[str]) -> None:
-        """Count the answer of a chunk; of its raw cells those are kept that name a row."""
-        first = chunk.first
-        self.rows += len(rows)
-        self.served.update(answer.count_served())
-        self.failures = {**answer.failures, **self.failures}
-        for one in rows.unread:
-            before = self.unread.get(one.column)
-            self.unread[one.column] = replace(before, count=before.count + one.count) if before else one
-        self.answers.add(first, answer.outputs, answer.kinds)
-        named = chunk.table[[name for name in key_columns if name in chunk.table]]
-        self.matched.add(first, rows.inputs, answer.outputs, np.arange(first, first + len(rows)), named)
-
-    def sample_answer(self, newest: Answer) -> Answer:
-        """Return the answer of rows that stand for all, as far as an estimate reads it."""
-        outputs, kinds = self.answers.collect()
-        return replace(newest, outputs=outputs, kinds=kinds)
-
-    def save_matched(self, predictor: Predictor, state: State, columns: Sequence[str]) -> dict[str, Any]:
-        """Store the rows by which late labels find this request, and return what its decision says of them."""
-        inputs, outputs, positions, named = self.matched.collect()
-        kept = spread_rows(len(positions), self.matched.most)
-        return save_request_rows(
-            state.files,
-            predictor.schema,
-            inputs.iloc[kept],
-            columns,
-            outputs[kept],
-            positions[kept],
-            named.iloc[kept],
-            predictor.config.labels.key_columns,
-            utc_now(),
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,54 +172,6 @@ def read_request(run: InferenceRun) -> Iterator[tuple[Chunk, ReadRows]]:
         del part  # it is answered: while the next one is waited for, nothing holds it
 
 
-def check_request(file: Path, table: pd.DataFrame, schema: Schema) -> None:
-    """Raise DataError where there is nothing to answer; none of the inputs has to be there, but one at least."""
-    if not any(name in table for name in schema.inputs):
-        shown = ", ".join(schema.inputs[:8])
-        raise DataError(
-            f"The file '{file}' has none of the columns that models read ({shown}, ...), its own are "
-            f"{list_shown(list(table))}; check its header."
-        )
-    if not len(table):
-        raise DataError(f"The file '{file}' has a header and no rows; add the rows to predict.")
-    absent = [name for name in schema.inputs if name not in table]
-    strangers = find_strangers(table.columns, schema)
-    if absent:
-        told = ", ".join(f"{name!r}{describe_renamed(name, strangers)}" for name in absent[:8])
-        more = f" and {len(absent) - 8} more" if len(absent) > 8 else ""
-        log.warning(
-            "'%s' has no column %s%s; %s as missing",
-            file,
-            told,
-            more,
-            "it counts" if len(absent) == 1 else "they count",
-        )
-    if strangers:
-        log.warning(
-            "'%s' has the %s %s, which the stream does not have; %s not read",
-            file,
-            "column" if len(strangers) == 1 else "columns",
-            list_shown(strangers),
-            "it is" if len(strangers) == 1 else "they are",
-        )
-    if schema.target in table:
-        log.warning("'%s' has the target's column '%s', which is not read to predict it", file, schema.target)
-
-
-def log_renamed(file: Path, request: pd.DataFrame, answered: pd.DataFrame) -> None:
-    """Warn where the request has columns of its own that are named like those of the answer."""
-    added = list(answered.columns[len(request.columns) :])
-    suffix = added[0].removeprefix("predict")
-    if suffix:
-        own = [name for name in request if f"{name}{suffix}" in added]
-        log.warning(
-            "'%s' has columns of its own named %s, which stay as they are; those of the answer are named %s",
-            file,
-            list_shown(own),
-            list_shown(added),
-        )
-
-
 def list_reasons(predictor: Predictor, rows: ReadRows, choice: Choice, answer: Answer) -> dict[str, list[str]]:
     """Return the columns of the strongest reasons of every row; '' where a row has fewer."""
     from pointsman.pipeline.serving.reasons import explain_rows
@@ -289,34 +184,6 @@ def list_reasons(predictor: Predictor, rows: ReadRows, choice: Choice, answer: A
         f"reason_{place + 1}": [one[place] if place < len(one) else "" for one in shown]
         for place in range(MOST_REASONS)
     }
-
-
-def name_decision(predictor: Predictor, file: Path) -> str:
-    """Return the id of a decision: the same request answered by the same generation is the same decision."""
-    with file.open("rb") as opened:
-        content = hashlib.file_digest(opened, "sha256").hexdigest()
-    asked = f"{predictor.generation.number}/{predictor.config.selection.mode}/{content}/{file.name}"
-    if predictor.published:
-        asked += f"/{predictor.published.why}"
-    return compute_digest(asked.encode())[:12]
-
-
-def choose_output(state: State, file: Path, decision: str, out: Path | None, wanted: Wanted) -> Path:
-    """Return where the answered rows go: ``out``, or a file under the state folder in the request's own format.
-
-    Raises ConfigError where ``out`` cannot be written or would take the request's place.
-    """
-    ending = find_format(file)
-    if out is None:
-        written = ".xlsx" if ending == ".xls" else ending
-        return state.folder / "predictions" / f"{file.name[: -len(ending)]}-{decision}{written}"
-    if not out.name.lower().endswith(OUTPUTS):
-        raise ConfigError(f"The output '{out}' has an ending that cannot be written; use {', '.join(OUTPUTS)}.")
-    if out.is_dir() or (out.exists() and out.samefile(file)):
-        what = "a folder" if out.is_dir() else "the request itself"
-        raise ConfigError(f"The output '{out}' is {what}; name another file.")
-    check_room(file, out, wanted)
-    return out
 
 
 def record(state: State, watch: Stopwatch, described: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 import pointsman.pipeline.lifecycle.catalogue  # noqa: F401  (a replay copies and compares the rows of every table)
-from pointsman.common.cells.dates import ISO
+from pointsman.common.cells.date_notations import ISO
 from pointsman.common.config import Config
 from pointsman.common.environment import describe_changes, describe_environment
 from pointsman.common.errors import BatchRejected, ConfigError, StateError
@@ -46,7 +46,7 @@ MOST_TOLD = 5
 
 @dataclass(frozen=True)
 class ReplayDifference:
-    """A row, or a cell of one, that came out otherwise."""
+    """A row, or a cell of one, that came out differently."""
 
     generation: int
     table: str
@@ -95,7 +95,7 @@ def list_recomputed(state: State, lineage: Sequence[int], everything: bool) -> l
 
 
 def recompute(config: Config, state: State, lineage: Sequence[int], wanted: set[int]) -> Iterator[ReplayDifference]:
-    """Yield what comes out otherwise when the ``wanted`` generations are recomputed, each on what was before it.
+    """Yield what comes out differently when the ``wanted`` generations are recomputed, each on what was before it.
 
     What people decided in between is taken over as it is. The first generation that differs is the last one: those
     after it rest on it.
@@ -105,7 +105,7 @@ def recompute(config: Config, state: State, lineage: Sequence[int], wanted: set[
             if number in wanted:
                 log.info("recomputing generation %d", number)
                 copy_other_versions(state, number, copy)
-                copy_settled(state, copy, number, lineage)
+                copy_reconciled(state, copy, number, lineage)
                 take_again(config, state, copy, number)
                 differing = list(compare(number, read_written(state, number), read_written(copy, number)))
                 yield from differing
@@ -125,11 +125,11 @@ def begin_past(state: State, copy: State, number: int) -> None:
             turn(connection, load_past(copy, generation.parent), ())
 
 
-def copy_settled(state: State, copy: State, number: int, lineage: Sequence[int]) -> None:
-    """Copy the labels and the served requests that a generation settled, and no others: more may have come since.
+def copy_reconciled(state: State, copy: State, number: int, lineage: Sequence[int]) -> None:
+    """Copy the labels and served requests that a generation reconciled, and no others: more may have come since.
 
-    Labels that were settled before are there, too: a batch that brings their rows takes them out of the evidence. A
-    request may have been served by a generation that was gone back from.
+    Labels that were reconciled earlier are there, too: a batch that brings their rows takes them out of the evidence. A
+    request may have been served by a generation that a rollback left.
     """
     with state.engine.connect() as connection:
         labels = [row["label"] for row in read_state_rows(connection, settled_labels_table, [number])]
@@ -147,7 +147,7 @@ def copy_settled(state: State, copy: State, number: int, lineage: Sequence[int])
 
 
 def take_again(config: Config, state: State, copy: State, number: int) -> None:
-    """Let the copy take the batch of a generation as the original did, with the configuration of then."""
+    """Let the copy take the batch of a generation as the original did, with its own configuration."""
     stored = load_generation(state, number)
     then = load_config_of(state, number, config)
     check_extras(then)
@@ -202,7 +202,7 @@ def compare(
 
 
 def describe_differences(state: State, differences: Sequence[ReplayDifference]) -> str:
-    """Return the sentence on what came out otherwise."""
+    """Return the sentence on what came out differently."""
     told = "; ".join(f"{one.table} of generation {one.generation}: {one.what}" for one in differences[:MOST_TOLD])
     more = f"; and {len(differences) - MOST_TOLD} more" if len(differences) > MOST_TOLD else ""
     return f"The replay differs ({told}{more}); it was made with {_describe_makers(state, differences[0].generation)}."

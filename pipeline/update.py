@@ -16,31 +16,24 @@ from pointsman.common.records import Judgement, RawBatch
 from pointsman.common.storage.catalogue import Draft
 from pointsman.common.storage.state import State, has_state, lock_updates, open_state
 from pointsman.common.text import name_runs
-from pointsman.meta.fitting import learn_selector, list_changes, log_untuned, name_aliases, tell_ground
-from pointsman.meta.performance_estimates import learn_estimators
-from pointsman.meta.store import grade_rows, load_grades, record_rows_row, save_selector
-from pointsman.meta.tables import estimates_table, grades_table, record_rows_table, records_table
-from pointsman.model_zoo.reference import fit_input_reference
 from pointsman.pipeline.collection.new_columns import log_new_columns
 from pointsman.pipeline.collection.ordering import PartReader
 from pointsman.pipeline.drift.detection import DriftFound, draft_drift, look_for_drift
-from pointsman.pipeline.drift.reference import describe_window
 from pointsman.pipeline.labels.reconciliation import ReconciledLabels, reconcile_labels
 from pointsman.pipeline.lifecycle.revision import Base, Revision, open_base, plan_revision, take_newest_again
 from pointsman.pipeline.preparation.assessment import assess_batch, keep_raw
 from pointsman.pipeline.preparation.next_batch import check_new, collect, is_stored, next_number, read_first
+from pointsman.pipeline.preparation.window import StoredBatches
 from pointsman.pipeline.quality.history import draft_rules
 from pointsman.pipeline.quality.old_batches import OldBatches, open_batches
 from pointsman.pipeline.quality.schema_growth import advance_schema, infer_first
 from pointsman.pipeline.retraining.drift_response import Answers, answer_alarms
 from pointsman.pipeline.retraining.learning import Learned, keep_all, learn
+from pointsman.pipeline.retraining.selection import fit_selection
 from pointsman.pipeline.retraining.trigger import trains_now
 from pointsman.pipeline.training.data import TrainingData, gather_training_data
 from pointsman.pipeline.validation.evidence import Evaluated, evaluate_batch, find_blind, watch_losses
-from pointsman.pipeline.validation.prequential import score_newcomers, score_rows
-from pointsman.pipeline.validation.records import list_records
 from pointsman.pipeline.validation.registration import Registration
-from pointsman.pipeline.validation.tables import scores_table
 from pointsman.registry.commit import commit_generation
 from pointsman.registry.garbage import collect_garbage
 from pointsman.registry.generations import Cause, Event, Generation, load_generation
@@ -51,18 +44,58 @@ from pointsman.registry.update_run import UpdateRun
 log = logging.getLogger(__name__)
 
 
+def process_batch(
+    config: Config,
+    state: State,
+    live: Generation,
+    raw: RawBatch,
+    watch: Stopwatch,
+    by_hand: bool,
+    revision: Revision | None = None,
+) -> Generation:
+    """Take a batch through every stage after its collection and commit; return the new generation.
+
+    ``live`` is the newest generation; with a ``revision`` of the schema all stages work on a copy of the state beside
+    it. Raises BatchRejected, after committing what was found, where the batch is hopeless.
+    """
+    with watch.stage("collection"):
+        schema = live.schema or infer_first(config, raw)
+    with open_base(config, state, replace(live, schema=schema), raw, revision) as base:
+        run = begin(config, state, live, base, raw, watch)
+        earlier = StoredBatches(config, run.state, run.schema)
+        assessed = assess_batch(run, raw, earlier, by_hand, is_known=is_stored(state, raw.number))
+        if assessed.rejected:
+            reject(run, state, live, base, raw, assessed)
+        data = gather_training_data(run, assessed.batch, earlier)
+        run, evaluated = evaluate_batch(run, data)
+        labelled = reconcile(run, assessed, raw, data, evaluated)
+        drift, answers = detect_drift(run, data, evaluated, labelled)
+        evaluated = evaluated.with_live(labelled.live)
+        if trains_now(run, drift, evaluated.estimates) or find_blind(run.before, evaluated.result.table):
+            learned = learn(run, data, evaluated, answers, labelled.challengers)
+        else:
+            log.info("batch %d is not learned: response.retrain is %s", raw.number, config.response.retrain)
+            learned = keep_all(run, evaluated, answers)
+        generation = succeed(run, live, base, raw, learned)
+        generation, changes = fit_selection(run, generation, data, evaluated, learned)
+        with watch.stage("associations"):
+            draft_rules(run.draft, config, run.schema, data.window, raw.number)
+        return finish(run, state, base, raw, generation, learned.registered, changes)
+
+
 def update(
     config: Config, batches_wanted: int | None = 1, file: Path | None = None, from_state: Path | None = None
 ) -> bool:
     """Take the next batches, ``batches_wanted`` of them or, if None, all there are; return whether one was accepted.
 
-    With ``from_state`` they are the raw batches of another state, by which this one is to begin.
-    Raises NoNewData where there was none to take, BatchRejected (after storing the batch and its verdict) where one of
-    them was hopeless, once all are taken. Every batch is committed by itself: what went before an error stays.
+    With ``from_state`` a new state begins with the raw batches of another one.
+    Raises NoNewData where there is no batch to take and, once all are taken, BatchRejected where one was rejected; that
+    one and its verdict are stored. Every batch is committed by itself: what went before an error stays.
     """
     accepted: list[int] = []
     rejected: list[int] = []
     reader = PartReader(config.schema_)
+    # Before the state is made: a source that cannot be read leaves no empty state behind.
     if from_state is None and not has_state(config):
         read_first(config, reader, file)
     with (
@@ -78,6 +111,7 @@ def update(
             except BatchRejected as rejection:
                 if batches_wanted == 1:
                     raise
+                # The others are taken all the same; the command fails at its end.
                 log.warning("%s", rejection)
                 rejected.append(rejection.batch)
             except NoNewData as end:
@@ -97,7 +131,7 @@ def update(
 
 
 def describe_taken(accepted: Sequence[int], rejected: Sequence[int]) -> str:
-    """Return which batches a run of several took.
+    """Return in words which batches were taken.
 
     >>> describe_taken([1, 2, 3, 5], [4])
     '4 batches were accepted (1 to 3, 5) and 1 was rejected (4)'
@@ -115,8 +149,8 @@ def update_once(
 ) -> Generation:
     """Take one batch through every stage and commit; return the new generation.
 
-    Where task or schema are stated otherwise than before, it is a revision of the schema, which takes the newest batch
-    again where nothing new waits.
+    Where the configuration states another task or schema than before, the update is a revision of the schema, which
+    takes the newest batch again if no new one waits.
     """
     watch, before = Stopwatch(), load_generation(state)
     reader.usual = before.schema.time_format if before.schema else None
@@ -147,42 +181,8 @@ def find_next(
     return raw, file is not None or raw.retakes is not None
 
 
-def process_batch(
-    config: Config,
-    state: State,
-    live: Generation,
-    raw: RawBatch,
-    watch: Stopwatch,
-    by_hand: bool,
-    revision: Revision | None = None,
-) -> Generation:
-    """Take a batch through every stage after its collection and commit; return the new generation."""
-    with watch.stage("collection"):
-        schema = live.schema or infer_first(config, raw)
-    with open_base(config, state, replace(live, schema=schema), raw, revision) as base:
-        run = begin(config, state, live, base, raw, watch)
-        assessed = assess_batch(run, raw, by_hand, is_known=is_stored(state, raw.number))
-        if assessed.rejected:
-            reject(run, state, live, base, raw, assessed)
-        data = gather_training_data(run, assessed.batch)
-        run, evaluated = evaluate_batch(run, data)
-        labelled = reconcile(run, assessed, raw, data, evaluated)
-        drift, answers = detect_drift(run, data, evaluated, labelled)
-        evaluated = evaluated.with_live(labelled.live)
-        if trains_now(run, drift, evaluated.estimates) or find_blind(run.before, evaluated.result.sheet):
-            learned = learn(run, data, evaluated, answers, labelled.challengers)
-        else:
-            log.info("batch %d is not learned: response.retrain is %s", raw.number, config.response.retrain)
-            learned = keep_all(run, evaluated, answers)
-        generation = succeed(run, live, base, raw, learned)
-        generation, changes = fit_selection(run, generation, data, evaluated, learned)
-        with watch.stage("associations"):
-            draft_rules(run.draft, config, run.schema, data.window, raw.number)
-        return finish(run, state, base, raw, generation, learned.registered, changes)
-
-
 def begin(config: Config, state: State, live: Generation, base: Base, raw: RawBatch, watch: Stopwatch) -> UpdateRun:
-    """Return the run of a batch, with the schema as far as the batch takes it."""
+    """Return the run of a batch, whose schema knows the batch's new columns and classes."""
     with watch.stage("collection"):
         schema = advance_schema(base.schema, raw)
         if live.schema is not None:
@@ -216,13 +216,13 @@ def detect_drift(
     """Judge drift of the batch and say what it calls for."""
     with run.watch.stage("drift"):
         watched = watch_losses(run.before, evaluated.result)
-        found = look_for_drift(run, data.newest, data.training_set, evaluated.spread, watched, labelled)
+        found = look_for_drift(run, data.newest, data.training_set, evaluated.drift_reference, watched, labelled)
         draft_drift(run.draft, run.state, found)
         return found, answer_alarms(run.config.response, found)
 
 
 def succeed(run: UpdateRun, live: Generation, base: Base, raw: RawBatch, learned: Learned) -> Generation:
-    """Return the generation that the update makes, as yet without a selector."""
+    """Return the generation that the update makes, still without a selector."""
     return run.before.succeed(
         base.cause or (Cause.UPDATE if learned.registered else Cause.KEPT),
         batch=raw.number,
@@ -233,44 +233,6 @@ def succeed(run: UpdateRun, live: Generation, base: Base, raw: RawBatch, learned
         why=base.why,
         stream=replace(live.stream, task=run.schema.task.value) if live.stream else None,
     )
-
-
-def fit_selection(
-    run: UpdateRun, generation: Generation, data: TrainingData, evaluated: Evaluated, learned: Learned
-) -> tuple[Generation, list[Event]]:
-    """Fit the meta layer on all records; return the generation with what serves by it, and what changed with that."""
-    config, state, before, record = run.config, run.state, run.before, evaluated.result.record
-    with run.watch.stage("selection"):
-        # A part of a season that is new is no error: such features are never flagged.
-        rows = data.training_set.rows
-        reference = fit_input_reference(rows.features.drop(columns=list(rows.seasons)), rows.batches)
-        grades = [*load_grades(state), *evaluated.grades]
-        selector = learn_selector(config, generation, learned.records, grades, before.versions)
-        estimators = learn_estimators(config, generation, selector, learned.records, evaluated.outputs)
-    draft_evaluation(run, generation, evaluated, learned)
-    asked = selector, record.rows.profiles[0], config.selection.mode
-    generation = replace(
-        generation,
-        selector=save_selector(state, selector, reference, estimators),
-        aliases=name_aliases(generation, *asked),
-    )
-    if learned.registered:
-        described = state.files.save(describe_window(run.schema, data.window).to_json(), ".json")
-        generation = replace(generation, reference=described)
-    log_untuned(config, generation, selector)
-    return generation, list_changes(before, generation, tell_ground(generation, *asked))
-
-
-def draft_evaluation(run: UpdateRun, generation: Generation, evaluated: Evaluated, learned: Learned) -> None:
-    """Lay what was predicted, scored, graded and estimated into the draft."""
-    result, draft, late = evaluated.result, run.draft, learned.late
-    newcomers = score_newcomers(generation, run.before, result.record, late)
-    draft.add(scores_table, score_rows(run.number, [*evaluated.scores, *newcomers]))
-    draft.add(record_rows_table, [record_rows_row(run.state.files, result.sheet.rows, result.sheet.first_row)])
-    listed = list_records(run.state, generation, run.before, result.record, learned.records, late, evaluated.outputs)
-    draft.add(records_table, listed)
-    draft.add(grades_table, grade_rows(evaluated.grades))
-    draft.add(estimates_table, evaluated.estimates)
 
 
 def finish(
@@ -290,7 +252,7 @@ def finish(
 
 
 def name_champion(generation: Generation) -> str:
-    """Return the champion, and which version it was before it learned the batch, since promotion named that one."""
+    """Return the champion in words, with the version that it was before it learned the batch, which promotion named."""
     champion = generation.champion
     if champion is None:
         return "none"
@@ -307,7 +269,7 @@ def commit(
     changes: Sequence[Event] = (),
     first: Callable[[sa.Connection], None] | None = None,
 ) -> None:
-    """Make the whole update visible at once; what is to be done ``first`` belongs to the same transaction."""
+    """Make the whole update visible at once; ``first`` runs in the same transaction."""
     new, events = (registered.new, registered.events) if registered else ((), ())
     run.draft.add(performance_table, run.watch.rows("update", f"batch {raw.number}", len(raw)))
     commit_generation(run.config, state, run.draft, generation, new, [*events, *changes], first)

@@ -16,7 +16,7 @@ from pointsman.registry.words import show_word
 
 FEW_ROWS = 1_000
 ROWS_AN_INPUT = 20
-"""Fewer rows than this for each input, and some of what was learned is chance."""
+"""With fewer rows than this for each input, some of what was learned is chance."""
 
 MOST_LISTED = 12
 """Rows of a table that a card shows: the newest."""
@@ -71,7 +71,7 @@ def render_card(version: Version, facts: CardFacts) -> str:
 
 
 def find_caveats(version: Version, facts: CardFacts) -> list[str]:
-    """Return where to be careful with a version, one sentence each; all follow from the catalogue."""
+    """Return the caveats of a version, one sentence each; all follow from the catalogue."""
     inputs, last = len(version.inputs), version.last_batch
     later = [one for one in facts.scores if one["batch"] > last and one["kind"] == "prequential"]
     beaten = {one["batch"] for one in facts.fallback_scores if _is_beaten(one, facts.scores)}
@@ -79,6 +79,7 @@ def find_caveats(version: Version, facts: CardFacts) -> list[str]:
     moved = describe_changes(version.environment, facts.now) if facts.now else ""
     made = "it was made" if version.is_ensemble else "it learned"
     heaviest = max(version.members[0].values()) if version.is_ensemble else 0.0
+    # An ensemble reads inputs through its members, so caveats about inputs and single batches are for single models.
     whose, single, rows = ("Its members", False, version.rows) if version.is_ensemble else ("It", True, version.rows)
     found = (
         (rows < FEW_ROWS, f"{whose} learned {rows:,} rows, fewer than {FEW_ROWS:,}."),

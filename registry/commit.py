@@ -1,4 +1,4 @@
-"""The one commit that makes a generation visible: whatever an update or a person decided, all of it or nothing."""
+"""The one commit that makes a generation visible: all that an update or a person decided, or nothing."""
 
 import json
 import logging
@@ -34,7 +34,7 @@ def commit_generation(
 ) -> None:
     """Add a generation to a draft and commit it, with the configuration that it was made with.
 
-    What is to be done ``first`` belongs to the same transaction.
+    ``first`` runs in the same transaction, before the rows are written.
     """
     generation = replace(generation, who=generation.who or find_user())
     draft_generation(draft, generation, config.seed, new, events, save_config(config, state))
@@ -46,13 +46,13 @@ def commit_generation(
 
 
 def save_config(config: Config, state: State) -> str:
-    """Store what of a configuration decisions depend on, and return the name of the file."""
+    """Store the part of a configuration that decisions depend on, and return the name of the file."""
     described = config.model_dump(mode="json", by_alias=True, exclude=UNDECIDING)
     return state.files.save(json.dumps(described, sort_keys=True).encode(), ".json")
 
 
 def load_config_of(state: State, number: int, config: Config) -> Config:
-    """Return the configuration that a generation was made with, with the places that ``config`` names."""
+    """Return the configuration that a generation was made with; folders and addresses are those of ``config``."""
     name = load_config_name(state, number)
     if name is None:
         raise StateError(f"Generation {number} was stored without its configuration, by a release that kept none.")

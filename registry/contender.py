@@ -20,14 +20,14 @@ class Origin(StrEnum):
     UPDATE = "update"
     REFIT = "refit"
     SEARCH = "search"
-    STANDING = "standing"
-    ENSEMBLE = "blend"  # as it has been stored since the first release
+    PORTFOLIO = "standing"  # this and the next as they have been stored since the first release
+    ENSEMBLE = "blend"
     RECALL = "recall"
 
 
 @dataclass(frozen=True, eq=False)
 class Contender:
-    """A line that exists (``parent`` is its version) or that is to be founded.
+    """A model that competes: an active one, whose version is ``parent``, or a newcomer.
 
     outputs: by batch, its predictions (n_rows, n_outputs) for the rows of that batch's record
     """
@@ -40,10 +40,10 @@ class Contender:
 
     @property
     def is_recalled(self) -> bool:
-        """Whether it is a version of before that is back as it was: it does not learn."""
+        """Whether it is a recalled version, which stays as it was and learns nothing."""
         return self.origin is Origin.RECALL or (self.parent is not None and self.parent.origin == Origin.RECALL)
 
     @property
     def line(self) -> str:
-        """The line it belongs to; a newcomer is called by its name until it is registered."""
+        """The name of the model through its versions; a newcomer's own name until it is registered."""
         return self.parent.line if self.parent else self.name

@@ -1,4 +1,4 @@
-"""How much weight each line had in the ensembles of past generations: what shows which lines serve nobody."""
+"""Weights of models in the ensembles of past generations, which show what serves no request."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,10 +9,10 @@ from pointsman.registry.versions import Version
 
 
 def load_weights(state: State, number: int, updates: int) -> list[dict[str, float]]:
-    """Return the weights of lines in the newest ``updates`` generations that took a batch, up to ``number``.
+    """Return the weights of models in the newest ``updates`` generations that took a batch, up to ``number``.
 
-    They come newest first. Each is the largest that any ensemble of the generation gave a member's line, 0 where none
-    did; a generation without ensembles says nothing and is left out.
+    They come newest first. A weight is the largest that any ensemble of the generation gave the model, 0 where none
+    did; generations without ensembles are left out.
     """
     numbers = load_updates(state, number)[:updates]
     serving = load_serving(state, numbers)
@@ -21,7 +21,7 @@ def load_weights(state: State, number: int, updates: int) -> list[dict[str, floa
 
 
 def _weigh(members: Sequence[Version]) -> dict[str, float]:
-    """Return the weights of lines by the members of a generation; {} where none of them is an ensemble."""
+    """Return the weights of models among a generation's members; {} where none of them is an ensemble."""
     lines = {one.id: one.line for one in members if not one.is_ensemble}
     ensembles = [one for one in members if one.is_ensemble]
     weights = dict.fromkeys(lines.values(), 0.0) if ensembles else {}
@@ -33,7 +33,7 @@ def _weigh(members: Sequence[Version]) -> dict[str, float]:
 
 
 def average_weights(history: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Return the mean weight of every line over generations; 0 stands for one that had not been there.
+    """Return the mean weight of every model over generations; one that was not a member yet counts as 0.
 
     >>> average_weights([{"a": 0.5, "b": 0.2}, {"a": 0.3}])
     {'a': 0.4, 'b': 0.1}
@@ -43,7 +43,7 @@ def average_weights(history: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def find_idle(history: Sequence[Mapping[str, float]], updates: int) -> set[str]:
-    """Return the lines that were there in each of ``updates`` generations and never had any weight.
+    """Return the models that were members in each of ``updates`` generations and never had any weight.
 
     >>> sorted(find_idle([{"a": 0.0, "b": 0.2, "c": 0.0}, {"a": 0.0, "b": 0.0}], 2)), find_idle([{"a": 0.0}], 2)
     (['a'], set())

@@ -1,4 +1,4 @@
-"""Which stored files serving with a generation needs."""
+"""The stored files that a generation needs to serve."""
 
 import json
 
@@ -15,7 +15,7 @@ def list_parts(files: FileStore, manifest: str) -> list[str]:
 
 
 def find_missing(state: State, generation: Generation) -> str | None:
-    """Return a file that a generation lacks, None where it can serve; the content of manifests alone is checked."""
+    """Return a file that a generation lacks, None where it has all; of files, only manifests are read."""
     manifests = [member.version.manifest for member in generation.members]
     for manifest in dict.fromkeys([*manifests, *filter(None, [generation.selector])]):
         try:

@@ -1,4 +1,4 @@
-"""Garbage collection: files that nothing refers to go, and beyond a budget the models of the oldest generations."""
+"""Garbage collection: removes files that nothing refers to and, beyond a budget, models of the oldest generations."""
 
 import logging
 import time
@@ -17,7 +17,7 @@ from pointsman.registry.tables import dropped_table
 log = logging.getLogger(__name__)
 
 GRACE = 3600.0
-"""Seconds for which a file that nothing refers to stays: a request that is being answered books its own at the end."""
+"""Seconds for which a file that nothing refers to stays: a request books its files only once it is answered."""
 MB = 1e6
 
 
@@ -35,14 +35,15 @@ def collect_garbage(state: State, max_mb: float | None, keep_generations: int, g
     """Remove stored files that no row refers to and, while the store holds more than ``max_mb``, the oldest models.
 
     Versions of the newest ``keep_generations`` generations of the live lineage always keep theirs, and nothing but
-    models is ever dropped. The catalogue says what goes before it goes, so a kill in between leaves files, not holes.
-    To be called under the update lock. Raises StateError, before anything is removed, where a manifest is unreadable.
+    models is ever dropped. To be called under the update lock. Raises StateError, before anything is removed, where a
+    manifest is unreadable.
     """
     stored = _list_stored(state)
     sizes = {path.name: path.stat().st_size for path in stored}
     parts = {version: list_parts(state.files, manifest) for version, manifest in load_manifests(state).items()}
     others = set(_list_others(state))
     dropped = choose_dropped(state, parts, others, sizes, max_mb, keep_generations)
+    # The catalogue is told first: a kill in between leaves files that nothing needs, and no version without its files.
     draft = Draft()
     draft.add(dropped_table, [{"version": one, "why": f"storage.max_mb: {max_mb:g}"} for one in dropped])
     draft.commit(state.engine)
@@ -52,6 +53,7 @@ def collect_garbage(state: State, max_mb: float | None, keep_generations: int, g
     for path in stored:
         if path.name in needed:
             continue
+        # Other files may belong to a request that is being answered, which books them at its end.
         if path.name in released or time.time() - path.stat().st_mtime > grace:
             path.unlink(missing_ok=True)
             removed.append(sizes.pop(path.name))
@@ -64,7 +66,7 @@ def collect_garbage(state: State, max_mb: float | None, keep_generations: int, g
 def choose_dropped(
     state: State, parts: dict[str, list[str]], others: set[str], sizes: dict[str, int], max_mb: float | None, keep: int
 ) -> list[str]:
-    """Return the versions whose models are to go, oldest first: as few as the budget asks for."""
+    """Return the versions whose models are to be removed, oldest first: as few as the budget needs."""
     if max_mb is None:
         return []
     kept = load_member_ids(state, load_lineage(state, load_generation(state).number)[:keep])

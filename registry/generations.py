@@ -20,7 +20,7 @@ from pointsman.registry.words import show_word
 class Cause(StrEnum):
     """What made a generation: a batch that was learned, kept unlearned or rejected, or a person's decision.
 
-    A revision takes a batch under another schema than before, and rereads all earlier ones: with it a new past begins.
+    A revision takes a batch under a changed schema and rereads all earlier ones, so a new past begins with it.
     """
 
     EMPTY = "empty"
@@ -41,7 +41,7 @@ class Cause(StrEnum):
 
     @property
     def accepts_batch(self) -> bool:
-        """Whether the batch was accepted, so that the configuration of then is what reads rows from there on."""
+        """Whether the batch was accepted; rows are read by its configuration from then on."""
         return self in (Cause.UPDATE, Cause.REVISION, Cause.KEPT)
 
 
@@ -54,17 +54,17 @@ class Alias(StrEnum):
 
 
 class Role(StrEnum):
-    """What a version is in a generation: the champion for clean or for damaged input, an ensemble, active, or a rival.
+    """What a version is in a generation: champion for clean or for damaged input, ensemble, active, or challenger.
 
-    Values are as stored; ``shown`` is what people read. A version that is champion for both is CHAMPION. A rival does
-    not serve; it predicts the next batch beside the active versions, so that ways to go on can be compared.
+    Values are as stored; ``shown`` is what people read. A version that is champion for both is CHAMPION. A
+    challenger does not serve: it predicts the next batch beside the active versions, to compare retrain modes.
     """
 
     CHAMPION = "champion"
     ROBUST_CHAMPION = "damaged champion"
     ACTIVE = "active"
     ENSEMBLE = "blend"  # as it has been stored since the first release
-    CHALLENGER = "rival"
+    CHALLENGER = "rival"  # this one, too
 
     @property
     def shown(self) -> str:
@@ -93,9 +93,9 @@ class Event:
 class Generation:
     """The live state as of one commit. ``reference`` and ``selector`` name stored files.
 
-    Generation 0 is the state before the first update: no schema, no cursor, no member. ``pinned`` is the line that a
-    person has made serve; ``aliases`` are versions by alias; ``who`` committed it and, where a person did, ``why``.
-    ``stream`` is which stream it is of; None where an earlier release wrote it.
+    Generation 0 is the state before the first update: no schema, no cursor, no member. ``pinned`` is the model that a
+    person made serve; ``aliases`` are versions by alias; ``who`` committed it and, where a person did, ``why``.
+    ``stream`` is None where an earlier release wrote the generation.
     """
 
     number: int = 0
@@ -115,12 +115,12 @@ class Generation:
 
     @property
     def champion(self) -> Version | None:
-        """The best single model by its record, once there is one; it serves where what is chosen is not trusted."""
+        """The best single model by its record, None before there is one; it serves where the choice is not trusted."""
         return next((member.version for member in self.members if member.role is Role.CHAMPION), None)
 
     @property
     def production(self) -> Version | None:
-        """The single model or ensemble that serves typical requests; the champion where none was named yet."""
+        """The single model or ensemble that serves typical requests; the champion until one is named."""
         named = self.find(self.aliases.get(Alias.PRODUCTION, ""))
         return named.version if named else self.champion
 
@@ -153,7 +153,7 @@ class Generation:
         return tuple(member.version for member in self.members if member.role is Role.CHALLENGER)
 
     def list_members(self, ensemble: Version) -> tuple[dict[str, float], ...]:
-        """Return the weights of an ensemble's active versions by line, for each kind of row."""
+        """Return the weights of an ensemble's active members by model, for each RowKind."""
         lines = {version.id: version.line for version in self.versions}
         return tuple(
             {lines[one]: share for one, share in weights.items() if one in lines} for weights in ensemble.members
@@ -164,7 +164,7 @@ class Generation:
         return next((member for member in self.members if member.version.id == version), None)
 
     def succeed(self, cause: Cause, **changes: Any) -> "Generation":
-        """Return the next generation: this one with ``changes``, numbered on, this one its parent."""
+        """Return the next generation: a child of this one with ``changes``."""
         after = {"number": self.number + 1, "parent": self.number or None, "who": "", "why": ""}
         return replace(self, cause=cause, **after | changes)
 
@@ -178,6 +178,7 @@ def load_generation(state: State, number: int | None = None) -> Generation:
     if not rows:
         return Generation()
     stored = rows[0]
+    # In the order of their numbers, since ties between members go by order.
     active = read_rows(
         state.engine,
         sa.select(versions_table, members_table.c.role)
@@ -237,7 +238,7 @@ def draft_generation(
 
 
 def _describe(generation: Generation) -> dict[str, Any]:
-    """Return what a generation's own row says of it; its members and aliases have tables of their own."""
+    """Return the generation's own row; members and aliases have tables of their own."""
     plain = ("number", "parent", "batch", "cursor", "reference", "selector", "pinned", "who", "why")
     return {name: getattr(generation, name) for name in plain} | {
         "cause": generation.cause.value,

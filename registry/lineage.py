@@ -1,7 +1,7 @@
-"""The generations that led to one, and what a change of direction does to the rows that the others wrote.
+"""Lineages: the generations that led to one, and how a rollback exchanges the rows that others wrote.
 
-Rows of the live state carry the generation that wrote them. The tables hold those of the live past alone, so every
-reader sees one consistent past; a rollback sets the others aside, and going back to them brings them in again. The past
+Rows of the live state carry the generation that wrote them. The tables hold only those of the live past, so every
+reader sees one consistent past; a rollback sets the other rows aside, and a later one can bring them back. The past
 of a generation is its lineage down to the newest revision of the schema: what was written before is set aside, too.
 """
 
@@ -18,17 +18,17 @@ from pointsman.registry.tables import generations_table, set_aside_table
 
 
 def load_lineage(state: State, number: int) -> list[int]:
-    """Return a generation and all that it goes on from, the newest first; empty for one that does not exist."""
+    """Return a generation and its ancestors, the newest first; empty for one that does not exist."""
     return [one for one, _ in _follow(state, number)]
 
 
 def load_past(state: State, number: int) -> list[int]:
-    """Return a generation and those before it whose rows mean the same, the newest first: down to a revision."""
+    """Return a generation and its ancestors back to a revision, the newest first: their rows have the same meaning."""
     return [one for one, _ in _follow_past(state, number)]
 
 
 def load_recent(state: State, number: int, updates: int) -> list[int]:
-    """Return the newest of a past, back to the generation that took its ``updates``-th newest batch."""
+    """Return the newest generations of a past, back to the one that took its ``updates``-th newest batch."""
     recent: list[int] = []
     for one, cause in _follow_past(state, number):
         recent.append(one)
@@ -39,19 +39,19 @@ def load_recent(state: State, number: int, updates: int) -> list[int]:
 
 
 def load_updates(state: State, number: int) -> list[int]:
-    """Return those of a past that took a batch, the newest first: its age in updates, not in decisions."""
+    """Return the generations of a past that took a batch, the newest first."""
     return [one for one, cause in _follow_past(state, number) if cause.takes_batch]
 
 
 def find_accepting(state: State, number: int) -> int | None:
-    """Return the newest of a lineage that accepted a batch: its configuration says how rows are read."""
+    """Return the newest generation of a lineage that accepted a batch: rows are read by its configuration."""
     return next((one for one, cause in _follow(state, number) if cause.accepts_batch), None)
 
 
 def load_other_pasts(state: State, number: int) -> set[int]:
-    """Return the generations, in any lineage, whose rows mean something else than those of ``number``.
+    """Return the generations, of any lineage, that belong to another past than ``number`` does.
 
-    A generation whose parents are not known belongs to none of them.
+    A generation whose parents are not known is not among them.
     """
     query = sa.select(generations_table.c.number, generations_table.c.parent, generations_table.c.cause)
     began: dict[int, int | None] = {}

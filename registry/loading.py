@@ -1,4 +1,4 @@
-"""Loading the models of a generation; one whose files cannot be read is left out, and told of."""
+"""Loading the models of a generation; one whose files cannot be read is left out with a warning."""
 
 import logging
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 def load_models(shelf: ModelShelf, before: Generation) -> dict[str, Model]:
-    """Return the models of active versions by line; one that cannot be loaded is left out, with a warning."""
+    """Return the models of active versions by name; one that cannot be loaded is left out, with a warning."""
     models: dict[str, Model] = {}
     for version in before.versions:
         try:
@@ -24,10 +24,10 @@ def load_models(shelf: ModelShelf, before: Generation) -> dict[str, Model]:
 
 
 def drop_lost(before: Generation, models: Mapping[str, Model]) -> tuple[Generation, list[Version]]:
-    """Return the generation as if it had never had versions that could not be loaded, and them.
+    """Return the generation without versions that could not be loaded, and these versions.
 
-    Their candidates may then enter again as newcomers. Ensembles of them stay, since each is fitted anew from what is
-    there and goes on under the name that a person may have promoted.
+    Their candidates may enter again as newcomers. Ensembles stay, since each is fitted anew from the models that are
+    left, under the name that a person may have promoted.
     """
     lost = [version for version in before.versions if version.line not in models]
     ids = {version.id for version in lost}

@@ -1,7 +1,7 @@
-"""Which configuration a command goes by: the file that is named or there, or else the one kept with the state.
+"""Which configuration a command uses: the file that is named or found, or else the one stored with the state.
 
-Everything but an update can go by the state alone, since every generation is stored with its configuration; only where
-the rows come from, and with it passwords, is not.
+Every command but an update can do with the state alone, since each generation is stored with its configuration, except
+for the source of the rows, which may hold passwords.
 """
 
 import json
@@ -32,7 +32,7 @@ class Known:
 def choose_config(
     named: str | None, overrides: Sequence[str], may_go_by_state: bool, checks_itself: bool = False
 ) -> tuple[Config, list[str]]:
-    """Return the configuration of a command, and sentences on what was chosen that nobody stated.
+    """Return the configuration of a command, and sentences on what was chosen without being stated.
 
     named:           the file that the command line names, None for ``config.yaml`` or, without that, the state's own
     may_go_by_state: whether the command can do without a file
@@ -78,7 +78,7 @@ def tell_demo(config: Config, path: Path) -> list[str]:
 
 
 def tell_beside(config: Config, path: Path) -> list[str]:
-    """Return a sentence where a state that is not there lies beside the configuration, in another folder than ours."""
+    """Return a sentence where the state is missing here but lies in the folder of the configuration."""
     beside = path.parent / config.state_dir
     if beside == config.state_dir or config.database_url is not None or (config.state_dir / CATALOGUE).is_file():
         return []
@@ -161,9 +161,9 @@ def follow_old_place(config: Config) -> tuple[Config, list[str]]:
 
 
 def holds(known: Stream, config: Config) -> bool:
-    """Whether a state is surely that of a configuration, by time, target and a source.
+    """Whether a state surely belongs to a configuration, by time, target and a source.
 
-    Of a folder and of a database an earlier release kept the files' names, and no more than that it is one.
+    Earlier releases stored the names of files; of folders and databases only that they are such.
     """
     from pointsman.registry.one_state import describe_stream
 
@@ -180,7 +180,7 @@ def holds(known: Stream, config: Config) -> bool:
 
 
 def peek(folder: Path, database_url: str | None = None) -> Known | None:
-    """Return what a state says of itself, without changing anything; None where it cannot be read or holds nothing."""
+    """Return what is known of a state, without changing it; None where it is unreadable or empty."""
     import sqlalchemy as sa
 
     catalogue = folder / CATALOGUE

@@ -1,4 +1,4 @@
-"""What a person has promoted by hand goes on to serve for as long as it is there."""
+"""Pinning: a model that a person promoted serves for as long as it is active."""
 
 import logging
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ log = logging.getLogger(__name__)
 
 
 def find_pinned(before: Generation, members: Sequence[Member]) -> str | None:
-    """Return the line that a person has made serve, as long as it is there."""
+    """Return the pinned model's name while it is among the members, else None."""
     serving = {member.version.line for member in members if member.role is not Role.CHALLENGER}
     if before.pinned is None or before.pinned in serving:
         return before.pinned

@@ -1,4 +1,4 @@
-"""What reads rows: the settings of the generation that serves, whatever the configuration says by now.
+"""The settings by which rows are read: those of the generation that serves, whatever the configuration says now.
 
 A model reads features as they were made when it learned. So keys that change what models read take effect with the next
 update; until then rows are read by the configuration stored with the newest generation that accepted a batch.
@@ -30,9 +30,9 @@ FORMER_DEFAULTS: Mapping[str, Sequence[Any]] = {
 
 
 def load_settings(config: Config, state: State, generation: Generation) -> Config:
-    """Return the configuration by which a generation reads rows, with the places that ``config`` names.
+    """Return the configuration by which a generation reads rows; folders and addresses are those of ``config``.
 
-    It is ``config`` itself where no batch was accepted yet, or where what is stored is broken, of which the log tells.
+    It is ``config`` itself before a batch was accepted and, with a warning, where the stored one is broken.
     """
     number = find_accepting(state, generation.number)
     if number is None:
@@ -59,9 +59,9 @@ def read_as(config: Config, then: Config) -> Config:
 
 
 def list_differing(config: Config, then: Config, sections: Sequence[str] = READING) -> list[str]:
-    """Return the keys that two configurations differ in, as far as these change how rows are read.
+    """Return the keys that change how rows are read and differ between two configurations.
 
-    A key that nobody states and whose default is another one since is none of them.
+    A key that neither states does not count, even if its default has changed between releases.
     """
     now, before = _list_keys(config, sections), _list_keys(then, sections)
     stated = {f"schema.{name}" for name in config.schema_.model_fields_set}

@@ -36,7 +36,7 @@ def open_copy(state: State) -> Iterator[State]:
 
 
 def copy_generation(state: State, number: int, copy: State) -> None:
-    """Copy what a generation wrote, set aside since or not."""
+    """Copy the rows that a generation wrote, also those that were set aside since."""
     with state.engine.connect() as source, copy.engine.begin() as target:
         for table, owner in REGISTRY.items():
             _copy(source, target, table, sa.select(table).where(owner == number))
@@ -45,7 +45,7 @@ def copy_generation(state: State, number: int, copy: State) -> None:
 
 
 def copy_registry(state: State, number: int, copy: State) -> None:
-    """Copy what the registry knows of a generation, as far as it is not there: who was active in it, but no rows."""
+    """Copy a generation's rows of the registry that the copy lacks: who was active in it, but nothing else it wrote."""
     with state.engine.connect() as source, copy.engine.begin() as target:
         if target.execute(sa.select(generations_table.c.number).where(generations_table.c.number == number)).first():
             return
@@ -63,7 +63,7 @@ def copy_named(state: State, table: sa.Table, column: sa.ColumnElement[Any], nam
 
 
 def copy_other_versions(state: State, number: int, copy: State) -> None:
-    """Copy the versions of generations before ``number`` that it does not go on from: their numbers are taken."""
+    """Copy the versions of earlier generations that are no ancestors of ``number``: their numbers are taken."""
     led_here = load_lineage(state, number)
     taken = versions_table.c.generation
     query = sa.select(versions_table).where(taken < number, taken.not_in(led_here))
@@ -75,13 +75,13 @@ def copy_other_versions(state: State, number: int, copy: State) -> None:
 
 
 def copy_versions(state: State, copy: State) -> None:
-    """Copy every version, so that its number and its name are taken, but nothing of what became of it."""
+    """Copy every version, so that its number and name stay taken, but not what became of it."""
     with state.engine.connect() as source, copy.engine.begin() as target:
         _copy(source, target, versions_table, sa.select(versions_table))
 
 
 def copy_costs(state: State, number: int, copy: State) -> None:
-    """Copy what versions of a generation were measured to cost: what is decided by it later is decided the same."""
+    """Copy the measured costs of a generation's versions, so that later decisions by cost are the same."""
     measured = sa.select(versions_table.c.id, versions_table.c.predict_us).where(versions_table.c.generation == number)
     with state.engine.connect() as source, copy.engine.begin() as target:
         for version, predict_us in source.execute(measured).all():
@@ -90,7 +90,7 @@ def copy_costs(state: State, number: int, copy: State) -> None:
 
 
 def read_written(state: State, number: int) -> dict[str, list[dict[str, Any]]]:
-    """Return by table the rows that a generation wrote, in a fixed order and without what two runs may differ in."""
+    """Return by table the rows that a generation wrote, in a fixed order and without volatile columns."""
     written = {}
     with state.engine.connect() as connection:
         for table, owner in REGISTRY.items():

@@ -1,4 +1,4 @@
-"""What other modules ask the registry's tables: newest numbers, cursors, manifests and who was active when."""
+"""Queries to the registry's tables: newest numbers, cursors, manifests, and who was active when."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -26,7 +26,7 @@ def load_config_name(state: State, number: int) -> str | None:
 
 
 def load_cursors(state: State, lineage: Sequence[int]) -> dict[int, Mapping[str, Any]]:
-    """Return by batch the cursor after it, as the first generation of a lineage that took the batch left it."""
+    """Return by batch the cursor after it, as the first generation of a lineage that took it wrote it."""
     table = generations_table.c
     query = sa.select(table.number, table.batch, table.cause, table.cursor).order_by(table.number)
     led_here = set(lineage)
@@ -64,7 +64,7 @@ def load_manifests(state: State) -> dict[str, str]:
 
 
 def find_dropped(state: State, versions: Sequence[str]) -> list[str]:
-    """Return which of some versions have no model any more."""
+    """Return which of the given versions have no stored model any more."""
     query = sa.select(dropped_table.c.version).where(dropped_table.c.version.in_(versions))
     return [row["version"] for row in read_rows(state.engine, query)]
 

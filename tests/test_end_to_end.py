@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 import yaml
 
+from benchmarks.catalogue_digests import compute_catalogue_digests
 from pointsman.common.config import Config, known_keys, load_config
-from pointsman.common.storage.catalogue import compute_catalogue_digests, connect
+from pointsman.common.storage.catalogue import connect
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = ("search.trials=4", "search.families=[linear,tree]", "training.folds=1", "search.finalists=2")

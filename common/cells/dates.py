@@ -5,18 +5,26 @@ names below. Day and month are told apart on the evidence of the whole column: 1
 both ways.
 """
 
-import re
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 
+from pointsman.common.cells.date_notations import (
+    CLOCK,
+    DIGITS,
+    EPOCH_MS,
+    EPOCH_S,
+    EXCEL,
+    FORMATS,
+    ISO,
+    ISO_WEEK,
+    TWINS,
+    YEAR_FIRST,
+    find_shape,
+    has_shape,
+)
 from pointsman.common.cells.months import translate_months
-
-ISO = "ISO8601"
-EPOCH_S, EPOCH_MS, EXCEL, ISO_WEEK = "epoch_s", "epoch_ms", "excel", "iso_week"
-"""Notations that ``strptime`` has no format for: seconds and milliseconds since 1970, Excel's days, 2023-W05."""
 
 FIRST_MOMENT, LAST_MOMENT = pd.Timestamp("1700-01-01"), pd.Timestamp("2199-12-31T23:59:59.999999")
 """Dates beyond reach are no dates but words: 9999-12-31 stands for 'open', and no model makes anything of 0001."""
@@ -30,88 +38,6 @@ CONTRADICTING = 0.01
 SAMPLE = 60
 LIKELY = 10
 """Notations are tried on all texts if one in so many of a sample of them has their shape."""
-
-_D, _M, _Y4, _Y2, _NAME = "[0-9]{1,2}", "[0-9]{1,2}", "[0-9]{4}", "[0-9]{2}", "[A-Za-z]{3,9}"
-_SHORT = "(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
-
-FORMATS: dict[str, str] = {
-    ISO: rf"{_Y4}(?:-{_M}(?:-{_D})?)?(?:[T ].*)?",
-    "%d-%b-%y": rf"{_D}-{_SHORT}-{_Y2}",
-    "%d-%b-%Y": rf"{_D}-{_SHORT}-{_Y4}",
-    "%d/%m/%Y": rf"{_D}/{_M}/{_Y4}",
-    "%m/%d/%Y": rf"{_D}/{_M}/{_Y4}",
-    "%d.%m.%Y": rf"{_D}\.{_M}\.{_Y4}",
-    "%m.%d.%Y": rf"{_D}\.{_M}\.{_Y4}",
-    "%d-%m-%Y": rf"{_D}-{_M}-{_Y4}",
-    "%m-%d-%Y": rf"{_D}-{_M}-{_Y4}",
-    "%Y-%m-%d": rf"{_Y4}-{_M}-{_D}",
-    "%Y/%m/%d": rf"{_Y4}/{_M}/{_D}",
-    "%Y.%m.%d": rf"{_Y4}\.{_M}\.{_D}",
-    "%Y%m%d": r"[12][0-9]{7}",
-    "%d/%m/%y": rf"{_D}/{_M}/{_Y2}",
-    "%m/%d/%y": rf"{_D}/{_M}/{_Y2}",
-    "%d.%m.%y": rf"{_D}\.{_M}\.{_Y2}",
-    "%m.%d.%y": rf"{_D}\.{_M}\.{_Y2}",
-    "%d-%m-%y": rf"{_D}-{_M}-{_Y2}",
-    "%m-%d-%y": rf"{_D}-{_M}-{_Y2}",
-    "%d %b %Y": rf"{_D} {_SHORT} {_Y4}",
-    "%d %b %y": rf"{_D} {_SHORT} {_Y2}",
-    "%d %B %Y": rf"{_D} {_NAME} {_Y4}",
-    "%d. %B %Y": rf"{_D}\. {_NAME} {_Y4}",
-    "%d. %b %Y": rf"{_D}\. {_SHORT} {_Y4}",
-    "%d/%b/%Y": rf"{_D}/{_SHORT}/{_Y4}",
-    "%d.%b.%Y": rf"{_D}\.{_SHORT}\.{_Y4}",
-    "%d%b%Y": rf"{_D}{_SHORT}{_Y4}",
-    "%d%b%y": rf"{_D}{_SHORT}{_Y2}",
-    "%Y-%b-%d": rf"{_Y4}-{_SHORT}-{_D}",
-    "%b %d, %Y": rf"{_SHORT} {_D}, {_Y4}",
-    "%b %d %Y": rf"{_SHORT} {_D} {_Y4}",
-    "%B %d, %Y": rf"{_NAME} {_D}, {_Y4}",
-    "%B %d %Y": rf"{_NAME} {_D} {_Y4}",
-    "%b %Y": rf"{_SHORT} {_Y4}",
-    "%b-%Y": rf"{_SHORT}-{_Y4}",
-    "%B %Y": rf"{_NAME} {_Y4}",
-    "%b-%y": rf"{_SHORT}-{_Y2}",
-    "%y-%m-%d": rf"{_Y2}-{_Y2}-{_Y2}",
-    "%y/%m/%d": rf"{_Y2}/{_Y2}/{_Y2}",
-    "%y.%m.%d": rf"{_Y2}\.{_Y2}\.{_Y2}",
-    "%Y年%m月%d日": rf"{_Y4}年{_M}月{_D}日",
-    "%m/%Y": rf"{_M}/{_Y4}",
-    "%Y/%m": rf"{_Y4}/{_M}",
-    ISO_WEEK: rf"{_Y4}-?W{_Y2}(?:-?[1-7])?",
-}
-"""Notations with the cells that may be in them, the time of day aside, in the order in which they are tried."""
-
-DIGITS = {
-    "%Y%m": r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])",
-    "%Y%m%d": r"(?:19|20)[0-9]{6}",
-    "%Y%m%d%H%M": r"(?:19|20)[0-9]{10}",
-    "%Y%m%d%H%M%S": r"(?:19|20)[0-9]{12}",
-    EPOCH_S: r"[1-3]?[0-9]{9}",
-    EPOCH_MS: r"[1-3]?[0-9]{12}",
-    EXCEL: r"[1-9][0-9]{4}(?:\.[0-9]+)?",
-}
-"""Notations of mere digits: a number is a date only where the column is one."""
-
-YEAR_FIRST = {"%d-%m-%y": "%y-%m-%d", "%d/%m/%y": "%y/%m/%d", "%d.%m.%y": "%y.%m.%d"}
-"""Notations of two-digit years, and those of the same look that begin with the year: 23-10-05."""
-
-TWINS = {
-    one: other
-    for pair in (
-        ("%d/%m/%Y", "%m/%d/%Y"),
-        ("%d.%m.%Y", "%m.%d.%Y"),
-        ("%d-%m-%Y", "%m-%d-%Y"),
-        ("%d/%m/%y", "%m/%d/%y"),
-        ("%d.%m.%y", "%m.%d.%y"),
-        ("%d-%m-%y", "%m-%d-%y"),
-    )
-    for one, other in (pair, pair[::-1])
-}
-"""Notations that cells without a day above 12 do not tell apart."""
-
-CLOCK = r"(?:T| |, )\s*([0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?)\s*((?i:[ap]\.?m\.?)?)\s*(?:UTC|GMT|Z)?"
-"""A time of day behind a date: 11:00, 11:00:30.5, 1:05 PM."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +76,7 @@ def parse_dates(
         unsure = candidate in YEAR_FIRST.values() or (candidate in TWINS and not _is_sure(candidate, date_format))
         if candidate == date_format or unsure:
             continue
-        shaped = left & _has_shape(texts, candidate)
+        shaped = left & has_shape(texts, candidate)
         if shaped.any():
             dates[shaped] = _read(texts[shaped], candidate, latest_year)
             left &= dates.isna()
@@ -234,7 +160,7 @@ def _list_likely(texts: pd.Series, usual: str | None, digits: bool) -> list[str]
     sample = texts.iloc[places].tolist()
     candidates = dict.fromkeys([*([usual] if usual else []), *FORMATS, *(DIGITS if digits else ())])
     shaped = {
-        one: {text for text in sample if (shape := _find_shape(one)) is None or shape.fullmatch(text)}
+        one: {text for text in sample if (shape := find_shape(one)) is None or shape.fullmatch(text)}
         for one in candidates
     }
     if len(set().union(*shaped.values())) * 2 < len(sample):
@@ -242,27 +168,10 @@ def _list_likely(texts: pd.Series, usual: str | None, digits: bool) -> list[str]
     return [one for one, found in shaped.items() if len(found) * LIKELY >= len(sample) and found]
 
 
-@lru_cache
-def _find_shape(candidate: str) -> re.Pattern[str] | None:
-    """Return what dates in a notation look like, a time of day behind them or not; None where nothing is known."""
-    shape = FORMATS.get(candidate) or DIGITS.get(candidate)
-    if shape is None:
-        return None
-    return re.compile(f"(?:{shape})" if candidate in (ISO, *DIGITS) else f"(?:{shape})(?:{CLOCK})?")
-
-
-def _has_shape(texts: pd.Series, candidate: str) -> pd.Series:
-    """Return which texts look like dates in a notation."""
-    shape = _find_shape(candidate)
-    if shape is None:
-        return texts.notna()
-    return texts.str.fullmatch(shape.pattern).fillna(False).astype(bool)
-
-
 def _read(texts: pd.Series, date_format: str, latest_year: int | None) -> pd.Series:
     """Return texts in one notation as datetimes; NaT for all others."""
     dates = pd.Series(pd.NaT, index=texts.index, dtype="datetime64[us]")
-    shaped = _has_shape(texts, date_format)
+    shaped = has_shape(texts, date_format)
     if not shaped.any():
         return dates
     texts = texts[shaped]

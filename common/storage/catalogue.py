@@ -13,7 +13,6 @@ from sqlalchemy.engine import Engine
 from pointsman.common.errors import ConfigError, DamagedCatalogue, StateError, first_line
 from pointsman.common.extras import missing_driver
 from pointsman.common.storage.failures import explain_failures
-from pointsman.common.storage.files import compute_digest
 from pointsman.common.storage.migrations import bring_up_to_date
 from pointsman.common.storage.postgresql import prepare_postgresql
 
@@ -190,28 +189,3 @@ def read_tuples(engine: Engine, query: sa.Select[Any]) -> tuple[list[str], list[
             return list(found.keys()), [tuple(row) for row in found]
     except ValueError as error:  # a cell that is no JSON, or no date
         raise DamagedCatalogue(engine.url.render_as_string(hide_password=True), first_line(error)) from error
-
-
-def compute_catalogue_digests(engine: Engine) -> dict[str, str]:
-    """Return a digest per table over everything but its volatile columns.
-
-    Two catalogues with equal digests hold the same decisions: what replay and the kill tests compare.
-    """
-    digests = {}
-    for table in metadata.sorted_tables:
-        columns = [column for column in table.columns if not column.info.get("volatile")]
-        if not columns:
-            continue
-        rows = sorted(repr(_without_clocks(table, row)) for row in read_rows(engine, sa.select(*columns)))
-        digests[table.name] = compute_digest("\n".join(rows).encode())
-    return digests
-
-
-def _without_clocks(table: sa.Table, row: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return the cells of a row; of one that holds a row of another table, without the volatile columns of that."""
-    cells = dict(row)
-    for name in cells:
-        if owner := table.columns[name].info.get(ROW_OF):
-            kept = metadata.tables[row[owner]].columns
-            cells[name] = {key: cell for key, cell in cells[name].items() if not kept[key].info.get("volatile")}
-    return tuple(cells.values())

@@ -9,7 +9,7 @@ import pandas as pd
 
 from pointsman.common.column_names import check_names, tidy_names
 from pointsman.common.exact import LARGEST
-from pointsman.common.formats import find_content
+from pointsman.common.formats import PARQUET_MARK
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,8 +42,9 @@ def read_parquet_chunks(path: Path, rows: int) -> Iterator[tuple[pd.DataFrame, f
 
 def find_types(path: Path) -> "dict[str, pa.DataType]":
     """Return the type of every column of a Parquet file, and none of another file."""
-    if find_content(path) != ".parquet":
-        return {}
+    with path.open("rb") as file:
+        if file.read(len(PARQUET_MARK)) != PARQUET_MARK:  # what reads the rows says whether the ending is right
+            return {}
     import pyarrow.parquet
 
     return {str(field.name).strip(): field.type for field in pyarrow.parquet.read_schema(path)}

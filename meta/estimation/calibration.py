@@ -1,4 +1,4 @@
-"""What is believed of rows without labels: corrected probabilities of the truth, or the size of a regression's errors.
+"""Calibration of outputs without labels: corrected probabilities of classes, or the size of a regression's errors.
 
 Both rest on what past outputs turned out to be worth. Rows are counted in cells (bins of the output, flagged rows
 apart), a table a batch, so that a fit for any weighting of the batches costs next to nothing.
@@ -28,7 +28,7 @@ class IntervalCalibration:
 
     coefficients: np.ndarray
 
-    def believe(self, outputs: np.ndarray, flagged: np.ndarray) -> np.ndarray:
+    def calibrate(self, outputs: np.ndarray, flagged: np.ndarray) -> np.ndarray:
         """Return the corrected probabilities (n_rows, n_classes) of outputs (n_rows, n_classes)."""
         judged = outputs[:, -1:] if len(self.coefficients) == 1 else outputs
         logits = to_logits(judged)
@@ -36,10 +36,10 @@ class IntervalCalibration:
             _sigmoid(_design(logits[:, place], flagged) @ coefficients)
             for place, coefficients in enumerate(self.coefficients)
         ]
-        believed = np.column_stack(columns)
+        calibrated = np.column_stack(columns)
         if len(self.coefficients) == 1:
-            return np.column_stack([1 - believed, believed])
-        return believed / believed.sum(axis=1, keepdims=True)
+            return np.column_stack([1 - calibrated, calibrated])
+        return calibrated / calibrated.sum(axis=1, keepdims=True)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON types."""
@@ -60,7 +60,7 @@ class ErrorModel:
     sizes: np.ndarray
     flagged: tuple[float, float]
 
-    def believe(self, outputs: np.ndarray, flagged: np.ndarray) -> np.ndarray:
+    def calibrate(self, outputs: np.ndarray, flagged: np.ndarray) -> np.ndarray:
         """Return the expected squared and absolute errors (n_rows, 2) of outputs (n_rows, 1)."""
         predicted = outputs[:, 0]
         factors = np.where(flagged[:, None], self.flagged, 1.0)
@@ -81,7 +81,7 @@ Calibrations = IntervalCalibration | ErrorModel
 
 
 def load_calibrations(stored: Mapping[str, Any]) -> Calibrations:
-    """Return the beliefs that ``to_json`` described."""
+    """Return the calibrations that ``to_json`` described."""
     if "coefficients" in stored:
         return IntervalCalibration(np.array(stored["coefficients"]))
     centres, squares, sizes = (np.array(stored[name]) for name in ("centres", "squares", "sizes"))
@@ -176,9 +176,9 @@ def _fit_platt(rows: np.ndarray, hits: np.ndarray) -> np.ndarray:
     prior = np.array([0.0, 1.0, 0.0, 0.0])
     fitted = prior
     for _ in range(NEWTON_STEPS):
-        believed = _sigmoid(design @ fitted)
-        slope = design.T @ (rows * believed - hits) + PRIOR_STRENGTH * (fitted - prior)
-        curve = (design * (rows * believed * (1 - believed))[:, None]).T @ design + PRIOR_STRENGTH * np.eye(4)
+        calibrated = _sigmoid(design @ fitted)
+        slope = design.T @ (rows * calibrated - hits) + PRIOR_STRENGTH * (fitted - prior)
+        curve = (design * (rows * calibrated * (1 - calibrated))[:, None]).T @ design + PRIOR_STRENGTH * np.eye(4)
         step = np.linalg.solve(curve, slope)
         fitted = fitted - step / max(1.0, np.abs(step).max())
     return fitted

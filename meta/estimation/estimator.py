@@ -70,7 +70,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Condition:
-    """How outputs for one condition of input, clean or damaged, are judged: beliefs and, by measure, the forecast."""
+    """How outputs for one condition of input, clean or damaged, are judged: calibrations, and a forecast by measure."""
 
     calibrations: tuple[Calibrations, ...]
     forecasts: Mapping[str, Forecast]
@@ -150,10 +150,10 @@ def estimate(
     flagged = kinds[seen] > 0
     condition = estimator.conditions[estimator.choose(flagged)]
     asked = _keep_classes(outputs[seen], classes, estimator.classes)
-    believed = [calibrations.believe(asked, flagged) for calibrations in condition.calibrations]
+    calibrated = [calibrations.calibrate(asked, flagged) for calibrations in condition.calibrations]
     measures, absent = {}, []
     for name in estimator.measures:
-        expected = [expect(name, estimator.task, asked, one, estimator.threshold) for one in believed]
+        expected = [expect(name, estimator.task, asked, one, estimator.threshold) for one in calibrated]
         forecast = condition.forecasts.get(name)
         if forecast is None or not np.isfinite(expected).all():
             absent.append(name)

@@ -1,4 +1,4 @@
-"""The expected metric of rows whose truth is only believed: losses and the confusion are expectations, row by row.
+"""The expected metric of unlabelled rows, from calibrated outputs: losses and the confusion are expectations by row.
 
 Source of the method: confidence-based performance estimation, as for instance in Bialek et al. (2024), "Estimating
 Model Performance Under Covariate Shift Without Labels".
@@ -16,44 +16,44 @@ LOSSES = frozenset({"log_loss", "brier", "rmse", "mae"})
 RANKED = frozenset({"roc_auc", "average_precision"})
 
 
-def expect(measure: str, task: Task, outputs: np.ndarray, believed: np.ndarray, threshold: float) -> float:
+def expect(measure: str, task: Task, outputs: np.ndarray, calibrated: np.ndarray, threshold: float) -> float:
     """Return a metric's expectation for rows; NaN where it is undefined for them.
 
-    ``outputs`` and ``believed`` are (n_rows, n_classes) probabilities, given and corrected; of a regression,
-    ``outputs`` (n_rows, 1) are numbers and ``believed`` (n_rows, 2) the expected squared and absolute errors.
+    ``outputs`` and ``calibrated`` are (n_rows, n_classes) probabilities, given and corrected; of a regression,
+    ``outputs`` (n_rows, 1) are numbers and ``calibrated`` (n_rows, 2) the expected squared and absolute errors.
     """
     if not len(outputs):
         return np.nan
     if not task.is_classification:
-        return _of_errors(measure, outputs[:, 0], believed)
+        return _of_errors(measure, outputs[:, 0], calibrated)
     if measure == "log_loss":
-        return float(-(believed * np.log(np.clip(outputs, EPSILON, 1.0))).sum(axis=1).mean())
+        return float(-(calibrated * np.log(np.clip(outputs, EPSILON, 1.0))).sum(axis=1).mean())
     if measure == "macro_f1":
         decided = outputs.argmax(axis=1)
         shares = [
-            _f1(believed[:, code], decided == code)
-            for code in range(believed.shape[1])
-            if believed[:, code].sum() >= 0.5
+            _f1(calibrated[:, code], decided == code)
+            for code in range(calibrated.shape[1])
+            if calibrated[:, code].sum() >= 0.5
         ]
         return float(np.mean(shares)) if shares else np.nan
     decided = decide_classes(task, outputs, threshold)
     if measure == "accuracy":
-        return float(believed[np.arange(len(decided)), decided].mean())
-    return float(_OF_TWO[measure](outputs[:, -1], believed[:, -1], decided == 1))
+        return float(calibrated[np.arange(len(decided)), decided].mean())
+    return float(_OF_TWO[measure](outputs[:, -1], calibrated[:, -1], decided == 1))
 
 
 def realise(measure: str, task: Task, target: np.ndarray, outputs: np.ndarray, threshold: float) -> float:
     """Return the metric that labels (n_rows,) show; NaN where it is undefined for them.
 
-    Ranks are compared as for ``expect``, with certainty for belief: the same number as the metric's own, sooner.
+    Ranks are compared as for ``expect``, with certain labels: the same number as the metric's own, sooner.
     """
     if measure in RANKED:
         return expect(measure, task, outputs, np.column_stack([1 - target, target]), threshold)
     return float(METRICS[measure].compute(target, outputs, threshold))
 
 
-def _of_errors(measure: str, predicted: np.ndarray, believed: np.ndarray) -> float:
-    square, size = believed.mean(axis=0)
+def _of_errors(measure: str, predicted: np.ndarray, calibrated: np.ndarray) -> float:
+    square, size = calibrated.mean(axis=0)
     if measure == "mae":
         return float(size)
     if measure == "rmse":
@@ -67,7 +67,7 @@ def _brier(positive: np.ndarray, truth: np.ndarray, _decided: np.ndarray) -> flo
 
 
 def _roc_auc(positive: np.ndarray, truth: np.ndarray, _decided: np.ndarray) -> float:
-    """Return the chance that of two rows, one believed positive and one negative, the first has the higher output."""
+    """Return the chance that of two rows, an expected positive and a negative one, the first has the higher output."""
     hits, misses = _count_by_output(positive, truth)
     before = np.cumsum(misses) - misses / 2
     paired_with_itself = (truth * (1 - truth)).sum()
@@ -82,7 +82,7 @@ def _average_precision(positive: np.ndarray, truth: np.ndarray, _decided: np.nda
 
 
 def _count_by_output(positive: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the positives and negatives believed of each distinct output, lowest first."""
+    """Return the expected positives and negatives at each distinct output, lowest first."""
     _, place = np.unique(positive, return_inverse=True)
     return np.bincount(place, weights=truth), np.bincount(place, weights=1 - truth)
 

@@ -65,6 +65,7 @@ def fit_estimator(
         raise ValueError("an estimator needs a record, if only to know the task; there is none")
     rows = records[-1].rows
     usual = np.mean([(record.rows.kinds[record.rows.clean] > 0).mean() for record in known]) if known else 0.0
+    # Confidence means something else on damaged input, so both have calibrations and errors of their own.
     conditions = {}
     for name in (CLEAN, DAMAGED):
         samples = [sample for record in known if (sample := _take(record, line, name)) is not None]
@@ -109,10 +110,10 @@ def _fit_condition(
     replayed: dict[str, list[ReplayedRows]] = {name: [] for name in measures}
     for place in range(1, len(samples)):
         calibrations = _fit_beliefs(cells, place)
-        believed = [one.believe(samples[place].outputs, samples[place].flagged) for one in calibrations]
+        calibrated = [one.calibrate(samples[place].outputs, samples[place].flagged) for one in calibrations]
         parts = _cut(samples[place], condition)
         for name, done in replayed.items():
-            one = _replay(samples[place], believed, parts, task, name, threshold)
+            one = _replay(samples[place], calibrated, parts, task, name, threshold)
             if one is not None:
                 done.append(one)
     forecasts = {name: fit_forecast(done, condition == CLEAN) for name, done in replayed.items()}
@@ -144,7 +145,7 @@ def _cut(sample: EstimatorSample, condition: str) -> list[tuple[int, slice]]:
 
 def _replay(
     sample: EstimatorSample,
-    believed: Sequence[np.ndarray],
+    calibrated: Sequence[np.ndarray],
     parts: Sequence[tuple[int, slice]],
     task: Task,
     name: str,
@@ -154,7 +155,7 @@ def _replay(
 
     def look(rows: slice) -> list[float]:
         outputs = sample.outputs[rows]
-        expected = [expect(name, task, outputs, one[rows], threshold) for one in believed]
+        expected = [expect(name, task, outputs, one[rows], threshold) for one in calibrated]
         return [*expected, realise(name, task, sample.target[rows], outputs, threshold)]
 
     seen = to_scale(name, np.array([look(rows) for rows in (slice(None), *(rows for _, rows in parts))]))
@@ -189,6 +190,7 @@ def fit_forecast(replayed: Sequence[ReplayedRows], whole: bool = True) -> Foreca
     squares = np.zeros((len(kinds), 0, EXPERTS))
     history = []
     for place, one in enumerate(replayed[1:], start=1):
+        # Experts and their weights know the batches before this one alone: its error is that of a real estimate.
         levels, biases = learn_levels(shown[:place], expected[:place])
         experts = list_experts(one.part_expected, levels, biases)
         weights = np.stack([weigh_experts(of_kind) for of_kind in squares])

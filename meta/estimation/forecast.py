@@ -1,4 +1,4 @@
-"""From what rows are believed to cost to a number and its interval: experts that past batches have weighed.
+"""From expected losses of rows to a forecast and its interval, by experts that past batches have weighed.
 
 An expectation from confidence alone errs when the relation of inputs and target changes; the level of past batches errs
 when the inputs change. Experts of both kinds, and of both at once, forecast every past batch in turn, each from what
@@ -29,7 +29,7 @@ class Forecast:
     """How a measure is forecast. Numbers are on the measure's scale of errors: see ``estimator.to_scale``.
 
     levels:  by LEVEL_HALF_LIVES, the decayed mean of what past batches showed
-    biases:  by belief and BIAS_HALF_LIVES, what they showed less what was expected of them
+    biases:  by calibration and BIAS_HALF_LIVES, what they showed less what was expected of them
     sizes:   rows, rising, for which the next three are
     weights: of the experts (n_sizes, n_experts), in the order of ``list_experts``
     low, high: bounds of nine of ten standardised errors

@@ -74,6 +74,7 @@ def answer_rows(request: str, brought: Brought, served: Served, explains: bool =
         for shown, reasons in zip(presented, explain_rows(predictor, rows, choice, answer), strict=True):
             shown["reasons"] = [vars(reason) for reason in reasons]
         laps.end("explanation")
+    # Warnings of how the body was read come first: they explain those of what its columns hold.
     told = {
         "request": request,
         "generation": served.generation,

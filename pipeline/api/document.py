@@ -59,7 +59,121 @@ def list_errors(*statuses: int) -> Json:
     return {str(status): respond_with(ERRORS[status], refused) for status in sorted({401, 500, 503, *statuses})}
 
 
+def describe_get(summary: str, content: Json, keyed: bool = True, also: Json | None = None) -> Json:
+    """Return a route that is only read."""
+    described: Json = {
+        "summary": summary,
+        "responses": {"200": respond_with(summary, content), **(also or {}), **list_errors()},
+    }
+    return described if keyed else described | {"security": []}
+
+
 BODY_ERRORS = (400, 408, 413, 415, 422)
+EXPECTED: Json = holding({"loss": NUMBER, "lower": or_null(NUMBER), "upper": or_null(NUMBER)}) | {
+    "description": "the loss that what was chosen is expected to have on such a request; nine of ten lie between "
+    "lower and upper"
+}
+VERSION: Json = holding(
+    {
+        **dict.fromkeys(("id", "family", "variant", "stage", "role"), TEXT),
+        "aliases": list_of(TEXT),
+        **dict.fromkeys(("first_batch", "last_batch", "rows", "updates", "bytes"), WHOLE),
+        "members": {
+            "type": "object",
+            "description": "of an ensemble, its weights by kind of row and member",
+            "additionalProperties": {"type": "object", "additionalProperties": NUMBER},
+        },
+    }
+)
+LABEL: Json = holding(
+    {"id": {"type": "string", "minLength": 1, "maxLength": 100}, "label": {"type": ["string", "number", "boolean"]}}
+)
+COMPONENTS: Json = {
+    "Rows": holding({"rows": list_of(refer("Row")) | {"minItems": 1}}),
+    "Answer": holding(
+        {
+            "request": TEXT,
+            "generation": WHOLE,
+            "rows": list_of(refer("AnsweredRow")),
+            "expected": or_null(EXPECTED),
+            "alarm": or_null(TEXT),
+            "warnings": list_of(TEXT),
+        },
+        positive={"type": ["string", "number"], "description": "of two labels, the one that probability is of"},
+    ),
+    "Labels": holding({"labels": list_of(LABEL) | {"minItems": 1}}),
+    "Received": holding(
+        {
+            "request": TEXT,
+            "counts": holding(dict.fromkeys(OUTCOMES, WHOLE)),
+            "ids": holding(dict.fromkeys(("unlogged", "unknown", "unreadable"), list_of(TEXT))),
+        }
+    ),
+    "Models": holding(
+        {
+            "generation": WHOLE,
+            "cause": TEXT,
+            "batch": or_null(WHOLE),
+            "pinned": or_null(TEXT),
+            "production": or_null(TEXT) | {"description": "the version that serves typical requests"},
+            "aliases": {"type": "object", "additionalProperties": TEXT},
+            "versions": list_of(VERSION),
+        }
+    ),
+    "Refusal": holding(
+        {"request": TEXT, "error": TEXT}, problems=list_of(holding({"row": WHOLE, "field": TEXT, "problem": TEXT}))
+    ),
+}
+"""Every schema that the routes refer to, but for the two that follow from the stream's columns: Row and AnsweredRow."""
+
+EXPLAIN: Json = {
+    "name": "explain",
+    "in": "query",
+    "required": False,
+    "schema": {"type": "boolean"},
+    "description": "add the strongest reasons to each row",
+}
+ROWS: Json = {
+    JSON: {"schema": {"anyOf": [refer("Rows"), list_of(refer("Row")) | {"minItems": 1}, refer("Row")]}},
+    CSV: {"schema": TEXT},
+    PARQUET: {"schema": {"type": "string", "format": "binary"}},
+}
+PREDICT: Json = {
+    "summary": "Answer rows.",
+    "parameters": [EXPLAIN],
+    "requestBody": {"required": True, "content": ROWS},
+    "responses": {
+        "200": respond_with("The answers, in the order of the rows.", in_json(refer("Answer"))),
+        **list_errors(*BODY_ERRORS),
+    },
+}
+FEEDBACK: Json = {
+    "summary": "Take labels of rows that were answered, by their ids.",
+    "requestBody": {"required": True, "content": in_json(refer("Labels"))},
+    "responses": {
+        "200": respond_with("Stored; what each label was.", in_json(refer("Received"))),
+        **list_errors(*BODY_ERRORS),
+    },
+}
+ALIVE, READY, UNDER_WAY = (
+    in_json(holding(known))
+    for known in ({"status": TEXT}, {"status": TEXT, "generation": WHOLE}, {"request": TEXT, "status": TEXT})
+)
+REPORT: Json = describe_get(
+    "The summary, as a page.",
+    {"text/html": {"schema": TEXT}},
+    also={"202": respond_with("It is being made; ask again.", UNDER_WAY)},
+)
+ROUTES: Json = {
+    "/predict": {"post": PREDICT},
+    "/feedback": {"post": FEEDBACK},
+    "/health": {"get": describe_get("Whether the process lives.", ALIVE, keyed=False)},
+    "/ready": {"get": describe_get("Whether a generation serves.", READY, keyed=False)},
+    "/models": {"get": describe_get("What serves typical requests, and every active model.", in_json(refer("Models")))},
+    "/metrics": {"get": describe_get("Counters, for Prometheus.", {"text/plain": {"schema": TEXT}})},
+    "/report": {"get": REPORT},
+}
+"""Every route, by path and method."""
 
 
 def describe_row(schema: Schema | None) -> Json:
@@ -86,137 +200,6 @@ def describe_answer(schema: Schema | None) -> Json:
     return holding(told | probability, reasons=list_of(reason))
 
 
-def describe_components(schema: Schema | None) -> Json:
-    """Return every schema that the routes refer to."""
-    # Long, since it is a table: the schemas stand together as clients read them, and nothing is decided here.
-    problem = holding({"row": WHOLE, "field": TEXT, "problem": TEXT})
-    expected = holding({"loss": NUMBER, "lower": or_null(NUMBER), "upper": or_null(NUMBER)}) | {
-        "description": "the loss that what was chosen is expected to have on such a request; nine of ten lie between "
-        "lower and upper"
-    }
-    version = holding(
-        {
-            **dict.fromkeys(("id", "family", "variant", "stage", "role"), TEXT),
-            "aliases": list_of(TEXT),
-            **dict.fromkeys(("first_batch", "last_batch", "rows", "updates", "bytes"), WHOLE),
-            "members": {
-                "type": "object",
-                "description": "of an ensemble, its weights by kind of row and member",
-                "additionalProperties": {"type": "object", "additionalProperties": NUMBER},
-            },
-        }
-    )
-    production = or_null(TEXT) | {"description": "the version that serves typical requests"}
-    label = holding(
-        {"id": {"type": "string", "minLength": 1, "maxLength": 100}, "label": {"type": ["string", "number", "boolean"]}}
-    )
-    return {
-        "Row": describe_row(schema),
-        "Rows": holding({"rows": list_of(refer("Row")) | {"minItems": 1}}),
-        "AnsweredRow": describe_answer(schema),
-        "Answer": holding(
-            {
-                "request": TEXT,
-                "generation": WHOLE,
-                "rows": list_of(refer("AnsweredRow")),
-                "expected": or_null(expected),
-                "alarm": or_null(TEXT),
-                "warnings": list_of(TEXT),
-            },
-            positive={"type": ["string", "number"], "description": "of two labels, the one that probability is of"},
-        ),
-        "Labels": holding({"labels": list_of(label) | {"minItems": 1}}),
-        "Received": holding(
-            {
-                "request": TEXT,
-                "counts": holding(dict.fromkeys(OUTCOMES, WHOLE)),
-                "ids": holding(dict.fromkeys(("unlogged", "unknown", "unreadable"), list_of(TEXT))),
-            }
-        ),
-        "Models": holding(
-            {
-                "generation": WHOLE,
-                "cause": TEXT,
-                "batch": or_null(WHOLE),
-                "pinned": or_null(TEXT),
-                "production": production,
-                "aliases": {"type": "object", "additionalProperties": TEXT},
-                "versions": list_of(version),
-            }
-        ),
-        "Refusal": holding({"request": TEXT, "error": TEXT}, problems=list_of(problem)),
-    }
-
-
-def describe_routes() -> Json:
-    """Return the routes by path and method."""
-    # Long, since it is a table: the routes stand together as clients read them, and nothing is decided here.
-    explain = {
-        "name": "explain",
-        "in": "query",
-        "required": False,
-        "schema": {"type": "boolean"},
-        "description": "add the strongest reasons to each row",
-    }
-    rows = {
-        JSON: {"schema": {"anyOf": [refer("Rows"), list_of(refer("Row")) | {"minItems": 1}, refer("Row")]}},
-        CSV: {"schema": TEXT},
-        PARQUET: {"schema": {"type": "string", "format": "binary"}},
-    }
-    predict = {
-        "summary": "Answer rows.",
-        "parameters": [explain],
-        "requestBody": {"required": True, "content": rows},
-        "responses": {
-            "200": respond_with("The answers, in the order of the rows.", in_json(refer("Answer"))),
-            **list_errors(*BODY_ERRORS),
-        },
-    }
-    feedback = {
-        "summary": "Take labels of rows that were answered, by their ids.",
-        "requestBody": {"required": True, "content": in_json(refer("Labels"))},
-        "responses": {
-            "200": respond_with("Stored; what each label was.", in_json(refer("Received"))),
-            **list_errors(*BODY_ERRORS),
-        },
-    }
-    page = {"text/html": {"schema": TEXT}}
-    return {
-        "/predict": {"post": predict},
-        "/feedback": {"post": feedback},
-        "/health": {"get": describe_get("Whether the process lives.", in_json(holding({"status": TEXT})), keyed=False)},
-        "/ready": {
-            "get": describe_get(
-                "Whether a generation serves.", in_json(holding({"status": TEXT, "generation": WHOLE})), keyed=False
-            )
-        },
-        "/models": {
-            "get": describe_get("What serves typical requests, and every active model.", in_json(refer("Models")))
-        },
-        "/metrics": {"get": describe_get("Counters, for Prometheus.", {"text/plain": {"schema": TEXT}})},
-        "/report": {
-            "get": describe_get(
-                "The summary, as a page.",
-                page,
-                also={
-                    "202": respond_with(
-                        "It is being made; ask again.", in_json(holding({"request": TEXT, "status": TEXT}))
-                    )
-                },
-            )
-        },
-    }
-
-
-def describe_get(summary: str, content: Json, keyed: bool = True, also: Json | None = None) -> Json:
-    """Return a route that is only read."""
-    described: Json = {
-        "summary": summary,
-        "responses": {"200": respond_with(summary, content), **(also or {}), **list_errors()},
-    }
-    return described if keyed else described | {"security": []}
-
-
 def describe_service(schema: Schema | None) -> Json:
     """Return the document as it is while rows have this schema; None while nothing serves."""
     return {
@@ -226,9 +209,9 @@ def describe_service(schema: Schema | None) -> Json:
             "version": "1",
             "description": "Predictions. One registered model, single or an ensemble, is chosen for each request.",
         },
-        "paths": describe_routes(),
+        "paths": ROUTES,
         "components": {
-            "schemas": describe_components(schema),
+            "schemas": {"Row": describe_row(schema), "AnsweredRow": describe_answer(schema), **COMPONENTS},
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pointsman.common.cells.dates import TWINS
+from pointsman.common.cells.date_notations import TWINS
 from pointsman.common.config import BatchConfig, Config
 from pointsman.common.errors import DataError, NoNewData
 from pointsman.common.exact import concat_tables

@@ -3,16 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from pointsman.common.cells.dates import (
-    DIGITS,
-    FIRST_MOMENT,
-    LAST_MOMENT,
-    TWINS,
-    DateDecision,
-    decide_dates,
-    find_far,
-    parse_dates,
-)
+from pointsman.common.cells.date_notations import DIGITS, TWINS
+from pointsman.common.cells.dates import FIRST_MOMENT, LAST_MOMENT, DateDecision, decide_dates, find_far, parse_dates
 from pointsman.common.cells.notation import Notation
 from pointsman.common.config import SchemaConfig
 from pointsman.common.reading import TYPE_SHARE

@@ -34,6 +34,7 @@ def find_number_column(
         stated=stated.find_number_marks(name) is not None and not blamed,
     )
     warnings = [*blamed, *warn_of_gaps(name, gaps, texts, counts, "numbers", stated)]
+    # One notation holds for a column: where only some cells have the sign, 5 and 5% would be read alike.
     if signed.any() and not signed.all():
         warnings.append(warn_of_percents(name, read[signed].iloc[0], read[~signed].iloc[0]))
     if not declared and has_leading_zeros(read):
@@ -44,6 +45,7 @@ def find_number_column(
     rival = decided.rival if decided.example else None
     if rival is not None:
         warnings.append(warn_of_rival(name, decided))
+    # Words that stand for missing cells are told of above, so they are no lost numbers.
     kept = ~texts.isin(gaps).to_numpy(dtype=bool)
     reasons = (
         "" if notation.is_plain else f"its numbers are written as {describe_notation(notation)}",

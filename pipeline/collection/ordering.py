@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from pointsman.common.adaptation import count_texts
-from pointsman.common.cells.dates import EPOCH_MS, EPOCH_S, EXCEL, FORMATS, ISO, TWINS, decide_dates
+from pointsman.common.cells.date_notations import EPOCH_MS, EPOCH_S, EXCEL, FORMATS, ISO, TWINS
+from pointsman.common.cells.dates import decide_dates
 from pointsman.common.config import SchemaConfig
 from pointsman.common.errors import DataError
 from pointsman.common.reading import read_any_dates, read_dates
@@ -83,6 +84,7 @@ def decide_time_format(cells: pd.Series, label: str, schema: SchemaConfig, usual
         return usual or ISO
     texts, counts = count_texts(cells, schema.missing_values)
     decided = decide_dates(texts, counts, usual, digits=True)
+    # Times order the stream and cut its batches, so a wrong guess would put rows into batches that are not theirs.
     if decided.contradicted:
         one, other = decided.contradicted
         raise DataError(
@@ -90,6 +92,7 @@ def decide_time_format(cells: pd.Series, label: str, schema: SchemaConfig, usual
             "one can be trusted; write them as YYYY-MM-DD, or set schema.time_format to the one that counts "
             f"({decided.date_format} or {TWINS[decided.date_format]})."
         )
+    # Five digits may as well be a number of a policy or an amount.
     if decided.date_format == EXCEL and usual != EXCEL:
         raise DataError(
             f"The times '{schema.time}' of '{label}' are numbers, such as '{texts.iloc[0]}'; set schema.time_format to "

@@ -34,7 +34,7 @@ def infer_schema(raw: pd.DataFrame, config: Config, origin: str, time_format: st
     target = infer_target(raw[stated.target], config, origin)
     names = [str(name) for name in raw.columns if name != stated.target]
     columns = {name: decide(raw[name], name, declared.get(name), stated) for name in names if name != stated.time}
-    columns = settle_open_marks(columns)
+    columns = settle_open_marks(columns)  # needs all of them: a column without evidence is written as the others are
     for name, column in columns.items():
         if column.reason and not (column.warnings and column.role is ColumnRole.UNUSED):
             _log.info("The column '%s' is taken as %s: %s.", name, column.role, column.reason)
@@ -61,6 +61,7 @@ def infer_schema(raw: pd.DataFrame, config: Config, origin: str, time_format: st
         positive=stated.positive,
         notations={name: one for name, one in notations.items() if one != PLAIN},
     )
+    # A time alone is no input to learn from: every later row has one that no model has seen.
     if not set(schema.inputs) - {schema.time}:
         raise DataError(
             f"'{origin}' has no column to learn from besides time and target ({list_names(raw.columns)}); declare "

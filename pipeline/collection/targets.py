@@ -49,6 +49,7 @@ def infer_target(cells: pd.Series, config: Config, origin: str) -> Target:
     positive class is stated together with another task than binary.
     """
     stated = config.schema_
+    # Labels are read as those of a multiclass target until the task is known: any text may be one of them.
     draft = Schema(
         time=stated.time,
         target=stated.target,
@@ -79,6 +80,7 @@ def infer_target(cells: pd.Series, config: Config, origin: str) -> Target:
     notation = replace(draft.notation(stated.target), date_format=None)
     if not task.is_classification:
         return Target(task, (), replace(notation, labels=()))
+    # Labels of classes are texts, so how numbers are written matters only where a rule such as "> 0" reads them.
     if not draft.label_is_rule:
         notation = Notation(labels=notation.labels)
     classes = order_classes(sorted(labels), stated.positive)

@@ -128,7 +128,7 @@ def list_kept(past: Sequence[PastTest]) -> dict[Test, list[float]]:
 def judge_concept(
     config: Config, training_set: TrainingSet, schema: Schema, past: Sequence[PastTest], tests: Sequence[DriftTest]
 ) -> list[DriftTest]:
-    """Return the tests of concept drift of the newest batch, by witnesses that read no column that drifted of late."""
+    """Return the tests of concept drift of the newest batch, by reference models without columns that have drifted."""
     rows = training_set.rows
     of_late = [test for batch, test in past if batch >= rows.first_batch]
     moved = {test.column for test in [*of_late, *tests] if test.alarm and test.drift is Drift.DATA}
@@ -183,7 +183,7 @@ def rank_alarms(
 
 
 def list_changes(
-    losses: np.ndarray, earlier: np.ndarray, times: pd.Series, settled: ReconciledLabels | None
+    losses: np.ndarray, earlier: np.ndarray, times: pd.Series, labelled: ReconciledLabels | None
 ) -> tuple[list[DriftTest], dict[str, str]]:
     """Return where detectors saw the serving model's losses (n_rows,) leave those on ``earlier`` rows, and when.
 
@@ -193,7 +193,7 @@ def list_changes(
     """
     if not len(earlier) or not len(losses):
         return [], {}
-    before, moments = (settled.losses, settled.times) if settled else (np.empty(0), np.empty(0, "datetime64[us]"))
+    before, moments = (labelled.losses, labelled.times) if labelled else (np.empty(0), np.empty(0, "datetime64[us]"))
     served, newest, when = len(before), np.concatenate([before, losses]), [*pd.Series(moments), *times]
     found = find_changes(np.concatenate([earlier, newest]), len(newest))
     tests = [

@@ -13,7 +13,7 @@ from pointsman.common.seeding import random_generator
 from pointsman.common.task import Task
 from pointsman.model_zoo import get_family
 from pointsman.model_zoo.candidate import Candidate
-from pointsman.model_zoo.model import fit_model
+from pointsman.model_zoo.fitting import fit_model
 from pointsman.pipeline.drift.novelty import Novelty
 
 MOST_ROWS = 1_500

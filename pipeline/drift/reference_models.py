@@ -1,9 +1,9 @@
-"""Witnesses: small models of earlier batches that say whether the relation between inputs and target has changed.
+"""Frozen reference models of earlier batches say whether the relation between inputs and target has changed.
 
-A witness stays as it is, so how outcomes lie off its predictions can be compared between the newest batch and those
-just before it: a difference is a change of the relation and none of the model. It reads no column whose own drift was
-noticed of late, so that data drift is not taken for concept drift. There are two where history is long enough, one of
-the newer and one of the older batches: when an earlier regime returns, it is the one that knew it that notices.
+A reference model stays as it is, so how outcomes lie off its predictions can be compared between the newest batch and
+those just before it: a difference is a change of the relation and none of the model. It reads no column whose own drift
+was noticed of late, so that data drift is not taken for concept drift. There are two where history is long enough, one
+of the newer and one of the older batches: when an earlier regime returns, it is the one that knew it that notices.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,17 +15,18 @@ from pointsman.common.sampling import spread_rows
 from pointsman.common.task import Task
 from pointsman.model_zoo import get_family
 from pointsman.model_zoo.candidate import Candidate
-from pointsman.model_zoo.model import align_classes, fit_model
+from pointsman.model_zoo.fitting import fit_model
+from pointsman.model_zoo.model import align_classes
 from pointsman.pipeline.drift.concept import Deviation, compute_deviations
 
 RECENT = 3
-"""Batches just before the newest with which it is compared; a witness learned none of them."""
+"""Batches just before the newest with which it is compared; a reference model learned none of them."""
 LEAST_TO_SPLIT = 6
-"""Batches from which two witnesses share them."""
+"""Batches from which two reference models share them."""
 LEAST_JUDGED = 30
 """Rows of a batch without which it is not compared: of a few the standard errors cannot be told, of one it is 0."""
 MOST_LEARNED, MOST_JUDGED = 10_000, 5_000
-"""Rows that a witness learns, and rows of a batch that it judges, evenly spread."""
+"""Rows that a reference model learns, and rows of a batch that it judges, evenly spread."""
 SMALL = {"rounds": 60, "learning_rate": 0.05, "num_leaves": 15, "feature_fraction": 0.7}
 
 
@@ -38,11 +39,11 @@ def compare_relations(
     seed: int,
     since: int = 0,
 ) -> list[tuple[int, Deviation]]:
-    """Return by witness how the newest batch deviates from those just before it; [] from too few rows to tell.
+    """Return by reference model how the newest batch deviates from those just before it; [] from too few rows to tell.
 
     ``features`` (n_rows, n_features), ``target`` and the batch numbers (n_rows,) are in order of arrival; the number 0
-    is that of the witness of the newer batches. Batches before ``since``, where the relation last changed, are no
-    yardstick: one change would be noticed again and again.
+    is that of the reference model of the newer batches. Batches before ``since``, where the relation last changed, are
+    no yardstick: one change would be noticed again and again.
     """
     numbers, sizes = np.unique(batches, return_counts=True)
     large = sizes[-RECENT - 1 :] >= LEAST_JUDGED
@@ -50,7 +51,7 @@ def compare_relations(
     if numbers[-1] not in compared:
         return []
     found = []
-    for witness, learned in enumerate(split_history(numbers)):
+    for reference_model, learned in enumerate(split_history(numbers)):
         rows = _take(np.isin(batches, learned), MOST_LEARNED)
         if task.is_classification and len(np.unique(target[rows])) < 2:
             continue
@@ -61,12 +62,12 @@ def compare_relations(
             outputs = model.predict(features.iloc[rows])
             known = align_classes(outputs, model.classes, classes) if task.is_classification else outputs[:, None]
             judged.append(compute_deviations(task, classes, target[rows], known))
-        found += [(witness, change) for change in _compare(judged[:-1], judged[-1])]
+        found += [(reference_model, change) for change in _compare(judged[:-1], judged[-1])]
     return found
 
 
 def split_history(numbers: np.ndarray) -> list[np.ndarray]:
-    """Return the batches that each witness learns, those of the newer batches first.
+    """Return the batches that each reference model learns, those of the newer batches first.
 
     >>> [part.tolist() for part in split_history(np.arange(1, 12))], split_history(np.arange(4))
     ([[5, 6, 7], [1, 2, 3, 4]], [])

@@ -24,7 +24,8 @@ class DriftTest:
 
     column:  the input, '' for all of them together; of a concept test the class, '' for all
     aspect:  what of it was looked at
-    part:    so many newest batches together, the number of a witness, or the row from which a detector saw a change
+    part:    so many newest batches together, the number of a reference model, or the row from which a detector saw a
+             change
     score:   how new it is, or how far the relation deviates; ``error`` is the standard error of a deviation
     p_value: how probable this is in a stable batch; None where too little is known to judge
     kept:    what later batches are held against: the score, cut where it was an alarm; None where it tells nothing
@@ -80,11 +81,11 @@ def judge_relation(
     false_alarms: float,
     settled: bool,
 ) -> list[DriftTest]:
-    """Return a concept drift test for each witness and deviation.
+    """Return a concept drift test for each reference model and deviation.
 
     ``past`` holds by relation and class the deviations and errors of earlier stable batches, oldest first, of all
-    witnesses. A batch keeps nothing where it raises an alarm, or unless the batches it was compared with were stable
-    themselves (``settled``).
+    reference models. A batch keeps nothing where it raises an alarm, or unless the batches it was compared with were
+    stable themselves (``settled``).
     """
     chance = share_chance(false_alarms, len(deviations))
     expected = {key: learn_expectation(known) for key, known in past.items()}
@@ -98,12 +99,12 @@ def judge_relation(
             Drift.CONCEPT,
             one.label,
             one.relation.value,
-            witness,
+            reference_model,
             one.estimate,
             one.error,
             p_value,
             p_value is not None and p_value < chance,
             one.estimate if stable else None,
         )
-        for (witness, one), p_value in zip(deviations, p_values, strict=True)
+        for (reference_model, one), p_value in zip(deviations, p_values, strict=True)
     ]

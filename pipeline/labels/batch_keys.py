@@ -18,22 +18,22 @@ from pointsman.pipeline.labels.served_rows import compute_keys, compute_named_ke
 log = logging.getLogger(__name__)
 
 MOST_BATCHES = 200
-"""Of the newest batches, how many a labelled row is looked for in."""
+"""How many of the newest batches a labelled row is looked for in."""
 
 
 @dataclass(frozen=True, eq=False)
 class RowKeys:
-    """A batch by the digests of its rows' inputs, and of the columns that name them (0 where they do not)."""
+    """Digests (n_rows,) uint64 of a batch's rows: of their inputs, and of the columns that name them (0 without)."""
 
     digests: np.ndarray
     keys: np.ndarray
 
     def has(self, digests: np.ndarray, keys: np.ndarray) -> np.ndarray:
-        """Return which of some rows are in the batch (n_rows,) bool."""
+        """Return which rows (n_rows,) bool are in the batch, by the digests of their inputs or their keys."""
         return np.where(self.names(keys), np.isin(keys, self.keys), np.isin(digests, self.digests))
 
     def names(self, keys: np.ndarray) -> np.ndarray:
-        """Return which rows (n_rows,) bool are told by their keys: those that have one, if the batch has any."""
+        """Return which rows (n_rows,) bool can be found by key: those that have one, if the batch has keys."""
         return (keys != 0) & self.keys.any()
 
 
@@ -53,6 +53,6 @@ def load_earlier_keys(state: State) -> list[RowKeys]:
     return [RowKeys(**load_arrays(content)) for content in contents if content is not None]
 
 
-def save_keys(state: State, batch: int, marks: RowKeys) -> dict[str, Any]:
+def save_keys(state: State, batch: int, row_keys: RowKeys) -> dict[str, Any]:
     """Store the digests of a batch and return their row."""
-    return {"batch": batch, "file": state.files.save(dump_arrays(digests=marks.digests, keys=marks.keys), ".npz")}
+    return {"batch": batch, "file": state.files.save(dump_arrays(digests=row_keys.digests, keys=row_keys.keys), ".npz")}

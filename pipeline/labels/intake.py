@@ -27,15 +27,15 @@ STORED = frozenset({"new", "early"})
 
 @dataclass(frozen=True)
 class Received:
-    """What became of labels: ids of rows by what they were.
+    """What became of labels: the ids of their rows, by outcome.
 
-    new:        stored; ``corrected`` are those of them that had another label before
-    known:      the row has this label already
+    new:        stored; ``corrected`` are those of them that replace another label
+    known:      the row already has this label
     early:      stored, though no row of that id is known yet: it counts as soon as the row is logged
     unlogged:   the row was served, or may have been, without being kept (``labels.log_share``,
                 ``selection.matched_rows``)
     unknown:    no such row was ever served
-    unreadable: by the schema this is not a label
+    unreadable: the schema knows no such label
     """
 
     new: tuple[str, ...] = ()
@@ -47,7 +47,7 @@ class Received:
     unreadable: tuple[str, ...] = ()
 
     def describe(self) -> str:
-        """Return how many labels were what, naming the first of those that are of no use."""
+        """Return the number of labels by outcome in words, naming the first ids of those that cannot be used."""
         parts = [f"{len(self.new)} new labels"]
         parts += [f"{len(ids)} {name}" for name in ("corrected", "known") if (ids := getattr(self, name))]
         for name, why in (
@@ -92,7 +92,7 @@ def load_schema(state: State) -> Schema:
 
 
 def add_labels(config: Config, state: State, pairs: Sequence[tuple[str, Any]], origin: str) -> Received:
-    """Store labels of served rows, by row id; when this returns they are durable and wait for the next update.
+    """Store labels of served rows, by row id; once this returns they are durable and wait for the next update.
 
     The newest label of a row counts. Raises StateError where there is no model yet.
     """
@@ -121,7 +121,7 @@ def add_labels(config: Config, state: State, pairs: Sequence[tuple[str, Any]], o
 
 
 def sort_label(row: str, label: str | None, before: str | None) -> tuple[str, ...]:
-    """Return what a label is by the fields of Received, from what its row is and the label that it had before.
+    """Return the fields of ``Received`` that a label belongs to, by the state of its row and the row's earlier label.
 
     >>> sort_label("new", "1", None), sort_label("new", "1", "0"), sort_label("new", "1", "1")
     (('new',), ('corrected', 'new'), ('known',))
@@ -145,7 +145,7 @@ def judge_row(config: Config, place: tuple[str, int], known: dict[str, Any] | No
 
 
 def read_cells(cells: Sequence[Any], schema: Schema) -> list[str | None]:
-    """Return labels as they are stored: a class, or a number in digits; None for what is no label by the schema."""
+    """Return labels as they are stored: a class, or a number in digits; None for what the schema does not accept."""
     labels = read_labels(pd.Series(list(cells), dtype="object"), schema)
     readable = ~pd.isna(encode_target(labels, schema))
     return [

@@ -69,11 +69,13 @@ def gather_late_rows(state: State, schema: Schema, found: MatchedRows) -> Iterat
                 rows.append(of_file)
         if not parts:
             continue
+        # A row without a time of its own is placed where it was served; a delay is known only of rows with one.
         table, answered = pd.concat(rows, ignore_index=True), join_answered(parts)
         times = pd.Series(table["served_at"]).astype("datetime64[us]")
         own = answered.inputs[schema.time] if schema.time in answered.inputs else pd.Series(pd.NaT, times.index)
         stream_times = pd.to_datetime(pd.Series(table["stream_time"])).astype("datetime64[us]").where(own.notna())
         times = own.fillna(times)
+        # Requests that were served in the same moment come in a fixed order, so that a replay reads the same rows.
         order = pd.DataFrame({"time": times, "request": table["request"], "place": table["position"]})
         rows_in_time = order.sort_values(["time", "request", "place"], kind="stable").index.to_numpy()
         yield LateRows(
@@ -89,7 +91,7 @@ def gather_late_rows(state: State, schema: Schema, found: MatchedRows) -> Iterat
 
 
 def align_answered(answered: AnsweredRows, then: Schema, now: Schema) -> AnsweredRows:
-    """Return answered rows with a column an output of today's classes."""
+    """Return answered rows whose outputs are in the order of the present classes."""
     if not now.task.is_classification or then.classes == now.classes:
         return answered
     by_version = {

@@ -18,13 +18,19 @@ from pointsman.common.records import LabelledBatch
 from pointsman.common.schema import Schema
 from pointsman.common.storage.state import State
 from pointsman.pipeline.labels.batch_keys import RowKeys, load_earlier_keys
-from pointsman.pipeline.labels.queries import Row, load_brought_rows, load_settled_rows, load_unsettled, load_waiting
-from pointsman.pipeline.labels.served_rows import DIGEST, KEY, POSITION, compute_keys, load_marks
+from pointsman.pipeline.labels.queries import (
+    Row,
+    load_brought_rows,
+    load_reconciled_rows,
+    load_unreconciled,
+    load_waiting,
+)
+from pointsman.pipeline.labels.served_rows import DIGEST, KEY, POSITION, compute_keys, load_row_keys
 
 log = logging.getLogger(__name__)
 
 COLUMNS_HELD = 32
-"""Sets of columns whose digests of the batch are kept: files of requests are many, and most have the same columns."""
+"""Sets of columns for which the batch's digests are kept: most of the many files of requests have the same columns."""
 
 FOUND = (
     "request",
@@ -43,9 +49,10 @@ FOUND = (
 
 @dataclass(frozen=True, eq=False)
 class MatchedRows:
-    """Served rows with labels, one a row of ``table`` (FOUND); ``labels`` are the numbers of those taken by id.
+    """Served rows with labels, one for each row of ``table`` (columns FOUND).
 
-    ``repeated`` are rows that the batch brings and whose labels an earlier update took by their ids.
+    labels:   numbers of the labels that came by row id
+    repeated: rows that the batch brings although an earlier update took their labels by id
     """
 
     table: pd.DataFrame
@@ -54,13 +61,13 @@ class MatchedRows:
 
 
 def find_labelled(
-    state: State, schema: Schema, batch: LabelledBatch, marks: RowKeys, arrived_at: pd.Timestamp
+    state: State, schema: Schema, batch: LabelledBatch, row_keys: RowKeys, arrived_at: pd.Timestamp
 ) -> MatchedRows:
-    """Return every served row whose label the batch brings, or came by its id since the update before."""
-    brought, repeated = find_brought(state, batch, marks, arrived_at)
+    """Return every served row whose label came with the batch, or by row id since the last update."""
+    brought, repeated = find_brought(state, batch, row_keys, arrived_at)
     waiting, labels = find_waiting(state, schema)
     if len(waiting):
-        everywhere = [marks, *load_earlier_keys(state)]
+        everywhere = [row_keys, *load_earlier_keys(state)]
         in_batch = np.any([one.has(waiting[DIGEST].to_numpy(), waiting[KEY].to_numpy()) for one in everywhere], axis=0)
         # digests of requests that had some of the inputs alone are not among the marks
         told = load_brought_rows(state, list_requests(waiting)) | set(list_rows(brought))
@@ -71,38 +78,38 @@ def find_labelled(
 
 
 def find_brought(
-    state: State, batch: LabelledBatch, marks: RowKeys, arrived_at: pd.Timestamp
+    state: State, batch: LabelledBatch, row_keys: RowKeys, arrived_at: pd.Timestamp
 ) -> tuple[pd.DataFrame, list[Row]]:
-    """Return the served rows that a batch brings, and those of which a label was taken by its id before.
+    """Return the served rows that a batch brings, and those of them whose label was taken by id before.
 
-    Rows that an earlier batch brought are neither.
+    Rows that an earlier batch brought are in neither.
     """
-    served = load_unsettled(state)
+    served = load_unreconciled(state)
 
     @lru_cache(COLUMNS_HELD)
     def digest_batch(columns: tuple[str, ...]) -> np.ndarray:
-        return compute_keys(batch.inputs, columns) if columns else marks.digests
+        return compute_keys(batch.inputs, columns) if columns else row_keys.digests
 
     parts: list[pd.DataFrame] = []
     for file, of_file in served.groupby("rows_file", sort=True):
-        if (stored := load_marks(state.files, str(file))) is not None:
+        if (stored := load_row_keys(state.files, str(file))) is not None:
             # A digest is of the columns that its request had, so requests are compared by their columns.
             for columns in dict.fromkeys(of_file["columns"]):
                 own = of_file[[one == columns for one in of_file["columns"]]]
-                parts += match_requests(own, stored, marks, digest_batch(columns), batch.target)
+                parts += match_requests(own, stored, row_keys, digest_batch(columns), batch.target)
     if not parts:
         return pd.DataFrame(columns=list(FOUND)), []
     found = pd.concat(parts, ignore_index=True)
     requests = list_requests(found)
     found = found[~is_among(found, load_brought_rows(state, requests))]
     # Their labels were taken by id before: as evidence that must count no longer, since models now learn the rows.
-    by_id = is_among(found, load_settled_rows(state, requests))
+    by_id = is_among(found, load_reconciled_rows(state, requests))
     brought = found[~by_id].assign(late=False, arrived_at=arrived_at, stream_time=None)
     return brought, list_rows(found[by_id])
 
 
 def match_requests(
-    served: pd.DataFrame, stored: pd.DataFrame, marks: RowKeys, digests: np.ndarray, target: np.ndarray
+    served: pd.DataFrame, stored: pd.DataFrame, row_keys: RowKeys, digests: np.ndarray, target: np.ndarray
 ) -> list[pd.DataFrame]:
     """Return the rows of some requests that a batch brings, each with its target: by their keys, then by inputs.
 
@@ -114,9 +121,9 @@ def match_requests(
     kept = stored.iloc[places]
     own_keys, own_digests = kept[KEY].to_numpy(), kept[DIGEST].to_numpy()
     # Where a row has a key, that decides alone: two rows may have the same inputs and be different ones.
-    named = marks.names(own_keys)
+    named = row_keys.names(own_keys)
     parts = []
-    for asked, theirs, ours in ((named, marks.keys, own_keys), (~named, digests, own_digests)):
+    for asked, theirs, ours in ((named, row_keys.keys, own_keys), (~named, digests, own_digests)):
         rows = np.flatnonzero(asked)
         in_batch, matched = match_rows(theirs, ours[rows], owner[rows])
         rows = rows[matched]
@@ -126,15 +133,16 @@ def match_requests(
 
 
 def find_waiting(state: State, schema: Schema) -> tuple[pd.DataFrame, tuple[int, ...]]:
-    """Return the kept rows with a label that no update took yet, the newest label of each, and all their numbers."""
+    """Return the kept rows with a label by id that no update took yet, the newest label of each, and all numbers."""
     waiting = load_waiting(state)
     if not len(waiting):
         return pd.DataFrame(columns=[*FOUND, DIGEST, KEY]), ()
+    # Every label is taken, the outdated ones too, or they would be found waiting for ever.
     labels = tuple(sorted(waiting["number"].tolist()))
     newest = waiting.sort_values("number").drop_duplicates(["request", "position"], keep="last")
     parts = []
     for file, own in newest.groupby("rows_file", sort=True):
-        stored = load_marks(state.files, str(file))
+        stored = load_row_keys(state.files, str(file))
         if stored is None:
             continue
         requests = own.drop_duplicates("request").rename(columns={"request": "id"})
@@ -174,7 +182,7 @@ def match_rows(batch: np.ndarray, keys: np.ndarray, owners: np.ndarray) -> tuple
 
 
 def spread_out(served: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Return, for every kept row of requests that share a file, which request it is of and its place in the file.
+    """Return for every kept row of requests that share a file: the position of its request, and its place in the file.
 
     >>> spread_out(pd.DataFrame({"first_row": [4, 0], "kept_rows": [2, 3]}))
     (array([0, 0, 1, 1, 1]), array([4, 5, 0, 1, 2]))
@@ -190,12 +198,12 @@ def list_rows(table: pd.DataFrame) -> list[Row]:
 
 
 def list_requests(table: pd.DataFrame) -> list[str]:
-    """Return the requests that rows of a table are of, in order."""
+    """Return the requests that have rows in a table, in order."""
     return sorted(set(table["request"].tolist()))
 
 
 def is_among(table: pd.DataFrame, rows: set[Row]) -> np.ndarray:
-    """Return which rows of a table (n_rows,) bool are among some."""
+    """Return which rows of a table (n_rows,) bool are among the given ones."""
     return np.array([row in rows for row in list_rows(table)], dtype=bool)
 
 

@@ -1,4 +1,4 @@
-"""What the catalogue knows of served rows and their labels: which still wait, and which an update has taken."""
+"""Queries about served rows and their labels: which still wait, and which an update has taken."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -21,7 +21,7 @@ from pointsman.registry.generations import load_generation
 from pointsman.registry.lineage import load_other_pasts
 
 MOST_ROWS = 500_000
-"""Of the newest rows and labels, how many an update looks at."""
+"""How many of the newest rows and labels an update looks at."""
 
 Row = tuple[str, int]
 """A served row: its request and its position."""
@@ -29,8 +29,8 @@ Row = tuple[str, int]
 SERVED = ("id", "generation", "rows_file", "first_row", "kept_rows", "key_columns", "champion", "created_at")
 
 
-def load_unsettled(state: State) -> pd.DataFrame:
-    """Return the newest served requests, as far as rows were kept and batches have not brought all of them."""
+def load_unreconciled(state: State) -> pd.DataFrame:
+    """Return the newest served requests with kept rows that no batch has brought yet."""
     table = decisions_table.c
     brought = (
         sa.select(settled_requests_table.c.request, sa.func.sum(settled_requests_table.c.rows).label("rows"))
@@ -84,7 +84,7 @@ def load_brought_rows(state: State, requests: Sequence[str]) -> set[Row]:
     }
 
 
-def load_settled_rows(state: State, requests: Sequence[str]) -> set[Row]:
+def load_reconciled_rows(state: State, requests: Sequence[str]) -> set[Row]:
     """Return the rows of some requests whose labels an update took by their ids."""
     table = labels_table.c
     query = sa.select(table.request, table.position).join(
@@ -120,13 +120,13 @@ def load_newest_labels(state: State, requests: Sequence[str]) -> dict[tuple[str,
 
 
 def load_stream_time(state: State) -> Any:
-    """Return the newest time of any row that was served so far, None where none told of one."""
+    """Return the newest time of any served row, None where no row had a time."""
     newest = sa.select(sa.func.max(decisions_table.c.newest_time).label("newest"))
     return read_rows(state.engine, newest)[0]["newest"]
 
 
 def find_clock(state: State) -> tuple[str | None, datetime | None]:
-    """Return the newest time of any row that was served, and the request that told it."""
+    """Return the newest time of any served row, and the request it came from."""
     table = decisions_table.c
     query = sa.select(table.id, table.newest_time).where(table.newest_time.is_not(None))
     rows = read_rows(state.engine, query.order_by(table.newest_time.desc(), table.id).limit(1))
@@ -150,7 +150,7 @@ def load_regrets(state: State) -> list[dict[str, Any]]:
 
 
 def load_estimate(state: State, request: str) -> tuple[dict[str, Any] | None, int]:
-    """Return what was estimated of a served request, None where nothing was, and how many of its rows are kept."""
+    """Return the estimate made for a served request, None without one, and how many of its rows are kept."""
     query = sa.select(decisions_table.c.estimate, decisions_table.c.kept_rows)
     (decision,) = read_rows(state.engine, query.where(decisions_table.c.id == request))
     return decision["estimate"], decision["kept_rows"]

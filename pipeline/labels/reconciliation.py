@@ -1,9 +1,9 @@
-"""Reconciliation: what an update makes of the labels that came since the one before, whoever brought them.
+"""Reconciliation: what an update makes of the labels that came since the last one, with a batch or by row id.
 
-Rows of requests enter the regret ledger. Rows that are in no batch become evidence beside the batch's own: a live
-record of what each line of the generation that served predicted, which had not learned them; and their losses come
-before the batch's where the champion's are watched. Which labels were taken is written down with the generation, so
-that a replay takes the same ones, and a rollback gives them back to the next update.
+Their rows enter the regret ledger. Those that are in no batch become further evidence: a live record of what each
+model of the generation that served predicted for them, which it had not learned. Their losses come before the batch's
+where detectors watch the champion. Which labels were taken is stored with the generation, so that a replay takes the
+same ones, and after a rollback the next update takes them again.
 """
 
 import logging
@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class ReconciledLabels:
-    """What labels showed: rows of tables, live records, and the losses of the champion's line on served rows.
+    """What labels showed: rows of tables, live records, and the champion's losses on served rows.
 
     losses, times: (n_rows,) in order of time
     challengers:   what challengers of the live generation predicted for the rows of its own live record
@@ -79,21 +79,19 @@ def reconcile_labels(
     raw: pd.DataFrame,
     gap: str,
 ) -> ReconciledLabels:
-    """Return what the labels show that came since the update before: with the batch, or by the ids of rows.
-
-    The nine parameters are those that an update has in its hands; nothing below this function takes as many.
+    """Return what the labels show that came since the last update, with the batch or by row id.
 
     reference: what is normal input to the live generation; None before there is one
     raw:       the batch's rows as they came
     """
     config, state, before = run.config, run.state, run.before
     # find
-    marks = digest_rows(config, schema, batch, raw)
-    found = find_labelled(state, schema, batch, marks, pd.Timestamp(utc_now()))
+    row_keys = digest_rows(config, schema, batch, raw)
+    found = find_labelled(state, schema, batch, row_keys, pd.Timestamp(utc_now()))
     late = list(gather_late_rows(state, schema, found))
     # judge
     judged = [judge_rows(config, state, shelf, schema, rows) for rows in late]
-    settled = list_live(schema, batch.number, reference, judged) if reference else []
+    live = list_live(schema, batch.number, reference, judged) if reference else []
     losses, times = follow_champion(schema, before, judged)
     # persist
     tables = (
@@ -101,23 +99,23 @@ def reconcile_labels(
         (estimates_table, grade_decisions(state, schema, batch.number, judged)),
         (settled_labels_table, [{"label": number} for number in found.labels]),
         (settled_requests_table, count_brought(found, batch.number)),
-        (live_records_table, [row_of(state, schema, one, part) for part, one, _ in settled]),
-        (live_repeats_table, list_repeats(state, schema, batch.number, marks, found)),
-        (batch_digests_table, [save_keys(state, batch.number, marks)]),
-        (settlements_table, [describe_settlement(state, batch, found, late) | {"gap": gap}]),
+        (live_records_table, [row_of(state, schema, one, part) for part, one, _ in live]),
+        (live_repeats_table, list_repeats(state, schema, batch.number, row_keys, found)),
+        (batch_digests_table, [save_keys(state, batch.number, row_keys)]),
+        (settlements_table, [describe_reconciliation(state, batch, found, late) | {"gap": gap}]),
     )
     if told := describe_found(found, batch.number):
         log.info("%s", told)
     # Challengers have predicted rows of the live generation alone.
-    newest = next(((one, rows) for part, one, rows in settled if part.served_by == before.number), None)
+    newest = next(((one, rows) for part, one, rows in live if part.served_by == before.number), None)
     challengers = {name: outputs[newest[1]] for name, outputs in newest[0].challengers.items()} if newest else {}
-    return ReconciledLabels(tables, tuple(part for part, _, _ in settled), losses, times, challengers)
+    return ReconciledLabels(tables, tuple(part for part, _, _ in live), losses, times, challengers)
 
 
-def describe_settlement(
+def describe_reconciliation(
     state: State, batch: LabelledBatch, found: MatchedRows, late: Sequence[LateRows]
 ) -> dict[str, Any]:
-    """Return a batch's row of the settlements table but for its gap: how many labels came, and how late."""
+    """Return a batch's row of the settlements table, without its gap: how many labels came, and how late."""
     clock, clock_time = find_clock(state)
     table = found.table
     return {
@@ -131,7 +129,7 @@ def describe_settlement(
 
 
 def describe_found(found: MatchedRows, batch: int) -> str:
-    """Return how many served rows got labels and by which way, '' where none came; every label by id is counted."""
+    """Return in words how many served rows got labels, with a batch or by id; '' where none came."""
     if not len(found.table) and not found.labels:
         return ""
     by_id = int(_is_late(found).sum())
@@ -150,7 +148,7 @@ def describe_found(found: MatchedRows, batch: int) -> str:
 def list_live(
     schema: Schema, batch: int, reference: InputReference, judged: Sequence[JudgedRows]
 ) -> list[tuple[LivePart, JudgedRows, np.ndarray]]:
-    """Return the live record of each generation with late rows, what it was made of, and which rows of that."""
+    """Return, by generation with late rows, its live record, the judged rows it was made of, and which of them."""
     parts = []
     for one in judged:
         late = np.flatnonzero(one.rows.late)
@@ -185,7 +183,7 @@ def row_of(state: State, schema: Schema, judged: JudgedRows, part: LivePart) -> 
 
 
 def follow_champion(schema: Schema, before: Generation, judged: Sequence[JudgedRows]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the row losses of the champion's line on late rows, as it was when it served them, and their times."""
+    """Return the champion's row losses on late rows, by the version that served them, and the rows' times."""
     losses, times = [np.empty(0)], [np.empty(0, dtype="datetime64[us]")]
     for one in judged:
         outputs = one.by_line.get(before.champion.line) if before.champion else None
@@ -225,15 +223,17 @@ def count_brought(found: MatchedRows, batch: int) -> list[dict[str, Any]]:
     ]
 
 
-def list_repeats(state: State, schema: Schema, batch: int, marks: RowKeys, found: MatchedRows) -> list[dict[str, Any]]:
-    """Return the rows of the live_repeats table: rows of live records that the batch brings, or labels correct."""
+def list_repeats(
+    state: State, schema: Schema, batch: int, row_keys: RowKeys, found: MatchedRows
+) -> list[dict[str, Any]]:
+    """Return the rows of the live_repeats table: rows of live records that the batch brings or labels correct."""
     told = [*list_rows(found.table[_is_late(found)]), *found.repeated]
     told_again = digest_names([row[0] for row in told], [row[1] for row in told]) if told else np.empty(0, "uint64")
     first = batch - MAX_BATCHES
     gone, repeats = load_repeats(state, first), []
     for part in load_stored_live(state, schema, first):
         place = part.record.rows.batch, part.served_by
-        again = np.flatnonzero(marks.has(part.digests, part.keys) | np.isin(part.names, told_again))
+        again = np.flatnonzero(row_keys.has(part.digests, part.keys) | np.isin(part.names, told_again))
         new = sorted(set(again.tolist()) - set(gone.get(place, [])))
         if new:
             repeats.append({"by_batch": batch, "batch": place[0], "served_by": place[1], "rows": new})

@@ -1,7 +1,7 @@
-"""The regret ledger: once labels of served rows arrive, what their answers cost beside the other lines'.
+"""The regret ledger: once labels of served rows arrive, what the answers lost beside what other models would have.
 
-An update enters what it has labels of, whoever brought them: every line of the generation that served is held against
-what was answered. Many small requests to a generation make one entry, from a sample of their rows.
+Every update enters the rows it has labels of: each model of the generation that served is compared with what was
+answered. Many small requests to a generation make one entry, from a sample of their rows.
 """
 
 import logging
@@ -30,16 +30,16 @@ from pointsman.registry.versions import ModelShelf, Version
 log = logging.getLogger(__name__)
 
 LEAST_OWN = 50
-"""Labelled rows from which on a request has an entry of its own."""
+"""A request with at least this many labelled rows has an entry of its own."""
 LABELLED_SHARE = 0.5
-"""An estimate speaks of all rows of its request: with fewer labels than this share it is not graded."""
+"""An estimate is about all rows of its request: with labels for less than this share it is not graded."""
 
 
 @dataclass(frozen=True, eq=False)
 class JudgedRows:
     """Labelled rows of one generation with what its versions predict for them; ``features`` are those of all rows.
 
-    outputs: by version, (n_rows, n_outputs); rivals: the same of rivals, NaN where they did not score
+    outputs: by version, (n_rows, n_outputs); challengers: the same of challengers, NaN where they did not score
     a row when it was served
     """
 
@@ -50,7 +50,7 @@ class JudgedRows:
 
     @property
     def by_line(self) -> dict[str, np.ndarray]:
-        """Outputs by line of the generation that served."""
+        """Outputs by model of the generation that served."""
         lines = {version.id: version.line for version in self.rows.generation.versions}
         return {lines[version]: outputs for version, outputs in self.outputs.items()}
 
@@ -80,7 +80,7 @@ def judge_rows(config: Config, state: State, shelf: ModelShelf, schema: Schema, 
 
 
 def find_big(requests: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Return positions among ``requests`` (n_rows,) of each that has enough rows for an entry of its own, and the rest.
+    """Return the rows of each of ``requests`` (n_rows,) that is large enough for its own entry, and all other rows.
 
     >>> big, others = find_big(np.array(["a", "b", *["c"] * LEAST_OWN], dtype=object))
     >>> list(big), others.tolist()
@@ -146,7 +146,7 @@ def compute_regret(schema: Schema, judged: JudgedRows, rows: np.ndarray) -> dict
 
 
 def grade_decisions(state: State, schema: Schema, batch: int, judged: Sequence[JudgedRows]) -> list[dict[str, Any]]:
-    """Return the grades of the estimates of big requests, as far as half of their rows have labels."""
+    """Return the grades of the estimates of big requests, where half of their rows have labels."""
     graded: list[dict[str, Any]] = []
     for one in judged:
         for request, rows in find_big(one.rows.requests)[0].items():
@@ -159,18 +159,18 @@ def grade_decisions(state: State, schema: Schema, batch: int, judged: Sequence[J
 
 
 class SingleBest:
-    """Which line is best over all entries of the ledger so far: those added, compared with the champion of each."""
+    """Finds the model that is best over all entries of the ledger so far, compared with the champion of each entry."""
 
     def __init__(self) -> None:
         self._apart: dict[str, tuple[float, int]] = {}
 
     def add(self, entry: Mapping[str, Any]) -> None:
-        """Take an entry: each line that it has a loss of, weighed by its rows."""
+        """Add an entry: the losses of its models, weighted by its rows."""
         for line, loss in entry["losses"].items():
             apart, rows = self._apart.get(line, (0.0, 0))
             self._apart[line] = apart + (loss - entry["champion"]) * entry["rows"], rows + entry["rows"]
 
     def find(self, entry: Mapping[str, Any]) -> float | None:
-        """Return an entry's loss of the line, of those that it has, that is best so far; None where it has none."""
+        """Return the loss in an entry of the model that is best so far among those in it; None where it has none."""
         means = {line: self._apart[line][0] / self._apart[line][1] for line in entry["losses"]}
         return entry["losses"][min(means, key=lambda line: means[line])] if means else None

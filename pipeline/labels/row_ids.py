@@ -10,7 +10,7 @@ ROW_ID = "predict_id"
 
 
 def find_row_ids(columns: Iterable[str]) -> str | None:
-    """Return the column of ids that was added last to a file, which may have been answered several times.
+    """Return the newest column of row ids in a file, which may have been answered several times; None without one.
 
     >>> find_row_ids(["age", "predict_id", "predict_id_2"]), find_row_ids(["age"])
     ('predict_id_2', None)

@@ -168,7 +168,7 @@ def save_answered(files: FileStore, rows: AnsweredRows) -> str:
     return files.save(buffer.getvalue(), ".parquet")
 
 
-def load_marks(files: FileStore, name: str) -> pd.DataFrame | None:
+def load_row_keys(files: FileStore, name: str) -> pd.DataFrame | None:
     """Return position, digest and key of stored rows; None, with a warning, where the file is not sound."""
     content = files.load_if_sound(name)
     return None if content is None else _read(files, name, content, [POSITION, DIGEST, KEY])
@@ -214,26 +214,17 @@ def _read(files: FileStore, name: str, content: bytes, columns: list[str] | None
 
 
 def save_request_rows(
-    files: FileStore,
-    schema: Schema,
-    inputs: pd.DataFrame,
-    columns: Sequence[str],
-    outputs: np.ndarray,
-    positions: np.ndarray,
-    raw: pd.DataFrame,
-    key_columns: Sequence[str],
-    served_at: datetime,
+    files: FileStore, rows: AnsweredRows, columns: Sequence[str], newest_time: datetime | None
 ) -> dict[str, Any]:
-    """Store rows of one request, those at ``positions`` of it, and return what its decision says of them.
+    """Store rows of one request in a file of its own, if there are any, and return what its decision says of them.
 
-    inputs, outputs and raw hold these rows alone; without any row or column nothing is stored. The nine parameters are
-    those of ``keep_rows``, with where the rows go and when they were served.
+    ``columns`` are the inputs that the request had, of which the rows' digests are made.
     """
-    told: dict[str, Any] = {"key_columns": list(columns), "newest_time": find_newest_time(inputs, schema, served_at)}
-    if not len(positions) or not len(columns):
+    # ``key_columns`` is a stored word: there they are the columns of the digests, not those that name a row
+    told: dict[str, Any] = {"key_columns": list(columns), "newest_time": newest_time}
+    if not len(rows):
         return told | {"rows_file": None, "first_row": None, "kept_rows": 0}
-    kept = keep_rows(schema, inputs, columns, outputs, positions, raw, key_columns)
-    return told | {"rows_file": save_answered(files, kept), "first_row": 0, "kept_rows": len(kept)}
+    return told | {"rows_file": save_answered(files, rows), "first_row": 0, "kept_rows": len(rows)}
 
 
 def is_logged(request: str, share: float) -> bool:

@@ -72,11 +72,11 @@ def gather_facts(config: Config, state: State, version: Version) -> CardFacts:
 
 
 def describe_role(generation: Generation, version: Version) -> str:
-    """Return what a version is in a generation, '' where it is not in it."""
+    """Return the role of a version in a generation in words, '' where it has none."""
     member = generation.find(version.id)
     if member is None:
         return ""
-    named = {Role.ENSEMBLE: "active", Role.ACTIVE: "active", Role.CHALLENGER: "a rival"}
+    named = {Role.ENSEMBLE: "active", Role.ACTIVE: "active", Role.CHALLENGER: "a challenger"}
     role = named.get(member.role, f"the {member.role.shown}")
     if generation.production is None or generation.production.id != version.id:
         return role

@@ -11,7 +11,7 @@ from pointsman.common.config import Config
 from pointsman.common.errors import StateError
 from pointsman.common.storage.catalogue import Draft
 from pointsman.common.storage.state import State
-from pointsman.meta.fitting import learn_selector, list_changes, name_aliases, tell_ground
+from pointsman.meta.fitting import explain_production, learn_selector, list_changes, name_aliases
 from pointsman.meta.performance_estimates import learn_estimators
 from pointsman.meta.records import OutOfSamplePredictions
 from pointsman.meta.selector import Selector
@@ -24,9 +24,9 @@ from pointsman.registry.versions import Version
 
 
 def promote(config: Config, state: State, version_id: str, why: str) -> str:
-    """Let the line of an active single model or ensemble serve every request from now on, and return a sentence on it.
+    """Pin an active single model or ensemble and return a sentence on it: it serves every request from now on.
 
-    It serves with its newest version, through all updates, until the choice is given back with ``promote auto``.
+    Its newest version serves, through all updates, until ``promote auto`` gives the choice back.
     """
     before = load_generation(state)
     member = find_active(before, version_id)
@@ -47,7 +47,7 @@ def promote(config: Config, state: State, version_id: str, why: str) -> str:
 
 
 def give_back(config: Config, state: State, why: str) -> str:
-    """Let records choose again what serves, and return a sentence on it."""
+    """Unpin: let records choose again what serves, and return a sentence on it."""
     before = load_generation(state)
     if before.pinned is None:
         raise StateError("No version was promoted by hand, so records choose already what serves.")
@@ -56,7 +56,7 @@ def give_back(config: Config, state: State, why: str) -> str:
     asked = selector, records[-1].rows.profiles[0], config.selection.mode
     aliases = name_aliases(after, *asked)
     after = replace(after, aliases=aliases)
-    changes = list_changes(before, after, tell_ground(after, *asked))
+    changes = list_changes(before, after, explain_production(after, *asked))
     events = [Event(one.version.id, "handed back", why) for one in before.members if one.version.line == before.pinned]
     commit_generation(config, state, Draft(after.number), after, events=[*events, *changes])
     return (
@@ -66,9 +66,9 @@ def give_back(config: Config, state: State, why: str) -> str:
 
 
 def retire(config: Config, state: State, version_id: str, why: str) -> str:
-    """Take an active single model out of what may serve, and return a sentence on it.
+    """Retire an active single model, and return a sentence on it.
 
-    The selector is fitted again without its line. Ensembles that hold it go, too; the next update makes them anew.
+    The selector is fitted again without it. Ensembles with it as a member go as well; the next update makes new ones.
     """
     before = load_generation(state)
     member = find_active(before, version_id)
@@ -78,14 +78,14 @@ def retire(config: Config, state: State, version_id: str, why: str) -> str:
     after = before.succeed(Cause.RETIREMENT, members=tuple(stays), why=why)
     records = load_known(state, before)
     selector = learn_selector(config, after, records, load_grades(state), before.versions)
-    after = replace(after, members=crown_again(stays, selector))
+    after = replace(after, members=assign_champions(stays, selector))
     estimators = learn_estimators(config, after, selector, records, None)
     reference = load_stored_selector(state, before).reference
     asked = selector, records[-1].rows.profiles[0], config.selection.mode
     after = replace(
         after, selector=save_selector(state, selector, reference, estimators), aliases=name_aliases(after, *asked)
     )
-    events = list_events(before, after, member.version, why, tell_ground(after, *asked))
+    events = list_events(before, after, member.version, why, explain_production(after, *asked))
     commit_generation(config, state, Draft(after.number), after, events=events)
     assert after.champion is not None
     held = f"; the ensembles that held it come back without it at the next update ({len(gone)})" if gone else ""
@@ -97,7 +97,7 @@ def retire(config: Config, state: State, version_id: str, why: str) -> str:
 
 
 def find_active(generation: Generation, version_id: str) -> Member:
-    """Return the member that may answer requests under that id; StateError, with who may, for any other."""
+    """Return the member with that id; StateError, naming those that may answer, for any other."""
     member = generation.find(version_id)
     if member is not None and member.role is not Role.CHALLENGER:
         return member
@@ -106,10 +106,9 @@ def find_active(generation: Generation, version_id: str) -> Member:
 
 
 def check_retirement(generation: Generation, version: Version, ensembles: Sequence[str]) -> None:
-    """Raise StateError for what cannot retire.
+    """Raise StateError for what cannot retire: an ensemble, the fallback, and a pinned model or member of a pinned one.
 
-    That is an ensemble, what answers when nothing else can, and what a person promoted or what that one, of the lines
-    of ``ensembles`` that hold the version, mixes.
+    ``ensembles`` are those with the version as a member.
     """
     if version.is_ensemble:
         raise StateError(
@@ -127,8 +126,8 @@ def check_retirement(generation: Generation, version: Version, ensembles: Sequen
         )
 
 
-def crown_again(members: Sequence[Member], selector: Selector) -> tuple[Member, ...]:
-    """Return the members with the champions that records name where theirs are gone."""
+def assign_champions(members: Sequence[Member], selector: Selector) -> tuple[Member, ...]:
+    """Return the members with champions, by records, in place of those that are gone."""
     roles = {member.role for member in members}
     champions = {}
     if Role.CHAMPION not in roles:
@@ -143,16 +142,16 @@ def crown_again(members: Sequence[Member], selector: Selector) -> tuple[Member, 
     )
 
 
-def list_events(before: Generation, after: Generation, retired: Version, why: str, ground: str) -> list[Event]:
-    """Return what a retirement did to versions; ``ground`` is why what is production now is it."""
+def list_events(before: Generation, after: Generation, retired: Version, why: str, reason: str) -> list[Event]:
+    """Return what a retirement did to versions; ``reason`` is why what is production now is it."""
     assert after.champion is not None
     events = [Event(retired.id, "retired", why)]
     if before.champion is None or after.champion.line != before.champion.line:
         events.append(Event(after.champion.id, "promoted", f"the best record without {retired.id}"))
-    return [*events, *list_changes(before, after, ground)]
+    return [*events, *list_changes(before, after, reason)]
 
 
 def load_known(state: State, generation: Generation) -> list[OutOfSamplePredictions]:
-    """Return the records that the selector of a generation rests on."""
+    """Return the records that the selector of a generation was fitted on."""
     assert generation.schema is not None
     return load_records(state, generation.schema)

@@ -1,7 +1,7 @@
 """Rebuilding: a version whose files are broken, or that newer libraries cannot load, is fitted again as it was.
 
 The rows come from the raw batches and are held against the digests that the version keeps of what it learned; seed,
-parameters and columns are its own. With the libraries of then the files are the same byte for byte; with others the
+parameters and columns are its own. With the same libraries the files are the same byte for byte; with others the
 model must answer its golden rows nearly as before.
 """
 
@@ -19,6 +19,7 @@ from pointsman.common.schema import Schema
 from pointsman.common.storage.catalogue import Draft
 from pointsman.common.storage.state import State, lock_updates, open_state
 from pointsman.common.workers import Workers
+from pointsman.model_zoo.fitting import update_model
 from pointsman.model_zoo.golden import (
     ANSWERS,
     ROWS,
@@ -28,7 +29,7 @@ from pointsman.model_zoo.golden import (
     load_rows,
     make_golden_parts,
 )
-from pointsman.model_zoo.model import PROTOCOL, Model, update_model
+from pointsman.model_zoo.model import PROTOCOL, Model
 from pointsman.pipeline.collection.tables import batches
 from pointsman.pipeline.preparation.features import engineer_features
 from pointsman.pipeline.preparation.release import read_raw_rows
@@ -53,13 +54,13 @@ from pointsman.registry.versions import (
 log = logging.getLogger(__name__)
 
 REBUILT_TOLERANCE = 0.01
-"""How far golden answers may lie off after a fit by other libraries, as a share of the largest: still the same model
-for whoever chose it. Beyond it another model was made, which should have to earn its place."""
+"""How far golden answers may be off after a fit by other libraries, as a share of the largest, for a model to count as
+the same. Beyond that it is another model, which has to compete for its place."""
 
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """A version that was made again: as it is to stand in the catalogue, and the sentence on what came of it."""
+    """A version that was made again, and the sentence on what came of it."""
 
     before: Version
     version: Version
@@ -72,7 +73,7 @@ class Rebuilt:
 
     @property
     def event(self) -> Event:
-        """What its history says of it."""
+        """The event for its history."""
         return Event(self.version.id, "rebuilt", self.sentence)
 
 
@@ -100,7 +101,7 @@ def rebuild_versions(config: Config, names: Sequence[str] = ()) -> list[str]:
 
 
 def find_broken(state: State) -> list[Version]:
-    """Return the members of the newest generation that cannot be loaded, rivals included."""
+    """Return the members of the newest generation that cannot be loaded, challengers included."""
     shelf, broken = ModelShelf(state.files), []
     for member in load_generation(state).members:
         try:
@@ -192,7 +193,7 @@ class Workshop:
             )
         else:
             rows = self.gather(version, schema, version.trained_on)
-            rows = replace(rows, barred=frozenset(map(str, rows.features)) - set(version.inputs))
+            rows = replace(rows, excluded=frozenset(map(str, rows.features)) - set(version.inputs))
             training_set = TrainingSet(rows, schema.task, schema.classes, version.seed, training.threads)
             model = training_set.fit(version.candidate, rows)
         return model.with_threshold(version.threshold)
@@ -226,7 +227,7 @@ class Workshop:
         )
 
     def _find(self, version: Version, schema: Schema, learned: LearnedBatch) -> TrainingRows:
-        """Return the part of a batch that was learned; StateError where its digest is another now."""
+        """Return the part of a batch that was learned; StateError where its digest differs now."""
         batch = load_raw_batch(self.state, version, learned.batch)
         rows = self._read(self.config_of(version), schema, batch).newest(learned.rows)
         if digest_batches(rows) != (learned,):
@@ -248,7 +249,7 @@ class Workshop:
 
 @dataclass(frozen=True)
 class RawRows:
-    """Where the rows of a batch are that could be learned: by position in its raw file, released ones apart."""
+    """Positions, in a batch's raw file, of the rows that could be learned; released ones apart."""
 
     number: int
     file: str

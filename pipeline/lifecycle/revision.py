@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 import pointsman.pipeline.lifecycle.catalogue  # noqa: F401  (the rows of every table are set aside)
 from pointsman.common.adaptation import describe_notation
-from pointsman.common.cells.dates import ISO
+from pointsman.common.cells.date_notations import ISO
 from pointsman.common.config import Config
 from pointsman.common.errors import ConfigError
 from pointsman.common.records import RawBatch
@@ -29,7 +29,7 @@ from pointsman.pipeline.collection.tables import batches
 from pointsman.pipeline.labels.batch_keys import digest_rows, save_keys
 from pointsman.pipeline.preparation.assessment import analyse, describe_batch, draft_analysis, keep_raw
 from pointsman.pipeline.preparation.raw_rows import read_frame_times
-from pointsman.pipeline.preparation.window import read_newest
+from pointsman.pipeline.preparation.window import StoredBatches
 from pointsman.pipeline.quality.gate import extend_classes
 from pointsman.pipeline.quality.history import load_quality_past
 from pointsman.pipeline.quality.past import PAST_BATCHES
@@ -51,7 +51,7 @@ ROLES = ("numeric", "categorical", "dates", "unused")
 
 @dataclass(frozen=True)
 class Revision:
-    """A schema that takes the place of the one before, and the sentence that says what that changes."""
+    """The new schema, and a sentence that says what it changes."""
 
     schema: Schema
     why: str
@@ -59,7 +59,7 @@ class Revision:
 
 @dataclass(frozen=True, eq=False)
 class Base:
-    """What an update goes on from: the catalogue it reads its past from, the generation before and the schema.
+    """Where an update begins: the catalogue that it reads its past from, the generation before and the schema.
 
     After a revision the catalogue is one beside the state's own, and ``rows`` by table are to be committed with the
     update; ``gone`` are the generations whose rows are to be set aside, ``events`` what that means for versions.
@@ -75,7 +75,7 @@ class Base:
 
     @property
     def cause(self) -> Cause | None:
-        """What the generation is where it is a revision."""
+        """The cause of the generation, None unless it is a revision."""
         return Cause.REVISION if self.revision else None
 
     @property
@@ -84,12 +84,12 @@ class Base:
         return self.revision.why if self.revision else ""
 
     def add_to(self, draft: Draft) -> None:
-        """Lay the rows of the reread batches into the draft of the update."""
+        """Add the rows of the reread batches to the draft of the update."""
         for name, rows in (self.rows or {}).items():
             draft.add(metadata.tables[name], rows)
 
     def set_aside(self, connection: sa.Connection) -> None:
-        """Set the rows of before aside, within the transaction of the update."""
+        """Set the former rows aside, within the transaction of the update."""
         if self.revision:
             turn(connection, self.gone, ())
 
@@ -139,7 +139,7 @@ def infer_again(
 
 
 def check_times(config: Config, state: State, schema: Schema, accepted: Sequence[StoredBatch]) -> None:
-    """Raise ConfigError where times that were read would be read otherwise: batches were cut and ordered by them."""
+    """Raise ConfigError where known times would change: batches were cut and ordered by them."""
     wanted = config.schema_.time_format
     if wanted is None or wanted == schema.time_format:
         return
@@ -189,7 +189,7 @@ def describe_changes(before: Schema, after: Schema) -> str:
 def open_base(
     config: Config, state: State, before: Generation, raw: RawBatch, revision: Revision | None
 ) -> Iterator[Base]:
-    """Open what an update goes on from: the state itself or, with a revision, its batches read again beside it."""
+    """Open the base of an update: the state itself or, with a revision, its batches read again beside it."""
     if revision is None:
         yield Base(state, before, before.schema)  # type: ignore[arg-type]
         return
@@ -220,9 +220,11 @@ def reread_batches(config: Config, state: State, bench: State, schema: Schema, n
         if one.number == but:
             continue
         raw = read_stored(config, state, one, schema)
-        past = load_quality_past(bench, lambda: read_newest(config, bench, schema, PAST_BATCHES))
+        # Each batch is judged by those before it, as when it came: they have been committed to the bench by now.
+        past = load_quality_past(bench, lambda: StoredBatches(config, bench, schema).read_newest(PAST_BATCHES))
         judgement = analyse(config, raw, schema, past, lifted=one.accepted)
         draft = Draft(number)
+        # What was accepted or rejected stays so: models and people have gone by that since.
         if not one.accepted:
             if not judgement.rejected and one.decision != DISCARDED and not one.retaken_as:
                 waiting.append(one.number)
@@ -231,8 +233,8 @@ def reread_batches(config: Config, state: State, bench: State, schema: Schema, n
             if judgement.rejected:
                 told = "batch %d, which was accepted, has no row that can be learned now: %s"
                 log.warning(told, one.number, judgement.rejected)
-            marks = digest_rows(config, judgement.schema, judgement.batch, keep_raw(raw, judgement))
-            draft.add(batch_digests_table, [save_keys(state, raw.number, marks)])
+            row_keys = digest_rows(config, judgement.schema, judgement.batch, keep_raw(raw, judgement))
+            draft.add(batch_digests_table, [save_keys(state, raw.number, row_keys)])
         draft_analysis(draft, bench, raw, judgement)
         described = describe_batch(bench, raw, one.file, judgement, one.by_hand)
         draft.add(batches, [described | {"created_at": one.created_at}])

@@ -1,4 +1,4 @@
-"""Judging a batch in an update: its analysis, what is told of it, and the rows of the catalogue that hold it."""
+"""Judging a batch in an update: its analysis, what the log says of it, and its rows of the catalogue."""
 
 import logging
 from typing import Any
@@ -16,7 +16,8 @@ from pointsman.pipeline.collection.tables import batches
 from pointsman.pipeline.preparation.clean_store import save_clean_batch
 from pointsman.pipeline.preparation.cleaning import clean_inputs
 from pointsman.pipeline.preparation.raw_rows import read_batch
-from pointsman.pipeline.preparation.window import read_newest
+from pointsman.pipeline.preparation.window import StoredBatches
+from pointsman.pipeline.quality.checked_batch import CheckedBatch
 from pointsman.pipeline.quality.gate import judge
 from pointsman.pipeline.quality.history import draft_fingerprint, load_quality_past
 from pointsman.pipeline.quality.past import PAST_BATCHES, QualityPast
@@ -40,25 +41,30 @@ MOST_TOLD = 3
 def analyse(
     config: Config, raw: RawBatch, schema: Schema, past: QualityPast | None = None, lifted: bool = False
 ) -> Judgement:
-    """Type the cells, clean them by the rules and judge the batch by the past; one that was released stays.
+    """Return the judgement of a batch whose cells were typed and cleaned; one that was released is never rejected.
 
-    With ``lifted`` so does one that was accepted before.
+    Neither is one with ``lifted``, which was accepted before.
     """
     reading = read_batch(raw, schema)
     cleaned = clean_inputs(reading.inputs, config.quality, reading.schema)
     stays = lifted or raw.retakes is not None
-    return judge(raw, reading.inputs, cleaned, reading.schema, config, past, stays, reading.changes)
+    return judge(
+        CheckedBatch(
+            raw, reading.inputs, cleaned, reading.schema, config, past or QualityPast(), changes=reading.changes
+        ),
+        stays,
+    )
 
 
-def assess_batch(run: UpdateRun, raw: RawBatch, by_hand: bool, is_known: bool) -> Judgement:
-    """Store a batch raw, clean and judge it; one that ``is_known`` was accepted before and stays.
+def assess_batch(run: UpdateRun, raw: RawBatch, earlier: StoredBatches, by_hand: bool, is_known: bool) -> Judgement:
+    """Store a batch raw, and clean and judge it; one that ``is_known`` was accepted before and is not rejected.
 
-    What was found is in the run's draft, and the log tells of it.
+    What was found is added to the run's draft and logged. ``earlier`` are the batches before it.
     """
     with run.watch.stage("collection"):
         raw_file = run.state.files.save_table(raw.frame)
     with run.watch.stage("analysis"):
-        past = load_quality_past(run.state, lambda: read_newest(run.config, run.state, run.schema, PAST_BATCHES))
+        past = load_quality_past(run.state, lambda: earlier.read_newest(PAST_BATCHES))
         judgement = analyse(run.config, raw, run.schema, past, lifted=is_known)
     draft_analysis(run.draft, run.state, raw, judgement)
     log_breaches(raw, judgement)
@@ -67,13 +73,13 @@ def assess_batch(run: UpdateRun, raw: RawBatch, by_hand: bool, is_known: bool) -
 
 
 def keep_raw(raw: RawBatch, judgement: Judgement) -> pd.DataFrame:
-    """Return the raw rows of those that were kept, in their order."""
+    """Return the raw rows that were not quarantined, in their order."""
     aside = [one.row for one in judgement.quarantined]
     return raw.frame.iloc[np.setdiff1d(np.arange(len(raw)), aside)].reset_index(drop=True)
 
 
 def draft_analysis(draft: Draft, state: State, raw: RawBatch, judgement: Judgement) -> None:
-    """Lay the analysis of a batch into the draft; one that is rejected leaves no mark on what is usual."""
+    """Add the analysis of a batch to the draft; a rejected one does not change what is usual."""
     if judgement.fingerprint and not judgement.rejected:
         draft_fingerprint(draft, state, raw.number, judgement.fingerprint)
     if raw.retakes:
@@ -98,7 +104,7 @@ def log_breaches(raw: RawBatch, judgement: Judgement) -> None:
 
 
 def draft_batch(draft: Draft, state: State, raw: RawBatch, raw_file: str, judgement: Judgement, by_hand: bool) -> None:
-    """Lay the batch itself into the draft; a clean batch is stored beside the raw one."""
+    """Add the batch itself to the draft; its clean form is stored beside the raw one."""
     described = describe_batch(state, raw, raw_file, judgement, by_hand)
     draft.add(batches, [described])
     log.info("batch %d: %d rows of %s, %d quarantined", raw.number, len(raw), raw.origin, described["quarantined"])

@@ -24,7 +24,7 @@ TO_MONDAY = 3
 
 @dataclass(frozen=True)
 class FeatureRecipe:
-    """What is made of which inputs, resolved for a schema: ``numeric`` are taken as they are, the rest by pairs."""
+    """Which features are made of which inputs of a schema: ``numeric`` ones as they are, the others of pairs."""
 
     numeric: tuple[str, ...]
     parts: tuple[tuple[str, str], ...]
@@ -34,7 +34,7 @@ class FeatureRecipe:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the numeric features, in their order; one that is made twice is there once."""
+        """Names of the numeric features, in their order, each once."""
         made = (
             *self.numeric,
             *(f"{name}_{part}" for name, part in self.parts),
@@ -63,7 +63,7 @@ class FeatureRecipe:
 
 
 def resolve_features(schema: Schema, config: FeaturesConfig) -> FeatureRecipe:
-    """Return what the configuration makes of the inputs of a schema.
+    """Return the features that the configuration makes of a schema's inputs.
 
     Raises ConfigError naming the key and the column where a feature is made of a column that is no such input.
     """

@@ -44,7 +44,7 @@ def next_number(state: State) -> int:
 
 
 def check_new(state: State, file: Path, frame: pd.DataFrame) -> None:
-    """Raise NoNewData where the rows of a file given by hand are a batch already: a batch is stored exactly once."""
+    """Raise NoNewData where a file given by hand holds a batch that is stored already."""
     query = sa.select(batches.c.number, batches.c.file)
     if ARRIVAL not in frame:
         known = read_rows(state.engine, query.where(batches.c.file == state.files.save_table(frame)))
@@ -62,7 +62,7 @@ def is_stored(state: State, number: int) -> bool:
 
 
 def read_first(config: Config, reader: PartReader, file: Path | None) -> None:
-    """Read what a new state is to begin with before there is one: what cannot be read leaves no empty state behind.
+    """Read the first rows before a new state is created, so that unreadable ones leave no empty state behind.
 
     The parts of a source stay with the ``reader``, which does not read them again.
     """

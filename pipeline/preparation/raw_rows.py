@@ -1,4 +1,4 @@
-"""Raw batches as they are read: every column in the notation in which the batch has it."""
+"""Reading raw batches: every column in the notation that the batch writes it in."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What an update makes of the quarantine: released rows join those to learn from, a rejected batch returns."""
+"""What an update takes from the quarantine: released rows to learn from, and rejected batches that were released."""
 
 from collections.abc import Sequence
 
@@ -53,7 +53,7 @@ def load_released(config: Config, state: State, schema: Schema, window: Sequence
 def read_raw_rows(
     config: Config, state: State, schema: Schema, number: int, file: str, time_format: str | None, rows: list[int]
 ) -> LabelledBatch:
-    """Return rows of a raw batch that have a label and a time; what a change of the schema made unreadable is left."""
+    """Return rows of a raw batch that have a label and a time; those that a changed schema cannot read are left out."""
     frame = state.files.load_table(file)
     reading = read_frame(frame, schema, time_format)  # the whole batch tells how its cells are written
     inputs = clean_inputs(reading.inputs, config.quality, reading.schema).iloc[rows].reset_index(drop=True)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from pointsman.common.cells.dates import ISO
+from pointsman.common.cells.date_notations import ISO
 from pointsman.common.cells.notation import Notation
 from pointsman.common.cells.numbers import make_pattern
 from pointsman.common.config import FeaturesConfig, QualityConfig

@@ -13,7 +13,8 @@ import pandas as pd
 
 from pointsman.common.task import Task
 from pointsman.model_zoo.candidate import Candidate
-from pointsman.model_zoo.model import Model, PreparedRows, fit_prepared, prepare_rows, settle
+from pointsman.model_zoo.fitting import PreparedRows, fit_prepared, prepare_rows, settle
+from pointsman.model_zoo.model import Model
 from pointsman.registry.versions import LearnedBatch
 
 COVERED = 2
@@ -26,7 +27,7 @@ class TrainingRows:
 
     seasons: features that say where in a season a row lies, with the season's length in days
     proven:  seasons that are learned though history has not covered them, since folds show that they help
-    barred:  features that no model learns, since folds show that they harm
+    excluded: features that no model learns, since folds show that they harm
     """
 
     features: pd.DataFrame
@@ -35,7 +36,7 @@ class TrainingRows:
     batches: np.ndarray
     seasons: Mapping[str, float] = field(default_factory=dict)
     proven: frozenset[str] = frozenset()
-    barred: frozenset[str] = frozenset()
+    excluded: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(self.target)
@@ -52,14 +53,14 @@ class TrainingRows:
 
     @property
     def covered(self) -> pd.DataFrame:
-        """What models learn from: no barred feature, and seasons once the rows were through them COVERED times."""
+        """What models learn: no excluded feature, and seasons only if the rows went through them COVERED times."""
         days = (self.times.iloc[-1] - self.times.iloc[0]) / pd.Timedelta(days=1)
         hidden = {
             name
             for name, season in self.seasons.items()
             if days < COVERED * season or self.features[name].nunique() < 2
         }
-        return self.features.drop(columns=sorted((hidden - self.proven) | self.barred))
+        return self.features.drop(columns=sorted((hidden - self.proven) | self.excluded))
 
     def take(self, rows: np.ndarray) -> "TrainingRows":
         """Return some of the rows, by position or by mask."""
@@ -94,7 +95,7 @@ def join_rows(
 ) -> TrainingRows:
     """Join (number, features, target, times) of batches, oldest first, and keep the newest ``max_rows`` rows.
 
-    The newest batch is never cut for an older one's sake, but it is cut itself where it alone is longer.
+    Older batches are cut first; the newest one only where it alone is longer.
     """
     kept: list[tuple[int, pd.DataFrame, np.ndarray, pd.Series]] = []
     room = max_rows
@@ -140,9 +141,9 @@ class TrainingSet:
         return fit_prepared(candidate, rows, self.task, self.classes, self.seed, self.threads)
 
     def prepare(self, candidate: Candidate, rows: TrainingRows) -> PreparedRows:
-        """Return the candidate's window of some of the rows, oldest first, as its variant and treatment make them.
+        """Return the candidate's window of some rows, oldest first, treated and encoded as it learns them.
 
-        They are kept for the next candidates that learn them alike.
+        They are kept for other candidates of the same variant and treatment.
         """
         learn = rows.last(candidate.window)
         features = learn.covered
@@ -160,13 +161,13 @@ class TrainingSet:
         return len(self._prepared) <= KEPT_PREPARED and size <= KEPT_BYTES
 
     def settle(self, candidate: Candidate, rows: TrainingRows) -> Candidate:
-        """Return the candidate with what its family finds out on its window of some rows before it learns them."""
+        """Return the candidate with parameters that its family finds (rounds, leaves) on its window of some rows."""
         prepared = self.prepare(candidate, rows)
         return settle(candidate, prepared, self.task, len(self.classes), self.seed, self.threads)
 
     @cached_property
     def digests(self) -> tuple[LearnedBatch, ...]:
-        """Each batch's part in the rows."""
+        """Number and digest of each batch's rows."""
         return digest_batches(self.rows)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -27,9 +27,9 @@ log = logging.getLogger(__name__)
 
 
 def load_batch(config: Config, state: State, schema: Schema, stored: Mapping[str, Any]) -> LabelledBatch:
-    """Return the clean batch that a row of the batches table is about.
+    """Return the clean batch of a row of the batches table.
 
-    Where its file is gone or altered, the rows are cleaned again from the raw file, with the configuration of then.
+    Where its file is gone or altered, the raw rows are cleaned again, with the configuration that cleaned them first.
     """
     number = stored["number"]
     try:
@@ -42,17 +42,27 @@ def load_batch(config: Config, state: State, schema: Schema, stored: Mapping[str
     return read_raw_rows(then, state, schema, number, stored["file"], stored["time_format"], kept.tolist())
 
 
-def read_newest(config: Config, state: State, schema: Schema, most: int) -> Iterator[LabelledBatch]:
-    """Yield the newest stored batches, at most so many, the newest first; each is read when it is asked for."""
-    query = sa.select(batches).where(batches.c.status == "accepted").order_by(batches.c.number.desc()).limit(most)
-    for stored in read_rows(state.engine, query) if most > 0 else []:
-        yield load_batch(config, state, schema, stored)
+class StoredBatches:
+    """The clean batches of a state. Each is read when it is first asked for, and kept for who asks next."""
+
+    def __init__(self, config: Config, state: State, schema: Schema) -> None:
+        self.config, self.state, self.schema = config, state, schema
+        self._read: dict[int, LabelledBatch] = {}
+
+    def read_newest(self, most: int) -> Iterator[LabelledBatch]:
+        """Yield the newest accepted batches, at most so many, the newest first."""
+        query = sa.select(batches).where(batches.c.status == "accepted").order_by(batches.c.number.desc()).limit(most)
+        for stored in read_rows(self.state.engine, query) if most > 0 else []:
+            number = stored["number"]
+            if number not in self._read:
+                self._read[number] = load_batch(self.config, self.state, self.schema, stored)
+            yield self._read[number]
 
 
-def gather_window(config: Config, state: State, schema: Schema, batch: LabelledBatch) -> list[LabelledBatch]:
+def gather_window(config: Config, batch: LabelledBatch, earlier: StoredBatches) -> list[LabelledBatch]:
     """Return the newest stored batches and this one, oldest first: as many as the window and its rows allow."""
     window, room = [batch], limit_rows(config.training, batch.inputs.shape[1]) - len(batch)
-    newest = read_newest(config, state, schema, config.training.window_batches - 1)
+    newest = earlier.read_newest(config.training.window_batches - 1)
     while room > 0 and (stored := next(newest, None)) is not None:
         window.append(stored)
         room -= len(stored)

@@ -13,7 +13,7 @@ from pointsman.pipeline.quality.separation import compute_separation
 from pointsman.pipeline.quality.thresholds import LearnedThresholds
 
 FEWEST_ROWS = 50
-"""With fewer labelled rows chance alone can make a column look like the answer."""
+"""Fewest labelled rows: with fewer, chance alone can make a column look like the answer."""
 
 ENOUGH_ROWS = 500
 """With fewer a good column can look like the answer, too: of windows of 80 rows of elec2 the price, which tells 0.8 of

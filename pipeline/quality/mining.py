@@ -21,10 +21,10 @@ LONGEST = 3
 """Items of a rule, both sides together."""
 
 ALIKE, SAME_CONSEQUENTS = 6, 3
-"""So many rules may speak of the same columns, or end in the same, so that a few columns do not take all places."""
+"""Most rules on the same columns, or with the same consequents, so that a few columns do not take all places."""
 
 FEWEST_ROWS = 10
-"""A batch with fewer rows that a rule applies to says nothing of its confidence."""
+"""A batch says nothing of a rule's confidence where the rule applies to fewer rows."""
 
 
 def mine_rules(

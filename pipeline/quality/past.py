@@ -11,7 +11,7 @@ from pointsman.pipeline.quality.associations import AssociationRule
 from pointsman.pipeline.quality.thresholds import LearnedThresholds, PastShare, learn_bound, list_usual
 
 PAST_BATCHES = 24
-"""So many of the newest accepted batches are what is usual."""
+"""How many of the newest accepted batches show what is usual."""
 
 CheckKey = tuple[str, str, int]
 """A check's code, its column, and which of several rules on that column it is."""
@@ -27,7 +27,7 @@ class PastBatch:
 
 
 def read_nothing() -> Iterator[LabelledBatch]:
-    """Return that no earlier batch is at hand."""
+    """Yield nothing: there is no earlier batch."""
     return iter(())
 
 

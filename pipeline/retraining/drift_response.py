@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from pointsman.common.config import Action, ResponseConfig
 from pointsman.common.sampling import spread_rows
 from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.rows import make_row
 from pointsman.common.storage.state import State
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.pipeline.drift.detection import DriftFound
@@ -116,7 +117,7 @@ def describe_shortened(shortened: Sequence[Candidate]) -> str:
 def load_earlier_champions(state: State, before: Generation) -> list[Version]:
     """Return champions of earlier generations, evenly spread, that do not compete already."""
     query = (
-        sa.select(versions_table, members_table.c.generation.label("crowned"))
+        sa.select(versions_table, members_table.c.generation.label("champion_in"))
         .join(members_table, members_table.c.version == versions_table.c.id)
         .where(members_table.c.role == Role.CHAMPION.value, versions_table.c.family != FALLBACK_FAMILY)
         .where(versions_table.c.id.not_in(sa.select(dropped_table.c.version)))
@@ -124,7 +125,7 @@ def load_earlier_champions(state: State, before: Generation) -> list[Version]:
     )
     earlier = set(load_past(state, before.number)[1:])
     present = {version.id for version in (*before.versions, *before.challengers)}
-    rows = [row for row in read_rows(state.engine, query) if row["crowned"] in earlier and row["id"] not in present]
+    rows = [row for row in read_rows(state.engine, query) if row["champion_in"] in earlier and row["id"] not in present]
     former = {row["id"]: Version.from_row(row) for row in rows}
     versions = list(former.values())
     return [versions[place] for place in spread_rows(len(versions), MOST_REVIVED)]
@@ -139,14 +140,14 @@ def describe_revival(revived: Sequence[Version], recalled: Sequence[Version]) ->
 
 
 def drop_unlearned(
-    contenders: Sequence[Contender], ways: Mapping[str, Origin], pinned: str | None = None
+    contenders: Sequence[Contender], modes: Mapping[str, Origin], pinned: str | None = None
 ) -> tuple[list[Contender], dict[str, Origin]]:
     """Return who is left when nothing that did not learn the change may stay, and ways in which every line learns.
 
     The ``pinned`` line stays, whatever it learned: a person wants it to serve.
     """
     kept = [one for one in contenders if not one.is_recalled or one.parent is None or one.line == pinned]
-    return kept, {line: Origin.REFIT if way is Origin.KEPT else way for line, way in ways.items()}
+    return kept, {line: Origin.REFIT if mode is Origin.KEPT else mode for line, mode in modes.items()}
 
 
 def postpone(answers: Answers) -> list[Response]:
@@ -156,7 +157,4 @@ def postpone(answers: Answers) -> list[Response]:
 
 def response_rows(batch: int, responses: Sequence[Response]) -> list[dict[str, Any]]:
     """Return the rows of the responses table."""
-    return [
-        {"batch": batch, "position": position, **asdict(response), "drift": response.drift.value}
-        for position, response in enumerate(responses)
-    ]
+    return [make_row(response, batch=batch, position=position) for position, response in enumerate(responses)]

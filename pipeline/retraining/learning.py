@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pointsman.common.config import Action
+from pointsman.common.storage.rows import make_row
 from pointsman.common.workers import Crew
 from pointsman.experiments.tables import runs_table
 from pointsman.meta.decayed import list_losses
@@ -41,7 +42,6 @@ from pointsman.pipeline.training.refit import plan_other_refits, plan_refits, re
 from pointsman.pipeline.training.run_rows import run_rows
 from pointsman.pipeline.training.search_candidates import SearchResult, search_candidates
 from pointsman.pipeline.validation.challengers import (
-    bout_rows,
     choose_retrain_modes,
     compare_challengers,
     list_challengers,
@@ -115,7 +115,7 @@ class Newcomers:
 
 
 def keep_all(run: UpdateRun, evaluated: Evaluated, answers: Answers) -> Learned:
-    """Return that everything stays; challengers go, since what they were to be compared with has not been made."""
+    """Return that all members stay but challengers, whose counterparts were not trained."""
     run.draft.add(responses_table, response_rows(answers.batch, postpone(answers)))
     members = tuple(member for member in run.before.members if member.role is not Role.CHALLENGER)
     return Learned(members, [*evaluated.result.stored, evaluated.result.record], {}, None)
@@ -147,7 +147,7 @@ def learn(
         decided = decided.with_retired([*say_why_lost(lost, tested), *unlearned])
     with watch.stage("training"):
         registered = refit_and_register(run, tested, found.training_set, newcomers, decided)
-    run.draft.add(bouts_table, bout_rows(challenge.compared))
+    run.draft.add(bouts_table, [make_row(one) for one in challenge.compared])
     run.draft.add(comparisons_table, comparison_rows(run.number, decided.promotion.judged))
     outcomes = describe_outcomes(found, challenge, newcomers, unlearned)
     run.draft.add(responses_table, response_rows(run.number, answers.record(outcomes)))
@@ -170,20 +170,20 @@ def enter_all(
     challenge: Challenge,
     answers: Answers,
 ) -> Newcomers:
-    """Let the portfolio, the finalists of the search and champions of long ago get a record of the newest batches."""
+    """Let the portfolio, the finalists of the search and former champions get a record of the newest batches."""
     config, state, before, training_set = run.config, run.state, run.before, found.training_set
     crew = found.workers.share(training_set)
     shortened = shorten_window(state, before, answers)
     portfolio = [*list_portfolio(config, training_set), *shortened]
     log_cuts(config, len(training_set.rows), data.window, portfolio)
-    if breaks_gap(training_set, tested.sheet):
+    if breaks_gap(training_set, tested.table):
         log.warning(
             "training.gap=%s leaves nothing of batch %d to learn from before its newer rows, so models are judged "
             "on these without it; gaps are kept from the next batch on",
             training_set.gap,
             run.number,
         )
-    tables = [*rebuild_evaluation_tables(run, data), tested.sheet]
+    tables = [*rebuild_evaluation_tables(run, data), tested.table]
     first = count_versions(state) + 1
     entered = enter_newcomers(before, crew, portfolio, found.finalists, load_cooling(state, before), tables, first)
     back, recalled = recall(
@@ -206,7 +206,7 @@ def decide(
     newcomers: Newcomers,
     answers: Answers,
 ) -> tuple[Decision, list[Event]]:
-    """Decide by records who stays active and how each goes on; return also who goes for not having learned a change."""
+    """Return who stays active, by records, each with its retrain mode, and who retires for not learning a change."""
     config, state, before = run.config, run.state, run.before
     records = join_records(tested.stored, tested.record, newcomers.late)
     contenders = [*list_incumbents(before, tested.record), *newcomers.contenders]
@@ -226,13 +226,13 @@ def decide(
 def refit_and_register(
     run: UpdateRun, tested: PrequentialResult, training_set: TrainingSet, newcomers: Newcomers, decided: Decision
 ) -> Registration:
-    """Let everyone who stays learn the newest rows, a few of them in their other way, too, and register what came."""
-    active, records = decided.promotion.active, decided.records
+    """Let everyone who stays learn the newest rows, a few of them in their other mode as well; register them all."""
+    active = decided.promotion.active
     numbers = itertools.count(newcomers.number)
-    jobs = plan_refits(run.config, active, tested.models, decided.modes, records)
+    jobs = plan_refits(run.config, active, tested.models, decided.modes, decided.past)
     fitted = refit_all(newcomers.crew, jobs)
     registered = register(run, training_set, decided, fitted, numbers)
-    competing = list_competing(decided.promotion, records, decided.baselines)
+    competing = list_competing(decided.promotion, decided.past, decided.baselines)
     others = plan_other_refits(training_set, jobs, fitted, take_turns(competing, run.number))
     otherwise = refit_all(newcomers.crew, others)
     made = save_challengers(run.state, run.before, training_set, competing, otherwise, numbers)
@@ -245,8 +245,8 @@ def refit_and_register(
 
 
 def say_why_lost(lost: Sequence[Version], tested: PrequentialResult) -> list[Event]:
-    """Return for each of some versions the event that it cannot go on, and why."""
-    made = set(map(str, tested.sheet.features))
+    """Return an event for each lost version that says why it cannot go on."""
+    made = set(map(str, tested.table.features))
     unmade = {version.id: [name for name in version.inputs if name not in made] for version in lost}
     return [
         Event(
@@ -261,7 +261,7 @@ def say_why_lost(lost: Sequence[Version], tested: PrequentialResult) -> list[Eve
 def describe_outcomes(
     found: SearchResult, challenge: Challenge, newcomers: Newcomers, unlearned: Sequence[Event]
 ) -> dict[Action, str]:
-    """Return what came of every action that drift can call for."""
+    """Return what came of every action that drift can call for, in words."""
     revived = [one for one in newcomers.recalled.values() if one in challenge.revived]
     retired = ", ".join(one.version for one in unlearned) or "none, as every line learns"
     return {

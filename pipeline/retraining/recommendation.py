@@ -16,7 +16,7 @@ TOLERANCE = 0.01
 
 @dataclass(frozen=True)
 class PolicyOutcome:
-    """A policy on some batches; one that counts batches is the mean of its journeys.
+    """A policy on some batches; one that counts batches is the mean of its runs.
 
     loss:        mean row loss, for numbers its root
     worse:       its loss less that of training always as a share of that, with an interval from lower to upper
@@ -80,10 +80,11 @@ class PolicyEvidence:
 
 
 def compute_outcomes(policy_runs: Sequence[PolicyRun], evidence: PolicyEvidence) -> list[PolicyOutcome]:
-    """Return the outcome of each policy on the batches that all journeys share, held against training always."""
+    """Return the outcome of each policy on the batches that all runs share, compared with training always."""
     grouped: dict[Policy, list[PolicyRun]] = {}
     for policy_run in policy_runs:
         grouped.setdefault(policy_run.policy, []).append(policy_run)
+    # All runs cover the same batches in the same blocks, so the first one tells weights and batches of all.
     first = [evidence.met[trained, batch] for batch, trained in policy_runs[0].served.items()]
     weights = np.concatenate([evaluation.weights for evaluation in first])
     weights = weights / weights.sum()
@@ -96,6 +97,7 @@ def compute_outcomes(policy_runs: Sequence[PolicyRun], evidence: PolicyEvidence)
     for policy, own in grouped.items():
         more = losses[policy] - always
         mean, half = float(weights @ more), compute_half_width(more, weights, batches, evidence.confidence)
+        # The same rows are compared under both policies, so the interval is that of the difference.
         loss = scale + mean
         outcomes.append(
             PolicyOutcome(
@@ -108,15 +110,15 @@ def compute_outcomes(policy_runs: Sequence[PolicyRun], evidence: PolicyEvidence)
                     evidence.share(float(weights[part] @ more[part]), float(weights[part] @ always[part]))
                     for part in thirds
                 ),
-                seconds=float(np.mean([sum(evidence.seconds[one] for one in way.trainings) for way in own])),
-                trainings=float(np.mean([len(way.trainings) for way in own])),
+                seconds=float(np.mean([sum(evidence.seconds[one] for one in run.trainings) for run in own])),
+                trainings=float(np.mean([len(run.trainings) for run in own])),
             )
         )
     return outcomes
 
 
 def _average_losses(policy_runs: Sequence[PolicyRun], met: Met) -> np.ndarray:
-    """Return the block losses (n_blocks,) of one policy, the mean over its journeys."""
+    """Return the block losses (n_blocks,) of one policy, the mean over its runs."""
     return np.mean(
         [
             np.concatenate([met[trained, batch].losses for batch, trained in policy_run.served.items()])
@@ -166,7 +168,7 @@ def recommend(outcomes: Sequence[PolicyOutcome]) -> Policy:
 def follow_advice(policy_runs: Sequence[PolicyRun], evidence: PolicyEvidence) -> Advice | None:
     """Return what would have been recommended at the later of two starts, and what came of it; None with one start.
 
-    Until then the journeys of the earlier start are known, after it those of the later start count.
+    What is known by then are the runs of the earlier start; after it those of the later start count.
     """
     starts = sorted({policy_run.start for policy_run in policy_runs})
     if len(starts) < 2:

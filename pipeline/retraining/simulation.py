@@ -1,8 +1,8 @@
 """Replaying a stream under policies of retraining: every fit is made once, every batch predicted before it is learned.
 
 A model fitted on the batches up to ``t`` is the same for every policy that trains there, and so is what it does on a
-later batch ``b``: a *meeting* (t, b). What a policy would have done follows from meetings alone. Fits are made in
-order of time, and each meets later batches only for as long as some policy still serves with it.
+later batch ``b``: an evaluation (t, b). What a policy would have done follows from these alone. Fits are made in
+order of time, and each is evaluated on later batches only for as long as some policy still serves with it.
 
 Batches are counted here from 1 in the order in which they were accepted, without gaps.
 """
@@ -104,7 +104,7 @@ def find_next_training(policy: Policy, later: range, meet: Callable[[int], Evalu
 
 @dataclass
 class Ledger:
-    """Finished steps: what fits took, in seconds, and whom they met. This one keeps them in memory."""
+    """Finished steps: the seconds of each fit, and its evaluations. This one keeps them in memory."""
 
     seconds: dict[int, float] = field(default_factory=dict)
     met: dict[tuple[int, int], Evaluation] = field(default_factory=dict)
@@ -123,10 +123,10 @@ def replay(
     ledger: Ledger,
     after_step: Callable[[], object] = lambda: None,
 ) -> list[PolicyRun]:
-    """Return the journeys of every policy from every start to the last of ``batches`` batches.
+    """Return the runs of every policy from every start to the last of ``batches`` batches.
 
-    When counting begins is an accident, so a policy that counts batches makes one journey for each batch it could have
-    begun with. Only steps that the ledger lacks are fitted and predicted.
+    When counting begins is an accident, so a policy that counts batches has one run for each batch it could have begun
+    with. Only steps that the ledger lacks are fitted and predicted.
     """
     trainings: dict[tuple[Policy, int, int], list[int]] = {
         (policy, start, waited): [start] for start in starts for policy in policies for waited in range(policy.every)
@@ -145,7 +145,7 @@ def replay(
 
 
 class Step:
-    """One fit and the batches that it meets, fitted and predicted only where the ledger does not know them."""
+    """One fit and its evaluations on later batches, made only where the ledger does not know them."""
 
     def __init__(self, trained: int, fit: Callable[[int], Fitted], ledger: Ledger) -> None:
         self.trained, self.fit, self.ledger = trained, fit, ledger
@@ -154,7 +154,7 @@ class Step:
         self._new: list[Evaluation] = []
 
     def meet(self, batch: int) -> Evaluation:
-        """Return the meeting with a later batch."""
+        """Return the evaluation on a later batch."""
         key = (self.trained, batch)
         if key not in self.met:
             self._fitted = self._fitted or self.fit(self.trained)

@@ -1,15 +1,16 @@
 """Tables of the policy backtest: what was replayed, every finished step of it, and what came out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
 
 from pointsman.common.storage.catalogue import VOLATILE, Draft, created_at, metadata, read_rows
+from pointsman.common.storage.rows import make_row, read_record
 from pointsman.common.storage.state import State
 from pointsman.pipeline.retraining.policies import Policy
-from pointsman.pipeline.retraining.recommendation import Advice, Backtest, PolicyOutcome
+from pointsman.pipeline.retraining.recommendation import Backtest
 from pointsman.pipeline.retraining.simulation import Evaluation, Ledger
 
 backtests_table = sa.Table(
@@ -44,7 +45,8 @@ backtest_meetings_table = sa.Table(
     sa.Column("estimated", sa.Float, nullable=True),
     sa.Column("outputs", sa.LargeBinary, nullable=True),
 )
-"""The fields of a Meeting. A step, one fit and whom it met, is committed as a whole."""
+"""See ``simulation.Evaluation``, a meeting in the words of earlier releases. A step, one fit with its evaluations, is
+committed as a whole."""
 
 
 class StoredLedger(Ledger):
@@ -56,37 +58,25 @@ class StoredLedger(Ledger):
         meetings = sa.select(backtest_meetings_table).where(backtest_meetings_table.c.backtest == backtest)
         super().__init__(
             seconds={row["trained"]: row["seconds"] for row in read_rows(state.engine, fits)},
-            met={(row["trained"], row["batch"]): read_meeting(row) for row in read_rows(state.engine, meetings)},
+            met={
+                (row["trained"], row["batch"]): read_record(Evaluation, row)
+                for row in read_rows(state.engine, meetings)
+            },
         )
 
     def add(self, trained: int, seconds: float, meetings: Sequence[Evaluation]) -> None:
         """Commit a finished step."""
         draft = Draft()
         draft.add(backtest_fits_table, [{"backtest": self.backtest, "trained": trained, "seconds": seconds}])
-        rows = [{"backtest": self.backtest, **asdict(evaluation)} for evaluation in meetings]
-        draft.add(backtest_meetings_table, rows)
+        draft.add(backtest_meetings_table, [make_row(one, backtest=self.backtest) for one in meetings])
         draft.commit(self.state.engine)
         super().add(trained, seconds, meetings)
-
-
-def read_meeting(row: Mapping[str, Any]) -> Evaluation:
-    """Return the meeting that a row of the table describes."""
-    fields = ("trained", "batch", "rows", "drifted", "estimated", "outputs")
-    return Evaluation(losses=tuple(row["losses"]), **{name: row[name] for name in fields})
 
 
 def load_backtest(state: State, backtest: str) -> Backtest | None:
     """Return a finished backtest, None where there is none."""
     rows = read_rows(state.engine, sa.select(backtests_table).where(backtests_table.c.id == backtest))
-    if not rows:
-        return None
-    stored = rows[0]
-    return Backtest(
-        replayed=stored["replayed"],
-        outcomes=tuple(PolicyOutcome(**_read_policies(one, "policy")) for one in stored["outcomes"]),
-        recommended=_read_policy(stored["recommended"]),
-        advice=Advice(**_read_policies(stored["advice"], "recommended", "best")) if stored["advice"] else None,
-    )
+    return read_record(Backtest, rows[0]) if rows else None
 
 
 def save_backtest(state: State, backtest: str, done: Backtest) -> None:
@@ -112,11 +102,3 @@ def save_backtest(state: State, backtest: str, done: Backtest) -> None:
 def _describe_policy(policy: Policy) -> dict[str, Any]:
     """Return a policy with its name, which those read who cannot make one."""
     return {**asdict(policy), "name": policy.name}
-
-
-def _read_policy(stored: Mapping[str, Any]) -> Policy:
-    return Policy(stored["retrain"], stored["every"], stored["worse_by"])
-
-
-def _read_policies(stored: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    return {**stored, **{name: _read_policy(stored[name]) for name in names}}

@@ -1,4 +1,4 @@
-"""Answering a request: the members of what serves are mixed, one that fails drops out, and an answer always comes."""
+"""Answering a request: the members of the serving model are mixed, and one that fails drops out."""
 
 import itertools
 import logging
@@ -27,7 +27,7 @@ FAILED = "fallback:error"
 
 @dataclass(frozen=True)
 class Answer:
-    """Predictions of all rows, decided labels, and by whom and why.
+    """Predictions of all rows, the decided labels, and which model answered each row and why.
 
     outputs:  (n_rows, n_classes) probabilities or (n_rows, 1) numbers
     kinds:    (n_rows,) the RowKind of each row
@@ -50,7 +50,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Answerers:
-    """Who may answer: versions by line, what loads their models, and lines to ask where all others fail."""
+    """Who may answer: versions by model name, what loads them, and the models to ask where all others fail."""
 
     by_line: Mapping[str, Version]
     load: Callable[[Version], Model]
@@ -58,10 +58,11 @@ class Answerers:
 
 
 def answer_request(readings: Readings, kinds: np.ndarray, plan: Plan, answerers: Answerers, schema: Schema) -> Answer:
-    """Mix the members of what serves for rows of each kind (n_rows,).
+    """Return the answer of the plan's model for rows of the given kinds (n_rows,).
 
     A member that fails drops out and the others are reweighted; rows that lose all their members go to the first of the
-    last resorts that can answer. Every row's answer is decided by the threshold of the model that answered it.
+    last resorts that can answer. Every row's label is decided by the threshold of the model that answered it.
+    Raises StateError where rows are left that nothing could answer.
     """
     mixture = Mixture(readings, len(kinds), answerers, schema)
     served = answerers.by_line[plan.model]
@@ -144,7 +145,7 @@ def find_suffix(taken: Collection[str], names: Collection[str]) -> str:
 
 
 def present_answer(answer: Answer, schema: Schema) -> dict[str, np.ndarray]:
-    """Return the columns that an answer adds to its rows, each (n_rows,): ``predict``, probabilities, by whom and why.
+    """Return the columns that an answer adds to its rows, each (n_rows,): ``predict``, probabilities, model and reason.
 
     Labels that are numbers are shown as numbers. ``predict_proba`` is the probability of ``predict_positive``.
     """

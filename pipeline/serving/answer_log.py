@@ -37,7 +37,7 @@ from pointsman.pipeline.serving.shadow import Shadow
 log = logging.getLogger(__name__)
 
 MOST_QUEUED, MOST_QUEUED_ROWS = 5_000, 200_000
-"""Requests and rows that wait at most; what comes beyond is dropped and counted."""
+"""Most requests and rows that may wait; what comes beyond is dropped and counted."""
 FLUSH_SECONDS = 1.0
 FLUSH_ROWS = 20_000
 PATIENCE = 60.0
@@ -45,7 +45,7 @@ PATIENCE = 60.0
 LONGEST_PAUSE = 5.0
 """Seconds between two attempts to write."""
 LEAST_ESTIMATED = 50
-"""Rows from which on an estimate of a request's loss is worth its room."""
+"""Fewest rows for which an estimate of a request's loss is stored."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +122,7 @@ class AnswerLog:
                     self.dropped += len(taken) - written
 
     def _take(self) -> list[ServedRequest]:
-        """Return the next requests: what comes within a second, as long as it is not too many rows."""
+        """Return the requests of the next second, or as many as a transaction may hold."""
         taken: list[ServedRequest] = []
         until = time.monotonic() + FLUSH_SECONDS
         while sum_rows(taken) < FLUSH_ROWS and (left := until - time.monotonic()) > 0:
@@ -135,8 +135,9 @@ class AnswerLog:
         return taken
 
     def _write(self, taken: Sequence[ServedRequest]) -> int:
-        """Write requests, again and again while the catalogue is locked or a disk is full; return how many are."""
+        """Write requests, trying again while the catalogue is locked or a disk is full; return how many it wrote."""
         pause, given_up = 0.1, None
+        # Scoring in the shadow is given up first when the queue fills: an answer that is logged counts for more.
         shadow = self._shadow if self._shadow and self._shadow.is_due and self._requests < MOST_QUEUED / 2 else None
         try:
             prepared = prepare_requests(self._config, taken, shadow)
@@ -146,7 +147,7 @@ class AnswerLog:
                     return len(taken)
                 except (StateError, OSError, sa.exc.OperationalError) as error:
                     log.warning("%d served requests could not be logged yet: %s", len(taken), first_line(error))
-                if self._closing.is_set():
+                if self._closing.is_set():  # a service that stops waits a bounded time for the catalogue
                     given_up = given_up or time.monotonic() + PATIENCE
                     if time.monotonic() > given_up:
                         break
@@ -169,12 +170,12 @@ class Prepared:
 
 
 def sum_rows(taken: Sequence[ServedRequest]) -> int:
-    """Return the rows of some requests."""
+    """Return how many rows some requests have together."""
     return sum(len(one.rows) for one in taken)
 
 
 def prepare_requests(config: Config, taken: Sequence[ServedRequest], shadow: Shadow | None = None) -> list[Prepared]:
-    """Return what is to be written of requests, by generation, with the predictions of other versions."""
+    """Return what is to be written, by generation, with what other versions predict for the rows."""
     by_generation: dict[int, list[ServedRequest]] = {}
     for served in taken:
         by_generation.setdefault(served.predictor.generation.number, []).append(served)
@@ -198,7 +199,7 @@ def prepare_requests(config: Config, taken: Sequence[ServedRequest], shadow: Sha
 def write_requests(state: State, prepared: Sequence[Prepared]) -> None:
     """Store the rows of requests, one file a generation, and book their decisions in one transaction.
 
-    A request that is booked already, as after an attempt whose end was not heard of, is not booked again.
+    A request that an earlier attempt may have booked already is not booked again.
     """
     asked = [decision["id"] for one in prepared for decision in one.decisions]
     booked = find_booked(state, asked)
@@ -256,7 +257,7 @@ def _pick(table: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
 
 
 def describe_served(served: ServedRequest) -> dict[str, Any]:
-    """Return the row of the decisions table, without what no later look at it needs."""
+    """Return the row of the decisions table, without what is never read of a service's requests."""
     described, many = served.predictor.describe(served.choice), len(served.rows) >= LEAST_ESTIMATED
     counts = served.choice.profile.counts
     present = {name_kind(kind) for kind in RowKind if counts[kind]}

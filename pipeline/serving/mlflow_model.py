@@ -16,7 +16,6 @@ from pointsman.common.sampling import spread_rows
 from pointsman.common.schema import Schema
 from pointsman.meta.flags import RowKind, find_kinds
 from pointsman.meta.records import predict_outputs
-from pointsman.model_zoo.cell_flags import flag_cells
 from pointsman.model_zoo.cells import Cells
 from pointsman.model_zoo.model import Model
 from pointsman.model_zoo.readings import Readings, Verdicts
@@ -84,11 +83,11 @@ class PublishedModel:
 
     @property
     def threshold(self) -> float:
-        """From which probability on the answer is positive: a single model's own, or the ensemble's."""
+        """The least probability of a positive answer: that of the single model, or of the ensemble."""
         return self.version.threshold if self.reference else self.models[self.version.id].threshold
 
     def _mix(self, features: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-        """Return what an ensemble answers to rows (n_rows, n_features) as it does to requests, and their kinds.
+        """Return the outputs of an ensemble for rows (n_rows, n_features), mixed as for a request, and the rows' kinds.
 
         A member that fails drops out; StateError where rows lose all of theirs.
         """
@@ -96,7 +95,7 @@ class PublishedModel:
         cells = Cells.of(features)
         sampled = cells if len(cells) <= SAMPLE_ROWS else cells.take(spread_rows(len(cells), SAMPLE_ROWS))
         verdicts = Verdicts(sampled)
-        kinds = find_kinds(flag_cells(cells, self.reference, verdicts.of(self.reference)))
+        kinds = find_kinds(verdicts.flag(cells, self.reference))
         mixture = Mixture(
             Readings(cells, verdicts),
             len(kinds),

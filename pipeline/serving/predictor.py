@@ -26,7 +26,6 @@ from pointsman.meta.performance_estimates import estimate_request
 from pointsman.meta.plan import Plan, Weights, name_kind
 from pointsman.meta.profile import Profile, profile_request
 from pointsman.meta.store import StoredSelector, load_stored_selector
-from pointsman.model_zoo.cell_flags import flag_cells
 from pointsman.model_zoo.cells import Cells
 from pointsman.model_zoo.readings import Readings, Verdicts
 from pointsman.pipeline.preparation.cleaning import clean_inputs
@@ -42,7 +41,7 @@ from pointsman.registry.words import name_versions
 log = logging.getLogger(__name__)
 
 SAMPLE_ROWS = 10_000
-"""Rows at most that a choice looks at, so that it takes no longer for a request of millions."""
+"""Most rows that a choice looks at, so that it takes no longer for a request of millions."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,10 +74,12 @@ class ReadRows:
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen for a request: ``plan`` by the selector, and ``serving``, which a registry may have taken over.
+    """What serves a request.
 
-    ``profile`` is all that the choice rests on; ``verdicts`` are on whole columns of the rows that were looked at, and
-    ``warnings`` say of them what a user should know.
+    profile:  all that the choice rests on
+    plan:     what the selector chose
+    serving:  what answers: the plan, unless an MLflow registry's model takes its place
+    verdicts: on whole columns of the rows that were looked at; ``warnings`` are what a user should know of them
     """
 
     profile: Profile
@@ -92,7 +93,8 @@ class Choice:
 class Predictor:
     """A loaded generation. It never changes: a new generation is another predictor.
 
-    ``config`` reads rows as the generation does; ``unread`` says what the configuration states otherwise, or is ''.
+    ``config`` is the one that the generation reads rows by; ``unread`` says what the user's configuration states
+    differently, '' where nothing.
     """
 
     config: Config
@@ -109,7 +111,7 @@ class Predictor:
         return self.generation.schema
 
     def read(self, table: pd.DataFrame, schema: Schema | None = None) -> ReadRows:
-        """Type, clean and engineer raw rows; an input that ``table`` has not counts as missing.
+        """Return raw rows typed, cleaned and engineered; an input that ``table`` lacks counts as missing.
 
         Their notations are decided on these rows, unless ``schema`` has those of earlier rows of the same request.
         """
@@ -120,7 +122,7 @@ class Predictor:
         return ReadRows(inputs, cells, reading.schema, reading.changes, unread)
 
     def read_rows(self, rows: Sequence[Mapping[str, Any]]) -> ReadRows:
-        """Do what ``read`` does for rows that are mappings of column names to numbers, texts, booleans or None."""
+        """Return the same as ``read`` for rows that map column names to numbers, texts, booleans or None."""
         reader = self._row_reader
         typed = reader.read(rows)
         if not (lost := reader.find_lost(rows, typed)):
@@ -138,29 +140,29 @@ class Predictor:
         return RowReader(self.schema, self.config.quality, self.config.features)
 
     def choose(self, rows: ReadRows) -> Choice:
-        """Choose what serves a request from its rows, or from a bounded sample of them."""
+        """Return what serves a request, by its rows or by a bounded sample of them."""
         cells = rows.cells
         if len(cells) > SAMPLE_ROWS:
             cells = cells.take(spread_rows(len(cells), SAMPLE_ROWS))
         reference, verdicts = self.stored.reference, Verdicts(cells)
-        profile = profile_request(cells, flag_cells(cells, reference, verdicts.of(reference)), reference)
+        profile = profile_request(cells, verdicts.flag(cells, reference), reference)
         plan = self.stored.plan(profile, self.config.selection.mode)
         serving = self.published.take_over(plan) if self.published else plan
         return Choice(profile, plan, serving, verdicts, tuple(verdicts.of(reference).describe()))
 
     def answer(self, rows: ReadRows, choice: Choice) -> Answer:
-        """Predict rows of a request, all of them or a part."""
+        """Return the answer to the rows of a request, or to a part of them, by what was chosen for it."""
         by_line = list_answerers(self.generation, self.published)
         plan = choice.serving
         singles = [line for line, version in by_line.items() if not version.is_ensemble and line != plan.champion]
         load = self.published.on_shelf(self.shelf) if self.published else self.shelf.load
         reference = self.stored.reference
-        kinds = find_kinds(flag_cells(rows.cells, reference, choice.verdicts.of(reference)))
+        kinds = find_kinds(choice.verdicts.flag(rows.cells, reference))
         answerers = Answerers(by_line, load, [plan.champion, *singles])
         return answer_request(Readings(rows.cells, choice.verdicts), kinds, plan, answerers, self.schema)
 
     def estimate(self, choice: Choice, answer: Answer) -> Estimate:
-        """Return what the answers themselves let expect of their quality, without labels."""
+        """Return the loss and the metric expected of an answer, estimated without labels."""
         stored = self.stored.estimators
         estimators = self.published.choose_estimators(stored) if self.published else stored
         return estimate_request(estimators, choice.serving, answer.outputs, answer.kinds, self.schema.classes)
@@ -171,7 +173,7 @@ class Predictor:
         return f"{described['version']}: {described['reason']}"
 
     def describe(self, choice: Choice) -> dict[str, Any]:
-        """Return what the decisions table keeps of a choice: all that it rests on, and what it was."""
+        """Return what the decisions table keeps of a choice."""
         generation, plan = self.generation, choice.plan
         ids = {version.line: version.id for version in (*generation.versions, *generation.ensembles)}
         described = {

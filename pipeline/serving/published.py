@@ -1,7 +1,7 @@
-"""Publishing: models go out to an MLflow registry, single ones and ensembles, and its Production model comes back.
+"""Publishing models to an MLflow registry, single ones and ensembles, and serving its Production model.
 
-An ensemble goes with its members and what tells kinds of rows apart. Where it serves here, its members answer under
-names of their own, so that they are never taken for active versions of the same lines.
+An ensemble is published with its members and the reference that tells kinds of rows apart. Where it serves here, its
+members answer under names of their own, so that they are never taken for active versions of the same models.
 """
 
 from collections.abc import Callable, Mapping
@@ -50,7 +50,7 @@ def publish(config: Config, version_id: str) -> str:
 
 
 def collect_files(state: State, generation: Generation, version: Version, reading: Mapping[str, Any]) -> Publication:
-    """Return a version as it is published; kinds of rows are told apart as the newest generation does."""
+    """Return the files of a version to publish; an ensemble tells kinds of rows apart as the newest generation does."""
     if not version.is_ensemble:
         return collect(state.files, version, reading)
     members = [find_version(state, name) for name in version.member_ids]
@@ -59,7 +59,7 @@ def collect_files(state: State, generation: Generation, version: Version, readin
 
 
 def find_address(config: Config, state: State) -> Address:
-    """Return where the configured server keeps runs and models; one that is a database has its files in the state."""
+    """Return the address of the configured server; where that is a database, files lie in the state folder."""
     settings = config.mlflow
     if settings.tracking_uri is None:
         raise ConfigError("mlflow.tracking_uri is null; name the server, such as http://127.0.0.1:5000.")
@@ -113,7 +113,7 @@ def describe_version(state: State, version: Version, schema: Schema) -> Describe
 class Published:
     """The registry's Production model; ``number`` is its number there.
 
-    asked: what answers rows: by the line under which it is asked, a version and its model
+    asked: what answers rows: a version and its model, by the name under which it is asked
     """
 
     version: Version
@@ -128,7 +128,7 @@ class Published:
 
     @property
     def weights(self) -> tuple[Weights, ...]:
-        """By RowKind, the lines that answer and their weights."""
+        """By RowKind, the models that answer and their weights."""
         if not self.version.is_ensemble:
             return serve_alone(self.version.line)
         return tuple({name_line(member): share for member, share in kind.items()} for kind in self.version.members)
@@ -139,11 +139,11 @@ class Published:
         return f"mlflow.serve: version {self.number} of '{self.name}' is in Production at the registry"
 
     def choose_estimators(self, estimators: Mapping[str, PerformanceEstimator]) -> dict[str, PerformanceEstimator]:
-        """Return the estimator of this model's line, where it is one of ours; that of what is chosen is not of it."""
+        """Return this model's own estimator, if it has one here; the one of what the selector chose does not fit it."""
         return {line: estimator for line, estimator in estimators.items() if line == self.version.line}
 
     def on_shelf(self, shelf: ModelShelf) -> Callable[[Version], Model]:
-        """Return how versions are loaded: those of the registry are, the others come from the shelf."""
+        """Return what loads versions: the registry's are loaded already, the others come from the shelf."""
 
         def load(version: Version) -> Model:
             own = (model for known, model in self.asked.values() if known is version)
@@ -152,7 +152,7 @@ class Published:
         return load
 
     def take_over(self, plan: Plan) -> Plan:
-        """Return how a request is served with this model in the place of what was chosen."""
+        """Return the plan with this model in place of the chosen one."""
         return replace(
             plan, model=self.version.line, weights=self.weights, reasons=(REASON,) * len(RowKind), ranking=()
         )
@@ -161,7 +161,7 @@ class Published:
 def load_published(config: Config, state: State, schema: Schema) -> Published | None:
     """Return the registry's Production model where ``mlflow.serve`` asks for it.
 
-    Raises StateError where there is none, it cannot be loaded or it answers another question.
+    Raises StateError where there is none, it cannot be loaded, or it predicts another target.
     """
     if not config.mlflow.serve:
         return None
@@ -182,7 +182,7 @@ def load_published(config: Config, state: State, schema: Schema) -> Published | 
 
 
 def name_line(member: str) -> str:
-    """Return the line under which a member of the registry's ensemble is asked."""
+    """Return the name under which a member of the registry's ensemble is asked."""
     return f"mlflow:{member}"
 
 
@@ -196,6 +196,6 @@ def construct(publication: Publication, where: str) -> dict[str, Model]:
 
 
 def list_answerers(generation: Generation, published: Published | None) -> Mapping[str, Version]:
-    """Return the versions that may answer, by line."""
+    """Return the versions that may answer, by model name."""
     by_line = {version.line: version for version in (*generation.versions, *generation.ensembles)}
     return {**by_line, **published.answerers} if published else by_line

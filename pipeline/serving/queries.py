@@ -1,4 +1,4 @@
-"""What the catalogue knows of the versions that serve and of the requests they answered."""
+"""Queries about versions that serve and the requests that they answered."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,7 +22,7 @@ def load_run(state: State, version: str) -> dict[str, Any] | None:
 
 
 def load_prequential(state: State, version: Version) -> dict[str, float]:
-    """Return the newest prequential scores of a version's line, by the metric's name; {} before it has met a batch."""
+    """Return the newest prequential scores of a version's model by metric; {} before it was evaluated on a batch."""
     of_line = sa.select(versions_table.c.id).where(versions_table.c.line == version.line)
     table = scores_table.c
     query = sa.select(scores_table).where(table.version.in_(of_line), table.kind == PREQUENTIAL)
@@ -32,7 +32,7 @@ def load_prequential(state: State, version: Version) -> dict[str, float]:
 
 
 def find_booked(state: State, asked: Sequence[str]) -> set[str]:
-    """Return which of some requests have a decision."""
+    """Return which of the given requests have a decision."""
     table = decisions_table.c
     return {
         row["id"]

@@ -22,12 +22,12 @@ from pointsman.pipeline.serving.published import list_answerers
 log = logging.getLogger(__name__)
 
 CHUNK_ROWS = 2_000
-"""Rows taken apart at a time: every encoded column of each takes a few numbers."""
+"""Rows explained at a time, which bounds memory: every encoded column of a row takes a few numbers."""
 
 
 @dataclass(frozen=True)
 class Reason:
-    """A feature, what a row holds of it (None where it is missing), and what it adds to the row's answer.
+    """A feature, a row's cell of it (None where it is missing), and what that adds to the row's answer.
 
     >>> str(Reason("PREMIUM", 1200.0, 0.0831)), str(Reason("SEX", None, -0.2))
     ('PREMIUM=1200 (+0.083)', 'SEX missing (-0.2)')
@@ -49,7 +49,7 @@ def explain_rows(
 ) -> list[list[Reason]]:
     """Return the strongest reasons of each row's answer, at most ``most``, the strongest first.
 
-    A row has none where nothing that answered it looks at it, as the prior does.
+    A row has none where it was answered by models that read no feature, such as the prior.
     """
     features = engineer_features(rows.inputs, predictor.schema, predictor.config.features)
     parts = [slice(start, start + CHUNK_ROWS) for start in range(0, len(features), CHUNK_ROWS)]
@@ -69,7 +69,7 @@ def explain_rows(
 
 
 def weigh_members(predictor: Predictor, choice: Choice, answer: Answer) -> dict[str, np.ndarray]:
-    """Return by line the weight (n_rows,) with which it answered each row; over lines they sum to 1."""
+    """Return by model the weight (n_rows,) with which it answered each row; over models they sum to 1."""
     by_line, plan = list_answerers(predictor.generation, predictor.published), choice.serving
     weights = {
         line: np.array([plan.weights[kind].get(line, 0.0) for kind in RowKind])[answer.kinds]
@@ -91,10 +91,10 @@ def compute_effects(
     decided: np.ndarray,
     verdicts: Verdicts | None = None,
 ) -> np.ndarray:
-    """Return what each feature adds to the answers (n_rows, n_features) of rows that lines answered by weights.
+    """Return what each feature adds to the answers of rows, (n_rows, n_features), mixed by the members' weights.
 
-    ``verdicts`` are those by which the request was answered, where these rows are a part of it. A member that
-    cannot be taken apart adds nothing.
+    ``verdicts`` are those by which the request was answered, where these rows are a part of it. A member whose family
+    cannot be explained adds nothing.
     """
     schema = predictor.schema
     by_line = list_answerers(predictor.generation, predictor.published)

@@ -1,6 +1,6 @@
 """Shadow mode: what every version of a generation predicts for rows that it served, off the answer path.
 
-An answer is a mixture and tells nothing of its members, nor of the lines that were not chosen and of rivals. Their
+An answer is a mixture and tells nothing of its members, nor of models that were not chosen and of challengers. Their
 outputs are kept with the rows, so that labels grade all of them once they come.
 """
 
@@ -24,7 +24,7 @@ SHARE = 0.1
 
 
 class Shadow:
-    """Scores logged rows, at most some a call, and rests nine times as long as it took."""
+    """Scores logged rows, a bounded number at each call, and then pauses nine times as long as that took."""
 
     def __init__(self, most_rows: int) -> None:
         self._most_rows = most_rows
@@ -32,11 +32,11 @@ class Shadow:
 
     @property
     def is_due(self) -> bool:
-        """Whether it has rested long enough."""
+        """Whether the pause is over."""
         return time.monotonic() >= self._rests_until
 
     def score(self, predictor: Predictor, rows: AnsweredRows) -> AnsweredRows:
-        """Return the rows with what versions and rivals predict for them; NaN for rows beyond the most."""
+        """Return the rows with what versions and challengers predict for them; NaN for rows beyond the most."""
         started = time.monotonic()
         scored = score_rows(predictor, rows, spread_rows(len(rows), self._most_rows))
         self._rests_until = time.monotonic() + (time.monotonic() - started) * (1 / SHARE - 1)
@@ -44,7 +44,7 @@ class Shadow:
 
 
 def score_rows(predictor: Predictor, rows: AnsweredRows, chosen: np.ndarray) -> AnsweredRows:
-    """Return rows with what the versions and the rivals of a generation predict for the ``chosen`` positions of them.
+    """Return rows with what versions and challengers of a generation predict for the ``chosen`` positions of them.
 
     A version that fails is left out.
     """

@@ -8,7 +8,7 @@ from pointsman.pipeline.labels.delay import resolve_gap
 from pointsman.pipeline.preparation.features import EngineeredBatches
 from pointsman.pipeline.preparation.release import load_released
 from pointsman.pipeline.preparation.training_set import TrainingSet
-from pointsman.pipeline.preparation.window import build_training_set, gather_window
+from pointsman.pipeline.preparation.window import StoredBatches, build_training_set, gather_window
 from pointsman.registry.update_run import UpdateRun
 
 
@@ -31,10 +31,10 @@ class TrainingData:
         return self.window[-1]
 
 
-def gather_training_data(run: UpdateRun, batch: LabelledBatch) -> TrainingData:
+def gather_training_data(run: UpdateRun, batch: LabelledBatch, earlier: StoredBatches) -> TrainingData:
     """Return the newest stored batches and this one, as many as the window and its rows allow."""
     with run.watch.stage("preparation"):
-        window = gather_window(run.config, run.state, run.schema, batch)
+        window = gather_window(run.config, batch, earlier)
         gap = resolve_gap(run.config, run.state, window)
         released = load_released(run.config, run.state, run.schema, window)
         engineered = EngineeredBatches(run.schema, run.config.features)

@@ -14,14 +14,14 @@ from pointsman.experiments.fit_metrics import compute_fit_metrics
 from pointsman.model_zoo import get_family
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.encoded import EncodedTable
-from pointsman.model_zoo.model import TREATMENTS, FittedCandidate, fit_encoded
+from pointsman.model_zoo.fitting import TREATMENTS, FittedCandidate, fit_encoded
 from pointsman.pipeline.training.encodings import Encodings
 from pointsman.pipeline.training.problem import Fold, SearchProblem
 from pointsman.pipeline.training.trials import Trial, TrialState
 
 CHEAP_ROWS = 3_000
 """Rows, evenly spread over a fold's, that the first rung learns from; a fold with fewer than twice as many has none."""
-EXAMINED_ROWS = 1_000
+MEASURED_ROWS = 1_000
 """Learned rows, at most, that a candidate predicts beside the later rows of the newest fold."""
 CHEAP_SHARE = 1 / 3
 """Share of a family's effort (rounds, trees) at the first rung."""
@@ -76,12 +76,12 @@ class Attempt:
     predicted: np.ndarray
     loss: float
 
-    def examine(self) -> tuple[dict[str, float], dict[str, float]]:
+    def measure(self) -> tuple[dict[str, float], dict[str, float]]:
         """Return the metrics on some of the rows it learned and on the later ones.
 
         Where there are two classes, both are at the threshold with the best F1 on the learned ones.
         """
-        drawn = spread_rows(len(self.learned), EXAMINED_ROWS)
+        drawn = spread_rows(len(self.learned), MEASURED_ROWS)
         target, known = self.target[drawn], self.fitted.predict(self.learned.take(drawn))
         binary = self.task is Task.BINARY and known.shape[1] == 2
         threshold = tune_threshold(target, known[:, 1], "f1") if binary else 0.5
@@ -118,7 +118,7 @@ def evaluate(evaluator: Evaluator, assignment: Assignment) -> Trial:
             else:
                 attempt = evaluator.attempt(trial.candidate, n_folds - 1 - len(trial.fold_losses))
                 if not trial.fold_losses:
-                    train, test = attempt.examine()
+                    train, test = attempt.measure()
                     trial = replace(trial, train=train, test=test)
                 losses = (*trial.fold_losses, attempt.loss)
                 trial = replace(trial, fold_losses=losses, steps=(*trial.steps, float(np.mean(losses))))

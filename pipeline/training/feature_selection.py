@@ -34,7 +34,7 @@ def load_measured(state: State) -> tuple[Measured, dict[str, int]]:
 def judge_features(
     state: State, schema: Schema, training_set: TrainingSet, problem: SearchProblem
 ) -> tuple[TrainingSet, list[dict[str, Any]]]:
-    """Measure some of the engineered features; return the ground without those that harm, and the table's new rows."""
+    """Measure some of the engineered features; return the training set without harmful ones, and new rows."""
     engineered = list_engineered(schema, [str(name) for name in training_set.rows.features])
     measured, last = load_measured(state)
     gains = measure_gains(problem, choose_measured(engineered, last))
@@ -43,7 +43,7 @@ def judge_features(
         known.setdefault(gain.feature, []).append(gain)
     used = {name: is_used(known[name]) for name in engineered if name in known}
     seasons = set(training_set.rows.seasons)
-    barred = frozenset(name for name, is_learned in used.items() if not is_learned and known[name][-1].covered)
+    excluded = frozenset(name for name, is_learned in used.items() if not is_learned and known[name][-1].covered)
     proven = frozenset(name for name, is_learned in used.items() if is_learned and name in seasons)
     rows = [{"batch": problem.batch, **vars(gain), "used": used[gain.feature]} for gain in gains]
-    return replace(training_set, rows=replace(training_set.rows, barred=barred, proven=proven)), rows
+    return replace(training_set, rows=replace(training_set.rows, excluded=excluded, proven=proven)), rows

@@ -11,7 +11,7 @@ from pointsman.common.metrics import compute_row_losses
 from pointsman.common.seeding import derive_seed
 from pointsman.model_zoo import get_family
 from pointsman.model_zoo.candidate import Candidate
-from pointsman.model_zoo.model import fit_model
+from pointsman.model_zoo.fitting import fit_model
 from pointsman.pipeline.preparation.training_set import TrainingRows
 from pointsman.pipeline.training.problem import Fold, SearchProblem
 

@@ -1,4 +1,4 @@
-"""CatBoost joins the search and the standing lines by itself where it is likely to help, and is left out elsewhere.
+"""CatBoost joins the search and the portfolio by itself where it is likely to help, and is left out elsewhere.
 
 Its strength is columns with many levels; elsewhere it takes several times as long as LightGBM for no gain. A search
 tries it on the cheap first rung, and only where it keeps up there does it cost more.

@@ -1,4 +1,4 @@
-"""Newcomers: standing candidates and finalists of the search that get a record before they may become active."""
+"""Newcomers: candidates of the portfolio and finalists of the search, which get a record before they may be active."""
 
 import logging
 from collections.abc import Collection, Sequence
@@ -23,43 +23,43 @@ from pointsman.registry.versions import Version, name_version
 log = logging.getLogger(__name__)
 
 COOLDOWN = 5
-"""Generations for which a candidate that retired is not tried again."""
+"""Cooldown: generations for which a retired candidate is not tried again."""
 
 
 def count_versions(state: State) -> int:
-    """Return the highest version number so far."""
+    """Return the highest version number so far, 0 without any."""
     return read_rows(state.engine, sa.select(sa.func.max(versions_table.c.number).label("last")))[0]["last"] or 0
 
 
 def enter_newcomers(
     before: Generation,
     crew: Crew[TrainingSet],
-    standing: Sequence[Candidate],
+    portfolio: Sequence[Candidate],
     finalists: Sequence[Trial],
-    resting: Collection[str],
-    sheets: Sequence[EvaluationTable],
+    cooling: Collection[str],
+    tables: Sequence[EvaluationTable],
     first_number: int,
 ) -> list[Contender]:
-    """Return standing candidates and finalists of the search that are no line yet, with their records out of fold.
+    """Return candidates of the portfolio and finalists that are no model yet, with their out-of-fold records.
 
-    The best finalist enters as a robust one, too: masked and guarded. Candidates that retired a short while ago are
-    ``resting`` (by key). A newcomer is named as the version it may become.
+    The best finalist also enters in a robust form, masked and guarded. Candidates on cooldown are named, by key, in
+    ``cooling``. A newcomer has the name of the version that it may become.
     """
-    wanted = [(Origin.STANDING, candidate) for candidate in standing]
+    wanted = [(Origin.PORTFOLIO, candidate) for candidate in portfolio]
     wanted += [(Origin.SEARCH, trial.candidate) for trial in finalists]
     wanted += [(Origin.SEARCH, make_robust(trial.candidate)) for trial in finalists[:1]]
-    known = {version.candidate.key for version in before.versions} | set(resting)
+    known = {version.candidate.key for version in before.versions} | set(cooling)
     entries: list[Entry] = []
     for origin, candidate in wanted:
         if candidate.key not in known:
             known.add(candidate.key)
             name = name_version(candidate.family, first_number + len(entries))
-            entries.append(Entry(candidate, name, origin, sheets))
+            entries.append(Entry(candidate, name, origin, tables))
     return [entered for entered in crew.map(try_to_enter, entries) if entered and entered.outputs]
 
 
 def load_cooling(state: State, before: Generation) -> set[str]:
-    """Return the keys of candidates that retired in the newest generations: a record does not mend within a few."""
+    """Return the keys of candidates on cooldown: they retired lately, and no record improves that fast."""
     recent = load_recent(state, before.number, COOLDOWN)
     query = (
         sa.select(versions_table)
@@ -75,32 +75,32 @@ def count_from(first_number: int, newcomers: Sequence[Contender]) -> int:
 
 
 def make_robust(candidate: Candidate) -> Candidate:
-    """Return the candidate masked and guarded; masked copies are no rows to calibrate on."""
+    """Return the candidate masked and guarded, without calibration: masked copies are no rows to calibrate on."""
     params = {**candidate.params, "calibrate": False} if "calibrate" in candidate.params else candidate.params
     return replace(candidate, params=params, masked=True, guarded=True)
 
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """A candidate that is to get a record of some sheets, and the name it enters with."""
+    """A candidate that is to predict some evaluation tables, and the name it enters with."""
 
     candidate: Candidate
     name: str
     origin: Origin
-    sheets: Sequence[EvaluationTable]
+    tables: Sequence[EvaluationTable]
 
 
 def try_to_enter(training_set: TrainingSet, entry: Entry) -> Contender | None:
     """Return a newcomer with its record; None where it cannot be fitted."""
     try:
-        return enter_newcomer(training_set, entry.candidate, entry.name, entry.origin, entry.sheets)
+        return enter_newcomer(training_set, entry.candidate, entry.name, entry.origin, entry.tables)
     except Exception as error:  # a candidate may fail in any library; the others go on
         log.warning("the candidate %s could not be fitted: %s", entry.candidate.key, error)
         return None
 
 
 def group_outputs(contenders: Sequence[Contender]) -> dict[int, dict[str, np.ndarray]]:
-    """Return the outputs of contenders by batch and line."""
+    """Return the outputs of contenders by batch and model."""
     grouped: dict[int, dict[str, np.ndarray]] = {}
     for contender in contenders:
         for batch, outputs in contender.outputs.items():

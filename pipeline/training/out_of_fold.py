@@ -1,4 +1,4 @@
-"""From candidates to records out of fold, and from those that stay active to models that have learned all rows."""
+"""Out-of-fold records: what newcomers predict for the newest batches, fitted on the rows before each of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from pointsman.pipeline.preparation.training_set import TrainingRows, TrainingSe
 from pointsman.registry.contender import Contender, Origin
 
 BACKFILLED = 3
-"""Batches of which a newcomer gets a record on the day it is registered."""
+"""Batches, the newest ones, of which a newcomer gets a record when it is registered."""
 
 
 @dataclass(frozen=True, eq=False)
 class EvaluationTable:
-    """The rows of a record with their features: what a line without a record has still to predict.
+    """The rows of a record with their features (n_rows, n_features): what models are evaluated on.
 
-    They come from the last ``covered`` rows of the batch, beginning at ``first_row``; earlier ones may be learned.
+    They are a sample of the last ``covered`` rows of the batch, from ``first_row`` on; earlier rows may be learned.
     """
 
     rows: RecordRows
@@ -28,36 +28,35 @@ class EvaluationTable:
     covered: int
 
 
-def find_earlier(training_set: TrainingSet, sheet: EvaluationTable) -> TrainingRows | None:
-    """Return the rows that lie before a sheet, by the gap at least; None where none does.
+def find_earlier(training_set: TrainingSet, table: EvaluationTable) -> TrainingRows | None:
+    """Return the rows that lie before an evaluation table by the gap at least; None where there are none.
 
-    The first batch has nothing older than itself: where the gap leaves none of its rows, those before the sheet are
-    returned without it.
+    The first batch has nothing older than itself: where the gap leaves none of its rows, it is not kept.
     """
-    rows, start = training_set.rows, find_start(training_set.rows, sheet)
+    rows, start = training_set.rows, find_start(training_set.rows, table)
     if start is None:
         return None
     before = np.arange(len(rows)) < start
     # Rows released from quarantine precede the others of their batch, whatever their time.
-    before &= (rows.batches != sheet.rows.batch) | (rows.times <= rows.times.iloc[start]).to_numpy()
+    before &= (rows.batches != table.rows.batch) | (rows.times <= rows.times.iloc[start]).to_numpy()
     delay = pd.Timedelta(training_set.gap)
     if delay > pd.Timedelta(0):
         older = before & (rows.times < rows.times.iloc[start] - delay).to_numpy()
-        before = older if older.any() or (rows.batches[before] != sheet.rows.batch).any() else before
+        before = older if older.any() or (rows.batches[before] != table.rows.batch).any() else before
     return rows.take(before) if before.any() else None
 
 
-def find_start(rows: TrainingRows, sheet: EvaluationTable) -> int | None:
-    """Return the position of a sheet's first row; None where its batch is not among the rows."""
-    of_batch = np.flatnonzero(rows.batches == sheet.rows.batch)
-    return max(0, int(of_batch[-1]) + 1 - sheet.covered) if len(of_batch) else None
+def find_start(rows: TrainingRows, table: EvaluationTable) -> int | None:
+    """Return the position of an evaluation table's first row; None where its batch is not among the rows."""
+    of_batch = np.flatnonzero(rows.batches == table.rows.batch)
+    return max(0, int(of_batch[-1]) + 1 - table.covered) if len(of_batch) else None
 
 
-def breaks_gap(training_set: TrainingSet, sheet: EvaluationTable) -> bool:
-    """Return whether rows nearer to a sheet than the gap lie before it all the same, since there are no older ones."""
+def breaks_gap(training_set: TrainingSet, table: EvaluationTable) -> bool:
+    """Return whether ``find_earlier`` cannot keep the gap, as there are no older rows."""
     start, earlier, delay = (
-        find_start(training_set.rows, sheet),
-        find_earlier(training_set, sheet),
+        find_start(training_set.rows, table),
+        find_earlier(training_set, table),
         pd.Timedelta(training_set.gap),
     )
     if start is None or earlier is None or delay <= pd.Timedelta(0):
@@ -65,26 +64,18 @@ def breaks_gap(training_set: TrainingSet, sheet: EvaluationTable) -> bool:
     return not bool((earlier.times < training_set.rows.times.iloc[start] - delay).all())
 
 
-def predict_out_of_fold(training_set: TrainingSet, candidate: Candidate, sheet: EvaluationTable) -> np.ndarray | None:
-    """Return what the candidate predicts for a sheet, fitted on what lies before it; None where nothing does."""
-    earlier = find_earlier(training_set, sheet)
-    if earlier is None:
-        return None
-    return predict_outputs(training_set.fit(candidate, earlier), sheet.features, training_set.classes)
-
-
 def enter_newcomer(
-    training_set: TrainingSet, candidate: Candidate, name: str, origin: Origin, sheets: Sequence[EvaluationTable]
+    training_set: TrainingSet, candidate: Candidate, name: str, origin: Origin, tables: Sequence[EvaluationTable]
 ) -> Contender:
-    """Return a newcomer with its record, out of fold, of the newest sheets.
+    """Return a newcomer with its out-of-fold record of the newest tables, which come oldest first.
 
-    What its family finds out on the rows before the oldest of them is known from there on.
+    What its family finds out before the first fit (rounds, leaves) is kept for the later ones.
     """
     outputs: dict[int, np.ndarray] = {}
-    for sheet in sheets[-BACKFILLED:]:
-        earlier = find_earlier(training_set, sheet)
+    for table in tables[-BACKFILLED:]:
+        earlier = find_earlier(training_set, table)
         if earlier is not None:
             candidate = training_set.settle(candidate, earlier)
             model = training_set.fit(candidate, earlier)
-            outputs[sheet.rows.batch] = predict_outputs(model, sheet.features, training_set.classes)
+            outputs[table.rows.batch] = predict_outputs(model, table.features, training_set.classes)
     return Contender(name, origin, candidate, None, outputs)

@@ -1,20 +1,20 @@
-"""The standing lines: what a registry begins with, so that there is something to choose from.
+"""The portfolio: candidates that always compete, so that there is something to choose from.
 
 Windows differ first (what is best changes with drift), robustness second (damaged requests), algorithms third. On seven
 real streams a registry without short windows lost 2.7 % on clean requests, one without masked and guarded models 4 to
 9 % on damaged ones, one without other algorithms nearly nothing. What varies beyond that, the search finds.
 
-Ten to twelve lines are as good as twenty, but which ones they are differs: a narrower roster lost 1 to 7 % on streams
-whose best lines it left out. So all of them stand until their records show what they are worth (``TRIED``); then those
+Ten to twelve models are as good as twenty, but which ones differs by stream: a narrower portfolio lost 1 to 7 % where
+it left out the best ones. So all of them stay until their records show what they are worth (``TRIED``); then those
 without weight in any ensemble make room, and only the baselines always stay.
 
-While a stream is short, few and simple lines stand: the baselines, small trees, what bears damaged input, and a linear
-model of the newest batches, which is the first to follow a change. The best
-of k records over n rows looks better than it is by some sqrt(2 ln k / n) standard deviations of a row's loss: of twenty
-lines and 1,000 rows 0.08, more than lines differ by, so that choosing among many is choosing noise.
+While a stream is short, the portfolio is small and simple: the baselines, small trees, what bears damaged input, and a
+linear model of the newest batches, which is the first to follow a change. The best of k records over n rows looks
+better than it is by some sqrt(2 ln k / n) standard deviations of a row's loss: of twenty models and 1,000 rows 0.08,
+more than models differ by, so that choosing among many is choosing noise.
 
-Before all of them stand the baselines: what anyone would try first. On monthly batches of 365 rows LightGBM as its
-library sets it beat everything else by 2 to 14 %, and nobody should serve what loses to it.
+The baselines come first: what anyone would try. On monthly batches of 365 rows LightGBM as its library sets it beat
+everything else by 2 to 14 %, and nobody should serve what loses to it.
 """
 
 from collections.abc import Sequence
@@ -34,13 +34,13 @@ from pointsman.registry.contender import FALLBACK_FAMILY
 FEW_ROWS, FEW_BATCHES = 2_000, 3
 """With fewer rows to learn from, or fewer batches of record, a stream is short."""
 TRIED = 6
-"""Batches in its record by which a standing line has shown what it is worth."""
+"""Batches in its record by which a candidate of the portfolio has shown what it is worth."""
 MIDDLE_WINDOW = 5
 SHORT_WINDOW = 3
 SMALL_TREES = {"rounds": 100, "num_leaves": 7, "learning_rate": 0.1}
 GROWING_TREES = {"rounds": 250, "learning_rate": 0.05, "feature_fraction": 0.5, "stopping": True}
-"""Small steps on half of the columns each, as many and with as many leaves as the newest rows say: the best single line
-where knowledge keeps, and the one whose capacity grows with the rows."""
+"""Small steps on half of the columns each, as many and with as many leaves as the newest rows say: the best single
+model where knowledge keeps, and the one whose capacity grows with the rows."""
 
 
 def baseline_candidates(variants: Sequence[str], task: Task) -> list[Candidate]:
@@ -63,7 +63,7 @@ def is_short(rows: int, batches: int) -> bool:
 
 
 def make_room(most: int, finalists: int, rows: int, batches: int) -> tuple[int, int]:
-    """Return how many lines stay active and how many finalists of a search enter: while a stream is short half and one.
+    """Return how many models stay active and how many finalists enter: while a stream is short, half of them and one.
 
     >>> make_room(12, 2, rows=800, batches=2), make_room(12, 2, rows=8_000, batches=5)
     ((6, 1), (12, 2))
@@ -72,7 +72,7 @@ def make_room(most: int, finalists: int, rows: int, batches: int) -> tuple[int, 
 
 
 def name_limit(most: int, room: int) -> str:
-    """Return where the ``room`` for active lines comes from, if ``most`` is what the configuration says.
+    """Return where the ``room`` for active models comes from, if ``most`` is what the configuration says.
 
     >>> name_limit(12, 12), name_limit(12, 6)
     ('promotion.max_active', 'half of promotion.max_active=12 while the stream is short')
@@ -86,18 +86,18 @@ def name_limit(most: int, room: int) -> str:
 def portfolio_candidates(
     families: Sequence[str], variants: Sequence[str], task: Task, batches: int, rows: int
 ) -> list[Candidate]:
-    """Return the candidates of the standing lines: the baselines, then those among the families that are searched.
+    """Return the candidates of the portfolio: the baselines, then those of the families that are searched.
 
-    A family whose own variants are not searched takes the first it can use. A window enters once there are more
-    ``batches`` to learn from than it holds, before which it would be a line twice, and the stream is no longer short.
+    A family whose own variants are not searched takes the first it can use. A window enters once the stream is no
+    longer short and there are more ``batches`` to learn from than it holds: until then it is the same model twice.
     """
     short = is_short(rows, batches)
-    roster = baseline_candidates(variants, task)
+    candidates = baseline_candidates(variants, task)
     for family in dict.fromkeys([*families, FALLBACK_FAMILY]):
         if task in get_family(family).tasks:
             plain = _make_plain(family, variants, task)
-            roster += _simplify(plain) if short else _vary(plain, task)
-    entered = [candidate for candidate in roster if candidate.window is None or candidate.window < batches]
+            candidates += _simplify(plain) if short else _vary(plain, task)
+    entered = [candidate for candidate in candidates if candidate.window is None or candidate.window < batches]
     return list({candidate.key: candidate for candidate in entered}.values())
 
 

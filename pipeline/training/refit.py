@@ -13,14 +13,14 @@ from pointsman.common.seeding import random_generator
 from pointsman.common.thresholds import Threshold
 from pointsman.common.workers import Crew
 from pointsman.experiments.fit_metrics import FitMetrics, measure_fit
-from pointsman.meta.past import stack_records
-from pointsman.meta.records import OutOfSamplePredictions
+from pointsman.meta.past import PredictionHistory
 from pointsman.meta.threshold import tune_line
 from pointsman.model_zoo import get_family
 from pointsman.model_zoo.anatomy import Anatomy, dissect
 from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.fitting import PreparedRows, update_model
 from pointsman.model_zoo.golden import make_golden_parts, measure_predict_us
-from pointsman.model_zoo.model import Model, PreparedRows, update_model
+from pointsman.model_zoo.model import Model
 from pointsman.pipeline.preparation.training_set import TrainingSet
 from pointsman.registry.contender import Contender, Origin
 from pointsman.registry.versions import Version
@@ -31,7 +31,7 @@ MAX_UPDATES = 3
 """After this many continuations a model is fitted from scratch again, so that old knowledge fades."""
 
 
-EXAMINED_ROWS = 1_000
+MEASURED_ROWS = 1_000
 """Learned rows, at most, that a model predicts once it is fitted."""
 
 
@@ -41,7 +41,7 @@ class FitResult:
 
     candidate: what it was made of, with what its family found out
     inputs: the features it reads; predict_us: microseconds a row; environment: what it was made with
-    exam:   what its predictions are worth on a sample of the rows it learned
+    fit_metrics: what its predictions are worth on a sample of the rows it learned
     """
 
     candidate: Candidate
@@ -54,42 +54,42 @@ class FitResult:
     predict_us: float
     environment: Mapping[str, str]
     anatomy: Anatomy
-    exam: FitMetrics
+    fit_metrics: FitMetrics
 
 
 @dataclass(frozen=True, eq=False)
 class RefitJob:
-    """A contender that is to learn the newest rows, the model of its parent and the way to go on from it.
+    """A contender that is to learn the newest rows, its parent's model, and the retrain mode.
 
     threshold: for a positive answer; known already, since it rests on rows predicted before they were learned
     """
 
     contender: Contender
     before: Model | None
-    way: Origin = Origin.UPDATE
+    mode: Origin = Origin.UPDATE
     threshold: Threshold = field(default_factory=Threshold)
 
 
 def refit(training_set: TrainingSet, job: RefitJob) -> FitResult:
     """Return a contender's model for the next generation.
 
-    A plain model is updated, where that is its way and its family can, at most MAX_UPDATES times in a row; one with a
+    A plain model is updated, where that is its mode and its family can, at most MAX_UPDATES times in a row; one with a
     window, masking or a guard is fitted anew, as is any where classes or features have changed.
     """
     started = time.perf_counter()
     contender, version = job.contender, job.contender.parent
-    if job.way is Origin.UPDATE and version and job.before and can_continue(training_set, version, job.before):
+    if job.mode is Origin.UPDATE and version and job.before and can_continue(training_set, version, job.before):
         fresh = training_set.rows.after(version.last_batch)  # more than the newest batch where others were not learned
         model = update_model(job.before, fresh.features, fresh.target, training_set.seed, training_set.threads)
         origin, updates = Origin.UPDATE, version.updates + 1
         seconds = time.perf_counter() - started
-        exam = examine_updated(training_set, model, version.first_batch, job.threshold.least)
+        fit_metrics = measure_updated(training_set, model, version.first_batch, job.threshold.least)
     else:
         prepared = training_set.prepare(contender.candidate, training_set.rows)
         model = training_set.fit_prepared(training_set.settle(contender.candidate, training_set.rows), prepared)
         origin, updates = Origin.REFIT if version else contender.origin, 0
         seconds = time.perf_counter() - started
-        exam = examine_fitted(training_set, model, prepared, job.threshold.least)
+        fit_metrics = measure_fitted(training_set, model, prepared, job.threshold.least)
     newest = training_set.rows.last(1).features
     golden = make_golden_parts(model, newest, training_set.seed)  # predicts before the clock runs
     return FitResult(
@@ -103,11 +103,11 @@ def refit(training_set: TrainingSet, job: RefitJob) -> FitResult:
         predict_us=measure_predict_us(model, newest),
         environment=describe_environment(),
         anatomy=dissect(model),
-        exam=exam,
+        fit_metrics=fit_metrics,
     )
 
 
-def examine_fitted(training_set: TrainingSet, model: Model, learned: PreparedRows, threshold: float) -> FitMetrics:
+def measure_fitted(training_set: TrainingSet, model: Model, learned: PreparedRows, threshold: float) -> FitMetrics:
     """Return what a model's predictions are worth on a sample of the very rows, as encoded, that it was fitted on.
 
     Of a masked model these are the rows before their masked copies.
@@ -117,7 +117,7 @@ def examine_fitted(training_set: TrainingSet, model: Model, learned: PreparedRow
     return measure_fit(training_set.task, learned.target[drawn], predicted, threshold)
 
 
-def examine_updated(training_set: TrainingSet, model: Model, first_batch: int, threshold: float) -> FitMetrics:
+def measure_updated(training_set: TrainingSet, model: Model, first_batch: int, threshold: float) -> FitMetrics:
     """Return what a continued model's predictions are worth on a sample of all rows that it has learned by now."""
     drawn = _draw(training_set, np.flatnonzero(training_set.rows.batches >= first_batch))
     rows = training_set.rows.take(drawn)
@@ -125,7 +125,7 @@ def examine_updated(training_set: TrainingSet, model: Model, first_batch: int, t
 
 
 def _draw(training_set: TrainingSet, learned: np.ndarray) -> np.ndarray:
-    return np.sort(random_generator(training_set.seed, "exam").permutation(learned)[:EXAMINED_ROWS])
+    return np.sort(random_generator(training_set.seed, "exam").permutation(learned)[:MEASURED_ROWS])
 
 
 def can_continue(training_set: TrainingSet, version: Version, model: Model) -> bool:
@@ -139,17 +139,19 @@ def plan_refits(
     config: Config,
     active: Sequence[Contender],
     models: Mapping[str, Model],
-    ways: Mapping[str, Origin],
-    records: Sequence[OutOfSamplePredictions],
+    modes: Mapping[str, Origin],
+    past: PredictionHistory,
 ) -> list[RefitJob]:
-    """Return how every active contender goes on; those that stay as they are have no job."""
-    past = stack_records(records, [contender.line for contender in active])
+    """Return how every active contender goes on; those that stay as they are have no job.
+
+    ``past`` is what they predicted before they learned it, by which thresholds are tuned.
+    """
     jobs = []
     for contender in active:
-        way = ways.get(contender.line, Origin.REFIT)
-        if way is not Origin.KEPT and not contender.is_recalled:
+        mode = modes.get(contender.line, Origin.REFIT)
+        if mode is not Origin.KEPT and not contender.is_recalled:
             threshold = tune_line(config, past, contender.line)
-            jobs.append(RefitJob(contender, models.get(contender.line), way, threshold))
+            jobs.append(RefitJob(contender, models.get(contender.line), mode, threshold))
     # Neighbours that read rows alike share their encoding.
     return sorted(jobs, key=lambda one: (one.contender.candidate.variant, one.contender.candidate.treatment))
 
@@ -157,7 +159,7 @@ def plan_refits(
 def plan_other_refits(
     training_set: TrainingSet, jobs: Sequence[RefitJob], trained: Mapping[str, FitResult], turn: Sequence[Contender]
 ) -> list[RefitJob]:
-    """Return the lessons of contenders whose ``turn`` it is, in the way that they did not take but could have."""
+    """Return jobs for contenders whose ``turn`` it is, in the retrain mode that they did not take but could have."""
     lines = {contender.line for contender in turn}
     others = []
     for job in jobs:
@@ -165,7 +167,7 @@ def plan_other_refits(
         parent, before = contender.parent, job.before
         if contender.line in lines and done and before and parent and can_continue(training_set, parent, before):
             other = Origin.REFIT if done.origin is Origin.UPDATE else Origin.UPDATE
-            others.append(replace(job, way=other))
+            others.append(replace(job, mode=other))
     return others
 
 
@@ -180,5 +182,5 @@ def try_to_refit(training_set: TrainingSet, job: RefitJob) -> FitResult | None:
     try:
         return refit(training_set, job)
     except Exception as error:  # a fit may fail in any library; an older version still serves
-        log.warning("the line %s could not learn the newest batch: %s", job.contender.line, error)
+        log.warning("the model %s could not learn the newest batch: %s", job.contender.line, error)
         return None

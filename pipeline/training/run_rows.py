@@ -28,20 +28,20 @@ def run_rows(
     return [_describe(schema, rows, known[version.line], done, version) for version, done in found]
 
 
-def examine_outputs(rows: RecordRows, contender: Contender, done: FitResult) -> FitMetrics | None:
-    """Return the exam of a contender on the clean rows of the newest record; None where it did not predict them."""
+def measure_outputs(rows: RecordRows, contender: Contender, done: FitResult) -> FitMetrics | None:
+    """Return the metrics of a contender on the clean rows of the newest record; None where it did not predict them."""
     outputs = contender.outputs.get(rows.batch)
     if outputs is None or not rows.clean.any():
         return None
     return measure_fit(
-        rows.task, rows.target[rows.clean], outputs[rows.clean], done.threshold.least, done.exam.constant
+        rows.task, rows.target[rows.clean], outputs[rows.clean], done.threshold.least, done.fit_metrics.constant
     )
 
 
 def _describe(
     schema: Schema, rows: RecordRows, contender: Contender, done: FitResult, version: Version
 ) -> dict[str, Any]:
-    train, test = done.exam, examine_outputs(rows, contender, done)
+    train, test = done.fit_metrics, measure_outputs(rows, contender, done)
     gap = compare_fits(train, test)
     return {
         "version": version.id,

@@ -73,6 +73,7 @@ def search(
         return []
     seed = derive_seed(problem.seed, "search", problem.batch)
     study = _open_study(space, known, seed)
+    # Rounds have a fixed size, however many workers there are: what is proposed depends on finished rounds alone.
     done: dict[str, Trial] = {}
     proposed, size = 0, min(ROUND, max(LEAST_ROUND, -(-trials // 2)))
     with _share(problem, seed, workers or Workers()) as crew, _Progress(trials) as progress:

@@ -1,13 +1,12 @@
-"""The retrain tournament: ways to go on, and versions of before, compete on batches that none of them has learned.
+"""Challengers: versions that do not serve predict the next batch beside those that do, before anyone learns it.
 
-With every update some versions are made, or kept, that do not serve: the line as it was (keep), the line continued
-where it was refitted or the other way round, and champions of long ago. They predict the next batch beside what serves.
-How a line goes on follows from its own bouts; a champion of long ago that beats today's is recalled.
+Every update keeps or makes a few of them: a model as it was before the update, a model that was continued where the
+active one was refitted (or the other way round), and former champions. Paired comparisons with what served decide how
+each model is retrained; a former champion that beats the present one is recalled.
 """
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, fields
 
 import numpy as np
 import sqlalchemy as sa
@@ -15,16 +14,17 @@ import sqlalchemy as sa
 from pointsman.common.comparison import compare_losses
 from pointsman.common.config import Config
 from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.rows import read_record
 from pointsman.common.storage.state import State
 from pointsman.meta.decayed import compute_decayed_records, compute_part_losses
 from pointsman.meta.live import take_rows
-from pointsman.meta.past import stack_records
+from pointsman.meta.past import PredictionHistory, stack_records
 from pointsman.meta.records import OutOfSamplePredictions, predict_outputs
 from pointsman.model_zoo import get_family
 from pointsman.model_zoo.readings import Readings
 from pointsman.pipeline.validation.evidence import PrequentialResult
 from pointsman.pipeline.validation.promotion import Promotion
-from pointsman.pipeline.validation.retrain_mode import HALF_LIFE, PairedComparison, choose_way
+from pointsman.pipeline.validation.retrain_mode import HALF_LIFE, PairedComparison, choose_retrain_mode
 from pointsman.pipeline.validation.tables import bouts_table
 from pointsman.registry.contender import FALLBACK_FAMILY, Contender, Origin
 from pointsman.registry.generations import Generation, Member, Role
@@ -35,11 +35,11 @@ from pointsman.registry.versions import Version, name_version
 log = logging.getLogger(__name__)
 
 COMPETING_LINES = 2
-"""Lines, the best ones that can be continued, whose ways are compared: a rival costs as much as a line."""
+"""Models, the best ones that can be continued, whose retrain modes are compared: each costs one more fit."""
 DUE = 2
-"""A line is made in its other way, too, in one of so many updates."""
+"""A competing model is also trained in its other retrain mode in one of this many updates."""
 RECALLED_AGES = (5, 10, 20)
-"""Generations after which a champion of then competes again, one of them with every update; alarms call for more."""
+"""Ages, in generations, at which a former champion competes again; one age an update, more after a drift alarm."""
 
 
 def compare_challengers(
@@ -48,42 +48,47 @@ def compare_challengers(
     revived: Sequence[Version] = (),
     shadow: Mapping[str, np.ndarray] | None = None,
 ) -> tuple[list[PairedComparison], dict[str, np.ndarray]]:
-    """Return how every rival compares with what served on the newest batch, and what it predicted, by version.
+    """Return the comparison of every challenger with what served on the newest batch, and its predictions by version.
 
-    Champions of earlier regimes that are ``revived`` compete as rivals do. ``shadow`` is what rivals predicted for
-    the rows that the generation before served, by version: where the record holds them, they count, too.
+    revived: former champions that drift called back; they compete like the other challengers
+    shadow:  by version, what challengers predicted for rows that the generation before served; where the record has
+             these rows, they count as well
     """
     if before.champion is None:
         return [], {}
-    record, sheet = tested.record, tested.sheet
+    record, table = tested.record, tested.table
     serving = {version.line: version for version in before.versions}
-    outputs, bouts = {}, []
-    readings = Readings(sheet.features)
-    for rival in (*before.challengers, *revived):
-        served = serving.get(rival.line) if _way(before, rival) is not Origin.RECALL else before.champion
+    outputs, comparisons = {}, []
+    readings = Readings(table.features)
+    for challenger in (*before.challengers, *revived):
+        served = (
+            serving.get(challenger.line) if _find_mode(before, challenger) is not Origin.RECALL else before.champion
+        )
         if served is None or served.line not in record.predicted:
             continue
         try:
-            model = tested.shelf.load(rival)
-            outputs[rival.id] = predict_outputs(model, readings.of(model), sheet.rows.classes)
-        except Exception as error:  # a rival may fail in any library: it has lost then
-            log.warning("the rival %s could not predict batch %d: %s", rival.id, sheet.rows.batch, error)
+            model = tested.shelf.load(challenger)
+            outputs[challenger.id] = predict_outputs(model, readings.of(model), table.rows.classes)
+        except Exception as error:  # a challenger may fail in any library: it has lost then
+            log.warning("the challenger %s could not predict batch %d: %s", challenger.id, table.rows.batch, error)
             continue
-        bouts.append(_compare(before, rival, served, record, outputs[rival.id], (shadow or {}).get(rival.id)))
-    return bouts, outputs
+        comparisons.append(
+            _compare(before, challenger, served, record, outputs[challenger.id], (shadow or {}).get(challenger.id))
+        )
+    return comparisons, outputs
 
 
-def _way(before: Generation, rival: Version) -> Origin:
-    """Return as what a rival competes: made by the newest update, its line as it was before it, or of long ago."""
-    if rival.generation == before.number:
-        return Origin(rival.origin)
-    parents = {version.parent for version in before.versions if version.line == rival.line}
-    return Origin.KEPT if rival.id in parents else Origin.RECALL
+def _find_mode(before: Generation, challenger: Version) -> Origin:
+    """Return the retrain mode that a challenger stands for: how it was trained, KEPT, or RECALL."""
+    if challenger.generation == before.number:
+        return Origin(challenger.origin)
+    parents = {version.parent for version in before.versions if version.line == challenger.line}
+    return Origin.KEPT if challenger.id in parents else Origin.RECALL
 
 
 def _compare(
     before: Generation,
-    rival: Version,
+    challenger: Version,
     served: Version,
     record: OutOfSamplePredictions,
     outputs: np.ndarray,
@@ -95,100 +100,90 @@ def _compare(
         scored = np.flatnonzero(np.isfinite(shadow).all(axis=1))
         beside = [
             take_rows(
-                OutOfSamplePredictions(one.rows, {rival.id: shadow, served.id: one.predicted[served.line]}), scored
+                OutOfSamplePredictions(one.rows, {challenger.id: shadow, served.id: one.predicted[served.line]}), scored
             )
             for one in own
             if len(scored)
         ]
+    # Served rows count beside the batch only where both predicted them, the challenger in the shadow.
     pair = OutOfSamplePredictions(
-        record.rows, {rival.id: outputs, served.id: record.predicted[served.line]}, tuple(beside)
+        record.rows, {challenger.id: outputs, served.id: record.predicted[served.line]}, tuple(beside)
     )
-    past = stack_records([pair], [rival.id, served.id])
+    past = stack_records([pair], [challenger.id, served.id])
     losses = past.losses[past.clean] * past.scale
     compared = compare_losses(losses[:, 0], losses[:, 1], confidence=0.9)
-    way = _way(before, rival)
+    way = _find_mode(before, challenger)
     return PairedComparison(
         batch=record.rows.batch,
         line=served.line,
-        version=rival.id,
+        version=challenger.id,
         way=way,
         served_way=Origin(served.origin),
         rows=compared.rows,
         loss=float(losses[:, 1].mean()),
         difference=compared.difference,
-        error=min(compared.error, 1e300),
-        seconds=0.0 if way is Origin.KEPT else rival.fit_seconds,
+        error=min(compared.error, 1e300),  # SQL holds no infinity
+        # a version that is kept costs no training
+        seconds=0.0 if way is Origin.KEPT else challenger.fit_seconds,
         served_seconds=served.fit_seconds,
-        bytes=rival.bytes,
+        bytes=challenger.bytes,
     )
 
 
 def load_compared(state: State) -> list[PairedComparison]:
-    """Return all bouts, oldest first."""
-    query = sa.select(*(bouts_table.c[field.name] for field in fields(PairedComparison)))
-    rows = read_rows(state.engine, query.order_by(bouts_table.c.batch, bouts_table.c.version))
-    return [
-        PairedComparison(**{**row, "way": Origin(row["way"]), "served_way": Origin(row["served_way"])}) for row in rows
-    ]
-
-
-def bout_rows(bouts: Sequence[PairedComparison]) -> list[dict[str, object]]:
-    """Return the rows of the bouts table."""
-    return [{**asdict(bout), "way": bout.way.value, "served_way": bout.served_way.value} for bout in bouts]
+    """Return all comparisons, oldest first."""
+    rows = read_rows(state.engine, sa.select(bouts_table).order_by(bouts_table.c.batch, bouts_table.c.version))
+    return [read_record(PairedComparison, row) for row in rows]
 
 
 def choose_retrain_modes(
-    config: Config, before: Generation, bouts: Sequence[PairedComparison], baselines: Collection[str] = ()
+    config: Config, before: Generation, comparisons: Sequence[PairedComparison], baselines: Collection[str] = ()
 ) -> dict[str, Origin]:
-    """Return how every active line goes on; one without bouts is refitted.
+    """Return the retrain mode of every active model; one without comparisons is refitted.
 
-    So is one whose candidate is a baseline (by key): a bar for others says what a plain fit on all rows is worth.
+    ``baselines`` (keys of candidates) are always refitted: they show what a plain fit on all rows is worth.
     """
     confidence = config.promotion.confidence
-    ways = {}
+    modes = {}
     for version in before.versions:
         if version.candidate.key in baselines:
-            ways[version.line] = Origin.REFIT
+            modes[version.line] = Origin.REFIT
             continue
         current = Origin.UPDATE if version.origin == Origin.UPDATE else Origin.REFIT
-        ways[version.line] = choose_way(bouts, version.line, current, confidence)
-    return ways
+        modes[version.line] = choose_retrain_mode(comparisons, version.line, current, confidence)
+    return modes
 
 
 def recall(
     config: Config,
     challengers: Sequence[Version],
-    bouts: Sequence[PairedComparison],
+    comparisons: Sequence[PairedComparison],
     outputs: Mapping[str, np.ndarray],
     first_number: int,
 ) -> tuple[list[Contender], dict[str, Version]]:
-    """Return the champions of long ago that beat the champion on the newest batch, and by name the versions they were.
+    """Return the former champions that beat the champion on the newest batch, and by name the versions they were.
 
-    They are among the ``challengers``; a contender's record is what its version predicted for that batch.
+    ``outputs`` holds, by version, what challengers predicted for that batch: it becomes a contender's record.
     """
     by_id = {version.id: version for version in challengers}
     contenders: list[Contender] = []
     versions: dict[str, Version] = {}
-    for bout in bouts:
-        if bout.way is Origin.RECALL and bout.is_better(config.promotion.confidence):
-            version = by_id[bout.version]
+    for comparison in comparisons:
+        if comparison.way is Origin.RECALL and comparison.is_better(config.promotion.confidence):
+            version = by_id[comparison.version]
             name = name_version(version.family, first_number + len(contenders))
-            outputs_of_batch = {bout.batch: outputs[version.id]}
+            outputs_of_batch = {comparison.batch: outputs[version.id]}
             contenders.append(Contender(name, Origin.RECALL, version.candidate, None, outputs_of_batch))
             versions[name] = version
     return contenders, versions
 
 
-def list_competing(
-    promotion: Promotion, records: Sequence[OutOfSamplePredictions], baselines: Collection[str] = ()
-) -> list[Contender]:
-    """Return the best active lines that can go on in more than one way, by their record on clean batches.
+def list_competing(promotion: Promotion, past: PredictionHistory, baselines: Collection[str] = ()) -> list[Contender]:
+    """Return the best active models, by their record on clean batches, that have more than one retrain mode.
 
-    Those whose candidate is a baseline (by key) cannot: they are refitted.
+    ``baselines`` (keys of candidates) have one: they are always refitted.
     """
-    past = stack_records(records, [one.line for one in promotion.active])
-    parts = compute_part_losses(past)
-    losses = dict(zip(past.lines, compute_decayed_records(parts, True, HALF_LIFE), strict=True))
+    losses = dict(zip(past.lines, compute_decayed_records(compute_part_losses(past), True, HALF_LIFE), strict=True))
     can = [
         one
         for one in promotion.active
@@ -203,7 +198,7 @@ def list_competing(
 
 
 def take_turns(competing: Sequence[Contender], batch: int) -> list[Contender]:
-    """Return those whose turn it is to be made in their other way, too: each in one of DUE updates."""
+    """Return the models that are also trained in their other mode in this update: each in one of DUE updates."""
     return [one for position, one in enumerate(competing) if (batch + position) % DUE == 0]
 
 
@@ -214,8 +209,8 @@ def list_challengers(
     competing: Sequence[Contender],
     otherwise: Sequence[Version],
 ) -> list[Member]:
-    """Return what competes with the members on the next batch: competing lines as they were before it and as they
-    would be in their other way, and champions of long ago.
+    """Return what competes with the members on the next batch: competing models as they were before this update and as
+    their other retrain mode made them, and a former champion.
     """
     taken = {member.version.id for member in members}
     kept = [one.parent for one in competing if one.parent]
@@ -224,7 +219,7 @@ def list_challengers(
 
 
 def load_former_champions(state: State, before: Generation) -> list[Version]:
-    """Return who was champion some generations ago: one of RECALLED_AGES, in turns."""
+    """Return the champion of RECALLED_AGES generations ago; the ages take turns."""
     updates = load_updates(state, before.number)
     ages = [age for age in RECALLED_AGES if age <= len(updates)]
     numbers = [updates[ages[len(updates) % len(ages)] - 1]] if ages else []

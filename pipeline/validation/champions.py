@@ -1,7 +1,7 @@
-"""Who is champion, by records: only one that is surely better takes the title.
+"""Who is champion, by records: only a contender that is surely better replaces the champion.
 
-Two models whose losses differ by less than noise would otherwise take it from each other for ever, and every change
-costs whoever serves, reads reports or explains answers.
+Two models whose losses differ by less than noise would otherwise replace each other for ever, and every change costs
+whoever serves, reads reports or explains answers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,12 +15,12 @@ from pointsman.meta.past import PredictionHistory
 from pointsman.registry.contender import Contender
 
 MIN_SPREAD = 3
-"""Batches on which two lines met before what differs between them says how far chance reaches."""
+"""Batches with records of both models before the differences between batches count as an error."""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A comparison and whom it is between."""
+    """A comparison of a contender with the incumbent."""
 
     contender: str
     incumbent: str
@@ -29,23 +29,23 @@ class Judged:
 
 @dataclass(frozen=True)
 class Judge:
-    """Says who is champion, by the records of contenders whose lines are those of ``past`` in order.
+    """Chooses champions by the records of contenders, in the order of ``past.lines``.
 
-    barred: why a line may not serve, by line; half_life: batches; confidence: one-sided, of what lies beyond noise
+    excluded: by model, why it may not serve; half_life: in batches; confidence: one-sided, of a difference
     """
 
     contenders: Sequence[Contender]
     past: PredictionHistory
-    barred: Mapping[str, str]
+    excluded: Mapping[str, str]
     half_life: float
     confidence: float
 
     def choose(self, losses: np.ndarray, rows: np.ndarray, line: str | None) -> tuple[Contender, str]:
         """Return the champion by decayed losses (n_lines,) on some rows of the past (n_rows,) bool, and why it is.
 
-        The champion of before is that of ``line``, where it still is a contender.
+        ``line`` is the champion so far, which may no longer be among the contenders.
         """
-        away = np.array([np.inf if one.line in self.barred else 0.0 for one in self.contenders])
+        away = np.array([np.inf if one.line in self.excluded else 0.0 for one in self.contenders])
         best = int(np.argmin(losses + away))
         counted = rows if rows.any() else np.ones(len(self.past), dtype=bool)
         batches = len(np.unique(self.past.batch[counted & self.past.known[:, best]]))
@@ -57,8 +57,8 @@ class Judge:
         incumbent = self.contenders[held]
         if held == best:
             return incumbent, reason
-        if incumbent.line in self.barred:
-            return self.contenders[best], f"{reason}; {incumbent.name} may not serve: {self.barred[incumbent.line]}"
+        if incumbent.line in self.excluded:
+            return self.contenders[best], f"{reason}; {incumbent.name} may not serve: {self.excluded[incumbent.line]}"
         lead = losses[held] - losses[best]
         if not is_surely_better(self.past.take(rows), best, held, self.half_life, self.confidence):
             contender = self.contenders[best].name
@@ -96,9 +96,9 @@ def is_surely_better(
 def compare_newest(
     contenders: Sequence[Contender], past: PredictionHistory, incumbent: Contender, confidence: float
 ) -> tuple[Judged, ...]:
-    """Return how every contender compared with the incumbent on the newest rows that both predicted, in time order.
+    """Return the comparison of every contender with the incumbent on the newest rows that both predicted.
 
-    They are those of the newest batch and served ones whose labels came with it.
+    These are the rows of the newest batch and served rows whose labels came with it.
     """
     newest = past.take(past.clean & (past.batch == past.batch.max()))
     losses = newest.losses * past.scale

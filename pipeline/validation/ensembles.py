@@ -19,13 +19,13 @@ from pointsman.registry.versions import ENSEMBLE_FAMILY, KINDS, Version, name_ve
 def save_ensembles(
     run: UpdateRun, singles: Sequence[Version], records: Sequence[OutOfSamplePredictions], numbers: Iterator[int]
 ) -> list[Version]:
-    """Fit the ensembles on all records, store them and return their versions; one version alone makes none.
+    """Fit the ensembles on all records, store them and return their versions; a single version makes none.
 
-    Versions beyond the budget are no members.
+    Versions that cost more than the budget allows are no members.
     """
     config = run.config
-    barred = exclude_lines(config.promotion.budget, [one.line for one in singles], run.before.versions)
-    allowed = [one for one in singles if one.line not in barred]
+    excluded = exclude_lines(config.promotion.budget, [one.line for one in singles], run.before.versions)
+    allowed = [one for one in singles if one.line not in excluded]
     if len(allowed) < 2:
         return []
     past, settings = stack_records(records, [one.line for one in allowed]), config.selection
@@ -41,6 +41,7 @@ def save_ensemble(
     parent = next((one for one in run.before.ensembles if one.variant == variant), None)
     version_id = name_version(ENSEMBLE_FAMILY, number)
     params = {"members": name_members(weights, singles)}
+    # Versions without weight for any kind of row are no members: batches and inputs are those of the others.
     used = [single for single, share in zip(singles, weights.max(axis=0), strict=True) if share > 0]
     threshold = tune_ensemble(run.config, past, weights)
     manifest, size = save_members(run.state.files, params)
@@ -83,12 +84,12 @@ def name_members(weights: np.ndarray, singles: Sequence[Version]) -> dict[str, d
 
 
 def describe_members(ensemble: Version) -> str:
-    """Return in words what an ensemble mixes."""
+    """Return the members of an ensemble and their weights in words."""
     clean = ", ".join(f"{name} {share:.0%}" for name, share in sorted(ensemble.members[0].items(), key=lambda w: -w[1]))
     return f"{ensemble.variant}: {clean}{'; others for flagged rows' if ensemble.is_routed else ''}"
 
 
 def _count_cost(weights: np.ndarray, singles: Sequence[Version]) -> float:
-    """Return the microseconds that a row costs at most: those of the members for the kind of row with the dearest."""
+    """Return the microseconds a row costs at most: the sum over members, for the kind of row where it is largest."""
     costs = np.array([one.predict_us for one in singles])
     return float(((weights > 0) @ costs).max())

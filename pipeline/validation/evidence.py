@@ -1,4 +1,4 @@
-"""Proving: what active versions, ensembles and what was chosen are worth on a batch that none of them has learned."""
+"""Prequential evaluation: what models, ensembles and the selector are worth on a batch, before anyone learns it."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -41,14 +41,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class PrequentialResult:
-    """What a batch shows before anyone learns it: the active models by line, and the record of what they predict.
+    """The active models, by name, and what they predict for a batch before anyone learns it.
 
+    table:  the rows of the batch, with features, that they are evaluated on
+    record: what they predicted for these rows
     stored: records of earlier batches, oldest first
     """
 
     shelf: ModelShelf
     models: Mapping[str, Model]
-    sheet: EvaluationTable
+    table: EvaluationTable
     record: OutOfSamplePredictions
     stored: list[OutOfSamplePredictions]
 
@@ -58,15 +60,15 @@ class Evaluated:
     """What is known of a batch before anyone learns it.
 
     result:    what models and ensembles predict for it
-    chooser:   the selector of before, None before there is one
-    spread:    how the inputs were spread that models learned, for drift; None before any did
-    outputs:   what was chosen answers to the rows of the record; None without a chooser
-    grades, estimates: rows of how good the choice was and of what was expected of it without labels
+    chooser:   the selector so far, None before there is one
+    drift_reference: distribution of the inputs that models learned; None before any did
+    outputs:   what the selector answers for the rows of the record; None without one
+    grades:    how good its choice was; ``estimates``, rows of the table, what was expected of it without labels
     """
 
     result: PrequentialResult
     chooser: StoredSelector | None
-    spread: Reference | None
+    drift_reference: Reference | None
     scores: list[Score]
     grades: list[Grade]
     outputs: np.ndarray | None
@@ -74,52 +76,52 @@ class Evaluated:
 
     @property
     def reference(self) -> InputReference | None:
-        """What is normal input to the generation of before."""
+        """What counts as normal input so far."""
         return self.chooser.reference if self.chooser else None
 
     def with_live(self, live: Sequence[LivePart]) -> "Evaluated":
-        """Return the same with served rows in the record, whose labels came by the time of the batch."""
+        """Return the same with served rows, whose labels have come by now, beside the record."""
         return replace(self, result=replace(self.result, record=attach_live(self.result.record, live)))
 
 
 def evaluate_batch(run: UpdateRun, data: TrainingData) -> tuple[UpdateRun, Evaluated]:
     """Evaluate every active model on the newest batch, which none learned; return the run without what is broken."""
     with run.watch.stage("prequential"):
-        before, chooser, spread = load_sound(run.state, run.before)
+        before, chooser, drift_reference = load_sound(run.state, run.before)
         result = evaluate_before_learning(replace(run, before=before), data, chooser)
         reference = chooser.reference if chooser else None
         scores = score_batch(before, result.models, result.record, data.training_set, reference)
         grades, outputs = grade_plan(chooser, before, result.record)
         estimates = grade_estimates(chooser, result.record, outputs)
-    return replace(run, before=before), Evaluated(result, chooser, spread, scores, grades, outputs, estimates)
+    return replace(run, before=before), Evaluated(result, chooser, drift_reference, scores, grades, outputs, estimates)
 
 
 def evaluate_before_learning(run: UpdateRun, data: TrainingData, selector: StoredSelector | None) -> PrequentialResult:
     """Let every active version and ensemble predict the newest batch of the window."""
     before, shelf = run.before, ModelShelf(run.state.files)
-    sheet = make_evaluation_table(run, data, selector)
-    blind = find_blind(before, sheet)
+    table = make_evaluation_table(run, data, selector)
+    blind = find_blind(before, table)
     models = {line: model for line, model in load_models(shelf, before).items() if line not in blind}
-    record = answer_table(before, models, sheet)
-    return PrequentialResult(shelf, models, sheet, record, load_records(run.state, run.schema))
+    record = answer_table(before, models, table)
+    return PrequentialResult(shelf, models, table, record, load_records(run.state, run.schema))
 
 
-def find_blind(before: Generation, sheet: EvaluationTable) -> dict[str, str]:
-    """Return the lines of versions that read a feature which is no longer made, and which that is.
+def find_blind(before: Generation, table: EvaluationTable) -> dict[str, str]:
+    """Return, by name, the models that read a feature which is no longer made, and that feature.
 
-    A model would take it for missing in every row; its candidate may enter again and learn the features of now.
+    Such a model would find it missing in every row; its candidate may enter again and learn the present features.
     """
-    made = set(map(str, sheet.features))
+    made = set(map(str, table.features))
     unmade = {version.line: [name for name in version.inputs if name not in made] for version in before.versions}
     return {line: names[0] for line, names in unmade.items() if names}
 
 
 def load_sound(state: State, before: Generation) -> tuple[Generation, StoredSelector | None, Reference | None]:
-    """Return the generation without its selector or its drift reference where these cannot be read, and both of them.
+    """Return the generation, its selector and its drift reference; what cannot be read is None, and is left out of it.
 
-    The batch is then judged as far as that goes without them, and the update makes new ones.
+    The batch is then judged without it, and the update makes a new one.
     """
-    sound, selector, spread = before, None, None
+    sound, selector, drift_reference = before, None, None
     if before.selector:
         try:
             selector = load_stored_selector(state, before)
@@ -128,15 +130,15 @@ def load_sound(state: State, before: Generation) -> tuple[Generation, StoredSele
             sound = replace(sound, selector=None)
     if before.reference:
         try:
-            spread = Reference.from_json(state.files.load(before.reference))
+            drift_reference = Reference.from_json(state.files.load(before.reference))
         except Exception as error:  # stored bytes may be anything
             log.warning("drift of this batch is not judged, its reference cannot be read: %s", first_line(error))
             sound = replace(sound, reference=None)
-    return sound, selector, spread
+    return sound, selector, drift_reference
 
 
 def make_evaluation_table(run: UpdateRun, data: TrainingData, selector: StoredSelector | None) -> EvaluationTable:
-    """Return the record rows of the newest batch: all of it, or of the very first the newer half of what is learned."""
+    """Return the rows to evaluate on: the newest batch or, of the very first one, the newer half of what is learned."""
     newest, config = data.newest, run.config
     if selector:
         return build_evaluation_table(config, data.engineered, newest, 0, selector.reference)
@@ -150,7 +152,7 @@ def make_evaluation_table(run: UpdateRun, data: TrainingData, selector: StoredSe
 def build_evaluation_table(
     config: Config, engineered: EngineeredBatches, batch: LabelledBatch, first_row: int, reference: InputReference
 ) -> EvaluationTable:
-    """Return the record rows of a batch; built again later, they are the same rows."""
+    """Return the rows of a batch to evaluate on, from ``first_row`` on; the same rows whenever it is called."""
     features, schema = engineered.of(batch).iloc[first_row:], engineered.schema
     rows, damaged = make_rows(
         batch.number, features, batch.target[first_row:], schema.task, schema.classes, reference, config.seed
@@ -159,9 +161,9 @@ def build_evaluation_table(
 
 
 def rebuild_evaluation_tables(run: UpdateRun, data: TrainingData) -> list[EvaluationTable]:
-    """Return the record rows of the batches just before the newest, for newcomers to predict.
+    """Return the rows of the batches just before the newest, for newcomers to predict.
 
-    Their flags are those of the stored record, so what is normal need not be known here.
+    The stored records know the flags of these rows, so no reference is needed here.
     """
     first_rows = load_first_rows(run.state)
     wanted = [batch for batch in data.window[-BACKFILLED:-1] if batch.number in first_rows]
@@ -172,36 +174,36 @@ def rebuild_evaluation_tables(run: UpdateRun, data: TrainingData) -> list[Evalua
     ]
 
 
-def answer_table(before: Generation, models: Mapping[str, Model], sheet: EvaluationTable) -> OutOfSamplePredictions:
+def answer_table(before: Generation, models: Mapping[str, Model], table: EvaluationTable) -> OutOfSamplePredictions:
     """Return what every active version and ensemble predicts for rows that none learned; one that fails is left out."""
     outputs: dict[str, np.ndarray] = {}
-    readings = Readings(sheet.features)
+    readings = Readings(table.features)
     for line, model in models.items():
         try:
-            outputs[line] = predict_outputs(model, readings.of(model), sheet.rows.classes)
+            outputs[line] = predict_outputs(model, readings.of(model), table.rows.classes)
         except Exception as error:  # a version may fail in any library: it has no record of this batch then
-            log.warning("the line %s could not predict batch %d: %s", line, sheet.rows.batch, error)
-    return OutOfSamplePredictions(sheet.rows, {**outputs, **mix_ensembles(before, outputs, sheet.rows.kinds)})
+            log.warning("the model %s could not predict batch %d: %s", line, table.rows.batch, error)
+    return OutOfSamplePredictions(table.rows, {**outputs, **mix_ensembles(before, outputs, table.rows.kinds)})
 
 
 def grade_plan(
     stored: StoredSelector | None, before: Generation, record: OutOfSamplePredictions
 ) -> tuple[list[Grade], np.ndarray | None]:
-    """Grade the selector of before this batch on it; return also what was chosen answers to the record's rows."""
+    """Return the grades of the stored selector on this batch, and what it answers for the rows of the record."""
     if stored is None or not any(version.line in record.predicted for version in before.versions):
         return [], None
     return grade_selector(stored.selector, record), answer_record(stored.selector, record)
 
 
 def watch_losses(before: Generation, tested: PrequentialResult) -> WatchedLosses:
-    """Return the champion's row losses on the newest batch and those on earlier ones; none where it has no record."""
+    """Return the champion's row losses on the newest batch and on earlier ones; empty where it has no record."""
     if before.champion is None or before.champion.line not in tested.record.predicted:
         return WatchedLosses(np.empty(0), np.empty(0), np.empty(0, dtype=int))
     line = before.champion.line
     known = [part for one in tested.stored for part in (*one.live, one) if line in part.predicted]
     earlier = [_compute_row_losses(one, line) for one in known]
     newest = _compute_row_losses(tested.record, line)
-    rows = tested.sheet.first_row + spread_rows(tested.sheet.covered, len(newest))
+    rows = tested.table.first_row + spread_rows(tested.table.covered, len(newest))
     return WatchedLosses(newest, np.concatenate([np.empty(0), *earlier]), rows)
 
 

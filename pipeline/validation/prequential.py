@@ -33,7 +33,7 @@ class Score:
 def score_predictions(
     version: str, kind: str, task: Task, target: np.ndarray, predicted: np.ndarray, threshold: float
 ) -> Score:
-    """Return the score of predictions that exist already."""
+    """Return the score of given predictions."""
     metrics = compute_metrics(task, target, predicted, threshold)
     loss = float(compute_row_losses(task, target, predicted).mean())
     return Score(version, kind, {**metrics, "loss": loss}, len(target))
@@ -64,8 +64,8 @@ def score_batch(
 ) -> list[Score]:
     """Return the prequential scores of every active version and ensemble on the whole newest batch.
 
-    Where the record holds every row of it, nothing is predicted twice. ``reference`` is what tells kinds of rows, by
-    which ensembles are routed.
+    Where the record holds every row of it, nothing is predicted twice. ``reference`` tells the kind of each row, by
+    which ensembles weigh their members.
     """
     newest, rows = training_set.rows.last(1), record.rows
     target = newest.target
@@ -89,7 +89,7 @@ def score_batch(
 def score_newcomers(
     generation: Generation, before: Generation, record: OutOfSamplePredictions, late: LateOutputs
 ) -> list[Score]:
-    """Return the scores, out of fold, of versions that are new lines, on the clean rows of the newest record."""
+    """Return the out-of-fold scores of new models on the clean rows of the newest record."""
     lines = {version.line for version in before.versions}
     rows, outputs = record.rows, late.get(record.rows.batch, {})
     return [

@@ -22,15 +22,15 @@ from pointsman.registry.update_run import UpdateRun
 log = logging.getLogger(__name__)
 
 LEAST_ACTIVE = 10
-"""Lines that stay although they have no weight: after a change of regime others are needed than before it."""
+"""Models that stay although they have no weight: after a change of regime others are needed than before it."""
 
 ALIKE = 0.003
-"""Mean difference of answers below which two lines are one: a registry of doubles leaves nothing to choose from."""
+"""Mean difference of answers below which two models count as one: doubles leave nothing to choose from."""
 
 
 @dataclass(frozen=True)
 class Promotion:
-    """The outcome: who goes on, who the champions are, what was compared, who retires and who may not serve."""
+    """Which contenders stay, the champions, the comparisons behind that, who retires and who may not serve."""
 
     champion: Contender
     robust_champion: Contender
@@ -38,31 +38,31 @@ class Promotion:
     judged: tuple[Judged, ...]
     retired: tuple[Event, ...]
     reason: str
-    barred: Mapping[str, str] = field(default_factory=dict)
+    excluded: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class PromotionRules:
     """What decides beside the records. Models are named by line, candidates by key.
 
-    champion_line, damaged_line: the champions of before, for clean and for damaged input
-    half_life:  batches after which a record counts half; confidence: one-sided, of what lies beyond noise
+    champion_line, robust_champion_line: the champions so far, for clean and for damaged input
+    half_life:  batches after which a record counts half; ``confidence`` is the one-sided confidence of a difference
     max_active: models that stay; ``limit`` says where that number comes from
-    pinned:     the line that serves by a person's decision
-    barred:     why a line may not be champion
-    standing:   candidates of the portfolio: they stay until their record holds ``tried`` batches
+    pinned:     the model that serves by a person's decision
+    excluded:   by model, why it may not be champion
+    portfolio:  candidates that stay until their record holds ``tried`` batches
     baselines:  candidates that always stay
-    idle:       lines that no ensemble gave weight for long; ``weights`` are those of late
+    idle:       models that no ensemble gave weight for long; ``weights`` are the newest ones
     """
 
     half_life: float
     confidence: float
     max_active: int
     champion_line: str | None = None
-    damaged_line: str | None = None
+    robust_champion_line: str | None = None
     pinned: str | None = None
-    barred: Mapping[str, str] = field(default_factory=dict)
-    standing: Collection[str] = ()
+    excluded: Mapping[str, str] = field(default_factory=dict)
+    portfolio: Collection[str] = ()
     baselines: Collection[str] = ()
     idle: Collection[str] = ()
     weights: Mapping[str, float] = field(default_factory=dict)
@@ -72,34 +72,34 @@ class PromotionRules:
 
 @dataclass(frozen=True)
 class Places:
-    """Who may stay, and in which order: all are positions among the contenders.
+    """Who may stay, and in which order, as positions among the contenders.
 
-    always: those that have a place whatever their records say
-    ranked: those after them that may have one, the first first; ``best`` of all is sure of one
-    resting: those that only stay where few others do
+    always:  those with a place whatever their records say
+    ranked:  those that get what is left, in this order; ``best`` of them always gets a place
+    cooling: those on cooldown, which stay only where few others do
     """
 
     always: list[int]
     ranked: list[int]
     best: int
-    resting: set[int]
+    cooling: set[int]
 
 
 def promote(contenders: Sequence[Contender], past: PredictionHistory, rules: PromotionRules) -> Promotion:
-    """Decide the next generation from the records of all contenders, whose lines are those of ``past`` in order.
+    """Return who stays active and who is champion, by the records of all contenders, in the order of ``past.lines``.
 
-    The champions have the lowest decayed loss on clean batches and on damaged copies of them; those of before stay
-    unless that is lower by more than noise. Champions, baselines, the fallback, the pinned line and portfolio
-    candidates on trial stay, even beyond ``max_active``. Of the others those stay, as far as it allows, that had most
-    weight in ensembles of late, then those with the best records, on clean or on damaged input, as long as they do not
-    answer as one that stays does and, unless they are of the portfolio, are better than the fallback; the best record
-    on clean input always has a place. Lines that are idle rest where LEAST_ACTIVE others stay.
+    The champions have the lowest decayed loss on clean batches and on damaged copies of them; the present ones stay
+    unless a contender is better by more than noise. Champions, baselines, the fallback, the pinned model and portfolio
+    candidates on trial stay, even beyond ``max_active``. The other places go to those with most weight in the newest
+    ensembles, then to the best records on clean or on damaged input. One that answers as a model that stays does gets
+    no place, and, unless it is of the portfolio, neither does one that is no better than the fallback. The best record
+    on clean input always has a place. Idle models are put on cooldown where LEAST_ACTIVE others stay.
     """
     parts = compute_part_losses(past)
     clean, damaged = (compute_decayed_records(parts, of_clean, rules.half_life) for of_clean in (True, False))
-    judge = Judge(contenders, past, rules.barred, rules.half_life, rules.confidence)
+    judge = Judge(contenders, past, rules.excluded, rules.half_life, rules.confidence)
     champion, reason = judge.choose(clean, past.clean, rules.champion_line)
-    robust_champion, _ = judge.choose(damaged, ~past.clean, rules.damaged_line)
+    robust_champion, _ = judge.choose(damaged, ~past.clean, rules.robust_champion_line)
     order = rank(clean, damaged if not past.clean.all() else clean)
     places = find_places(contenders, past, rules, (champion, robust_champion), order, clean)
     kept, doubles = give_places(contenders, past, rules, places, clean)
@@ -111,7 +111,7 @@ def promote(contenders: Sequence[Contender], past: PredictionHistory, rules: Pro
     )
     incumbent = next((one for one in contenders if one.line == rules.champion_line), champion)
     judged = compare_newest(contenders, past, incumbent, rules.confidence)
-    return Promotion(champion, robust_champion, active, judged, retired, reason, rules.barred)
+    return Promotion(champion, robust_champion, active, judged, retired, reason, rules.excluded)
 
 
 def find_places(
@@ -122,7 +122,7 @@ def find_places(
     order: Sequence[int],
     clean: np.ndarray,
 ) -> Places:
-    """Return who has a place for sure and who may have one; ``order`` is by records, ``clean`` the decayed losses."""
+    """Return who surely has a place and who may have one; ``order`` ranks by records, ``clean`` are decayed losses."""
     needed = {
         position
         for position, one in enumerate(contenders)
@@ -132,32 +132,32 @@ def find_places(
         or (one.candidate.family == FALLBACK_FAMILY and one.candidate.window is None)
     }
     idle = {position for position, one in enumerate(contenders) if one.line in rules.idle}
-    resting = idle - needed - {order[0]}
+    cooling = idle - needed - {order[0]}
     batches = [len(np.unique(past.batch[past.known[:, position]])) for position in range(len(contenders))]
     on_trial = {
         position
         for position, one in enumerate(contenders)
-        if one.candidate.key in rules.standing and not one.is_recalled and batches[position] < rules.tried
+        if one.candidate.key in rules.portfolio and not one.is_recalled and batches[position] < rules.tried
     }
-    always = needed | (on_trial - resting)
+    always = needed | (on_trial - cooling)
     fallbacks = [clean[position] for position, one in enumerate(contenders) if one.candidate.family == FALLBACK_FAMILY]
     bar = min(fallbacks, default=np.inf)
     # Both sorts are stable: among equal weights the record decides, and who rests comes last.
     by_weight = sorted(order, key=lambda position: -rules.weights.get(contenders[position].line, 0.0))
-    ranked = sorted((one for one in by_weight if one not in always), key=lambda position: position in resting)
-    may = [one for one in ranked if clean[one] < bar or contenders[one].candidate.key in rules.standing]
-    return Places(sorted(always), may, order[0], resting)
+    ranked = sorted((one for one in by_weight if one not in always), key=lambda position: position in cooling)
+    may = [one for one in ranked if clean[one] < bar or contenders[one].candidate.key in rules.portfolio]
+    return Places(sorted(always), may, order[0], cooling)
 
 
 def give_places(
     contenders: Sequence[Contender], past: PredictionHistory, rules: PromotionRules, places: Places, clean: np.ndarray
 ) -> tuple[set[int], dict[int, str]]:
-    """Return who stays, and of those that do not since they answer as another does, why that one stays instead."""
+    """Return who stays and, by contender left out as a double, the one that answers alike and stays."""
     kept, doubles = list(places.always), {}
     for place, position in enumerate(places.ranked):
         twin = find_twin(past, position, kept)
-        resting = position in places.resting
-        most = min(LEAST_ACTIVE, rules.max_active) if resting else rules.max_active
+        cooling = position in places.cooling
+        most = min(LEAST_ACTIVE, rules.max_active) if cooling else rules.max_active
         if twin is not None:
             is_better = clean[twin] <= clean[position]
             whose = "whose record is better" if is_better else "which stays by its weight in ensembles or its role"
@@ -171,7 +171,7 @@ def say_why(
     position: int, contenders: Sequence[Contender], rules: PromotionRules, places: Places, doubles: Mapping[int, str]
 ) -> str:
     """Return why a contender retires."""
-    if position in places.resting:
+    if position in places.cooling:
         return "no ensemble gave it weight for long, so it rests"
     if position in doubles:
         return doubles[position]
@@ -187,9 +187,9 @@ def say_why(
 
 
 def rank(clean: np.ndarray, damaged: np.ndarray) -> list[int]:
-    """Return the positions of lines by their better rank among losses (n_lines,) on clean and on damaged input.
+    """Return the positions of models by their better rank among losses (n_lines,) on clean and on damaged input.
 
-    What is best where cells are missing is seldom best where none is, and would otherwise have no place.
+    What is best where cells are missing is seldom best where none is, and would get no place by the mean of both.
 
     >>> rank(np.array([0.1, 0.2, 0.3, 0.4]), np.array([0.9, 0.8, 0.7, 0.1]))
     [0, 3, 1, 2]
@@ -199,9 +199,9 @@ def rank(clean: np.ndarray, damaged: np.ndarray) -> list[int]:
 
 
 def find_twin(past: PredictionHistory, line: int, others: Sequence[int]) -> int | None:
-    """Return the first of ``others`` (positions of lines) that answers the newest clean rows as ``line`` does.
+    """Return the first of ``others`` (positions) that answers the newest clean rows as ``line`` does.
 
-    Two lines are alike where their answers differ by less than ALIKE on average: in probability, or in standard
+    Two models are alike where their answers differ by less than ALIKE on average: in probability, or in standard
     deviations of the target.
     """
     rows = (past.part == 0) & (past.age == 0)
@@ -213,12 +213,12 @@ def find_twin(past: PredictionHistory, line: int, others: Sequence[int]) -> int 
 
 
 IDLE = 5
-"""Generations without weight in any ensemble after which a line rests: ten to twelve lines are as good as twenty, and
-every one beyond is fitted, proved and stored at each update for nothing."""
+"""Generations without weight in any ensemble after which a model is put on cooldown: ten to twelve are as good as
+twenty, and every one beyond is fitted, evaluated and stored at each update for nothing."""
 
 
 def list_incumbents(before: Generation, record: OutOfSamplePredictions) -> list[Contender]:
-    """Return the active lines that have a record of the newest batch."""
+    """Return the active models that have a record of the newest batch."""
     batch = record.rows.batch
     return [
         Contender(version.id, Origin.KEPT, version.candidate, version, {batch: record.predicted[version.line]})
@@ -231,15 +231,15 @@ def decide_promotion(
     run: UpdateRun,
     contenders: Sequence[Contender],
     records: Sequence[OutOfSamplePredictions],
-    standing: Sequence[Candidate],
+    portfolio: Sequence[Candidate],
     room: int,
     baselines: Collection[str] = (),
     history: Sequence[Mapping[str, float]] = (),
 ) -> Promotion:
-    """Let records decide who stays active, as far as there is ``room``, and who the champions are.
+    """Return who stays active, ``room`` models at most, and who the champions are, by records and weights.
 
-    By the ``history`` of weights in ensembles, by line and the newest generation first, lines are preferred or rest;
-    those of ``baselines`` (by key) never do.
+    ``history`` holds each model's weights in ensembles, the newest generation first: by them models are preferred or
+    put on cooldown; ``baselines`` (keys of candidates) never are.
     """
     if not contenders:
         raise DataError("No model could be fitted on this batch; the log names every failure, so mend the data first.")
@@ -249,10 +249,10 @@ def decide_promotion(
         confidence=config.promotion.confidence,
         max_active=room,
         champion_line=before.champion.line if before.champion else None,
-        damaged_line=before.robust_champion.line if before.robust_champion else None,
+        robust_champion_line=before.robust_champion.line if before.robust_champion else None,
         pinned=before.pinned,
-        barred=exclude_lines(config.promotion.budget, lines, before.versions),
-        standing={candidate.key for candidate in standing},
+        excluded=exclude_lines(config.promotion.budget, lines, before.versions),
+        portfolio={candidate.key for candidate in portfolio},
         baselines=baselines,
         idle=find_idle(history, IDLE),
         weights=average_weights(history),

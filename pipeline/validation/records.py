@@ -43,9 +43,9 @@ def list_records(
     late: LateOutputs,
     plan_outputs: np.ndarray | None,
 ) -> list[dict[str, Any]]:
-    """Return the rows of the records table: the newest batch by every line, and what active newcomers add to it.
+    """Return the rows of the records table: the newest batch by every model, older ones by new active models.
 
-    A newcomer that did not become active is forgotten.
+    Predictions of newcomers that did not become active are not stored.
     """
     served = {version.line: version.id for version in (*before.versions, *before.ensembles)}
     by_batch = {one.rows.batch: one for one in records}

@@ -1,8 +1,9 @@
-"""Enrolment: newcomers meet the active lines on the same records; who stays learns the newest rows."""
+"""Registration: trained models become versions and members of the next generation, one of them its champion."""
 
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from pointsman.common.errors import DataError
 from pointsman.common.storage.state import State
@@ -25,7 +26,7 @@ EVENTS = {
     Origin.UPDATE: "updated",
     Origin.REFIT: "refitted",
     Origin.SEARCH: "registered",
-    Origin.STANDING: "registered",
+    Origin.PORTFOLIO: "registered",
 }
 
 
@@ -38,7 +39,7 @@ class Registration:
     events: tuple[Event, ...]
 
     def with_challengers(self, challengers: Sequence[Member], new: Sequence[Version]) -> "Registration":
-        """Return the same with members that only compete, some of them new versions."""
+        """Return the same with challengers, some of which are new versions."""
         return Registration((*self.members, *challengers), (*self.new, *new), self.events)
 
 
@@ -56,8 +57,13 @@ class Decision:
     records: Sequence[OutOfSamplePredictions]
     baselines: Collection[str]
 
+    @cached_property
+    def past(self) -> PredictionHistory:
+        """What active contenders predicted on the rows of the records."""
+        return stack_records(self.records, [contender.line for contender in self.promotion.active])
+
     def with_retired(self, events: Sequence[Event]) -> "Decision":
-        """Return the same with more models that go, before those that records retire."""
+        """Return the same with more retirements, listed before those that records decided."""
         return replace(self, promotion=replace(self.promotion, retired=(*events, *self.promotion.retired)))
 
 
@@ -69,8 +75,7 @@ def register(
     numbers: Iterator[int],
 ) -> Registration:
     """Store the trained models, and ensembles of them, as versions, and say who is a member of the next generation."""
-    state, before, promotion, records = run.state, run.before, decided.promotion, decided.records
-    past = stack_records(records, [contender.line for contender in promotion.active])
+    state, before, promotion, past = run.state, run.before, decided.promotion, decided.past
     members: list[Member] = []
     new: list[Version] = []
     events = list(promotion.retired)
@@ -87,32 +92,33 @@ def register(
         elif contender.parent:
             version = contender.parent
             events.append(Event(version.id, "kept", _explain_kept(contender, decided.modes)))
-        else:
+        else:  # a newcomer that could not be fitted: there is nothing to register
             continue
-        if contender.line in promotion.barred:
-            events.append(Event(version.id, "barred", promotion.barred[contender.line]))
+        if contender.line in promotion.excluded:
+            events.append(Event(version.id, "barred", promotion.excluded[contender.line]))
         members.append(Member(version, _find_role(contender, promotion)))
     members = assign_champion(members, past)
     champion = next(member.version for member in members if member.role is Role.CHAMPION)
     if before.champion is None or before.champion.line != champion.line:
         events.append(Event(champion.id, "promoted", promotion.reason))
-    for ensemble in save_ensembles(run, [member.version for member in members], records, numbers):
+    # Ensembles come last, since they mix the versions that have just been made.
+    for ensemble in save_ensembles(run, [member.version for member in members], decided.records, numbers):
         new.append(ensemble)
         members.append(Member(ensemble, Role.ENSEMBLE))
         events.append(Event(ensemble.id, "blended", describe_members(ensemble)))
     return Registration(tuple(members), tuple(new), tuple(events))
 
 
-def _explain_kept(contender: Contender, ways: Mapping[str, Origin]) -> str:
+def _explain_kept(contender: Contender, modes: Mapping[str, Origin]) -> str:
     if contender.is_recalled:
         return "a recalled version stays as it was"
-    if ways.get(contender.line) is Origin.KEPT:
+    if modes.get(contender.line) is Origin.KEPT:
         return "on the two newest batches the line was better before it had learned the batch before"
     return "it could not learn the newest batch; the log names the failure"
 
 
 def recall_version(contender: Contender, former: Version, before: Generation) -> Version:
-    """Return a version of before as the first of a line of its own."""
+    """Return a former version as the first version of a new model."""
     number = int(contender.name.rpartition("-")[2])
     return replace(
         former,
@@ -133,7 +139,7 @@ def save_challengers(
     otherwise: Mapping[str, FitResult],
     numbers: Iterator[int],
 ) -> list[Version]:
-    """Store the models of lines that went on in their other way, too."""
+    """Store what competing models became in their other retrain mode, and return these versions."""
     return [
         save_version(state, before, one, otherwise[one.line], training_set, numbers)
         for one in competing
@@ -142,7 +148,10 @@ def save_challengers(
 
 
 def assign_champion(members: list[Member], past: PredictionHistory) -> list[Member]:
-    """Return the members with a champion: where the chosen one could not learn, the line with the lowest loss."""
+    """Return the members with a champion: where the chosen one could not learn, the model with the lowest loss.
+
+    Raises DataError where no model could learn the batch.
+    """
     if any(member.role is Role.CHAMPION for member in members):
         return members
     if not members:
@@ -159,7 +168,7 @@ def _find_role(contender: Contender, promotion: Promotion) -> Role:
 
 
 def _describe(contender: Contender, past: PredictionHistory) -> str:
-    """Return why there is a new version of a line."""
+    """Return why there is a new version of a model."""
     column = past.lines.index(contender.line)
     rows = past.clean & past.known[:, column]
     loss = f"mean loss {past.losses[rows, column].mean() * past.scale:.4g} on {rows.sum()} rows before it learned them"
@@ -184,6 +193,7 @@ def save_version(
     number = next(numbers) if parent else int(contender.name.rpartition("-")[2])
     version_id = name_version(candidate.family, number)
     learned = training_set.rows.last(candidate.window)
+    # A continued model has learned its parent's rows as well; a refitted one only those of its window.
     continued = parent if done.origin is Origin.UPDATE else None
     fresh = training_set.rows.after(continued.last_batch) if continued else learned
     newly_learned = [one for one in training_set.digests if one.batch >= fresh.first_batch]

@@ -1,4 +1,4 @@
-"""The ways in which a line can go on after a batch, and which of them its own past speaks for."""
+"""Retrain modes: whether a model is updated, refitted or kept after a batch, by paired comparisons of its own past."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,22 +9,24 @@ from scipy.stats import norm
 from pointsman.registry.contender import Origin
 
 HALF_LIFE = 8.0
-"""Batches after which a bout counts half: how a model is best kept up changes slowly."""
-LEAST_BOUTS = 3
-"""Bouts before a line changes its way: batches differ by more than their rows do."""
+"""Batches after which a comparison counts half: how a model is best retrained changes slowly."""
+LEAST_COMPARISONS = 3
+"""Comparisons before a model changes its mode: batches differ by more than their rows do."""
 TOLERANCE = 0.002
-"""Share of its loss that a line gives up, at most, for a cheaper way to go on."""
+"""Share of its loss that a model gives up, at most, for a cheaper mode."""
 
 
 @dataclass(frozen=True)
 class PairedComparison:
-    """A rival and what served, on the same rows of a batch that neither had learned.
+    """A challenger and what served, on the same rows of a batch that neither had learned.
 
-    line:       the line whose version served; for a recalled version that of the champion
-    way:        how the rival came about: KEPT (an older version of the line), UPDATE, REFIT or RECALL
-    served_way: how the version that served came about
-    loss:       mean row loss of what served; ``difference`` that of the rival less it, with its standard error
-    seconds:    what making the rival took; ``bytes`` is its size
+    Fields are named as the columns of ``bouts_table``.
+
+    line:       the model whose version served; for a former champion, the present champion
+    way:        retrain mode of the challenger: KEPT (an older version of the model), UPDATE, REFIT or RECALL
+    served_way: retrain mode of the version that served
+    loss:       mean row loss of what served; ``difference`` is the challenger's less it, with its standard error
+    seconds:    what training the challenger took; ``bytes`` is its size
     """
 
     batch: int
@@ -41,53 +43,56 @@ class PairedComparison:
     bytes: int
 
     def is_better(self, confidence: float) -> bool:
-        """Return whether the rival beats what served beyond noise."""
+        """Return whether the challenger beats what served by more than noise."""
         return self.difference + float(norm.ppf(confidence)) * self.error < 0
 
 
-def choose_way(bouts: Sequence[PairedComparison], line: str, current: Origin, confidence: float) -> Origin:
-    """Return how a line goes on: updated with the newest rows, refitted on its window, or kept as it is.
+def choose_retrain_mode(
+    comparisons: Sequence[PairedComparison], line: str, current: Origin, confidence: float
+) -> Origin:
+    """Return a model's retrain mode: updated with the newest rows, refitted on its window, or kept as it is.
 
-    All bouts between two ways make one difference of their losses, newer ones counting more. The cheaper way is taken
-    where it is surely no worse than TOLERANCE, the other where that is surely better; else a line goes on as before.
-    An update counts as cheaper, since it learns the new rows alone: decisions never depend on the clock.
-    ``bouts`` are those of all lines, oldest first.
+    All comparisons of two modes make one difference of their losses, newer ones counting more. The cheaper mode is
+    taken where it surely costs no more loss than TOLERANCE, the other one where it is surely better; else ``current``
+    stays. An update counts as the cheaper one, since it learns the new rows alone: no decision depends on the clock.
+    ``comparisons`` are those of all models, oldest first; ``confidence`` is one-sided.
     """
-    own = [bout for bout in bouts if bout.line == line and bout.way is not Origin.RECALL]
-    challenger = Origin.REFIT if current is Origin.UPDATE else Origin.UPDATE
-    verdict = _weigh(own, challenger, current)
+    own = [comparison for comparison in comparisons if comparison.line == line and comparison.way is not Origin.RECALL]
+    other = Origin.REFIT if current is Origin.UPDATE else Origin.UPDATE
+    verdict = _weigh(own, other, current)
     if verdict is not None:
         difference, error, loss = verdict
-        allowed = TOLERANCE * abs(loss) if challenger is Origin.UPDATE else 0.0
+        allowed = TOLERANCE * abs(loss) if other is Origin.UPDATE else 0.0
         if difference + float(norm.ppf(confidence)) * error < allowed:
-            current = challenger
-    kept = [bout for bout in own if bout.way is Origin.KEPT]
-    newest = max((bout.batch for bout in bouts), default=0)
+            current = other
+    kept = [comparison for comparison in own if comparison.way is Origin.KEPT]
+    newest = max((comparison.batch for comparison in comparisons), default=0)
     if kept and kept[-1].batch == newest and _learning_harms(kept, confidence):
         return Origin.KEPT  # for one update: a line that is kept has no older self to compete with
     return current
 
 
-def _weigh(bouts: Sequence[PairedComparison], challenger: Origin, current: Origin) -> tuple[float, float, float] | None:
-    """Return the challenger's loss less the current way's, its error and the loss it is part of; None where they have
-    met too seldom.
+def _weigh(
+    comparisons: Sequence[PairedComparison], other: Origin, current: Origin
+) -> tuple[float, float, float] | None:
+    """Return the loss of the other mode less that of the current one, its standard error, and the loss that served.
 
-    The error is the larger of what rows within batches and what differences between batches let expect.
+    None after too few comparisons. The error is the larger of the one within batches and the one between them.
     """
-    met = [bout for bout in bouts if {bout.way, bout.served_way} == {challenger, current}]
-    if len(met) < LEAST_BOUTS:
+    met = [comparison for comparison in comparisons if {comparison.way, comparison.served_way} == {other, current}]
+    if len(met) < LEAST_COMPARISONS:
         return None
-    signs = np.array([1.0 if bout.way is challenger else -1.0 for bout in met])
-    weights = 0.5 ** ((met[-1].batch - np.array([bout.batch for bout in met])) / HALF_LIFE)
+    signs = np.array([1.0 if comparison.way is other else -1.0 for comparison in met])
+    weights = 0.5 ** ((met[-1].batch - np.array([comparison.batch for comparison in met])) / HALF_LIFE)
     weights = weights / weights.sum()
-    differences = signs * np.array([bout.difference for bout in met])
+    differences = signs * np.array([comparison.difference for comparison in met])
     difference = float(weights @ differences)
-    within = float(np.sqrt(np.square(weights * [bout.error for bout in met]).sum()))
+    within = float(np.sqrt(np.square(weights * [comparison.error for comparison in met]).sum()))
     spread = float(weights @ np.square(differences - difference)) * len(met) / (len(met) - 1)
     between = float(np.sqrt(spread * np.square(weights).sum()))
-    return difference, max(within, between), float(weights @ np.array([bout.loss for bout in met]))
+    return difference, max(within, between), float(weights @ np.array([comparison.loss for comparison in met]))
 
 
 def _learning_harms(kept: Sequence[PairedComparison], confidence: float) -> bool:
-    """Return whether, in the two newest bouts, what had not learned the batch before was surely better."""
-    return len(kept) >= 2 and all(bout.is_better(confidence) for bout in kept[-2:])
+    """Return whether in the two newest comparisons the version that had learned one batch less was surely better."""
+    return len(kept) >= 2 and all(comparison.is_better(confidence) for comparison in kept[-2:])

@@ -50,4 +50,6 @@ bouts_table = sa.Table(
     sa.Column("served_seconds", sa.Float, nullable=False, info=VOLATILE),
     sa.Column("bytes", sa.Integer, nullable=False),
 )
-"""The retrain tournament: rivals against what served, on a batch that neither had learned."""
+"""Challengers against what served, on a batch that neither had learned: see ``retrain_mode.PairedComparison``.
+
+The table is named in the words of earlier releases: a bout is a paired comparison, a way a retrain mode."""

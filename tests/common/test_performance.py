@@ -7,8 +7,9 @@ import psutil
 import pytest
 import sqlalchemy as sa
 
+from benchmarks.catalogue_digests import compute_catalogue_digests
 from pointsman.common.performance import Stopwatch, measure_peak_mb, performance_table
-from pointsman.common.storage.catalogue import Draft, compute_catalogue_digests, connect, read_rows
+from pointsman.common.storage.catalogue import Draft, connect, read_rows
 
 
 @pytest.fixture

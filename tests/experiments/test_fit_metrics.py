@@ -10,7 +10,7 @@ from sklearn.metrics import f1_score, precision_score, recall_score
 from pointsman.common.task import Task
 from pointsman.experiments.fit_metrics import LEAST_ROWS, compare_fits, compute_fit_metrics, fit_constant, measure_fit
 from pointsman.model_zoo.candidate import Candidate
-from pointsman.model_zoo.model import fit_model
+from pointsman.model_zoo.fitting import fit_model
 
 CLASSES = {Task.BINARY: ("n", "y"), Task.MULTICLASS: ("a", "b", "c"), Task.REGRESSION: ()}
 

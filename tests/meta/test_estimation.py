@@ -98,9 +98,9 @@ def test_certain_beliefs_give_the_metric_itself(seed, rows, name):
     positive = generator.integers(0, 6, rows) / 5  # ties on purpose
     outputs, target = np.column_stack([1 - positive, positive]), generator.integers(0, 2, rows).astype(float)
     known = compute_metrics(Task.BINARY, target, outputs)
-    believed = np.column_stack([1 - target, target])
+    calibrated = np.column_stack([1 - target, target])
     if name in known:
-        assert expect(name, Task.BINARY, outputs, believed, 0.5) == pytest.approx(known[name])
+        assert expect(name, Task.BINARY, outputs, calibrated, 0.5) == pytest.approx(known[name])
         assert realise(name, Task.BINARY, target, outputs, 0.5) == pytest.approx(known[name])
 
 
@@ -108,12 +108,12 @@ def test_expectations_are_what_drawing_labels_gives_on_average():
     generator = np.random.default_rng(0)
     truth = generator.random(400)
     positive = truth**2
-    outputs, believed = np.column_stack([1 - positive, positive]), np.column_stack([1 - truth, truth])
+    outputs, calibrated = np.column_stack([1 - positive, positive]), np.column_stack([1 - truth, truth])
     for name in ("roc_auc", "average_precision", "f1", "log_loss", "accuracy", "brier"):
         drawn = [
             realise(name, Task.BINARY, (generator.random(400) < truth).astype(float), outputs, 0.5) for _ in range(200)
         ]
-        assert expect(name, Task.BINARY, outputs, believed, 0.5) == pytest.approx(np.mean(drawn), abs=0.01), name
+        assert expect(name, Task.BINARY, outputs, calibrated, 0.5) == pytest.approx(np.mean(drawn), abs=0.01), name
 
 
 @pytest.mark.parametrize("task", list(Task))

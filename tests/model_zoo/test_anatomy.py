@@ -8,8 +8,8 @@ from pointsman.common.task import Task
 from pointsman.model_zoo import FAMILIES
 from pointsman.model_zoo.anatomy import dissect
 from pointsman.model_zoo.candidate import Candidate
-from pointsman.model_zoo.family import Size
-from pointsman.model_zoo.model import fit_model, update_model
+from pointsman.model_zoo.estimator import Size
+from pointsman.model_zoo.fitting import fit_model, update_model
 
 
 def make_rows(rows=300, seed=0):

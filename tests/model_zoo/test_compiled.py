@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from pointsman.common.task import Task
 from pointsman.model_zoo.cells import Cells
-from pointsman.model_zoo.compiled import CLIP, compile_transformer, trace_origins
+from pointsman.model_zoo.compilation import compile_transformer, trace_origins
+from pointsman.model_zoo.compiled import CLIP
 from pointsman.model_zoo.encoded import LARGEST
 from pointsman.model_zoo.encoder import Encoder, fit_encoder
 from pointsman.model_zoo.variants import VARIANTS, Recipe, get_variant

@@ -39,14 +39,6 @@ def test_a_forest_answers_what_scikit_learn_does(name, rows):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_votes_are_those_of_the_trees(name):
-    trees = getattr(MODELS[name], "estimators_", [MODELS[name]])
-    for asked in (VALUES[:2], VALUES[:50]):
-        own = [tree.tree_.predict(asked).reshape(len(asked), -1) for tree in trees]
-        assert np.array_equal(FORESTS[name].vote(asked), np.stack(own))
-
-
-@pytest.mark.parametrize("name", MODELS)
 def test_a_forest_comes_back_from_its_bytes(name):
     stored = FORESTS[name].dump()
     again = Forest.load(stored)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pointsman.common.task import Task
 from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.fitting import fit_model
 from pointsman.model_zoo.golden import (
     ANSWERS,
     GOLDEN_ROWS,
@@ -21,7 +22,6 @@ from pointsman.model_zoo.golden import (
     make_golden_parts,
 )
 from pointsman.model_zoo.golden import measure_predict_us as measure
-from pointsman.model_zoo.model import fit_model
 
 TEXTS = st.lists(st.none() | st.text(), min_size=2, max_size=5)
 NUMBERS = st.lists(st.none() | st.floats(), min_size=5, max_size=5)

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from pointsman.common.task import Task
 from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.fitting import fit_model
 from pointsman.model_zoo.lookback import MOST_SEEN, SMOOTHING, LookBackEncoder
-from pointsman.model_zoo.model import Model, fit_model
+from pointsman.model_zoo.model import Model
 
 LEVELS = st.sampled_from(["a", "b", "c", None])
 

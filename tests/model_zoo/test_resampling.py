@@ -13,7 +13,8 @@ from pointsman.common.extras import has_extra
 from pointsman.common.task import Task
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.encoded import EncodedTable
-from pointsman.model_zoo.model import Model, fit_model, update_model
+from pointsman.model_zoo.fitting import fit_model, update_model
+from pointsman.model_zoo.model import Model
 from pointsman.model_zoo.resampling import LEAST_LEFT, MOST_GROWTH, SPREAD, Resampled, resample
 
 needs_imblearn = pytest.mark.skipif(not has_extra("smote"), reason="the optional imbalanced-learn is not installed")
@@ -95,7 +96,7 @@ def test_the_same_seed_makes_the_same_model_and_another_one_another(way: str) ->
 @pytest.mark.parametrize("family", ["lightgbm", "knn", "prior"])
 def test_an_update_does_not_resample_and_stays_calibrated(family: str, way: str, monkeypatch) -> None:
     plain, model = fit(family, ""), fit(family, way)
-    monkeypatch.setattr("pointsman.model_zoo.model.resample", None)
+    monkeypatch.setattr("pointsman.model_zoo.fitting.resample", None)
     features, target = make_rows(6_000, seed=5)
     updated = update_model(model, features, target, seed=9)
     assert updated.class_weights == model.class_weights

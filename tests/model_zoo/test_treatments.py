@@ -10,9 +10,10 @@ from pointsman.common.task import Task
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.cell_flags import flag_cells
 from pointsman.model_zoo.column_verdicts import MIN_DRIFT_ROWS
+from pointsman.model_zoo.fitting import fit_model, update_model
 from pointsman.model_zoo.guard import guard
 from pointsman.model_zoo.masking import add_masked_copies
-from pointsman.model_zoo.model import Model, fit_model, update_model
+from pointsman.model_zoo.model import Model
 from pointsman.model_zoo.reference import InputReference, fit_input_reference
 
 ROWS = 400

@@ -12,6 +12,7 @@ from pointsman.common.records import RawBatch
 from pointsman.common.schema import Schema
 from pointsman.common.task import Task
 from pointsman.pipeline.preparation.cleaning import clean_inputs
+from pointsman.pipeline.quality.checked_batch import CheckedBatch
 from pointsman.pipeline.quality.fingerprints import add_levels
 from pointsman.pipeline.quality.gate import judge
 from pointsman.pipeline.quality.past import PastBatch, QualityPast
@@ -62,7 +63,8 @@ def judge_frame(frame, schema=SCHEMA, late_rows=0, min_rows=20, past=None, perio
     config = make_config(min_rows, period, **quality)
     raw = make_batch(frame, late_rows)
     inputs = read_inputs(raw.frame, schema)
-    return judge(raw, inputs, clean_inputs(inputs, config.quality, schema), schema, config, past)
+    cleaned = clean_inputs(inputs, config.quality, schema)
+    return judge(CheckedBatch(raw, inputs, cleaned, schema, config, past or QualityPast()))
 
 
 def breaches(judgement):

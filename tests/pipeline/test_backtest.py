@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from made_stream import make_stream
 
+from benchmarks.catalogue_digests import compute_catalogue_digests
 from pointsman import cli
 from pointsman.common.config import Config, load_config
 from pointsman.common.errors import ConfigError, DataError, StateError
-from pointsman.common.storage.catalogue import Draft, compute_catalogue_digests
+from pointsman.common.storage.catalogue import Draft
 from pointsman.common.storage.state import hold_lock, open_state
 from pointsman.common.task import Task
 from pointsman.model_zoo import get_family

@@ -46,8 +46,8 @@ def test_the_reason_is_an_event_of_the_version(served):
     folder, former = served
     with opened(folder, LINEAR) as (_, state):
         query = sa.select(events_table).where(events_table.c.event == "barred")
-        barred = read_rows(state.engine, query)
-    assert any(f"{former.id} took 2000000 microseconds a row" in event["reason"] for event in barred)
+        excluded = read_rows(state.engine, query)
+    assert any(f"{former.id} took 2000000 microseconds a row" in event["reason"] for event in excluded)
 
 
 def test_a_replay_goes_by_what_was_measured_then(served):

@@ -5,7 +5,7 @@ import postgres
 import pytest
 from small_stream import ROWS, configure, make_rows
 
-from pointsman.common.storage.catalogue import compute_catalogue_digests
+from benchmarks.catalogue_digests import compute_catalogue_digests
 from pointsman.common.storage.state import open_state
 from pointsman.pipeline.eda import explore
 from pointsman.pipeline.explain import explain

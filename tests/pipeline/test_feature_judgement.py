@@ -79,7 +79,7 @@ def test_what_harmed_again_and_again_is_barred(state):
     remember(state, "ratio", -5.0, covered=True)
     training_set = make_ground(season=1.0)
     judged, rows = judge_features(state, SCHEMA, training_set, pose(training_set))
-    assert judged.rows.barred == {"ratio"}
+    assert judged.rows.excluded == {"ratio"}
     assert "ratio" not in judged.rows.covered
     assert next(row for row in rows if row["feature"] == "ratio")["used"] is False
 
@@ -89,7 +89,7 @@ def test_what_harmed_long_ago_comes_back(state):
     remember(state, "ratio", 0.5, covered=True)
     training_set = make_ground(season=1.0)
     judged, _ = judge_features(state, SCHEMA, training_set, pose(training_set))
-    assert judged.rows.barred == frozenset()
+    assert judged.rows.excluded == frozenset()
 
 
 def test_what_was_measured_is_stored_and_read_again(state):

@@ -12,14 +12,15 @@ import sqlalchemy as sa
 from small_stream import ROWS, copy, opened, take
 
 import pointsman.pipeline.lifecycle.catalogue  # noqa: F401  (digests are of every table)
+from benchmarks.catalogue_digests import compute_catalogue_digests
 from pointsman.common.errors import ConfigError, StateError
-from pointsman.common.storage.catalogue import compute_catalogue_digests, read_rows, state_tables
+from pointsman.common.storage.catalogue import read_rows, state_tables
 from pointsman.meta.selector import Pair
 from pointsman.pipeline.api.listing import list_models
 from pointsman.pipeline.explain import explain
 from pointsman.pipeline.inference import infer
 from pointsman.pipeline.lifecycle.history import read_moment
-from pointsman.pipeline.lifecycle.promotion import crown_again
+from pointsman.pipeline.lifecycle.promotion import assign_champions
 from pointsman.pipeline.lifecycle.rollback import check
 from pointsman.pipeline.models import models
 from pointsman.pipeline.quarantine import quarantine
@@ -388,9 +389,9 @@ class TestRetirement:
         champion, *others = [one for one in load(folder).members if one.role is not Role.CHALLENGER]
         members = [replace(champion, role=Role.ACTIVE), *(replace(one, role=Role.ACTIVE) for one in others)]
         best, robust = members[0].version.line, members[1].version.line
-        champions_before = crown_again(members, SimpleNamespace(champions=Pair(best, robust)))
+        champions_before = assign_champions(members, SimpleNamespace(champions=Pair(best, robust)))
         assert [one.role for one in champions_before[:3]] == [Role.CHAMPION, Role.ROBUST_CHAMPION, Role.ACTIVE]
-        assert crown_again(champions_before, SimpleNamespace(champions=Pair(robust, robust))) == champions_before
+        assert assign_champions(champions_before, SimpleNamespace(champions=Pair(robust, robust))) == champions_before
 
     def test_the_last_resort_and_what_was_promoted_stay(self, folder):
         generation = load(folder)

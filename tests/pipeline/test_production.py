@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import sqlalchemy as sa
 
-from pointsman.meta.fitting import list_changes, name_served, tell_ground
+from pointsman.meta.fitting import explain_production, list_changes, name_served
 from pointsman.meta.selector import MODES, Margins
 from pointsman.meta.tables import record_rows_table
 from pointsman.pipeline.explain import describe_expected, name_champion
@@ -24,18 +24,18 @@ def make_generation(production=None, pinned=None):
 
 def test_the_ground_of_production_is_that_of_the_choice_by_versions():
     selector = make_selector(make_records(), make_ensembles())
-    kept = tell_ground(make_generation(), selector, CLEAN, "all")
+    kept = explain_production(make_generation(), selector, CLEAN, "all")
     assert kept.startswith("it serves requests like the newest batch: it is the default for typical requests")
     lost = replace(selector, trust=selector.trust.withhold("what was chosen lost to the champion"))
-    told = tell_ground(make_generation(), lost, CLEAN, "all")
+    told = explain_production(make_generation(), lost, CLEAN, "all")
     assert told.endswith("the champion for clean input serves: what was chosen lost to the champion")
     poor = dict.fromkeys(make_ensembles(), ({"poor": 0.9, "good": 0.1},) * 3)
     better = make_selector(make_records(8), poor)
     chosen = replace(better, margins=dict.fromkeys(MODES, Margins(0.0005, 0.0005)))
-    told = tell_ground(make_generation(), chosen, CLEAN, "all")
+    told = explain_production(make_generation(), chosen, CLEAN, "all")
     assert "it is predicted to lose least; " in told
     assert "-v2 is predicted to lose" in told
-    assert "promoted by hand" in tell_ground(make_generation(pinned="good"), selector, CLEAN, "all")
+    assert "promoted by hand" in explain_production(make_generation(pinned="good"), selector, CLEAN, "all")
 
 
 def test_the_event_of_another_production_tells_the_ground_and_who_served_before():

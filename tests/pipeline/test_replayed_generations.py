@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from small_stream import copy, opened, take
 
 import pointsman.pipeline.lifecycle.catalogue  # noqa: F401
+from benchmarks.catalogue_digests import compute_catalogue_digests
 from pointsman.common.errors import ConfigError, StateError
-from pointsman.common.storage.catalogue import compute_catalogue_digests
 from pointsman.common.storage.state import open_state
 from pointsman.pipeline.inference import infer
 from pointsman.pipeline.models import models

@@ -7,7 +7,7 @@ import pytest
 
 from pointsman.common.schema import Schema
 from pointsman.common.task import Task
-from pointsman.pipeline.inference import check_request
+from pointsman.pipeline.serving.request_files import check_request
 
 SCHEMA = Schema("day", "paid", Task.REGRESSION, numeric=("age", "km", "seats"), unused={"id": "names rows"})
 

@@ -19,8 +19,8 @@ from pointsman.model_zoo import FAMILIES as ZOO
 from pointsman.model_zoo import archives
 from pointsman.model_zoo.arrays import dump_arrays, load_arrays
 from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.fitting import fit_model
 from pointsman.model_zoo.golden import make_golden_parts
-from pointsman.model_zoo.model import fit_model
 from pointsman.registry.versions import ModelShelf, load_manifest, save_parts
 
 FEATURES = pd.DataFrame({"worth": np.arange(60.0), "make": pd.Series(["a", "b", "c"] * 20, dtype="str")})

@@ -24,8 +24,8 @@ LINES = ["cheap", "slow", "large"]
         ({"predict_us": 1}, []),
     ],
 )
-def test_lines_beyond_the_budget_are_barred_unless_none_is_left(budget, barred):
-    assert list(exclude_lines(BudgetConfig(**budget), LINES, STORED)) == barred
+def test_lines_beyond_the_budget_are_barred_unless_none_is_left(budget, excluded):
+    assert list(exclude_lines(BudgetConfig(**budget), LINES, STORED)) == excluded
 
 
 def test_a_line_that_nothing_is_known_of_waits_where_there_is_a_budget():

@@ -16,8 +16,9 @@ from pointsman.common.storage.state import open_state
 from pointsman.common.task import Task
 from pointsman.model_zoo import golden
 from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.fitting import fit_model
 from pointsman.model_zoo.golden import make_golden_parts
-from pointsman.model_zoo.model import PROTOCOL, fit_model
+from pointsman.model_zoo.model import PROTOCOL
 from pointsman.registry.generations import Cause, Generation, Member, Role
 from pointsman.registry.tables import versions_table
 from pointsman.registry.versions import (

@@ -1,4 +1,7 @@
-"""What EIC insures: the tables of vehicle types, usages and makes that the demo stream is drawn from."""
+"""What EIC insures: the tables of vehicle types, usages and makes that the demo stream is drawn from.
+
+One file, since it is one table.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -40,10 +40,6 @@ class DemoEvent:
     size: float
     description: str
 
-    def is_active(self, day: date) -> bool:
-        """Return whether a policy that begins on ``day`` is inside the event."""
-        return self.start <= day <= self.end
-
 
 # Sizes are chosen so that each event shows in a batch of a thousand rows. The windows are apart, save the return of the
 # first concept, which is a state and no disturbance.
@@ -103,17 +99,6 @@ SCHEDULE: tuple[DemoEvent, ...] = (
         description="The feed that fills the carrying capacity is down, so the column is empty.",
     ),
 )
-
-
-def active_events(day: date, schedule: tuple[DemoEvent, ...] = SCHEDULE) -> tuple[DemoEvent, ...]:
-    """Return the events that a policy beginning on ``day`` is inside of, in the order of the schedule.
-
-    >>> [event.name for event in active_events(date(2016, 12, 24))]
-    ['old drivers claim again', 'values in thousands']
-    >>> active_events(date(2012, 1, 1))
-    ()
-    """
-    return tuple(event for event in schedule if event.is_active(day))
 
 
 def compute_effect(begin: np.ndarray, kind: EventKind, schedule: tuple[DemoEvent, ...]) -> np.ndarray:

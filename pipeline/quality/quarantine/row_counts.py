@@ -30,11 +30,6 @@ class RowCounts:
     retaken_as: int | None = None
 
     @property
-    def accounted(self) -> int:
-        """Rows whose place is known: all of them."""
-        return self.learned + self.released + self.held + self.discarded + self.rejected + self.moved
-
-    @property
     def status(self) -> str:
         """What became of a rejected batch, '' for an accepted one."""
         if not self.is_rejected:

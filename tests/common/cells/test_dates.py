@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pointsman.common.cells.dates import FORMATS, ISO, TWINS, decide_dates, parse_dates
+from pointsman.common.cells.date_notations import FORMATS, ISO, TWINS
+from pointsman.common.cells.dates import decide_dates, parse_dates
 
 
 def parse(text, date_format=None, latest_year=None):

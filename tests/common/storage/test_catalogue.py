@@ -4,8 +4,9 @@ import pytest
 import sqlalchemy as sa
 
 import pointsman.pipeline.update  # noqa: F401  (registers every table)
+from benchmarks.catalogue_digests import compute_catalogue_digests
 from pointsman.common.errors import ConfigError, DamagedCatalogue, StateError
-from pointsman.common.storage.catalogue import Draft, compute_catalogue_digests, connect, read_rows
+from pointsman.common.storage.catalogue import Draft, connect, read_rows
 from pointsman.registry.tables import events_table, generations_table, members_table
 
 GENERATION = {

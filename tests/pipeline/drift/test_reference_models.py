@@ -1,4 +1,4 @@
-"""Witnesses and the domain classifier: a changed relation is told from changed inputs, and broken pairs are found."""
+"""Reference models and the domain classifier: a changed relation is no change of inputs, and broken pairs are found."""
 
 import numpy as np
 import pandas as pd
@@ -61,8 +61,8 @@ def test_a_slope_that_turned_round_is_a_slope():
 
 def test_there_are_two_witnesses_once_history_is_long_enough():
     short, long = RECENT + LEAST_TO_SPLIT, RECENT + 1 + LEAST_TO_SPLIT
-    assert {witness for witness, _ in compare(Task.BINARY, short)} == {0}
-    assert {witness for witness, _ in compare(Task.BINARY, long)} == {0, 1}
+    assert {reference_model for reference_model, _ in compare(Task.BINARY, short)} == {0}
+    assert {reference_model for reference_model, _ in compare(Task.BINARY, long)} == {0, 1}
     assert compare(Task.BINARY, RECENT + 1) == []
 
 

@@ -26,8 +26,8 @@ CALM = [(0.1 * (-1) ** number, 0.1) for number in range(2 * LEAST_PAST)]
 PAST = {("level", ""): CALM, ("slope", ""): CALM}
 
 
-def deviate(relation, estimate, witness=0):
-    return witness, Deviation(relation, "", estimate, 0.1)
+def deviate(relation, estimate, reference_model=0):
+    return reference_model, Deviation(relation, "", estimate, 0.1)
 
 
 def test_a_stable_batch_keeps_its_deviations_and_one_alarm_keeps_none_of_them():
@@ -52,7 +52,7 @@ def test_what_was_never_looked_at_is_no_alarm_and_is_kept():
 def test_more_tests_share_the_chance_of_an_alarm():
     one = deviate(Relation.LEVEL, 0.7)
     assert judge_relation([one], PAST, 0.01, True)[0].alarm
-    shared = [one, *(deviate(Relation.SLOPE, 0.0, witness) for witness in range(2_000))]
+    shared = [one, *(deviate(Relation.SLOPE, 0.0, reference_model) for reference_model in range(2_000))]
     assert not judge_relation(shared, PAST, 0.01, True)[0].alarm
 
 

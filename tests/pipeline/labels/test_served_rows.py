@@ -17,7 +17,7 @@ from pointsman.pipeline.labels.served_rows import (
     join_answered,
     keep_rows,
     load_answered,
-    load_marks,
+    load_row_keys,
     save_answered,
 )
 
@@ -76,7 +76,7 @@ def test_rows_come_back_as_they_were_kept(tmp_path_factory, rows):
     for array in ("positions", "digests", "keys", "outputs"):
         np.testing.assert_array_equal(getattr(again, array), getattr(kept, array))
     np.testing.assert_array_equal(again.by_version["tree-0002"], kept.by_version["tree-0002"])
-    np.testing.assert_array_equal(load_marks(files, name)["digest"], kept.digests)
+    np.testing.assert_array_equal(load_row_keys(files, name)["digest"], kept.digests)
     np.testing.assert_array_equal(compute_keys(again.inputs, SCHEMA.inputs), kept.digests)
 
 
@@ -90,10 +90,10 @@ def test_parts_are_joined_and_a_version_that_did_not_score_one_is_unknown_there(
 
 def test_a_broken_file_is_told_of(tmp_path):
     files = FileStore(tmp_path)
-    assert load_marks(files, "0" * 64 + ".parquet") is None
+    assert load_row_keys(files, "0" * 64 + ".parquet") is None
     no_rows = files.save(b"no rows", ".parquet")
     with pytest.raises(StateError, match="holds no answered rows"):
-        load_marks(files, no_rows)
+        load_row_keys(files, no_rows)
 
 
 def test_the_clock_of_the_stream_is_no_date_in_the_future():

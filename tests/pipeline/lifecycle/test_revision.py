@@ -9,14 +9,15 @@ import sqlalchemy as sa
 from one_stream import ROWS, configure, load, make_rows, write_config
 
 import pointsman.pipeline.lifecycle.catalogue  # noqa: F401  (digests are of every table)
+from benchmarks.catalogue_digests import compute_catalogue_digests
 from pointsman.common.errors import BatchRejected, ConfigError, NoNewData
-from pointsman.common.storage.catalogue import compute_catalogue_digests, read_rows, state_tables
+from pointsman.common.storage.catalogue import read_rows, state_tables
 from pointsman.common.storage.state import open_state
 from pointsman.common.task import Task
 from pointsman.pipeline.collection.tables import batches
 from pointsman.pipeline.feedback import receive
 from pointsman.pipeline.inference import infer
-from pointsman.pipeline.labels.queries import load_unsettled, load_waiting
+from pointsman.pipeline.labels.queries import load_unreconciled, load_waiting
 from pointsman.pipeline.lifecycle.history import describe_history
 from pointsman.pipeline.lifecycle.rebuilding import rebuild_versions
 from pointsman.pipeline.models import models
@@ -275,12 +276,12 @@ def test_answers_given_before_a_revision_teach_nothing_after_it(folder):
     receive(configure(folder), folder / "labels.csv")
     with open_state(configure(folder)) as state:
         assert len(load_waiting(state)) == 20
-        assert len(load_unsettled(state)) == 1
+        assert len(load_unreconciled(state)) == 1
     revised = configure(folder, "schema.drop=[kind,region]")
     update(revised)
     with open_state(revised) as state:
         assert len(load_waiting(state)) == 0
-        assert len(load_unsettled(state)) == 0
+        assert len(load_unreconciled(state)) == 0
     update(revised)
     models(revised, ["rollback"], to=LEARNED)
     with open_state(revised) as state:

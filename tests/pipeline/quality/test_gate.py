@@ -25,6 +25,7 @@ from pointsman.common.records import RawBatch, Severity
 from pointsman.common.schema import Schema
 from pointsman.common.task import Task
 from pointsman.pipeline.preparation.cleaning import clean_inputs
+from pointsman.pipeline.quality.checked_batch import CheckedBatch
 from pointsman.pipeline.quality.checks import CHECKS
 from pointsman.pipeline.quality.gate import extend_classes, judge
 from pointsman.pipeline.quality.quarantine.rows import REPEATED, TARGET_MISSING, TARGET_UNKNOWN, TIME_UNREADABLE
@@ -331,7 +332,7 @@ def test_twenty_thousand_rows_are_judged_in_time():
     raw, config = make_batch(frame), make_config(**QUALITY)
     inputs = read_inputs(frame, schema)
     started = time.process_time()
-    judge(raw, inputs, clean_inputs(inputs, config.quality, schema), schema, config)
+    judge(CheckedBatch(raw, inputs, clean_inputs(inputs, config.quality, schema), schema, config))
     assert time.process_time() - started < 1.5
 
 
@@ -356,7 +357,7 @@ def test_real_policies_are_accepted_with_what_is_known_to_be_wrong_with_them(rea
     )
     raw = RawBatch(1, "eic_sample.csv", frame, read_dates(frame["INSR_BEGIN"], schema.time_format), {})
     inputs = read_inputs(frame, schema)
-    judgement = judge(raw, inputs, clean_inputs(inputs, config.quality, schema), schema, config)
+    judgement = judge(CheckedBatch(raw, inputs, clean_inputs(inputs, config.quality, schema), schema, config))
     assert not judgement.rejected
     assert not judgement.quarantined
     assert find_check(judgement, "DQ012", "INSR_END").share == 1

@@ -20,7 +20,7 @@ from pointsman.meta.label_tables import live_records_table, settlements_table
 from pointsman.meta.tables import decisions_table, grades_table, regrets_table
 from pointsman.model_zoo import get_family
 from pointsman.model_zoo.candidate import Candidate
-from pointsman.model_zoo.model import fit_model
+from pointsman.model_zoo.fitting import fit_model
 from pointsman.pipeline.collection.tables import batches
 from pointsman.pipeline.drift.tables import alarms_table, drift_tests_table, responses_table
 from pointsman.pipeline.preparation.clean_store import save_clean_batch

@@ -161,8 +161,8 @@ def test_whoever_does_not_learn_is_retired_and_kept_lines_learn():
     learner = Contender("a", Origin.KEPT, make_version(1).candidate, make_version(1), {})
     recalled = Contender("b", Origin.KEPT, make_version(2).candidate, make_version(2, origin="recall"), {})
     newcomer = Contender("c", Origin.RECALL, make_version(3).candidate, None, {})
-    ways = {"a": Origin.KEPT, "d": Origin.UPDATE}
-    contenders, learned = drop_unlearned([learner, recalled, newcomer], ways)
+    modes = {"a": Origin.KEPT, "d": Origin.UPDATE}
+    contenders, learned = drop_unlearned([learner, recalled, newcomer], modes)
     assert [one.name for one in contenders] == ["a", "c"]
     assert learned == {"a": Origin.REFIT, "d": Origin.UPDATE}
 

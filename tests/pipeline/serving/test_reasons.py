@@ -13,7 +13,7 @@ from pointsman.common.tabular.reader import read_table
 from pointsman.common.task import Task
 from pointsman.model_zoo.attribution import explain_model
 from pointsman.model_zoo.candidate import Candidate
-from pointsman.model_zoo.model import fit_model
+from pointsman.model_zoo.fitting import fit_model
 from pointsman.pipeline.inference import infer
 from pointsman.pipeline.preparation.features import engineer_features
 from pointsman.pipeline.serving.answer import present_answer

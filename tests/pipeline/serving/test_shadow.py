@@ -91,8 +91,8 @@ def test_a_version_that_fails_is_left_out(opened, predictor, rows):
 
 def test_the_losses_of_a_rival_in_the_shadow_count_in_its_bout(predictor):
     generation, schema = predictor.generation, predictor.schema
-    rival = generation.challengers[0]
-    served = next(version for version in generation.versions if version.line == rival.line)
+    challenger = generation.challengers[0]
+    served = next(version for version in generation.versions if version.line == challenger.line)
     random = np.random.default_rng(5)
     stream = small_stream.make_rows().tail(60)
     target = (random.random(60) < 0.5).astype(float)
@@ -104,10 +104,10 @@ def test_the_losses_of_a_rival_in_the_shadow_count_in_its_bout(predictor):
     record = OutOfSamplePredictions(own_rows, {served.line: even}, (live,))
     shadow = right.copy()
     shadow[40:] = np.nan
-    without = _compare(generation, rival, served, record, even, None)
-    bout = _compare(generation, rival, served, record, even, shadow)
+    without = _compare(generation, challenger, served, record, even, None)
+    comparison = _compare(generation, challenger, served, record, even, shadow)
     assert (without.rows, without.difference) == (60, 0.0)
-    assert bout.rows == 100
-    assert bout.difference == pytest.approx(0.4 * (np.log(0.5) - np.log(0.9)), abs=1e-3)
+    assert comparison.rows == 100
+    assert comparison.difference == pytest.approx(0.4 * (np.log(0.5) - np.log(0.9)), abs=1e-3)
     elsewhere = replace(record, live=(replace(live, served_by=generation.number - 1),))
-    assert _compare(generation, rival, served, elsewhere, even, shadow).rows == 60
+    assert _compare(generation, challenger, served, elsewhere, even, shadow).rows == 60

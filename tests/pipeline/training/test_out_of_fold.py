@@ -9,7 +9,7 @@ import pytest
 from pointsman.common.task import Task
 from pointsman.meta.records import make_rows
 from pointsman.model_zoo.candidate import Candidate
-from pointsman.model_zoo.model import update_model
+from pointsman.model_zoo.fitting import update_model
 from pointsman.model_zoo.reference import fit_input_reference
 from pointsman.pipeline.preparation.training_set import TrainingSet, join_rows
 from pointsman.pipeline.training.out_of_fold import (
@@ -18,7 +18,6 @@ from pointsman.pipeline.training.out_of_fold import (
     breaks_gap,
     enter_newcomer,
     find_earlier,
-    predict_out_of_fold,
 )
 from pointsman.pipeline.training.refit import MAX_UPDATES, RefitJob, refit
 from pointsman.registry.contender import Contender, Origin
@@ -45,7 +44,7 @@ def make_ground(batches, gap="0D"):
     return TrainingSet(join_rows(batches, 10_000), Task.BINARY, ("0", "1"), 1, 1, gap)
 
 
-def make_sheet(batch, first_row=0):
+def make_table(batch, first_row=0):
     number, features, target, _ = batch
     covered = features.iloc[first_row:]
     normal = fit_input_reference(features)
@@ -55,26 +54,31 @@ def make_sheet(batch, first_row=0):
 
 def test_a_gap_that_leaves_nothing_of_the_first_batch_is_broken_there_alone():
     first, second = (make_batch(number) for number in (1, 2))
-    newer = make_sheet(first, BATCH_ROWS // 2)
+    newer = make_table(first, BATCH_ROWS // 2)
     kept = find_earlier(make_ground([first], "24h"), newer)
     assert (len(kept), breaks_gap(make_ground([first], "24h"), newer)) == (BATCH_ROWS // 2 - 24, False)
     for gap in ("60h", "30D"):
         training_set = make_ground([first], gap)
         assert len(find_earlier(training_set, newer)) == BATCH_ROWS // 2
         assert breaks_gap(training_set, newer)
-    later = make_sheet(second)
+    later = make_table(second)
     assert find_earlier(make_ground([first, second], "30D"), later) is None
     assert not breaks_gap(make_ground([first, second], "30D"), later)
     assert not breaks_gap(make_ground([first, second], "1h"), later)
 
 
+def predict_out_of_fold(training_set, candidate, table):
+    """What a newcomer predicts for one table; None where nothing lies before it."""
+    return enter_newcomer(training_set, candidate, "new-1", Origin.SEARCH, [table]).outputs.get(table.rows.batch)
+
+
 def test_a_record_out_of_fold_does_not_depend_on_its_own_labels_or_later_ones():
     batches = [make_batch(number) for number in (1, 2, 3)]
     changed = [batches[0], make_batch(2, flip=True), make_batch(3, flip=True)]
-    sheet = make_sheet(batches[1])
-    honest, again = (predict_out_of_fold(make_ground(rows), LINEAR, sheet) for rows in (batches, changed))
+    table = make_table(batches[1])
+    honest, again = (predict_out_of_fold(make_ground(rows), LINEAR, table) for rows in (batches, changed))
     np.testing.assert_array_equal(honest, again)
-    reached = predict_out_of_fold(make_ground([make_batch(1, flip=True), *batches[1:]]), LINEAR, sheet)
+    reached = predict_out_of_fold(make_ground([make_batch(1, flip=True), *batches[1:]]), LINEAR, table)
     assert not np.allclose(honest, reached)
 
 
@@ -82,9 +86,9 @@ def test_rows_released_from_quarantine_are_not_learned_before_the_record_of_thei
     """They precede the other rows of their batch, though some of them are later."""
     first, second, third = (make_batch(number) for number in (1, 2, 3))
     released = (2, second[1].tail(20), 1 - second[2][-20:], second[3].tail(20))
-    sheets = make_sheet(second), make_sheet(third)
+    tables = make_table(second), make_table(third)
     without, with_them = (
-        [predict_out_of_fold(make_ground(batches), LINEAR, sheet) for sheet in sheets]
+        [predict_out_of_fold(make_ground(batches), LINEAR, table) for table in tables]
         for batches in ([first, second, third], [first, released, second, third])
     )
     np.testing.assert_array_equal(with_them[0], without[0])
@@ -93,33 +97,33 @@ def test_rows_released_from_quarantine_are_not_learned_before_the_record_of_thei
 
 def test_the_first_batch_is_learned_up_to_where_its_record_begins():
     first = make_batch(1)
-    sheet = make_sheet(first, first_row=60)
-    predicted = predict_out_of_fold(make_ground([first]), LINEAR, sheet)
-    clean = sheet.rows.clean
-    assert ((predicted[clean, 1] > 0.5) == sheet.rows.target[clean]).mean() > 0.8
+    table = make_table(first, first_row=60)
+    predicted = predict_out_of_fold(make_ground([first]), LINEAR, table)
+    clean = table.rows.clean
+    assert ((predicted[clean, 1] > 0.5) == table.rows.target[clean]).mean() > 0.8
     late = (first[0], first[1], np.where(np.arange(BATCH_ROWS) >= 60, 1 - first[2], first[2]), first[3])
-    np.testing.assert_array_equal(predicted, predict_out_of_fold(make_ground([late]), LINEAR, sheet))
+    np.testing.assert_array_equal(predicted, predict_out_of_fold(make_ground([late]), LINEAR, table))
 
 
 def test_rows_closer_than_the_delay_of_labels_are_not_learned():
     batches = [make_batch(1), make_batch(2)]
-    sheet = make_sheet(batches[1])
-    assert predict_out_of_fold(make_ground(batches, "10D"), LINEAR, sheet) is None
-    few = predict_out_of_fold(make_ground(batches, "8D"), LINEAR, sheet)
+    table = make_table(batches[1])
+    assert predict_out_of_fold(make_ground(batches, "10D"), LINEAR, table) is None
+    few = predict_out_of_fold(make_ground(batches, "8D"), LINEAR, table)
     assert few is not None
-    assert not np.allclose(few, predict_out_of_fold(make_ground(batches), LINEAR, sheet))
+    assert not np.allclose(few, predict_out_of_fold(make_ground(batches), LINEAR, table))
 
 
 def test_a_newcomer_has_a_record_of_the_newest_batches_on_its_first_day():
     batches = [make_batch(number) for number in range(1, 7)]
     newcomer = enter_newcomer(
-        make_ground(batches), LINEAR, "linear-0009", Origin.SEARCH, [make_sheet(one) for one in batches]
+        make_ground(batches), LINEAR, "linear-0009", Origin.SEARCH, [make_table(one) for one in batches]
     )
     assert sorted(newcomer.outputs) == [4, 5, 6][-BACKFILLED:]
     assert newcomer.line == "linear-0009"
 
 
-def train_known(candidate, updates=0, newest=None, way=Origin.UPDATE):
+def train_known(candidate, updates=0, newest=None, mode=Origin.UPDATE):
     batches = [make_batch(1), make_batch(2)]
     before = make_ground(batches[:1])
     model = before.fit(candidate, before.rows)
@@ -127,7 +131,7 @@ def train_known(candidate, updates=0, newest=None, way=Origin.UPDATE):
         family=candidate.family, candidate=candidate, updates=updates, line="l", id="l", last_batch=1, first_batch=1
     )
     contender = Contender("l", Origin.KEPT, candidate, version, {})
-    return refit(make_ground([batches[0], newest or batches[1]]), RefitJob(contender, model, way))
+    return refit(make_ground([batches[0], newest or batches[1]]), RefitJob(contender, model, mode))
 
 
 @pytest.mark.parametrize(
@@ -162,7 +166,7 @@ def test_a_line_that_goes_on_learns_every_batch_since_its_last():
 
 
 def test_a_line_whose_way_is_a_refit_is_fitted_anew_though_it_could_be_updated():
-    assert train_known(KNN, way=Origin.REFIT).origin is Origin.REFIT
+    assert train_known(KNN, mode=Origin.REFIT).origin is Origin.REFIT
 
 
 def test_a_season_that_the_window_has_not_covered_is_not_learned():
@@ -195,7 +199,7 @@ GROWING = Candidate("lightgbm", "native", {"rounds": 20, "num_leaves": 7, "stopp
 def test_what_a_fit_found_out_is_kept_with_the_model_and_makes_no_other_candidate():
     batches = [make_batch(number) for number in range(1, 10)]
     newcomer = enter_newcomer(
-        make_ground(batches), GROWING, "lightgbm-0001", Origin.STANDING, [make_sheet(batches[-1])]
+        make_ground(batches), GROWING, "lightgbm-0001", Origin.PORTFOLIO, [make_table(batches[-1])]
     )
     assert newcomer.candidate.key == GROWING.key
     assert newcomer.candidate.params["found_rows"] == 8 * BATCH_ROWS
@@ -209,9 +213,9 @@ def test_what_a_fit_found_out_is_kept_with_the_model_and_makes_no_other_candidat
 def test_what_was_found_of_a_record_does_not_depend_on_later_labels():
     batches = [make_batch(number) for number in range(1, 10)]
     changed = [*batches[:-1], make_batch(9, flip=True)]
-    sheet = make_sheet(batches[-1])
+    table = make_table(batches[-1])
     honest, again = (
-        enter_newcomer(make_ground(rows), GROWING, "a", Origin.STANDING, [sheet]) for rows in (batches, changed)
+        enter_newcomer(make_ground(rows), GROWING, "a", Origin.PORTFOLIO, [table]) for rows in (batches, changed)
     )
     np.testing.assert_array_equal(honest.outputs[9], again.outputs[9])
     assert honest.candidate == again.candidate

@@ -128,8 +128,8 @@ def test_a_rival_that_cannot_predict_has_lost_and_stops_nobody(learned):
     from pointsman.meta.store import load_records
 
     record = load_records(state, before.schema)[-1]
-    sheet = SimpleNamespace(rows=record.rows, features=pd.DataFrame(index=range(3)))
-    assert compare_challengers(before, SimpleNamespace(shelf=Broken(), record=record, sheet=sheet)) == ([], {})
+    table = SimpleNamespace(rows=record.rows, features=pd.DataFrame(index=range(3)))
+    assert compare_challengers(before, SimpleNamespace(shelf=Broken(), record=record, table=table)) == ([], {})
 
 
 def test_only_what_surely_beats_the_champion_is_recalled(config, learned):

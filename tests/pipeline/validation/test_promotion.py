@@ -45,8 +45,8 @@ def remember(*losses, damaged=None, seed=0):
     )
 
 
-def decide(contenders, past, champion=None, standing=(), max_active=8, damaged=None, **given):
-    rules = PromotionRules(4.0, 0.9, max_active, champion, damaged, standing=standing, **given)
+def decide(contenders, past, champion=None, portfolio=(), max_active=8, damaged=None, **given):
+    rules = PromotionRules(4.0, 0.9, max_active, champion, damaged, portfolio=portfolio, **given)
     return promote(contenders, past, rules)
 
 
@@ -122,7 +122,7 @@ def test_a_champion_of_before_that_is_gone_holds_nobody_back():
 
 def test_standing_lines_and_the_fallback_stay_whatever_their_record():
     contenders = [enter("a"), enter("stands"), enter("bad"), enter("prior-1", family="prior")]
-    outcome = decide(contenders, remember(0.5, 3.0, 2.0, 1.0), standing={contenders[1].candidate.key})
+    outcome = decide(contenders, remember(0.5, 3.0, 2.0, 1.0), portfolio={contenders[1].candidate.key})
     assert [one.name for one in outcome.active] == ["a", "stands", "prior-1"]
 
 
@@ -156,15 +156,15 @@ def test_a_double_of_a_better_line_retires_and_leaves_its_place_to_another():
     assert [(event.version, event.reason) for event in outcome.retired] == [
         ("v-2", "it answers as v1 does, whose record is better")
     ]
-    standing = {contenders[2].candidate.key}
-    kept = decide(contenders, past, champion="v-0", standing=standing, max_active=5)
+    portfolio = {contenders[2].candidate.key}
+    kept = decide(contenders, past, champion="v-0", portfolio=portfolio, max_active=5)
     assert [one.name for one in kept.active] == ["v0", "v2", "v3", "prior-1"]
 
 
 def test_a_line_that_is_barred_is_no_champion_and_its_reason_is_told():
     contenders = [enter("slow", "x-1"), enter("b"), enter("prior-1", family="prior")]
     past = remember(0.5, 0.7, 1.0, damaged=(0.6, 0.8, 1.0))
-    outcome = decide(contenders, past, "x-1", barred={"x-1": "it took an hour"})
+    outcome = decide(contenders, past, "x-1", excluded={"x-1": "it took an hour"})
     assert (outcome.champion.name, outcome.robust_champion.name) == ("b", "b")
     assert "within promotion.budget; slow may not serve: it took an hour" in outcome.reason
     assert [one.name for one in outcome.active] == ["slow", "b", "prior-1"]
@@ -188,7 +188,7 @@ def test_idle_lines_rest_but_for_champions_baselines_the_fallback_and_what_a_per
         contenders,
         past,
         "champion-1",
-        standing={contenders[4].candidate.key},
+        portfolio={contenders[4].candidate.key},
         damaged="robust-1",
         pinned="pinned-1",
         baselines={contenders[2].candidate.key},
@@ -201,9 +201,9 @@ def test_idle_lines_rest_but_for_champions_baselines_the_fallback_and_what_a_per
 
 def test_a_standing_line_stays_until_its_record_shows_what_it_is_worth():
     contenders = [enter("a"), enter("b"), enter("c"), enter("prior-1", family="prior")]
-    past, standing = remember(0.5, 0.6, 0.7, 1.0), {contenders[2].candidate.key}
+    past, portfolio = remember(0.5, 0.6, 0.7, 1.0), {contenders[2].candidate.key}
     prior = {contenders[3].candidate.key}
-    tried = {"standing": standing, "baselines": prior, "max_active": 3}
+    tried = {"standing": portfolio, "baselines": prior, "max_active": 3}
     assert contenders[2] in decide(contenders, past, **tried, tried=BATCHES + 1).active
     assert contenders[2] not in decide(contenders, past, **tried, tried=BATCHES).active
 

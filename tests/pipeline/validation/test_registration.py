@@ -56,7 +56,7 @@ def test_a_candidate_that_cannot_be_fitted_is_left_out(monkeypatch):
     assert [one.name for one in enter_newcomers(Generation(), crew, standing, [], resting, [], 4)] == ["prior-0005"]
     assert count_from(4, newcomers) == 7
     assert count_from(4, []) == 4
-    assert {one.origin for one in newcomers} == {Origin.STANDING}
+    assert {one.origin for one in newcomers} == {Origin.PORTFOLIO}
     assert sorted(group_outputs(newcomers)[1]) == ["linear-0004", "prior-0006"]
 
 

@@ -4,7 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from pointsman.pipeline.validation.retrain_mode import LEAST_BOUTS, TOLERANCE, PairedComparison, choose_way
+from pointsman.pipeline.validation.retrain_mode import (
+    LEAST_COMPARISONS,
+    TOLERANCE,
+    PairedComparison,
+    choose_retrain_mode,
+)
 from pointsman.registry.contender import Origin
 
 UPDATE, REFIT, KEPT, RECALL = Origin.UPDATE, Origin.REFIT, Origin.KEPT, Origin.RECALL
@@ -16,12 +21,12 @@ def make_bout(batch, way, served_way, difference, error=0.001, seconds=1.0, serv
     )
 
 
-def choose(bouts, current=REFIT):
-    return choose_way(bouts, "l", current, confidence=0.9)
+def choose(comparisons, current=REFIT):
+    return choose_retrain_mode(comparisons, "l", current, confidence=0.9)
 
 
-def thrice(bout):
-    return [replace(bout, batch=bout.batch + later) for later in range(LEAST_BOUTS)]
+def thrice(comparison):
+    return [replace(comparison, batch=comparison.batch + later) for later in range(LEAST_COMPARISONS)]
 
 
 @pytest.mark.parametrize("current", [UPDATE, REFIT])
@@ -38,7 +43,7 @@ def test_a_surely_better_way_is_taken_whichever_of_the_two_served():
 
 def test_few_bouts_or_bouts_that_disagree_change_nothing():
     better = make_bout(1, UPDATE, REFIT, -0.01)
-    assert choose(thrice(better)[: LEAST_BOUTS - 1], REFIT) is REFIT
+    assert choose(thrice(better)[: LEAST_COMPARISONS - 1], REFIT) is REFIT
     assert choose([*thrice(better), make_bout(5, UPDATE, REFIT, 0.03)], REFIT) is REFIT
 
 

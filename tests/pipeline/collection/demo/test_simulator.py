@@ -10,14 +10,7 @@ import pytest
 
 from pointsman.common.errors import ConfigError
 from pointsman.pipeline.collection.demo.levels import NEW_MAKES
-from pointsman.pipeline.collection.demo.schedule import (
-    FIRST_DAY,
-    LAST_DAY,
-    SCHEDULE,
-    DemoEvent,
-    EventKind,
-    active_events,
-)
+from pointsman.pipeline.collection.demo.schedule import FIRST_DAY, LAST_DAY, SCHEDULE, DemoEvent, EventKind
 from pointsman.pipeline.collection.demo.simulator import COLUMNS, ROWS_A_YEAR, simulate
 
 ROWS, SEED = 40_000, 2011
@@ -286,13 +279,6 @@ class TestSchedule:
     def test_the_concept_returns_when_its_change_ends(self):
         change, back = EVENT[EventKind.CONCEPT_CHANGE], EVENT[EventKind.CONCEPT_RETURN]
         assert back.start == change.end + timedelta(days=1)
-
-    def test_active_events_include_both_ends(self):
-        for event in SCHEDULE:
-            assert event in active_events(event.start)
-            assert event in active_events(event.end)
-            assert event not in active_events(event.start - timedelta(days=1))
-            assert event not in active_events(event.end + timedelta(days=1))
 
     @pytest.mark.parametrize("event", SCHEDULE, ids=lambda event: event.name)
     def test_an_event_alters_its_own_columns_and_no_row_before_it(self, stream, policies, event):

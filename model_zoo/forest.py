@@ -61,6 +61,13 @@ class Forest:
             total += tree.predict(values).reshape(total.shape)
         return total / len(self)
 
+    def vote(self, values: np.ndarray) -> np.ndarray:
+        """Return each tree's answer (n_trees, n_rows, n_outputs)."""
+        if len(values) <= FEW_ROWS:
+            return self._walk(values)
+        shape = (len(values), self.answers.shape[1])
+        return np.stack([tree.predict(values).reshape(shape) for tree in self._compiled])
+
     def _walk(self, values: np.ndarray) -> np.ndarray:
         """Return each tree's answer (n_trees, n_rows, n_outputs) to few rows, which go down all trees at once."""
         children, feature, depth = self._paths

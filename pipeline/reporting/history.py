@@ -1,7 +1,7 @@
 """What the report asks of a state: stored tables, and what follows from them, each read or computed once."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeVar, cast
@@ -173,6 +173,15 @@ def list_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     return cast(list[dict[str, Any]], table.to_dict("records"))
 
 
+Figure = TypeVar("Figure")
+
+
+def read_record(kind: type[Figure], row: Mapping[str, Any], **computed: Any) -> Figure:
+    """Return a record whose fields are ``computed``, or else the row's cells of the same names, as their types say."""
+    stored = [one for one in fields(cast(Any, kind)) if one.name not in computed]
+    return kind(**{one.name: READERS.get(one.type, lambda cell: cell)(row[one.name]) for one in stored}, **computed)
+
+
 def read_float(cell: Any) -> float | None:
     """Return a cell as a number, None where there is none."""
     return None if pd.isna(cell) else float(cell)
@@ -186,3 +195,15 @@ def read_whole(cell: Any) -> int | None:
 def read_moment(cell: Any) -> datetime | None:
     """Return a cell as a moment, None where there is none."""
     return None if pd.isna(cell) else pd.Timestamp(cell).to_pydatetime()
+
+
+READERS: Mapping[Any, Callable[[Any], Any]] = {
+    int: int,
+    float: float,
+    bool: bool,
+    int | None: read_whole,
+    float | None: read_float,
+    datetime: read_moment,
+    datetime | None: read_moment,
+}
+"""How a cell becomes a field of a type; others take it as it is."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pointsman.pipeline.quality.tables import associations_table
-from pointsman.pipeline.reporting.history import History, list_rows
+from pointsman.pipeline.reporting.history import History, list_rows, read_record
 from pointsman.pipeline.reporting.section import Section
 
 
@@ -26,12 +26,11 @@ def list_rules(history: History) -> tuple[RuleFigures, ...]:
     mined = history.read(associations_table)
     newest = mined[mined["batch"] == mined["batch"].max()]
     return tuple(
-        RuleFigures(
+        read_record(
+            RuleFigures,
+            row,
             antecedents=_describe(row["antecedents"]),
             consequents=_describe(row["consequents"]),
-            support=float(row["support"]),
-            confidence=float(row["confidence"]),
-            lift=float(row["lift"]),
             batches=len(row["past"]),
             lowest=min((float(one["share"]) for one in row["past"]), default=None),
         )

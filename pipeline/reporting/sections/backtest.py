@@ -6,11 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from pointsman.pipeline.reporting.history import History, list_rows
+from pointsman.pipeline.reporting.history import History, list_rows, read_record
 from pointsman.pipeline.reporting.section import Section
 from pointsman.pipeline.retraining.tables import backtests_table
-
-NUMBERS = ("loss", "worse", "lower", "upper", "worst_third", "trainings", "seconds")
 
 
 @dataclass(frozen=True)
@@ -49,11 +47,7 @@ def compute_backtest(history: History) -> BacktestFigures | None:
     """Return the newest backtest, None where none was run."""
     for row in list_rows(history.ask(read_backtests).sort_values("created_at", ascending=False).head(1)):
         policies = [
-            PolicyFigures(
-                name=one["policy"]["name"],
-                recommended=one["policy"] == row["recommended"],
-                **{name: float(one[name]) for name in NUMBERS},
-            )
+            read_record(PolicyFigures, one, name=one["policy"]["name"], recommended=one["policy"] == row["recommended"])
             for one in row["outcomes"]
         ]
         ordered = sorted(policies, key=lambda one: (-one.trainings, one.worse))

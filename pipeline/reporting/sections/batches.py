@@ -22,7 +22,7 @@ from pointsman.pipeline.reporting.charts.svg import (
     sheet,
 )
 from pointsman.pipeline.reporting.charts.timeline import Timeline, lay_timeline
-from pointsman.pipeline.reporting.history import History, list_rows, read_moment
+from pointsman.pipeline.reporting.history import History, list_rows, read_record
 from pointsman.pipeline.reporting.section import Section
 
 DIMENSIONS = ("completeness", "validity", "uniqueness", "consistency", "timeliness", "sufficiency", "leakage")
@@ -59,17 +59,9 @@ def compute_batches(history: History) -> tuple[BatchFigures, ...]:
         number = int(row["number"])
         own = shares.loc[number] if number in shares.index.get_level_values(0) else shares.iloc[:0]
         figures.append(
-            BatchFigures(
-                number=number,
-                origin=row["origin"],
-                rows=int(row["rows"]),
-                columns=int(row["columns"]),
-                start=read_moment(row["start"]),
-                end=read_moment(row["end"]),
-                status=row["status"],
-                reason=row["reason"],
-                late_rows=int(row["late_rows"]),
-                quarantined=int(row["quarantined"]),
+            read_record(
+                BatchFigures,
+                row,
                 mean_shares={str(name): float(share) for name, share in own["mean"].items()},
                 lowest_shares={str(name): float(share) for name, share in own["min"].items()},
                 target_level=_read_target_level(row["metaparameters"] or {}),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pointsman.pipeline.reporting.history import History, list_rows
+from pointsman.pipeline.reporting.history import History, list_rows, read_record
 from pointsman.pipeline.reporting.section import Section
 from pointsman.pipeline.validation.tables import bouts_table
 
@@ -68,21 +68,7 @@ def compute_tournament(history: History) -> TournamentFigures:
                 served_seconds=float(bouts["served_seconds"].mean()),
             )
         )
-    newest = tuple(
-        BoutFigures(
-            int(row["batch"]),
-            row["line"],
-            row["version"],
-            row["way"],
-            row["served_way"],
-            int(row["rows"]),
-            float(row["loss"]),
-            float(row["difference"]),
-            float(row["error"]),
-            int(row["bytes"]),
-        )
-        for row in list_rows(table.head(MOST_BOUTS))
-    )
+    newest = tuple(read_record(BoutFigures, row) for row in list_rows(table.head(MOST_BOUTS)))
     return TournamentFigures(tuple(ways), newest)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pointsman.pipeline.reporting.charts.heatmap import shorten
 from pointsman.pipeline.reporting.charts.svg import FULL, GREEN, GREY, INK, VERMILLION, Chart, export, sheet
-from pointsman.pipeline.reporting.history import History, list_rows
+from pointsman.pipeline.reporting.history import History, list_rows, read_record
 from pointsman.pipeline.reporting.section import Section
 from pointsman.pipeline.validation.tables import comparisons_table
 
@@ -33,17 +33,7 @@ def list_comparisons(history: History) -> tuple[ComparisonFigures, ...]:
     """Return every comparison, oldest batch first."""
     rows = list_rows(history.read(comparisons_table).sort_values("batch", kind="stable"))
     return tuple(
-        ComparisonFigures(
-            int(row["batch"]),
-            row["contender"],
-            row["incumbent"],
-            float(row["difference"]),
-            _bound(row["lower"]),
-            _bound(row["upper"]),
-            int(row["rows"]),
-            row["outcome"],
-        )
-        for row in rows
+        read_record(ComparisonFigures, row, lower=_bound(row["lower"]), upper=_bound(row["upper"])) for row in rows
     )
 
 

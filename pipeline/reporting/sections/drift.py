@@ -12,7 +12,7 @@ from pointsman.pipeline.reporting.charts.heatmap import MOST_COLUMNS, ColumnShar
 from pointsman.pipeline.reporting.charts.svg import BLUE, FULL, INK, VERMILLION, Chart, export, sheet
 from pointsman.pipeline.reporting.charts.timeline import Timeline, lay_timeline
 from pointsman.pipeline.reporting.formats import describe_move
-from pointsman.pipeline.reporting.history import History, list_rows, read_float
+from pointsman.pipeline.reporting.history import History, list_rows, read_float, read_record
 from pointsman.pipeline.reporting.section import Section
 
 MOST_MOVED = 10
@@ -118,10 +118,7 @@ def compute_drift_figures(history: History) -> DriftFigures:
         alarms=alarms,
         responses=_list_responses(history.read(responses_table)),
         suspicions=_list_suspicions(history.read(drift_tests_table)),
-        cells=tuple(
-            DriftFigure(int(row["batch"]), row["column"], float(row["distance"]), float(row["noise"]), row["multiple"])
-            for row in list_rows(drift)
-        ),
+        cells=tuple(read_record(DriftFigure, row) for row in list_rows(drift)),
         newest=newest,
         moved=tuple(
             Moved(

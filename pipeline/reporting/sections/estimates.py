@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,7 @@ import pandas as pd
 from pointsman.meta.tables import estimates_table
 from pointsman.pipeline.reporting.charts.svg import BLUE, FULL, INK, VERMILLION, Chart, export, label_numbers, sheet
 from pointsman.pipeline.reporting.charts.timeline import Timeline, lay_timeline
-from pointsman.pipeline.reporting.history import History, list_rows
+from pointsman.pipeline.reporting.history import History, list_rows, read_record
 from pointsman.pipeline.reporting.names import name_metric
 from pointsman.pipeline.reporting.section import Section
 from pointsman.pipeline.reporting.sections.regrets import read_regrets
@@ -87,17 +86,12 @@ def compute_estimates(history: History) -> UnlabelledFigures:
     of_batch, of_chosen = table["request"] == "", table["answerer"] == STORED_CHOSEN
     groups = {CHOSEN: table[of_batch & of_chosen], ALONE: table[of_batch & ~of_chosen], REQUESTS: table[~of_batch]}
     return UnlabelledFigures(
-        batches=tuple(_read(row) for row in list_rows(groups[CHOSEN])),
+        batches=tuple(read_record(EstimateFigures, row) for row in list_rows(groups[CHOSEN])),
         grades=tuple(
             _grade(of, str(measure), known) for of, rows in groups.items() for measure, known in rows.groupby("measure")
         ),
         open=_list_open(history),
     )
-
-
-def _read(row: Mapping[str, Any]) -> EstimateFigures:
-    numbers = {name: float(row[name]) for name in ("estimated", "lower", "upper", "realised")}
-    return EstimateFigures(int(row["batch"]), row["measure"], int(row["rows"]), **numbers, covered=bool(row["covered"]))
 
 
 def _grade(of: str, measure: str, known: pd.DataFrame) -> EstimateGrade:

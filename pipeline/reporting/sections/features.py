@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pointsman.experiments.tables import feature_gains_table
-from pointsman.pipeline.reporting.history import History, list_rows
+from pointsman.pipeline.reporting.history import History, list_rows, read_record
 from pointsman.pipeline.reporting.section import Section
 
 
@@ -30,18 +30,12 @@ class FeatureFigures:
 def list_features(history: History) -> tuple[FeatureFigures, ...]:
     """Return every engineered feature that was measured, the most useful first."""
     listed = []
-    for feature, gains in history.read(feature_gains_table).sort_values("batch").groupby("feature"):
+    for _, gains in history.read(feature_gains_table).sort_values("batch").groupby("feature"):
         newest = list_rows(gains.tail(1))[0]
         listed.append(
-            FeatureFigures(
-                feature=str(feature),
-                batch=int(newest["batch"]),
-                gain=float(newest["gain"]),
-                lower=float(newest["lower"]),
-                upper=float(newest["upper"]),
-                rows=int(newest["rows"]),
-                covered=bool(newest["covered"]),
-                used=bool(newest["used"]),
+            read_record(
+                FeatureFigures,
+                newest,
                 measured=len(gains),
                 helped=int((gains["lower"] > 0).sum()),
                 harmed=int((gains["upper"] < 0).sum()),

@@ -20,24 +20,11 @@ from pointsman.pipeline.reporting.charts.svg import (
     sheet,
 )
 from pointsman.pipeline.reporting.charts.timeline import Timeline, lay_timeline
-from pointsman.pipeline.reporting.history import History, list_rows, read_float
+from pointsman.pipeline.reporting.history import History, list_rows, read_record
 from pointsman.pipeline.reporting.section import Section
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-NUMBERS = (
-    "selected",
-    "champion",
-    "single",
-    "last_best",
-    "uniform",
-    "single_best",
-    "oracle",
-    "difference",
-    "error",
-    "alarms",
-)
 
 BARS = (
     ("oracle", "oracle", GREEN, (0, (1, 1.5))),
@@ -87,15 +74,12 @@ def list_grades(history: History) -> tuple[GradeFigures, ...]:
     """Return the selector's grades, oldest batch first."""
     rows = list_rows(history.read(grades_table).sort_values(["batch", "group"]))
     return tuple(
-        GradeFigures(
-            batch=int(row["batch"]),
-            group=str(row["group"]),
-            requests=int(row["requests"]),
-            **{name: float(row[name]) for name in NUMBERS},
+        read_record(
+            GradeFigures,
+            row,
             gain=1 - row["selected"] / row["champion"] if row["champion"] else None,
             gain_single=1 - row["single"] / row["champion"] if row["champion"] else None,
             calibration=dict(row["calibration"]),
-            best=read_float(row["best"]),
             chosen=dict(sorted((row["chosen"] or {}).items(), key=lambda one: (-one[1], one[0]))),
         )
         for row in rows

@@ -12,7 +12,7 @@ from pointsman.pipeline.quality.tables import quarantined_rows
 from pointsman.pipeline.reporting.charts.heatmap import MOST_COLUMNS, ColumnShares, Scale, draw_heatmap
 from pointsman.pipeline.reporting.charts.svg import BLUE, VERMILLION, Chart
 from pointsman.pipeline.reporting.charts.timeline import Timeline, lay_timeline
-from pointsman.pipeline.reporting.history import History, list_rows, read_float
+from pointsman.pipeline.reporting.history import History, list_rows, read_record
 from pointsman.pipeline.reporting.section import Section
 
 MOST_BREACHES = 40
@@ -123,10 +123,7 @@ def compute_quality(history: History) -> QualityFigures:
         codes=_count_codes(quality),
         breaches_left_out=len(breaches[MOST_BREACHES:]),
         breaches_in_all=len(breached),
-        quarantined=tuple(
-            Quarantined(int(row["batch"]), row["reason"], row["status"], int(row["rows"]))
-            for row in list_rows(newest.head(MOST_REASONS))
-        ),
+        quarantined=tuple(read_record(Quarantined, row) for row in list_rows(newest.head(MOST_REASONS))),
         quarantined_rows=int(newest["rows"].sum()),
         missing=columns,
         columns_never_missing=never,
@@ -166,17 +163,12 @@ def _list_breaches(breached: pd.DataFrame) -> list[Breach]:
         by_check.setdefault((row["code"], row["column"]), []).append(row)
     ordered = sorted(by_check.values(), key=lambda rows: (-rows[-1]["batch"], rows[-1]["position"]))
     return [
-        Breach(
+        read_record(
+            Breach,
+            rows[-1],
             first_batch=int(rows[0]["batch"]),
             last_batch=int(rows[-1]["batch"]),
             times=len({row["batch"] for row in rows}),
-            code=rows[-1]["code"],
-            dimension=rows[-1]["dimension"],
-            column=rows[-1]["column"],
-            share=read_float(rows[-1]["share"]),
-            threshold=read_float(rows[-1]["threshold"]),
-            severity=str(rows[-1]["severity"]),
-            message=rows[-1]["message"],
         )
         for rows in ordered
     ]

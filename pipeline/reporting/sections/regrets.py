@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pointsman.meta.tables import regrets_table
-from pointsman.pipeline.reporting.history import History, list_rows, read_float
+from pointsman.pipeline.reporting.history import History, list_rows, read_record
 from pointsman.pipeline.reporting.section import Section
 
 MOST_ENTRIES = 15
@@ -48,18 +48,7 @@ def compute_regrets(history: History) -> RegretFigures:
     """Return the ledger, the newest batch first."""
     table = history.ask(read_regrets).sort_values(["batch", "decision"], ascending=[False, True])
     means = {name: _average(table, name) for name in LOSSES}
-    entries = tuple(
-        RegretEntry(
-            row["decision"],
-            int(row["batch"]),
-            int(row["rows"]),
-            float(row["served"]),
-            float(row["champion"]),
-            read_float(row["single_best"]),
-            float(row["oracle"]),
-        )
-        for row in list_rows(table.head(MOST_ENTRIES))
-    )
+    entries = tuple(read_record(RegretEntry, row) for row in list_rows(table.head(MOST_ENTRIES)))
     rows = int(table["rows"].sum()) if len(table) else 0
     requests = int(table["requests"].fillna(1).sum()) if len(table) else 0
     return RegretFigures(requests, rows, entries=entries, **means)

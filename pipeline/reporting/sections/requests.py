@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from pointsman.meta.tables import decisions_table
-from pointsman.pipeline.reporting.history import History, list_rows
+from pointsman.pipeline.reporting.history import History, list_rows, read_moment, read_record
 from pointsman.pipeline.reporting.section import Section
 
 MOST_REQUESTS = 15
@@ -73,17 +73,8 @@ def compute_decisions(history: History) -> DecisionFigures:
 
 
 def _read_request(row: Mapping[str, Any]) -> Request:
-    return Request(
-        row["id"],
-        row["created_at"].to_pydatetime(),
-        int(row["generation"]),
-        row["request"],
-        int(row["rows"]),
-        row["version"],
-        row["reason"],
-        row["alarm"],
-        row["expected"].get("loss"),
-    )
+    moment, expected = read_moment(row["created_at"]), row["expected"].get("loss")
+    return read_record(Request, row, answered_at=moment, name=row["request"], expected=expected)
 
 
 SECTION = Section("requests", reads=(read_decisions,), figures={"decisions": compute_decisions})

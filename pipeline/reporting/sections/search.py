@@ -7,7 +7,7 @@ from typing import Any
 from pointsman.experiments.tables import trials_table
 from pointsman.pipeline.reporting.charts.svg import FULL, SERIES, Chart, export, label_numbers, sheet
 from pointsman.pipeline.reporting.charts.timeline import Timeline, lay_timeline
-from pointsman.pipeline.reporting.history import History, list_rows, read_float
+from pointsman.pipeline.reporting.history import History, list_rows, read_record
 from pointsman.pipeline.reporting.section import Section
 from pointsman.pipeline.reporting.sections.settings import Setting, list_settings
 
@@ -59,21 +59,7 @@ class SearchFigures:
 def list_trials(history: History) -> tuple[TrialFigure, ...]:
     """Return every trial, oldest first."""
     rows = list_rows(history.read(trials_table).sort_values(["batch", "number"]))
-    return tuple(
-        TrialFigure(
-            int(row["batch"]),
-            int(row["number"]),
-            row["family"],
-            row["variant"],
-            row["params"],
-            row["state"],
-            read_float(row["loss"]),
-            row["failure"],
-            bool(row["finalist"]),
-            float(row["seconds"]),
-        )
-        for row in rows
-    )
+    return tuple(read_record(TrialFigure, row) for row in rows)
 
 
 def compute_search(history: History) -> SearchFigures:

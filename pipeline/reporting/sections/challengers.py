@@ -1,4 +1,4 @@
-"""The retrain tournament: which ways to go on competed, by how much they differed and what they cost."""
+"""Challenger evaluation: which ways to go on were compared with what served, how far they differed, what they cost."""
 
 from dataclasses import dataclass
 
@@ -8,15 +8,15 @@ from pointsman.pipeline.reporting.history import History, list_rows, read_record
 from pointsman.pipeline.reporting.section import Section
 from pointsman.pipeline.validation.tables import bouts_table
 
-MOST_BOUTS = 12
+MOST_COMPARISONS = 12
 
 
 @dataclass(frozen=True)
 class WayFigures:
-    """All bouts of one way against one way that served.
+    """All paired comparisons of one way with one way that served.
 
     ``difference`` is the mean loss of the first less that of the second as a share of the second, ``better`` in how
-    many bouts the first lost less; ``seconds`` what making each of them took on average.
+    many of them the first lost less; ``seconds`` what making each of them took on average.
     """
 
     way: str
@@ -29,8 +29,8 @@ class WayFigures:
 
 
 @dataclass(frozen=True)
-class BoutFigures:
-    """One rival and what served on the same rows of a batch that neither had learned."""
+class PairedComparison:
+    """A challenger and what served, on the same rows of a batch that neither had learned."""
 
     batch: int
     line: str
@@ -45,31 +45,31 @@ class BoutFigures:
 
 
 @dataclass(frozen=True)
-class TournamentFigures:
-    """Ways to go on against each other, and the newest bouts."""
+class ChallengerFigures:
+    """Ways to go on against each other, and the newest paired comparisons."""
 
     ways: tuple[WayFigures, ...]
-    newest: tuple[BoutFigures, ...]
+    newest: tuple[PairedComparison, ...]
 
 
-def compute_tournament(history: History) -> TournamentFigures:
-    """Return the tournament so far; nothing before the second update."""
+def compare_challengers(history: History) -> ChallengerFigures:
+    """Return all comparisons so far; there is none before the second update."""
     table = history.read(bouts_table).sort_values(["batch", "version"], ascending=[False, True])
     ways = []
-    for (way, served_way), bouts in table.groupby(["way", "served_way"]):
+    for (way, served_way), compared in table.groupby(["way", "served_way"]):
         ways.append(
             WayFigures(
                 way=str(way),
                 served_way=str(served_way),
-                bouts=len(bouts),
-                better=int((bouts["difference"] < 0).sum()),
-                difference=float((bouts["difference"] / np.maximum(bouts["loss"], 1e-12)).mean()),
-                seconds=float(bouts["seconds"].mean()),
-                served_seconds=float(bouts["served_seconds"].mean()),
+                bouts=len(compared),
+                better=int((compared["difference"] < 0).sum()),
+                difference=float((compared["difference"] / np.maximum(compared["loss"], 1e-12)).mean()),
+                seconds=float(compared["seconds"].mean()),
+                served_seconds=float(compared["served_seconds"].mean()),
             )
         )
-    newest = tuple(read_record(BoutFigures, row) for row in list_rows(table.head(MOST_BOUTS)))
-    return TournamentFigures(tuple(ways), newest)
+    newest = tuple(read_record(PairedComparison, row) for row in list_rows(table.head(MOST_COMPARISONS)))
+    return ChallengerFigures(tuple(ways), newest)
 
 
-SECTION = Section("challengers", reads=(bouts_table,), figures={"tournament": compute_tournament})
+SECTION = Section("challengers", reads=(bouts_table,), figures={"tournament": compare_challengers})

@@ -350,7 +350,7 @@ def test_too_few_examples_have_no_influence():
     assert rank_influences(table, np.arange(10.0), seed=1) == ()
 
 
-def test_the_tournament_sums_up_ways_and_lists_the_newest_bouts(report):
+def test_challenger_evaluation_sums_up_ways_and_lists_the_newest_comparisons(report):
     (way,) = report.tournament.ways
     assert (way.way, way.served_way, way.bouts, way.better) == (
         "update",
@@ -358,9 +358,9 @@ def test_the_tournament_sums_up_ways_and_lists_the_newest_bouts(report):
         len(report.tournament.newest),
         way.bouts,
     )
-    assert way.difference == pytest.approx(np.mean([bout.difference / bout.loss for bout in report.tournament.newest]))
+    assert way.difference == pytest.approx(np.mean([one.difference / one.loss for one in report.tournament.newest]))
     assert (way.seconds, way.served_seconds) == (pytest.approx(0.1), pytest.approx(0.4))
-    batches = [bout.batch for bout in report.tournament.newest]
+    batches = [one.batch for one in report.tournament.newest]
     assert batches == sorted(batches, reverse=True)
 
 

@@ -139,6 +139,31 @@ def format_params(params: Mapping[str, Any]) -> str:
     return ", ".join(shown) or "none to set"
 
 
+def describe_move(role: str, detail: Mapping[str, Any]) -> str:
+    r"""Return in words which way a column moved: what is most telling first.
+
+    >>> lost = {"missing_before": 0.25, "missing_after": 1.0, "moved": "missing",
+    ...     "moved_before": 0.25, "moved_after": 1.0}
+    >>> describe_move("numeric", {**lost, "mean_before": 9.0, "mean_after": None, "new_levels": [], "new_share": 0.0})
+    'missing 25.0\xa0% → 100\xa0%'
+    """
+    parts = []
+    if abs(detail["missing_after"] - detail["missing_before"]) >= 0.01:
+        parts.append(f"missing {format_share(detail['missing_before'])} → {format_share(detail['missing_after'])}")
+    if detail["new_share"] >= 0.005:
+        levels = ", ".join(level for level, _share in detail["new_levels"][:3])
+        parts.append(f"{format_share(detail['new_share'])} of the rows have levels never seen before ({levels}, …)")
+    before, after = detail["mean_before"], detail["mean_after"]
+    if before is not None and after is not None:
+        change = f" ({format_change(after / before - 1)})" if before else ""
+        unit = "mean days after the row's time" if role == "date" else "mean"
+        parts.append(f"{unit} {format_number(before)} → {format_number(after)}{change}")
+    if detail["moved"] not in ("missing", "unseen levels"):
+        shares = f"{format_share(detail['moved_before'])} → {format_share(detail['moved_after'])}"
+        parts.append(f"share of '{detail['moved']}' {shares}")
+    return "; ".join(parts)
+
+
 def format_count(count: int, noun: str, plural: str = "") -> str:
     """Return a count with its noun.
 

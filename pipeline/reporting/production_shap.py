@@ -10,16 +10,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from pointsman.common.config import Config
 from pointsman.common.errors import StateError
 from pointsman.common.seeding import random_generator
-from pointsman.common.storage.state import State
 from pointsman.meta.flags import RowKind, find_kinds
 from pointsman.meta.records import predict_outputs
 from pointsman.meta.store import load_stored_selector
 from pointsman.model_zoo.attribution import explain_model
 from pointsman.model_zoo.cell_flags import flag_cells
 from pointsman.model_zoo.model import Model
+from pointsman.pipeline.collection.tables import batches
 from pointsman.pipeline.preparation.clean_store import load_clean_batch
 from pointsman.pipeline.preparation.features import engineer_features
 from pointsman.pipeline.reporting.explanation.contributions import Contributions, Explanation, explain_version
@@ -31,17 +30,17 @@ CHUNK_ROWS = 100
 """Rows explained between two looks at the clock."""
 
 
-def explain_production(config: Config, state: State, history: History) -> Explanation:
+def explain_production(history: History) -> Explanation:
     """Explain what serves typical requests on a sample of the newest clean batch."""
-    generation, number = history.generation, history.newest_learned
+    config, generation, number = history.config, history.generation, find_newest_learned(history)
     production, schema = generation.production, generation.schema
     if production is None or schema is None or number is None:
         return Explanation(None, None, 0, None, "no model serves yet")
-    shelf, seconds = ModelShelf(state.files), config.report.max_shap_seconds
+    shelf, seconds = ModelShelf(history.state.files), config.report.max_shap_seconds
     try:
         weights = production.members[RowKind.CLEAN] if production.is_ensemble else {production.id: 1.0}
         models = {name: shelf.load(_find(generation.versions, name)) for name in weights}
-        rows = draw_rows(config, state, history, number, production)
+        rows = draw_rows(history, number, production)
     except StateError as error:
         return Explanation(production.id, number, 0, None, str(error).removesuffix("."))
     if not production.is_ensemble:
@@ -55,11 +54,18 @@ def explain_production(config: Config, state: State, history: History) -> Explan
     return Explanation(production.id, number, len(rows), explained, mixed=mixed)
 
 
-def draw_rows(config: Config, state: State, history: History, number: int, production: Version) -> pd.DataFrame:
+def find_newest_learned(history: History) -> int | None:
+    """Return the number of the newest batch that was accepted."""
+    known = history.read(batches)
+    accepted = known.loc[known["status"] == "accepted", "number"]
+    return int(accepted.max()) if len(accepted) else None
+
+
+def draw_rows(history: History, number: int, production: Version) -> pd.DataFrame:
     """Return the features of rows of a batch, of an ensemble those that its members for clean rows answer."""
-    generation = history.generation
+    config, state, generation = history.config, history.state, history.generation
     assert generation.schema is not None
-    stored = history.batches.set_index("number").loc[number, "clean_file"]
+    stored = history.read(batches).set_index("number").loc[number, "clean_file"]
     batch = load_clean_batch(state.files, str(stored), number, generation.schema)
     features = engineer_features(batch.inputs, generation.schema, load_settings(config, state, generation).features)
     if production.is_ensemble and production.is_routed and generation.selector:

@@ -9,56 +9,25 @@ from typing import Any
 import numpy as np
 
 from pointsman.common.task import Task
-from pointsman.pipeline.reporting.explanation.contributions import Explanation
-from pointsman.pipeline.reporting.figures.associations import RuleFigures, list_rules
-from pointsman.pipeline.reporting.figures.backtest import BacktestFigures, compute_backtest
-from pointsman.pipeline.reporting.figures.batches import BatchFigures, QualityFigures, compute_batches, compute_quality
-from pointsman.pipeline.reporting.figures.bouts import TournamentFigures, compute_tournament
-from pointsman.pipeline.reporting.figures.choices import (
-    ComparisonFigures,
-    DecisionFigures,
-    EventFigures,
-    GenerationFigures,
-    compute_decisions,
-    list_comparisons,
-    list_events,
-    list_generations,
-)
-from pointsman.pipeline.reporting.figures.cost import CostFigures, compute_costs
-from pointsman.pipeline.reporting.figures.drift import DriftFigures, compute_drift_figures
-from pointsman.pipeline.reporting.figures.estimates import UnlabelledFigures, compute_estimates
-from pointsman.pipeline.reporting.figures.experiments import ExperimentFigures, compute_experiments
-from pointsman.pipeline.reporting.figures.features import FeatureFigures, list_features
-from pointsman.pipeline.reporting.figures.grades import GradeFigures, list_grades
-from pointsman.pipeline.reporting.figures.headline import Headline, HeadlineParts, compute_headline
-from pointsman.pipeline.reporting.figures.influence import InfluenceFigures, compute_influences
-from pointsman.pipeline.reporting.figures.labels import LabelFigures, compute_labels
-from pointsman.pipeline.reporting.figures.quarantine import QuarantineFigures, compute_quarantine
-from pointsman.pipeline.reporting.figures.regret import RegretFigures, compute_regrets
-from pointsman.pipeline.reporting.figures.scores import (
-    ChampionScore,
-    EnsembleFigures,
-    ProductionFigures,
-    ScoreFigure,
-    VersionFigures,
-    find_production,
-    list_ensembles,
-    list_metric_names,
-    list_scores,
-    list_serving_scores,
-    list_versions,
-)
-from pointsman.pipeline.reporting.figures.search import SearchFigures, TrialFigure, compute_search, list_trials
-from pointsman.pipeline.reporting.figures.shap import ShapFigures, compute_shap
-from pointsman.pipeline.reporting.history import History, Marker
+from pointsman.pipeline.reporting.contents import SECTIONS
+from pointsman.pipeline.reporting.history import History
 
 PROTOCOL = 2
 """Version of report.json; it rises when a key changes its meaning or goes."""
 
+ORDER = (
+    *("protocol", "written_at", "task", "target", "positive", "metric", "higher_is_better", "metric_names"),
+    *("headline", "generation", "generations", "markers", "batches", "quality", "quarantine", "associations", "drift"),
+    *("production", "champion", "versions", "ensembles", "production_scores", "champion_scores", "scores"),
+    *("comparisons", "tournament", "backtest", "events", "trials", "search", "experiments", "features", "mode"),
+    *("grades", "decisions", "regrets", "labels", "estimates", "influences", "performance", "shap"),
+)
+"""The order in which report.json has its keys; those that are not named here follow in reading order."""
+
 
 @dataclass(frozen=True)
-class Report:
-    """Every figure. Names are the keys of report.json; docs of each part are with its class."""
+class Subject:
+    """What the report is about: keys that belong to no section."""
 
     protocol: int
     written_at: datetime
@@ -67,103 +36,31 @@ class Report:
     positive: str | None
     metric: str | None
     higher_is_better: bool | None
-    metric_names: tuple[str, ...]
-    headline: Headline
-    generation: GenerationFigures
-    generations: tuple[GenerationFigures, ...]
-    markers: tuple[Marker, ...]
-    batches: tuple[BatchFigures, ...]
-    quality: QualityFigures
-    quarantine: QuarantineFigures
-    associations: tuple[RuleFigures, ...]
-    drift: DriftFigures
-    production: ProductionFigures | None
-    champion: VersionFigures | None
-    versions: tuple[VersionFigures, ...]
-    ensembles: tuple[EnsembleFigures, ...]
-    production_scores: tuple[ChampionScore, ...]
-    champion_scores: tuple[ChampionScore, ...]
-    scores: tuple[ScoreFigure, ...]
-    comparisons: tuple[ComparisonFigures, ...]
-    tournament: TournamentFigures
-    backtest: BacktestFigures | None
-    events: tuple[EventFigures, ...]
-    trials: tuple[TrialFigure, ...]
-    search: SearchFigures
-    experiments: ExperimentFigures
-    features: tuple[FeatureFigures, ...]
     mode: str
-    grades: tuple[GradeFigures, ...]
-    decisions: DecisionFigures
-    regrets: RegretFigures
-    labels: LabelFigures
-    estimates: UnlabelledFigures
-    influences: InfluenceFigures
-    performance: CostFigures
-    shap: ShapFigures
 
 
-def compute_report(history: History, explanation: Explanation, written_at: datetime) -> Report:
-    """Return the report of a history with at least one generation."""
-    scores, trials = list_scores(history), list_trials(history)
-    parts = HeadlineParts(
-        metric=history.metric,
-        batches=compute_batches(history),
-        quality=compute_quality(history),
-        drift=compute_drift_figures(history),
-        versions=list_versions(history, scores),
-        production=find_production(history, scores),
-        champion_scores=list_serving_scores(history, scores, history.serving),
-        search=compute_search(history, trials),
-        generations=list_generations(history),
-        events=list_events(history),
-        grades=list_grades(history),
-        decisions=compute_decisions(history),
-        mode=history.mode,
-    )
+def compute_report(history: History) -> dict[str, Any]:
+    """Return every figure by its key of report.json, of a history with at least one generation."""
+    history.load(read for section in SECTIONS for read in section.reads)
+    answers = {key: answer for section in SECTIONS for key, answer in section.figures.items()}
+    subject = vars(describe_subject(history))
+    known = [key for key in ORDER if key in answers or key in subject]
+    added = [key for key in answers if key not in ORDER]
+    return {key: history.ask(answers[key]) if key in answers else subject[key] for key in (*known, *added)}
+
+
+def describe_subject(history: History) -> Subject:
+    """Return what the report is about."""
     metric, schema = history.metric, history.generation.schema
-    return Report(
+    return Subject(
         protocol=PROTOCOL,
-        written_at=written_at,
+        written_at=history.written_at,
         task=schema.task.value if schema else None,
-        positive=schema.classes[-1] if schema and schema.task is Task.BINARY and schema.classes else None,
         target=schema.target if schema else None,
+        positive=schema.classes[-1] if schema and schema.task is Task.BINARY and schema.classes else None,
         metric=metric.name if metric else None,
         higher_is_better=metric.higher_is_better if metric else None,
-        metric_names=list_metric_names(history, scores),
-        headline=compute_headline(parts),
-        generation=parts.generations[-1],
-        generations=parts.generations,
-        markers=history.markers,
-        batches=parts.batches,
-        quality=parts.quality,
-        quarantine=compute_quarantine(history),
-        associations=list_rules(history),
-        drift=parts.drift,
-        production=parts.production,
-        champion=parts.champion,
-        versions=parts.versions,
-        ensembles=list_ensembles(history, scores),
-        production_scores=list_serving_scores(history, scores, history.in_production),
-        champion_scores=parts.champion_scores,
-        scores=scores,
-        comparisons=list_comparisons(history),
-        tournament=compute_tournament(history),
-        backtest=compute_backtest(history),
-        events=parts.events,
-        trials=trials,
-        search=parts.search,
-        experiments=compute_experiments(history),
-        features=list_features(history),
         mode=history.mode,
-        grades=parts.grades,
-        decisions=parts.decisions,
-        regrets=compute_regrets(history),
-        labels=compute_labels(history, written_at),
-        estimates=compute_estimates(history),
-        influences=compute_influences(history, history.seed),
-        performance=compute_costs(history),
-        shap=compute_shap(explanation),
     )
 
 

@@ -9,7 +9,7 @@ from small_stream import LINEAR, ROWS, configure, copy, make_rows, opened, take
 
 from pointsman.common.environment import describe_environment
 from pointsman.common.errors import StateError
-from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.catalogue import read_rows, utc_now
 from pointsman.meta.tables import decisions_table, record_rows_table, records_table
 from pointsman.model_zoo.golden import ANSWERS
 from pointsman.model_zoo.golden import ROWS as GOLDEN
@@ -19,8 +19,8 @@ from pointsman.pipeline.drift.tables import sketches_table
 from pointsman.pipeline.inference import infer
 from pointsman.pipeline.lifecycle.promotion import promote
 from pointsman.pipeline.quality.tables import fingerprints_table
+from pointsman.pipeline.reporting.history import History
 from pointsman.pipeline.reporting.production_shap import explain_production
-from pointsman.pipeline.summary import read_history
 from pointsman.registry.generations import load_generation
 from pointsman.registry.tables import events_table, versions_table
 from pointsman.registry.versions import Version, load_manifest
@@ -186,11 +186,10 @@ def test_a_report_is_made_also_where_what_serves_is_broken(learned, tmp_path):
     folder = copy(learned, tmp_path / "report")
     with opened(folder, LINEAR) as (config, state):
         generation = load_generation(state)
-        history = read_history(config, state, generation)
         serving = generation.production
         broken = generation.find(serving.member_ids[0]).version if serving.is_ensemble else serving
         break_file(state, broken.manifest, "deleted")
-        explained = explain_production(config, state, history)
+        explained = explain_production(History(config, state, generation, utc_now()))
     assert explained.contributions is None
     assert "is missing" in explained.obstacle
 

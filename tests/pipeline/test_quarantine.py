@@ -27,7 +27,7 @@ from pointsman.pipeline.quality.quarantine.rows import TARGET_MISSING, TIME_UNRE
 from pointsman.pipeline.quality.stored import quarantine_table
 from pointsman.pipeline.quality.tables import quarantine_decisions_table, quarantined_rows
 from pointsman.pipeline.quarantine import RowChoice, decide, quarantine
-from pointsman.pipeline.reporting.figures.batches import CODE_NAMES
+from pointsman.pipeline.reporting.sections.quality import CODE_NAMES
 from pointsman.pipeline.summary import summarise
 from pointsman.registry.generations import load_generation
 

@@ -108,6 +108,13 @@ def label_numbers(axis: "Axis") -> None:
     axis.set_major_formatter(write)
 
 
+def label_shares(axis: "Axis", decimals: int | None = None) -> None:
+    """Write an axis' shares as percentages, with as many decimals as tell its ticks apart where none are asked for."""
+    from matplotlib.ticker import PercentFormatter
+
+    axis.set_major_formatter(PercentFormatter(1.0, decimals=decimals))
+
+
 def tidy_svg(svg: str, name: str, label: str) -> str:
     """Return matplotlib's SVG file as an element for the page: its own ids, the page's font and colours, less text."""
     from html import escape

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
+from pointsman.pipeline.collection.demo.schedule import SCHEDULE
+from pointsman.pipeline.collection.tables import batches
 from pointsman.pipeline.reporting.charts.svg import CARD, INK, MUTED
-from pointsman.pipeline.reporting.figures.batches import BatchFigures
 from pointsman.pipeline.reporting.formats import MONTHS
-from pointsman.pipeline.reporting.history import Marker
+from pointsman.pipeline.reporting.history import History, list_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,10 +23,21 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 @dataclass(frozen=True)
+class Marker:
+    """A known event of the stream, to be marked on charts over time; both days are included."""
+
+    name: str
+    start: date
+    end: date
+    description: str
+
+
+@dataclass(frozen=True)
 class Span:
     """Where a marker lies on the axis: the places of its first and last batch."""
 
     letter: str
+    marker: Marker
     first: int
     last: int
 
@@ -40,6 +53,11 @@ class Timeline:
 
     def __len__(self) -> int:
         return len(self.batches)
+
+    @property
+    def places(self) -> range:
+        """The places on the axis, one a batch."""
+        return range(len(self))
 
     @property
     def note(self) -> str:
@@ -99,28 +117,35 @@ def _write_letter(axes: "Axes", span: Span) -> None:
     )
 
 
-def build_timeline(batches: Iterable[BatchFigures], markers: Iterable[Marker]) -> Timeline:
-    """Return the time axis of batches; a marker that touches none of them is not on it."""
-    every = list(batches)
+def lay_timeline(history: History) -> Timeline:
+    """Return the time axis of all batches; a marker that touches none of them is not on it."""
+    every = list_rows(history.read(batches).sort_values("number"))
     shown = every[-MOST_BATCHES:]
     spans = []
-    for letter, marker in zip(LETTERS, markers, strict=False):
-        touched = [place for place, batch in enumerate(shown) if _touches(batch, marker)]
+    for letter, marker in zip(LETTERS, history.ask(list_markers), strict=False):
+        touched = [place for place, batch in enumerate(shown) if _touches(batch["start"], batch["end"], marker)]
         if touched:
-            spans.append(Span(letter, touched[0], touched[-1]))
+            spans.append(Span(letter, marker, touched[0], touched[-1]))
     return Timeline(
-        batches=tuple(batch.number for batch in shown),
-        labels=tuple(f"{batch.number}\n{_say_month(batch.end)}" for batch in shown),
+        batches=tuple(int(batch["number"]) for batch in shown),
+        labels=tuple(f"{batch['number']}\n{_say_month(batch['end'])}" for batch in shown),
         spans=tuple(spans),
         left_out=len(every) - len(shown),
     )
 
 
-def _touches(batch: BatchFigures, marker: Marker) -> bool:
-    if batch.start is None or batch.end is None:
+def list_markers(history: History) -> tuple[Marker, ...]:
+    """Return the published events of the demo stream; of another stream nothing is known beforehand."""
+    if history.config.source.kind != "demo":
+        return ()
+    return tuple(Marker(event.name, event.start, event.end, event.description) for event in SCHEDULE)
+
+
+def _touches(start: datetime | None, end: datetime | None, marker: Marker) -> bool:
+    if pd.isna(start) or pd.isna(end):
         return False
-    return batch.start.date() <= marker.end and marker.start <= batch.end.date()
+    return start.date() <= marker.end and marker.start <= end.date()
 
 
 def _say_month(moment: datetime | None) -> str:
-    return "" if moment is None else f"{MONTHS[moment.month - 1]} {moment.year % 100:02d}"
+    return "" if pd.isna(moment) else f"{MONTHS[moment.month - 1]} {moment.year % 100:02d}"

@@ -13,7 +13,7 @@ from pointsman.pipeline.reporting import formats
 from pointsman.pipeline.reporting.charts.svg import BLUE, FULL, SERIES, Chart, export, label_numbers, sheet
 from pointsman.pipeline.reporting.eda.table import render_table
 from pointsman.pipeline.reporting.eda.target import ColumnRelation, Level
-from pointsman.pipeline.reporting.figures.drift import describe_move
+from pointsman.pipeline.reporting.formats import describe_move
 from pointsman.pipeline.reporting.history import list_rows
 
 FOLDER = Path(__file__).parent

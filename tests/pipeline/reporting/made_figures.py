@@ -7,6 +7,9 @@ from enum import Enum
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from pointsman.pipeline.reporting.contents import SECTIONS
+from pointsman.pipeline.reporting.report import Subject
+
 PLAIN = {
     str: ("word", ""),
     int: (3, 0),
@@ -39,16 +42,34 @@ def make_figure(kind: Any, full: bool = True) -> Any:
     return PLAIN[kind][0 if full else 1]
 
 
-def vary(figure: Any, hints: Mapping[str, Any], depth: int = 3) -> Iterator[tuple[str, Any]]:
+def list_kinds() -> dict[str, Any]:
+    """Return the type of every key of report.json: those of its subject, and what the sections' functions return."""
+    answers = {key: answer for section in SECTIONS for key, answer in section.figures.items()}
+    return get_type_hints(Subject) | {key: get_type_hints(answer)["return"] for key, answer in answers.items()}
+
+
+def vary_report(report: Mapping[str, Any], kinds: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield a full report again and again, each time with one of its figures, or a part of one, empty; and which."""
+    for key, kind in kinds.items():
+        yield key, {**report, key: make_figure(kind, full=False)}
+        for name, varied in vary_part(report[key]):
+            yield f"{key}.{name}", {**report, key: varied}
+
+
+def vary_part(part: Any, depth: int = 3) -> Iterator[tuple[str, Any]]:
+    """Yield a record, or a list whose first entry is one, again and again, each time with a part of it empty."""
+    listed = isinstance(part, tuple) and part and is_dataclass(part[0])
+    inner = part[0] if listed else part
+    if depth and is_dataclass(inner):
+        for name, varied in vary(inner, get_type_hints(type(inner)), depth - 1):
+            yield name, (varied, *part[1:]) if listed else varied
+
+
+def vary(figure: Any, hints: Mapping[str, Any], depth: int) -> Iterator[tuple[str, Any]]:
     """Yield a full record again and again, each time with one of its parts, or of theirs, empty; and what it was."""
     for field in fields(figure):
         kind = hints[field.name]
         empty = make_figure(kind, full=False)
         yield field.name, replace(figure, **{field.name: empty})
-        part = getattr(figure, field.name)
-        listed = isinstance(part, tuple) and part and is_dataclass(part[0])
-        inner = part[0] if listed else part
-        if depth and is_dataclass(inner):
-            for name, varied in vary(inner, get_type_hints(type(inner)), depth - 1):
-                changed = (varied, *part[1:]) if listed else varied
-                yield f"{field.name}.{name}", replace(figure, **{field.name: changed})
+        for name, varied in vary_part(getattr(figure, field.name), depth):
+            yield f"{field.name}.{name}", replace(figure, **{field.name: varied})

@@ -2,34 +2,42 @@
 
 import json
 import math
-from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from made_state import ROWS, MadeState, log_loss_of
+from made_state import ROWS, MadeState, log_loss_of, make_config
 
 from pointsman.common.metrics import METRICS
 from pointsman.common.storage.state import open_state
+from pointsman.meta.label_tables import live_records_table, settlements_table
 from pointsman.pipeline.reporting.explanation.contributions import Explanation
-from pointsman.pipeline.reporting.figures.choices import UNBOUNDED
-from pointsman.pipeline.reporting.figures.cost import compute_costs
-from pointsman.pipeline.reporting.figures.influence import rank_influences
-from pointsman.pipeline.reporting.figures.labels import compute_labels
-from pointsman.pipeline.reporting.figures.scores import compute_gain
-from pointsman.pipeline.reporting.report import Report, compute_report, to_json
-from pointsman.pipeline.summary import read_history
-from pointsman.registry.generations import load_generation
+from pointsman.pipeline.reporting.history import History
+from pointsman.pipeline.reporting.production_shap import explain_production
+from pointsman.pipeline.reporting.report import compute_report, to_json
+from pointsman.pipeline.reporting.scored import compute_gain
+from pointsman.pipeline.reporting.sections.comparisons import UNBOUNDED
+from pointsman.pipeline.reporting.sections.influences import rank_influences
+from pointsman.pipeline.reporting.sections.labels import compute_labels, count_served
+from pointsman.pipeline.reporting.sections.performance import compute_costs, read_performance
+from pointsman.registry.generations import Generation, load_generation
 
 NOTHING = Explanation(None, None, 0, None, "not asked for")
 DATE = datetime(2026, 1, 2, 3, 4)
 
 
-def report_on(made: MadeState) -> Report:
+def report_on(made: MadeState) -> SimpleNamespace:
     with open_state(made.config) as state:
-        return compute_report(read_history(made.config, state, load_generation(state)), NOTHING, DATE)
+        known = {explain_production: NOTHING}
+        return SimpleNamespace(**compute_report(History(made.config, state, load_generation(state), DATE, known)))
+
+
+def make_history(known: dict, written_at: datetime = DATE) -> History:
+    """Return a history of which nothing is known but what tables, or functions that read them, would answer."""
+    return History(make_config(Path("none")), None, Generation(), written_at, known)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +46,7 @@ def made(tmp_path_factory) -> MadeState:
 
 
 @pytest.fixture(scope="module")
-def report(made) -> Report:
+def report(made) -> SimpleNamespace:
     return report_on(made)
 
 
@@ -80,7 +88,7 @@ def test_an_ensemble_that_serves_is_named_with_its_own_numbers_beside_the_champi
     assert second.startswith("Its members are linear-0007 75\xa0%, prior-0008 25\xa0%. The best single model")
     assert "is linear-0007, a linear model" in second
     assert f"its log-loss was {log_loss_of('ensemble', 4):.4f}, 20.0\xa0% better" in third
-    assert "blend" not in json.dumps(to_json(report))
+    assert "blend" not in json.dumps(to_json(vars(report)))
 
 
 def test_a_gain_is_positive_where_the_metric_is_better_whichever_way_it_points():
@@ -162,7 +170,7 @@ def test_of_a_request_that_was_answered_again_the_newest_run_counts():
             "rows": 10,
         }
     )
-    (request,) = compute_costs(SimpleNamespace(performance=rows)).requests
+    (request,) = compute_costs(make_history({read_performance: rows})).requests
     assert request.stages == {"opening": 2.0, "writing": 3.0}
     assert (request.seconds, request.rows_per_second, request.cpu_seconds) == (5.0, 2.0, 1.0)
 
@@ -181,7 +189,7 @@ def test_the_service_is_summed_over_its_minutes():
             "requests": [2, 2, 3, 3, 4],
         }
     )
-    second, third = compute_costs(SimpleNamespace(performance=rows)).service
+    second, third = compute_costs(make_history({read_performance: rows})).service
     assert (second.generation, third.generation, third.requests, third.rows) == (2, 3, 5, 40)
     assert (third.seconds, third.rows_per_second, third.peak_mb) == (10.0, 4.0, 120.0)
     assert third.stages == {"reading": 2.0, "prediction": 8.0}
@@ -264,11 +272,11 @@ def test_rejected_batches_alone_leave_a_report_that_says_so(tmp_path):
 def test_a_rollback_leaves_the_generations_it_undid_out(made):
     """Generation 6 takes up from 2: the reign of 3 to 5 is no part of the live state's history."""
     with open_state(made.config) as state:
-        history = read_history(made.config, state, load_generation(state))
-    generations = history.generations.copy()
+        undone = History(made.config, state, load_generation(state), DATE)
+        undone.load(())
+    generations = undone.generations
     generations.loc[generations["number"] == 4, "parent"] = 2
-    undone = replace(history, generations=generations)
-    assert undone.lineage() == [1, 2, 4]
+    assert undone.lineage == [1, 2, 4]
     assert undone.serving == {2: "linear-0001", 3: "linear-0003", 4: "linear-0003"}
 
 
@@ -276,7 +284,7 @@ def test_json_holds_finite_numbers_only_and_the_documented_keys(report):
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} is no JSON")
 
-    text = json.dumps(to_json(report))
+    text = json.dumps(to_json(vars(report)))
     tree = json.loads(text, parse_constant=refuse)
     documented = (
         "protocol written_at headline generation batches quality drift versions champion production production_scores "
@@ -309,18 +317,18 @@ def test_labels_are_counted_by_the_month_of_serving_and_lines_by_what_they_lost(
 
 
 def test_shares_of_labels_are_told_only_once_their_time_has_passed():
-    history = SimpleNamespace(
-        settlements=pd.DataFrame(
+    known = {
+        settlements_table: pd.DataFrame(
             {
                 "batch": [1, 2],
                 "gap": ["0s", "9s"],
                 "maturity": [{"2026-01": {"1": 2, "30": 3}}, {"2026-01": {"later": 1, "1": 1}}],
             }
         ),
-        served_months=pd.DataFrame({"month": ["2026-01", "2026-03"], "rows": [10, 4]}),
-        live_records=pd.DataFrame({"rows": [], "losses": []}),
-    )
-    march, january = compute_labels(history, datetime(2026, 3, 5)).months
+        count_served: pd.DataFrame({"month": ["2026-01", "2026-03"], "rows": [10, 4]}),
+        live_records_table: pd.DataFrame({"rows": [], "losses": []}),
+    }
+    march, january = compute_labels(make_history(known, datetime(2026, 3, 5))).months
     assert (january.labelled, january.shares) == (7, (0.3, 0.3, 0.6, None, None))
     assert (march.rows, march.labelled, march.shares) == (4, 0, (0.0, None, None, None, None))
 
@@ -342,7 +350,7 @@ def test_too_few_examples_have_no_influence():
     assert rank_influences(table, np.arange(10.0), seed=1) == ()
 
 
-def test_the_tournament_sums_up_ways_and_lists_the_newest_bouts(report):
+def test_challenger_evaluation_sums_up_ways_and_lists_the_newest_comparisons(report):
     (way,) = report.tournament.ways
     assert (way.way, way.served_way, way.bouts, way.better) == (
         "update",
@@ -350,9 +358,9 @@ def test_the_tournament_sums_up_ways_and_lists_the_newest_bouts(report):
         len(report.tournament.newest),
         way.bouts,
     )
-    assert way.difference == pytest.approx(np.mean([bout.difference / bout.loss for bout in report.tournament.newest]))
+    assert way.difference == pytest.approx(np.mean([one.difference / one.loss for one in report.tournament.newest]))
     assert (way.seconds, way.served_seconds) == (pytest.approx(0.1), pytest.approx(0.4))
-    batches = [bout.batch for bout in report.tournament.newest]
+    batches = [one.batch for one in report.tournament.newest]
     assert batches == sorted(batches, reverse=True)
 
 

@@ -2,40 +2,39 @@
 
 import re
 from dataclasses import replace
-from typing import get_type_hints
+from datetime import date
 
 import pytest
 from jinja2 import StrictUndefined, UndefinedError
-from made_figures import make_figure, vary
+from made_figures import list_kinds, make_figure, vary_report
 
 from pointsman.pipeline.reporting import page
 from pointsman.pipeline.reporting.charts.svg import Chart
-from pointsman.pipeline.reporting.page import MarkedEvent, fill_template
-from pointsman.pipeline.reporting.report import Report
+from pointsman.pipeline.reporting.charts.timeline import Marker, Span
+from pointsman.pipeline.reporting.page import fill_template
 
-TEMPLATE = (page.FOLDER / "template.html").read_text(encoding="utf-8")
+PIECES = {path.stem: path.read_text(encoding="utf-8") for path in (page.FOLDER / "sections").glob("*.html")}
 CHARTS = {
-    name: Chart(name, "<svg></svg>", "a chart", "a note") for name in re.findall(r'chart\("([a-z0-9-]+)"\)', TEMPLATE)
+    name: Chart(name, "<svg></svg>", "a chart", "a note")
+    for piece in PIECES.values()
+    for name in re.findall(r'chart\("([a-z0-9-]+)"\)', piece)
 }
-MARKED = [MarkedEvent("A", "name", "description", "1 Jan", "2 Jan")]
-EMPTY = make_figure(Report, full=False)
-FULL = make_figure(Report)
-FULL = replace(
-    FULL,
-    backtest=replace(
-        FULL.backtest,
-        replayed={"candidate": "linear", "first": 4, "last": 9, "loss": "log-loss"},
-        advice={
-            "given_at": 6,
-            "recommended": {"name": "never"},
-            "best": {"name": "always"},
-            "lost": 0.1,
-            "trainings": 1.0,
-            "trainings_always": 3.0,
-        },
-    ),
+MARKED = [Span("A", Marker("name", date(2020, 1, 1), date(2020, 1, 2), "description"), 0, 1)]
+KINDS = list_kinds()
+EMPTY = {key: make_figure(kind, full=False) for key, kind in KINDS.items()}
+FULL = {key: make_figure(kind) for key, kind in KINDS.items()}
+FULL["backtest"] = replace(
+    FULL["backtest"],
+    replayed={"candidate": "linear", "first": 4, "last": 9, "loss": "log-loss"},
+    advice={
+        "given_at": 6,
+        "recommended": {"name": "never"},
+        "best": {"name": "always"},
+        "lost": 0.1,
+        "trainings": 1.0,
+        "trainings_always": 3.0,
+    },
 )
-HINTS = get_type_hints(Report)
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +66,7 @@ def test_everything_and_nothing(report, charts):
 
 def test_each_part_may_be_missing():
     always_there = ("backtest.replayed", "performance.service.requests")
-    cases = [(name, report) for name, report in vary(FULL, HINTS) if name not in always_there]
+    cases = [(name, report) for name, report in vary_report(FULL, KINDS) if name not in always_there]
     assert len(cases) > 200
     for name, report in cases:
         try:
@@ -77,12 +76,12 @@ def test_each_part_may_be_missing():
 
 
 def test_each_part_may_be_all_there_is():
-    for name in HINTS:
+    for name in KINDS:
         for charts in (CHARTS, {}):
-            fill_template(replace(EMPTY, **{name: getattr(FULL, name)}), charts, [])
+            fill_template({**EMPTY, name: FULL[name]}, charts, [])
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_every_task(task):
-    told = fill_template(replace(FULL, task=task), CHARTS, MARKED)
+    told = fill_template({**FULL, "task": task}, CHARTS, MARKED)
     assert (">Threshold<" in told) == (task == "binary")

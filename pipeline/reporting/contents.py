@@ -1,0 +1,64 @@
+"""The contents of the report: every section in reading order. A new one is a file of ``sections/`` and a line here."""
+
+from pointsman.pipeline.reporting.section import Chapter, Section
+from pointsman.pipeline.reporting.sections import (
+    associations,
+    backtest,
+    batches,
+    challengers,
+    comparisons,
+    drift,
+    ensembles,
+    estimates,
+    events,
+    experiments,
+    features,
+    generations,
+    grades,
+    headline,
+    influences,
+    labels,
+    overview,
+    performance,
+    quality,
+    quarantine,
+    regrets,
+    requests,
+    scores,
+    search,
+    settings,
+    shap,
+    versions,
+)
+
+HEAD = headline.SECTION
+"""What stands above the navigation."""
+
+CHAPTERS = (
+    Chapter("overview", "Overview", (overview.SECTION,)),
+    Chapter("quality", "Data quality", (batches.SECTION, quality.SECTION, associations.SECTION, quarantine.SECTION)),
+    Chapter("drift", "Drift", (drift.SECTION,)),
+    Chapter(
+        "models", "Models", (scores.SECTION, versions.SECTION, challengers.SECTION, backtest.SECTION, ensembles.SECTION)
+    ),
+    Chapter("estimates", "Without labels", (estimates.SECTION,)),
+    Chapter("search", "Search", (search.SECTION, experiments.SECTION, features.SECTION, settings.SECTION)),
+    Chapter(
+        "choices",
+        "Choices",
+        (
+            generations.SECTION,
+            comparisons.SECTION,
+            grades.SECTION,
+            events.SECTION,
+            requests.SECTION,
+            regrets.SECTION,
+            labels.SECTION,
+            influences.SECTION,
+        ),
+    ),
+    Chapter("shap", "SHAP", (shap.SECTION,)),
+    Chapter("performance", "Performance", (performance.SECTION,)),
+)
+
+SECTIONS: tuple[Section, ...] = (HEAD, *(section for chapter in CHAPTERS for section in chapter.sections))

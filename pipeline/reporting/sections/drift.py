@@ -1,0 +1,236 @@
+"""Drift: how far inputs lay from what was learned, which batches raised an alarm, what it cost and what was done."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from pointsman.pipeline.drift.tables import alarms_table, drift_tests_table, responses_table
+from pointsman.pipeline.quality.stored import drift_table
+from pointsman.pipeline.reporting.charts.heatmap import MOST_COLUMNS, ColumnShares, Scale, draw_heatmap, shorten
+from pointsman.pipeline.reporting.charts.svg import BLUE, FULL, INK, VERMILLION, Chart, export, sheet
+from pointsman.pipeline.reporting.charts.timeline import Timeline, lay_timeline
+from pointsman.pipeline.reporting.formats import describe_move
+from pointsman.pipeline.reporting.history import History, list_rows, read_float, read_record
+from pointsman.pipeline.reporting.section import Section
+
+MOST_MOVED = 10
+LEAST_CHANCE = 1e-12
+"""Less is drawn as this."""
+MULTIPLES = Scale("multiples of the noise", VERMILLION, 1.0, 8.0, lambda one: f"{one:.1f}" if one < 99.5 else "99+")
+
+
+@dataclass(frozen=True)
+class DriftFigure:
+    """One column of one batch; ``multiple`` is the distance in multiples of its noise level."""
+
+    batch: int
+    column: str
+    distance: float
+    noise: float
+    multiple: float
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A column of the newest batch that was measured, whether it raised an alarm, and in words how it moved."""
+
+    column: str
+    multiple: float
+    distance: float
+    alarm: bool
+    how: str
+
+
+@dataclass(frozen=True)
+class AlarmLine:
+    """What has drifted in a batch; alarms of one batch come in order of damage.
+
+    chance: how probable it is in a stable batch
+    damage: the mean row loss of the serving model that it explains; None where no model served
+    """
+
+    batch: int
+    kind: str
+    what: str
+    aspects: str
+    chance: float
+    damage: float | None
+    since: str
+
+
+@dataclass(frozen=True)
+class ResponseLine:
+    """What an alarm set off, and what came of it."""
+
+    batch: int
+    kind: str
+    action: str
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """How probable the most unusual test of a kind is in a stable batch, all tests of that kind together."""
+
+    batch: int
+    kind: str
+    chance: float
+
+
+@dataclass(frozen=True)
+class DriftFigures:
+    """Drift by batch and column; ``moved`` are the most moved columns of ``newest``.
+
+    false_alarms: the share of stable batches that may raise an alarm of one kind
+    suspicions:   batches that could be judged; earlier ones had too little past
+    """
+
+    false_alarms: float
+    alarms: tuple[AlarmLine, ...]
+    responses: tuple[ResponseLine, ...]
+    suspicions: tuple[Suspicion, ...]
+    cells: tuple[DriftFigure, ...]
+    newest: int | None
+    moved: tuple[Moved, ...]
+    strongest: tuple[ColumnShares, ...]
+    columns_left_out: int
+
+    @property
+    def newest_alarms(self) -> tuple[AlarmLine, ...]:
+        """The alarms of the newest batch."""
+        return tuple(alarm for alarm in self.alarms if alarm.batch == self.newest)
+
+
+def compute_drift_figures(history: History) -> DriftFigures:
+    """Return the drift of every batch and, in words, that of the newest."""
+    stored = history.read(drift_table)
+    drift = stored.assign(multiple=_compute_multiples(stored)).sort_values(["batch", "column"])
+    newest = int(drift["batch"].max()) if len(drift) else None
+    own = drift[drift["batch"] == newest].sort_values("multiple", ascending=False, kind="stable")
+    table = drift.pivot(index="column", columns="batch", values="multiple")
+    order = table.max(axis=1).sort_values(ascending=False, kind="stable").index
+    alarms = _list_alarms(history.read(alarms_table))
+    alarmed = {alarm.what for alarm in alarms if alarm.batch == newest and alarm.kind == "data"}
+    return DriftFigures(
+        false_alarms=history.config.drift.false_alarms,
+        alarms=alarms,
+        responses=_list_responses(history.read(responses_table)),
+        suspicions=_list_suspicions(history.read(drift_tests_table)),
+        cells=tuple(read_record(DriftFigure, row) for row in list_rows(drift)),
+        newest=newest,
+        moved=tuple(
+            Moved(
+                row["column"],
+                row["multiple"],
+                float(row["distance"]),
+                row["column"] in alarmed,
+                describe_move(row["role"], row["detail"]),
+            )
+            for row in list_rows(own.head(MOST_MOVED))
+        ),
+        strongest=tuple(
+            ColumnShares(str(column), {int(batch): float(cell) for batch, cell in table.loc[column].dropna().items()})
+            for column in order[:MOST_COLUMNS]
+        ),
+        columns_left_out=max(0, len(order) - MOST_COLUMNS),
+    )
+
+
+def _list_alarms(alarms: pd.DataFrame) -> tuple[AlarmLine, ...]:
+    """Return all alarms, the newest batch first."""
+    return tuple(
+        AlarmLine(
+            batch=int(row["batch"]),
+            kind=row["drift"],
+            what=row["column"] or ("all columns together" if row["drift"] == "data" else "inputs to target"),
+            aspects=", ".join(row["aspects"]),
+            chance=float(row["p_value"]),
+            damage=read_float(row["damage"]),
+            since=min(row["since"].values(), default=""),
+        )
+        for row in list_rows(alarms.sort_values(["batch", "rank"], ascending=[False, True]))
+    )
+
+
+def _list_responses(responses: pd.DataFrame) -> tuple[ResponseLine, ...]:
+    """Return what alarms set off, the newest batch first."""
+    return tuple(
+        ResponseLine(int(row["batch"]), row["drift"], row["action"], row["outcome"])
+        for row in list_rows(responses.sort_values(["batch", "position"], ascending=[False, True]))
+    )
+
+
+def _list_suspicions(tests: pd.DataFrame) -> tuple[Suspicion, ...]:
+    judged = tests.dropna(subset=["p_value"])
+    grouped = judged.groupby(["batch", "drift"])["p_value"].agg(["min", "size"]).reset_index()
+    return tuple(
+        Suspicion(int(row["batch"]), row["drift"], 1 - (1 - float(row["min"])) ** int(row["size"]))
+        for row in list_rows(grouped)
+    )
+
+
+def _compute_multiples(drift: pd.DataFrame) -> pd.Series:
+    """A column without any spread has no noise: a distance there is beyond every multiple that is told apart."""
+    noise = drift["noise"].clip(lower=1e-3)
+    return (drift["distance"] / noise).astype(float)
+
+
+def draw(history: History) -> Iterator[Chart]:
+    """Yield the charts of what could be judged and of what was measured."""
+    figures, timeline = history.ask(compute_drift_figures), history.ask(lay_timeline)
+    if figures.suspicions:
+        yield draw_suspicions(figures, timeline)
+    if figures.cells:
+        yield draw_distances(figures, timeline)
+        yield draw_moved(figures)
+
+
+def draw_distances(figures: DriftFigures, timeline: Timeline) -> Chart:
+    """Draw the distance from the training rows in multiples of the noise, column by batch."""
+    left_out = figures.columns_left_out
+    note = f"{left_out} columns that moved less are left out." if left_out else ""
+    label = "Distance from the rows the models were trained on, in multiples of the noise, by column and batch"
+    return draw_heatmap("drift", label, figures.strongest, timeline, MULTIPLES, f"{note} {timeline.note}".strip())
+
+
+def draw_suspicions(figures: DriftFigures, timeline: Timeline) -> Chart:
+    """Draw how unusual each batch was, by kind of drift, with the line that makes an alarm."""
+    with sheet(FULL, 2.4) as figure:
+        axes = figure.subplots()
+        for kind, colour, marker in (("data", BLUE, "o"), ("concept", VERMILLION, "s")):
+            chances = {one.batch: max(one.chance, LEAST_CHANCE) for one in figures.suspicions if one.kind == kind}
+            style: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 4, "linewidth": 1.2}
+            axes.plot(timeline.places, timeline.spread(chances), label=f"{kind} drift", **style)
+        axes.axhline(figures.false_alarms, color=INK, linewidth=0.9, linestyle=(0, (3, 2)))
+        axes.set_yscale("log")
+        axes.set_ylim(LEAST_CHANCE / 3, 3)
+        axes.set_yticks([1, 1e-3, 1e-6, 1e-9, 1e-12], ["1", "1e-3", "1e-6", "1e-9", "1e-12"])
+        axes.minorticks_off()
+        axes.invert_yaxis()
+        axes.set_ylabel("chance in a stable batch")
+        timeline.decorate(axes)
+        axes.legend(loc="upper left", ncols=2)
+        note = f"Beyond the dashed line ({figures.false_alarms:g}) a batch raises an alarm. {timeline.note}".strip()
+        return export(figure, "suspicions", "How unusual each batch was, all tests of one kind together", note)
+
+
+def draw_moved(figures: DriftFigures) -> Chart:
+    """Draw the columns of the newest batch that moved most."""
+    moved = figures.moved[::-1]
+    with sheet(FULL, 0.7 + 0.21 * len(moved)) as figure:
+        axes = figure.subplots()
+        colours = [VERMILLION if one.alarm else BLUE for one in moved]
+        axes.barh([shorten(one.column) for one in moved], [one.multiple for one in moved], color=colours, height=0.65)
+        axes.set_xlabel("distance in multiples of the noise; columns in red raised an alarm")
+        axes.grid(visible=False, axis="y")
+        return export(figure, "moved", f"Columns of batch {figures.newest} that moved most")
+
+
+SECTION = Section(
+    "drift",
+    reads=(drift_table, drift_tests_table, alarms_table, responses_table),
+    figures={"drift": compute_drift_figures},
+    draw=draw,
+)

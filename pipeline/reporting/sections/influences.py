@@ -1,0 +1,159 @@
+"""What drives quality: how much hyperparameters, and the state of the inputs, move the loss.
+
+Both are estimated by permutation importance (Breiman 2001) of an extra-trees model: the share of the explained variance
+that is lost when one column is shuffled. Importance tells what moves the loss in this history, not what would cause it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pointsman.common.seeding import derive_seed
+from pointsman.experiments.tables import trials_table
+from pointsman.meta.tables import record_rows_table, records_table
+from pointsman.pipeline.reporting.charts.svg import FULL, GREEN, GREY, VERMILLION, Chart, export, label_shares, sheet
+from pointsman.pipeline.reporting.history import History, list_rows
+from pointsman.pipeline.reporting.section import Section
+
+MIN_EXAMPLES = 30
+MOST_SHOWN = 12
+TREES, REPEATS = 100, 5
+DIRECTED = 0.15
+"""A weaker correlation than this has no direction to speak of."""
+WORST = 3.0
+"""Losses above the reference are held within this, so that one absurd trial does not explain everything."""
+
+
+@dataclass(frozen=True)
+class Influence:
+    """``importance`` is a share of 1 over all columns; ``direction`` is Spearman's correlation with the loss."""
+
+    name: str
+    importance: float
+    direction: float
+
+
+@dataclass(frozen=True)
+class InfluenceFigures:
+    """Influences, the strongest first, and from how many examples; () where there are too few."""
+
+    trials: int
+    hyperparameters: tuple[Influence, ...]
+    parts: int
+    metafeatures: tuple[Influence, ...]
+
+
+def compute_influences(history: History) -> InfluenceFigures:
+    """Return what moves the loss of trials, relative to the best of their batch, and of the champion's line."""
+    seed = history.config.seed
+    settings, trial_losses = _describe_trials(history)
+    inputs, part_losses = _describe_parts(history)
+    return InfluenceFigures(
+        trials=len(trial_losses),
+        hyperparameters=rank_influences(settings, trial_losses, derive_seed(seed, "influence", "trials")),
+        parts=len(part_losses),
+        metafeatures=rank_influences(inputs, part_losses, derive_seed(seed, "influence", "parts")),
+    )
+
+
+def rank_influences(table: pd.DataFrame, losses: np.ndarray, seed: int) -> tuple[Influence, ...]:
+    """Return the influence of every column (n_examples, n_columns) on losses (n_examples,), the strongest first."""
+    if len(table) < MIN_EXAMPLES or np.ptp(losses) == 0:
+        return ()
+    from scipy.stats import spearmanr
+    from sklearn.ensemble import ExtraTreesRegressor
+    from sklearn.inspection import permutation_importance
+
+    varying = table.loc[:, table.nunique() > 1]
+    if not varying.shape[1]:
+        return ()
+    model = ExtraTreesRegressor(TREES, min_samples_leaf=2, random_state=seed).fit(varying, losses)
+    found = permutation_importance(model, varying, losses, n_repeats=REPEATS, random_state=seed).importances_mean
+    shares = np.clip(found, 0, None) / max(np.clip(found, 0, None).sum(), 1e-12)
+    ranked = [
+        Influence(str(name), float(share), float(np.nan_to_num(spearmanr(varying[name], losses).statistic)))
+        for name, share in zip(varying, shares, strict=True)
+    ]
+    return tuple(sorted(ranked, key=lambda one: (-one.importance, one.name))[:MOST_SHOWN])
+
+
+def _describe_trials(history: History) -> tuple[pd.DataFrame, np.ndarray]:
+    trials = history.read(trials_table)
+    complete = trials[trials["state"] == "complete"]
+    if not len(complete):
+        return pd.DataFrame(), np.zeros(0)
+    rows = []
+    for trial in list_rows(complete):
+        numbers = {
+            f"{trial['family']}: {name}": float(setting)
+            for name, setting in trial["params"].items()
+            if isinstance(setting, int | float) and not isinstance(setting, bool)
+        }
+        rows.append({f"family {trial['family']}": 1.0, f"encoding {trial['variant']}": 1.0, **numbers})
+    table = pd.DataFrame(rows)
+    for name in map(str, table):
+        if name.startswith(("family ", "encoding ")):
+            table[name] = table[name].fillna(0.0)
+    losses = complete["loss"].astype(float)
+    best = losses.groupby(complete["batch"]).transform("min")
+    spread = losses.groupby(complete["batch"]).transform("std").replace(0, np.nan)
+    return table.fillna(-1.0), np.clip(((losses - best) / spread).fillna(0.0).to_numpy(), 0, WORST)
+
+
+def _describe_parts(history: History) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return the metafeatures of record parts and the champion line's loss on them, relative to the clean batch."""
+    champion = history.generation.champion
+    if champion is None:
+        return pd.DataFrame(), np.zeros(0)
+    records = history.read(records_table)
+    own = records[records["line"] == champion.line]
+    losses: dict[int, Mapping[str, float]] = {int(row["batch"]): row["losses"] for row in list_rows(own)}
+    described, relative = [], []
+    for record in list_rows(history.read(record_rows_table)):
+        known = losses.get(int(record["batch"]))
+        if known is None:
+            continue
+        clean = known[record["parts"][0]]
+        for name, profile in zip(record["parts"], record["profiles"], strict=True):
+            described.append(profile["metafeatures"])
+            relative.append(min(WORST, known[name] / clean - 1) if clean > 0 else 0.0)
+    return pd.DataFrame(described), np.array(relative)
+
+
+def draw(history: History) -> Iterator[Chart]:
+    """Yield the charts of what there are enough examples of."""
+    found = history.ask(compute_influences)
+    if found.hyperparameters:
+        label = "Influence of family, encoding and hyperparameters on the loss of trials"
+        yield draw_influences("hyperparameters", label, found.hyperparameters)
+    if found.metafeatures:
+        label = "Influence of metafeatures on the loss of the champion's line"
+        yield draw_influences("metafeatures", label, found.metafeatures)
+
+
+def draw_influences(name: str, label: str, influences: Sequence[Influence]) -> Chart:
+    """Draw how strongly each column moves the loss, and which way."""
+    shown = influences[::-1]
+    with sheet(FULL, 0.8 + 0.22 * len(shown)) as figure:
+        axes = figure.subplots()
+        for row, one in enumerate(shown):
+            worse, better = one.direction > DIRECTED, one.direction < -DIRECTED
+            axes.barh(row, one.importance, color=VERMILLION if worse else GREEN if better else GREY)
+        axes.set_yticks(range(len(shown)), [one.name.replace("_", " ") for one in shown])
+        label_shares(axes.xaxis, 0)
+        axes.set_xlabel("share of the explained differences in loss")
+        axes.grid(visible=False, axis="y")
+        for words, colour in (("more is worse", VERMILLION), ("more is better", GREEN), ("no direction", GREY)):
+            axes.barh(0, 0, color=colour, label=words)
+        figure.legend(loc="outside upper right", ncols=3)
+        return export(figure, name, label, "")
+
+
+SECTION = Section(
+    "influences",
+    reads=(trials_table, record_rows_table, records_table),
+    figures={"influences": compute_influences},
+    draw=draw,
+)

@@ -1,0 +1,114 @@
+"""Late labels: how fast they come, and what each line was worth on rows that were served and are in no batch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+
+from pointsman.common.storage.catalogue import read_rows
+from pointsman.meta.label_tables import MATURITY_DAYS, live_records_table, settlements_table
+from pointsman.meta.tables import decisions_table
+from pointsman.pipeline.reporting.history import History, list_rows
+from pointsman.pipeline.reporting.section import Section
+
+MOST_MONTHS = 12
+MOST_LINES = 20
+
+
+@dataclass(frozen=True)
+class MonthFigures:
+    """Rows that were served and kept in a month, and which share of them was labelled within each of MATURITY_DAYS.
+
+    A share is None before so many days of the month's first day have passed.
+    """
+
+    month: str
+    rows: int
+    labelled: int
+    shares: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class LiveLine:
+    """A line on served rows: its mean loss before it had learned from their time, and that of the best line there."""
+
+    line: str
+    rows: int
+    loss: float
+    best: float
+
+
+@dataclass(frozen=True)
+class LabelFigures:
+    """Months, the newest first; lines, the most rows and the least loss first; the newest gap between folds."""
+
+    days: tuple[int, ...]
+    months: tuple[MonthFigures, ...]
+    lines: tuple[LiveLine, ...]
+    gap: str | None
+
+
+def count_served(history: History) -> pd.DataFrame:
+    """Return how many rows were served and kept by month."""
+    moment, rows = decisions_table.c.created_at, decisions_table.c.kept_rows
+    parts: list[Any] = [sa.extract("year", moment), sa.extract("month", moment)]
+    query = sa.select(parts[0].label("year"), parts[1].label("month"), sa.func.sum(rows).label("rows"))
+    found = read_rows(history.state.engine, query.where(rows.is_not(None)).group_by(*parts).order_by(*parts))
+    months = [(f"{int(row['year'])}-{int(row['month']):02}", int(row["rows"])) for row in found]
+    return pd.DataFrame(months, columns=["month", "rows"])
+
+
+def compute_labels(history: History) -> LabelFigures:
+    """Return how labels matured, by the clock: the time of serving, and that of a label's or its batch's arrival."""
+    settlements, months = history.read(settlements_table), history.ask(count_served)
+    counts: dict[str, dict[str, int]] = {}
+    for maturity in settlements["maturity"]:
+        for month, by_age in maturity.items():
+            of_month = counts.setdefault(month, {})
+            for age, count in by_age.items():
+                of_month[age] = of_month.get(age, 0) + count
+    served = dict(zip(months["month"], months["rows"].astype(int), strict=True))
+    gaps = settlements.sort_values("batch")["gap"].tolist()
+    return LabelFigures(
+        days=MATURITY_DAYS,
+        months=tuple(
+            _describe_month(month, served[month], counts.get(month, {}), history.written_at)
+            for month in sorted(served, reverse=True)[:MOST_MONTHS]
+        ),
+        lines=list_live_lines(history.read(live_records_table)),
+        gap=gaps[-1] if gaps else None,
+    )
+
+
+def _describe_month(month: str, rows: int, counts: Mapping[str, int], written_at: datetime) -> MonthFigures:
+    within = np.cumsum([counts.get(str(days), 0) for days in MATURITY_DAYS])
+    first = datetime.strptime(f"{month}-01", "%Y-%m-%d")
+    shares = [
+        min(1.0, float(count) / rows) if rows and first + timedelta(days=days) <= written_at else None
+        for days, count in zip(MATURITY_DAYS, within, strict=True)
+    ]
+    return MonthFigures(month, rows, sum(counts.values()), tuple(shares))
+
+
+def list_live_lines(live: pd.DataFrame) -> tuple[LiveLine, ...]:
+    """Return what lines lost on served rows, over all live records that they are in."""
+    found: dict[str, list[tuple[int, float, float]]] = {}
+    for row in list_rows(live):
+        best = min(row["losses"].values())
+        for line, loss in row["losses"].items():
+            found.setdefault(line, []).append((int(row["rows"]), loss, best))
+    lines = []
+    for line, known in found.items():
+        rows, losses, best = (np.array(column, dtype=float) for column in zip(*known, strict=True))
+        mean, least = (float(np.average(one, weights=rows)) for one in (losses, best))
+        lines.append(LiveLine(line, int(rows.sum()), mean, least))
+    return tuple(sorted(lines, key=lambda one: (-one.rows, one.loss, one.line))[:MOST_LINES])
+
+
+SECTION = Section(
+    "labels", reads=(settlements_table, live_records_table, count_served), figures={"labels": compute_labels}
+)

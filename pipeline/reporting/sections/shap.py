@@ -1,0 +1,91 @@
+"""What the answers of the model that serves typical requests rest on: SHAP values as figures."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from pointsman.pipeline.collection.tables import batches
+from pointsman.pipeline.reporting.charts.svg import Chart
+from pointsman.pipeline.reporting.explanation.contributions import Contributions
+from pointsman.pipeline.reporting.history import History
+from pointsman.pipeline.reporting.production_shap import explain_production
+from pointsman.pipeline.reporting.section import Section
+
+
+@dataclass(frozen=True)
+class ShapImportance:
+    """Mean absolute SHAP value of a feature, over rows, by output and over all of them."""
+
+    feature: str
+    mean_abs: float
+    by_output: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class ShapFigures:
+    """What was explained. ``obstacle`` says why nothing was, or is empty; features are in order of importance.
+
+    ``mixed`` are an ensemble's members and their weights, in words; '' for a single model.
+
+    ``base`` is the mean answer by output and ``highest`` the highest answer, where there is one output.
+    """
+
+    obstacle: str
+    version: str | None
+    batch: int | None
+    rows: int
+    rows_asked: int
+    scale: str
+    method: str
+    outputs: tuple[str, ...]
+    base: tuple[float, ...]
+    highest: float | None
+    features: tuple[ShapImportance, ...]
+    mixed: str
+
+
+def compute_shap(history: History) -> ShapFigures:
+    """Return the figures of the explanation."""
+    explanation = history.ask(explain_production)
+    given = explanation.contributions
+    if given is None:
+        return ShapFigures(explanation.obstacle, explanation.version, None, 0, 0, "", "", (), (), None, (), "")
+    return ShapFigures(
+        obstacle="",
+        version=explanation.version,
+        batch=explanation.batch,
+        rows=len(given.values),
+        rows_asked=explanation.rows_asked,
+        scale=given.scale,
+        method=given.method,
+        outputs=given.outputs,
+        base=tuple(float(number) for number in given.base),
+        highest=float(given.margins[:, 0].max()) if len(given.outputs) == 1 else None,
+        features=tuple(_rank(given)),
+        mixed=explanation.mixed,
+    )
+
+
+def _rank(given: Contributions) -> list[ShapImportance]:
+    mean_abs = np.abs(given.values).mean(axis=0)
+    return [
+        ShapImportance(
+            feature=str(given.features.columns[place]),
+            mean_abs=float(mean_abs[place].mean()),
+            by_output=dict(zip(given.outputs, map(float, mean_abs[place]), strict=True)),
+        )
+        for place in given.rank_features()
+    ]
+
+
+def draw(history: History) -> Iterator[Chart]:
+    """Yield the plots of the explanation, where there is one."""
+    explanation = history.ask(explain_production)
+    if explanation.contributions is not None:
+        from pointsman.pipeline.reporting.explanation.plots import draw_shap
+
+        yield from draw_shap(explanation.contributions, explanation.version or "")
+
+
+SECTION = Section("shap", reads=(batches,), figures={"shap": compute_shap}, draw=draw)

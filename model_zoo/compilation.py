@@ -45,7 +45,7 @@ def compile_transformer(
     names = tuple(str(name) for name in transformer.get_feature_names_out())
     scaled = _read_scaled(parts["numeric"]) if hasattr(parts.get("numeric"), "steps") else None
     compiled = Compiled(scaled, tuple(tables), names, origins, tuple(_list_stages(transformer)))
-    _check(compiled, asked, answered, list(numbers), categorical)
+    _check(compiled, asked, answered, list(map(str, numbers)), categorical)
     return compiled
 
 
@@ -72,7 +72,7 @@ def _ask_about(numbers: pd.DataFrame, known: Mapping[str, Sequence[str]]) -> pd.
     length = max([CHECKED_ROWS, *(len(levels) + 2 for levels in known.values())])
     columns: dict[str, Any] = {}
     places = np.linspace(0, len(numbers) - 1, length).astype(int)
-    for name in numbers:
+    for name in map(str, numbers):
         columns[name] = numbers[name].to_numpy(dtype=np.float64)[places]
         columns[name][1] = np.nan
     for name, levels in known.items():

@@ -106,7 +106,7 @@ def tune_margin(grades: Sequence[Grade], mode: str, half_life: float, confidence
     lie below 0 by more than noise, at one-sided ``confidence``. Batches on which it kept to the incumbent are no
     evidence.
     """
-    from scipy.stats import norm
+    from scipy.special import ndtri
 
     tried = [grade for grade in grades if mode in grade.margins]
     if len(tried) < MIN_GRADES:
@@ -120,4 +120,4 @@ def tune_margin(grades: Sequence[Grade], mode: str, half_life: float, confidence
     known, weights = losses[left, best], decay[left] / decay[left].sum()
     mean = weights @ known
     error = np.sqrt(weights @ (known - mean) ** 2 * (weights**2).sum())
-    return MARGINS[best] if mean + float(norm.ppf(confidence)) * error < 0 else None
+    return MARGINS[best] if mean + float(ndtri(confidence)) * error < 0 else None

@@ -125,7 +125,7 @@ def is_losing(differences: Sequence[float]) -> bool:
 
 
 def _judge_group(grades: Sequence[Grade], half_life: float, confidence: float) -> str:
-    from scipy.stats import norm
+    from scipy.special import ndtri
 
     if not grades:
         return UNGRADED
@@ -138,7 +138,7 @@ def _judge_group(grades: Sequence[Grade], half_life: float, confidence: float) -
     between = np.abs(differences - difference) if len(grades) >= MIN_SPREAD else np.zeros(len(grades))
     # Batches differ by more than their rows do: whichever noise is larger decides what lies beyond it.
     error = max(float(np.sqrt(np.sum((weights * noise) ** 2)) / weights.sum()) for noise in (within, between))
-    if difference <= float(norm.ppf(confidence)) * error:
+    if difference <= float(ndtri(confidence)) * error:
         return ""
     level = float(np.average([grade.champion for grade in grades], weights=weights))
     by = f"{difference / level:.1%}" if level > 0 else f"{difference:.3g}"

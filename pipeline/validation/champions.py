@@ -75,7 +75,7 @@ def is_surely_better(
     Both are positions of lines. Their paired differences are averaged by batch, newer batches counting more; noise is
     the larger of what rows within batches and what differences between batches let expect.
     """
-    from scipy.stats import norm
+    from scipy.special import ndtri
 
     both = past.take(past.known[:, contender] & past.known[:, incumbent])
     batches = np.unique(both.batch)
@@ -90,7 +90,7 @@ def is_surely_better(
     between = np.abs(differences - difference) if len(batches) >= MIN_SPREAD else np.zeros(len(batches))
     # Batches differ by more than their rows do: whichever noise is larger decides what lies beyond it.
     error = max(float(np.sqrt(np.sum((weights * noise) ** 2)) / weights.sum()) for noise in (within, between))
-    return difference + float(norm.ppf(confidence)) * error < 0
+    return difference + float(ndtri(confidence)) * error < 0
 
 
 def compare_newest(

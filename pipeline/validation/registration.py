@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from pointsman.common.errors import DataError
@@ -49,6 +49,7 @@ class Decision:
 
     modes:    by active model, whether it is updated, refitted or kept as it is
     recalled: by the name of a recalled contender, the version it was
+    resting:  by model that is kept only because it hardly serves, why
     """
 
     promotion: Promotion
@@ -56,11 +57,16 @@ class Decision:
     recalled: Mapping[str, Version]
     records: Sequence[OutOfSamplePredictions]
     baselines: Collection[str]
+    resting: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def past(self) -> PredictionHistory:
         """What active contenders predicted on the rows of the records."""
         return stack_records(self.records, [contender.line for contender in self.promotion.active])
+
+    def with_resting(self, reasons: Mapping[str, str]) -> "Decision":
+        """Return the same with models that are kept, by model the reason."""
+        return replace(self, modes={**self.modes, **dict.fromkeys(reasons, Origin.KEPT)}, resting=reasons)
 
     def with_retired(self, events: Sequence[Event]) -> "Decision":
         """Return the same with more retirements, listed before those that records decided."""
@@ -91,7 +97,7 @@ def register(
             events.append(Event(version.id, "recalled", f"{version.parent} beat the champion on the newest batch"))
         elif contender.parent:
             version = contender.parent
-            events.append(Event(version.id, "kept", _explain_kept(contender, decided.modes)))
+            events.append(Event(version.id, "kept", _explain_kept(contender, decided)))
         else:  # a newcomer that could not be fitted: there is nothing to register
             continue
         if contender.line in promotion.excluded:
@@ -109,10 +115,12 @@ def register(
     return Registration(tuple(members), tuple(new), tuple(events))
 
 
-def _explain_kept(contender: Contender, modes: Mapping[str, Origin]) -> str:
+def _explain_kept(contender: Contender, decided: Decision) -> str:
     if contender.is_recalled:
         return "a recalled version stays as it was"
-    if modes.get(contender.line) is Origin.KEPT:
+    if contender.line in decided.resting:
+        return decided.resting[contender.line]
+    if decided.modes.get(contender.line) is Origin.KEPT:
         return "on the two newest batches the line was better before it had learned the batch before"
     return "it could not learn the newest batch; the log names the failure"
 

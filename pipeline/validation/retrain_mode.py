@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from pointsman.registry.contender import Origin
 
@@ -44,7 +44,7 @@ class PairedComparison:
 
     def is_better(self, confidence: float) -> bool:
         """Return whether the challenger beats what served by more than noise."""
-        return self.difference + float(norm.ppf(confidence)) * self.error < 0
+        return self.difference + float(ndtri(confidence)) * self.error < 0
 
 
 def choose_retrain_mode(
@@ -63,7 +63,7 @@ def choose_retrain_mode(
     if verdict is not None:
         difference, error, loss = verdict
         allowed = TOLERANCE * abs(loss) if other is Origin.UPDATE else 0.0
-        if difference + float(norm.ppf(confidence)) * error < allowed:
+        if difference + float(ndtri(confidence)) * error < allowed:
             current = other
     kept = [comparison for comparison in own if comparison.way is Origin.KEPT]
     newest = max((comparison.batch for comparison in comparisons), default=0)

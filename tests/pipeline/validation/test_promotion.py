@@ -203,7 +203,7 @@ def test_a_standing_line_stays_until_its_record_shows_what_it_is_worth():
     contenders = [enter("a"), enter("b"), enter("c"), enter("prior-1", family="prior")]
     past, portfolio = remember(0.5, 0.6, 0.7, 1.0), {contenders[2].candidate.key}
     prior = {contenders[3].candidate.key}
-    tried = {"standing": portfolio, "baselines": prior, "max_active": 3}
+    tried = {"portfolio": portfolio, "baselines": prior, "max_active": 3}
     assert contenders[2] in decide(contenders, past, **tried, tried=BATCHES + 1).active
     assert contenders[2] not in decide(contenders, past, **tried, tried=BATCHES).active
 

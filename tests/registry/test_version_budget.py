@@ -14,7 +14,7 @@ LINES = ["cheap", "slow", "large"]
 
 
 @pytest.mark.parametrize(
-    ("budget", "barred"),
+    ("budget", "excluded"),
     [
         ({}, []),
         ({"predict_us": 50.0}, []),

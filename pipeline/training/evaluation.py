@@ -52,8 +52,8 @@ class Evaluator:
         family = get_family(candidate.family)
         own = {name: setting for name, setting in candidate.params.items() if name in TREATMENTS}
         params = {name: setting for name, setting in candidate.params.items() if name not in own}
-        params = family.lighten(params, CHEAP_SHARE) if cheap else family.abridge(params)
-        candidate = replace(candidate, params={**params, **own})
+        judged_by = family.lighten(params, CHEAP_SHARE) if cheap else family.abridge(params)
+        candidate = replace(candidate, params={**judged_by, **own})
         if cheap:
             learned, target = _thin(learned, target)
             validated, truth = _thin(validated, truth)

@@ -14,6 +14,7 @@ from pointsman.meta.past import stack_records
 from pointsman.meta.threshold import tune
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.pipeline.training.newcomers import Entrance, count_from, enter_newcomers, group_outputs
+from pointsman.pipeline.training.out_of_fold import Bar
 from pointsman.pipeline.validation.registration import assign_champion
 from pointsman.registry.contender import Contender, Origin
 from pointsman.registry.generations import Generation, Member, Role
@@ -58,6 +59,20 @@ def test_a_candidate_that_cannot_be_fitted_is_left_out(monkeypatch):
     assert count_from(4, []) == 4
     assert {one.origin for one in newcomers} == {Origin.PORTFOLIO}
     assert sorted(group_outputs(newcomers)[1]) == ["linear-0004", "prior-0006"]
+
+
+def test_all_pass_the_bar_but_candidates_of_the_portfolio_that_come_for_the_first_time(monkeypatch, caplog):
+    def enter(_ground, candidate, name, origin, _tables, bar):
+        return Contender(name, origin, candidate, None, {} if bar else {1: np.zeros((2, 2))})
+
+    monkeypatch.setattr("pointsman.pipeline.training.newcomers.enter_newcomer", enter)
+    new, tried, found = (Candidate("linear", "onehot", {"l2_penalty": float(one)}) for one in (1, 2, 3))
+    entrance = Entrance([], tried=[tried.key, found.key], bar=Bar(0.1, 0.1))
+    finalists = [SimpleNamespace(candidate=found)]
+    with caplog.at_level("INFO"):
+        newcomers = enter_newcomers(Generation(), Workers().share(None), [new, tried], finalists, entrance, 1)
+    assert [one.candidate for one in newcomers] == [new]
+    assert tried.key in caplog.text
 
 
 def test_thresholds_follow_the_cost_of_wrong_answers():

@@ -101,7 +101,8 @@ def get_metric(name: str, task: Task) -> Metric:
         name = "log_loss" if task.is_classification else "rmse"
     fitting = [metric.name for metric in METRICS.values() if task in metric.tasks]
     if name not in fitting:
-        raise ConfigError(f"The key 'metric' is '{name}', which task {task} has not; use one of {', '.join(fitting)}.")
+        known = ", ".join(fitting)
+        raise ConfigError(f"The key 'metric' is '{name}', which is not defined for task {task}; use one of {known}.")
     return METRICS[name]
 
 

@@ -1,4 +1,4 @@
-"""Chooser B: decayed records, the mean loss of every line on past batches, the newer ones counting more."""
+"""Decayed records: the mean loss of every line on past batches, the newer ones counting more."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -27,7 +27,7 @@ CONDENSED_ROWS = 3_000
 """... on at most so many of each kind."""
 LEAST_WEIGHT = 0.01
 """Lines below this weight are no members."""
-NINE_OF_TEN = 1.28
+ONE_SIDED_90 = 1.28
 """Standard errors by which other members must do better for a kind of row: one-sided, nine times of ten."""
 
 Members = np.ndarray
@@ -103,7 +103,7 @@ def is_better(rows: PredictionHistory, own: np.ndarray, other: np.ndarray) -> bo
     by_batch = np.array([differences[rows.batch == batch].mean() for batch in np.unique(rows.batch)])
     if len(by_batch) < 2:
         return bool(by_batch.mean() < 0)
-    return bool(by_batch.mean() + NINE_OF_TEN * by_batch.std(ddof=1) / np.sqrt(len(by_batch)) < 0)
+    return bool(by_batch.mean() + ONE_SIDED_90 * by_batch.std(ddof=1) / np.sqrt(len(by_batch)) < 0)
 
 
 def sample_kinds(past: PredictionHistory) -> list[np.ndarray]:

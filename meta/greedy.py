@@ -1,4 +1,4 @@
-"""Chooser A: greedy ensemble selection (Caruana et al. 2004): lines are added to a blend while that helps."""
+"""Weights by greedy ensemble selection (Caruana et al. 2004): lines are added to a blend while that helps."""
 
 import numpy as np
 
@@ -66,7 +66,7 @@ def draw_rows(
 def blend_greedily(past: PredictionHistory, generator: np.random.Generator, balanced: bool = False) -> np.ndarray:
     """Return weights (n_lines,) that sum to 1: the mean of greedy selections on several bags of rows.
 
-    Lines with a record of less than half of the rows, by their weight, have to wait; the other choosers need not.
+    Lines with a record of less than half of the rows, by their weight, have to wait; decayed losses know them already.
     """
     bags = [past.take(draw_rows(past, BAG_ROWS, generator, balanced)) for _ in range(BAGS)]
     return np.mean([_select(bag) for bag in bags], axis=0)

@@ -11,7 +11,7 @@ from pointsman.meta.grades import CLEAN_GROUP, DAMAGED_GROUP, Grade
 from pointsman.meta.plan import Expectation
 
 UNGRADED = "the selector has not been graded yet"
-NINE_OF_TEN = 1.645
+TWO_SIDED_90 = 1.645
 MIN_SPREAD = 3
 """Graded batches needed before their spread makes an interval."""
 LOSING_BATCHES = 3
@@ -56,7 +56,7 @@ class Trust:
         spreads = [known[1] for _, known in needed if known]
         if any(spread is None for spread in spreads):
             return Expectation(self._show(loss))
-        half = NINE_OF_TEN * sum(share * (known[1] or 0.0) for share, known in needed if known)
+        half = TWO_SIDED_90 * sum(share * (known[1] or 0.0) for share, known in needed if known)
         return Expectation(self._show(loss), self._show(max(0.0, loss - half)), self._show(loss + half))
 
     def _show(self, loss: float) -> float:

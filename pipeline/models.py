@@ -18,7 +18,7 @@ USAGE = (
 
 
 @dataclass(frozen=True)
-class Wish:
+class ModelsRequest:
     """What a user asked for: the words after ``models`` and their options."""
 
     words: tuple[str, ...] = ()
@@ -44,7 +44,7 @@ def models(config: Config, words: Sequence[str], to: int | None = None, why: str
     Raises ConfigError for words that are no such command, StateError for what the state does not allow. A decision is
     one transaction under the lock of updates, and keeps who made it, when and why.
     """
-    wish = Wish(tuple(words), to, why.strip())
+    wish = ModelsRequest(tuple(words), to, why.strip())
     if wish.action not in ACTIONS:
         raise ConfigError(f"'models {wish.action}' is no command; {USAGE}.")
     if wish.action not in LIGHT:
@@ -53,13 +53,13 @@ def models(config: Config, words: Sequence[str], to: int | None = None, why: str
         return ACTIONS[wish.action](config, state, wish)
 
 
-def _list(config: Config, state: State, _wish: Wish) -> str:
+def _list(config: Config, state: State, _wish: ModelsRequest) -> str:
     from pointsman.pipeline.lifecycle.history import describe_versions
 
     return describe_versions(config, state)
 
 
-def _tell_history(_config: Config, state: State, wish: Wish) -> str:
+def _tell_history(_config: Config, state: State, wish: ModelsRequest) -> str:
     from pointsman.pipeline.lifecycle.history import describe_history
 
     if wish.words[1:] not in ((), ("all",)):
@@ -67,13 +67,13 @@ def _tell_history(_config: Config, state: State, wish: Wish) -> str:
     return describe_history(state, everything=len(wish.words) > 1)
 
 
-def _tell_moment(_config: Config, state: State, wish: Wish) -> str:
+def _tell_moment(_config: Config, state: State, wish: ModelsRequest) -> str:
     from pointsman.pipeline.lifecycle.history import describe_moment
 
     return describe_moment(state, wish.subject)
 
 
-def _roll_back(config: Config, state: State, wish: Wish) -> str:
+def _roll_back(config: Config, state: State, wish: ModelsRequest) -> str:
     from pointsman.pipeline.lifecycle.rollback import roll_back
 
     if wish.to is None or len(wish.words) > 1:
@@ -82,23 +82,23 @@ def _roll_back(config: Config, state: State, wish: Wish) -> str:
         return roll_back(config, state, wish.to, wish.why)
 
 
-def _promote(config: Config, state: State, wish: Wish) -> str:
-    from pointsman.pipeline.lifecycle.promotion import give_back, promote
+def _promote(config: Config, state: State, wish: ModelsRequest) -> str:
+    from pointsman.pipeline.lifecycle.manual_promotion import give_back, promote
 
     subject, why = wish.subject, _need_why(wish)
     with lock_updates(state):
         return give_back(config, state, why) if subject == "auto" else promote(config, state, subject, why)
 
 
-def _retire(config: Config, state: State, wish: Wish) -> str:
-    from pointsman.pipeline.lifecycle.promotion import retire
+def _retire(config: Config, state: State, wish: ModelsRequest) -> str:
+    from pointsman.pipeline.lifecycle.manual_promotion import retire
 
     subject, why = wish.subject, _need_why(wish)
     with lock_updates(state):
         return retire(config, state, subject, why)
 
 
-def _show(config: Config, _state: State, wish: Wish) -> str:
+def _show(config: Config, _state: State, wish: ModelsRequest) -> str:
     from pointsman.pipeline.lifecycle.cards import write_card
 
     card = write_card(config, wish.subject)
@@ -106,19 +106,19 @@ def _show(config: Config, _state: State, wish: Wish) -> str:
     return card.read_text(encoding="utf-8").rstrip()
 
 
-def _publish(config: Config, _state: State, wish: Wish) -> str:
+def _publish(config: Config, _state: State, wish: ModelsRequest) -> str:
     from pointsman.pipeline.serving.published import publish
 
     return publish(config, wish.subject)
 
 
-def _rebuild(config: Config, _state: State, wish: Wish) -> str:
+def _rebuild(config: Config, _state: State, wish: ModelsRequest) -> str:
     from pointsman.pipeline.lifecycle.rebuilding import rebuild_versions
 
     return "\n".join(rebuild_versions(config, wish.words[1:]))
 
 
-def _collect(config: Config, state: State, wish: Wish) -> str:
+def _collect(config: Config, state: State, wish: ModelsRequest) -> str:
     from pointsman.registry.garbage import MB, collect_garbage
 
     if len(wish.words) > 1:
@@ -129,13 +129,13 @@ def _collect(config: Config, state: State, wish: Wish) -> str:
     return f"{done.files} files removed ({done.bytes / MB:.1f} MB){dropped}; the store holds {done.left / MB:.1f} MB."
 
 
-def _need_why(wish: Wish) -> str:
+def _need_why(wish: ModelsRequest) -> str:
     if not wish.why:
         raise ConfigError(f'A decision needs its reason for the record; add --why "..." to models {wish.action}.')
     return wish.why
 
 
-ACTIONS: dict[str, Callable[[Config, State, Wish], str]] = {
+ACTIONS: dict[str, Callable[[Config, State, ModelsRequest], str]] = {
     "": _list,
     "history": _tell_history,
     "at": _tell_moment,

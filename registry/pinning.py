@@ -14,5 +14,5 @@ def find_pinned(before: Generation, members: Sequence[Member]) -> str | None:
     if before.pinned is None or before.pinned in serving:
         return before.pinned
     named = next((one.version.id for one in before.members if one.version.line == before.pinned), before.pinned)
-    log.warning("%s, promoted by hand, could not go on; what serves is chosen by records again", named)
+    log.warning("%s, promoted by hand, is no longer active; what serves is chosen by records again", named)
     return None

@@ -41,7 +41,7 @@ def load_settings(config: Config, state: State, generation: Generation) -> Confi
         return load_config_of(state, number, config)
     except (StateError, ValueError) as error:  # ValueError: a key that this release does not know
         reason = first_line(error)
-        log.warning("the settings of generation %d cannot be read, so those of now read rows: %s", number, reason)
+        log.warning("the settings of generation %d cannot be read, so the current ones read rows: %s", number, reason)
         return config
 
 

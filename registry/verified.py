@@ -1,4 +1,4 @@
-"""What was held against its golden rows with the libraries of now, so that it is not done again with every request."""
+"""Models that were verified against their golden rows with the installed libraries: no request does it again."""
 
 from pathlib import Path
 

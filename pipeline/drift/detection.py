@@ -77,7 +77,7 @@ def look_for_drift(
     """Judge the newest batch: data drift of its columns and rows, concept drift, and what either costs.
 
     Losses are watched in order of time: served rows whose labels came since the last batch, then the batch's own rows.
-    ``reference`` is how the inputs were spread that models learned; nothing is judged without one.
+    ``reference`` holds the distributions of the inputs that models learned; without it no drift is tested.
     """
     config, state, before, schema = run.config, run.state, run.before, run.schema
     sketch = sketch_inputs(newest.inputs, schema)

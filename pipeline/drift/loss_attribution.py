@@ -1,4 +1,4 @@
-"""Damage: how much of what a model lost on a batch lies with the spread of one column.
+"""Loss attribution: how much of the loss on a batch is explained by the drift of one column.
 
 Each row's loss is counted with the weight its bin of the column has in the reference, as when rates are standardised to
 a common population (Kitagawa 1955): the difference to the plain mean is what the column's drift explains.

@@ -28,7 +28,7 @@ AFTER_LABEL = 0.1
 
 
 def measure_separation(evidence: CheckedBatch) -> Iterator[Finding]:
-    """Yield, for every input but the time, the share of the target that it alone leaves open."""
+    """Yield, for every input but the time, how much of the target it leaves unexplained on its own."""
     for name in _list_columns(evidence):
         yield _measure_column(evidence, name)
 

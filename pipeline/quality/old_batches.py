@@ -57,7 +57,7 @@ class OldBatches:
         return self._read(waiting[0], before, number), waiting[0].by_hand
 
     def _read(self, one: StoredBatch, before: Generation, number: int) -> RawBatch:
-        """Return a batch in the order of the time column of now."""
+        """Return a batch in the order of the current time column."""
         schema = self.config.schema_
         frame = self.state.files.load_table(one.file)
         origin = f"batch {one.number} of '{self.state.folder}'"

@@ -57,8 +57,8 @@ from pointsman.pipeline.validation.evidence import Evaluated, PrequentialResult,
 from pointsman.pipeline.validation.promotion import IDLE, decide_promotion, list_incumbents
 from pointsman.pipeline.validation.records import LateOutputs, join_records
 from pointsman.pipeline.validation.registration import Decision, Registration, register, save_challengers
-from pointsman.pipeline.validation.resting import find_resting
 from pointsman.pipeline.validation.retrain_mode import PairedComparison
+from pointsman.pipeline.validation.skipped_refits import find_skipped_refits
 from pointsman.pipeline.validation.tables import bouts_table, comparisons_table
 from pointsman.registry.contender import Contender
 from pointsman.registry.ensembles import load_weights
@@ -233,7 +233,7 @@ def decide(
     if answers.causes:  # after drift what every model knows may be outdated, also of those that hardly serve
         return decided, unlearned
     competing = [one.line for one in list_competing(promotion, decided.past, baselines)]
-    return decided.with_resting(find_resting(before, decided, competing, run.number)), unlearned
+    return decided.with_skipped(find_skipped_refits(before, decided, competing, run.number)), unlearned
 
 
 def refit_and_register(

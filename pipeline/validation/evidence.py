@@ -60,14 +60,14 @@ class Evaluated:
     """What is known of a batch before anyone learns it.
 
     result:    what models and ensembles predict for it
-    chooser:   the selector so far, None before there is one
+    selector:   the selector so far, None before there is one
     drift_reference: distribution of the inputs that models learned; None before any did
     outputs:   what the selector answers for the rows of the record; None without one
     grades:    how good its choice was; ``estimates``, rows of the table, what was expected of it without labels
     """
 
     result: PrequentialResult
-    chooser: StoredSelector | None
+    selector: StoredSelector | None
     drift_reference: Reference | None
     scores: list[Score]
     grades: list[Grade]
@@ -77,7 +77,7 @@ class Evaluated:
     @property
     def reference(self) -> InputReference | None:
         """What counts as normal input so far."""
-        return self.chooser.reference if self.chooser else None
+        return self.selector.reference if self.selector else None
 
     def with_live(self, live: Sequence[LivePart]) -> "Evaluated":
         """Return the same with served rows, whose labels have come by now, beside the record."""
@@ -87,13 +87,13 @@ class Evaluated:
 def evaluate_batch(run: UpdateRun, data: TrainingData) -> tuple[UpdateRun, Evaluated]:
     """Evaluate every active model on the newest batch, which none learned; return the run without what is broken."""
     with run.watch.stage("prequential"):
-        before, chooser, drift_reference = load_sound(run.state, run.before)
-        result = evaluate_before_learning(replace(run, before=before), data, chooser)
-        reference = chooser.reference if chooser else None
+        before, selector, drift_reference = load_sound(run.state, run.before)
+        result = evaluate_before_learning(replace(run, before=before), data, selector)
+        reference = selector.reference if selector else None
         scores = score_batch(before, result.models, result.record, data.training_set, reference)
-        grades, outputs = grade_plan(chooser, before, result.record)
-        estimates = grade_estimates(chooser, result.record, outputs)
-    return replace(run, before=before), Evaluated(result, chooser, drift_reference, scores, grades, outputs, estimates)
+        grades, outputs = grade_plan(selector, before, result.record)
+        estimates = grade_estimates(selector, result.record, outputs)
+    return replace(run, before=before), Evaluated(result, selector, drift_reference, scores, grades, outputs, estimates)
 
 
 def evaluate_before_learning(run: UpdateRun, data: TrainingData, selector: StoredSelector | None) -> PrequentialResult:

@@ -177,7 +177,7 @@ def say_why(
         return doubles[position]
     if position not in places.ranked:
         return "its record was worse than the fallback's"
-    told = f"there was no place for it of {rules.max_active} lines ({rules.limit})"
+    told = f"all {rules.max_active} places of active models were taken ({rules.limit})"
     if weight := rules.weights.get(contenders[position].line):
         return f"{told}: those that stay had more weight in ensembles than its {weight:.2g}"
     return (
@@ -242,7 +242,7 @@ def decide_promotion(
     put on cooldown; ``baselines`` (keys of candidates) never are.
     """
     if not contenders:
-        raise DataError("No model could be fitted on this batch; the log names every failure, so mend the data first.")
+        raise DataError("No model could be fitted on this batch; the log names every failure, so fix the data first.")
     config, before, lines = run.config, run.before, [contender.line for contender in contenders]
     rules = PromotionRules(
         half_life=config.selection.half_life,

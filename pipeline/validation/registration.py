@@ -49,7 +49,7 @@ class Decision:
 
     modes:    by active model, whether it is updated, refitted or kept as it is
     recalled: by the name of a recalled contender, the version it was
-    resting:  by model that is kept only because it hardly serves, why
+    skipped:  by model that is kept only because it hardly serves, why
     """
 
     promotion: Promotion
@@ -57,16 +57,16 @@ class Decision:
     recalled: Mapping[str, Version]
     records: Sequence[OutOfSamplePredictions]
     baselines: Collection[str]
-    resting: Mapping[str, str] = field(default_factory=dict)
+    skipped: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def past(self) -> PredictionHistory:
         """What active contenders predicted on the rows of the records."""
         return stack_records(self.records, [contender.line for contender in self.promotion.active])
 
-    def with_resting(self, reasons: Mapping[str, str]) -> "Decision":
+    def with_skipped(self, reasons: Mapping[str, str]) -> "Decision":
         """Return the same with models that are kept, by model the reason."""
-        return replace(self, modes={**self.modes, **dict.fromkeys(reasons, Origin.KEPT)}, resting=reasons)
+        return replace(self, modes={**self.modes, **dict.fromkeys(reasons, Origin.KEPT)}, skipped=reasons)
 
     def with_retired(self, events: Sequence[Event]) -> "Decision":
         """Return the same with more retirements, listed before those that records decided."""
@@ -118,8 +118,8 @@ def register(
 def _explain_kept(contender: Contender, decided: Decision) -> str:
     if contender.is_recalled:
         return "a recalled version stays as it was"
-    if contender.line in decided.resting:
-        return decided.resting[contender.line]
+    if contender.line in decided.skipped:
+        return decided.skipped[contender.line]
     if decided.modes.get(contender.line) is Origin.KEPT:
         return "on the two newest batches the line was better before it had learned the batch before"
     return "it could not learn the newest batch; the log names the failure"
@@ -163,7 +163,7 @@ def assign_champion(members: list[Member], past: PredictionHistory) -> list[Memb
     if any(member.role is Role.CHAMPION for member in members):
         return members
     if not members:
-        raise DataError("No model could learn this batch; the log names every failure, so mend the data first.")
+        raise DataError("No model could be trained on this batch; the log names every failure, so fix the data first.")
     losses = dict(zip(past.lines, past.losses[past.clean].mean(axis=0), strict=True))
     best = min(members, key=lambda member: losses[member.version.line])
     return [replace(member, role=Role.CHAMPION) if member is best else member for member in members]

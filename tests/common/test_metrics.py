@@ -107,7 +107,7 @@ def test_an_unknown_metric_names_those_that_fit():
     ("name", "task"), [("rmse", Task.BINARY), ("roc_auc", Task.MULTICLASS), ("accuracy", Task.REGRESSION)]
 )
 def test_a_metric_of_another_task_is_refused(name, task):
-    with pytest.raises(ConfigError, match=rf"'metric' is '{name}', which task {task} has not"):
+    with pytest.raises(ConfigError, match=rf"'metric' is '{name}', which is not defined for task {task}"):
         get_metric(name, task)
 
 

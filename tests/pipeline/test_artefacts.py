@@ -17,7 +17,7 @@ from pointsman.model_zoo.model import PROTOCOL
 from pointsman.pipeline.collection.tables import batches
 from pointsman.pipeline.drift.tables import sketches_table
 from pointsman.pipeline.inference import infer
-from pointsman.pipeline.lifecycle.promotion import promote
+from pointsman.pipeline.lifecycle.manual_promotion import promote
 from pointsman.pipeline.quality.tables import fingerprints_table
 from pointsman.pipeline.reporting.history import History
 from pointsman.pipeline.reporting.production_shap import explain_production

@@ -20,7 +20,7 @@ from pointsman.pipeline.api.listing import list_models
 from pointsman.pipeline.explain import explain
 from pointsman.pipeline.inference import infer
 from pointsman.pipeline.lifecycle.history import read_moment
-from pointsman.pipeline.lifecycle.promotion import assign_champions
+from pointsman.pipeline.lifecycle.manual_promotion import assign_champions
 from pointsman.pipeline.lifecycle.rollback import check
 from pointsman.pipeline.models import models
 from pointsman.pipeline.quarantine import quarantine

@@ -43,7 +43,7 @@ def list_production_scores(history: History) -> tuple[ChampionScore, ...]:
 
 
 def list_champion_scores(history: History) -> tuple[ChampionScore, ...]:
-    """Return how the champion of then did on every batch that was predicted before it was learned."""
+    """Return how the champion at the time did on every batch that was predicted before it was learned."""
     return _list_serving_scores(history, history.serving)
 
 
@@ -87,7 +87,7 @@ def draw_metric(history: History, metric: str, timeline: Timeline) -> Chart:
             for scores in (list_champion_scores, list_production_scores)
         )
         dotted: dict[str, Any] = {"linestyle": (0, (1, 1.5)), "linewidth": 1.5}
-        axes.plot(timeline.places, champion, color=INK, label="champion of then", **dotted)
+        axes.plot(timeline.places, champion, color=INK, label="champion at the time", **dotted)
         axes.plot(timeline.places, served, color=INK, label="production", linewidth=2.4, marker="o", markersize=3.5)
         _limit(axes, np.array([cell for line in by_line.values() for cell in line.values()]))
         label_numbers(axes.yaxis)

@@ -38,7 +38,7 @@ def test_where_the_chosen_champion_could_not_learn_the_best_of_the_rest_serves()
 
 
 def test_where_nobody_could_learn_the_user_is_told():
-    with pytest.raises(DataError, match="No model could learn this batch"):
+    with pytest.raises(DataError, match="No model could be trained on this batch"):
         assign_champion([], PAST)
 
 

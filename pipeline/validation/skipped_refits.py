@@ -13,7 +13,9 @@ DUE_AGE = 3
 """A model learns at the latest with this batch after the one that it learned last."""
 
 
-def find_resting(before: Generation, decided: Decision, competing: Collection[str], batch: int) -> dict[str, str]:
+def find_skipped_refits(
+    before: Generation, decided: Decision, competing: Collection[str], batch: int
+) -> dict[str, str]:
     """Return by active model that need not learn a batch why it does not.
 
     Champions, a pinned model, those whose retrain modes are ``competing``, baselines (they say what a plain fit on all
@@ -21,18 +23,18 @@ def find_resting(before: Generation, decided: Decision, competing: Collection[st
     """
     shares, promotion = weigh_defaults(before), decided.promotion
     due = {promotion.champion.line, promotion.robust_champion.line, before.pinned, *competing}
-    resting = {}
+    skipped = {}
     for contender in promotion.active:
         version, line = contender.parent, contender.line
         if version is None or contender.is_recalled or contender.candidate.key in decided.baselines or line in due:
             continue
         share, is_kept = shares.get(line, 0.0), decided.modes.get(line) is Origin.KEPT
         if share < DUE_SHARE and batch - version.last_batch < DUE_AGE and not is_kept:
-            resting[line] = (
+            skipped[line] = (
                 f"it is {share:.0%} of what serves by default and learned batch {version.last_batch}: it learns again "
                 f"with batch {version.last_batch + DUE_AGE}, from {DUE_SHARE:.0%} on, or after drift"
             )
-    return resting
+    return skipped
 
 
 def weigh_defaults(generation: Generation) -> dict[str, float]:

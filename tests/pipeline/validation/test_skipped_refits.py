@@ -7,7 +7,7 @@ import pytest
 from pointsman.meta.ensembles import DAMAGED, TYPICAL
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.pipeline.validation.registration import Decision
-from pointsman.pipeline.validation.resting import DUE_AGE, DUE_SHARE, find_resting, weigh_defaults
+from pointsman.pipeline.validation.skipped_refits import DUE_AGE, DUE_SHARE, find_skipped_refits, weigh_defaults
 from pointsman.registry.contender import Contender, Origin
 
 BATCH = 10
@@ -36,13 +36,13 @@ def find(*contenders, before=None, modes=None, baselines=(), competing=()):
     champion = make_contender("champion")
     promotion = SimpleNamespace(champion=champion, robust_champion=champion, active=[champion, *contenders])
     decided = Decision(promotion, modes or {}, {}, [], {one.candidate.key for one in baselines})
-    return find_resting(before or Ensembles(SHARES, {}), decided, competing, BATCH)
+    return find_skipped_refits(before or Ensembles(SHARES, {}), decided, competing, BATCH)
 
 
 def test_only_what_hardly_serves_rests_and_says_when_it_learns_again():
-    resting = find(make_contender("heavy"), make_contender("light"), make_contender("idle"), make_contender("absent"))
-    assert set(resting) == {"idle", "absent"}
-    assert resting["idle"] == (
+    skipped = find(make_contender("heavy"), make_contender("light"), make_contender("idle"), make_contender("absent"))
+    assert set(skipped) == {"idle", "absent"}
+    assert skipped["idle"] == (
         f"it is 5% of what serves by default and learned batch 9: it learns again with batch {9 + DUE_AGE}, "
         f"from {DUE_SHARE:.0%} on, or after drift"
     )
@@ -75,7 +75,7 @@ def test_what_comparisons_keep_has_its_own_reason():
 
 def test_a_decision_with_resting_models_keeps_them():
     decided = Decision(SimpleNamespace(), {"a": Origin.REFIT, "b": Origin.UPDATE}, {}, [], ())
-    rested = decided.with_resting({"b": "why"})
+    rested = decided.with_skipped({"b": "why"})
     assert rested.modes == {"a": Origin.REFIT, "b": Origin.KEPT}
-    assert rested.resting == {"b": "why"}
+    assert rested.skipped == {"b": "why"}
     assert decided.modes["b"] is Origin.UPDATE

@@ -6,18 +6,15 @@ from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from pointsman.common.config import Config
 from pointsman.common.config_edit import save_settings
 from pointsman.common.errors import StateError
 from pointsman.common.extras import check_extras
 from pointsman.common.records import LabelledBatch
-from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.files import compute_digest
 from pointsman.common.storage.state import State, hold_lock, open_state
 from pointsman.model_zoo.candidate import Candidate
-from pointsman.pipeline.collection.tables import batches as batches_table
+from pointsman.pipeline.collection.store import load_batches
 from pointsman.pipeline.preparation.capacity import limit_rows
 from pointsman.pipeline.preparation.window import load_batch
 from pointsman.pipeline.retraining.fitting import Fitting
@@ -74,8 +71,7 @@ def backtest(config: Config, apply_to: Path | None = None) -> str:
 def find_stream(config: Config, state: State) -> ReplayedStream:
     """Return the accepted batches, and the champion's candidate of the live generation."""
     generation = load_generation(state)
-    query = sa.select(batches_table).where(batches_table.c.status == "accepted").order_by(batches_table.c.number)
-    stored = read_rows(state.engine, query)
+    stored = load_batches(state, "accepted")
     if generation.schema is None or len(stored) < LEAST_BATCHES:
         raise StateError(
             f"A backtest needs at least {LEAST_BATCHES} accepted batches and '{state.folder}' has {len(stored)}; run "

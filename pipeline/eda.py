@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import sqlalchemy as sa
 
 from pointsman.common.adaptation import read_adapted
 from pointsman.common.config import Config
@@ -16,7 +15,6 @@ from pointsman.common.formats import find_format
 from pointsman.common.reading import read_input, read_labels, read_schema_dates
 from pointsman.common.schema import Schema
 from pointsman.common.seeding import random_generator
-from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.files import save_atomically
 from pointsman.common.storage.state import State, open_state
 from pointsman.common.tabular.reader import read_table
@@ -26,9 +24,10 @@ from pointsman.common.wanted import Wanted
 from pointsman.pipeline.collection.column import ColumnRole
 from pointsman.pipeline.collection.column_evidence import decide_column
 from pointsman.pipeline.collection.roles import infer_schema
-from pointsman.pipeline.collection.tables import batches
+from pointsman.pipeline.collection.store import load_batches
 from pointsman.pipeline.preparation.raw_rows import read_frame
 from pointsman.pipeline.quality.stored import drift_table, quality_table
+from pointsman.pipeline.quality.stored_batches import read_of_batches
 from pointsman.pipeline.reporting.eda.page import Exploration, render_exploration
 from pointsman.pipeline.reporting.eda.sampling import choose_rows
 from pointsman.pipeline.reporting.eda.target import (
@@ -73,7 +72,7 @@ def explore(config: Config, numbers: Sequence[str] = (), file: Path | None = Non
 
 def find_batches(state: State, number: int | None) -> list[dict[str, Any]]:
     """Return the stored batches, oldest first, or the one with that number; StateError where there is none."""
-    known = read_rows(state.engine, sa.select(batches).order_by(batches.c.number))
+    known = load_batches(state)
     if not known:
         raise StateError(f"There is no batch in '{state.folder}' yet; run 'python run.py update', or add -file X.csv.")
     wanted = [batch for batch in known if number in (None, batch["number"])]
@@ -245,9 +244,3 @@ def describe_fate(stored: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         rows = sum(batch[key] for batch in stored)
         if rows:
             yield f"{format_count(rows, 'row')} {'is' if rows == 1 else 'are'} {fate}."
-
-
-def read_of_batches(state: State, table: sa.Table, numbers: Sequence[int]) -> pd.DataFrame:
-    """Return the rows that a table of the catalogue has of some batches."""
-    found = read_rows(state.engine, sa.select(table).where(table.c.batch.in_(numbers)))
-    return pd.DataFrame(found, columns=[column.name for column in table.columns])

@@ -7,22 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import sqlalchemy as sa
 
 from pointsman.common.config import Config
 from pointsman.common.errors import ConfigError, StateError
 from pointsman.common.formats import find_format
 from pointsman.common.schema import Schema
-from pointsman.common.storage.catalogue import read_rows
-from pointsman.common.storage.state import State, open_state
+from pointsman.common.storage.state import open_state
 from pointsman.common.tabular.writers import write_table
 from pointsman.common.text import lay_out, read_number, shorten
 from pointsman.experiments.leaderboard import RankedTrial, count_failures, flatten_run, rank_runs, rank_trials
-from pointsman.experiments.tables import runs_table, trials_table
+from pointsman.experiments.store import load_runs, load_trials
 from pointsman.pipeline.training.importance import LEAST_TRIALS, Importance, compute_importances
 from pointsman.pipeline.training.warm_start import read_trial
 from pointsman.registry.generations import load_generation
-from pointsman.registry.tables import versions_table
 
 SHOWN = 10
 """Lines of a leaderboard."""
@@ -60,20 +57,6 @@ def read_batch(subject: Sequence[str]) -> int | None:
         named = shorten(" ".join(subject))
         raise ConfigError(f"experiments takes the number of one batch and not '{named}'; or leave it out.")
     return number
-
-
-def load_trials(state: State, batch: int | None) -> list[dict[str, Any]]:
-    """Return the trials of one batch or of all, oldest first."""
-    query = sa.select(trials_table).order_by(trials_table.c.batch, trials_table.c.number)
-    return read_rows(state.engine, query if batch is None else query.where(trials_table.c.batch == batch))
-
-
-def load_runs(state: State, batch: int | None) -> list[dict[str, Any]]:
-    """Return the runs of one batch or of all, oldest first, with how each version learns."""
-    how = [versions_table.c[name] for name in ("family", "variant", "window", "params", "origin", "threshold")]
-    joined = sa.select(runs_table, *how).join(versions_table, versions_table.c.id == runs_table.c.version)
-    query = joined.order_by(versions_table.c.number)
-    return read_rows(state.engine, query if batch is None else query.where(runs_table.c.batch == batch))
 
 
 def describe(trials: Rows, runs: Rows, importances: Sequence[Importance]) -> list[str]:

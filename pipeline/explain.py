@@ -4,21 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-import sqlalchemy as sa
-
 from pointsman.common.config import Config
 from pointsman.common.errors import StateError
-from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import State, open_state
 from pointsman.common.text import count, lay_out, shorten
 from pointsman.meta.estimation.estimator import Estimate
 from pointsman.meta.flags import RowKind
-from pointsman.meta.label_tables import labels_table, settled_labels_table, settled_requests_table, settlements_table
 from pointsman.meta.plan import Plan, name_kind, name_loss
 from pointsman.meta.profile import Profile
 from pointsman.meta.store import load_stored_selector
-from pointsman.meta.tables import decisions_table, estimates_table, regrets_table
+from pointsman.pipeline.labels.queries import load_regrets_of
 from pointsman.pipeline.serving.predictor import name_weights
+from pointsman.pipeline.serving.queries import list_newest, load_decisions, load_grades_of
 from pointsman.registry.generations import Generation, Role, load_generation
 from pointsman.registry.words import show_word
 
@@ -46,40 +43,20 @@ def explain(config: Config, decision_id: str) -> str:
         stored = load_stored_selector(state, generation)
         plan = stored.plan(Profile.from_json(decision["profile"]), decision["mode"])
         check_same(decision, generation, plan)
-        regrets = load_regrets(state, decision)
-        graded = sa.select(estimates_table).where(estimates_table.c.request == decision["id"])
-        return describe(decision, generation, plan, regrets, read_rows(state.engine, graded))
+        regrets = load_regrets_of(state, decision["id"], decision["generation"])
+        return describe(decision, generation, plan, regrets, load_grades_of(state, decision["id"]))
 
 
 def find_decision(state: State, decision_id: str) -> dict[str, Any]:
     """Return the one decision whose id begins so."""
     if not decision_id or len(decision_id) > MOST_CHARACTERS:
         raise StateError(f"'{shorten(decision_id)}' begins no id; it stands in the name of the answered file.")
-    query = sa.select(decisions_table).where(decisions_table.c.id.startswith(decision_id, autoescape=True)).limit(2)
-    found = read_rows(state.engine, query.order_by(decisions_table.c.id))
+    found = load_decisions(state, decision_id, most=2)
     if len(found) == 1 or (found and found[0]["id"] == decision_id):
         return found[0]
-    newest = sa.select(decisions_table.c.id).order_by(decisions_table.c.created_at.desc()).limit(3)
-    known = ", ".join(row["id"] for row in read_rows(state.engine, newest)) or "none yet"
+    known = ", ".join(list_newest(state, 3)) or "none yet"
     problem = "Several decisions begin" if found else "No decision begins"
     raise StateError(f"{problem} with '{decision_id}'; the newest ones are: {known}.")
-
-
-def load_regrets(state: State, decision: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return what labels showed of a request: entries of its own, or those it shares with others of its generation."""
-    table = regrets_table.c
-    own = read_rows(state.engine, sa.select(regrets_table).where(table.decision == decision["id"]))
-    if own:
-        return own
-    by_batch = sa.select(settled_requests_table.c.batch).where(settled_requests_table.c.request == decision["id"])
-    by_id = (
-        sa.select(settlements_table.c.batch)
-        .join(settled_labels_table, settled_labels_table.c.generation == settlements_table.c.generation)
-        .join(labels_table, labels_table.c.number == settled_labels_table.c.label)
-        .where(labels_table.c.request == decision["id"])
-    )
-    shared = sa.select(regrets_table).where(table.decision == f"generation {decision['generation']}")
-    return read_rows(state.engine, shared.where(sa.or_(table.batch.in_(by_batch), table.batch.in_(by_id))))
 
 
 def check_same(decision: Mapping[str, Any], generation: Generation, plan: Plan) -> None:

@@ -14,7 +14,7 @@ from pointsman.common.config import Config
 from pointsman.common.formats import check_file
 from pointsman.common.performance import Stopwatch, performance_table
 from pointsman.common.progress import Progress
-from pointsman.common.storage.catalogue import Draft, read_rows
+from pointsman.common.storage.catalogue import Draft
 from pointsman.common.storage.files import sweep
 from pointsman.common.storage.state import State, open_state
 from pointsman.common.tabular.parquet_chunks import find_types
@@ -25,6 +25,7 @@ from pointsman.meta.tables import decisions_table
 from pointsman.pipeline.labels.row_ids import ROW_ID, name_rows
 from pointsman.pipeline.serving.answer import Answer, add_answer
 from pointsman.pipeline.serving.predictor import Choice, Predictor, ReadRows, load_predictor
+from pointsman.pipeline.serving.queries import find_booked
 from pointsman.pipeline.serving.request_files import check_request, choose_output, log_renamed, name_decision
 from pointsman.pipeline.serving.tally import Tally
 
@@ -188,13 +189,12 @@ def list_reasons(predictor: Predictor, rows: ReadRows, choice: Choice, answer: A
 
 def record(state: State, watch: Stopwatch, described: dict[str, Any]) -> None:
     """Book the decision (once) and what answering cost."""
-    query = sa.select(decisions_table.c.id).where(decisions_table.c.id == described["id"])
     costs = watch.rows("inference", described["id"], described["rows"])
     decided = Draft()
     decided.add(decisions_table, [described])
     decided.add(performance_table, costs)
     try:
-        if not read_rows(state.engine, query):
+        if not find_booked(state, [described["id"]]):
             decided.commit(state.engine)
             return
     except sa.exc.IntegrityError:

@@ -5,18 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import sqlalchemy as sa
-
 from pointsman.common.config import Config
 from pointsman.common.errors import ConfigError, StateError
-from pointsman.common.storage.catalogue import Draft, read_rows
+from pointsman.common.storage.catalogue import Draft
 from pointsman.common.storage.state import State, lock_updates, open_state
 from pointsman.common.text import read_number, shorten
 from pointsman.common.users import find_user
 from pointsman.pipeline.quality.quarantine.listing import describe_quarantine
 from pointsman.pipeline.quality.quarantine.row_counts import RowCounts, load_row_counts
 from pointsman.pipeline.quality.quarantine.rows import UNUSABLE
-from pointsman.pipeline.quality.tables import DISCARDED, HELD, RELEASED, quarantine_decisions_table, quarantined_rows
+from pointsman.pipeline.quality.quarantine.store import load_rows
+from pointsman.pipeline.quality.tables import DISCARDED, HELD, RELEASED, quarantine_decisions_table
 from pointsman.registry.commit import commit_generation
 from pointsman.registry.generations import Cause, load_generation
 
@@ -104,10 +103,8 @@ def check_batch(account: RowCounts, action: str, choice: RowChoice, reason: str)
 
 def choose_rows(state: State, choice: RowChoice, action: str, reason: str) -> tuple[list[int], Counter[str]]:
     """Return the rows to decide on, and by reason how many of a batch cannot be released; StateError for none."""
-    table = quarantined_rows()
     undecided = (HELD, DISCARDED) if action == RELEASED and choice.rows else (HELD,)
-    stored = read_rows(state.engine, sa.select(table).where(table.c.batch == choice.batch).order_by(table.c.row))
-    known = {row["row"]: row for row in stored if not reason or row["reason"] == reason}
+    known = {row["row"]: row for row in load_rows(state, choice.batch) if not reason or row["reason"] == reason}
     open_rows = {number: row for number, row in known.items() if row["status"] in undecided}
     wanted = choice.rows or tuple(open_rows)
     absent = [row for row in wanted if row not in open_rows]

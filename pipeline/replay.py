@@ -5,8 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import sqlalchemy as sa
-
 import pointsman.pipeline.lifecycle.catalogue  # noqa: F401  (a replay copies and compares the rows of every table)
 from pointsman.common.cells.date_notations import ISO
 from pointsman.common.config import Config
@@ -15,15 +13,16 @@ from pointsman.common.errors import BatchRejected, ConfigError, StateError
 from pointsman.common.extras import check_extras
 from pointsman.common.performance import Stopwatch
 from pointsman.common.records import RawBatch
-from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import State, open_state
 from pointsman.common.text import read_number, shorten
 from pointsman.meta.label_tables import labels_table, settled_labels_table, settled_requests_table, settlements_table
 from pointsman.meta.tables import decisions_table
 from pointsman.pipeline.collection.ordering import read_times
 from pointsman.pipeline.collection.tables import batches
+from pointsman.pipeline.labels.queries import list_labelled_requests, list_reconciled_labels
 from pointsman.pipeline.lifecycle.revision import plan_revision
 from pointsman.pipeline.quality.tables import retaken_table
+from pointsman.pipeline.serving.queries import list_serving_generations
 from pointsman.pipeline.update import process_batch
 from pointsman.registry.commit import load_config_of
 from pointsman.registry.generations import Cause, Generation, load_generation
@@ -135,14 +134,11 @@ def copy_reconciled(state: State, copy: State, number: int, lineage: Sequence[in
         labels = [row["label"] for row in read_state_rows(connection, settled_labels_table, [number])]
         requests = {row["request"] for row in read_state_rows(connection, settled_requests_table, [number])}
         requests |= {row["clock"] for row in read_state_rows(connection, settlements_table, [number]) if row["clock"]}
-    labels += [row["label"] for row in read_rows(copy.engine, sa.select(settled_labels_table.c.label))]
+    labels += list_reconciled_labels(copy)
     copy_named(state, labels_table, labels_table.c.number, sorted(labels), copy)
-    requests |= {row["request"] for row in read_rows(copy.engine, sa.select(labels_table.c.request).distinct())}
+    requests |= list_labelled_requests(copy)
     copy_named(state, decisions_table, decisions_table.c.id, sorted(requests), copy)
-    served_by = {
-        row["generation"] for row in read_rows(copy.engine, sa.select(decisions_table.c.generation).distinct())
-    }
-    for other in sorted(served_by - set(lineage)):
+    for other in sorted(list_serving_generations(copy) - set(lineage)):
         copy_registry(state, other, copy)
 
 

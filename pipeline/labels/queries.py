@@ -149,6 +149,33 @@ def load_regrets(state: State) -> list[dict[str, Any]]:
     return read_rows(state.engine, sa.select(regrets_table))
 
 
+def load_regrets_of(state: State, request: str, generation: int) -> list[dict[str, Any]]:
+    """Return what labels showed of a request: entries of its own, or those it shares with others of its generation."""
+    table = regrets_table.c
+    own = read_rows(state.engine, sa.select(regrets_table).where(table.decision == request))
+    if own:
+        return own
+    by_batch = sa.select(settled_requests_table.c.batch).where(settled_requests_table.c.request == request)
+    by_id = (
+        sa.select(settlements_table.c.batch)
+        .join(settled_labels_table, settled_labels_table.c.generation == settlements_table.c.generation)
+        .join(labels_table, labels_table.c.number == settled_labels_table.c.label)
+        .where(labels_table.c.request == request)
+    )
+    shared = sa.select(regrets_table).where(table.decision == f"generation {generation}")
+    return read_rows(state.engine, shared.where(sa.or_(table.batch.in_(by_batch), table.batch.in_(by_id))))
+
+
+def list_reconciled_labels(state: State) -> list[int]:
+    """Return the numbers of all labels that an update took by their ids."""
+    return [row["label"] for row in read_rows(state.engine, sa.select(settled_labels_table.c.label))]
+
+
+def list_labelled_requests(state: State) -> set[str]:
+    """Return the requests that have a label by id."""
+    return {row["request"] for row in read_rows(state.engine, sa.select(labels_table.c.request).distinct())}
+
+
 def load_estimate(state: State, request: str) -> tuple[dict[str, Any] | None, int]:
     """Return the estimate made for a served request, None without one, and how many of its rows are kept."""
     query = sa.select(decisions_table.c.estimate, decisions_table.c.kept_rows)

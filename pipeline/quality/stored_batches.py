@@ -1,8 +1,10 @@
 """The batches of a state as they came: what is needed to take them once more."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import pandas as pd
 import sqlalchemy as sa
 
 from pointsman.common.storage.catalogue import read_rows
@@ -53,3 +55,9 @@ def list_stored(state: State) -> list[StoredBatch]:
         )
         for row in read_rows(state.engine, sa.select(batches).order_by(batches.c.number))
     ]
+
+
+def read_of_batches(state: State, table: sa.Table, numbers: Sequence[int]) -> pd.DataFrame:
+    """Return the rows that a table of the catalogue has of some batches."""
+    found = read_rows(state.engine, sa.select(table).where(table.c.batch.in_(numbers)))
+    return pd.DataFrame(found, columns=[column.name for column in table.columns])

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from pointsman.common.storage.catalogue import in_parts, read_rows
 from pointsman.common.storage.state import State
 from pointsman.experiments.tables import runs_table
-from pointsman.meta.tables import decisions_table
+from pointsman.meta.tables import decisions_table, estimates_table
 from pointsman.pipeline.validation.tables import scores_table
 from pointsman.registry.tables import versions_table
 from pointsman.registry.versions import Version
@@ -39,3 +39,26 @@ def find_booked(state: State, asked: Sequence[str]) -> set[str]:
         for part in in_parts(asked)
         for row in read_rows(state.engine, sa.select(table.id).where(table.id.in_(part)))
     }
+
+
+def load_decisions(state: State, begins: str, most: int) -> list[dict[str, Any]]:
+    """Return the rows of at most so many decisions whose id begins so, in the order of their ids."""
+    table = decisions_table.c
+    query = sa.select(decisions_table).where(table.id.startswith(begins, autoescape=True))
+    return read_rows(state.engine, query.order_by(table.id).limit(most))
+
+
+def list_newest(state: State, most: int) -> list[str]:
+    """Return the ids of the newest decisions, newest first."""
+    query = sa.select(decisions_table.c.id).order_by(decisions_table.c.created_at.desc()).limit(most)
+    return [row["id"] for row in read_rows(state.engine, query)]
+
+
+def load_grades_of(state: State, request: str) -> list[dict[str, Any]]:
+    """Return what labels showed of the estimate that a request was answered with."""
+    return read_rows(state.engine, sa.select(estimates_table).where(estimates_table.c.request == request))
+
+
+def list_serving_generations(state: State) -> set[int]:
+    """Return the generations that answered a request."""
+    return {row["generation"] for row in read_rows(state.engine, sa.select(decisions_table.c.generation).distinct())}

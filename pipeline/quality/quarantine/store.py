@@ -29,6 +29,12 @@ def count_quarantined(state: State) -> dict[tuple[int, str], int]:
     return {(row["batch"], row["status"]): row["rows"] for row in read_rows(state.engine, query)}
 
 
+def load_rows(state: State, batch: int) -> list[dict[str, Any]]:
+    """Return the quarantined rows of a batch, in their order."""
+    table = quarantined_rows()
+    return read_rows(state.engine, sa.select(table).where(table.c.batch == batch).order_by(table.c.row))
+
+
 def load_batches(state: State) -> list[dict[str, Any]]:
     """Return number, rows, status and reason of every batch, oldest first."""
     table = batches.c

@@ -8,7 +8,7 @@ from small_stream import LINEAR, configure, copy, opened
 
 from pointsman.common.errors import StateError
 from pointsman.pipeline.lifecycle.cards import check_golden, write_card
-from pointsman.registry.generations import load_generation
+from pointsman.registry.generations import Role, load_generation
 from pointsman.registry.tables import aliases_table, members_table, versions_table
 from pointsman.registry.versions import load_manifest
 
@@ -26,7 +26,8 @@ def test_every_member_has_a_card(linear_stream, tmp_path):
         card = write(folder, member.version.id)
         assert card.startswith(f"# {member.version.id}\n")
         assert ("production, what serves typical requests, in" in card) == (member.version == generation.production)
-        assert f"{member.role.shown} " in card.split("## Use")[0]
+        role = "challenger" if member.role is Role.CHALLENGER else member.role.shown
+        assert f"{role} " in card.split("## Use")[0]
         assert "predicts `CLAIM_PAID` (binary)" in card
         assert "blend" not in card
         if member.version.is_ensemble and generation.number > 1:

@@ -16,8 +16,8 @@ from pointsman.common.storage.state import open_state
 from pointsman.common.tabular.writers import write_table
 from pointsman.common.text import lay_out, read_number, shorten
 from pointsman.experiments.leaderboard import RankedTrial, count_failures, flatten_run, rank_runs, rank_trials
-from pointsman.experiments.store import load_runs, load_trials
 from pointsman.pipeline.training.importance import LEAST_TRIALS, Importance, compute_importances
+from pointsman.pipeline.training.store import load_runs, load_trials
 from pointsman.pipeline.training.warm_start import read_trial
 from pointsman.registry.generations import load_generation
 

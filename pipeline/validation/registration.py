@@ -4,6 +4,7 @@ import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 from pointsman.common.errors import DataError
 from pointsman.common.storage.state import State
@@ -66,11 +67,18 @@ class Decision:
 
     def with_skipped(self, reasons: Mapping[str, str]) -> "Decision":
         """Return the same with models that are kept, by model the reason."""
-        return replace(self, modes={**self.modes, **dict.fromkeys(reasons, Origin.KEPT)}, skipped=reasons)
+        return self._but(modes={**self.modes, **dict.fromkeys(reasons, Origin.KEPT)}, skipped=reasons)
 
     def with_retired(self, events: Sequence[Event]) -> "Decision":
         """Return the same with more retirements, listed before those that records decided."""
-        return replace(self, promotion=replace(self.promotion, retired=(*events, *self.promotion.retired)))
+        return self._but(promotion=replace(self.promotion, retired=(*events, *self.promotion.retired)))
+
+    def _but(self, **changes: Any) -> "Decision":
+        """Return the same with changes that leave records and active models alone, so that they stay stacked."""
+        decided = replace(self, **changes)
+        if "past" in vars(self):
+            vars(decided)["past"] = self.past
+        return decided
 
 
 def register(

@@ -19,8 +19,11 @@ def find_skipped_refits(
     """Return by active model that need not learn a batch why it does not.
 
     Champions, a pinned model, those whose retrain modes are ``competing``, baselines (they say what a plain fit on all
-    rows is worth) and newcomers always learn. One that comparisons keep has its own reason.
+    rows is worth) and newcomers always learn. One that comparisons keep has its own reason. In the first batches
+    everyone learns: weights that rest on one record say little.
     """
+    if batch <= DUE_AGE:
+        return {}
     shares, promotion = weigh_defaults(before), decided.promotion
     due = {promotion.champion.line, promotion.robust_champion.line, before.pinned, *competing}
     skipped = {}

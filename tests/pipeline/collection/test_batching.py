@@ -498,7 +498,8 @@ def test_real_streams_are_taken_whole_by_quarters(real_data, name, time_column, 
 
 def test_a_batch_of_a_large_parquet_file_is_cut_fast(real_data):
     config = real_config(real_data("hotel.parquet"), "arrival_date", "is_canceled", rows=100_000)
-    first = take_batch(config, None, 1, list)
     began = time.perf_counter()
+    first = take_batch(config, None, 1, list)
+    middle = time.perf_counter()
     assert len(take_batch(config, first.cursor, 2, list)) == 19_390
-    assert time.perf_counter() - began < 2
+    assert time.perf_counter() - middle < 2 * (middle - began), "a fifth of the rows must not take longer than the rest"

@@ -233,7 +233,7 @@ def test_the_reason_of_a_retirement_names_the_ground_and_the_limit_in_force():
     given = {"champion": "v-0", "max_active": 3, "limit": "half of promotion.max_active=6 while the stream is short"}
     outcome = decide(contenders, remember(0.5, 0.6, 0.7, 0.8, 1.0), **given, weights={"v-2": 0.3, "v-3": 0.1})
     reasons = {event.version: event.reason for event in outcome.retired}
-    limit = "of 3 lines (half of promotion.max_active=6 while the stream is short)"
+    limit = "all 3 places of active models were taken (half of promotion.max_active=6 while the stream is short)"
     assert {one.name for one in outcome.active} == {"v0", "v2", "prior-1"}
     assert f"{limit}: no ensemble gave it weight of late" in reasons["v-1"]
     assert reasons["v-3"].endswith(f"{limit}: those that stay had more weight in ensembles than its 0.1")

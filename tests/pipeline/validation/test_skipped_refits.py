@@ -32,11 +32,11 @@ def make_contender(line, last_batch=BATCH - 1, origin=Origin.SEARCH, known=True)
     return Contender(line, origin, Candidate("linear", "onehot", {"name": line}), parent, {})
 
 
-def find(*contenders, before=None, modes=None, baselines=(), competing=()):
+def find(*contenders, before=None, modes=None, baselines=(), competing=(), batch=BATCH):
     champion = make_contender("champion")
     promotion = SimpleNamespace(champion=champion, robust_champion=champion, active=[champion, *contenders])
     decided = Decision(promotion, modes or {}, {}, [], {one.candidate.key for one in baselines})
-    return find_skipped_refits(before or Ensembles(SHARES, {}), decided, competing, BATCH)
+    return find_skipped_refits(before or Ensembles(SHARES, {}), decided, competing, batch)
 
 
 def test_only_what_hardly_serves_rests_and_says_when_it_learns_again():
@@ -67,6 +67,15 @@ def test_champions_baselines_competing_models_newcomers_and_a_pinned_one_always_
     pinned = Ensembles(SHARES, {})
     pinned.pinned = "idle"
     assert find(idle, before=pinned) == {}
+
+
+def test_in_the_first_batches_everyone_learns():
+    assert [bool(find(make_contender("idle", batch - 1), batch=batch)) for batch in range(2, 6)] == [
+        False,
+        False,
+        True,
+        True,
+    ]
 
 
 def test_what_comparisons_keep_has_its_own_reason():

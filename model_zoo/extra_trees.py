@@ -59,10 +59,6 @@ class ExtraTrees(Family):
         settings: ExtraTreesParams = read_params(ExtraTreesParams, params)
         return {**params, "trees": max(10, round(settings.trees * share))}
 
-    def abridge(self, params: Params) -> Params:
-        """Grow half of the trees: on six streams that moved the loss by less than 0.8 %, candidates differ by more."""
-        return self.lighten(params, 1 / 2)
-
     def learn(self, sample: Sample, settings: ExtraTreesParams, *, seed: int, threads: int) -> Forest:
         """Grow the trees."""
         from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor

@@ -119,10 +119,6 @@ class Family(ABC):
         """Return parameters that need about a ``share`` of the time, for a first impression."""
         return params
 
-    def abridge(self, params: Params) -> Params:
-        """Return parameters that rank candidates as these do and cost less: what the folds of a search are for."""
-        return params
-
     def suggest(self, trial: Suggester, task: Task, n_rows: int, n_columns: int) -> Params:
         """Return parameters drawn through an Optuna trial; bounds may depend on the size of the training table.
 

@@ -30,15 +30,13 @@ from pointsman.pipeline.retraining.drift_response import (
 from pointsman.pipeline.training.capacity import log_cuts
 from pointsman.pipeline.training.data import TrainingData
 from pointsman.pipeline.training.newcomers import (
-    Entrance,
     count_from,
     count_versions,
     enter_newcomers,
     group_outputs,
     load_cooling,
-    load_tried,
 )
-from pointsman.pipeline.training.out_of_fold import breaks_gap, set_bar
+from pointsman.pipeline.training.out_of_fold import breaks_gap
 from pointsman.pipeline.training.portfolio import baseline_candidates, list_portfolio
 from pointsman.pipeline.training.refit import plan_other_refits, plan_refits, refit_all
 from pointsman.pipeline.training.run_rows import run_rows
@@ -58,7 +56,6 @@ from pointsman.pipeline.validation.promotion import IDLE, decide_promotion, list
 from pointsman.pipeline.validation.records import LateOutputs, join_records
 from pointsman.pipeline.validation.registration import Decision, Registration, register, save_challengers
 from pointsman.pipeline.validation.retrain_mode import PairedComparison
-from pointsman.pipeline.validation.skipped_refits import find_skipped_refits
 from pointsman.pipeline.validation.tables import bouts_table, comparisons_table
 from pointsman.registry.contender import Contender
 from pointsman.registry.ensembles import load_weights
@@ -186,15 +183,9 @@ def enter_all(
             training_set.gap,
             run.number,
         )
-    active = [one.line for one in before.versions if one.line in tested.record.predicted]
-    entrance = Entrance(
-        tables=[*rebuild_evaluation_tables(run, data), tested.table],
-        cooling=load_cooling(state, before),
-        tried=load_tried(state),
-        bar=set_bar(tested.record, active) if len(active) >= found.room else None,
-    )
+    tables = [*rebuild_evaluation_tables(run, data), tested.table]
     first = count_versions(state) + 1
-    entered = enter_newcomers(before, crew, portfolio, found.finalists, entrance, first)
+    entered = enter_newcomers(before, crew, portfolio, found.finalists, load_cooling(state, before), tables, first)
     back, recalled = recall(
         config,
         [*before.challengers, *challenge.revived],
@@ -229,11 +220,7 @@ def decide(
     history = load_weights(state, before.number, IDLE)
     promotion = decide_promotion(run, contenders, records, newcomers.portfolio, found.room, baselines, history)
     unlearned = [Event(version, "retired", "it did not learn the change of the relation") for version in gone]
-    decided = Decision(promotion, modes, newcomers.recalled, records, baselines)
-    if answers.causes:  # after drift what every model knows may be outdated, also of those that hardly serve
-        return decided, unlearned
-    competing = [one.line for one in list_competing(promotion, decided.past, baselines)]
-    return decided.with_skipped(find_skipped_refits(before, decided, competing, run.number)), unlearned
+    return Decision(promotion, modes, newcomers.recalled, records, baselines), unlearned
 
 
 def refit_and_register(

@@ -49,12 +49,11 @@ class Evaluator:
         problem, encoded = self.problem, self.encodings.get(candidate.variant, fold, candidate.window)
         learned, target, validated = encoded.learned, encoded.target, encoded.validated
         truth = problem.folds[fold].validate.target
-        family = get_family(candidate.family)
-        own = {name: setting for name, setting in candidate.params.items() if name in TREATMENTS}
-        params = {name: setting for name, setting in candidate.params.items() if name not in own}
-        judged_by = family.lighten(params, CHEAP_SHARE) if cheap else family.abridge(params)
-        candidate = replace(candidate, params={**judged_by, **own})
         if cheap:
+            family = get_family(candidate.family)
+            own = {name: setting for name, setting in candidate.params.items() if name in TREATMENTS}
+            params = {name: setting for name, setting in candidate.params.items() if name not in own}
+            candidate = replace(candidate, params={**family.lighten(params, CHEAP_SHARE), **own})
             learned, target = _thin(learned, target)
             validated, truth = _thin(validated, truth)
         fitted = fit_encoded(candidate, learned, target, problem.task, len(problem.classes), self.seed, problem.threads)

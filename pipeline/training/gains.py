@@ -1,6 +1,6 @@
 """What each engineered feature is worth: the loss of a small model without it, against one that has it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -108,20 +108,15 @@ def measure_gains(problem: SearchProblem, engineered: Sequence[str]) -> list[Fea
     return gains
 
 
-def choose_measured(engineered: Sequence[str], measured: Mapping[str, Sequence[FeatureGain]]) -> list[str]:
-    """Return the features to measure now, from how often each was measured: the least known ones.
+def choose_measured(engineered: Sequence[str], batches: dict[str, int]) -> list[str]:
+    """Return the features to measure now: those never measured first, then those measured longest ago.
 
-    Once every verdict rests on REMEMBERED measurements, one feature a batch keeps them young, in turns.
+    ``batches`` tells, by feature, the batch with which it was measured last.
 
-    >>> once = FeatureGain("a", 0.1, -0.1, 0.3, 900, covered=True)
-    >>> choose_measured(["a", "b", "c"], {"a": [once] * 2, "c": [once]})
+    >>> choose_measured(["a", "b", "c"], {"a": 4, "c": 3})
     ['b', 'c', 'a']
-    >>> choose_measured(["a", "b"], {"a": [once] * 5, "b": [once] * 4})
-    ['b']
     """
-    least_known = sorted(engineered, key=lambda feature: len(measured.get(feature, ())))
-    new = [feature for feature in least_known if len(measured.get(feature, ())) < REMEMBERED]
-    return new[:MOST_FEATURES] or least_known[:1]
+    return sorted(engineered, key=lambda feature: batches.get(feature, 0))[:MOST_FEATURES]
 
 
 def _lose(problem: SearchProblem, fold: Fold, names: Sequence[str]) -> np.ndarray:

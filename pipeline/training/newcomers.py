@@ -12,13 +12,13 @@ from pointsman.common.storage.state import State
 from pointsman.common.workers import Crew
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.pipeline.preparation.training_set import TrainingSet
-from pointsman.pipeline.training.out_of_fold import PLACES, Bar, EvaluationTable, enter_newcomer
+from pointsman.pipeline.training.out_of_fold import EvaluationTable, enter_newcomer
 from pointsman.pipeline.training.trials import Trial
 from pointsman.registry.contender import Contender, Origin
 from pointsman.registry.generations import Generation
 from pointsman.registry.lineage import load_recent
 from pointsman.registry.tables import events_table, versions_table
-from pointsman.registry.versions import ENSEMBLE_FAMILY, FORMER_FAMILY, Version, name_version
+from pointsman.registry.versions import Version, name_version
 
 log = logging.getLogger(__name__)
 
@@ -31,57 +31,31 @@ def count_versions(state: State) -> int:
     return read_rows(state.engine, sa.select(sa.func.max(versions_table.c.number).label("last")))[0]["last"] or 0
 
 
-@dataclass(frozen=True, eq=False)
-class Entrance:
-    """What newcomers are held against.
-
-    tables:  what they predict, oldest first
-    cooling: candidates on cooldown, by key; ``tried`` are those that were registered at any time
-    bar:     what active models lost on the newest table, where all places are taken
-    """
-
-    tables: Sequence[EvaluationTable]
-    cooling: Collection[str] = ()
-    tried: Collection[str] = ()
-    bar: Bar | None = None
-
-
 def enter_newcomers(
     before: Generation,
     crew: Crew[TrainingSet],
     portfolio: Sequence[Candidate],
     finalists: Sequence[Trial],
-    entrance: Entrance,
+    cooling: Collection[str],
+    tables: Sequence[EvaluationTable],
     first_number: int,
 ) -> list[Contender]:
     """Return candidates of the portfolio and finalists that are no model yet, with their out-of-fold records.
 
-    The best finalist also enters in a robust form, masked and guarded. One of the portfolio that comes for the first
-    time has to pass no bar: what it is worth shows later. A newcomer has the name of the version that it may become.
+    The best finalist also enters in a robust form, masked and guarded. Candidates on cooldown are named, by key, in
+    ``cooling``. A newcomer has the name of the version that it may become.
     """
     wanted = [(Origin.PORTFOLIO, candidate) for candidate in portfolio]
     wanted += [(Origin.SEARCH, trial.candidate) for trial in finalists]
     wanted += [(Origin.SEARCH, make_robust(trial.candidate)) for trial in finalists[:1]]
-    known = {version.candidate.key for version in before.versions} | set(entrance.cooling)
+    known = {version.candidate.key for version in before.versions} | set(cooling)
     entries: list[Entry] = []
     for origin, candidate in wanted:
         if candidate.key not in known:
             known.add(candidate.key)
             name = name_version(candidate.family, first_number + len(entries))
-            is_new = origin is Origin.PORTFOLIO and candidate.key not in entrance.tried
-            entries.append(Entry(candidate, name, origin, entrance.tables, None if is_new else entrance.bar))
-    entered = [one for one in crew.map(try_to_enter, entries) if one]
-    behind = [one.candidate.key for one in entered if not one.outputs]
-    if behind and entrance.bar:
-        log.info("not among the first %d on the newest batch, clean or damaged: %s", PLACES, ", ".join(behind))
-    return [one for one in entered if one.outputs]
-
-
-def load_tried(state: State) -> set[str]:
-    """Return the keys of all candidates that were registered at any time."""
-    single = versions_table.c.family.not_in([ENSEMBLE_FAMILY, FORMER_FAMILY])
-    first = sa.select(versions_table).where(versions_table.c.parent.is_(None), single)
-    return {Version.from_row(row).candidate.key for row in read_rows(state.engine, first)}
+            entries.append(Entry(candidate, name, origin, tables))
+    return [entered for entered in crew.map(try_to_enter, entries) if entered and entered.outputs]
 
 
 def load_cooling(state: State, before: Generation) -> set[str]:
@@ -108,19 +82,18 @@ def make_robust(candidate: Candidate) -> Candidate:
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """A candidate that is to predict some evaluation tables, the name it enters with, and the bar to pass."""
+    """A candidate that is to predict some evaluation tables, and the name it enters with."""
 
     candidate: Candidate
     name: str
     origin: Origin
     tables: Sequence[EvaluationTable]
-    bar: Bar | None
 
 
 def try_to_enter(training_set: TrainingSet, entry: Entry) -> Contender | None:
     """Return a newcomer with its record; None where it cannot be fitted."""
     try:
-        return enter_newcomer(training_set, entry.candidate, entry.name, entry.origin, entry.tables, entry.bar)
+        return enter_newcomer(training_set, entry.candidate, entry.name, entry.origin, entry.tables)
     except Exception as error:  # a candidate may fail in any library; the others go on
         log.warning("the candidate %s could not be fitted: %s", entry.candidate.key, error)
         return None

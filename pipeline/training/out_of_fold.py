@@ -6,16 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pointsman.common.metrics import compute_row_losses
-from pointsman.meta.records import OutOfSamplePredictions, RecordRows, predict_outputs
+from pointsman.meta.records import RecordRows, predict_outputs
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.pipeline.preparation.training_set import TrainingRows, TrainingSet
 from pointsman.registry.contender import Contender, Origin
 
 BACKFILLED = 3
 """Batches, the newest ones, of which a newcomer gets a record when it is registered."""
-PLACES = 5
-"""A newcomer that would not be among so many on the newest batch, clean or damaged, is not worth more fits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,64 +64,18 @@ def breaks_gap(training_set: TrainingSet, table: EvaluationTable) -> bool:
     return not bool((earlier.times < training_set.rows.times.iloc[start] - delay).all())
 
 
-@dataclass(frozen=True)
-class Bar:
-    """Mean row losses on the clean rows of the newest table, and on its damaged copies, that decide who goes on."""
-
-    clean: float
-    damaged: float
-
-    def excludes(self, rows: RecordRows, outputs: np.ndarray) -> bool:
-        """Return whether outputs (n_rows, n_outputs) for the rows are worse on clean and on damaged ones alike."""
-        losses = compute_row_losses(rows.task, rows.target, outputs)
-        return bool(_mean(losses[rows.clean]) > self.clean and _mean(losses[~rows.clean]) > self.damaged)
-
-
-def set_bar(record: OutOfSamplePredictions, models: Sequence[str]) -> Bar | None:
-    """Return what the PLACES-th best of some models lost on a batch; None where there are fewer of them."""
-    rows = record.rows
-    losses = [compute_row_losses(rows.task, rows.target, record.predicted[one]) for one in models]
-    if len(losses) < PLACES:
-        return None
-    clean, damaged = (sorted(_mean(one[part]) for one in losses)[PLACES - 1] for part in (rows.clean, ~rows.clean))
-    return Bar(clean, damaged)
-
-
-def _mean(losses: np.ndarray) -> float:
-    return float(losses.mean()) if len(losses) else np.inf
-
-
 def enter_newcomer(
-    training_set: TrainingSet,
-    candidate: Candidate,
-    name: str,
-    origin: Origin,
-    tables: Sequence[EvaluationTable],
-    bar: Bar | None = None,
+    training_set: TrainingSet, candidate: Candidate, name: str, origin: Origin, tables: Sequence[EvaluationTable]
 ) -> Contender:
     """Return a newcomer with its out-of-fold record of the newest tables, which come oldest first.
 
-    One that a ``bar`` excludes by the newest table gets no record, since every batch of it costs a fit. What its family
-    finds out before the first fit of the others (rounds, leaves) is kept for the later ones.
+    What its family finds out before the first fit (rounds, leaves) is kept for the later ones.
     """
     outputs: dict[int, np.ndarray] = {}
-    for table in tables[-1:] if bar else ():
+    for table in tables[-BACKFILLED:]:
         earlier = find_earlier(training_set, table)
         if earlier is not None:
-            predicted = _predict(training_set, training_set.settle(candidate, earlier), earlier, table)
-            if bar and bar.excludes(table.rows, predicted):
-                return Contender(name, origin, candidate, None, {})
-            outputs[table.rows.batch] = predicted
-    for table in tables[-BACKFILLED:]:
-        earlier = find_earlier(training_set, table) if table.rows.batch not in outputs else None
-        if earlier is not None:
             candidate = training_set.settle(candidate, earlier)
-            outputs[table.rows.batch] = _predict(training_set, candidate, earlier, table)
+            model = training_set.fit(candidate, earlier)
+            outputs[table.rows.batch] = predict_outputs(model, table.features, training_set.classes)
     return Contender(name, origin, candidate, None, outputs)
-
-
-def _predict(
-    training_set: TrainingSet, candidate: Candidate, earlier: TrainingRows, table: EvaluationTable
-) -> np.ndarray:
-    model = training_set.fit(candidate, earlier)
-    return predict_outputs(model, table.features, training_set.classes)

@@ -72,7 +72,7 @@ def search(
         )
         return []
     seed = derive_seed(problem.seed, "search", problem.batch)
-    study = _open_study(space, known, trials, seed)
+    study = _open_study(space, known, seed)
     # Rounds have a fixed size, however many workers there are: what is proposed depends on finished rounds alone.
     done: dict[str, Trial] = {}
     proposed, size = 0, min(ROUND, max(LEAST_ROUND, -(-trials // 2)))
@@ -94,7 +94,7 @@ def search(
     return list(done.values())
 
 
-def _open_study(space: SearchSpace, known: Sequence[Trial], trials: int, seed: int) -> "optuna.Study":
+def _open_study(space: SearchSpace, known: Sequence[Trial], seed: int) -> "optuna.Study":
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -104,15 +104,14 @@ def _open_study(space: SearchSpace, known: Sequence[Trial], trials: int, seed: i
         transferred = transfer(trial.candidate, trial.relative, space) if trial.relative is not None else None
         if transferred is not None:
             study.add_trial(transferred)
-    for candidate in choose_first(known, space, trials):
+    for candidate in choose_first(known, space):
         study.enqueue_trial(describe(candidate))
     return study
 
 
-def choose_first(known: Sequence[Trial], space: SearchSpace, trials: int) -> list[Candidate]:
+def choose_first(known: Sequence[Trial], space: SearchSpace) -> list[Candidate]:
     """Return what is tried first: the best known candidates, one a pipeline and window, or every family's defaults.
 
-    Known ones take half of the trials at most, so that a small budget tries something new as well.
     The defaults of a family that joins by itself are tried beside known candidates, until one of its own is known.
     """
     best: dict[tuple[str, str, int | None], Candidate] = {}
@@ -123,7 +122,7 @@ def choose_first(known: Sequence[Trial], space: SearchSpace, trials: int) -> lis
     defaults = default_candidates(space)
     tried = {trial.candidate.family for trial in known}
     joined = [candidate for candidate in defaults if candidate.family == JOINING and JOINING not in tried]
-    return [*list(best.values())[: min(FIRST, max(1, trials // 2))], *joined] if best else defaults
+    return [*list(best.values())[:FIRST], *joined] if best else defaults
 
 
 def _list_new(candidates: Sequence[Candidate], done: Mapping[str, Trial], number: int, baseline: float) -> list[Trial]:

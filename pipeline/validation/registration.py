@@ -2,9 +2,8 @@
 
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 from pointsman.common.errors import DataError
 from pointsman.common.storage.state import State
@@ -50,7 +49,6 @@ class Decision:
 
     modes:    by active model, whether it is updated, refitted or kept as it is
     recalled: by the name of a recalled contender, the version it was
-    skipped:  by model that is kept only because it hardly serves, why
     """
 
     promotion: Promotion
@@ -58,27 +56,15 @@ class Decision:
     recalled: Mapping[str, Version]
     records: Sequence[OutOfSamplePredictions]
     baselines: Collection[str]
-    skipped: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def past(self) -> PredictionHistory:
         """What active contenders predicted on the rows of the records."""
         return stack_records(self.records, [contender.line for contender in self.promotion.active])
 
-    def with_skipped(self, reasons: Mapping[str, str]) -> "Decision":
-        """Return the same with models that are kept, by model the reason."""
-        return self._but(modes={**self.modes, **dict.fromkeys(reasons, Origin.KEPT)}, skipped=reasons)
-
     def with_retired(self, events: Sequence[Event]) -> "Decision":
         """Return the same with more retirements, listed before those that records decided."""
-        return self._but(promotion=replace(self.promotion, retired=(*events, *self.promotion.retired)))
-
-    def _but(self, **changes: Any) -> "Decision":
-        """Return the same with changes that leave records and active models alone, so that they stay stacked."""
-        decided = replace(self, **changes)
-        if "past" in vars(self):
-            vars(decided)["past"] = self.past
-        return decided
+        return replace(self, promotion=replace(self.promotion, retired=(*events, *self.promotion.retired)))
 
 
 def register(
@@ -105,7 +91,7 @@ def register(
             events.append(Event(version.id, "recalled", f"{version.parent} beat the champion on the newest batch"))
         elif contender.parent:
             version = contender.parent
-            events.append(Event(version.id, "kept", _explain_kept(contender, decided)))
+            events.append(Event(version.id, "kept", _explain_kept(contender, decided.modes)))
         else:  # a newcomer that could not be fitted: there is nothing to register
             continue
         if contender.line in promotion.excluded:
@@ -123,12 +109,10 @@ def register(
     return Registration(tuple(members), tuple(new), tuple(events))
 
 
-def _explain_kept(contender: Contender, decided: Decision) -> str:
+def _explain_kept(contender: Contender, modes: Mapping[str, Origin]) -> str:
     if contender.is_recalled:
         return "a recalled version stays as it was"
-    if contender.line in decided.skipped:
-        return decided.skipped[contender.line]
-    if decided.modes.get(contender.line) is Origin.KEPT:
+    if modes.get(contender.line) is Origin.KEPT:
         return "on the two newest batches the line was better before it had learned the batch before"
     return "it could not learn the newest batch; the log names the failure"
 

@@ -87,7 +87,7 @@ def test_without_its_library_nothing_changes_and_one_line_says_what_it_would_do(
 
 def test_its_defaults_are_tried_beside_what_is_known_until_one_of_its_own_is():
     space = SearchSpace(("lightgbm/native", "catboost/native"), (0,), (), Task.BINARY, 1000, 5)
-    lightgbm = replace(make_trial(1, "lightgbm", 0.5), candidate=choose_first([], space, 20)[0])
-    catboost = replace(make_trial(2, "catboost", 0.6), candidate=choose_first([], space, 20)[1])
-    assert [one.family for one in choose_first([lightgbm], space, 20)] == ["lightgbm", "catboost"]
-    assert len(choose_first([lightgbm, catboost], space, 20)) == 2
+    lightgbm = replace(make_trial(1, "lightgbm", 0.5), candidate=choose_first([], space)[0])
+    catboost = replace(make_trial(2, "catboost", 0.6), candidate=choose_first([], space)[1])
+    assert [one.family for one in choose_first([lightgbm], space)] == ["lightgbm", "catboost"]
+    assert len(choose_first([lightgbm, catboost], space)) == 2

@@ -7,20 +7,17 @@ import pandas as pd
 import pytest
 
 from pointsman.common.task import Task
-from pointsman.meta.records import OutOfSamplePredictions, make_rows
+from pointsman.meta.records import make_rows
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.fitting import update_model
 from pointsman.model_zoo.reference import fit_input_reference
 from pointsman.pipeline.preparation.training_set import TrainingSet, join_rows
 from pointsman.pipeline.training.out_of_fold import (
     BACKFILLED,
-    PLACES,
-    Bar,
     EvaluationTable,
     breaks_gap,
     enter_newcomer,
     find_earlier,
-    set_bar,
 )
 from pointsman.pipeline.training.refit import MAX_UPDATES, RefitJob, refit
 from pointsman.registry.contender import Contender, Origin
@@ -124,48 +121,6 @@ def test_a_newcomer_has_a_record_of_the_newest_batches_on_its_first_day():
     )
     assert sorted(newcomer.outputs) == [4, 5, 6][-BACKFILLED:]
     assert newcomer.line == "linear-0009"
-
-
-def test_a_newcomer_behind_the_bar_on_clean_and_damaged_rows_alike_costs_one_fit():
-    training_set = make_ground([make_batch(number) for number in range(1, 6)])
-    tables = [make_table(make_batch(number)) for number in range(1, 6)]
-
-    def enter(clean, damaged):
-        return enter_newcomer(training_set, LINEAR, "linear-0009", Origin.SEARCH, tables, Bar(clean, damaged)).outputs
-
-    assert enter(0.0, 0.0) == {}
-    assert sorted(enter(99.0, 0.0)) == sorted(enter(0.0, 99.0)) == [3, 4, 5]
-    plain = enter_newcomer(training_set, LINEAR, "linear-0009", Origin.SEARCH, tables).outputs
-    assert all(np.array_equal(plain[batch], outputs) for batch, outputs in enter(99.0, 99.0).items())
-
-
-def test_what_a_newcomer_is_barred_by_does_not_depend_on_later_labels():
-    batches = [make_batch(number) for number in range(1, 10)]
-    changed = [*batches[:-1], make_batch(9, flip=True)]
-    tables = [make_table(one) for one in batches[-3:]]
-    honest, again = (
-        enter_newcomer(make_ground(rows), GROWING, "a", Origin.SEARCH, tables, Bar(99.0, 99.0))
-        for rows in (batches, changed)
-    )
-    assert all(np.array_equal(honest.outputs[batch], again.outputs[batch]) for batch in honest.outputs)
-    assert honest.candidate == again.candidate
-
-
-def test_the_bar_is_what_the_fifth_best_model_lost_and_needs_so_many():
-    table = make_table(make_batch(1))
-    truth = table.rows.target
-
-    def answer(doubt):
-        positive = np.where(truth == 1, 1 - doubt, doubt)
-        return np.column_stack([1 - positive, positive])
-
-    doubts = [0.1 * number for number in range(1, PLACES + 2)]
-    record = OutOfSamplePredictions(table.rows, {f"m{doubt:.1f}": answer(doubt) for doubt in doubts})
-    bar = set_bar(record, list(record.predicted))
-    assert bar.clean == pytest.approx(-np.log(1 - doubts[PLACES - 1]))
-    assert not bar.excludes(table.rows, answer(doubts[PLACES - 1]))
-    assert bar.excludes(table.rows, answer(doubts[PLACES]))
-    assert set_bar(record, list(record.predicted)[: PLACES - 1]) is None
 
 
 def train_known(candidate, updates=0, newest=None, mode=Origin.UPDATE):

@@ -13,8 +13,7 @@ from pointsman.common.workers import Workers
 from pointsman.meta.past import stack_records
 from pointsman.meta.threshold import tune
 from pointsman.model_zoo.candidate import Candidate
-from pointsman.pipeline.training.newcomers import Entrance, count_from, enter_newcomers, group_outputs
-from pointsman.pipeline.training.out_of_fold import Bar
+from pointsman.pipeline.training.newcomers import count_from, enter_newcomers, group_outputs
 from pointsman.pipeline.validation.registration import assign_champion
 from pointsman.registry.contender import Contender, Origin
 from pointsman.registry.generations import Generation, Member, Role
@@ -43,7 +42,7 @@ def test_where_nobody_could_learn_the_user_is_told():
 
 
 def test_a_candidate_that_cannot_be_fitted_is_left_out(monkeypatch):
-    def enter(_ground, candidate, name, origin, _tables, _bar):
+    def enter(_ground, candidate, name, origin, _sheets):
         if candidate.family == "tree":
             raise ValueError("too deep")
         return Contender(name, origin, candidate, None, {1: np.zeros((2, 2))})
@@ -51,28 +50,14 @@ def test_a_candidate_that_cannot_be_fitted_is_left_out(monkeypatch):
     monkeypatch.setattr("pointsman.pipeline.training.newcomers.enter_newcomer", enter)
     standing = [Candidate("linear", "onehot"), Candidate("tree", "onehot"), Candidate("prior", "native")]
     crew = Workers().share(None)
-    newcomers = enter_newcomers(Generation(), crew, [*standing, standing[0]], [], Entrance([]), first_number=4)
+    newcomers = enter_newcomers(Generation(), crew, [*standing, standing[0]], [], [], [], first_number=4)
     assert [one.name for one in newcomers] == ["linear-0004", "prior-0006"]
-    cooling = Entrance([], cooling=[standing[0].key])
-    assert [one.name for one in enter_newcomers(Generation(), crew, standing, [], cooling, 4)] == ["prior-0005"]
+    resting = [standing[0].key]
+    assert [one.name for one in enter_newcomers(Generation(), crew, standing, [], resting, [], 4)] == ["prior-0005"]
     assert count_from(4, newcomers) == 7
     assert count_from(4, []) == 4
     assert {one.origin for one in newcomers} == {Origin.PORTFOLIO}
     assert sorted(group_outputs(newcomers)[1]) == ["linear-0004", "prior-0006"]
-
-
-def test_all_pass_the_bar_but_candidates_of_the_portfolio_that_come_for_the_first_time(monkeypatch, caplog):
-    def enter(_ground, candidate, name, origin, _tables, bar):
-        return Contender(name, origin, candidate, None, {} if bar else {1: np.zeros((2, 2))})
-
-    monkeypatch.setattr("pointsman.pipeline.training.newcomers.enter_newcomer", enter)
-    new, tried, found = (Candidate("linear", "onehot", {"l2_penalty": float(one)}) for one in (1, 2, 3))
-    entrance = Entrance([], tried=[tried.key, found.key], bar=Bar(0.1, 0.1))
-    finalists = [SimpleNamespace(candidate=found)]
-    with caplog.at_level("INFO"):
-        newcomers = enter_newcomers(Generation(), Workers().share(None), [new, tried], finalists, entrance, 1)
-    assert [one.candidate for one in newcomers] == [new]
-    assert tried.key in caplog.text
 
 
 def test_thresholds_follow_the_cost_of_wrong_answers():

@@ -11,7 +11,6 @@ Picture: the rooms, floor by floor as tests/test_layers.py lists them, with an a
 import argparse
 import ast
 import io
-import itertools
 import sys
 import tokenize
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +22,17 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 TOPS = ("common", "experiments", "meta", "model_zoo", "pipeline", "registry")
 MOST_LINES, MOST_PARAMETERS, MOST_FIELDS, MOST_OF_FILE = 40, 7, 15, 300
+
+NO_CODE = (
+    tokenize.COMMENT,
+    tokenize.NL,
+    tokenize.NEWLINE,
+    tokenize.INDENT,
+    tokenize.DEDENT,
+    tokenize.ENDMARKER,
+    tokenize.ENCODING,
+)
+"""Kinds of tokens that make no line one of code."""
 
 
 def list_files(root: Path) -> list[Path]:
@@ -63,32 +73,17 @@ def measure_depth(modules: Mapping[str, ast.Module]) -> int:
 
 def list_code_lines(path: Path) -> tuple[set[int], int]:
     """Return the numbers of lines that hold code, no docstring, and how many comments there are."""
-    code: set[int] = set()
-    comments = 0
     with path.open("rb") as file:
         tokens = list(tokenize.tokenize(file.readline))
-    for before, token in itertools.pairwise(tokens):
-        if token.type == tokenize.COMMENT:
-            comments += not token.string.startswith(("# noqa", "# type:", "# fmt:"))
-        is_docstring = token.type == tokenize.STRING and before.type in (
-            tokenize.NEWLINE,
-            tokenize.INDENT,
-            tokenize.NL,
-            tokenize.ENCODING,
-            tokenize.DEDENT,
-            tokenize.COMMENT,
-        )
-        skipped = (
-            tokenize.COMMENT,
-            tokenize.NL,
-            tokenize.NEWLINE,
-            tokenize.INDENT,
-            tokenize.DEDENT,
-            tokenize.ENDMARKER,
-            tokenize.ENCODING,
-        )
-        if token.type not in skipped and not is_docstring:
-            code |= set(range(token.start[0], token.end[0] + 1))
+    told = [token for token in tokens if token.type == tokenize.COMMENT]
+    comments = sum(not token.string.startswith(("# noqa", "# type:", "# fmt:")) for token in told)
+    code = {
+        number for token in tokens if token.type not in NO_CODE for number in range(token.start[0], token.end[0] + 1)
+    }
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        # a text that is a statement of its own: a docstring, also of a constant
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            code -= set(range(node.lineno, (node.end_lineno or 0) + 1))
     return code, comments
 
 

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from pointsman.model_zoo.cells import read_levels
+from pointsman.model_zoo.compiled import CLIP, Compiled, LevelTable, Scaled
 from pointsman.model_zoo.spelling import Spelling
 
 if TYPE_CHECKING:
     from sklearn.compose import ColumnTransformer
-from pointsman.model_zoo.compiled import CLIP, Compiled, LevelTable, Scaled
 
 CHECKED_ROWS = 50
 UNKNOWN = "\x00 a level that no row has"
@@ -112,8 +113,6 @@ def _read_scaled(pipeline: Any) -> Scaled:
 def _check(
     compiled: Compiled, asked: pd.DataFrame, answered: np.ndarray, numeric: Sequence[str], categorical: Sequence[str]
 ) -> None:
-    from pointsman.model_zoo.cells import read_levels
-
     numbers = asked[list(numeric)].to_numpy(dtype=np.float64).reshape(len(asked), -1)
     encoded = compiled.encode(numbers, [read_levels(asked[name]) for name in categorical])
     if not np.array_equal(encoded, answered, equal_nan=True):

@@ -54,7 +54,7 @@ class Forest:
     def predict(self, values: np.ndarray) -> np.ndarray:
         """Return the mean answer (n_rows, n_outputs) to rows (n_rows, n_columns) float32."""
         if len(values) <= FEW_ROWS:  # tree after tree, as below: a sum in another order has other last digits
-            summed: np.ndarray = np.add.accumulate(self._walk(values), axis=0)[-1]
+            summed: np.ndarray = np.add.accumulate(self.vote(values), axis=0)[-1]
             return summed / len(self)
         total = np.zeros((len(values), self.answers.shape[1]))
         for tree in self._compiled:
@@ -62,13 +62,6 @@ class Forest:
         return total / len(self)
 
     def vote(self, values: np.ndarray) -> np.ndarray:
-        """Return each tree's answer (n_trees, n_rows, n_outputs)."""
-        if len(values) <= FEW_ROWS:
-            return self._walk(values)
-        shape = (len(values), self.answers.shape[1])
-        return np.stack([tree.predict(values).reshape(shape) for tree in self._compiled])
-
-    def _walk(self, values: np.ndarray) -> np.ndarray:
         """Return each tree's answer (n_trees, n_rows, n_outputs) to few rows, which go down all trees at once."""
         children, feature, depth = self._paths
         missing = np.isnan(values)

@@ -109,23 +109,27 @@ def describe(
         *(f"{'failed':<19} {version}: {error}" for version, error in decision["failures"].items()),
     ]
     # Labels may come with several batches, each of which has an entry of its own.
-    for regret in regrets:
-        losses = {name: _show_loss(regret[name], is_classification) for name in SHOWN_LOSSES}
-        whose = (
-            f"those of {count(regret['requests'], 'small request')}"
-            if regret["decision"] != decision["id"]
-            else "its own"
-        )
-        lines.append(
-            f"{'labels':<19} with batch {regret['batch']}, by labels of {count(regret['rows'], 'row')} ({whose}): "
-            f"{measure} {losses['served']}, champion {losses['champion']}, single best so far {losses['single_best']}, "
-            f"oracle {losses['oracle']}"
-        )
-    for one in graded:
-        held = "inside" if one["covered"] else "outside"
-        shown = f"{one['measure']} {one['realised']:.4g} of {count(one['rows'], 'labelled row')}"
-        lines.append(f"{'estimate graded':<19} {shown} lies {held} the interval")
+    lines += [f"{'labels':<19} {_describe_labels(one, decision['id'], is_classification)}" for one in regrets]
+    lines += [f"{'estimate graded':<19} {_describe_grade(one)}" for one in graded]
     return "\n".join([*lines, f"{'recomputed':<19} the same numbers"])
+
+
+def _describe_labels(regret: Mapping[str, Any], request: str, is_classification: bool) -> str:
+    """Return what the labels of one batch showed of a request."""
+    losses = {name: _show_loss(regret[name], is_classification) for name in SHOWN_LOSSES}
+    shared = f"those of {count(regret['requests'], 'small request')}"
+    return (
+        f"with batch {regret['batch']}, by labels of {count(regret['rows'], 'row')} "
+        f"({'its own' if regret['decision'] == request else shared}): "
+        f"{name_loss(is_classification)} {losses['served']}, champion {losses['champion']}, "
+        f"single best so far {losses['single_best']}, oracle {losses['oracle']}"
+    )
+
+
+def _describe_grade(graded: Mapping[str, Any]) -> str:
+    """Return how an estimate compares with what labels showed."""
+    shown = f"{graded['measure']} {graded['realised']:.4g} of {count(graded['rows'], 'labelled row')}"
+    return f"{shown} lies {'inside' if graded['covered'] else 'outside'} the interval"
 
 
 def _show_loss(loss: float | None, is_classification: bool) -> str:

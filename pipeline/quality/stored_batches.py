@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.rows import read_record
 from pointsman.common.storage.state import State
-from pointsman.pipeline.collection.tables import batches
+from pointsman.pipeline.collection.store import load_batches
 from pointsman.pipeline.quality.quarantine.store import load_decisions, load_retaken
 
 
@@ -53,7 +53,7 @@ def list_stored(state: State) -> list[StoredBatch]:
                 "decision": decisions.get(row["number"], ""),
             },
         )
-        for row in read_rows(state.engine, sa.select(batches).order_by(batches.c.number))
+        for row in load_batches(state)
     ]
 
 

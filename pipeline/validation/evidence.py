@@ -60,7 +60,7 @@ class Evaluated:
     """What is known of a batch before anyone learns it.
 
     result:    what models and ensembles predict for it
-    selector:   the selector so far, None before there is one
+    selector:  the selector so far, None before there is one
     drift_reference: distribution of the inputs that models learned; None before any did
     outputs:   what the selector answers for the rows of the record; None without one
     grades:    how good its choice was; ``estimates``, rows of the table, what was expected of it without labels

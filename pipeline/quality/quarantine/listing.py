@@ -6,9 +6,9 @@ from typing import Any
 from pointsman.common.config import Config
 from pointsman.common.storage.state import State
 from pointsman.common.text import lay_out
-from pointsman.pipeline.collection.store import find_batch_file
+from pointsman.pipeline.collection.store import find_batch_file, load_batches
 from pointsman.pipeline.quality.quarantine.row_counts import RowCounts, load_row_counts
-from pointsman.pipeline.quality.quarantine.store import load_batches, load_groups
+from pointsman.pipeline.quality.quarantine.store import load_groups
 
 MOST_LINES = 40
 LONGEST_CELL = 60

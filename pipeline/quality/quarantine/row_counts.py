@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from pointsman.common.storage.state import State
-from pointsman.pipeline.quality.quarantine.store import count_quarantined, load_batches, load_decisions, load_retaken
+from pointsman.pipeline.collection.store import load_batches
+from pointsman.pipeline.quality.quarantine.store import count_quarantined, load_decisions, load_retaken
 from pointsman.pipeline.quality.tables import DISCARDED, HELD, RELEASED
 
 

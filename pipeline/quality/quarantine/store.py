@@ -6,7 +6,6 @@ import sqlalchemy as sa
 
 from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import State
-from pointsman.pipeline.collection.tables import batches
 from pointsman.pipeline.quality.tables import quarantine_decisions_table, quarantined_rows, retaken_table
 
 
@@ -33,13 +32,6 @@ def load_rows(state: State, batch: int) -> list[dict[str, Any]]:
     """Return the quarantined rows of a batch, in their order."""
     table = quarantined_rows()
     return read_rows(state.engine, sa.select(table).where(table.c.batch == batch).order_by(table.c.row))
-
-
-def load_batches(state: State) -> list[dict[str, Any]]:
-    """Return number, rows, status and reason of every batch, oldest first."""
-    table = batches.c
-    query = sa.select(table.number, table.rows, table.status, table.reason).order_by(table.number)
-    return read_rows(state.engine, query)
 
 
 def load_groups(state: State) -> list[dict[str, Any]]:

@@ -69,7 +69,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Ground:
+class LearnedState:
     """What every part stands on: a learned state, its predictor, and bare pipelines of the lines that answer.
 
     ``weights`` are those of the members for clean rows of what serves; ``single`` is the line that serves with
@@ -103,7 +103,7 @@ class Ground:
 
 
 @contextmanager
-def prepare(options: argparse.Namespace) -> Iterator[Ground]:
+def prepare(options: argparse.Namespace) -> Iterator[LearnedState]:
     """Learn the stream, unless a learned state is given, and fit the bare pipelines."""
     with tempfile.TemporaryDirectory() as folder:
         state_dir = options.state or Path(folder) / "state"
@@ -134,15 +134,15 @@ def prepare(options: argparse.Namespace) -> Iterator[Ground]:
             pipelines = {
                 line: build_pipeline(predictor, by_line[line], features, target) for line in {*weights, single}
             }
-            yield Ground(options, Path(folder), config, predictor, asked, weights, single, pipelines)
+            yield LearnedState(options, Path(folder), config, predictor, asked, weights, single, pipelines)
 
 
-def measure_row(training_set: Ground) -> Iterator[Row]:
+def measure_row(learned: LearnedState) -> Iterator[Row]:
     """One row over HTTP beside one ready row through the bare pipeline of the heaviest member, in turns."""
-    rows = to_json_rows(training_set.asked.head(TURNS))
-    features = training_set.engineer(training_set.asked.head(TURNS))
-    pipeline = training_set.pipelines[training_set.leading]
-    with serve(training_set) as (host, port):
+    rows = to_json_rows(learned.asked.head(TURNS))
+    features = learned.engineer(learned.asked.head(TURNS))
+    pipeline = learned.pipelines[learned.leading]
+    with serve(learned) as (host, port):
         client = http.client.HTTPConnection(host, port)
         http_seconds, bare_seconds = [], []
         for place, row in enumerate(rows):
@@ -151,19 +151,19 @@ def measure_row(training_set: Ground) -> Iterator[Row]:
             bare_seconds.append(take_time(partial(predict, pipeline, one)))
             http_seconds.append(take_time(partial(post, client, body)))
     mine, bare = statistics.median(http_seconds[20:]), statistics.median(bare_seconds[20:])
-    version = {one.line: one for one in training_set.predictor.generation.versions}[training_set.leading]
-    yield Row(f"one row through /predict, {len(training_set.weights)} members: median", f"{mine * 1e3:.2f} ms")
+    version = {one.line: one for one in learned.predictor.generation.versions}[learned.leading]
+    yield Row(f"one row through /predict, {len(learned.weights)} members: median", f"{mine * 1e3:.2f} ms")
     yield Row(f"one ready row through the bare pipeline of {version.id} ({version.variant})", f"{bare * 1e3:.2f} ms")
     yield Row("the first against the second", f"{mine / bare:.2f}", "0.6", mine <= 0.6 * bare)
 
 
-def measure_load(training_set: Ground) -> Iterator[Row]:
+def measure_load(learned: LearnedState) -> Iterator[Row]:
     """200 rows a request on 16 connections at once."""
-    body = json.dumps({"rows": to_json_rows(training_set.asked.head(LOAD_ROWS))}).encode()
+    body = json.dumps({"rows": to_json_rows(learned.asked.head(LOAD_ROWS))}).encode()
     seconds: list[float] = []
     errors: list[str] = []
-    with serve(training_set) as (host, port):
-        until = time.monotonic() + training_set.options.seconds
+    with serve(learned) as (host, port):
+        until = time.monotonic() + learned.options.seconds
 
         def ask() -> None:
             client = http.client.HTTPConnection(host, port, timeout=60)
@@ -180,35 +180,29 @@ def measure_load(training_set: Ground) -> Iterator[Row]:
         for thread in threads:
             thread.join()
     median, p99 = (float(np.quantile(seconds, share)) for share in (0.5, 0.99))
-    per_second = len(seconds) / training_set.options.seconds
-    asked = f"{CONNECTIONS} connections, {LOAD_ROWS} rows a request, {training_set.options.seconds:g} s"
+    per_second = len(seconds) / learned.options.seconds
+    asked = f"{CONNECTIONS} connections, {LOAD_ROWS} rows a request, {learned.options.seconds:g} s"
     yield Row(f"{asked}: requests a second, rows a second", f"{per_second:.1f}, {per_second * LOAD_ROWS:,.0f}")
     yield Row("errors", str(len(errors)) + (f" ({errors[0]})" if errors else ""), "0", not errors)
     yield Row("median; 99th percentile", f"{median * 1e3:.0f} ms; {p99 * 1e3:.0f} ms")
     yield Row("the second against the first", f"{p99 / median:.1f}", "10", p99 < 10 * median)
 
 
-def measure_file(training_set: Ground) -> Iterator[Row]:
+def measure_file(learned: LearnedState) -> Iterator[Row]:
     """A file of many rows, as a whole process, beside the bare pipelines on ready chunks."""
-    chunk = tile(training_set.asked, CHUNK_ROWS)
-    ready = training_set.engineer(chunk)
+    chunk = tile(learned.asked, CHUNK_ROWS)
+    ready = learned.engineer(chunk)
     bare = {
-        line: min(take_time(partial(predict, one, ready)) for _ in range(2))
-        for line, one in training_set.pipelines.items()
+        line: min(take_time(partial(predict, one, ready)) for _ in range(2)) for line, one in learned.pipelines.items()
     }
-    idle = run_measured(training_set, write_request(training_set, training_set.asked.head(1), "one.parquet"))
-    all_members, alone = (
-        CHUNK_ROWS / sum(bare[line] for line in training_set.weights),
-        CHUNK_ROWS / bare[training_set.single],
-    )
-    n_rows = training_set.options.rows
-    yield Row(
-        f"bare pipelines of all {len(training_set.weights)} members on ready chunks", f"{all_members:,.0f} rows/s"
-    )
-    yield Row(f"bare pipeline of the one that serves in mode single ({training_set.single})", f"{alone:,.0f} rows/s")
+    idle = run_measured(learned, write_request(learned, learned.asked.head(1), "one.parquet"))
+    all_members, alone = (CHUNK_ROWS / sum(bare[line] for line in learned.weights), CHUNK_ROWS / bare[learned.single])
+    n_rows = learned.options.rows
+    yield Row(f"bare pipelines of all {len(learned.weights)} members on ready chunks", f"{all_members:,.0f} rows/s")
+    yield Row(f"bare pipeline of the one that serves in mode single ({learned.single})", f"{alone:,.0f} rows/s")
     for ending in ("parquet", "csv"):
         name = f"rows.{ending}"
-        done = run_measured(training_set, write_request(training_set, tile(training_set.asked, n_rows), name))
+        done = run_measured(learned, write_request(learned, tile(learned.asked, n_rows), name))
         speed = n_rows / done.seconds
         yield Row(f"{n_rows:,} rows of {ending}, the whole process", f"{done.seconds:.0f} s, {speed:,.0f} rows/s")
         yield Row(
@@ -217,28 +211,28 @@ def measure_file(training_set: Ground) -> Iterator[Row]:
             "at least 0.8",
             speed >= 0.8 * all_members,
         )
-        if training_set.options.before and ending == "parquet":
-            yield from measure_before(training_set, name, n_rows, speed)
+        if learned.options.before and ending == "parquet":
+            yield from measure_before(learned, name, n_rows, speed)
         above = done.peak_mb - idle.peak_mb
         yield Row(
             f"peak memory above that of one row ({idle.peak_mb:.0f} MB)", f"{above:.0f} MB", "600 MB", above <= 600
         )
-        yield from measure_single(training_set, name, n_rows, alone)
+        yield from measure_single(learned, name, n_rows, alone)
 
 
-def measure_before(training_set: Ground, name: str, n_rows: int, speed: float) -> Iterator[Row]:
+def measure_before(learned: LearnedState, name: str, n_rows: int, speed: float) -> Iterator[Row]:
     """The same file answered by an earlier release, which has learned the same batches."""
-    checkout, state_dir = training_set.options.before.resolve(), training_set.folder / "before"
+    checkout, state_dir = learned.options.before.resolve(), learned.folder / "before"
     common = [
         "--config",
         "configs/hotel.yaml",
-        f"data_dir={training_set.options.data.resolve()}",
+        f"data_dir={learned.options.data.resolve()}",
         f"state_dir={state_dir}",
         f"batch.rows={BATCH_ROWS}",
     ]
-    update = [sys.executable, "run.py", "update", "--batches", str(training_set.options.updates), *common]
+    update = [sys.executable, "run.py", "update", "--batches", str(learned.options.updates), *common]
     run_quietly(update, checkout)
-    ask = [sys.executable, "run.py", "inference", "-file", str(training_set.folder / name), *common]
+    ask = [sys.executable, "run.py", "inference", "-file", str(learned.folder / name), *common]
     then = n_rows / take_time(partial(run_quietly, ask, checkout))
     yield Row("the release before, the whole process", f"{then:,.0f} rows/s")
     yield Row("rows a second against it", f"{speed / then:.2f}", "at least 3", speed >= 3 * then)
@@ -249,31 +243,26 @@ def run_quietly(command: Sequence[str], folder: Path) -> None:
     subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def measure_single(training_set: Ground, name: str, n_rows: int, alone: float) -> Iterator[Row]:
+def measure_single(learned: LearnedState, name: str, n_rows: int, alone: float) -> Iterator[Row]:
     """The same where one version serves (``selection.mode: single``)."""
-    done = run_measured(training_set, training_set.folder / name, "selection.mode=single")
+    done = run_measured(learned, learned.folder / name, "selection.mode=single")
     speed = n_rows / done.seconds
     yield Row("the same with selection.mode=single", f"{done.seconds:.0f} s, {speed:,.0f} rows/s")
     yield Row("against the bare pipeline of that one", f"{speed / alone:.2f}", "at least 0.8", speed >= 0.8 * alone)
 
 
-def measure_cold(training_set: Ground) -> Iterator[Row]:
+def measure_cold(learned: LearnedState) -> Iterator[Row]:
     """A cold inference of 1,000 rows beside minimal scripts with the heaviest member's pipeline, in turns."""
     import joblib
 
-    request, ready = training_set.folder / "cold.csv", training_set.folder / "ready.csv"
-    training_set.asked.head(1000).to_csv(request, index=False)
-    training_set.engineer(training_set.asked.head(1000)).to_csv(ready, index=False)
-    joblib.dump(training_set.pipelines[training_set.leading], training_set.folder / "pipeline.joblib")
-    commands = [training_set.command("inference", "-file", str(request))]
+    request, ready = learned.folder / "cold.csv", learned.folder / "ready.csv"
+    learned.asked.head(1000).to_csv(request, index=False)
+    learned.engineer(learned.asked.head(1000)).to_csv(ready, index=False)
+    joblib.dump(learned.pipelines[learned.leading], learned.folder / "pipeline.joblib")
+    commands = [learned.command("inference", "-file", str(request))]
     for name, more in (("same.py", SAME_LIBRARIES), ("bare.py", "")):
-        (training_set.folder / name).write_text(MINIMAL.replace("{more}", more))
-        files = [
-            training_set.folder / name,
-            training_set.folder / "pipeline.joblib",
-            ready,
-            training_set.folder / "out.csv",
-        ]
+        (learned.folder / name).write_text(MINIMAL.replace("{more}", more))
+        files = [learned.folder / name, learned.folder / "pipeline.joblib", ready, learned.folder / "out.csv"]
         commands.append([sys.executable, *map(str, files)])
     seconds = np.array([[time_command(command) for command in commands] for _ in range(10)][1:])
     mine, same, bare = np.median(seconds, axis=0)
@@ -285,20 +274,20 @@ def measure_cold(training_set: Ground) -> Iterator[Row]:
     yield Row(f"against the script with no library that it does not use ({bare:.2f} s)", f"{least:.2f}")
 
 
-def measure_choice(training_set: Ground) -> Iterator[Row]:
+def measure_choice(learned: LearnedState) -> Iterator[Row]:
     """What the choice adds to the prediction of requests of several sizes."""
     for n_rows, runs in ((1_000, 3), (10_000, 3), (100_000, 1)):
-        rows = training_set.predictor.read(tile(training_set.asked, n_rows))
-        choice = training_set.predictor.choose(rows)
-        choose = statistics.median(take_time(partial(training_set.predictor.choose, rows)) for _ in range(5))
-        answer = statistics.median(take_time(partial(training_set.predictor.answer, rows, choice)) for _ in range(runs))
+        rows = learned.predictor.read(tile(learned.asked, n_rows))
+        choice = learned.predictor.choose(rows)
+        choose = statistics.median(take_time(partial(learned.predictor.choose, rows)) for _ in range(5))
+        answer = statistics.median(take_time(partial(learned.predictor.answer, rows, choice)) for _ in range(runs))
         share = choose / answer
         bound, met = ("10 %", share <= 0.1) if n_rows == 1_000 else ("", None)
         what = f"the choice beside the prediction of {n_rows:,} rows"
         yield Row(what, f"{choose * 1e3:.1f} ms, {share:.1%}", bound, met)
 
 
-MEASURES: dict[str, Callable[[Ground], Iterator[Row]]] = {
+MEASURES: dict[str, Callable[[LearnedState], Iterator[Row]]] = {
     "row": measure_row,
     "load": measure_load,
     "file": measure_file,
@@ -308,9 +297,9 @@ MEASURES: dict[str, Callable[[Ground], Iterator[Row]]] = {
 
 
 @contextmanager
-def serve(training_set: Ground) -> Iterator[tuple[str, int]]:
+def serve(learned: LearnedState) -> Iterator[tuple[str, int]]:
     """Run the service as a process of its own on a free port."""
-    command = training_set.command("serve", "service.port=0")
+    command = learned.command("serve", "service.port=0")
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:
             assert process.stdout is not None
@@ -350,10 +339,10 @@ class Done:
     peak_mb: float
 
 
-def run_measured(training_set: Ground, request: Path, *overrides: str) -> Done:
+def run_measured(learned: LearnedState, request: Path, *overrides: str) -> Done:
     """Answer a file as a whole process."""
     started = time.perf_counter()
-    command = [*training_set.command("inference", "-file", str(request)), *overrides]
+    command = [*learned.command("inference", "-file", str(request)), *overrides]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     peak_mb = 0.0
     while process.poll() is None:
@@ -391,9 +380,9 @@ def take_time(act: Callable[[], Any]) -> float:
     return time.perf_counter() - started
 
 
-def write_request(training_set: Ground, rows: pd.DataFrame, name: str) -> Path:
+def write_request(learned: LearnedState, rows: pd.DataFrame, name: str) -> Path:
     """Write rows as a request."""
-    path = training_set.folder / name
+    path = learned.folder / name
     if name.endswith(".csv"):
         import pyarrow as pa
         import pyarrow.csv
@@ -455,11 +444,11 @@ def main() -> None:
     if not (options.data / "hotel.parquet").is_file():
         tell(f"skipped: '{options.data / 'hotel.parquet'}' is absent; name the folder that has it with --data")
         return
-    with prepare(options) as training_set:
+    with prepare(options) as learned:
         measured: dict[str, list[Row]] = {}
         for part in options.parts:
             tell(f"measuring: {part}")
-            measured[part] = list(MEASURES[part](training_set))
+            measured[part] = list(MEASURES[part](learned))
             for row in measured[part]:
                 tell(f"  {row.what}: {row.measured} {'' if row.met is None else row.met}")
     table = describe(measured, options)

@@ -9,7 +9,8 @@ import logging
 import os
 import pickle
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -117,6 +118,23 @@ def _describe_backend(workers: Workers) -> dict[str, Any]:
             f"({first_line(error)}); start one with 'dask scheduler' and 'dask worker', or set the key to null."
         ) from error
     return {"backend": "dask", "client": client}
+
+
+def map_in_threads(
+    function: Callable[[Task], Answer], tasks: Sequence[Task], threads: int | None = None
+) -> list[Answer]:
+    """Return ``function(task)`` of each task, in their order, by as many threads as there are cores.
+
+    For what leaves Python to a library that lets other threads go on, as predictions do.
+
+    >>> map_in_threads(abs, [-1, 2, -3], threads=2)
+    [1, 2, 3]
+    """
+    count = min(len(tasks), count_cores() if threads is None else threads)
+    if count <= 1:
+        return [function(task) for task in tasks]
+    with ThreadPoolExecutor(count, "map") as pool:
+        return list(pool.map(function, tasks))
 
 
 def count_cores() -> int:

@@ -27,6 +27,22 @@ class Levels:
         """Return the column with some of its cells (n_rows,) bool made missing."""
         return Levels(np.where(cells, -1, self.codes), self.known)
 
+    @classmethod
+    def join(cls, parts: "Sequence[Levels]") -> "Levels":
+        """Return columns one after another.
+
+        >>> column = Levels.join([Levels(np.array([0, -1]), ["x"]), Levels(np.array([1, 0]), ["x", "y"])])
+        >>> column.codes.tolist(), list(column.known)
+        ([0, -1, 1, 0], ['x', 'y'])
+        """
+        places: dict[str, int] = {}
+        codes = []
+        for part in parts:
+            # The last place is that of code -1: a missing cell stays missing.
+            moved = np.array([*(places.setdefault(level, len(places)) for level in part.known), -1])
+            codes.append(moved[part.codes])
+        return cls(np.concatenate(codes), list(places))
+
 
 @dataclass(frozen=True, eq=False)
 class Cells:

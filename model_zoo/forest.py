@@ -4,6 +4,7 @@ scikit-learn checks a table, starts a pool and locks a sum for every call, which
 take for one row. Its compiled trees are rebuilt from the arrays and asked directly; answers are the same to the bit.
 """
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -15,6 +16,8 @@ from pointsman.model_zoo.arrays import dump_arrays, load_arrays
 
 FEW_ROWS = 8
 """Rows that go down all trees at once; more are answered tree by tree, which has a cost for each tree."""
+UNLOADED_ROWS, VOTED_ROWS = 2_000, 250
+"""Rows that do so, some at a time, where scikit-learn's trees are not loaded yet: that takes as long as 10,000 rows."""
 
 LEAF = -1
 """The child of a node that has none."""
@@ -53,13 +56,19 @@ class Forest:
 
     def predict(self, values: np.ndarray) -> np.ndarray:
         """Return the mean answer (n_rows, n_outputs) to rows (n_rows, n_columns) float32."""
-        if len(values) <= FEW_ROWS:  # tree after tree, as below: a sum in another order has other last digits
-            summed: np.ndarray = np.add.accumulate(self.vote(values), axis=0)[-1]
-            return summed / len(self)
+        if len(values) <= FEW_ROWS or (len(values) <= UNLOADED_ROWS and "sklearn.tree" not in sys.modules):
+            return np.concatenate(
+                [self._sum(part) for part in np.array_split(values, -(-len(values) // VOTED_ROWS) or 1)]
+            ) / len(self)
         total = np.zeros((len(values), self.answers.shape[1]))
         for tree in self._compiled:
             total += tree.predict(values).reshape(total.shape)
         return total / len(self)
+
+    def _sum(self, values: np.ndarray) -> np.ndarray:
+        """Return the sum of the trees' answers, tree after tree: in another order it has other last digits."""
+        summed: np.ndarray = np.add.accumulate(self.vote(values), axis=0)[-1]
+        return summed
 
     def vote(self, values: np.ndarray) -> np.ndarray:
         """Return each tree's answer (n_trees, n_rows, n_outputs) to few rows, which go down all trees at once."""

@@ -30,7 +30,10 @@ def run_inference(config: "Config", parsed: Namespace, _subject: list[str]) -> P
     """Answer a file."""
     if parsed.file is None:
         raise ConfigError("inference needs the file to predict; add -file X.csv.")
+    from pointsman.common.lean_import import import_without
     from pointsman.pipeline.inference import infer
+
+    import_without("lightgbm", "sklearn")
 
     return infer(config, parsed.file, parsed.out, parsed.explain)
 

@@ -49,6 +49,9 @@ class TypedRows:
     levels: Mapping[str, Levels]
     dates: Mapping[str, np.ndarray]
 
+    def __len__(self) -> int:
+        return self.n_rows
+
     def to_frame(self) -> pd.DataFrame:
         """Return what ``read_inputs`` and ``clean_inputs`` return of the same rows."""
         texts = {
@@ -56,6 +59,19 @@ class TypedRows:
             for name, column in self.levels.items()
         }
         return pd.DataFrame({**self.numbers, **texts, **self.dates}, index=pd.RangeIndex(self.n_rows))
+
+    @classmethod
+    def join(cls, parts: "Sequence[TypedRows]") -> "TypedRows":
+        """Return rows of the same columns one after another; a table of many requests is then made once."""
+        if len(parts) == 1:
+            return parts[0]
+        first = parts[0]
+        return cls(
+            sum(one.n_rows for one in parts),
+            {name: np.concatenate([one.numbers[name] for one in parts]) for name in first.numbers},
+            {name: Levels.join([one.levels[name] for one in parts]) for name in first.levels},
+            {name: np.concatenate([one.dates[name] for one in parts]) for name in first.dates},
+        )
 
 
 class RowReader:

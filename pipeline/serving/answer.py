@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import pandas as pd
 from pointsman.common.errors import StateError
 from pointsman.common.metrics import decide_answers
 from pointsman.common.schema import Schema
+from pointsman.common.workers import map_in_threads
 from pointsman.meta.flags import RowKind
 from pointsman.meta.plan import Plan
 from pointsman.meta.records import predict_outputs
@@ -23,6 +25,8 @@ from pointsman.registry.versions import Version
 log = logging.getLogger(__name__)
 
 FAILED = "fallback:error"
+MANY_ROWS = 5_000
+"""From here on members predict beside each other; below, starting threads takes longer than it saves."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +72,12 @@ def answer_request(readings: Readings, kinds: np.ndarray, plan: Plan, answerers:
     served = answerers.by_line[plan.model]
     versions, limits = np.full(len(kinds), served.id, dtype=object), np.full(len(kinds), served.threshold)
     reasons = np.array(plan.reasons, dtype=object)[kinds]
-    for line in plan.lines:
-        mixture.add(answerers.by_line[line], np.array([plan.weights[kind].get(line, 0.0) for kind in RowKind])[kinds])
+    mixture.add(
+        [
+            (answerers.by_line[line], np.array([plan.weights[kind].get(line, 0.0) for kind in RowKind])[kinds])
+            for line in plan.lines
+        ]
+    )
     for line in answerers.last_resorts:
         unanswered = mixture.unanswered
         if not unanswered.any():
@@ -77,7 +85,7 @@ def answer_request(readings: Readings, kinds: np.ndarray, plan: Plan, answerers:
         version = answerers.by_line[line]
         if version.id not in mixture.failures:
             versions[unanswered], limits[unanswered], reasons[unanswered] = version.id, version.threshold, FAILED
-            mixture.add(version, unanswered.astype(float))
+            mixture.add([(version, unanswered.astype(float))])
     if mixture.unanswered.any():
         raise StateError(
             f"Of the active versions, no version could answer {mixture.unanswered.sum()} rows; the log names each "
@@ -96,28 +104,39 @@ class Mixture:
         self.outputs = np.zeros((n_rows, len(schema.classes) if schema.task.is_classification else 1))
         self.total = np.zeros(n_rows)
         self.failures: dict[str, str] = {}
+        self._reading = threading.Lock()
 
     @property
     def unanswered(self) -> np.ndarray:
         """Which rows (n_rows,) no version has answered yet."""
         return self.total == 0
 
-    def add(self, version: Version, weights: np.ndarray) -> None:
-        """Add a version's answers to rows with a weight (n_rows,); where it fails, the others go on without it."""
-        rows = np.flatnonzero(weights > 0)
-        if not len(rows):
-            return
+    def add(self, weighted: Sequence[tuple[Version, np.ndarray]]) -> None:
+        """Add versions' answers to rows, each with its weights (n_rows,); where one fails, the others go on without it.
+
+        They are added in their order, however they were computed: a sum in another order has other last digits.
+        """
+        asked = [(version, weights, np.flatnonzero(weights > 0)) for version, weights in weighted]
+        asked = [part for part in asked if len(part[2])]
+        threads = 1 if len(self.total) < MANY_ROWS else None
+        answers = map_in_threads(lambda part: self._ask(part[0], part[2]), asked, threads)
+        for (version, weights, rows), predicted in zip(asked, answers, strict=True):
+            if isinstance(predicted, Exception):
+                self.failures[version.id] = f"{type(predicted).__name__}: {predicted}"
+                log.warning("version %s failed on %d rows and drops out: %s", version.id, len(rows), predicted)
+                continue
+            self.outputs[rows] += weights[rows, None] * predicted
+            self.total[rows] += weights[rows]
+
+    def _ask(self, version: Version, rows: np.ndarray) -> np.ndarray | Exception:
+        """Return a version's answers to some rows, or whatever it died of: the request is answered by the others."""
         try:
-            model = self.answerers.load(version)
-            table = self.readings.of(model)
-            asked = table if len(rows) == len(weights) else table.take(rows)
-            predicted = predict_outputs(model, asked, self.classes)
-        except Exception as error:  # whatever a version dies of, the request is answered by the others
-            self.failures[version.id] = f"{type(error).__name__}: {error}"
-            log.warning("version %s failed on %d rows and drops out: %s", version.id, len(rows), error)
-            return
-        self.outputs[rows] += weights[rows, None] * predicted
-        self.total[rows] += weights[rows]
+            with self._reading:  # members that read alike share an encoding, which only one of them is to make
+                model = self.answerers.load(version)
+                table = self.readings.of(model)
+            return predict_outputs(model, table if len(rows) == len(self.total) else table.take(rows), self.classes)
+        except Exception as error:
+            return error
 
 
 def add_answer(

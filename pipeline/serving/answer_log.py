@@ -4,9 +4,10 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from pointsman.pipeline.labels.served_rows import (
     is_logged,
     save_answered,
 )
+from pointsman.pipeline.preparation.row_reader import TypedRows
 from pointsman.pipeline.serving.answer import Answer
 from pointsman.pipeline.serving.predictor import Choice, Predictor, ReadRows
 from pointsman.pipeline.serving.queries import find_booked
@@ -220,7 +222,7 @@ def keep_served(config: Config, requests: Sequence[ServedRequest], chosen: Seque
     """
     schema = requests[0].predictor.schema
     pairs = list(zip(requests, chosen, strict=True))
-    inputs = pd.concat([_pick(one.rows.inputs, rows) for one, rows in pairs], ignore_index=True)
+    inputs = gather_inputs(pairs)
     counts = [len(rows) for rows in chosen]
     owner = np.repeat(np.arange(len(requests)), counts)
     digests, keys = np.zeros(len(inputs), np.uint64), np.zeros(len(inputs), np.uint64)
@@ -238,6 +240,22 @@ def keep_served(config: Config, requests: Sequence[ServedRequest], chosen: Seque
     positions = np.concatenate(chosen).astype(np.int32)
     outputs = np.concatenate([one.answer.outputs[rows] for one, rows in pairs]).astype(np.float32)
     return AnsweredRows(inputs, positions, digests, keys, outputs)
+
+
+def gather_inputs(pairs: Iterable[tuple[ServedRequest, np.ndarray]]) -> pd.DataFrame:
+    """Return the inputs of the chosen rows of requests, one request after another.
+
+    Requests that were read without a DataFrame get one together: it costs more than the answer to a row.
+    """
+
+    tables = []
+    for kind, group in groupby(((one.rows.typed, one, rows) for one, rows in pairs), lambda part: type(part[0])):
+        own = list(group)
+        if kind is TypedRows and all(len(typed) == len(rows) for typed, _, rows in own):
+            tables.append(TypedRows.join([typed for typed, _, _ in own if isinstance(typed, TypedRows)]).to_frame())
+        else:
+            tables += [_pick(one.rows.inputs, rows) for _, one, rows in own]
+    return pd.concat(tables, ignore_index=True)
 
 
 def find_newest_times(

@@ -102,9 +102,11 @@ class PublishedModel:
             Answerers(self.members, lambda version: self.models[version.id], ()),
             self.schema,
         )
-        for name in self.version.member_ids:
-            shares = [self.version.members[kind].get(name, 0.0) for kind in RowKind]
-            mixture.add(self.members[name], np.array(shares)[kinds])
+        shares = {
+            name: np.array([self.version.members[kind].get(name, 0.0) for kind in RowKind])
+            for name in self.version.member_ids
+        }
+        mixture.add([(self.members[name], by_kind[kinds]) for name, by_kind in shares.items()])
         if mixture.unanswered.any():
             raise StateError(f"No member of {self.version.id} could answer {mixture.unanswered.sum()} rows.")
         return mixture.outputs / mixture.total[:, None], kinds

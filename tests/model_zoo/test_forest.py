@@ -1,12 +1,14 @@
 """Trees as arrays answer to the bit what scikit-learn's objects do, for one row and for many."""
 
+import sys
+
 import numpy as np
 import pytest
 import shap
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from pointsman.model_zoo.forest import FEW_ROWS, Forest, describe_for_shap, read_trees
+from pointsman.model_zoo.forest import FEW_ROWS, UNLOADED_ROWS, VOTED_ROWS, Forest, describe_for_shap, read_trees
 
 GENERATOR = np.random.default_rng(0)
 VALUES = GENERATOR.normal(size=(400, 5)).astype(np.float32)
@@ -36,6 +38,15 @@ def ask(name, values):
 def test_a_forest_answers_what_scikit_learn_does(name, rows):
     asked = (HOLES if name == "missing" else VALUES)[-rows:]
     assert np.array_equal(FORESTS[name].predict(asked), ask(name, asked))
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("rows", [0, VOTED_ROWS + 1, UNLOADED_ROWS])
+def test_it_answers_the_same_while_scikit_learn_s_trees_are_not_loaded(name, rows, monkeypatch):
+    asked = np.resize(HOLES if name == "missing" else VALUES, (rows, 5))
+    known = FORESTS[name].predict(asked)
+    monkeypatch.delitem(sys.modules, "sklearn.tree")
+    assert np.array_equal(FORESTS[name].predict(asked), known)
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -14,7 +14,7 @@ from pointsman.common.task import Task
 from pointsman.model_zoo.cells import Cells
 from pointsman.pipeline.preparation.cleaning import clean_inputs
 from pointsman.pipeline.preparation.features import engineer_features
-from pointsman.pipeline.preparation.row_reader import LONGEST, RowReader, remember
+from pointsman.pipeline.preparation.row_reader import LONGEST, RowReader, TypedRows, remember
 
 QUALITY = QualityConfig.model_validate(
     {
@@ -132,6 +132,8 @@ def test_rows_are_read_as_a_table_of_them(date_format, rows):
     texts = [{name: cell if cell is None else str(cell) for name, cell in row.items()} for row in rows]
     inputs, cells = read_as_table(texts, schema)
     pd.testing.assert_frame_equal(typed.to_frame(), inputs, check_exact=True)
+    apart = TypedRows.join([reader.read([row]) for row in rows])
+    pd.testing.assert_frame_equal(apart.to_frame(), inputs, check_exact=True)
     engineered = reader.engineer(typed)
     assert engineered.numeric == cells.numeric
     assert np.array_equal(engineered.numbers, cells.numbers, equal_nan=True)

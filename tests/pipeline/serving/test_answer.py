@@ -24,6 +24,12 @@ LIMITS = {"mixed": 0.5, "good": 0.95, "sturdy": 0.15, "nan": 0.5, "broken": 0.5}
 """By line, the least probability of a positive answer: each model has its own."""
 
 
+@pytest.fixture(autouse=True, params=[5_000, 1], ids=["one after another", "beside each other"])
+def many_rows(request, monkeypatch):
+    """Members answer alike one after another and in threads."""
+    monkeypatch.setattr("pointsman.pipeline.serving.answer.MANY_ROWS", request.param)
+
+
 def make_versions(**limits):
     return {
         line: SimpleNamespace(id=f"{line}-0001", line=line, threshold=limit)

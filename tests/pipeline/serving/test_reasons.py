@@ -126,6 +126,17 @@ def test_the_plain_path_imports_no_reasons_and_neither_path_shap(folder):
     assert done.stdout.split() == ["False", "False", "True", "False"]
 
 
+def test_the_command_loads_nothing_that_it_does_not_use(folder):
+    keys = [f"data_dir={folder}", f"state_dir={folder / 'state'}"]
+    code = (
+        "import sys\nfrom pointsman.cli import main\n"
+        f"main(['inference', '-file', {str(folder / 'request.csv')!r}, *{keys!r}])\n"
+        "print([one for one in ('sklearn', 'scipy.stats', 'matplotlib', 'optuna', 'mlflow') if one in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 def test_cells_are_shown_as_they_are():
     shown = [str(Reason("a", cell, 1234.5)) for cell in ("x", 1200.0, 0.1234567, None)]
     assert shown == ["a=x (+1.2e+03)", "a=1200 (+1.2e+03)", "a=0.123457 (+1.2e+03)", "a missing (+1.2e+03)"]

@@ -109,6 +109,7 @@ class Gate:
         self._running += 1
         self._metrics.running.set(self._running)
         try:
+            # Checked inside the try, so that a refusal is counted, logged and given its id like any answer.
             self._check(scope)
             await self._app(scope, receive, send_on)
         except Disconnected:
@@ -117,12 +118,14 @@ class Gate:
             await send_refusal(refusal, request, send_on)
         except Exception as error:
             log.error("request %s failed: %s at %s", request, type(error).__name__, find_place(error))
+            # Once headers are out, nothing can be said any more.
             if not status:
                 sentence = f"The request could not be answered; the log of the service says why under {request}."
                 await send_refusal(Refused(500, sentence), request, send_on)
         finally:
             self._running -= 1
             self._metrics.running.set(self._running)
+            # Without a status no answer was begun: the client left, or the task was cancelled.
             self._tell(scope, told, status or GONE, sent_bytes, time.perf_counter() - started)
 
     def _check(self, scope: Scope) -> None:

@@ -78,6 +78,7 @@ class CostBook:
 
     def _book(self) -> None:
         with self._lock:
+            # Taken out under the lock, committed without it: an answer must never wait for the catalogue.
             sums, self._sums = self._sums, {}
         peak_mb = measure_peak_mb()
         draft = Draft()

@@ -66,6 +66,7 @@ def answer_request(readings: Readings, kinds: np.ndarray, plan: Plan, answerers:
     """
     mixture = Mixture(readings, len(kinds), answerers, schema)
     served = answerers.by_line[plan.model]
+    # Every row counts as answered by what serves until a last resort takes it over below.
     versions, limits = np.full(len(kinds), served.id, dtype=object), np.full(len(kinds), served.threshold)
     reasons = np.array(plan.reasons, dtype=object)[kinds]
     for line in plan.lines:
@@ -75,6 +76,7 @@ def answer_request(readings: Readings, kinds: np.ndarray, plan: Plan, answerers:
         if not unanswered.any():
             break
         version = answerers.by_line[line]
+        # What failed as a member would fail again.
         if version.id not in mixture.failures:
             versions[unanswered], limits[unanswered], reasons[unanswered] = version.id, version.threshold, FAILED
             mixture.add(version, unanswered.astype(float))
@@ -83,6 +85,7 @@ def answer_request(readings: Readings, kinds: np.ndarray, plan: Plan, answerers:
             f"Of the active versions, no version could answer {mixture.unanswered.sum()} rows; the log names each "
             "failure."
         )
+    # Weights of members that failed are missing from the total, so the division reweights the others.
     outputs = mixture.outputs / mixture.total[:, None]
     decided = decide_answers(schema.task, outputs, limits)
     return Answer(outputs, decided, versions, reasons, kinds, mixture.failures)

@@ -201,6 +201,7 @@ def _say_what_changed(history: History) -> str:
         f"{promoted.version} became champion: {promoted.reason}" if promoted else "the champion's line stayed"
     )
     moved = next((event for event in events if event.event == "production"), None)
+    # The event names production in the mode of the update; in another mode the headline speaks of another model.
     if moved and not _is_other_mode(history, history.ask(find_production)):
         champions_before += f"; {moved.version} serves typical requests from then on"
     number, rest = changed.split(" ", 1)

@@ -82,6 +82,7 @@ def draw_metric(history: History, metric: str, timeline: Timeline) -> Chart:
         axes = figure.subplots()
         for observed, style in _style_lines(history, by_line):
             axes.plot(timeline.places, timeline.spread(observed), **style)
+        # Which line was champion, or served, changes over time, so both are curves of their own across the lines.
         champion, served = (
             timeline.spread({one.batch: one.metrics.get(metric) for one in history.ask(scores)})
             for scores in (list_champion_scores, list_production_scores)

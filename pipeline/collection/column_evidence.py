@@ -105,6 +105,7 @@ def check_declared(column: Column | None, texts: pd.Series, counts: np.ndarray, 
     """Return a declared column, with a warning if many cells are none of that; DataError if all are."""
     column = column or Column(role)
     notation = column.notation
+    # Words for 'missing' that the column has of its own are gaps, not unreadable cells.
     known = ~texts.isin(notation.missing).to_numpy(dtype=bool)
     read = (
         ~np.isnan(parse_numbers(texts, notation))
@@ -120,6 +121,7 @@ def check_declared(column: Column | None, texts: pd.Series, counts: np.ndarray, 
         if role is ColumnRole.NUMERIC
         else (f"state its notation, as in schema.dates: {{{name}: '%d.%m.%Y'}}")
     )
+    # Where the user stated marks or a format, these do not fit: advising to state some would not help.
     if notation.stated:
         fix = f"correct what schema.{'numbers' if role is ColumnRole.NUMERIC else 'dates'} states"
     if not (read & known).any():

@@ -95,6 +95,7 @@ def decide_notation(cells: pd.Series, config: Config, draft: Schema) -> Notation
     texts, counts = count_texts(cells, ())
     known = ~texts.isin(stated.missing_values).to_numpy(dtype=bool)
     is_typed = pd.api.types.is_numeric_dtype(cells)
+    # Labels of classes stay texts; numbers are decided only where a quantity is possible or a rule compares them.
     if not is_typed and (config.task in ("auto", "regression") or draft.label_is_rule) and known.any():
         number = find_number_column(
             texts[known].reset_index(drop=True),
@@ -114,6 +115,7 @@ def decide_notation(cells: pd.Series, config: Config, draft: Schema) -> Notation
                 shown = describe_notation(number.notation)
                 _log.info("The numbers of the target '%s' are written as %s.", stated.target, shown)
             return number.notation
+    # With schema.missing_target a missing label means something, so no word for it is taken as a label of its own.
     if is_typed or stated.missing_target is not None or draft.label_is_rule:
         return PLAIN
     return Notation(labels=find_word_labels(texts, counts, stated))
@@ -137,6 +139,7 @@ def find_word_labels(texts: pd.Series, counts: np.ndarray, stated: SchemaConfig)
     if stated.missing_values != MISSING_VALUES:
         return ()
     filled = texts.ne("").to_numpy(dtype=bool)
+    # A target of such words alone has no other label beside which one of them could be a class.
     if texts[filled].isin(stated.missing_values).all():
         return ()
     total = counts[filled].sum()
@@ -146,6 +149,7 @@ def find_word_labels(texts: pd.Series, counts: np.ndarray, stated: SchemaConfig)
             continue
         share = NONE_SHARE if fold(text) == "none" else GAP_SHARE
         is_label = count >= share * total
+        # The list that the warning offers turns this very decision round.
         own = ["", text] if is_label else [one for one in stated.missing_values if one != text]
         _log.warning(
             "'%s' in the target '%s' (%d of %d cells) is taken for %s; a list of your own decides otherwise, such as "

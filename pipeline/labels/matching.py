@@ -162,6 +162,7 @@ def find_waiting(state: State, schema: Schema) -> tuple[pd.DataFrame, tuple[int,
         if schema.task.is_classification
         else found["label"].astype("float64"),
     )
+    # A label that the present schema does not know is taken and tells nothing.
     return found[found["target"].notna()], labels
 
 

@@ -113,10 +113,12 @@ def _find_rules(
     ]
     table_of = ItemTable(sample)
 
+    # Mined over all batches, a rule may only say what a whole month had in common.
     def lasts(rule: AssociationRule) -> bool:
         sides = table_of.holds(rule.antecedents), table_of.holds(rule.consequents)
         return compute_lift_within(*sides, origins) >= config.min_lift
 
+    # Where several consequents follow, each of them follows on its own at least as often.
     return _choose([rule for rule in rules if len(rule.consequents) == 1 and lasts(rule)], config.most)
 
 

@@ -72,6 +72,7 @@ def widen_rows(
         inputs = earlier.inputs[list(batch.inputs)]
         parts.append(LabelledRows(f"batch {earlier.number}", inputs, inputs.isna(), earlier.times, earlier.target))
         first, rows = earlier.number, rows + len(earlier)
+        # Joined when their number has doubled: a set for every batch would copy and judge the newest rows each time.
         if len(parts) == 2 * joined:
             joined = len(parts)
             yield _join(parts, first, number)

@@ -133,6 +133,7 @@ def harden(plain: Candidate) -> Candidate:
 
 def _vary(plain: Candidate, task: Task) -> list[Candidate]:
     """Return the treatments in which a family is worth its cost."""
+    # LightGBM by its own defaults, the linear model and the prior on all rows are baselines already.
     short, middle = replace(plain, window=SHORT_WINDOW), replace(plain, window=MIDDLE_WINDOW)
     match plain.family:
         case "lightgbm":

@@ -78,12 +78,14 @@ def search(
     proposed, size = 0, min(ROUND, max(LEAST_ROUND, -(-trials // 2)))
     with _share(problem, seed, workers or Workers()) as crew, _Progress(trials) as progress:
         try:
+            # The study hears losses relative to the prior's, the scale that trials of earlier batches share.
             baseline = _judge_prior(crew.shared)
             while proposed < trials and not progress.is_late(config.seconds):
                 asked = [study.ask() for _ in range(min(size, trials - proposed))]
                 candidates = [suggest(one, space) for one in asked]
                 new = _list_new(candidates, done, proposed, baseline)
                 done |= _evaluate(crew, new, done)
+                # Two proposals may be one candidate: it is evaluated once, and the study hears of both.
                 for one, candidate in zip(asked, candidates, strict=True):
                     _tell(study, one, done[candidate.key])
                 proposed += len(asked)

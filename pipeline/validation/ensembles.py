@@ -38,6 +38,7 @@ def save_ensemble(
     run: UpdateRun, variant: str, weights: np.ndarray, singles: Sequence[Version], past: PredictionHistory, number: int
 ) -> Version:
     """Store an ensemble with the weights (3, n_singles) by RowKind and return its version."""
+    # Nothing is continued, but one line for each purpose lets scores and promotions by hand outlast the update.
     parent = next((one for one in run.before.ensembles if one.variant == variant), None)
     version_id = name_version(ENSEMBLE_FAMILY, number)
     params = {"members": name_members(weights, singles)}

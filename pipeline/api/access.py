@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 KEY_VARIABLE, FORMER_VARIABLE = "POINTSMAN_API_KEY", "SWITCHYARD_API_KEY"
 OPEN_ROUTES = ("/health", "/ready")
-"""Routes that need no key and always have room: those who watch the service ask them."""
+"""Routes that need no key and always have room: monitoring asks them."""
 ROUTES = ("/", "/predict", "/feedback", "/health", "/ready", "/models", "/metrics", "/report", "/openapi.json")
 LOG_BYTES, LOG_FILES = 64 * MB, 3
 HEADERS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
@@ -163,7 +163,7 @@ class Gate:
 
 
 async def refuse_other(scope: Scope, receive: Receive, send: Send) -> None:
-    """End what is no HTTP request; a server may also ask for the lifespan, in which nothing is to be done."""
+    """End anything but HTTP; a server may also ask for the lifespan, in which there is nothing to do."""
     if scope["type"] == "lifespan":
         while (await receive())["type"] != "lifespan.shutdown":
             await send({"type": "lifespan.startup.complete"})

@@ -29,7 +29,7 @@ class Inbox:
         self.held = 0
 
     async def read(self, headers: Mapping[str, str], receive: Receive) -> bytes:
-        """Return the whole body. Who calls this gives it back by ``release`` when it is answered.
+        """Return the whole body. The caller gives it back with ``release`` once it is answered.
 
         Raises Refused with 413, 415, 408 or 503, Disconnected where the client is gone.
         """

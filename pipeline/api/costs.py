@@ -1,4 +1,4 @@
-"""What answering costs, request by request, summed up and booked once a minute: a row for each would outgrow them."""
+"""What answering costs, summed up and booked once a minute, since a row for every request would be too many."""
 
 import logging
 import threading

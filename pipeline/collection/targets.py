@@ -122,7 +122,7 @@ def decide_notation(cells: pd.Series, config: Config, draft: Schema) -> Notation
 
 
 def is_quantity(numbers: np.ndarray) -> bool:
-    """Return whether the numbers (n_rows,) of a target measure something, and are no codes of classes.
+    """Return whether the numbers (n_rows,) of a target measure something and are not codes of classes.
 
     >>> is_quantity(np.array([0.0, 1944.69, 12.5])), is_quantity(np.array([1.0, 2.0, 3.0]))
     (True, False)
@@ -134,7 +134,7 @@ def is_quantity(numbers: np.ndarray) -> bool:
 def find_word_labels(texts: pd.Series, counts: np.ndarray, stated: SchemaConfig) -> tuple[str, ...]:
     """Return the words for 'missing' that are too frequent among distinct labels (n_texts,) to be gaps, and say so.
 
-    In a list of missing words that is the user's own they are what it says.
+    A list of missing words that the user stated is taken at its word.
     """
     if stated.missing_values != MISSING_VALUES:
         return ()
@@ -167,7 +167,7 @@ def find_word_labels(texts: pd.Series, counts: np.ndarray, stated: SchemaConfig)
 
 
 def log_task(task: Task, labels: set[str], counts: Counter[str], target: str) -> None:
-    """Say which task a target was taken for, and warn where it has hardly the labels of classes."""
+    """Log which task a target was taken for, and warn where its labels hardly look like classes."""
     many = task is Task.MULTICLASS and len(labels) > min(MANY_VALUES, sum(counts.values()) / 3)
     shown = f" with {len(labels)} labels ({list_names(sorted(labels), 5)})" if task is Task.MULTICLASS else ""
     level = logging.WARNING if many else logging.INFO
@@ -181,7 +181,7 @@ def log_new_labels(before: tuple[str, ...], after: tuple[str, ...], target: str)
 
 
 def log_positive(classes: tuple[str, ...], target: str) -> tuple[str, ...]:
-    """Say whose probability is answered, and return the classes."""
+    """Log which class the answered probability is of, and return the classes."""
     _log.info(
         "predict_proba is the probability that '%s' is '%s' (and not '%s'); schema.positive decides otherwise.",
         target,

@@ -76,8 +76,8 @@ def _list_levels(name: str, levels: pd.Series) -> list[Item]:
 def compute_lift_within(antecedents: np.ndarray, consequents: np.ndarray, origins: np.ndarray) -> float:
     """Return how many times as often the consequents hold with the antecedents as in all rows of the same batches.
 
-    What batches have in common, such as a rate of that month, goes with everything and is no rule of single rows: there
-    the lift is 1. Masks and ``origins``, the batch, are (n_rows,).
+    What batches have in common, such as a rate of that month, goes with everything and is not a rule of single rows:
+    there the lift is 1. Masks and ``origins``, the batch, are (n_rows,).
 
     >>> compute_lift_within(np.array([1, 1, 0, 0], bool), np.array([1, 1, 0, 0], bool), np.array([0, 0, 1, 1]))
     1.0

@@ -138,7 +138,7 @@ def add_answer(
 
 
 def find_suffix(taken: Collection[str], names: Collection[str]) -> str:
-    """Return what makes names free: '' or the first of '_2', '_3', ... with which none of them is taken.
+    """Return the suffix for names that makes all of them free: '' or the first of '_2', '_3', ... that does.
 
     >>> find_suffix({"age"}, ["predict"]), find_suffix({"predict", "predict_id_2"}, ["predict", "predict_id"])
     ('', '_3')

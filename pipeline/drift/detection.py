@@ -190,8 +190,8 @@ def list_changes(
     """Return where detectors saw the serving model's losses (n_rows,) leave those on ``earlier`` rows, and when.
 
     What was served before the batch comes before its rows. ``part`` is the first such row of the batch, 0 where it was
-    a served one, and the score by how much the mean changed there. They are no verdict: a loss also changes with the
-    data.
+    a served one, and the score by how much the mean changed there. They are not a verdict: a loss also changes with
+    the data.
     """
     if not len(earlier) or not len(losses):
         return [], {}

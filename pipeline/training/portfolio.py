@@ -163,7 +163,7 @@ def _vary(plain: Candidate, task: Task) -> list[Candidate]:
 
 
 def list_portfolio(config: Config, training_set: TrainingSet) -> list[Candidate]:
-    """Return the candidates that always stand, as far as the batches to learn from tell them apart."""
+    """Return the candidates that always compete, as far as the batches to learn from tell them apart."""
     search, batches = config.search, count_batches(training_set)
     return portfolio_candidates(search.families, search.variants, training_set.task, batches, len(training_set.rows))
 

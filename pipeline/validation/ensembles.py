@@ -21,7 +21,7 @@ def save_ensembles(
 ) -> list[Version]:
     """Fit the ensembles on all records, store them and return their versions; a single version makes none.
 
-    Versions that cost more than the budget allows are no members.
+    Versions that cost more than the budget allows cannot be members.
     """
     config = run.config
     excluded = exclude_lines(config.promotion.budget, [one.line for one in singles], run.before.versions)

@@ -1,4 +1,4 @@
-"""Comparisons: each contender against the champion of before, with an interval."""
+"""Comparisons: each contender against the previous champion, with an interval."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

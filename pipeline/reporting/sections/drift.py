@@ -174,7 +174,7 @@ def _list_suspicions(tests: pd.DataFrame) -> tuple[Suspicion, ...]:
 
 
 def _compute_multiples(drift: pd.DataFrame) -> pd.Series:
-    """A column without any spread has no noise: a distance there is beyond every multiple that is told apart."""
+    """A column without any spread has no noise, so the noise is bounded below: a distance there is a huge multiple."""
     noise = drift["noise"].clip(lower=1e-3)
     return (drift["distance"] / noise).astype(float)
 

@@ -130,6 +130,7 @@ def replay_policies(stream: ReplayedStream, ledger: Ledger, show_progress: bool 
     root = not stream.schema.task.is_classification
     evidence = PolicyEvidence(ledger.seconds, ledger.met, stream.config.promotion.confidence, root)
     whole = [policy_run for policy_run in policy_runs if policy_run.start == WARM_UP]
+    # Every policy serves on the same batches, so any of the runs counts the rows.
     rows = sum(ledger.met[trained, batch].rows for batch, trained in whole[0].served.items())
     candidate = stream.candidate
     outcomes = compute_outcomes(whole, evidence)

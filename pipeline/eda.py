@@ -86,6 +86,7 @@ def explore_stored(config: Config, state: State, stored: Sequence[Mapping[str, A
     """Return what is known of stored batches: their raw rows, typed by the schema of today."""
     schema = load_generation(state).schema
     total = sum(batch["rows"] for batch in stored)
+    # Drawn before any batch is read, so that never more than one is in memory whole.
     chosen = choose_rows(total, SHOWN_ROWS, random_generator(config.seed, "eda"))
     parts, levels, first = [], [], 0
     for batch in stored:
@@ -131,6 +132,7 @@ def explore_file(config: Config, state: State, file: Path) -> Exploration:
         origin=str(file),
         unit="block",
         notes=tuple(notes),
+        # A file was never judged: tables without rows, of the same columns.
         checks=read_of_batches(state, quality_table, []),
         drift=read_of_batches(state, drift_table, []),
     )

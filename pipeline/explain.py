@@ -91,6 +91,7 @@ def describe(
         f"Request '{decision['request']}' of {count(decision['rows'], 'row')} ({rows}) was served by "
         f"{decision['version']} of generation {decision['generation']}: {decision['reason']}; {plan.alarm.describe()}.",
         *_rank(decision, measure),
+        # With mlflow.serve the registry's Production model answers, whatever was chosen here.
         *(
             []
             if decision["version"] == ids[plan.model]

@@ -66,11 +66,14 @@ def process_batch(
         assessed = assess_batch(run, raw, earlier, by_hand, is_known=is_stored(state, raw.number))
         if assessed.rejected:
             reject(run, state, live, base, raw, assessed)
+        # From here to learning, models are judged on a batch that none has learned; a rejected one has raised by now.
         data = gather_training_data(run, assessed.batch, earlier)
         run, evaluated = evaluate_batch(run, data)
         labelled = reconcile(run, assessed, raw, data, evaluated)
         drift, answers = detect_drift(run, data, evaluated, labelled)
+        # Only now, since the verdict on drift is of whole batches: served rows with labels are no sample of a time.
         evaluated = evaluated.with_live(labelled.live)
+        # A model that reads a feature no longer made has to be replaced, whatever the policy of retraining says.
         if trains_now(run, drift, evaluated.estimates) or find_blind(run.before, evaluated.result.table):
             learned = learn(run, data, evaluated, answers, labelled.challengers)
         else:
@@ -78,6 +81,7 @@ def process_batch(
             learned = keep_all(run, evaluated, answers)
         generation = succeed(run, live, base, raw, learned)
         generation, changes = fit_selection(run, generation, data, evaluated, learned)
+        # Rules are mined for later batches: no batch is judged by a rule that it helped to make.
         with watch.stage("associations"):
             draft_rules(run.draft, config, run.schema, data.window, raw.number)
         return finish(run, state, base, raw, generation, learned.registered, changes)

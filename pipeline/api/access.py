@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 KEY_VARIABLE, FORMER_VARIABLE = "POINTSMAN_API_KEY", "SWITCHYARD_API_KEY"
 OPEN_ROUTES = ("/health", "/ready")
-"""Routes that need no key and always have room: those who watch the service ask them."""
+"""Routes that need no key and always have room: monitoring asks them."""
 ROUTES = ("/", "/predict", "/feedback", "/health", "/ready", "/models", "/metrics", "/report", "/openapi.json")
 LOG_BYTES, LOG_FILES = 64 * MB, 3
 HEADERS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
@@ -109,6 +109,7 @@ class Gate:
         self._running += 1
         self._metrics.running.set(self._running)
         try:
+            # Checked inside the try, so that a refusal is counted, logged and given its id like any answer.
             self._check(scope)
             await self._app(scope, receive, send_on)
         except Disconnected:
@@ -117,12 +118,14 @@ class Gate:
             await send_refusal(refusal, request, send_on)
         except Exception as error:
             log.error("request %s failed: %s at %s", request, type(error).__name__, find_place(error))
+            # Once headers are out, nothing can be said any more.
             if not status:
                 sentence = f"The request could not be answered; the log of the service says why under {request}."
                 await send_refusal(Refused(500, sentence), request, send_on)
         finally:
             self._running -= 1
             self._metrics.running.set(self._running)
+            # Without a status no answer was begun: the client left, or the task was cancelled.
             self._tell(scope, told, status or GONE, sent_bytes, time.perf_counter() - started)
 
     def _check(self, scope: Scope) -> None:
@@ -160,7 +163,7 @@ class Gate:
 
 
 async def refuse_other(scope: Scope, receive: Receive, send: Send) -> None:
-    """End what is no HTTP request; a server may also ask for the lifespan, in which nothing is to be done."""
+    """End anything but HTTP; a server may also ask for the lifespan, in which there is nothing to do."""
     if scope["type"] == "lifespan":
         while (await receive())["type"] != "lifespan.shutdown":
             await send({"type": "lifespan.startup.complete"})

@@ -63,6 +63,7 @@ def answer_rows(request: str, brought: Brought, served: Served, explains: bool =
         )
     predictor, laps = served.predictor, Laps()
     given = brought.rows
+    # Rows of JSON never become a DataFrame: for a few of them pandas takes longer than the models do.
     rows = predictor.read(given) if isinstance(given, pd.DataFrame) else predictor.read_rows(given)
     laps.end("reading")
     choice = predictor.choose(rows)

@@ -108,6 +108,7 @@ def build_app(service: Service) -> FastAPI:
     app = FastAPI(title="Pointsman", docs_url=None, redoc_url=None, redirect_slashes=False)
     add_handlers(app)
 
+    # FastAPI would build its document from the routes, once; the columns change with the generation that serves.
     def describe() -> dict[str, Any]:
         served = service.current.served
         return document.describe_service(served.predictor.schema if served else None)
@@ -277,6 +278,7 @@ def add_handlers(app: FastAPI) -> None:
         log.error("request %s: %s", told, error)  # its words may name places of this machine, which are not told
         return await refuse(request, Refused(503, f"The request failed; the log says why of {told}.", retry_after=5))
 
+    # The framework's own refusals would be bodies of another shape; its headers, such as Allow, are kept.
     @app.exception_handler(HTTPException)
     async def miss(request: Request, missed: HTTPException) -> Response:
         known = {
@@ -289,4 +291,5 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Disconnected)
     async def drop(_request: Request, _gone: Disconnected) -> Response:
+        # Nobody reads this; the status is for the access log and the counters.
         return Response(status_code=GONE)

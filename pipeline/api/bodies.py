@@ -29,7 +29,7 @@ class Inbox:
         self.held = 0
 
     async def read(self, headers: Mapping[str, str], receive: Receive) -> bytes:
-        """Return the whole body. Who calls this gives it back by ``release`` when it is answered.
+        """Return the whole body. The caller gives it back with ``release`` once it is answered.
 
         Raises Refused with 413, 415, 408 or 503, Disconnected where the client is gone.
         """
@@ -37,7 +37,10 @@ class Inbox:
             raise Refused(415, f"A body encoded as '{encoding[:20]}' is not taken; send it as it is.")
         stated = headers.get("content-length", "")
         waits = headers.get("expect", "").lower() == "100-continue"
+        # Only a first look: the header may be absent or lie, so what comes is counted as well. Its digits are cut
+        # because int() refuses thousands of them.
         if stated.isdecimal() and int(stated[:18]) > self.most_bytes:
+            # Who asked by 'Expect: 100-continue' has sent no body yet, so there is none to drain.
             raise await self._refuse_size(receive, drains=not waits)
         chunks: list[bytes] = []
         taken = 0
@@ -56,6 +59,7 @@ class Inbox:
                     if self.held > BODIES_HELD * self.most_bytes:
                         raise Refused(503, "Too many big requests are under way; send this one again.", retry_after=1)
                     chunks.append(chunk)
+        # A body that is not returned is never released, so its bytes are given back here, also on cancellation.
         except TimeoutError:
             self.held -= taken
             raise Refused(

@@ -1,4 +1,4 @@
-"""What answering costs, request by request, summed up and booked once a minute: a row for each would outgrow them."""
+"""What answering costs, summed up and booked once a minute, since a row for every request would be too many."""
 
 import logging
 import threading
@@ -78,6 +78,7 @@ class CostBook:
 
     def _book(self) -> None:
         with self._lock:
+            # Taken out under the lock, committed without it: an answer must never wait for the catalogue.
             sums, self._sums = self._sums, {}
         peak_mb = measure_peak_mb()
         draft = Draft()

@@ -37,7 +37,7 @@ def read_csv_rows(body: bytes, columns: Columns, limits: ServiceConfig, encoding
 
     ``encoding`` is that of the stream's files, for a body that is not UTF-8.
 
-    Raises Refused: 400 for what is no CSV, 413 beyond a limit, 422 naming rows and fields that cannot be read.
+    Raises Refused: 400 for a body that is not CSV, 413 beyond a limit, 422 naming rows and fields that cannot be read.
     """
     text = decode_text(body, encoding)
     wanted = Wanted(columns.inputs, min(TELLING, len(columns.inputs)))
@@ -89,7 +89,7 @@ def decode_text(body: bytes, encoding: str | None) -> str:
 
 
 def refuse_quotes(text: str, skipped: int, separator: str, line: int) -> Refused:
-    """Return the refusal of a body that has a quote where none can be, before or in a line of it."""
+    """Return the refusal of a body with a quote where none can be, in one of its lines or before it."""
     for record in split_body(text, skipped, separator):
         if (opened := find_open_quote(record, separator)) is not None:
             told = f"The body has a quote in line {opened} that is never closed"
@@ -119,7 +119,7 @@ def split_body(text: str, skipped: int, separator: str) -> Iterator[TextRecord]:
 
 
 def is_blank(line: Sequence[str]) -> bool:
-    """Return whether a line of cells is none, as in files: nothing or blanks alone, but not an empty cell in quotes.
+    """Return whether a line of cells is blank, as in files: nothing or blanks alone, but not an empty cell in quotes.
 
     >>> [is_blank(line) for line in ([], ["  "], [""], [" ", ""])]
     [True, True, False, False]

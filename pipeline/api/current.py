@@ -64,7 +64,7 @@ class Current:
         self._thread.start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop looking."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join(timeout=1.0)
@@ -114,7 +114,7 @@ class Current:
         return Served(predictor, Columns.of(predictor.schema, self._config.labels.key_columns))
 
     def _complain(self, error: Exception, about: int | str) -> None:
-        """Tell once what is wrong with a generation, or the catalogue."""
+        """Log once what is wrong with a generation, or the catalogue."""
         sentence = str(error) if isinstance(error, StateError) else f"{type(error).__name__}: {first_line(error)}"
         self._metrics.load_failures.inc()
         if self.served is None:
@@ -130,7 +130,7 @@ class Current:
 
 
 def warm_up(predictor: Predictor) -> None:
-    """Load every version that may be asked and answer two rows of nothing, so that no request has to wait for it."""
+    """Load every version that may be asked and answer rows without cells, so that no request has to wait for it."""
     for version in predictor.generation.versions:
         try:
             predictor.shelf.load(version)

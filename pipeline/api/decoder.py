@@ -1,4 +1,4 @@
-"""Parquet bodies are decoded in a process of their own: bytes that are no Parquet can end the one that reads them.
+"""Parquet bodies are decoded in a process of their own, since bytes that are not Parquet can crash it.
 
 The library that reads them is written in C++ and made for files of one's own. Here its process may die, take too long
 or want too much memory, and the service only says that the body cannot be read.
@@ -71,7 +71,7 @@ class Decoder:
 
 
 def decode(pipe: Connection, limits: ServiceConfig) -> None:
-    """Answer bodies with their rows, or the refusal of them, until nobody asks any more."""
+    """Answer bodies with their rows or a refusal until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the service ends this process when it ends
     bound_memory(int(2 * EXPANSION * limits.max_mb * MB) + BYTES_BESIDES)
     while True:
@@ -87,7 +87,7 @@ def decode(pipe: Connection, limits: ServiceConfig) -> None:
 
 
 def bound_memory(more: int) -> None:
-    """Let this process use so many bytes more than now, where the system can be asked for that."""
+    """Limit this process to so many more bytes than it uses now, where the system can do that."""
     try:
         import resource
 

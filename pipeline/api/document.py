@@ -54,13 +54,13 @@ def in_json(schema: Json) -> Json:
 
 
 def list_errors(*statuses: int) -> Json:
-    """Return the responses of the statuses at which a route may refuse; every one may lack the key, or fail."""
+    """Return the responses of the statuses with which a route may refuse; any may lack the key, fail or be busy."""
     refused = in_json(refer("Refusal"))
     return {str(status): respond_with(ERRORS[status], refused) for status in sorted({401, 500, 503, *statuses})}
 
 
 def describe_get(summary: str, content: Json, keyed: bool = True, also: Json | None = None) -> Json:
-    """Return a route that is only read."""
+    """Return the description of a GET route."""
     described: Json = {
         "summary": summary,
         "responses": {"200": respond_with(summary, content), **(also or {}), **list_errors()},

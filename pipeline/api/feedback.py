@@ -15,7 +15,8 @@ MOST_ID = 100
 def read_labels(body: bytes, limits: ServiceConfig) -> list[tuple[str, Any]]:
     """Return ids of rows and their labels.
 
-    Raises Refused: 400 for what is no JSON, 413 beyond a limit, 422 naming entries and fields that cannot be read.
+    Raises Refused: 400 for a body that is not JSON, 413 beyond a limit, 422 naming entries and fields that cannot be
+    read.
     """
     sent = parse_json(body, SHAPE)
     listed = sent.get("labels") if isinstance(sent, dict) else sent
@@ -46,7 +47,7 @@ def check_entry(position: int, entry: Any, limits: ServiceConfig) -> list[Proble
 
 
 def present_received(request: str, received: Received) -> dict[str, Any]:
-    """Return what a client gets: how many labels were what, and the ids of those that are of no use."""
+    """Return what a client gets: how many labels had which outcome, and the ids of those that are of no use."""
     counts = {name: len(getattr(received, name)) for name in OUTCOMES}
     useless = {name: list(getattr(received, name)) for name in ("unlogged", "unknown", "unreadable")}
     return {"request": request, "counts": counts, "ids": useless}

@@ -42,7 +42,7 @@ class Metrics:
         self._served |= served.keys()
 
     def take_over(self, generation: int, versions: Collection[str]) -> None:
-        """Count a new generation; versions that are no longer part of it are counted no more."""
+        """Count a new generation; versions that are no longer part of it are dropped from the counters."""
         self.generation.set(generation)
         self.swaps.inc()
         for pair in [pair for pair in self._served if pair[0] not in versions]:

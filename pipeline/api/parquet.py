@@ -31,7 +31,8 @@ EXPANSION = 32
 def read_parquet_rows(body: bytes, columns: Columns, limits: ServiceConfig) -> Brought:
     """Return the known columns of a Parquet body.
 
-    Raises Refused: 400 for what is no Parquet, 413 beyond a limit, 422 naming columns and rows that cannot be read.
+    Raises Refused: 400 for a body that is not Parquet, 413 beyond a limit, 422 naming columns and rows that cannot be
+    read.
     """
     if not body.startswith(MAGIC):
         raise Refused(400, "The body is no Parquet file; its first bytes are not PAR1.")
@@ -86,7 +87,7 @@ def check_size(size: int, limits: ServiceConfig) -> None:
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Return whether a column holds texts, be it by their codes."""
+    """Return whether a column holds texts, dictionary-encoded or not."""
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
@@ -124,7 +125,7 @@ def read_cells(column: pa.ChunkedArray) -> pd.Series:
 
 
 def measure_texts(name: str, column: pa.ChunkedArray, limits: ServiceConfig) -> int:
-    """Return the characters of a column of texts, which stand in it once each; Refused where one is too long."""
+    """Return the number of characters in a column of texts; Refused where one text is too long."""
     column.validate(full=True)  # whether texts are UTF-8, and codes among those that are there
     lengths = pa.chunked_array([measure_chunk(chunk) for chunk in column.chunks], pa.int64())
     longest = pc.max(lengths).as_py() or 0
@@ -135,7 +136,7 @@ def measure_texts(name: str, column: pa.ChunkedArray, limits: ServiceConfig) -> 
 
 
 def measure_chunk(chunk: pa.Array) -> pa.Array:
-    """Return the characters of each text (n_rows,), also where texts stand as codes."""
+    """Return the number of characters of each text (n_rows,), dictionary-encoded or not."""
     if pa.types.is_dictionary(chunk.type):
         return pc.utf8_length(chunk.dictionary).take(chunk.indices).cast(pa.int64())
     return pc.utf8_length(chunk).cast(pa.int64())

@@ -74,7 +74,7 @@ class Columns:
 def read_json_rows(body: bytes, columns: Columns, limits: ServiceConfig) -> Brought:
     """Return the rows of a JSON body: ``{"rows": [...]}``, a list of objects, or one object.
 
-    Raises Refused: 400 for what is no JSON, 413 beyond a limit, 422 naming rows and fields that cannot be read.
+    Raises Refused: 400 for a body that is not JSON, 413 beyond a limit, 422 naming rows and fields that cannot be read.
     """
     sent = parse_json(body, SHAPES)
     warnings: list[str] = []
@@ -101,7 +101,7 @@ def read_json_rows(body: bytes, columns: Columns, limits: ServiceConfig) -> Brou
 def check_row(
     position: int, row: Any, columns: Columns, limits: ServiceConfig, problems: list[Problem], unknown: set[str]
 ) -> dict[str, Any]:
-    """Return the known cells of a row; what is wrong with it joins ``problems``, names nobody knows ``unknown``."""
+    """Return the known cells of a row; add what is wrong with it to ``problems``, and unknown names to ``unknown``."""
     if type(row) is not dict:
         problems.append(Problem(position, "", f"{name_kind(row)} is no row; write an object of columns and cells"))
         return {}
@@ -124,7 +124,7 @@ def check_row(
 
 
 def parse_json(body: bytes, shape: str) -> Any:
-    """Return what a JSON body holds; Refused with 400 where it is none. ``shape`` says what to send."""
+    """Return what a JSON body holds; Refused with 400 where it is not JSON. ``shape`` says what to send."""
     if not body.strip():
         raise Refused(400, f"The body is empty; {shape}.")
     try:
@@ -167,7 +167,7 @@ def describe_long(length: int, limits: ServiceConfig) -> str:
 
 
 def warn_of(unknown: Collection[str]) -> tuple[str, ...]:
-    """Return the warning of columns that nobody knows, if there are any."""
+    """Return the warning about unknown columns, if there are any."""
     if not unknown:
         return ()
     shown = [f"'{shorten(name)}'" for name in sorted(unknown)[:8]]

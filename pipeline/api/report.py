@@ -23,7 +23,7 @@ class Page:
 
 
 class ReportMaker:
-    """Has reports made, one at a time; ``failure`` is why the newest attempt came to nothing, '' if it did not."""
+    """Has reports made, one at a time; ``failure`` is why the newest attempt failed, '' if it did not."""
 
     def __init__(self, config: Config) -> None:
         self.page: Page | None = None
@@ -49,7 +49,7 @@ class ReportMaker:
             return False
 
     def close(self) -> None:
-        """Wait for nothing that is being made."""
+        """End the making of a report without waiting for it."""
         with self._lock:
             pool, self._pool = self._pool, None
         if pool:

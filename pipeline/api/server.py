@@ -1,4 +1,4 @@
-"""The process: a socket, the application, and an end in which everything that was begun is finished."""
+"""The server process: a socket, the application, and a shutdown that finishes everything that was begun."""
 
 import asyncio
 import gc
@@ -72,7 +72,7 @@ def name_url(settings: ServiceConfig, listening: socket.socket) -> str:
 
 
 class Protocol(H11Protocol):
-    """HTTP whose requests have to be there in time, from the first byte of their headers; see ``with_patience``."""
+    """HTTP that closes a connection on which no request arrives in time; see ``with_patience``."""
 
     seconds = 30.0
 
@@ -88,7 +88,7 @@ class Protocol(H11Protocol):
         self._waiting = self.loop.call_later(self.seconds, self._give_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no more."""
+        """Stop waiting."""
         self._waiting.cancel()
         super().connection_lost(exc)
 
@@ -98,12 +98,12 @@ class Protocol(H11Protocol):
 
 
 def with_patience(seconds: float) -> type[Protocol]:
-    """Return the protocol that waits so long for a request, as ``service.seconds`` says."""
+    """Return the protocol that waits for a request as many seconds as ``service.seconds`` says."""
     return type("PatientProtocol", (Protocol,), {"seconds": seconds})
 
 
 class Server(uvicorn.Server):
-    """Uvicorn, which tells when it accepts requests and for which a signal is an ordinary end."""
+    """Uvicorn that says when it accepts requests and takes a signal as an ordinary end."""
 
     def __init__(self, app: Any, settings: ServiceConfig, url: str) -> None:
         super().__init__(

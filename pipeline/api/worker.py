@@ -1,6 +1,6 @@
 """A worker: one thread that does jobs in the order in which they came.
 
-Python computes in one thread at a time, so a second one would only make every answer later. What a stopped service
+Python computes in one thread at a time, so a second one would only delay every answer. What a stopped service
 still computes does not keep it from ending: the thread is a daemon.
 """
 

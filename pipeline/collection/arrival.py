@@ -1,7 +1,7 @@
-"""The time of rows that have none: the order in which they arrive, a file a day and a row a millisecond.
+"""Times for rows that have none, by their order of arrival: a day for each file and a millisecond for each row.
 
-These are no real moments, only an order that every stage can work with: models never see them, and nothing that needs
-the calendar (seasons, ``batch.period``, the delay of labels) is made of them.
+They are not real moments, only an order that every stage can work with: models never see them, and nothing that needs
+the calendar (seasons, ``batch.period``, the delay of labels) is derived from them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ COST = (
 
 
 def number_parts(parts: Sequence[Part], known: Mapping[str, object]) -> list[Part]:
-    """Return the parts with times of arrival: a day each, those that were seen before first and in their order."""
+    """Return the parts with times of arrival, a day each: parts seen before come first and keep their order."""
     days = {key: day for day, key in enumerate(known)}
     for part in parts:
         days.setdefault(part.key, len(days))

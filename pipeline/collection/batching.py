@@ -166,7 +166,7 @@ def _assemble(config: Config, number: int, known: Cursor, shares: list[_Share]) 
 
 
 def _join_time_formats(parts: Sequence[OrderedPart], column: str) -> str:
-    """Return the notation that reads the times of all parts; DataError where what one reads another reads otherwise."""
+    """Return the notation that reads the times of all parts; DataError where two of them disagree."""
     by_format = {part.time_format: part for part in reversed(parts)}
     mistakable = [one for one in by_format if one in TWINS]
     for one in mistakable:

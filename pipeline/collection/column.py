@@ -19,9 +19,9 @@ class ColumnRole(StrEnum):
 class Column:
     """A column's role and notation.
 
-    ``reason`` says why it is what a reader may not expect, ``warnings`` what was guessed and which key decides it;
-    ``rival`` is a notation that reads its cells as well, and otherwise; ``marked`` are numbers of which some have a
-    decimal mark.
+    ``reason`` explains a role that a reader may not expect, ``warnings`` say what was guessed and which key decides it;
+    ``rival`` is another notation that reads its cells as well, but differently; ``marked`` are numbers of which some
+    have a decimal mark.
     """
 
     role: ColumnRole

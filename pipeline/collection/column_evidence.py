@@ -26,13 +26,13 @@ from pointsman.pipeline.collection.gaps import find_gap_words, warn_of_gaps
 from pointsman.pipeline.collection.number_evidence import find_leading_zero, find_number_column
 
 MIN_IDENTIFIER_CELLS = 50
-"""Known cells from which on a column whose cells all differ is an identifier."""
+"""With at least this many known cells, a column in which nearly all differ is an identifier."""
 
 MOST_TRUTHS = 12
 """Spellings of yes and no that one column may mix."""
 
 NEAR_SHARE = 0.5
-"""From this share of numbers or dates on, a column of text is told of."""
+"""With more than this share of numbers or dates, a column of text gets a warning."""
 
 CODE_LENGTH = 3
 CODE_SHARE = 0.5
@@ -89,7 +89,7 @@ def decide_column(cells: pd.Series, name: str, stated: SchemaConfig) -> Column:
 
 
 def decide_declared(cells: pd.Series, name: str, role: ColumnRole, stated: SchemaConfig) -> Column:
-    """Return how the cells of a column are written whose role is declared."""
+    """Return how the cells of a column with a declared role are written."""
     texts, counts = count_texts(cells, stated.missing_values)
     if not len(texts) or role is ColumnRole.UNUSED or pd.api.types.is_datetime64_any_dtype(cells):
         return Column(role)
@@ -102,9 +102,10 @@ def decide_declared(cells: pd.Series, name: str, role: ColumnRole, stated: Schem
 
 
 def check_declared(column: Column | None, texts: pd.Series, counts: np.ndarray, name: str, role: ColumnRole) -> Column:
-    """Return a declared column, with a warning if many cells are none of that; DataError if all are."""
+    """Return a declared column, with a warning if many cells do not fit its role; DataError if none does."""
     column = column or Column(role)
     notation = column.notation
+    # Words for 'missing' that the column has of its own are gaps, not unreadable cells.
     known = ~texts.isin(notation.missing).to_numpy(dtype=bool)
     read = (
         ~np.isnan(parse_numbers(texts, notation))
@@ -120,6 +121,7 @@ def check_declared(column: Column | None, texts: pd.Series, counts: np.ndarray, 
         if role is ColumnRole.NUMERIC
         else (f"state its notation, as in schema.dates: {{{name}: '%d.%m.%Y'}}")
     )
+    # Where the user stated marks or a format, these do not fit: advising to state some would not help.
     if notation.stated:
         fix = f"correct what schema.{'numbers' if role is ColumnRole.NUMERIC else 'dates'} states"
     if not (read & known).any():

@@ -1,4 +1,4 @@
-"""How far a stream was taken: plain JSON that each batch carries and the next one continues from.
+"""How much of a stream was taken: plain JSON that each batch carries and the next one continues from.
 
 Of each part it keeps how many rows were taken, counted in the part's own time order, and the digest of those rows.
 A part that only grew at its end still begins with them; one in which older rows turned up does not, and then the rows

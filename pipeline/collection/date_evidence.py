@@ -12,7 +12,7 @@ from pointsman.pipeline.collection.column import Column, ColumnRole
 from pointsman.pipeline.collection.gaps import describe_lost, find_gap_words, find_repeated, warn_of_gaps
 
 IDENTIFIER_SHARE = 0.9
-"""A text column with more than this share of distinct cells among enough known ones has nothing to be learned."""
+"""A text column with more than this share of distinct cells among enough known ones has nothing to learn from."""
 
 MIN_DIGIT_DATES = 10
 """Distinct texts such as 20230131 that must all be days of a calendar for a column to be one of dates."""

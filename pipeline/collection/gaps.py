@@ -12,7 +12,7 @@ from pointsman.common.config import SchemaConfig
 MOST_GAPS = 2
 """Repeated texts of a column that may stand for 'missing' although no program writes them so."""
 MANY_NUMBERS = 20
-"""Distinct numbers (or dates) from which on a column is one of them, whatever else is in it."""
+"""With at least this many distinct numbers (or dates) a column is one of them, whatever else is in it."""
 
 
 def find_gap_words(texts: pd.Series) -> tuple[str, ...]:
@@ -21,7 +21,7 @@ def find_gap_words(texts: pd.Series) -> tuple[str, ...]:
 
 
 def find_repeated(texts: pd.Series, counts: np.ndarray, reads: np.ndarray) -> list[str]:
-    """Return the one or two texts that repeat among many numbers or dates, which alone are not read; none otherwise."""
+    """Return the one or two texts that repeat among many numbers or dates and are all that is unread; else none."""
     unread = ~reads
     if not 0 < unread.sum() <= MOST_GAPS or counts[unread].min() < 2 or reads.sum() <= MANY_NUMBERS:
         return []
@@ -43,7 +43,7 @@ def warn_of_gaps(
 
 
 def advise_missing(missing_values: Sequence[str], more: Sequence[str]) -> str:
-    """Return the key with the whole list that takes some more texts as missing, since stating it replaces the list.
+    """Return the setting that takes more texts as missing: the whole list, since stating it replaces the present one.
 
     >>> advise_missing(["", "NA"], ["?"])
     'schema.missing_values: ["", "NA", "?"]'
@@ -52,7 +52,7 @@ def advise_missing(missing_values: Sequence[str], more: Sequence[str]) -> str:
 
 
 def describe_lost(texts: pd.Series, counts: np.ndarray, reads: np.ndarray, kind: str) -> str:
-    """Return what of the distinct known cells (n_texts,) of a column is not of its ``kind`` and counts as missing.
+    """Return in words how many known cells, given as distinct texts (n_texts,), are not of their column's ``kind``.
 
     >>> describe_lost(pd.Series(["7", "8R"]), np.array([9, 1]), np.array([True, False]), "numbers")
     "1 of 10 cells are no numbers, such as '8R', and count as missing"

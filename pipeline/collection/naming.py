@@ -23,7 +23,7 @@ def list_names(names: Iterable[object], shown: int = SHOWN) -> str:
 
 
 def find_nearest(name: str, names: Sequence[str]) -> str:
-    """Return the name most like ``name``, upper and lower case being one.
+    """Return the name most like ``name``, ignoring upper and lower case.
 
     >>> find_nearest("premum", ["SEX", "PREMIUM"])
     'PREMIUM'

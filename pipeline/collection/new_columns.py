@@ -1,4 +1,4 @@
-"""Columns that a stream did not have before: told when they appear, since no model reads them."""
+"""Columns that a stream did not have before: reported when they appear, since no model reads them."""
 
 import io
 import logging

@@ -12,7 +12,7 @@ from pointsman.pipeline.collection.column import Column, ColumnRole
 from pointsman.pipeline.collection.gaps import MANY_NUMBERS, describe_lost, find_gap_words, find_repeated, warn_of_gaps
 
 LEAST_SHARE = 0.2
-"""Where gaps are many, a column of few distinct numbers is one of numbers from this share of its cells on."""
+"""Where gaps are many, a column of few distinct numbers counts as one of numbers from this share of its cells on."""
 
 
 def find_number_column(
@@ -59,7 +59,7 @@ def find_number_column(
 def decide_by_marks(
     texts: pd.Series, counts: np.ndarray, name: str, stated: SchemaConfig
 ) -> tuple[NumberDecision, tuple[str, ...]]:
-    """Return how numbers are written, by the marks that are stated for the column if any, and a warning if they lie.
+    """Return how the numbers of a column are written, by the stated marks if any, and a warning if these are wrong.
 
     Marks for all columns are easily stated with one column in mind. So where they do not read a column, and other
     marks read more of it, the column is read as it is written.
@@ -120,7 +120,7 @@ def warn_of_percents(name: str, one: str, other: str) -> str:
 
 
 def warn_of_rival(name: str, decided: NumberDecision) -> str:
-    """Return the warning that a column's numbers may be read otherwise."""
+    """Return the warning that a column's numbers can also be read in another way."""
     rival = decided.rival or PLAIN
     one, other = (parse_numbers(pd.Series([decided.example]), notation)[0] for notation in (decided.notation, rival))
     key = f"schema.numbers: {{{name}: {{decimal: '{rival.decimal}', thousands: '{rival.thousands}'}}}}"

@@ -78,7 +78,7 @@ def read_times(cells: pd.Series, label: str, schema: SchemaConfig, time_format: 
 def decide_time_format(cells: pd.Series, label: str, schema: SchemaConfig, usual: str | None = None) -> str:
     """Return the notation of a time column, on the evidence of all its cells; a guess is logged.
 
-    Raises DataError where its cells contradict each other, or are numbers that mean times only if somebody says so.
+    Raises DataError where its cells contradict each other, or are numbers that the configuration has to name as times.
     """
     if pd.api.types.is_datetime64_any_dtype(cells):
         return usual or ISO

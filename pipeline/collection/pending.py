@@ -52,11 +52,12 @@ def find_pending(
 ) -> list[Pending]:
     """Return what is pending of each part that was read.
 
-    A part that still begins with the rows taken from it continues after them. Otherwise each of its rows that is stored
-    was taken, except that a stored row answers for one row only and those of all other parts (``read_finished`` loads
-    the ones that were not read) answer first for their own. A new part that is not newer than everything taken
-    (``newest``) may be one of the parts that are ``gone``, renamed and changed: it is, if its stored rows are exactly
-    those taken from that part. ``read_finished`` and ``stored_rows`` are called in these rare cases alone.
+    A part that still begins with the rows taken from it continues after them. Otherwise those of its rows that are
+    among the stored ones were taken. Each stored row stands for one row only, and those that other parts account for
+    (``read_finished`` loads the parts that were not read) are left out first. A new part that is not newer than
+    everything taken (``newest``) may be one of the parts that are ``gone``, renamed and changed: it is, if its stored
+    rows are exactly those taken from that part. ``read_finished`` and ``stored_rows`` are called in these rare cases
+    alone.
     """
     pending = [
         None if gone and not state.taken and _has_older(ordered, newest) else _continue(ordered, state)

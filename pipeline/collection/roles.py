@@ -79,10 +79,10 @@ def decide(cells: pd.Series, name: str, declared: Column | None, stated: SchemaC
 
 
 def settle_open_marks(columns: dict[str, Column]) -> dict[str, Column]:
-    """Return the columns, numbers that can be read two ways with the decimal mark that the others have, if one does.
+    """Return the columns; numbers that can be read two ways get the decimal mark of the other columns, if they agree.
 
-    The warning goes where the others say what was taken anyway, and stays where they turn it round: another program
-    may have written that column.
+    The warning goes where the others confirm what was taken anyway. Where they reverse it, another takes its place,
+    since a different program may have written that column.
     """
     sure = {one.notation.decimal for one in columns.values() if _has_sure_marks(one)}
     settled = dict(columns)

@@ -57,6 +57,7 @@ class SqlSource:
                 result = connection.execute(sa.text(_escape_colons(self.query)))
                 rows = make_table(list(result.keys()), result.fetchall())
         except sa.exc.SQLAlchemyError as error:
+            # Not chained: the driver's own error may quote the URL with its password.
             raise DataError(
                 f"The query of '{self.label}' failed ({_describe(error, url)}); check source.url and source.query."
             ) from None

@@ -95,6 +95,7 @@ def decide_notation(cells: pd.Series, config: Config, draft: Schema) -> Notation
     texts, counts = count_texts(cells, ())
     known = ~texts.isin(stated.missing_values).to_numpy(dtype=bool)
     is_typed = pd.api.types.is_numeric_dtype(cells)
+    # Labels of classes stay texts; numbers are decided only where a quantity is possible or a rule compares them.
     if not is_typed and (config.task in ("auto", "regression") or draft.label_is_rule) and known.any():
         number = find_number_column(
             texts[known].reset_index(drop=True),
@@ -114,13 +115,14 @@ def decide_notation(cells: pd.Series, config: Config, draft: Schema) -> Notation
                 shown = describe_notation(number.notation)
                 _log.info("The numbers of the target '%s' are written as %s.", stated.target, shown)
             return number.notation
+    # With schema.missing_target a missing label means something, so no word for it is taken as a label of its own.
     if is_typed or stated.missing_target is not None or draft.label_is_rule:
         return PLAIN
     return Notation(labels=find_word_labels(texts, counts, stated))
 
 
 def is_quantity(numbers: np.ndarray) -> bool:
-    """Return whether the numbers (n_rows,) of a target measure something, and are no codes of classes.
+    """Return whether the numbers (n_rows,) of a target measure something and are not codes of classes.
 
     >>> is_quantity(np.array([0.0, 1944.69, 12.5])), is_quantity(np.array([1.0, 2.0, 3.0]))
     (True, False)
@@ -132,11 +134,12 @@ def is_quantity(numbers: np.ndarray) -> bool:
 def find_word_labels(texts: pd.Series, counts: np.ndarray, stated: SchemaConfig) -> tuple[str, ...]:
     """Return the words for 'missing' that are too frequent among distinct labels (n_texts,) to be gaps, and say so.
 
-    In a list of missing words that is the user's own they are what it says.
+    A list of missing words that the user stated is taken at its word.
     """
     if stated.missing_values != MISSING_VALUES:
         return ()
     filled = texts.ne("").to_numpy(dtype=bool)
+    # A target of such words alone has no other label beside which one of them could be a class.
     if texts[filled].isin(stated.missing_values).all():
         return ()
     total = counts[filled].sum()
@@ -146,6 +149,7 @@ def find_word_labels(texts: pd.Series, counts: np.ndarray, stated: SchemaConfig)
             continue
         share = NONE_SHARE if fold(text) == "none" else GAP_SHARE
         is_label = count >= share * total
+        # The list that the warning offers turns this very decision round.
         own = ["", text] if is_label else [one for one in stated.missing_values if one != text]
         _log.warning(
             "'%s' in the target '%s' (%d of %d cells) is taken for %s; a list of your own decides otherwise, such as "
@@ -163,7 +167,7 @@ def find_word_labels(texts: pd.Series, counts: np.ndarray, stated: SchemaConfig)
 
 
 def log_task(task: Task, labels: set[str], counts: Counter[str], target: str) -> None:
-    """Say which task a target was taken for, and warn where it has hardly the labels of classes."""
+    """Log which task a target was taken for, and warn where its labels hardly look like classes."""
     many = task is Task.MULTICLASS and len(labels) > min(MANY_VALUES, sum(counts.values()) / 3)
     shown = f" with {len(labels)} labels ({list_names(sorted(labels), 5)})" if task is Task.MULTICLASS else ""
     level = logging.WARNING if many else logging.INFO
@@ -177,7 +181,7 @@ def log_new_labels(before: tuple[str, ...], after: tuple[str, ...], target: str)
 
 
 def log_positive(classes: tuple[str, ...], target: str) -> tuple[str, ...]:
-    """Say whose probability is answered, and return the classes."""
+    """Log which class the answered probability is of, and return the classes."""
     _log.info(
         "predict_proba is the probability that '%s' is '%s' (and not '%s'); schema.positive decides otherwise.",
         target,

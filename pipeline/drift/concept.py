@@ -29,7 +29,7 @@ MOST_CLASSES = 10
 
 
 class Relation(StrEnum):
-    """How outcomes may come to lie off predictions."""
+    """How outcomes may deviate from predictions."""
 
     LEVEL = "level"
     SLOPE = "slope"
@@ -38,7 +38,7 @@ class Relation(StrEnum):
 
 @dataclass(frozen=True)
 class Deviation:
-    """How far outcomes lie off predictions in one batch, 0 for perfect calibration, and its standard error.
+    """How far outcomes deviate from predictions in one batch, 0 for perfect calibration, and its standard error.
 
     Levels and slopes of classes are in log-odds; ``label`` is the class, '' for all of them or a number.
     """
@@ -52,7 +52,7 @@ class Deviation:
 def compute_deviations(
     task: Task, classes: Sequence[str], target: np.ndarray, outputs: np.ndarray
 ) -> tuple[Deviation, ...]:
-    """Return how targets (n_rows,) lie off outputs (n_rows, n_outputs): probabilities by class, or one prediction.
+    """Return how targets (n_rows,) deviate from outputs (n_rows, n_outputs): probabilities by class, or one prediction.
 
     A deviation that is too large for a float is left out.
     """
@@ -105,7 +105,7 @@ def _list_number_deviations(target: np.ndarray, predicted: np.ndarray) -> Iterat
 
 @dataclass(frozen=True)
 class ExpectedLoss:
-    """What deviations were like before: their mean, its standard error, their spread beyond chance, and freedom."""
+    """What deviations were like before: mean, its standard error, spread beyond chance, and degrees of freedom."""
 
     mean: float
     error: float
@@ -121,7 +121,7 @@ class ExpectedLoss:
 
 
 def learn_expectation(past: Sequence[tuple[float, float]]) -> ExpectedLoss | None:
-    """Return what is to be expected from earlier estimates and their errors, oldest first; None from too few."""
+    """Return what to expect, from earlier estimates and their errors, oldest first; None where they are too few."""
     if len(past) < LEAST_PAST:
         return None
     estimates, errors = np.array(past).T
@@ -138,8 +138,8 @@ def learn_expectation(past: Sequence[tuple[float, float]]) -> ExpectedLoss | Non
 def find_changes(losses: np.ndarray, newest: int) -> Mapping[str, int]:
     """Return by detector the first of the ``newest`` rows at which it saw the mean of row losses (n_rows,) change.
 
-    The rows are in order of time. ADWIN (Bifet & Gavalda 2007) and the Page-Hinkley test (Page 1954) say when; whether
-    a batch is judged to have drifted is for the test of the whole batch to say.
+    The rows are in order of time. ADWIN (Bifet & Gavalda 2007) and the Page-Hinkley test (Page 1954) say when;
+    whether the batch counts as drifted is left to the test of the whole batch.
     """
     from river.drift import ADWIN, PageHinkley
 
@@ -156,5 +156,5 @@ def find_changes(losses: np.ndarray, newest: int) -> Mapping[str, int]:
 
 
 def _measure_spread(numbers: np.ndarray) -> float:
-    """Return the standard deviation; 1 where all numbers are equal, of which rounding would make a tiny one."""
+    """Return the standard deviation; 1 where all numbers are equal, since rounding would leave a tiny one."""
     return (float(np.std(numbers)) if len(np.unique(numbers)) > 1 else 0.0) or 1.0

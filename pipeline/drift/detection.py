@@ -131,6 +131,7 @@ def judge_concept(
     """Return the tests of concept drift of the newest batch, by reference models without columns that have drifted."""
     rows = training_set.rows
     of_late = [test for batch, test in past if batch >= rows.first_batch]
+    # A column whose own drift is in these rows would make a change of the inputs look like one of the relation.
     moved = {test.column for test in [*of_late, *tests] if test.alarm and test.drift is Drift.DATA}
     read = [name for name in (*schema.numeric, *schema.categorical) if name not in moved]
     if not read:
@@ -150,6 +151,7 @@ def judge_concept(
     except Exception as error:  # a fit may fail in any library; the update goes on without this verdict
         log.warning("concept drift could not be judged: %s", error)
         return []
+    # What this batch keeps is how stable batches differ, so all batches it is compared with lie after the last change.
     settled = since < np.unique(rows.batches)[-RECENT - 1 : -1].min(initial=rows.last_batch)
     kept: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for _, test in own:
@@ -188,8 +190,8 @@ def list_changes(
     """Return where detectors saw the serving model's losses (n_rows,) leave those on ``earlier`` rows, and when.
 
     What was served before the batch comes before its rows. ``part`` is the first such row of the batch, 0 where it was
-    a served one, and the score by how much the mean changed there. They are no verdict: a loss also changes with the
-    data.
+    a served one, and the score by how much the mean changed there. They are not a verdict: a loss also changes with
+    the data.
     """
     if not len(earlier) or not len(losses):
         return [], {}

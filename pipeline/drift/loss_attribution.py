@@ -14,7 +14,7 @@ PRIOR_ROWS = 20.0
 
 
 def explain_loss(reference: Reference, inputs: pd.DataFrame, losses: np.ndarray, column: str, usual: float) -> float:
-    """Return the mean of row ``losses`` (n_rows,) less what it had been with the column spread as in the reference.
+    """Return the mean of row ``losses`` (n_rows,) less what it would be with the column spread as in the reference.
 
     ``usual`` is the mean loss of earlier batches, and stands for bins that the batch has no row in. Above 0 the drift
     of the column made losses worse.

@@ -32,7 +32,7 @@ OWN_WEIGHT = 10.0
 LEAST_GROUP = 2_000
 """Rows that learned batches are taken together to: chance hides a change from fewer."""
 NEGLIGIBLE = 0.01
-"""A share of unseen levels that is no news."""
+"""A share of unseen levels that counts as usual."""
 HALF_LIFE = 10.0
 """Batches after which an earlier score counts half: scores fall while a stream is young and much in it is new."""
 EXPECTED = 1.0
@@ -160,7 +160,7 @@ def _count_unseen(before: Sequence[LevelSketch], newest: Sequence[LevelSketch]) 
     """Return the excess of cells of unseen levels in Poisson standard deviations, 0 where there is none.
 
     As many are to be expected as there are levels with a single cell before (Good 1953), one cell more, and a share
-    that is no news.
+    that counts as usual.
     """
     known: Counter[str] = Counter()
     found: Counter[str] = Counter()

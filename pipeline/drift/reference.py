@@ -21,8 +21,8 @@ SECONDS_A_DAY = 86_400.0
 class ColumnReference:
     """One column of the reference: its bins, the rows in each, and (of numbers) the mean.
 
-    ``expected`` are the rows in each bin of as many fresh rows: chance brings some that the reference has no like of,
-    about as many as there are levels (and extreme numbers) that a single row of it has (Good 1953).
+    ``expected`` are the rows in each bin of as many fresh rows: by chance some have a level (or an extreme number) that
+    the reference lacks, about as many as there are levels that a single row of it has (Good 1953).
     """
 
     role: str

@@ -1,9 +1,9 @@
 """Frozen reference models of earlier batches say whether the relation between inputs and target has changed.
 
-A reference model stays as it is, so how outcomes lie off its predictions can be compared between the newest batch and
-those just before it: a difference is a change of the relation and none of the model. It reads no column whose own drift
-was noticed of late, so that data drift is not taken for concept drift. There are two where history is long enough, one
-of the newer and one of the older batches: when an earlier regime returns, it is the one that knew it that notices.
+A reference model stays as it is, so how outcomes deviate from its predictions can be compared between the newest batch
+and those just before it: a difference is a change of the relation and not of the model. It reads no column whose own
+drift was noticed of late, so that data drift is not taken for concept drift. There are two where history is long
+enough, one of the newer and one of the older batches: when an earlier regime returns, the one that knew it notices.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ RECENT = 3
 LEAST_TO_SPLIT = 6
 """Batches from which two reference models share them."""
 LEAST_JUDGED = 30
-"""Rows of a batch without which it is not compared: of a few the standard errors cannot be told, of one it is 0."""
+"""A batch with fewer rows is not compared: of a few rows standard errors are unreliable, of one the error is 0."""
 MOST_LEARNED, MOST_JUDGED = 10_000, 5_000
 """Rows that a reference model learns, and rows of a batch that it judges, evenly spread."""
 SMALL = {"rounds": 60, "learning_rate": 0.05, "num_leaves": 15, "feature_fraction": 0.7}

@@ -18,7 +18,7 @@ PROTOCOL = 1
 MOST_NUMBERS = 1_000
 """Of more known numbers, this many evenly spaced ones in order of size are kept: shares are then right to 0.1 %."""
 MOST_LEVELS = 1_000
-"""Levels that are kept by name, the most frequent ones; the others are told apart from no other."""
+"""Levels that are kept by name, the most frequent ones; the others are only counted together."""
 
 
 @dataclass(frozen=True)

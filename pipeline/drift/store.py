@@ -10,7 +10,7 @@ from pointsman.pipeline.drift.tables import alarms_table, drift_tests_table, ske
 from pointsman.pipeline.drift.verdict import Drift, DriftTest
 
 MOST_PAST = 60
-"""Earlier batches that a newest one is held against at most."""
+"""Earlier batches, at most, that the newest one is held against."""
 
 PastTest = tuple[int, DriftTest]
 """A test and the number of its batch."""

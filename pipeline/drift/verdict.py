@@ -8,7 +8,7 @@ from pointsman.pipeline.drift.concept import Deviation, learn_expectation
 from pointsman.pipeline.drift.novelty import Novelty, Test, learn_usual
 
 UNSETTLED = 1
-"""Newest batches that are no yardstick yet: a change that began in them would hide itself."""
+"""Newest batches that are not a yardstick yet: a change that began in them would hide itself."""
 
 
 class Drift(StrEnum):

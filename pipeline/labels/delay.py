@@ -18,7 +18,7 @@ HIGH = 0.9
 NEWEST = 24
 """Updates that the gap looks back on."""
 MOST_OF_WINDOW = 0.25
-"""A gap takes at most this share of the time that the training window covers, or nothing were left to learn from."""
+"""A gap takes at most this share of the time that the training window covers, so that rows are left to learn from."""
 
 
 def resolve_gap(config: Config, state: State, window: Sequence[LabelledBatch]) -> str:
@@ -37,7 +37,7 @@ def resolve_gap(config: Config, state: State, window: Sequence[LabelledBatch]) -
 
 
 def pool_delays(known: Sequence[tuple[Sequence[float], int]]) -> float:
-    """Return the delay in seconds within which the share HIGH of labels came, from quantiles and how many they are of.
+    """Return the delay in seconds within which the share HIGH of labels came, from quantiles and their label counts.
 
     >>> pool_delays([]), pool_delays([([0, 5, 10], 30)]), pool_delays([([0, 5, 10], 1), ([100, 100, 100], 99)])
     (0.0, 10.0, 100.0)
@@ -52,7 +52,7 @@ def pool_delays(known: Sequence[tuple[Sequence[float], int]]) -> float:
 
 
 def summarise_delays(seconds: np.ndarray) -> list[int]:
-    """Return evenly spaced quantiles of delays, in whole seconds; nothing of nothing."""
+    """Return evenly spaced quantiles of delays, in whole seconds; [] without any delay."""
     if not len(seconds):
         return []
     return [round(float(one)) for one in np.quantile(seconds, np.linspace(0, 1, QUANTILES))]

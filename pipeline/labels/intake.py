@@ -101,6 +101,7 @@ def add_labels(config: Config, state: State, pairs: Sequence[tuple[str, Any]], o
     places = [split_row_id(row_id) for row_id, _ in pairs]
     asked = sorted({place[0] for place in places if place})
     served, before = load_served(state, asked), load_newest_labels(state, asked)
+    # Delays are counted in the stream's own time, so how far that had come is kept with every label.
     told = {"origin": origin, "stream_time": load_stream_time(state)}
     sorted_out: dict[str, list[str]] = {}
     rows: list[dict[str, Any]] = []

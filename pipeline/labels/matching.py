@@ -133,7 +133,7 @@ def match_requests(
 
 
 def find_waiting(state: State, schema: Schema) -> tuple[pd.DataFrame, tuple[int, ...]]:
-    """Return the kept rows with a label by id that no update took yet, the newest label of each, and all numbers."""
+    """Return kept rows with labels by id that no update took yet, each with its newest, and the numbers of all."""
     waiting = load_waiting(state)
     if not len(waiting):
         return pd.DataFrame(columns=[*FOUND, DIGEST, KEY]), ()
@@ -162,6 +162,7 @@ def find_waiting(state: State, schema: Schema) -> tuple[pd.DataFrame, tuple[int,
         if schema.task.is_classification
         else found["label"].astype("float64"),
     )
+    # A label that the present schema does not know is taken and tells nothing.
     return found[found["target"].notna()], labels
 
 

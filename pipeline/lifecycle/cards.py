@@ -49,6 +49,7 @@ def gather_facts(config: Config, state: State, version: Version) -> CardFacts:
     by_batch = sa.select(scores_table).order_by(scores_table.c.batch, scores_table.c.kind, scores_table.c.metric)
     return CardFacts(
         schema=schema,
+        # The stored alias is that of the mode the update ran in; a card names production by the mode in force.
         role=describe_role(name_served(state, newest, config.selection.mode), version),
         ancestors=ancestors,
         scores=read_rows(state.engine, by_batch.where(scores_table.c.version.in_(known))),

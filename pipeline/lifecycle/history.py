@@ -64,6 +64,7 @@ def describe_history(state: State, everything: bool = False) -> str:
     live = load_generation(state)
     if live.number == 0:
         raise StateError(f"There is no generation in '{state.folder}' yet; run 'python run.py update' first.")
+    # Newest first, so that the limit cuts the oldest; shown the other way round.
     newest = sa.select(generations_table).order_by(generations_table.c.number.desc())
     stored = read_rows(state.engine, newest if everything else newest.limit(NEWEST))[::-1]
     led_here, oldest = set(load_lineage(state, live.number)), stored[0]["number"]
@@ -80,6 +81,7 @@ def describe_history(state: State, everything: bool = False) -> str:
             aliases.get((row["number"], Alias.CHAMPION), ""),
             aliases.get((row["number"], Alias.PRODUCTION), ""),
             row["who"],
+            # A person says why; of an update its events do.
             row["why"] or told.get(row["number"], ""),
         )
         for row in stored

@@ -77,10 +77,12 @@ def retire(config: Config, state: State, version_id: str, why: str) -> str:
     stays = [one for one in before.members if one.version.line not in (member.version.line, *gone)]
     after = before.succeed(Cause.RETIREMENT, members=tuple(stays), why=why)
     records = load_known(state, before)
+    # The selector comes first: its champions take the roles that the retired model leaves open.
     selector = learn_selector(config, after, records, load_grades(state), before.versions)
     after = replace(after, members=assign_champions(stays, selector))
     estimators = learn_estimators(config, after, selector, records, None)
     reference = load_stored_selector(state, before).reference
+    # Production is what serves requests like the newest batch as it came, undamaged.
     asked = selector, records[-1].rows.profiles[0], config.selection.mode
     after = replace(
         after, selector=save_selector(state, selector, reference, estimators), aliases=name_aliases(after, *asked)

@@ -140,6 +140,7 @@ def rebuild(config: Config, state: State, version: Version) -> Rebuilt:
                 f"{difference:.2g} off what it answered, and at most {REBUILT_TOLERANCE:g} are allowed ({moved}); "
                 "let the next update train a new one."
             )
+    # Loading allows TOLERANCE off the golden answers: beyond that the old ones would refuse the model just made.
     kept = stored if stored and difference <= TOLERANCE else fresh
     manifest, size = save_parts(state.files, model.dump() | kept, repair=True)
     again = replace(version, manifest=manifest, bytes=size, protocol=PROTOCOL, environment=describe_environment())

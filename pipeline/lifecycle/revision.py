@@ -1,6 +1,6 @@
 """The schema revision: what was decided on the first batch is decided anew, and the stored raw batches are read again.
 
-An update begins with one where task or schema are stated otherwise than in the generation before. Everything that rests
+An update begins with one where task or schema are stated differently from the generation before. Everything that rests
 on how cells were read starts anew: clean batches, what is usual of them, and, as on a first batch, models, records and
 grades; but with all stored batches to learn from. What was there is set aside, and a rollback brings it in again.
 """
@@ -256,7 +256,7 @@ def read_stored(config: Config, state: State, one: StoredBatch, schema: Schema) 
 
 
 def take_newest_again(config: Config, state: State, before: Generation, schema: Schema) -> tuple[RawBatch, bool]:
-    """Return the newest accepted batch, for a revision to take again where nothing new waits; and who gave it."""
+    """Return the newest accepted batch for a revision to take again where nothing new waits, and if it came by hand."""
     newest = [one for one in list_stored(state) if one.accepted][-1]
     raw = read_stored(config, state, newest, schema)
     return replace(raw, cursor=dict(before.cursor or {})), newest.by_hand

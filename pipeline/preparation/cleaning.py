@@ -10,8 +10,8 @@ from pointsman.common.schema import Schema
 def clean_inputs(inputs: pd.DataFrame, quality: QualityConfig, schema: Schema) -> pd.DataFrame:
     """Return (n_rows, n_inputs) inputs with missing cells where ``quality.ranges`` or ``quality.allowed`` is broken.
 
-    ``inputs`` is typed by ``read_inputs`` and is left as it is. Raises ConfigError for a rule on a column that is no
-    such input.
+    ``inputs`` is typed by ``read_inputs`` and is left as it is. Raises ConfigError for a rule on a column that is not
+    such an input.
     """
     check_rules(quality, schema)
     columns = {name: inputs[name] for name in schema.inputs}

@@ -148,7 +148,7 @@ def find_seasons(schema: Schema, config: FeaturesConfig) -> dict[str, float]:
 
 
 def list_engineered(schema: Schema, features: Sequence[str]) -> list[str]:
-    """Return those of the ``features`` that are no input themselves."""
+    """Return those of the ``features`` that are not inputs themselves."""
     return [name for name in features if name not in schema.numeric and name not in schema.categorical]
 
 

@@ -171,13 +171,13 @@ class RowReader:
 
 
 def remember(read: Callable[[str], T]) -> Callable[[str], T]:
-    """Return what reads a text, once each as long as it is among the newest short ones."""
+    """Return a reader of texts that remembers what the newest short ones were read as."""
     remembered = lru_cache(REMEMBERED)(read)
     return lambda text: remembered(text) if len(text) <= LONGEST else read(text)
 
 
 def _find_reader(make: Callable[[tuple[str, ...], Notation], T], schema: Schema, name: str) -> T:
-    """Return the reader of a column; columns that are written alike share it, and what it remembers."""
+    """Return the reader of a column; columns that are written alike share it and what it remembers."""
     return make(schema.missing_of(name), replace(schema.notation(name), missing=(), labels=()))
 
 

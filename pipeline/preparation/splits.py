@@ -74,7 +74,7 @@ def foremost_folds(times: pd.Series, folds: int, gap: str) -> list[Split]:
 def shuffled_folds(n_rows: int, folds: int, seed: int) -> list[Split]:
     """Return ``folds`` splits that validate on each row once and learn all others, whatever their order.
 
-    They are for tables whose order means nothing: elsewhere they learn from what comes after what they are asked.
+    They are for tables whose order means nothing: elsewhere they learn from rows later than those they validate on.
 
     >>> splits = shuffled_folds(5, 2, seed=1)
     >>> sorted(row for split in splits for row in split.validate.tolist())

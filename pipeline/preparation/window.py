@@ -43,7 +43,7 @@ def load_batch(config: Config, state: State, schema: Schema, stored: Mapping[str
 
 
 class StoredBatches:
-    """The clean batches of a state. Each is read when it is first asked for, and kept for who asks next."""
+    """The clean batches of a state. Each is read when it is first asked for, and then kept."""
 
     def __init__(self, config: Config, state: State, schema: Schema) -> None:
         self.config, self.state, self.schema = config, state, schema

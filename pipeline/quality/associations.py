@@ -13,7 +13,7 @@ from pointsman.pipeline.quality.thresholds import PastShare
 
 @dataclass(frozen=True)
 class Item:
-    """A column's cell is ``level``, or a number from ``low`` to below ``high``; with none of these it is missing."""
+    """A column's cell is ``level``, or a number from ``low`` to below ``high``; given none of these, it is missing."""
 
     column: str
     level: str | None = None

@@ -34,8 +34,8 @@ class Finding:
 
     ``share`` passes where it reaches ``threshold``; None means that the check does not apply. ``explain`` gives the
     sentence for a breach, or the reason why the check does not apply; it is called for these two outcomes only.
-    ``total`` is of how many cells or rows it is a share, for thresholds that are learned. ``find_rows`` gives (n_rows,)
-    which rows are at fault, where the check looks at rows.
+    ``total`` is the number of cells or rows that it is a share of, for thresholds that are learned. ``find_rows`` gives
+    (n_rows,) which rows are at fault, where the check looks at rows.
     """
 
     column: str

@@ -24,7 +24,7 @@ class CheckedBatch:
     """A batch under examination. Every mask is (n_rows,) bool by row position in the raw batch.
 
     ``put_aside`` are rows that checks of severity 'quarantine' found at fault, by their reason; ``changes`` are the
-    columns that are written otherwise than the stream's, which ``schema`` has as they are written here.
+    columns that are written differently from the stream's; ``schema`` has the notations of this batch.
     """
 
     raw: RawBatch
@@ -66,7 +66,7 @@ class CheckedBatch:
 
     @cached_property
     def missing(self) -> dict[str, np.ndarray]:
-        """Which raw cells hold nothing, for every input that the batch has; a date beyond reach is nothing, too."""
+        """Which raw cells hold nothing, for every input that the batch has; a date beyond reach counts as nothing."""
         frame, schema = self.raw.frame, self.schema
         missing = {
             name: find_missing(frame[name], schema.missing_of(name)).to_numpy(dtype=bool)
@@ -108,12 +108,12 @@ class CheckedBatch:
 
     @cached_property
     def target_unknown(self) -> np.ndarray:
-        """Rows whose label is there and is no known class or no number."""
+        """Rows that have a label which is not a known class, or not a number."""
         return np.isnan(self.target) & ~self.target_missing
 
     @cached_property
     def labelled(self) -> Pool:
-        """Rows with a usable label: of this batch and, for whom they are too few, of those before it, too."""
+        """Rows with a usable label: those of this batch and, for checks that need more, those of batches before it."""
         rows, names = np.flatnonzero(~np.isnan(self.target)), self.present(self.schema.inputs)
         own = LabelledRows(
             self.name,
@@ -126,7 +126,7 @@ class CheckedBatch:
 
     @cached_property
     def time_unreadable(self) -> np.ndarray:
-        """Rows that happened at no known time."""
+        """Rows without a known time."""
         return self.raw.times.isna().to_numpy()
 
     @cached_property

@@ -52,6 +52,7 @@ def _measure_association(evidence: CheckedBatch, rule: AssociationRule) -> Findi
     threshold = quality.min_consistency or learned or 0.0
     if rows < FEWEST_ROWS:
         return skip(column, threshold, f"hardly any row is one in which {' and '.join(map(str, rule.antecedents))}")
+    # Also with a stated threshold: a rule seen in few batches may be chance.
     if learned is None:
         known = f"{LEAST_BATCHES} batches"
         return skip(column, threshold, f"the rule that where {rule} is not known from {known} yet")

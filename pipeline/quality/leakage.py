@@ -34,13 +34,13 @@ def measure_separation(evidence: CheckedBatch) -> Iterator[Finding]:
 
 
 def measure_missingness(evidence: CheckedBatch) -> Iterator[Finding]:
-    """Yield, for every input but the time, the share of the target that its being missing alone leaves open."""
+    """Yield, for every input but the time, the share of the target that its missing cells alone leave unexplained."""
     for name in _list_columns(evidence):
         yield _measure_gaps(evidence, name)
 
 
 def measure_hindsight(evidence: CheckedBatch) -> Iterator[Finding]:
-    """Yield, for every input, how often it is known where the label is not, against where it is; at most 1."""
+    """Yield, for every input, how often it is known without a label, relative to how often with one; at most 1."""
     for name in _list_columns(evidence):
         yield _measure_unlabelled(evidence, name)
 
@@ -147,6 +147,6 @@ def _measure_unlabelled(evidence: CheckedBatch, name: str) -> Finding:
 
 
 def _read_threshold(evidence: CheckedBatch) -> LearnedThresholds:
-    """Return what a column has to leave open: what the configuration states, or less where the past left less open."""
+    """Return what a column has to leave unexplained: as configured, or less where past batches left less."""
     left_open = round(1 - evidence.config.quality.max_leakage, 12)
     return LearnedThresholds(left_open, left_open)

@@ -76,8 +76,8 @@ def _list_levels(name: str, levels: pd.Series) -> list[Item]:
 def compute_lift_within(antecedents: np.ndarray, consequents: np.ndarray, origins: np.ndarray) -> float:
     """Return how many times as often the consequents hold with the antecedents as in all rows of the same batches.
 
-    What batches have in common, such as a rate of that month, goes with everything and is no rule of single rows: there
-    the lift is 1. Masks and ``origins``, the batch, are (n_rows,).
+    What batches have in common, such as a rate of that month, goes with everything and is not a rule of single rows:
+    there the lift is 1. Masks and ``origins``, the batch, are (n_rows,).
 
     >>> compute_lift_within(np.array([1, 1, 0, 0], bool), np.array([1, 1, 0, 0], bool), np.array([0, 0, 1, 1]))
     1.0
@@ -113,10 +113,12 @@ def _find_rules(
     ]
     table_of = ItemTable(sample)
 
+    # Mined over all batches, a rule may only say what a whole month had in common.
     def lasts(rule: AssociationRule) -> bool:
         sides = table_of.holds(rule.antecedents), table_of.holds(rule.consequents)
         return compute_lift_within(*sides, origins) >= config.min_lift
 
+    # Where several consequents follow, each of them follows on its own at least as often.
     return _choose([rule for rule in rules if len(rule.consequents) == 1 and lasts(rule)], config.most)
 
 

@@ -10,7 +10,7 @@ from pointsman.pipeline.quality.thresholds import LearnedThresholds
 
 
 def find_other_notations(evidence: CheckedBatch) -> Iterator[Finding]:
-    """Yield, for every number and date and for the target, 0 where it is written otherwise than before, else 1."""
+    """Yield, for every number and date and for the target, 0 where its notation differs from before, else 1."""
     changed = {one.column: one for one in evidence.changes if not one.contradicted}
     schema = evidence.schema
     for name in dict.fromkeys((schema.time, *evidence.present((*schema.numeric, *schema.dates)), schema.target)):

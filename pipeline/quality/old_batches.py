@@ -67,9 +67,11 @@ class OldBatches:
             schema.time_format or one.time_format or decide_time_format(frame[schema.time], origin, schema, usual)
         )
         times = read_times(frame[schema.time], origin, schema, time_format)
+        # Rows whose time cannot be read stay beside those they came with.
         filled = times.ffill().bfill()
         order = filled.argsort(kind="stable").to_numpy()
         newest = Cursor.from_json(before.cursor).newest
+        # A batch given by hand leaves the cursor where it is, here as when it was first taken.
         latest = newest if one.by_hand else max(pd.Timestamp(filled.max()), newest or pd.Timestamp.min)
         cursor = replace(Cursor.from_json(self.cursors[one.number]), newest=latest).to_json()
         return RawBatch(

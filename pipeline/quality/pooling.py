@@ -18,7 +18,7 @@ MOST_ROWS = 50_000
 
 @dataclass(frozen=True, eq=False)
 class LabelledRows:
-    """Rows with a label, and what they are of in messages: typed inputs, whether a cell is missing, times, targets."""
+    """Rows with a label, and their name in messages: typed inputs, whether a cell is missing, times, targets."""
 
     name: str
     inputs: pd.DataFrame
@@ -32,7 +32,7 @@ class LabelledRows:
 
 @dataclass(eq=False)
 class Pool:
-    """Ever more labelled rows, each time newer ones first to be joined; every set of them is made once, when needed."""
+    """Growing sets of labelled rows, newer batches being joined first; each set is made once, when it is needed."""
 
     widen: Iterator[LabelledRows]
     made: list[LabelledRows] = field(default_factory=list)
@@ -54,8 +54,8 @@ def widen_rows(
 ) -> Iterator[LabelledRows]:
     """Yield a sample of batch ``number``, then all of it, then it with 1, 3, 7, ... of the batches before.
 
-    ``read_earlier`` yields those with their newest first. A sample may miss a class that the batch has, as a batch may
-    one that the stream has.
+    ``read_earlier`` yields these, newest first. A sample may miss a class that the batch has, as a batch may miss one
+    that the stream has.
     """
     sample = spread_rows(len(batch), SAMPLED_ROWS)
     if len(sample) < len(batch):
@@ -72,6 +72,7 @@ def widen_rows(
         inputs = earlier.inputs[list(batch.inputs)]
         parts.append(LabelledRows(f"batch {earlier.number}", inputs, inputs.isna(), earlier.times, earlier.target))
         first, rows = earlier.number, rows + len(earlier)
+        # Joined when their number has doubled: a set for every batch would copy and judge the newest rows each time.
         if len(parts) == 2 * joined:
             joined = len(parts)
             yield _join(parts, first, number)

@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 def infer_first(config: Config, raw: RawBatch) -> Schema:
-    """Infer the schema from the first batch and tell it."""
+    """Infer the schema from the first batch, and log it."""
     schema = infer_schema(raw.frame, config, raw.origin, raw.time_format)
     log.info("%s", describe_roles(schema))
     return schema

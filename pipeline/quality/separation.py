@@ -5,7 +5,7 @@ import numpy as np
 from pointsman.common.task import Task
 
 FEWEST_OF_A_CLASS = 10
-"""Rows of a class, or off the most frequent number, with fewer of which chance can make a column tell it all."""
+"""Rows of a class, or off the most frequent number: with fewer, chance can make a column look like the answer."""
 
 BINS = 32
 """Ranges of a number, alike in rows, that are looked at as levels, since the code of a middle class is not the highest
@@ -50,7 +50,7 @@ def _bin(feature: np.ndarray) -> np.ndarray:
 
 
 def _list_outcomes(target: np.ndarray, task: Task) -> list[np.ndarray]:
-    """Return what is to be told: the number by its rank, or for every class with enough rows whether it is it."""
+    """Return what a feature has to tell: a number's rank, or for each class with enough rows, which rows are of it."""
     if task is Task.REGRESSION:
         _, counts = np.unique(target, return_counts=True)
         return [_rank(target)] if len(target) - counts.max(initial=0) >= FEWEST_OF_A_CLASS else []

@@ -33,7 +33,7 @@ def measure_kept_rows(evidence: CheckedBatch) -> Iterator[Finding]:
 
 
 def _advise_on_repair(evidence: CheckedBatch) -> str:
-    """Return what to do about rows beyond repair: what most of them suffer from has a key."""
+    """Return what to do about rows beyond repair, by what is wrong with most of the batch."""
     if 2 * int(evidence.target_unknown.sum()) > evidence.rows:
         return advise_on_labels(evidence)
     if 2 * int(evidence.target_missing.sum()) > evidence.rows:

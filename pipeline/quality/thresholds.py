@@ -11,7 +11,7 @@ LEAST_BATCHES = 4
 """With fewer batches, how much they differ from each other is not known and the fixed threshold stands."""
 
 NEW_NORMAL = 3
-"""A breach is left out of what is learned, unless it is the last of so many in a row: then it is how things are."""
+"""A breach is left out of what is learned, unless it is the last of so many in a row: then it is the new normal."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class PastShare:
 class LearnedThresholds:
     """A threshold to learn. ``fallback`` stands until enough batches are known; the bound is at most ``most``.
 
-    ``recurs`` says that breaches count among what is usual: what comes and goes is no finding every time it comes.
+    ``recurs`` says that breaches count among what is usual: what comes and goes is not reported each time it comes.
     With ``strict`` a share that was always 1 has to stay 1.
     """
 
@@ -62,7 +62,7 @@ def choose_threshold(quality: QualityConfig, key: str) -> float | LearnedThresho
 
 
 def list_usual(past: Sequence[PastShare], recurs: bool = False) -> list[PastShare]:
-    """Return the past without its breaches, unless they recur, are how things are by now, or leave too little.
+    """Return the past without its breaches, unless they recur or are normal by now, or too few batches would be left.
 
     >>> usual, broken = PastShare(9, 1.0), PastShare(9, 0.2, passed=False)
     >>> len(list_usual([usual] * 5 + [broken])), len(list_usual([usual] * 5 + [broken] * 3)), len(list_usual([broken]))

@@ -32,7 +32,7 @@ def measure_unseen(evidence: CheckedBatch) -> Iterator[Finding]:
 
 
 def measure_cardinality(evidence: CheckedBatch) -> Iterator[Finding]:
-    """Yield, for every categorical input, how many levels are likely as a share of those there are, at most 1."""
+    """Yield, for every categorical input, the likely number of levels as a share of the actual one, at most 1."""
     for name in evidence.present(evidence.schema.categorical):
         yield _measure_levels(evidence, name)
 
@@ -77,7 +77,7 @@ def _measure_unseen_levels(evidence: CheckedBatch, name: str) -> Finding:
 
 
 def _advise(evidence: CheckedBatch, name: str) -> str:
-    """Return what to do about unseen levels; in a column where most batches had some they are no misspellings."""
+    """Return what to do about unseen levels; in a column where most batches had some, they are hardly misspellings."""
     past = evidence.past.shares.get(("DQ022", name, 0), ())
     if len(past) > 1 and sum(one.share < 1 for one in past) > len(past) / 2:
         return "most batches before began new levels of it, so raise quality.max_unseen, or list it under schema.drop"

@@ -30,7 +30,7 @@ def measure_dates(evidence: CheckedBatch) -> Iterator[Finding]:
 
 
 def measure_kept_types(evidence: CheckedBatch) -> Iterator[Finding]:
-    """Yield the same shares, against the threshold below which a column is another one than in training."""
+    """Yield the same shares, against the threshold below which a column is no longer the one of training."""
     for name in evidence.present(evidence.schema.numeric):
         yield _measure_kept_type(evidence, name, "is text", "numeric")
     for name in evidence.present(evidence.other_dates):
@@ -52,7 +52,7 @@ def measure_allowed(evidence: CheckedBatch) -> Iterator[Finding]:
 
 
 def advise_on_labels(evidence: CheckedBatch) -> str:
-    """Return what to do about labels that are no known class."""
+    """Return what to do about labels that are not a known class."""
     schema = evidence.schema
     if schema.task is not Task.BINARY or schema.label_is_rule:
         return "correct them, or add them to the list of schema.missing_values if they mean that there is no label"

@@ -25,9 +25,9 @@ class ScoreFigure:
 
 @dataclass(frozen=True)
 class ChampionScore:
-    """What stood when a batch arrived, beside the prior; ``gain`` is the relative improvement on it.
+    """What the champion of the time, or what served typical requests, scored on a batch, beside the prior.
 
-    That is the champion, or what served typical requests.
+    ``gain`` is the relative improvement on the prior.
     """
 
     batch: int

@@ -12,7 +12,7 @@ from pointsman.pipeline.reporting.history import History, Read
 class Section:
     """A part of the page under one name: that of its file, and of its piece of the template, ``sections/<name>.html``.
 
-    reads:   stored tables, or functions that read what is no table as it stands; all are read before anything else
+    reads:   stored tables, or functions for anything but a whole table; all are read before anything else
     figures: what it computes, by the key of report.json; the same figures are there for every template as ``report``
     draw:    its charts, where there are figures for them; the template shows each by its name
     """

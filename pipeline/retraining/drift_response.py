@@ -26,7 +26,7 @@ from pointsman.registry.versions import Version
 log = logging.getLogger(__name__)
 
 MOST_REVIVED = 5
-"""Champions of earlier regimes that are tried, evenly spread over what lies behind."""
+"""Champions of earlier regimes that are tried, evenly spread over the past."""
 MOST_NAMED = 3
 """Columns that a sentence names."""
 WARNED, NOT_LEARNED = "logged", "not done, since no model learned the batch"
@@ -44,7 +44,7 @@ class Response:
 
 @dataclass(frozen=True)
 class Answers:
-    """The actions that the alarms of a batch call for, by action with the drift that did."""
+    """The actions that the alarms of a batch call for, each with the kind of drift and the alarms that caused it."""
 
     batch: int
     causes: Mapping[Action, tuple[Drift, str]]
@@ -142,7 +142,7 @@ def describe_revival(revived: Sequence[Version], recalled: Sequence[Version]) ->
 def drop_unlearned(
     contenders: Sequence[Contender], modes: Mapping[str, Origin], pinned: str | None = None
 ) -> tuple[list[Contender], dict[str, Origin]]:
-    """Return who is left when nothing that did not learn the change may stay, and ways in which every line learns.
+    """Return the contenders without those that never learned the change, and retrain modes in which every line learns.
 
     The ``pinned`` line stays, whatever it learned: a person wants it to serve.
     """

@@ -184,6 +184,7 @@ def enter_all(
             run.number,
         )
     tables = [*rebuild_evaluation_tables(run, data), tested.table]
+    # Newcomers are named by the numbers they would have as versions, so recalled models count on from theirs.
     first = count_versions(state) + 1
     entered = enter_newcomers(before, crew, portfolio, found.finalists, load_cooling(state, before), tables, first)
     back, recalled = recall(

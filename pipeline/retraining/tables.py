@@ -100,5 +100,5 @@ def save_backtest(state: State, backtest: str, done: Backtest) -> None:
 
 
 def _describe_policy(policy: Policy) -> dict[str, Any]:
-    """Return a policy with its name, which those read who cannot make one."""
+    """Return a policy with its name, for readers of the table who cannot derive it."""
     return {**asdict(policy), "name": policy.name}

@@ -70,6 +70,7 @@ def answer_request(readings: Readings, kinds: np.ndarray, plan: Plan, answerers:
     """
     mixture = Mixture(readings, len(kinds), answerers, schema)
     served = answerers.by_line[plan.model]
+    # Every row counts as answered by what serves until a last resort takes it over below.
     versions, limits = np.full(len(kinds), served.id, dtype=object), np.full(len(kinds), served.threshold)
     reasons = np.array(plan.reasons, dtype=object)[kinds]
     mixture.add(
@@ -83,6 +84,7 @@ def answer_request(readings: Readings, kinds: np.ndarray, plan: Plan, answerers:
         if not unanswered.any():
             break
         version = answerers.by_line[line]
+        # What failed as a member would fail again.
         if version.id not in mixture.failures:
             versions[unanswered], limits[unanswered], reasons[unanswered] = version.id, version.threshold, FAILED
             mixture.add([(version, unanswered.astype(float))])
@@ -91,6 +93,7 @@ def answer_request(readings: Readings, kinds: np.ndarray, plan: Plan, answerers:
             f"Of the active versions, no version could answer {mixture.unanswered.sum()} rows; the log names each "
             "failure."
         )
+    # Weights of members that failed are missing from the total, so the division reweights the others.
     outputs = mixture.outputs / mixture.total[:, None]
     decided = decide_answers(schema.task, outputs, limits)
     return Answer(outputs, decided, versions, reasons, kinds, mixture.failures)
@@ -154,7 +157,7 @@ def add_answer(
 
 
 def find_suffix(taken: Collection[str], names: Collection[str]) -> str:
-    """Return what makes names free: '' or the first of '_2', '_3', ... with which none of them is taken.
+    """Return the suffix for names that makes all of them free: '' or the first of '_2', '_3', ... that does.
 
     >>> find_suffix({"age"}, ["predict"]), find_suffix({"predict", "predict_id_2"}, ["predict", "predict_id"])
     ('', '_3')

@@ -48,8 +48,8 @@ SAMPLE_ROWS = 10_000
 class ReadRows:
     """Rows of a request: typed and cleaned, and their features.
 
-    ``schema`` has the notations in which they are written; ``changes`` are where these are not the stream's, ``unread``
-    what could not be read all the same.
+    ``schema`` has the notations in which they are written; ``changes`` say where these are not the stream's, ``unread``
+    what could still not be read.
     """
 
     typed: pd.DataFrame | TypedRows

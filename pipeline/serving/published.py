@@ -80,6 +80,7 @@ def describe_version(state: State, version: Version, schema: Schema) -> Describe
     fitted = load_run(state, version.id)
     run = flatten_run(fitted) if fitted else {}
     said = {name: cell for name, cell in run.items() if name in SAID_OF_RUNS or name.startswith("stage_")}
+    # An ensemble has neither a window nor a treatment: its members have theirs.
     names = (
         ("family", "variant", "threshold")
         if version.is_ensemble
@@ -87,6 +88,7 @@ def describe_version(state: State, version: Version, schema: Schema) -> Describe
     )
     own = {name: getattr(version, name) for name in names}
     params = name_kinds(version.members) if version.is_ensemble else version.params
+    # Whole numbers of a run are its batch, its rows and its settings, not measurements; its seconds go as fit_seconds.
     measured = {
         name: float(cell)
         for name, cell in run.items()

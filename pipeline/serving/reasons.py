@@ -2,7 +2,7 @@
 
 Every effect is on the scale of the answer: of the probability (of the positive class of two, of the decided one of
 more) or of the number. So effects of several members can be mixed by their weights, as their answers are. Effects are
-counted from what a member answers before it knows anything of a row; what such answers differ by has no reason.
+counted from what a member answers before it knows anything of a row; how these first answers differ is not explained.
 """
 
 import logging

@@ -36,7 +36,7 @@ class Shadow:
         return time.monotonic() >= self._rests_until
 
     def score(self, predictor: Predictor, rows: AnsweredRows) -> AnsweredRows:
-        """Return the rows with what versions and challengers predict for them; NaN for rows beyond the most."""
+        """Return the rows with what versions and challengers predict for them; NaN for rows beyond the limit."""
         started = time.monotonic()
         scored = score_rows(predictor, rows, spread_rows(len(rows), self._most_rows))
         self._rests_until = time.monotonic() + (time.monotonic() - started) * (1 / SHARE - 1)

@@ -116,10 +116,12 @@ def evaluate(evaluator: Evaluator, assignment: Assignment) -> Trial:
             if evaluator.has_cheap_rung and not trial.steps:
                 trial = replace(trial, steps=(evaluator.measure(trial.candidate, n_folds - 1, cheap=True),))
             else:
+                # Newest fold first: it is most like the rows to come, and who falls behind there is spared the rest.
                 attempt = evaluator.attempt(trial.candidate, n_folds - 1 - len(trial.fold_losses))
                 if not trial.fold_losses:
                     train, test = attempt.measure()
                     trial = replace(trial, train=train, test=test)
+                # A step is the mean so far, so that trials are compared on the same folds.
                 losses = (*trial.fold_losses, attempt.loss)
                 trial = replace(trial, fold_losses=losses, steps=(*trial.steps, float(np.mean(losses))))
     except Exception as error:  # a candidate may fail in any library; the trial records why and the search goes on

@@ -86,6 +86,7 @@ def measure_gains(problem: SearchProblem, engineered: Sequence[str]) -> list[Fea
         return []
     covered = set(problem.newest.learn.covered.columns)
     plain = [sorted(set(fold.learn.features.columns) & covered) for fold in folds]
+    # One fit a fold serves all features: each of them is compared with it by a fit that differs in that feature alone.
     known = [_lose(problem, fold, names) for fold, names in zip(folds, plain, strict=True)]
     gains = []
     for feature in engineered:
@@ -99,6 +100,7 @@ def measure_gains(problem: SearchProblem, engineered: Sequence[str]) -> list[Fea
             FeatureGain(
                 feature,
                 compared.difference,
+                # SQL holds no infinity, which is what an interval of a single row has for bounds.
                 max(compared.lower, -1e300),
                 min(compared.upper, 1e300),
                 compared.rows,

@@ -12,7 +12,7 @@ from pointsman.pipeline.training.proposal import transfer
 from pointsman.pipeline.training.trials import Trial
 
 LEAST_TRIALS = 10
-"""Complete trials of a family without which nothing is said about its settings."""
+"""With fewer complete trials of a family, nothing is said about its settings."""
 WIDEST_ROWS, WIDEST_COLUMNS = 1_000_000, 1_000
 """Bounds may depend on the size of the table; those of a large one hold trials on any."""
 

@@ -22,7 +22,7 @@ JOINING, BESIDE = "catboost", "lightgbm"
 MANY_LEVELS = 50
 """Levels of a column above which it is likely to help."""
 BEST = 3
-"""Places among the known trials of which one calls it good."""
+"""It is good if it takes one of this many first places among the known trials."""
 
 JOINED = "column '%s' has %d levels, so catboost joins search.families; search.extra_families=none keeps it out"
 ABSENT = "column '%s' has %d levels, for which catboost often does well; it joins by itself after: %s"

@@ -40,7 +40,7 @@ def enter_newcomers(
     tables: Sequence[EvaluationTable],
     first_number: int,
 ) -> list[Contender]:
-    """Return candidates of the portfolio and finalists that are no model yet, with their out-of-fold records.
+    """Return candidates of the portfolio and finalists that are not models yet, with their out-of-fold records.
 
     The best finalist also enters in a robust form, masked and guarded. Candidates on cooldown are named, by key, in
     ``cooling``. A newcomer has the name of the version that it may become.
@@ -75,7 +75,7 @@ def count_from(first_number: int, newcomers: Sequence[Contender]) -> int:
 
 
 def make_robust(candidate: Candidate) -> Candidate:
-    """Return the candidate masked and guarded, without calibration: masked copies are no rows to calibrate on."""
+    """Return the candidate masked and guarded, without calibration, as masked copies are not rows to calibrate on."""
     params = {**candidate.params, "calibrate": False} if "calibrate" in candidate.params else candidate.params
     return replace(candidate, params=params, masked=True, guarded=True)
 

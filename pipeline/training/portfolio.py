@@ -133,6 +133,7 @@ def harden(plain: Candidate) -> Candidate:
 
 def _vary(plain: Candidate, task: Task) -> list[Candidate]:
     """Return the treatments in which a family is worth its cost."""
+    # LightGBM by its own defaults, the linear model and the prior on all rows are baselines already.
     short, middle = replace(plain, window=SHORT_WINDOW), replace(plain, window=MIDDLE_WINDOW)
     match plain.family:
         case "lightgbm":
@@ -162,7 +163,7 @@ def _vary(plain: Candidate, task: Task) -> list[Candidate]:
 
 
 def list_portfolio(config: Config, training_set: TrainingSet) -> list[Candidate]:
-    """Return the candidates that always stand, as far as the batches to learn from tell them apart."""
+    """Return the candidates that always compete, as far as the batches to learn from tell them apart."""
     search, batches = config.search, count_batches(training_set)
     return portfolio_candidates(search.families, search.variants, training_set.task, batches, len(training_set.rows))
 

@@ -42,7 +42,7 @@ def describe(candidate: Candidate) -> dict[str, Any]:
 
 
 def list_ways(variant: str, resampling: Sequence[str]) -> tuple[str, ...]:
-    """Return the ways of resampling that a variant's tables allow: none lies between two category codes."""
+    """Return the ways of resampling that a variant's tables allow: SMOTE cannot interpolate category codes or gaps."""
     recipe = get_variant(variant)
     dense = not (recipe.keeps_missing or recipe.category_codes)
     return ("", *(way for way in resampling if dense or way != "smote"))

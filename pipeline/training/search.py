@@ -78,12 +78,14 @@ def search(
     proposed, size = 0, min(ROUND, max(LEAST_ROUND, -(-trials // 2)))
     with _share(problem, seed, workers or Workers()) as crew, _Progress(trials) as progress:
         try:
+            # The study hears losses relative to the prior's, the scale that trials of earlier batches share.
             baseline = _judge_prior(crew.shared)
             while proposed < trials and not progress.is_late(config.seconds):
                 asked = [study.ask() for _ in range(min(size, trials - proposed))]
                 candidates = [suggest(one, space) for one in asked]
                 new = _list_new(candidates, done, proposed, baseline)
                 done |= _evaluate(crew, new, done)
+                # Two proposals may be one candidate: it is evaluated once, and the study hears of both.
                 for one, candidate in zip(asked, candidates, strict=True):
                     _tell(study, one, done[candidate.key])
                 proposed += len(asked)
@@ -138,7 +140,7 @@ def _evaluate(crew: Crew[Evaluator], new: Sequence[Trial], done: Mapping[str, Tr
     """Return the trials of a round by their candidate's key.
 
     Each takes the first step, so that they can be told apart before any of them gets expensive; who keeps up goes on.
-    The one whose first step took longest starts first, so that no worker is left alone with it at the end.
+    The one whose first step took longest starts first, so that the others need not wait for it at the end.
     """
     begun = {trial.number: trial for trial in crew.map(evaluate, [Assignment(trial, most=1) for trial in new])}
     bars = set_bars([*done.values(), *begun.values()], LEAST_SEEN, KEPT_SHARE)
@@ -227,7 +229,7 @@ ROWS_TO_SHARE = 5_000
 
 
 def hire(config: Config, training_set: TrainingSet) -> Workers:
-    """Return who searches and fits: by default every core, unless there are too few rows to be worth the start."""
+    """Return the workers that search and fit: by default every core, or one where few rows are not worth the start."""
     count = config.workers.count or (count_cores() if len(training_set.rows) >= ROWS_TO_SHARE else 1)
     return Workers(count, config.workers.scheduler)
 

@@ -61,6 +61,7 @@ def compare_challengers(
     outputs, comparisons = {}, []
     readings = Readings(table.features)
     for challenger in (*before.challengers, *revived):
+        # A former champion is up against today's champion, any other challenger against the version of its own line.
         served = (
             serving.get(challenger.line) if _find_mode(before, challenger) is not Origin.RECALL else before.champion
         )

@@ -1,7 +1,7 @@
 """Who is champion, by records: only a contender that is surely better replaces the champion.
 
-Two models whose losses differ by less than noise would otherwise replace each other for ever, and every change costs
-whoever serves, reads reports or explains answers.
+Two models whose losses differ by less than noise would otherwise keep replacing each other, and every change costs
+those who serve, read reports or explain answers.
 """
 
 from collections.abc import Mapping, Sequence

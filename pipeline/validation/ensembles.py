@@ -21,7 +21,7 @@ def save_ensembles(
 ) -> list[Version]:
     """Fit the ensembles on all records, store them and return their versions; a single version makes none.
 
-    Versions that cost more than the budget allows are no members.
+    Versions that cost more than the budget allows cannot be members.
     """
     config = run.config
     excluded = exclude_lines(config.promotion.budget, [one.line for one in singles], run.before.versions)
@@ -38,6 +38,7 @@ def save_ensemble(
     run: UpdateRun, variant: str, weights: np.ndarray, singles: Sequence[Version], past: PredictionHistory, number: int
 ) -> Version:
     """Store an ensemble with the weights (3, n_singles) by RowKind and return its version."""
+    # Nothing is continued, but one line for each purpose lets scores and promotions by hand outlast the update.
     parent = next((one for one in run.before.ensembles if one.variant == variant), None)
     version_id = name_version(ENSEMBLE_FAMILY, number)
     params = {"members": name_members(weights, singles)}

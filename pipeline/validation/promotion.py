@@ -132,8 +132,10 @@ def find_places(
         or (one.candidate.family == FALLBACK_FAMILY and one.candidate.window is None)
     }
     idle = {position for position, one in enumerate(contenders) if one.line in rules.idle}
+    # The best record is never put on cooldown, whatever ensembles make of it.
     cooling = idle - needed - {order[0]}
     batches = [len(np.unique(past.batch[past.known[:, position]])) for position in range(len(contenders))]
+    # A recalled model does not learn: it is not the portfolio's candidate, though its key may be that of one.
     on_trial = {
         position
         for position, one in enumerate(contenders)

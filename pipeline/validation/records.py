@@ -50,6 +50,7 @@ def list_records(
     served = {version.line: version.id for version in (*before.versions, *before.ensembles)}
     by_batch = {one.rows.batch: one for one in records}
     active = {version.line: version.id for version in generation.versions}
+    # Each is stored under the version that predicted: of the newest batch the one from before it was learned.
     found = [
         (record.rows.batch, line, served[line], PREQUENTIAL, outputs)
         for line, outputs in record.predicted.items()
@@ -57,6 +58,7 @@ def list_records(
     ]
     if plan_outputs is not None:
         found.append((record.rows.batch, PLAN_LINE, PLAN_LINE, PREQUENTIAL, plan_outputs))
+    # A newcomer had no version when it predicted; the one it became stands for it.
     found += [
         (batch, line, active[line], OUT_OF_FOLD, outputs)
         for batch, by_line in late.items()

@@ -190,12 +190,14 @@ def save_version(
     """Store a trained model and return its version; a newcomer keeps the name it entered with."""
     manifest, size = save_parts(state.files, done.parts)
     parent, candidate = contender.parent, done.candidate
+    # A newcomer's number was given when it entered: its records are kept under that name.
     number = next(numbers) if parent else int(contender.name.rpartition("-")[2])
     version_id = name_version(candidate.family, number)
     learned = training_set.rows.last(candidate.window)
     # A continued model has learned its parent's rows as well; a refitted one only those of its window.
     continued = parent if done.origin is Origin.UPDATE else None
     fresh = training_set.rows.after(continued.last_batch) if continued else learned
+    # Rebuilding gathers exactly these parts of batches again and holds them against their digests.
     newly_learned = [one for one in training_set.digests if one.batch >= fresh.first_batch]
     return Version(
         id=version_id,

@@ -25,7 +25,7 @@ class PairedComparison:
     line:       the model whose version served; for a former champion, the present champion
     way:        retrain mode of the challenger: KEPT (an older version of the model), UPDATE, REFIT or RECALL
     served_way: retrain mode of the version that served
-    loss:       mean row loss of what served; ``difference`` is the challenger's less it, with its standard error
+    loss:       mean row loss of what served; ``difference`` is the challenger's less that, with its standard error
     seconds:    what training the challenger took; ``bytes`` is its size
     """
 

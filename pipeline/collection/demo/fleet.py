@@ -60,6 +60,7 @@ def draw_fleet(first_begin: np.ndarray, seed: int, schedule: tuple[DemoEvent, ..
 
 
 def _draw_vehicles(kind: VehicleType, numbers: np.ndarray, first_begin: np.ndarray, seed: int) -> pd.DataFrame:
+    # A generator for each type: an edit of one type's table leaves the vehicles of all others as they are.
     rng = random_generator(seed, "demo", "fleet", kind.name)
     count = len(numbers)
     usage = choose(kind.usages, rng.random(count))

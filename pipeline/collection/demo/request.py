@@ -1,7 +1,7 @@
 """Write requests for the demo: rows of the demo stream that its first updates have not seen, without the answer.
 
-python -m pipeline.collection.demo.request state/demo/request.csv                       as the rows came
-python -m pipeline.collection.demo.request state/demo/damaged.csv --damaged             with cells lost on the way
+python -m pointsman.pipeline.collection.demo.request state/demo/request.csv              as the rows came
+python -m pointsman.pipeline.collection.demo.request state/demo/damaged.csv --damaged    with cells lost on the way
 """
 
 import argparse

@@ -102,7 +102,7 @@ SCHEDULE: tuple[DemoEvent, ...] = (
 
 
 def compute_effect(begin: np.ndarray, kind: EventKind, schedule: tuple[DemoEvent, ...]) -> np.ndarray:
-    """Return for each begin date the size of the event of ``kind`` it is inside of, and 0 outside.
+    """Return for each begin date the size of the event of ``kind`` that it falls into, 0 outside of events.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ UNUSABLE = (TIME_UNREADABLE, TARGET_MISSING, TARGET_UNKNOWN)
 def find_reasons(evidence: CheckedBatch) -> np.ndarray:
     """Return (n_rows,) objects: why a row is quarantined, '' for a row that is kept.
 
-    In order: its time cannot be read, its label is missing, its label is no known class or no number, an order rule is
+    In order: its time cannot be read, its label is missing, its label is not a known class or number, an order rule is
     broken, (with quality.duplicates 'quarantine') it repeats an earlier row cell by cell, and what checks of severity
     'quarantine' found.
     """

@@ -40,7 +40,7 @@ class Scale:
 def draw_heatmap(
     name: str, label: str, rows: Sequence[ColumnShares], timeline: Timeline, scale: Scale, note: str
 ) -> Chart:
-    """Draw one row a column and one place a batch."""
+    """Draw a row for each column and a place for each batch."""
     from matplotlib.colors import Normalize
 
     grid = np.array([timeline.spread(row.shares) for row in rows])

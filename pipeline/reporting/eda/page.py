@@ -62,6 +62,7 @@ def render_exploration(exploration: Exploration) -> str:
     """Return the page. It needs no other file and no network; the part by skrub runs its own script."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+    # Names and cells come from the data, hence escaping; a name misspelled in the template fails and leaves no gap.
     environment = Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,
@@ -103,6 +104,7 @@ def draw_course(exploration: Exploration) -> Chart:
                 means[:, place], color=colour if len(names) > 1 else BLUE, marker="o", markersize=3, label=names[place]
             )
         step = max(1, -(-len(course) // MOST_TICKS))
+        # Counted from the end, so that the newest block always has its label.
         places = list(range(len(course)))[::-1][::step]
         labels = [
             f"{course[place].label}\n{formats.format_date(course[place].end).partition(' ')[2][-8:]}"

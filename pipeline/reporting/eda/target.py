@@ -56,7 +56,7 @@ class ColumnRelation:
 
 
 def code_target(labels: pd.Series, task: Task, classes: Sequence[str]) -> TargetFigure:
-    """Return the target of labels (n_rows,) as ``read_labels`` gives them; a label that is no class is unknown."""
+    """Return the target of labels (n_rows,) as ``read_labels`` gives them; a label that is not a class is unknown."""
     if not task.is_classification:
         return TargetFigure(task, labels.to_numpy(dtype="float64")[:, None], ("mean",))
     known = labels.isin(list(classes)).to_numpy()

@@ -28,6 +28,7 @@ def draw_waterfall(contributions: Contributions, output: int, version: str) -> C
     ends = list(accumulate((size for _label, size in steps), initial=base))
     with sheet(FULL, 1.1 + 0.24 * len(steps)) as figure:
         axes = figure.subplots()
+        # Answers may be probabilities or amounts, so the gap beside a bar is a share of what the steps span.
         reach = max(ends) - min(ends)
         for place, (_label, size) in enumerate(steps):
             start, colour = ends[place], UP if size >= 0 else DOWN

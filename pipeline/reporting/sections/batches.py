@@ -91,6 +91,7 @@ def draw_rows(figures: Sequence[BatchFigures], task: Task | None, timeline: Time
         places = range(len(shown))
         lost = [batch.quarantined for batch in shown]
         rejected = [batch.rows if batch.status == "rejected" else 0 for batch in shown]
+        # Rows at fault in a rejected batch are rejected with it and must not be counted twice.
         lost = [0 if gone else held for held, gone in zip(lost, rejected, strict=True)]
         kept = [batch.rows - out - gone for batch, out, gone in zip(shown, lost, rejected, strict=True)]
         for heights, bottoms, colour, name in (
@@ -135,6 +136,7 @@ def draw_dimensions(figures: Sequence[BatchFigures], timeline: Timeline) -> Char
             axes.set_ylim(-0.03, 1.05)
             label_shares(axes.yaxis, 0)
             timeline.decorate(axes, letters=False, labels=axes in panels[-columns:])
+            # Three charts share the width, which leaves each room for a few labels only.
             axes.set_xticks(axes.get_xticks()[:: max(1, len(axes.get_xticks()) // 4)])
         for axes in panels[len(names) :]:
             axes.set_visible(False)

@@ -1,4 +1,4 @@
-"""Challenger evaluation: which ways to go on were compared with what served, how far they differed, what they cost."""
+"""Challenger evaluation: which retrain modes were compared with what served, how far they differed, what they cost."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ MOST_COMPARISONS = 12
 
 @dataclass(frozen=True)
 class WayFigures:
-    """All paired comparisons of one way with one way that served.
+    """All paired comparisons of one retrain mode with one that served.
 
     ``difference`` is the mean loss of the first less that of the second as a share of the second, ``better`` in how
     many of them the first lost less; ``seconds`` what making each of them took on average.
@@ -46,7 +46,7 @@ class PairedComparison:
 
 @dataclass(frozen=True)
 class ChallengerFigures:
-    """Ways to go on against each other, and the newest paired comparisons."""
+    """Retrain modes against each other, and the newest paired comparisons."""
 
     ways: tuple[WayFigures, ...]
     newest: tuple[PairedComparison, ...]

@@ -1,4 +1,4 @@
-"""Comparisons: each contender against the champion of before, with an interval."""
+"""Comparisons: each contender against the previous champion, with an interval."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -59,6 +59,7 @@ def draw_comparisons(comparisons: Sequence[ComparisonFigures]) -> Chart:
         reach = 1.05 * max(map(abs, bounded), default=1.0) or 1.0  # all may be alike to the last digit
         for row, one in enumerate(shown):
             colour = OUTCOMES.get(one.outcome, GREY)
+            # An end without a bound runs to the edge of the chart.
             ends = (-reach if one.lower is None else one.lower, reach if one.upper is None else one.upper)
             axes.plot(ends, (row, row), color=colour, linewidth=2.2, solid_capstyle="butt")
             axes.plot(one.difference, row, "o", color=colour, markersize=5)

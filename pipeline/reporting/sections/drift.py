@@ -110,8 +110,10 @@ def compute_drift_figures(history: History) -> DriftFigures:
     newest = int(drift["batch"].max()) if len(drift) else None
     own = drift[drift["batch"] == newest].sort_values("multiple", ascending=False, kind="stable")
     table = drift.pivot(index="column", columns="batch", values="multiple")
+    # A column that moved far in one batch alone belongs on the heat map as well, so its largest distance ranks it.
     order = table.max(axis=1).sort_values(ascending=False, kind="stable").index
     alarms = _list_alarms(history.read(alarms_table))
+    # Alarms of concept drift name classes, and a class may be called like a column.
     alarmed = {alarm.what for alarm in alarms if alarm.batch == newest and alarm.kind == "data"}
     return DriftFigures(
         false_alarms=history.config.drift.false_alarms,
@@ -172,7 +174,7 @@ def _list_suspicions(tests: pd.DataFrame) -> tuple[Suspicion, ...]:
 
 
 def _compute_multiples(drift: pd.DataFrame) -> pd.Series:
-    """A column without any spread has no noise: a distance there is beyond every multiple that is told apart."""
+    """A column without any spread has no noise, so the noise is bounded below: a distance there is a huge multiple."""
     noise = drift["noise"].clip(lower=1e-3)
     return (drift["distance"] / noise).astype(float)
 

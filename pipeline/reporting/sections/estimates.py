@@ -141,6 +141,7 @@ def draw_estimates(estimates: Sequence[EstimateFigures], timeline: Timeline) -> 
                 for name in ("lower", "upper", "estimated", "realised")
             )
             axes.fill_between(places, lower, upper, color=BLUE, alpha=0.18, linewidth=0, label="nine times of ten")
+            # A batch without neighbours has no area to fill; its interval shows as a line.
             axes.vlines(places, lower, upper, color=BLUE, alpha=0.35, linewidth=1)
             axes.plot(places, estimated, color=BLUE, marker=".", label="estimated without labels")
             axes.plot(places, realised, color=INK, marker="o", markersize=3.5, linewidth=0.9, label="labels showed")

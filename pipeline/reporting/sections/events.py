@@ -11,7 +11,7 @@ from pointsman.registry.words import show_word
 
 MOST_EVENTS = 40
 ROUTINE = ("updated", "refitted", "blended", "challenger", "production")
-"""Events that befall nearly every version at every update."""
+"""Events that happen to nearly every version at every update."""
 
 
 @dataclass(frozen=True)

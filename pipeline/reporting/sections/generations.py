@@ -44,6 +44,7 @@ def list_generations(history: History) -> tuple[GenerationFigures, ...]:
     """Return the generations that led to the live one, oldest first."""
     members = history.ask(read_members)
     rows = {int(row["number"]): row for row in list_rows(history.generations)}
+    # Challengers are of lines that are active anyway, or of former champions: they did not serve.
     serving = members[members["role"] != Role.CHALLENGER.value]
     active = serving.groupby("generation")["version"].agg(list).to_dict()
     listed = []
@@ -60,6 +61,7 @@ def list_generations(history: History) -> tuple[GenerationFigures, ...]:
                 production=production,
                 production_line=history.lines.get(production) if production else None,
                 lines=tuple(sorted({history.lines[version] for version in active.get(number, [])})),
+                # A line is pinned, so which of its versions served follows from the members of that generation.
                 promoted=next(
                     (one for one in active.get(number, []) if history.lines[one] == rows[number]["pinned"]), None
                 ),
@@ -90,6 +92,7 @@ def draw_reigns(generations: Sequence[GenerationFigures], timeline: Timeline) ->
         line for one in after.values() for line in {one.champion_line, one.production_line} if line is not None
     )
     live = set(generations[-1].lines)
+    # What is left out for want of room should be a line that never reigned or served: the chart's note says so.
     ranked = sorted(
         active, key=lambda line: (-(reigned[line] > 0), line not in live, -reigned[line], -active[line], line)
     )
@@ -107,6 +110,7 @@ def draw_reigns(generations: Sequence[GenerationFigures], timeline: Timeline) ->
         axes.set_ylim(-0.7, len(lines) - 0.3)
         axes.grid(visible=False)
         timeline.decorate(axes)
+        # Bars without width, for the legend alone: those above would name every colour once a line.
         axes.barh(0, 0, color=VERMILLION, label="production")
         axes.barh(0, 0, color=INK, label="champion")
         axes.barh(0, 0, color=SKY, alpha=0.55, label="active")

@@ -30,7 +30,7 @@ CHANGES = {
 """What happens to versions at an update, of one and of several."""
 
 NOISE = 1.28
-"""Standard errors beyond which a difference is called one: one-sided 90 %."""
+"""Standard errors beyond which a difference counts as one: one-sided 90 %."""
 
 
 @dataclass(frozen=True)
@@ -120,14 +120,14 @@ def _name_kind(production: ProductionFigures) -> str:
 
 @dataclass(frozen=True)
 class Start:
-    """Where what serves typical requests began to."""
+    """Where what serves typical requests began to serve them."""
 
     batch: int | None
     parent_is_empty: bool
 
 
 def find_start(generations: Sequence[GenerationFigures]) -> Start:
-    """Return where the line that serves typical requests now last began to."""
+    """Return where the line that serves typical requests now last began to serve them."""
     reign = generations[-1]
     for generation in reversed(generations):
         if generation.production_line != generations[-1].production_line:
@@ -157,7 +157,7 @@ def _say_how_good(history: History, production: ProductionFigures) -> str:
 
 
 def _say_unscored(versions: Sequence[VersionFigures], metric: Metric, production: ProductionFigures) -> str:
-    """Say what a version is worth that has met no new batch: by what it was founded on, where it is a single model."""
+    """Say what a version that has met no new batch is worth: of a single model, by its out-of-fold record."""
     own = next((version for version in versions if version.id == production.id), None)
     if own is None:
         return "It has no score yet: no batch has come since it was made."
@@ -201,6 +201,7 @@ def _say_what_changed(history: History) -> str:
         f"{promoted.version} became champion: {promoted.reason}" if promoted else "the champion's line stayed"
     )
     moved = next((event for event in events if event.event == "production"), None)
+    # The event names production in the mode of the update; in another mode the headline speaks of another model.
     if moved and not _is_other_mode(history, history.ask(find_production)):
         champions_before += f"; {moved.version} serves typical requests from then on"
     number, rest = changed.split(" ", 1)

@@ -21,7 +21,7 @@ MIN_EXAMPLES = 30
 MOST_SHOWN = 12
 TREES, REPEATS = 100, 5
 DIRECTED = 0.15
-"""A weaker correlation than this has no direction to speak of."""
+"""A correlation weaker than this has no direction."""
 WORST = 3.0
 """Losses above the reference are held within this, so that one absurd trial does not explain everything."""
 

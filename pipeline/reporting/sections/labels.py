@@ -23,7 +23,7 @@ MOST_LINES = 20
 class MonthFigures:
     """Rows that were served and kept in a month, and which share of them was labelled within each of MATURITY_DAYS.
 
-    A share is None before so many days of the month's first day have passed.
+    A share is None until so many days have passed since the first of the month.
     """
 
     month: str

@@ -46,6 +46,7 @@ def find_production(history: History) -> ProductionFigures | None:
     version = history.generation.production
     if version is None:
         return None
+    # The version itself may be newer than any batch, so its line's scores speak for it.
     of_line = [score for score in history.ask(list_scores) if score.kind == PREQUENTIAL and score.line == version.line]
     own = compare_with_prior(history, of_line)
     newest = own[-1] if own else None

@@ -136,10 +136,12 @@ def draw_stages(updates: Sequence[UpdateCost], timeline: Timeline) -> Chart:
     for update in updates:
         for stage, seconds in update.stages.items():
             totals[stage] = totals.get(stage, 0.0) + seconds
+    # The last colour is kept for all stages that have none of their own.
     named = sorted(totals, key=lambda stage: -totals[stage])[: len(SERIES) - 1]
     with sheet(FULL, 4.8) as figure:
         upper, middle, lower = figure.subplots(3, 1, sharex=True, height_ratios=(3, 1.3, 1.3))
         places = range(len(timeline))
+        # A batch without a cost counts 0: one NaN would take the whole stack above it off the chart.
         bottom = timeline.spread(dict.fromkeys(timeline.batches, 0.0))
         for stage, colour in zip([*named, "other stages"], SERIES, strict=False):
             spent = {one.batch: _sum_stage(one.stages, stage, named) for one in updates}

@@ -48,7 +48,7 @@ def list_champion_scores(history: History) -> tuple[ChampionScore, ...]:
 
 
 def _list_serving_scores(history: History, serving: Mapping[int, str]) -> tuple[ChampionScore, ...]:
-    """Return, for every batch that was predicted before it was learned, how the version did that is named for it."""
+    """Return how the version named for each batch did on it, where it was predicted before it was learned."""
     scores = history.ask(list_scores)
     by_key = {(score.batch, score.version): score for score in scores if score.kind == PREQUENTIAL}
     known = [by_key[batch, version] for batch, version in sorted(serving.items()) if (batch, version) in by_key]
@@ -82,6 +82,7 @@ def draw_metric(history: History, metric: str, timeline: Timeline) -> Chart:
         axes = figure.subplots()
         for observed, style in _style_lines(history, by_line):
             axes.plot(timeline.places, timeline.spread(observed), **style)
+        # Which line was champion, or served, changes over time, so both are curves of their own across the lines.
         champion, served = (
             timeline.spread({one.batch: one.metrics.get(metric) for one in history.ask(scores)})
             for scores in (list_champion_scores, list_production_scores)

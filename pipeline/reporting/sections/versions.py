@@ -53,6 +53,7 @@ def list_versions(history: History) -> tuple[VersionFigures, ...]:
         version = member.version
         if version.is_ensemble or member.role is Role.CHALLENGER:
             continue
+        # A version made by the newest update has met no batch yet: its line's last score says what it was before.
         own, previous = folds.get(version.id), last.get(version.line)
         listed.append(
             VersionFigures(
@@ -80,6 +81,7 @@ def list_versions(history: History) -> tuple[VersionFigures, ...]:
                 last_scored=previous.batch if previous else None,
             )
         )
+    # A newcomer's line has no prequential score, so its loss out of fold stands in.
     return tuple(
         sorted(
             listed, key=lambda one: (one.role != "champion", one.last.get("loss", one.out_of_fold.get("loss", np.inf)))

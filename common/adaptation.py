@@ -157,12 +157,14 @@ def _change_number(cells: pd.Series, name: str, schema: Schema) -> Iterator[Cell
 def _doubt_number(cells: pd.Series, name: str, schema: Schema) -> Iterator[CellChange]:
     """Yield what of the numbers of a column can be read in the stream's notation and may all the same mean another."""
     usual = schema.notation(name)
+    # Doubt comes from how earlier rows were written; a notation that the configuration states is never doubted.
     if usual.stated or (usual.places is None and not usual.percent):
         return
     texts, _ = count_texts(cells, schema.missing_of(name))
     is_text = not pd.api.types.is_numeric_dtype(cells)
     if not len(texts):
         return
+    # With ',' before decimals, 2,875 reads as 2.875; where no number ever had three decimals it may be 2875.
     if is_text and (example := find_doubtful(texts, usual)) is not None:
         other = example.replace(usual.decimal, "")
         yield CellChange(
@@ -176,6 +178,7 @@ def _doubt_number(cells: pd.Series, name: str, schema: Schema) -> Iterator[CellC
                 f"which had {usual.places} of them at most, and may be {other}"
             ),
         )
+    # '12 %' has been read as 12, so that 0.12 would now be a hundred times too small.
     if usual.percent and not (is_text and texts.str.contains("[%％]", regex=True).any()):
         yield CellChange(
             name,

@@ -636,6 +636,7 @@ def lay_over(written: Mapping[str, Any], overrides: Sequence[str], path: Path) -
     known = known_keys(Config)
     try:
         stated = OmegaConf.create(dict(written))
+        # Before they are merged: afterwards nothing tells a key of the command line from one of the file.
         for override in overrides:
             key = override.partition("=")[0]
             if "=" not in override or not key:

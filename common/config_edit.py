@@ -53,6 +53,7 @@ def edit_settings(text: str, section: str, settings: Settings) -> str:
 
 def _edit_one(text: str, section: str, key: str, setting: str) -> str:
     end = "\r\n" if "\r\n" in text else "\n"
+    # Composed only for its marks: they say where a value stands, and every other character stays as it is.
     root = yaml.compose(text, yaml.SafeLoader)
     if not isinstance(root, yaml.MappingNode) or not root.value:
         return f"{text}{section}:{end}  {key}: {setting}{end}"

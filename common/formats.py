@@ -182,6 +182,7 @@ def _check_parquet(path: Path) -> str:
 
 
 def _look_into_zip(path: Path) -> str:
+    # Excel, Word and OpenDocument files are all zip archives: only the names inside tell them apart.
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()

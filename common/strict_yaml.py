@@ -18,11 +18,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
         stated = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError:
         raise ConfigError(f"The configuration '{path}' does not exist; name another with --config PATH.") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as error:  # before the next one: bytes of another encoding are a ValueError
         raise ConfigError(f"The configuration '{path}' cannot be read: {first_line(error)}.") from error
     except ValueError as error:
         raise ConfigError(f"The configuration '{path}' holds {explain_misreading(error)}.") from error
     except yaml.YAMLError as error:
+        # Formats of dates begin with %, and PyYAML's own words for it do not say that quotes would help.
         if unquoted := re.search(r"character '([%@`])' that cannot start any token", str(error)):
             mark = getattr(error, "problem_mark", None)
             line = f" of line {mark.line + 1}" if mark else ""

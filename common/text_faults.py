@@ -38,6 +38,7 @@ def explain_width(text: Text, n_names: int) -> DataError:
                 f"The file '{text.path}' has a quote in line {line} that is never closed; "
                 "remove it, or close it where its cell ends."
             )
+        # Too wide and of several lines: a stray quote made one row of them.
         if len(record.cells) > n_names and record.lines > 1:
             return DataError(
                 f"The file '{text.path}' has a quote in line {find_quote(record, text.separator)} that ends only in "
@@ -117,6 +118,7 @@ def count_swallowed(row: Sequence[str], place: int, separator: str, is_number: S
     rows[-1] = [*rows[-1], *row[place + 1 :]]
     if any(len(one) != len(row) for one in rows):
         return 0
+    # What stands beside the cell was read as cells of its own, so only what came out of it is evidence.
     told = [
         (column, cell)
         for number, one in enumerate(rows)

@@ -78,6 +78,7 @@ def compute_decayed_records(parts: PartLosses, clean: bool, half_life: float, re
     shared = known * weights[:, None]
     total = shared.sum(axis=0)
     records = np.divide((apart * shared).sum(axis=0), total, out=np.zeros(len(total)), where=total > 0)
+    # Differences become losses again; a line without any record counts as the worst, not as an average one.
     centre = float(np.average(level[:, 0], weights=weights))
     return np.where(total > 0, centre + records, centre + records.max())
 

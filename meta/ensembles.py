@@ -43,6 +43,7 @@ def fit_ensembles(
     """
     generator = random_generator(seed, "ensembles", int(past.batch.max()))
     parts = compute_part_losses(past)
+    # After a change of regime records differ by luck, too; weights must not be sharper than that allows.
     warmth = max(temperature, measure_noise(parts, True, half_life))
     recent = soften(compute_decayed_records(parts, True, half_life, returning=True), warmth)
     trusted = np.array([line in guarded for line in past.lines], dtype=float)
@@ -144,6 +145,7 @@ def condense(outputs: np.ndarray, weights: np.ndarray, most: int) -> np.ndarray:
     candidates = [int(line) for line in np.flatnonzero(weights > 0)]
     if len(candidates) <= most:
         return weights
+    # Products of distances are all that a mixture's distance depends on, so that trying one costs no pass over rows.
     answers = outputs.transpose(0, 2, 1).reshape(-1, outputs.shape[1]).astype(float)
     apart = answers - (answers @ weights)[:, None]
     products = apart.T @ apart / len(apart)

@@ -43,6 +43,7 @@ def learn_selector(
     active = [version.line for version in generation.versions]
     excluded = exclude_lines(budget, active, stored)
     lines = [line for line in active if line not in excluded]
+    # An ensemble has no cost of its own: answering by it takes the time of its members.
     costs = {version.line: version.predict_us for version in stored}
     within = [
         one
@@ -55,6 +56,7 @@ def learn_selector(
     selector = fit_selector(
         records, lines, ensembles, defaults, settings, config.seed, grades, find_champions(generation, lines)
     )
+    # The newest batch as it came stands for a typical request.
     return replace(selector, typical=selector.plan(records[-1].rows.profiles[0], settings.mode).model)
 
 
@@ -80,6 +82,7 @@ def log_untuned(config: Config, generation: Generation, selector: Selector) -> N
     """Warn where the threshold of what serves typical requests, or of the champion, was not tuned."""
     alone = {one.line: one for one in (*generation.versions, *generation.ensembles)}
     assert generation.champion is not None
+    # What serves typical requests may be the champion itself; it comes first, since one reason is told for both.
     named = dict.fromkeys([generation.pinned or selector.typical or "", generation.champion.line])
     serving = [(alone[line].id, alone[line].threshold, alone[line].untuned) for line in named if line in alone]
     untuned = [one for one in serving if one[2]]

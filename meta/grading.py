@@ -137,6 +137,7 @@ def _grade_group(
         difference=compared.difference,
         error=compared.error,
         alarms=float(np.mean([choices.alarms[part] for part in parts])),
+        # Scaled back to the target's own unit, in which a plan tells the loss that is to be expected.
         selected_by_kind=_mean_by_kind(rows["selected"][judged] * past.scale, past.kinds[judged]),
         champion_by_kind=_mean_by_kind(rows["champion"][judged] * past.scale, past.kinds[judged]),
         calibration=_measure_calibration(choices, past, judged) if clean else {},

@@ -143,6 +143,7 @@ def _load_part(files: FileStore, stored: Mapping[str, Any], schema: Schema) -> L
     arrays = load_arrays(content)
     before, lines = tuple(stored["classes"]), sorted(stored["versions"])
     predicted = {line: arrays["outputs"][:, place] for place, line in enumerate(lines)}
+    # Classes that came since may have moved the codes of targets and the columns of outputs.
     if schema.task.is_classification and before != schema.classes:
         codes = np.array([schema.classes.index(label) for label in before])
         arrays["target"] = codes[arrays["target"].astype(int)].astype(float)

@@ -93,6 +93,7 @@ class Selector:
         withheld = self.trust.withheld(DAMAGED_GROUP if alarm else CLEAN_GROUP, mode)
         model = champion if withheld else chosen
         members = self.list_members(model)
+        # A candidate that answers as the model itself does, under another name, is no runner-up.
         allowed = self.list_different(self.list_candidates(mode), members)
         predicted = {line: float(losses.mean()) * self.chooser.unit for line, losses in votes.items()}
         ranking = rank(predicted, model, allowed)
@@ -106,6 +107,7 @@ class Selector:
             ranking=ranking,
             expected=Expectation(),
         )
+        # Losses by kind of row are graded for the choice of mode 'all' and for the champions, not for that of 'single'.
         of_champion = planned.is_champions or mode == "single"
         return replace(planned, expected=self.trust.expect(profile.counts, of_champion))
 

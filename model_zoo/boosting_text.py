@@ -41,11 +41,13 @@ def read_text(stored: bytes) -> str:
     n_classes, per_round, last_feature = (
         _read_count(header, name) for name in ("num_class", "num_tree_per_iteration", "max_feature_idx")
     )
+    # The number of classes stands in three places; a text in which they disagree was edited.
     told = [word.partition(":")[2] for word in _get(header, "objective").split() if word.startswith("num_class:")]
     agrees = n_classes == per_round >= 1 and all(number == str(n_classes) for number in told)
     _require(agrees and len(trees) % per_round == 0, "its classes and trees do not agree")
     leaves = np.array([_read_count(tree, "num_leaves") for tree in trees], dtype=np.int64)
     _require(bool((leaves >= 1).all()), "a tree has no leaf")
+    # No fit here makes linear trees, and the lists that only they have are not checked.
     _require(all(tree.get("is_linear", "0") == "0" for tree in trees), "a tree is linear")
     _list_cells(trees, "leaf_value", leaves)
     for name in OF_SPLITS:

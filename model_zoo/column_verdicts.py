@@ -143,6 +143,7 @@ def judge_columns(cells: Cells, reference: InputReference) -> ColumnVerdict:
     columns = {name: cells.read_levels(name) for name in reference.categorical}
     filled = np.array([*known.sum(axis=0), *(np.count_nonzero(column.codes >= 0) for column in columns.values())])
     gaps_usual = is_usual(len(cells) - filled, len(cells), reference.missing_shares)
+    # With so few rows no column can have changed, and where no level is usually new nothing new is usual either.
     if len(cells) < MIN_DRIFT_ROWS and not reference.new_shares.any():
         return ColumnVerdict(gaps_usual, np.zeros(len(filled), dtype=bool))
     unseen = {name: find_unseen(column, reference.categorical[name]) for name, column in columns.items()}
@@ -150,12 +151,14 @@ def judge_columns(cells: Cells, reference: InputReference) -> ColumnVerdict:
     new = np.array([*outside.sum(axis=0), *counts])
     news_usual = is_usual(new, filled, reference.new_shares)
     as_a_whole = (filled >= MIN_DRIFT_ROWS) & (bound_chance(new, filled, CHANGED_SHARE) < UNLIKELY)
+    # A change in the middle of a request may stay below that share; it shows as a block of rows without a gap.
     hits = [*outside.T, *unseen.values()]
     there = [*known.T, *(column.codes >= 0 for column in columns.values())]
     from_a_row_on = [
         count >= MIN_DRIFT_ROWS and is_block(hit, cells_there)
         for count, hit, cells_there in zip(new, hits, there, strict=True)
     ]
+    # A column of ids is full of new levels in every batch, which is no change.
     has_changed = (as_a_whole | np.array(from_a_row_on, dtype=bool)) & ~news_usual
     if not has_changed.any():
         return ColumnVerdict(gaps_usual, news_usual)

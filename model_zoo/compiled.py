@@ -156,6 +156,7 @@ def _build_tables(
     tables = []
     parts = zip(known, spelled, np.split(rows, counts[:-1]), np.split(cells, ends[:-1]), shapes.tolist(), strict=True)
     for place, (levels, grams, own, table, shape) in enumerate(parts):
+        # Two rows at least: those for unknown levels and for missing cells.
         if shape[0] < 2 or (len(own) and not 0 <= own.min() <= own.max() < shape[0]):
             raise ValueError("a stored encoder leads out of its own tables")
         prefix = f"spelling.{place}."

@@ -118,10 +118,12 @@ def fit_encoder(
         return encoder, encoder.encode(features)
     recipe_of = get_variant(variant)
     transformer = recipe_of.build(recipe)
+    # Scikit-learn is slow on text, so transformers are fitted on places of levels unless they read the text itself.
     spelled = recipe.many_levels if recipe_of.reads_text else []
     known = {name: sorted(column.known) for name, column in levels.items()}
     rows = _lay_out(features, levels, known, recipe, spelled)
     learned = np.asarray(transformer.fit_transform(rows, recipe.target), dtype=np.float64)
+    # Before compiling, which asks the transformer about the levels as text.
     name_levels(transformer, known)
     compiled = compile_transformer(transformer, rows[numeric], known, recipe.categorical, recipe_of.keeps_missing)
     n_codes = count_codes(transformer) if recipe_of.category_codes else 0

@@ -144,6 +144,7 @@ def _fit_numeric(known: np.ndarray, missing: float) -> NumericReference:
     if not len(known):
         return NumericReference(-np.inf, np.inf, 0.0, 1.0, missing)
     low, high = np.quantile(known, [TAIL, 1 - TAIL])
+    # A column of one number has no width to take a share of.
     slack = SLACK * (high - low) or max(1.0, abs(float(low)))
     deviation = float(known.std())
     return NumericReference(

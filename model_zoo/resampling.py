@@ -72,7 +72,7 @@ def resample(
     if way == "smote":
         _check_smote(candidate)
         values, codes = _grow(table.values, codes, counts, seed)
-        table = EncodedTable.build(values, table.names)
+        table = EncodedTable.build(values, table.names)  # without positions of codes: no variant with any comes here
     else:
         kept = _thin_out(codes, counts, seed)
         table, codes = table.take(kept), codes[kept]

@@ -68,6 +68,7 @@ def find_command(arguments: Sequence[str]) -> tuple[str, list[str]]:
         if word == "--":
             rest.append(word)
             continue
+        # With its value, which would otherwise pass for the command.
         if word.startswith("-") and word != "-":
             rest += [word, *([waiting.pop(0)] if waiting and not has_value and _takes_value(form) else [])]
             continue

@@ -125,10 +125,11 @@ def decide_dates(texts: pd.Series, counts: np.ndarray, usual: str | None = None,
     if best != usual and _begins_with_year(texts, counts, best, read[best]):
         year_first = YEAR_FIRST.get(best) or YEAR_FIRST[TWINS[best]]
         return DateDecision(year_first, parse_dates(texts, year_first).notna().to_numpy())
-    reads = parse_dates(texts, best).notna().to_numpy()
+    reads = parse_dates(texts, best).notna().to_numpy()  # also by notations that cannot be mistaken for it
     twin = TWINS.get(best)
     if twin is None:
         return DateDecision(best, reads)
+    # A notation that earlier tables have settled is not in question again.
     rival = twin if read[twin] == read[best] and best != usual and not dates[best].equals(dates[twin]) else None
     return DateDecision(best, reads, rival, _find_contradiction(texts, counts, dates[best], dates[twin]))
 
@@ -181,7 +182,7 @@ def _read(texts: pd.Series, date_format: str, latest_year: int | None) -> pd.Ser
         dates[shaped] = _read_counted(texts, date_format)
     elif date_format == ISO_WEEK:
         days = texts.str.replace("-", "", regex=False)
-        days = days.where(days.str.len() > len("2023W05"), days + "1")
+        days = days.where(days.str.len() > len("2023W05"), days + "1")  # a week without a day is its Monday
         dates[shaped] = pd.to_datetime(days, format="%GW%V%u", errors="coerce")
     else:
         dates[shaped] = _read_formatted(texts, date_format, latest_year)

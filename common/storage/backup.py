@@ -49,6 +49,7 @@ def save_backup(engine: Engine) -> None:
     try:
         with explain_writing(backup):
             _copy(catalogue, temporary)
+            # On the disk before it takes the older copy's place, or a power cut could leave neither.
             with temporary.open("rb") as file:
                 os.fsync(file.fileno())
             os.replace(temporary, backup)
@@ -91,6 +92,7 @@ def restore_backup(catalogue: Path, reason: str) -> str:
     StateError where there is no copy, or the catalogue is sound after all. Who calls this holds the update lock.
     """
     backup = name_backup(catalogue)
+    # Between noticing the damage and taking the lock, another process may have restored the copy.
     if not is_damaged(catalogue):
         raise StateError(f"The catalogue '{catalogue}' is sound again; run this once more.")
     if not backup.is_file() or is_damaged(backup):
@@ -103,6 +105,7 @@ def restore_backup(catalogue: Path, reason: str) -> str:
     kept = f" and is kept as '{aside.name}'" if catalogue.exists() else ""
     with explain_writing(catalogue):
         shutil.copyfile(backup, temporary)
+        # The log goes with the file it belongs to: beside the copy, SQLite might apply it.
         for ending in ("", "-wal", "-shm"):
             with_ending = Path(f"{catalogue}{ending}")
             if with_ending.exists():
@@ -124,9 +127,11 @@ def is_damaged(catalogue: Path) -> bool:
         with engine.connect() as connection:
             if connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() != "ok":
                 return True
+            # quick_check looks at pages; a date or JSON cell that cannot be read shows only when every row is read.
             connection.exec_driver_sql("SELECT * FROM sqlite_master").all()
             stored = sa.inspect(connection).get_multi_columns()
             for table in metadata.sorted_tables:
+                # A catalogue of an earlier release lacks tables and columns that came later, which is no damage.
                 there = {column["name"] for column in stored.get((None, table.name), [])}
                 if columns := [column for column in table.columns if column.name in there]:
                     connection.execute(sa.select(*columns)).all()

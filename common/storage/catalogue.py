@@ -94,6 +94,7 @@ def _make_engine(url: str) -> Engine:
             "database_url is no database URL; write one such as sqlite:///catalogue.db or "
             "postgresql+psycopg://user:password@host/database, or null for SQLite in state_dir."
         ) from None
+    # A server may have closed a pooled connection; a file does not. Parameters are cells, which no error may show.
     try:
         engine = sa.create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite", hide_parameters=True)
     except (sa.exc.SQLAlchemyError, ImportError, ValueError) as error:
@@ -104,6 +105,7 @@ def _make_engine(url: str) -> Engine:
             f"The catalogue at '{shown}' has no driver here or an option it refuses ({first_line(error)}); "
             "install the driver or correct database_url."
         ) from error
+    # Immutable: in WAL mode SQLite would otherwise need files beside this one, and it could not create them here.
     if _is_read_only(parsed):
         return sa.create_engine(f"sqlite:///file:{parsed.database}?immutable=1&uri=true", hide_parameters=True)
     if engine.dialect.name == "sqlite":

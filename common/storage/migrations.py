@@ -69,7 +69,7 @@ def _look_at(connection: Connection, metadata: sa.MetaData) -> _Stored:
         )
     here = [table for table in metadata.sorted_tables if table.name in columns]
     absent = [column for table in here for column in table.columns if column.name not in columns[table.name]]
-    for column in absent:
+    for column in absent:  # one that must be filled cannot be added to rows that are there
         if not column.nullable and column.server_default is None:
             raise StateError(
                 f"The catalogue at '{shown}' has no column '{column.name}' in its table '{column.table.name}', so "

@@ -127,6 +127,7 @@ class ErrorCells:
         for sums in (squares, sizes):
             overall = sums.sum() / rows.sum()
             mean = (sums.sum(axis=0) + FEW_ROWS * overall) / (by_bin + FEW_ROWS)
+            # The errors of flagged rows if they were like all rows of their bins; the factor says how they differ.
             expected = (rows[1] * mean).sum()
             shrunk = FEW_ROWS * overall
             factors.append(float((sums[1].sum() + shrunk) / (expected + shrunk)) if shrunk > 0 else 1.0)

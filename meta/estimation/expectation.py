@@ -33,7 +33,7 @@ def expect(measure: str, task: Task, outputs: np.ndarray, calibrated: np.ndarray
         shares = [
             _f1(calibrated[:, code], decided == code)
             for code in range(calibrated.shape[1])
-            if calibrated[:, code].sum() >= 0.5
+            if calibrated[:, code].sum() >= 0.5  # the metric averages over the classes that occur
         ]
         return float(np.mean(shares)) if shares else np.nan
     decided = decide_classes(task, outputs, threshold)
@@ -69,6 +69,7 @@ def _brier(positive: np.ndarray, truth: np.ndarray, _decided: np.ndarray) -> flo
 def _roc_auc(positive: np.ndarray, truth: np.ndarray, _decided: np.ndarray) -> float:
     """Return the chance that of two rows, an expected positive and a negative one, the first has the higher output."""
     hits, misses = _count_by_output(positive, truth)
+    # A row in doubt counts in part on both sides, but it makes no pair with itself.
     before = np.cumsum(misses) - misses / 2
     paired_with_itself = (truth * (1 - truth)).sum()
     pairs = truth.sum() * (1 - truth).sum() - paired_with_itself

@@ -73,6 +73,7 @@ def fit_estimator(
             condition = _fit_condition(samples, rows.task, measures, threshold, name)
             if condition.forecasts:
                 conditions[name] = condition
+    # Without CLEAN nothing is estimated, so what was learned from damaged copies alone is dropped below.
     reason = ""
     if CLEAN not in conditions:
         reason = (
@@ -158,6 +159,7 @@ def _replay(
         expected = [expect(name, task, outputs, one[rows], threshold) for one in calibrated]
         return [*expected, realise(name, task, sample.target[rows], outputs, threshold)]
 
+    # One line for the whole batch, then one per part; the last column is what labels showed, the others expectations.
     seen = to_scale(name, np.array([look(rows) for rows in (slice(None), *(rows for _, rows in parts))]))
     if not np.isfinite(seen[0]).all():
         return None
@@ -187,6 +189,7 @@ def fit_forecast(replayed: Sequence[ReplayedRows], whole: bool = True) -> Foreca
     shown = np.array([one.shown for one in replayed])
     expected = np.stack([one.expected for one in replayed])
     kinds = np.unique(np.concatenate([one.kinds for one in replayed[1:]]))
+    # Errors are kept apart by kind of part: each kind has expert weights of its own.
     squares = np.zeros((len(kinds), 0, EXPERTS))
     history = []
     for place, one in enumerate(replayed[1:], start=1):
@@ -204,6 +207,7 @@ def fit_forecast(replayed: Sequence[ReplayedRows], whole: bool = True) -> Foreca
     if spread is None:
         return None
     levels, biases = learn_levels(shown, expected)
+    # The interval lists its kinds by size, and it lacks WHOLE where whole batches are not like requests.
     return Forecast(
         levels=tuple(levels.tolist()),
         biases=tuple(map(tuple, biases.tolist())),

@@ -85,6 +85,7 @@ def _fit_to(history: Sequence[BatchErrors], factors: dict[float, float]) -> Inte
     sizes = np.array([rows[kinds == kind].mean() for kind in known])
     squares = np.array([np.average(errors[kinds == kind] ** 2, weights=weights[kinds == kind]) for kind in known])
     between, within = fit_variance(sizes, squares)
+    # Divided by their spread, errors of parts of all sizes can share one set of scores.
     scores = np.append(errors / measure_spread(between, within, rows), NORMAL_SCORES)
     prior = np.full(len(NORMAL_SCORES), PRIOR_BATCHES / len(NORMAL_SCORES))
     low, high = [], []
@@ -98,6 +99,7 @@ def _fit_to(history: Sequence[BatchErrors], factors: dict[float, float]) -> Inte
             ends = find_quantile(scores, near, (1 - COVERAGE) / 2), find_quantile(scores, near, (1 + COVERAGE) / 2)
         low.append(float(ends[0] * factor))
         high.append(float(ends[1] * factor))
+    # Ascending kinds are not ascending sizes, since WHOLE is 0; bounds are interpolated between sizes.
     order = np.argsort(sizes)
     return Interval(
         kinds=tuple(known[order].tolist()),

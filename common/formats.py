@@ -13,7 +13,7 @@ from pointsman.common.errors import DataError, first_line
 FORMATS = (".csv", ".csv.gz", ".parquet", ".xlsx", ".xls")
 
 HEAD = 4096
-"""Bytes by which a file is told."""
+"""Bytes at the start of a file that tell what it is."""
 PARQUET_MARK = b"PAR1"
 """What a Parquet file begins and ends with."""
 CONTROL_SHARE = 0.1
@@ -87,7 +87,7 @@ def check_file(path: Path) -> str:
 def find_content(path: Path) -> str:
     """Return the format that a file has by its content, with a warning where its ending names another.
 
-    Raises DataError for what is missing, empty, cut off or no table, which says what it is and what to do.
+    Raises DataError for a file that is missing, empty, cut off or not a table; the message says so, and what to do.
     """
     ending = check_file(path)
     with explain_reading(path, ending):

@@ -40,7 +40,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def explain_misreading(error: ValueError) -> str:
-    """Return what YAML took a value for that it is not, and what to do about it.
+    """Return what YAML mistook a value for, and what to do about it.
 
     >>> explain_misreading(ValueError("month must be in 1..12"))
     'what looks like a number or a date and is none (month must be in 1..12); write it in quotes'
@@ -51,7 +51,7 @@ def explain_misreading(error: ValueError) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML takes the last of two equal keys, so that a section stated twice would lose half of what was meant."""
+    """Refuses equal keys: PyYAML takes the last one, so a section stated twice would lose half of what was meant."""
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)

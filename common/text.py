@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 MOST_DIGITS = 18
-"""Of a number that someone names: every database has room for it."""
+"""The most digits of a number that a user may name: every database has room for it."""
 MOST_SHOWN = 60
 
 
@@ -35,7 +35,7 @@ def shorten(text: str) -> str:
 
 
 def count(number: int, noun: str, several: str = "") -> str:
-    """Return a number with its noun, which several things of the kind have with an s unless they are named.
+    """Return a number with its noun; the plural has an s unless ``several`` states it.
 
     >>> count(1, "batch", "batches"), count(2, "batch", "batches"), count(12345, "row")
     ('1 batch', '2 batches', '12345 rows')

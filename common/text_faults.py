@@ -17,7 +17,7 @@ NUMBER = re.compile(r"\s*[-+]?[\d.,:/ -]*\d[\d.,:/ %-]*\s*")
 """Numbers and dates: what rows hold and prose does not."""
 NUMERIC_SHARE = 0.95
 SAMPLE = 1000
-"""Cells by which a column is told to hold numbers, and cells with line ends that are looked at in one part."""
+"""Rows that tell whether a column holds numbers, and the most cells with line ends that are checked in a column."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class TextRecord:
 
 
 def explain_width(text: Text, n_names: int) -> DataError:
-    """Return what is wrong with a file in which quotes or the number of cells are wrong somewhere."""
+    """Return the error for a file with a wrong quote or number of cells, naming the line where it is found."""
     for record in read_records(text):
         if (line := find_open_quote(record, text.separator)) is not None:
             return DataError(
@@ -148,7 +148,7 @@ def read_records(text: Text) -> Iterator[TextRecord]:
 
 
 def split_records(lines: Iterable[str], separator: str, skipped: int) -> Iterator[TextRecord]:
-    """Yield the rows that lines hold, ``skipped`` of which were read before; a short row is as long as it is.
+    """Yield the rows that lines hold; ``skipped`` lines stood above them. A short row is not filled up.
 
     >>> [(one.line, one.lines, one.cells) for one in split_records(["a,b\\n", '1,"x\\n', 'y"\\n'], ",", 0)]
     [(1, 1, ['a', 'b']), (2, 2, ['1', 'x\\ny'])]

@@ -50,7 +50,7 @@ def find_truth(texts: Sequence[str]) -> tuple[str, str] | None:
 
 
 def read_truth(text: str) -> bool | None:
-    """Return whether a word affirms, None where it is no word of a truth value.
+    """Return True for a word that means yes and False for one that means no; None for any other.
 
     >>> read_truth(" TRUE "), read_truth("нет"), read_truth("1.0"), read_truth("maybe")
     (True, False, True, None)

@@ -1,6 +1,6 @@
 """A copy of an SQLite catalogue after every generation, which takes its place when the catalogue is damaged.
 
-PostgreSQL has its own means, and those who run it.
+PostgreSQL has backups of its own, and people who run it.
 """
 
 import os
@@ -75,9 +75,9 @@ def _copy(catalogue: Path, to: Path) -> None:
 
 
 def find_loss(catalogue: Path) -> str:
-    """Return why a catalogue that was there once is none any more, '' where it is there or has no copy.
+    """Return why a catalogue that existed once is lost, '' where it is there or has no copy.
 
-    SQLite would make a new one in silence.
+    SQLite would silently create a new one.
     """
     if not name_backup(catalogue).is_file():
         return ""
@@ -89,7 +89,7 @@ def find_loss(catalogue: Path) -> str:
 def restore_backup(catalogue: Path, reason: str) -> str:
     """Put the copy in the place of a damaged catalogue, which is kept aside, and return a sentence on it.
 
-    StateError where there is no copy, or the catalogue is sound after all. Who calls this holds the update lock.
+    StateError where there is no copy, or the catalogue is sound after all. The caller holds the update lock.
     """
     backup = name_backup(catalogue)
     # Between noticing the damage and taking the lock, another process may have restored the copy.
@@ -119,7 +119,7 @@ def restore_backup(catalogue: Path, reason: str) -> str:
 
 
 def is_damaged(catalogue: Path) -> bool:
-    """Return whether SQLite finds a file damaged, or a cell of it is not what its table says."""
+    """Return whether SQLite finds a file damaged, or a cell cannot be read as its column's type."""
     if not catalogue.is_file() or catalogue.stat().st_size < LEAST_BYTES:
         return True
     engine = sa.create_engine(f"sqlite:///{catalogue}")

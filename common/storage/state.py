@@ -70,9 +70,9 @@ def name_url(config: Config) -> str:
 
 
 def has_state(config: Config) -> bool:
-    """Return whether anything was begun there, a catalogue that is lost and has its copy included.
+    """Return whether there is a state; a lost catalogue whose copy is left counts.
 
-    Of a catalogue on a server nothing is known before it is asked.
+    A catalogue on a server is taken to be there, since only asking the server would tell.
     """
     try:
         catalogue = find_catalogue(sa.make_url(name_url(config)))
@@ -82,7 +82,7 @@ def has_state(config: Config) -> bool:
 
 
 def _restore(folder: Path, url: str, damage: DamagedCatalogue) -> str:
-    """Put the copy of the catalogue in its place while nobody updates, and return a sentence on it."""
+    """Restore the catalogue from its copy under the update lock, and return a sentence on that."""
     catalogue = find_catalogue(sa.make_url(url))
     if catalogue is None:
         raise damage

@@ -56,7 +56,7 @@ def _explain_text(text: Text, n_names: int = 0) -> Iterator[None]:
 
 
 def _options(text: Text) -> dict[str, Any]:
-    """How pandas reads it, every cell as text."""
+    """Return the options by which pandas reads a text, every cell as it is written."""
     return {"sep": text.separator, "keep_default_na": False, "na_filter": False}
 
 

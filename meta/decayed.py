@@ -20,8 +20,8 @@ MIN_LINES = 4
 class PartLosses:
     """Mean losses of the lines on every part of every batch: ``losses`` is (n_parts, n_lines), NaN without a record.
 
-    Log-loss is meant as it is; a regression's loss is the root mean square error in standard deviations of the target.
-    ``rows`` (n_parts,) are what the means are over.
+    Log-loss is taken as it is; a regression's loss is the root mean square error in standard deviations of the target.
+    ``rows`` (n_parts,) says how many rows each mean is over.
     """
 
     batch: np.ndarray
@@ -85,7 +85,7 @@ def compute_decayed_records(parts: PartLosses, clean: bool, half_life: float, re
 
 def measure_noise(parts: PartLosses, clean: bool, half_life: float) -> float:
     """Return how far chance moves a decayed record: the median over lines of its standard error, from how a line's
-    distance to the others differs between batches; 0 where fewer than two batches tell.
+    distance to the others differs between batches; 0 with fewer than two batches.
 
     After a change of regime lines differ by more than ever, on a batch or two: that is no reason to trust one of them.
     """

@@ -61,7 +61,7 @@ def learn_selector(
 
 
 def add_costs(members: Sequence[Weights], costs: Mapping[str, float]) -> float:
-    """Return the microseconds a row of the kind whose members take longest, from those of each line.
+    """Return the microseconds per row of the slowest kind: the sum over its members of those of each line.
 
     >>> add_costs([{"a": 0.5, "b": 0.5}, {"a": 1.0}, {"c": 1.0}], {"a": 2.0, "b": 3.0})
     5.0
@@ -149,9 +149,9 @@ def explain_production(generation: Generation, selector: Selector, profile: Prof
 
 
 def list_changes(before: Generation, after: Generation, reason: str) -> list[Event]:
-    """Return an event for every alias that names another model now, but for the champion, on which promotion reports.
+    """Return an event for every alias that names another model now, except the champion, which promotion reports.
 
-    reason: why what is production now is it
+    reason: why the present production model was chosen
     """
     lines = {version.id: version.line for one in (before, after) for version in (*one.versions, *one.ensembles)}
     until = before.aliases.get(Alias.PRODUCTION)

@@ -1,4 +1,4 @@
-"""Grading: the selector of before a batch chooses for it and for its damaged copies; then labels decide."""
+"""Grading: the selector from before a batch chooses for it and for its damaged copies; then labels decide."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ CONFIDENCE = 0.9
 
 @dataclass(frozen=True)
 class Choices:
-    """What was chosen for every part of a record, were it a request: models by mode, champions, and alarms.
+    """What would be chosen for every part of a record if it were a request: models by mode, champions, and alarms.
 
     by_margin: by mode and margin of the chooser, what it would have chosen; incumbents under the margin None
     """

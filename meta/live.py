@@ -57,7 +57,7 @@ def take_rows(record: OutOfSamplePredictions, rows: np.ndarray) -> OutOfSamplePr
 def make_live_rows(
     batch: int, features: pd.DataFrame, target: np.ndarray, schema: Schema, reference: InputReference
 ) -> RecordRows:
-    """Return served rows as rows of a record: one part, whose kinds are as the reference has them."""
+    """Return served rows as rows of a record: one part, whose kinds are judged by the reference."""
     flags = flag_cells(features, reference)
     return RecordRows(
         batch=batch,

@@ -1,4 +1,4 @@
-"""Stored archives are looked at from outside before they are opened: what would fill the memory stays shut."""
+"""Stored archives are checked before they are unpacked: one that would fill the memory is refused."""
 
 import io
 from zipfile import BadZipFile, ZipFile

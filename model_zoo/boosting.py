@@ -57,7 +57,7 @@ LIBRARY_DEFAULTS: Params = {
     "cat_smooth": 10.0,
     "literal": True,
 }
-"""What LightGBM does when it is told nothing: the bar that anyone would hold a model against."""
+"""LightGBM's own defaults: the bar that anyone would hold a model against."""
 
 
 class Boosting(Family):

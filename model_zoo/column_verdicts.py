@@ -31,7 +31,7 @@ MIN_DRIFT_ROWS = 30
 """With fewer filled cells a drift cannot be told from errors, and cells are judged one by one."""
 
 BLOCK_SHARE = 0.9
-"""A column in which new cells are this share of all from the first to the last of them has changed from a row on, too.
+"""A column has also changed, from a row on, if new cells are this share of all between the first and the last of them.
 
 Damage to single cells is scattered: what fills rows without a gap follows time, or whatever the rows are sorted by."""
 
@@ -101,7 +101,7 @@ class ColumnVerdict:
         return tuple(change.column for change in self.changes if change.is_damage)
 
     def describe(self) -> list[str]:
-        """Return what is to be told of whole columns: a sentence each, the damaged ones first, at most four."""
+        """Return the messages about whole columns: a sentence each, the damaged ones first, at most four."""
         ordered = sorted(self.changes, key=lambda change: not change.is_damage)
         told = [change.describe() for change in ordered[:MOST_TOLD]]
         if more := ordered[MOST_TOLD:]:

@@ -1,4 +1,4 @@
-"""Compiling a fitted scikit-learn transformer: it is asked about every level and held against its own answers."""
+"""Compiling a fitted scikit-learn transformer: it is asked about every level, and the result checked by its answers."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -51,7 +51,7 @@ def compile_transformer(
 
 
 def name_levels(transformer: "ColumnTransformer", known: Mapping[str, Sequence[str]]) -> None:
-    """Let a transformer that was fitted on places of sorted levels know the levels themselves.
+    """Give a transformer that was fitted on places of sorted levels the levels themselves.
 
     ``known`` are the sorted levels by column. Its steps keep their categories sorted, a missing one last, so that one
     fitted on the text would know the same in the same order.

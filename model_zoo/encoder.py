@@ -98,8 +98,8 @@ def fit_encoder(
     """Fit a variant on (n_rows, n_features) past rows; return it and those rows encoded.
 
     The encoded rows are not ``encoder.encode(features)`` where the variant looks at the target: there each row is
-    encoded without its own target, so that nothing leaks into what the family learns. Where the rows are the same ones
-    ``copies`` times, one after another, a copy is no way round that.
+    encoded without its own target, so that nothing leaks into what the family learns. Where the same rows come
+    ``copies`` times, one after another, the targets of a row's copies are left out as well.
     """
     names = [str(name) for name in features]
     numeric = [name for name in names if pd.api.types.is_numeric_dtype(features[name])]
@@ -159,6 +159,6 @@ def _lay_out(
 
 
 def has_many_levels(features: pd.DataFrame) -> bool:
-    """Return whether a text column has more levels than one-hot keeps, so that every variant is one of its own."""
+    """Return whether a text column has more levels than one-hot keeps, so that no variant equals another."""
     text: list[Any] = [name for name in features if not pd.api.types.is_numeric_dtype(features[name])]
     return any(features[name].nunique() > MAX_ONEHOT_LEVELS for name in text)

@@ -25,7 +25,7 @@ USUAL_ROWS = 10_000
 
 @dataclass(frozen=True)
 class Found:
-    """Rounds and leaves for a fit on so many rows; ``age`` counts the fits since they were found. 0 rounds is nothing.
+    """Rounds and leaves for a fit on ``rows`` rows; ``age`` counts the fits since. 0 rounds means nothing was found.
 
     >>> Found(100, 31, 1_000, 2).scale(1_200)
     Found(rounds=120, leaves=31, rows=1200, age=3)

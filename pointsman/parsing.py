@@ -16,10 +16,10 @@ from pointsman.options import MODE, SHARED, Option
 
 ALL_OPTIONS = (*SHARED, *(option for command in COMMANDS.values() for option in command.options))
 WIDEST_EXAMPLE = 50
-"""Characters of an example behind which its explanation stands on the same line."""
+"""An example of fewer characters has its explanation on the same line."""
 
 MOST_EXAMPLES = 3
-"""Of a command in the help of all; its own shows every one."""
+"""Examples of each command in the help of all commands; a command's own help shows every one."""
 
 EXIT_CODES = """exit codes:
   0 done    1 the run failed    2 wrong usage or configuration
@@ -36,7 +36,7 @@ class Given(NamedTuple):
 
 
 class Parser(argparse.ArgumentParser):
-    """One that refuses by a sentence, as everything else does, and names commands as the user types them."""
+    """A parser whose errors are plain sentences, as everywhere else, with commands as the user types them."""
 
     def error(self, message: str) -> NoReturn:
         """Raise ConfigError."""
@@ -88,7 +88,7 @@ def read_mode(named: str) -> str:
 
 
 def _takes_value(form: str) -> bool:
-    """Return whether a value follows an option, which may be cut short as far as it stays clear."""
+    """Return whether a value follows an option, which may be abbreviated as long as it is unambiguous."""
     exact = [option.takes_value for option in ALL_OPTIONS if form in option.forms]
     cut = [option.takes_value for option in ALL_OPTIONS if any(known.startswith(form) for known in option.forms)]
     return any(exact or cut)
@@ -162,7 +162,7 @@ def parse(name: str, arguments: Sequence[str]) -> Given:
 
 
 def refuse_command(name: str) -> ConfigError:
-    """Return the refusal of what is no command, with the one that was probably meant, or all of them.
+    """Return the error for an unknown command, with the one that was probably meant, or all of them.
 
     >>> str(refuse_command("updat"))
     "'updat' is no command; did you mean 'update'? (python run.py --help lists all of them)"
@@ -176,7 +176,7 @@ def refuse_command(name: str) -> ConfigError:
 
 
 def refuse_option(name: str, option: str) -> ConfigError:
-    """Return the refusal of an option that a command does not take: whose it is, or which was probably meant.
+    """Return the error for an option that a command does not take: whose it is, or which was probably meant.
 
     >>> str(refuse_option("update", "--apply"))
     '--apply is an option of backtest and not of update; leave it out.'

@@ -147,7 +147,7 @@ def load_own(folder: Path, overrides: Sequence[str]) -> tuple[Config, list[str]]
 def follow_old_place(config: Config) -> tuple[Config, list[str]]:
     """Return a configuration with ``./state`` as its place where an earlier release kept its stream there.
 
-    Then every configuration that did not say otherwise had its state there. A place that is stated is always taken.
+    At that time every configuration that did not say otherwise had its state there. A stated place is always taken.
     """
     old = name_state_dir(DEFAULT_NAME)
     if "state_dir" in config.model_fields_set or config.state_dir == old or config.state_dir.exists():

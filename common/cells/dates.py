@@ -109,7 +109,7 @@ def decide_dates(texts: pd.Series, counts: np.ndarray, usual: str | None = None,
     """Return the notation of a column from its distinct texts (n_texts,), trimmed, and how often each occurs.
 
     It is the one in which most cells are dates; ``usual``, that of earlier tables, wins a tie. Notations of ``digits``
-    alone are tried where the column is known to hold dates, or where each of its cells may be one.
+    alone are tried only where the caller knows that the column holds dates.
 
     >>> decided = decide_dates(pd.Series(["01/02/2023", "01/13/2023"]), np.array([5, 1]))
     >>> decided.date_format, decided.rival

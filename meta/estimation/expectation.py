@@ -45,7 +45,8 @@ def expect(measure: str, task: Task, outputs: np.ndarray, calibrated: np.ndarray
 def realise(measure: str, task: Task, target: np.ndarray, outputs: np.ndarray, threshold: float) -> float:
     """Return the metric that labels (n_rows,) show; NaN where it is undefined for them.
 
-    Ranks are compared as for ``expect``, with certain labels: the same number as the metric's own, sooner.
+    Metrics of ranks are computed as by ``expect``, with labels that are certain: the same number as the metric's own
+    function gives, but faster.
     """
     if measure in RANKED:
         return expect(measure, task, outputs, np.column_stack([1 - target, target]), threshold)

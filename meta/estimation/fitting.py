@@ -23,14 +23,14 @@ from pointsman.meta.records import OutOfSamplePredictions
 
 PART_SIZES = (1, 4, 16, 64, 256, 1024)
 MOST_PARTS = 12
-"""Parts of one size that a batch is asked for."""
+"""The most parts of one size that are cut from a batch."""
 MIN_BATCHES = MIN_ERRORS + 2
 """The first has no past, the second no level to be debiased by."""
 
 
 @dataclass(frozen=True, eq=False)
 class EstimatorSample:
-    """An answerer's outputs for some labelled rows of one batch, of one condition; ``starts`` are those of copies."""
+    """An answerer's outputs for labelled rows of one batch and condition; ``starts`` are the first rows of copies."""
 
     outputs: np.ndarray
     target: np.ndarray
@@ -42,7 +42,7 @@ class EstimatorSample:
 class ReplayedRows:
     """A batch on the scale of errors: what was expected of it (n_beliefs,) and what it showed.
 
-    The same of its parts, (n_parts, n_beliefs) and (n_parts,), whose ``kinds`` and ``rows`` are as in ``BatchErrors``.
+    The same for its parts, (n_parts, n_beliefs) and (n_parts,), whose ``kinds`` and ``rows`` are as in ``BatchErrors``.
     """
 
     expected: np.ndarray
@@ -127,7 +127,7 @@ def _fit_beliefs(cells: ClassCells | ErrorCells, batches: int) -> tuple[Calibrat
 
 
 def _cut(sample: EstimatorSample, condition: str) -> list[tuple[int, slice]]:
-    """Return parts of a sample, with the size they were cut to: runs of rows, evenly spread; damaged copies besides."""
+    """Return parts of a sample, each with the size it was cut to: runs of rows, evenly spread, and damaged copies."""
     n_rows = len(sample.target)
     copies = [*sample.starts, n_rows]
     parts = []

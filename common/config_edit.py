@@ -16,7 +16,7 @@ Settings = Mapping[str, str | int | float]
 def save_settings(path: Path, section: str, settings: Settings) -> None:
     """Write scalar ``settings`` into a section of the configuration file at ``path``.
 
-    The file is replaced as a whole, and only by one that reads as the configuration of before with these settings.
+    The file is replaced as a whole, and only by one that reads as the previous configuration with these settings.
     Raises ConfigError where it cannot be edited so.
     """
     path = path.resolve()  # a link stays one

@@ -17,7 +17,7 @@ HEAD = 4096
 PARQUET_MARK = b"PAR1"
 """What a Parquet file begins and ends with."""
 CONTROL_SHARE = 0.1
-"""Share of control characters above which bytes are no text."""
+"""Share of control characters above which bytes are not text."""
 CONTROLS = frozenset(range(32)) - set(b"\t\n\v\f\r\x1a\x1b")
 SEPARATORS = ",;\t|"
 UNPACK = "unpack it and name what is in it"
@@ -75,7 +75,7 @@ def find_format(path: Path) -> str:
 
 
 def check_file(path: Path) -> str:
-    """Return a file's format by its ending; DataError where it is none that can be read, is missing or empty."""
+    """Return a file's format by its ending; DataError where that is not supported, or the file is missing or empty."""
     ending = find_format(path)
     if not path.is_file():
         raise DataError(f"The file '{path}' does not exist; check the name (source paths start at data_dir).")
@@ -182,7 +182,6 @@ def _check_parquet(path: Path) -> str:
 
 
 def _look_into_zip(path: Path) -> str:
-    # Excel, Word and OpenDocument files are all zip archives: only the names inside tell them apart.
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -191,6 +190,7 @@ def _look_into_zip(path: Path) -> str:
             f"The file '{path}' is an Excel workbook or a zip archive that is damaged or was cut off; "
             "copy or export it again."
         ) from None
+    # Excel, Word and OpenDocument files are all zip archives: only the names inside tell them apart.
     if "xl/workbook.xml" in names:
         return ".xlsx"
     kinds = {

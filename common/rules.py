@@ -23,7 +23,7 @@ def find_outside(cells: pd.Series, rule: RangeRule) -> pd.Series:
 
 
 def find_forbidden(cells: pd.Series, rule: AllowedRule) -> pd.Series:
-    """Return True where a number or level is none of those the rule allows; a missing cell never does.
+    """Return True where a number or level is not among those the rule allows; a missing cell never counts.
 
     >>> find_forbidden(pd.Series(["1", "x", None]), AllowedRule(column="sex", allowed=(0, 1.0))).tolist()
     [False, True, False]

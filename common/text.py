@@ -8,7 +8,7 @@ MOST_SHOWN = 60
 
 
 def read_number(text: str) -> int | None:
-    """Return the number, from 0, that a text names; None where it is none, or one that nothing here can have.
+    """Return the whole number, from 0, that a text names; None where it is not one, or is too large for anything here.
 
     >>> read_number("12"), read_number("-1"), read_number("1e3"), read_number("9" * 19)
     (12, None, None, None)

@@ -91,6 +91,7 @@ def grade_selector(selector: Selector, record: OutOfSamplePredictions) -> list[G
     single = [line for line in selector.lines if line in known]
     if not single:
         return []
+    # The batch and its damaged copies alone, without the served rows that a record may have beside them.
     past = stack_records([OutOfSamplePredictions(record.rows, known)], [*selector.lines, *selector.ensembles])
     choices = choose_for_parts(selector, record)
     rows = {
@@ -177,7 +178,7 @@ def _mean_by_part(losses: np.ndarray, past: PredictionHistory, parts: np.ndarray
 
 
 def _align(losses: np.ndarray, past: PredictionHistory, parts: np.ndarray) -> np.ndarray:
-    """Return the mean over copies of each underlying row: copies of one row are no independent evidence."""
+    """Return the mean over copies of each underlying row: copies of one row are not independent evidence."""
     return np.mean([losses[past.part == part] for part in parts], axis=0)
 
 

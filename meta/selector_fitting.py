@@ -1,4 +1,4 @@
-"""What a selector learns from records: the chooser, the candidates that are steady, margins and whom to trust."""
+"""What a selector learns from records: the chooser, steady candidates, margins, and how far its choice is trusted."""
 
 from collections.abc import Mapping, Sequence
 

@@ -36,7 +36,7 @@ BLOCK_SHARE = 0.9
 Damage to single cells is scattered: what fills rows without a gap follows time, or whatever the rows are sorted by."""
 
 GROWN = 2.0
-"""Where a changed column's typical new number is more than so many times the farthest end of the range, it is damaged.
+"""A changed column is damaged if its typical new number is more than this many times the farthest end of the range.
 
 A range ends half a width beyond nearly all training cells (``reference.SLACK``), so a counter gets there only after
 three times as many batches as were learned. Units 100 times too small make it 2.2 to 100 times, codes and garbage more.
@@ -49,7 +49,7 @@ REPEATED = 0.5
 Also the share of them, and of those of another column, that must hold one level or number to be filled with it."""
 
 SEASON_COLUMNS, SEASON_SHARE = 2, 1 / 3
-"""A season may move so many columns (a month and its quarter), or this share of them, whichever is more."""
+"""A season may move this many columns (a month and its quarter), or this share of them, whichever is more."""
 
 MOST_TOLD, MOST_TIMES = 3, 1_000
 

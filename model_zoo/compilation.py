@@ -32,6 +32,7 @@ def compile_transformer(
 
     Raises RuntimeError where the result differs from what the transformer answers.
     """
+    # Variants encode column by column, so that the same rows can ask about the levels of all columns at once.
     asked = _ask_about(numbers, {name: known[name] for name in categorical})
     answered = np.asarray(transformer.transform(asked), dtype=np.float64)
     answered = (answered if keeps_missing else np.clip(answered, -CLIP, CLIP)).astype(np.float32)

@@ -15,7 +15,7 @@ from pointsman.common.extras import has_extra
 from pointsman.common.seeding import derive_seed
 
 LARGE = 100_000
-"""Beyond so many rows cells pay off within one request: making them takes a second."""
+"""Beyond this many rows cells pay off within one request: making them takes a second."""
 
 PROBED = 16
 """Cells that are searched for each row."""

@@ -18,7 +18,7 @@ MOST_ROUNDS = 1_000
 LASTING = 5
 """Fits for which what was found is taken over ..."""
 GROWTH = 1.5
-"""... unless there are so many times more, or fewer, rows."""
+"""... unless there are this many times as many rows, or as few."""
 USUAL_ROWS = 10_000
 """Rows for which a stated number of leaves is meant; four times as many bear twice as many leaves."""
 

@@ -223,7 +223,7 @@ class SymmetricTrees:
 
 
 def read_codes(column: np.ndarray) -> np.ndarray:
-    """Return category codes (n_rows,) as whole numbers; -1 for what is none, as float32 tells no larger ones apart.
+    """Return category codes (n_rows,) as whole numbers; -1 for others, and from 2 ** 24 on, where float32 rounds them.
 
     >>> read_codes(np.array([2.0, np.nan, -3.0, 1e12], dtype=np.float32)).tolist()
     [2, -1, -1, -1]

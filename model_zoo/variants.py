@@ -53,7 +53,7 @@ class Recipe:
     def n_classes(self) -> int:
         """How many classes levels are encoded by; 0 where it is by a mean: of numbers, or of hardly any rows.
 
-        It counts the classes that are there, which may be fewer than the stream has.
+        It counts the classes that occur, which may be fewer than the stream has.
         """
         if not self.task.is_classification:
             return 0

@@ -134,7 +134,7 @@ def list_commands() -> str:
 
 
 def list_examples(commands: Iterable[Command], most: int | None = None) -> str:
-    """Return the examples of commands, of each at most so many, for help."""
+    """Return the examples of commands, at most ``most`` of each, for help."""
     lines = ["examples:"]
     for typed, purpose in (example for command in commands for example in command.examples[:most]):
         shown = f"  {CHECKOUT} {typed}"

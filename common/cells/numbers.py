@@ -70,7 +70,7 @@ class NumberDecision:
 
 
 def parse_numbers(texts: pd.Series, notation: Notation = PLAIN) -> np.ndarray:
-    """Return texts (n_texts,) of dtype ``str`` as float64; NaN for what is no number in this notation, or is missing.
+    """Return texts (n_texts,) of dtype ``str`` as float64; NaN for what is not a number in this notation, or missing.
 
     >>> parse_numbers(pd.Series(["$1,234.50", "(7)", "12 %", "5-", "43 years"]), Notation(thousands=",")).tolist()
     [1234.5, -7.0, 12.0, -5.0, nan]
@@ -169,6 +169,7 @@ def decide_numbers(
     '1,234'
     """
     wanted = tuple(wanted)
+    # A column that a program wrote is recognised without taking its cells apart.
     if usual is None and PLAIN in wanted and (plain := _decide_plain(texts)) is not None:
         return plain
     cores, _ = undecorate(texts)

@@ -32,7 +32,7 @@ def fold(text: str) -> str:
 def find_truth(texts: Sequence[str]) -> tuple[str, str] | None:
     """Return the words that a truth column has for no and yes, '' for one that it lacks; None for other columns.
 
-    Several words of one meaning alone (J and O, F and N) are no truth value: they would become one level.
+    Several words that all mean the same (J and O, F and N) make no truth column: they would become one level.
     ``texts`` are the distinct known cells, the most frequent first; the first spelling of each meaning is returned.
 
     >>> find_truth(["ja", "nein", "JA"]), find_truth(["true"]), find_truth(["1", "0"]), find_truth(["red", "no"])

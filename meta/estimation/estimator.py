@@ -155,6 +155,7 @@ def estimate(
     for name in estimator.measures:
         expected = [expect(name, estimator.task, asked, one, estimator.threshold) for one in calibrated]
         forecast = condition.forecasts.get(name)
+        # No forecast was learned, or the measure is undefined here, as precision is where no row is called positive.
         if forecast is None or not np.isfinite(expected).all():
             absent.append(name)
             continue

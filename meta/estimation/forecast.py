@@ -46,7 +46,7 @@ class Forecast:
     within: float
 
     def foresee(self, expected: np.ndarray, rows: int) -> float:
-        """Return the forecast for expectations (n_beliefs,) of so many rows."""
+        """Return the forecast for expectations (n_beliefs,) of ``rows`` rows."""
         experts = list_experts(expected[None, :], np.array(self.levels), np.array(self.biases))[0]
         by_size = np.array(self.weights) @ experts
         return float(np.interp(np.log(rows), np.log(self.sizes), by_size))

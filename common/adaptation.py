@@ -1,7 +1,7 @@
 """Reading a table whose cells may be written otherwise than the stream's: a batch of another system, a request by hand.
 
 Each column is read in the stream's notation. Only where cells of it cannot be read is its notation decided anew, on all
-its cells in this table; it changes where another one surely reads more. What remains unreadable is told.
+its cells in this table; it changes where another one surely reads more. What remains unreadable is reported.
 """
 
 from collections.abc import Collection, Iterator
@@ -32,10 +32,10 @@ NAMES = {
 class CellChange:
     """A column of a table that is in another notation than the stream's: ``example`` was read in the new one.
 
-    With a ``doubt`` it is read as before, though that is not sure.
+    With a ``doubt`` it is read as before, but may mean something else.
 
-    ``contradicted`` is a pair of cells that no one notation reads; the column then stays in the stream's. ``rival`` is
-    a notation of dates that reads the cells as well, and otherwise.
+    ``contradicted`` is a pair of cells that no single notation reads; the column then stays in the stream's. ``rival``
+    is a notation of dates that reads the cells as well, but as other dates.
     """
 
     column: str
@@ -47,7 +47,7 @@ class CellChange:
     doubt: str = ""
 
     def describe(self) -> str:
-        """Return a sentence's middle: what is written how."""
+        """Return the middle of a sentence: which column is written in which way."""
         if self.contradicted:
             one, other = self.contradicted
             return (
@@ -67,7 +67,7 @@ class CellChange:
 
 @dataclass(frozen=True)
 class Unread:
-    """Cells of a column of ``rows`` rows that are there and are no ``kind`` of thing that the column holds."""
+    """Filled cells of a column of ``rows`` rows that cannot be read as the ``kind`` (number or date) it holds."""
 
     column: str
     kind: str
@@ -111,7 +111,7 @@ def read_adapted(raw: pd.DataFrame, schema: Schema, settled: Collection[str] = (
 
 
 def find_changes(raw: pd.DataFrame, inputs: pd.DataFrame, schema: Schema) -> Iterator[CellChange]:
-    """Yield which columns of a table are written otherwise; ``inputs`` is the table as the schema reads it."""
+    """Yield the columns that are written in another notation; ``inputs`` is the table as the schema reads it."""
     for name in schema.numeric:
         if name not in raw:
             continue
@@ -127,7 +127,7 @@ def find_changes(raw: pd.DataFrame, inputs: pd.DataFrame, schema: Schema) -> Ite
 
 
 def change_target(cells: pd.Series, schema: Schema) -> CellChange | None:
-    """Return how a target of numbers is written otherwise than before, None where it is not."""
+    """Return the change of notation of a numeric target; None where it is written as before."""
     if schema.task.is_classification and not schema.label_is_rule:
         return None
     if pd.api.types.is_numeric_dtype(cells):
@@ -155,14 +155,16 @@ def _change_number(cells: pd.Series, name: str, schema: Schema) -> Iterator[Cell
 
 
 def _doubt_number(cells: pd.Series, name: str, schema: Schema) -> Iterator[CellChange]:
-    """Yield what of the numbers of a column can be read in the stream's notation and may all the same mean another."""
+    """Yield doubts about numbers that the stream's notation can read, but that may mean other numbers."""
     usual = schema.notation(name)
+    # Doubt comes from how earlier rows were written; a notation that the configuration states is never doubted.
     if usual.stated or (usual.places is None and not usual.percent):
         return
     texts, _ = count_texts(cells, schema.missing_of(name))
     is_text = not pd.api.types.is_numeric_dtype(cells)
     if not len(texts):
         return
+    # With ',' before decimals, 2,875 reads as 2.875; where no number ever had three decimals it may be 2875.
     if is_text and (example := find_doubtful(texts, usual)) is not None:
         other = example.replace(usual.decimal, "")
         yield CellChange(
@@ -176,6 +178,7 @@ def _doubt_number(cells: pd.Series, name: str, schema: Schema) -> Iterator[CellC
                 f"which had {usual.places} of them at most, and may be {other}"
             ),
         )
+    # '12 %' has been read as 12, so that 0.12 would now be a hundred times too small.
     if usual.percent and not (is_text and texts.str.contains("[%％]", regex=True).any()):
         yield CellChange(
             name,
@@ -210,7 +213,7 @@ def _change_date(cells: pd.Series, name: str, schema: Schema) -> Iterator[CellCh
 
 
 def count_texts(cells: pd.Series, missing_values: tuple[str, ...]) -> tuple[pd.Series, np.ndarray]:
-    """Return the distinct known cells as trimmed texts (n_texts,) of dtype ``str``, and how often each is there."""
+    """Return the distinct known cells as trimmed texts (n_texts,) of dtype ``str``, and how often each occurs."""
     counted = trim(cells).value_counts(sort=False)
     texts = pd.Series(counted.index, dtype="str")
     known = (texts.notna() & ~texts.isin(missing_values)).to_numpy(dtype=bool)
@@ -218,7 +221,7 @@ def count_texts(cells: pd.Series, missing_values: tuple[str, ...]) -> tuple[pd.S
 
 
 def find_unread(raw: pd.DataFrame, inputs: pd.DataFrame, schema: Schema) -> list[Unread]:
-    """Return which columns of a table have cells that are there and could not be read, in the order of the schema."""
+    """Return the columns of a table with filled cells that could not be read, in the order of the schema."""
     found = []
     for kind, names in (("number", schema.numeric), ("date", schema.dates)):
         for name in names:
@@ -235,7 +238,7 @@ def find_unread(raw: pd.DataFrame, inputs: pd.DataFrame, schema: Schema) -> list
 
 
 def find_far_cells(cells: pd.Series, name: str, schema: Schema) -> np.ndarray:
-    """Return which cells (n_rows,) of a date column are dates beyond reach, such as 9999-12-31 for an open end."""
+    """Return which cells (n_rows,) are dates outside the usable range, such as 9999-12-31 for an open end."""
     notation = schema.notation(name)
     dates = read_any_dates(cells, notation.date_format, schema.missing_of(name), notation.latest_year)
     return find_far(dates).to_numpy(dtype=bool)

@@ -21,13 +21,14 @@ NEGATIONS = (
     "sans ",
     "не ",
 )
-"""What makes a label the denial of another one, put before it. Unpaid is none: it may be what is looked for."""
+"""Prefixes that make a label the negation of another one. 'un' is not among them: 'unpaid' may be the class of
+interest."""
 
 
 def merge_spellings(counts: Mapping[str, int]) -> Counter[str]:
-    """Return how often each label is there, those that differ in case and blanks alone as their most frequent spelling.
+    """Return how often each label occurs, those that differ only in case and blanks under their most frequent spelling.
 
-    So do all words for yes, and all for no, where there are no other labels.
+    Where all labels are words for yes or no, all words for yes are counted as one label, and all words for no.
 
     >>> merge_spellings({"Paid": 2, "paid": 5, "open": 1})
     Counter({'paid': 7, 'open': 1})

@@ -16,7 +16,7 @@ ALIKE = 0.7
 
 
 def check_names(path: Path, names: Sequence[object]) -> None:
-    """Raise DataError where a column name is there twice; blanks around names and nameless columns do not count."""
+    """Raise DataError where a column name occurs twice; blanks around names and nameless columns do not count."""
     stripped = pd.Series(list(names), dtype=object).dropna().map(lambda name: str(name).strip())
     twice = sorted(stripped[stripped.duplicated() & stripped.ne("")])
     if twice:

@@ -20,7 +20,7 @@ from pointsman.common.time_format import find_fault
 
 SECONDS = {"D": 86_400, "h": 3_600, "min": 60, "s": 1}
 LARGEST = 2**31 - 1
-"""Of whole numbers: every database and library has room for it."""
+"""The largest whole number that a key may have: every database and library has room for it."""
 MOST_WORKERS = 1_024
 MOST_DAYS = 36_525
 """A century."""
@@ -36,13 +36,13 @@ MESSAGES = {
     "bool_parsing": "it must be true or false",
     "int_parsing_size": "it is too large for a whole number",
 }
-"""What pydantic says in terms of Python, in ours."""
+"""What pydantic says in terms of Python, in plain words."""
 FREE = ("features.date_parts", "quality.severity", "schema.numbers", "schema.dates")
-"""Keys whose own keys are the user's."""
+"""Keys below which the user chooses the names."""
 
 
 MISSING_VALUES = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
-"""Texts that stand for 'missing' wherever they are; others are found by column, and told."""
+"""Texts that stand for 'missing' wherever they are; others are found by column, and reported."""
 
 
 class Section(BaseModel):
@@ -186,7 +186,7 @@ class SchemaConfig(Section):
         return numbers
 
     def find_number_marks(self, column: str) -> NumberConfig | None:
-        """Return how the numbers of a column are said to be written, None where nothing is."""
+        """Return the marks stated for the numbers of a column, None where none are."""
         own = self.numbers.get(column)
         if isinstance(own, NumberConfig):
             return own
@@ -402,7 +402,7 @@ Validation = Literal["time_ordered", "foremost", "holdout", "kfold"]
 
 
 AUTO_ROWS = "auto"
-"""Rows that are learned or searched as far as a budget allows."""
+"""A limit of rows that stands for as many as a budget allows."""
 SomeRows = Annotated[int, Field(ge=50)] | Literal["auto"]
 
 
@@ -636,6 +636,7 @@ def lay_over(written: Mapping[str, Any], overrides: Sequence[str], path: Path) -
     known = known_keys(Config)
     try:
         stated = OmegaConf.create(dict(written))
+        # Before they are merged: afterwards nothing tells a key of the command line from one of the file.
         for override in overrides:
             key = override.partition("=")[0]
             if "=" not in override or not key:
@@ -676,7 +677,7 @@ def known_keys(section: type[Section], prefix: str = "") -> dict[str, bool]:
 
 
 def _quote(override: str) -> str:
-    """Return an override whose value YAML takes for text, also where it begins with a sign that YAML keeps to itself.
+    """Return an override whose value YAML reads as text, even if it begins with a sign that YAML reserves.
 
     >>> _quote("schema.time_format=%d-%b-%y"), _quote("search.trials=3")
     ('schema.time_format="%d-%b-%y"', 'search.trials=3')
@@ -714,7 +715,7 @@ GONE = {
 
 
 def renew(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a configuration that an earlier release stored without what is gone since.
+    """Return a configuration that an earlier release stored, without the keys and values that no longer exist.
 
     >>> renew({"selection": {"mode": "plan", "choosers": ["forest"], "half_life": 2.0}})
     {'selection': {'half_life': 2.0}}
@@ -755,7 +756,7 @@ def _describe(error: ValidationError, stated: Any, path: Path) -> str:
 
 
 def _find_stated(place: Sequence[str | int], stated: Any) -> list[str]:
-    """Return the parts of a place that lead through what is stated; the others are types that pydantic tried there.
+    """Return the parts of an error's place that are in the file; the others are types that pydantic tried there.
 
     >>> _find_stated(("durations", "tuple[Duration, ...]", 0, "end"), {"durations": [{"end": 5}]})
     ['durations', '0', 'end']

@@ -16,7 +16,7 @@ Settings = Mapping[str, str | int | float]
 def save_settings(path: Path, section: str, settings: Settings) -> None:
     """Write scalar ``settings`` into a section of the configuration file at ``path``.
 
-    The file is replaced as a whole, and only by one that reads as the configuration of before with these settings.
+    The file is replaced as a whole, and only by one that reads as the previous configuration with these settings.
     Raises ConfigError where it cannot be edited so.
     """
     path = path.resolve()  # a link stays one
@@ -53,6 +53,7 @@ def edit_settings(text: str, section: str, settings: Settings) -> str:
 
 def _edit_one(text: str, section: str, key: str, setting: str) -> str:
     end = "\r\n" if "\r\n" in text else "\n"
+    # Composed only for its marks: they say where a value stands, and every other character stays as it is.
     root = yaml.compose(text, yaml.SafeLoader)
     if not isinstance(root, yaml.MappingNode) or not root.value:
         return f"{text}{section}:{end}  {key}: {setting}{end}"

@@ -52,7 +52,7 @@ def compute_code_digest(root: Path) -> str:
 
 
 def describe_changes(then: Mapping[str, str], now: Mapping[str, str]) -> str:
-    """Return which libraries are not what they were, for a sentence.
+    """Return which libraries have another version now, as part of a sentence.
 
     >>> describe_changes({"numpy": "1.26.4", "scipy": "1.16.0"}, {"numpy": "2.4.0", "scipy": "1.16.0"})
     'numpy 1.26.4 then, 2.4.0 now'

@@ -57,7 +57,7 @@ class DamagedCatalogue(StateError):
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of what an error of another library says, for a sentence of ours; its type if it is mute.
+    """Return the first line of another library's error, for a sentence of ours; its type if it has no message.
 
     >>> first_line(ValueError("no number: x.\\nTry 5.")), first_line(KeyError())
     ('no number: x', 'KeyError')

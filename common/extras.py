@@ -29,7 +29,7 @@ def has_extra(extra: str) -> bool:
 
 
 def missing_extra(extra: str, asker: str) -> ConfigError:
-    """Return the refusal of who asked for an extra that is not installed, with the command that installs all of it.
+    """Return the error for an extra that is asked for but not installed, with the command that installs all of it.
 
     >>> str(missing_extra("faiss", "This search needs faiss"))
     'This search needs faiss, which is not installed; run: pip install -r requirements-faiss.txt'
@@ -64,7 +64,7 @@ def _list_named(config: "Config") -> Iterator[tuple[str, str]]:
 
 
 def missing_driver(url: str, key: str) -> ConfigError | None:
-    """Return the refusal of a database URL whose driver is missing and is an extra, None for any other database.
+    """Return the error for a PostgreSQL URL whose driver is missing here; None for any other database.
 
     >>> str(missing_driver("postgresql+psycopg://host/claims", "database_url"))[:78]
     "database_url 'postgresql+psycopg://host/claims' needs psycopg, which is not in"

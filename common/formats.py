@@ -13,11 +13,11 @@ from pointsman.common.errors import DataError, first_line
 FORMATS = (".csv", ".csv.gz", ".parquet", ".xlsx", ".xls")
 
 HEAD = 4096
-"""Bytes by which a file is told."""
+"""Bytes at the start of a file that tell what it is."""
 PARQUET_MARK = b"PAR1"
 """What a Parquet file begins and ends with."""
 CONTROL_SHARE = 0.1
-"""Share of control characters above which bytes are no text."""
+"""Share of control characters above which bytes are not text."""
 CONTROLS = frozenset(range(32)) - set(b"\t\n\v\f\r\x1a\x1b")
 SEPARATORS = ",;\t|"
 UNPACK = "unpack it and name what is in it"
@@ -75,7 +75,7 @@ def find_format(path: Path) -> str:
 
 
 def check_file(path: Path) -> str:
-    """Return a file's format by its ending; DataError where it is none that can be read, is missing or empty."""
+    """Return a file's format by its ending; DataError where that is not supported, or the file is missing or empty."""
     ending = find_format(path)
     if not path.is_file():
         raise DataError(f"The file '{path}' does not exist; check the name (source paths start at data_dir).")
@@ -87,7 +87,7 @@ def check_file(path: Path) -> str:
 def find_content(path: Path) -> str:
     """Return the format that a file has by its content, with a warning where its ending names another.
 
-    Raises DataError for what is missing, empty, cut off or no table, which says what it is and what to do.
+    Raises DataError for a file that is missing, empty, cut off or not a table; the message says so, and what to do.
     """
     ending = check_file(path)
     with explain_reading(path, ending):
@@ -190,6 +190,7 @@ def _look_into_zip(path: Path) -> str:
             f"The file '{path}' is an Excel workbook or a zip archive that is damaged or was cut off; "
             "copy or export it again."
         ) from None
+    # Excel, Word and OpenDocument files are all zip archives: only the names inside tell them apart.
     if "xl/workbook.xml" in names:
         return ".xlsx"
     kinds = {

@@ -1,7 +1,7 @@
 """Ctrl-C while a run begins: one sentence, as at any other time.
 
-The command line imports this file before all others, and it imports nothing that takes time: until it is there, Ctrl-C
-is Python's own.
+The command line imports this file before all others, and it imports nothing that takes time: until it is loaded, Ctrl-C
+does what Python does by itself.
 """
 
 import os
@@ -11,7 +11,7 @@ INTERRUPTED = "Interrupted; what was committed before stays, the rest is undone.
 
 
 def tell_of_interrupts() -> None:
-    """Make Ctrl-C that comes outside of a command, such as between two imports, end the process by the sentence."""
+    """Make Ctrl-C outside of a command, such as between two imports, end the process with one sentence."""
     usual = sys.excepthook
 
     def tell(kind: type[BaseException], error: BaseException, trace: object) -> None:

@@ -24,9 +24,9 @@ class TypedFormatter(logging.Formatter):
 
 
 class StateLog(logging.FileHandler):
-    """The log in the state folder. It begins once there is a folder: asking makes no state.
+    """The log in the state folder. It begins once the folder exists: a command that only asks creates no state.
 
-    A log that cannot be written, as on a full disk, is no failure to tell of; opening the state says what is wrong.
+    A log that cannot be written, as on a full disk, is not reported; opening the state says what is wrong.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -56,8 +56,7 @@ def set_up_logging(state_dir: Path) -> None:
 def log_failure(sentence: str, error: BaseException | None = None, expected: bool = False) -> Path | None:
     """Write why a run failed into the state's log, with the traceback of ``error``; return the log, None without one.
 
-    What is ``expected``, such as that there is nothing new, is no error there. The command line says it on stderr
-    itself.
+    What is ``expected``, such as no new data, is not logged as an error. On stderr the command line says it itself.
     """
     _failures.log(logging.INFO if expected else logging.ERROR, "%s", sentence, exc_info=error)
     written = [one for one in logging.getLogger().handlers if isinstance(one, StateLog) and one.stream is not None]

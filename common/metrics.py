@@ -107,7 +107,7 @@ def get_metric(name: str, task: Task) -> Metric:
 
 
 def _flatten(predicted: np.ndarray) -> np.ndarray:
-    """Return the numbers (n_rows,) of a regression, which models give as such and outputs hold as (n_rows, 1)."""
+    """Return a regression's predictions as (n_rows,): models give them so, outputs hold them as (n_rows, 1)."""
     return predicted.reshape(len(predicted))
 
 

@@ -1,4 +1,4 @@
-"""How far a long file is: a bar with rows a second and the time left on a terminal, else a line in the log."""
+"""Progress through a long file: on a terminal a bar with rows a second and the time left, else lines in the log."""
 
 import logging
 import sys
@@ -11,7 +11,7 @@ SECONDS_BETWEEN_LINES = 30.0
 
 
 class Progress:
-    """Rows of one file, of which nobody knows the number before its end."""
+    """Progress through one file, whose number of rows is not known before its end."""
 
     def __init__(self, label: str) -> None:
         self.label = label

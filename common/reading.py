@@ -19,7 +19,7 @@ from pointsman.common.schema import Schema, canonical_level
 from pointsman.common.task import Task
 
 MOST = 1e150
-"""A target from there on is as if it were missing."""
+"""A target of this size or more counts as missing."""
 
 TYPE_SHARE = 0.95
 """Share of a column's known cells that must read as numbers (or dates) for the column to be one."""
@@ -103,7 +103,7 @@ def read_level(cell: object, notation: Notation = PLAIN) -> str:
 def read_dates(
     cells: pd.Series, date_format: str | None = None, missing_values: Sequence[str] = (), latest_year: int | None = None
 ) -> pd.Series:
-    """Return cells as datetimes (us) without a zone; what cannot be read or lies beyond reach is NaT.
+    """Return cells as datetimes (us) without a zone; what cannot be read or lies outside the usable range is NaT.
 
     ``date_format`` is tried first and, where cells are left over, notations that cannot be mistaken for it.
 
@@ -117,7 +117,7 @@ def read_dates(
 def read_any_dates(
     cells: pd.Series, date_format: str | None = None, missing_values: Sequence[str] = (), latest_year: int | None = None
 ) -> pd.Series:
-    """Return cells as ``read_dates`` does, those beyond reach as they are."""
+    """Return cells as ``read_dates`` does, but with dates outside the usable range as they are."""
     if pd.api.types.is_datetime64_any_dtype(cells):
         cells = cells.dt.tz_convert("UTC").dt.tz_localize(None) if cells.dt.tz is not None else cells
         return cells.astype("datetime64[us]")
@@ -148,7 +148,7 @@ def read_labels(cells: pd.Series, schema: Schema) -> pd.Series:
 
 
 def match_labels(labels: Sequence[str], classes: Sequence[str]) -> dict[str, str]:
-    """Return the class of each label that is written in another way.
+    """Return the class of each label that is written differently from its class.
 
     >>> match_labels(["Paid ", "paid", "open", "TRUE"], ["paid", "1"]), match_labels(["True", "no"], ["0", "1"])
     ({'Paid ': 'paid'}, {'True': '1', 'no': '0'})

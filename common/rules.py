@@ -1,4 +1,4 @@
-"""The quality rules: what breaks them, for the checks that count it and the cleaning that voids it alike."""
+"""The quality rules: which cells break them, for the checks that count them and the cleaning that empties them."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ def find_outside(cells: pd.Series, rule: RangeRule) -> pd.Series:
 
 
 def find_forbidden(cells: pd.Series, rule: AllowedRule) -> pd.Series:
-    """Return True where a number or level is none of those the rule allows; a missing cell never does.
+    """Return True where a number or level is not among those the rule allows; a missing cell never counts.
 
     >>> find_forbidden(pd.Series(["1", "x", None]), AllowedRule(column="sex", allowed=(0, 1.0))).tolist()
     [False, True, False]
@@ -46,7 +46,7 @@ def find_unmatched(cells: pd.Series, rule: PatternRule) -> pd.Series:
 
 
 def check_rules(quality: QualityConfig, schema: Schema) -> None:
-    """Raise ConfigError for a rule on a column that is no such input of ``schema``, or that can never hold."""
+    """Raise ConfigError for a rule whose column is not such an input of ``schema``, or that can never hold."""
     for ranged in quality.ranges:
         _check_column(ranged.column, "quality.ranges", "numeric", schema.numeric)
         if ranged.min is not None and ranged.max is not None and ranged.min > ranged.max:

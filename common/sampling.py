@@ -18,7 +18,7 @@ def spread_rows(available: int, most: int) -> np.ndarray:
 class SpreadSample:
     """Rows evenly spread over a table that comes in parts, whose end is not known: every n-th one.
 
-    All rows are kept up to twice ``most``; beyond, n doubles, and every other row that was kept goes.
+    Up to twice ``most`` all rows are kept; beyond that n doubles, and every other kept row is dropped.
     """
 
     def __init__(self, most: int) -> None:

@@ -42,7 +42,7 @@ class Schema:
 
     @property
     def label_is_rule(self) -> bool:
-        """Whether the label is a comparison such as '> 0' and no value of the target column."""
+        """Whether the label is a comparison such as '> 0' rather than a value of the target column."""
         return isinstance(self.positive, str) and self.positive.strip()[:1] in "<>"
 
     def notation(self, column: str) -> Notation:

@@ -18,11 +18,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
         stated = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError:
         raise ConfigError(f"The configuration '{path}' does not exist; name another with --config PATH.") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as error:  # before the next one: bytes of another encoding are a ValueError
         raise ConfigError(f"The configuration '{path}' cannot be read: {first_line(error)}.") from error
     except ValueError as error:
         raise ConfigError(f"The configuration '{path}' holds {explain_misreading(error)}.") from error
     except yaml.YAMLError as error:
+        # Formats of dates begin with %, and PyYAML's own words for it do not say that quotes would help.
         if unquoted := re.search(r"character '([%@`])' that cannot start any token", str(error)):
             mark = getattr(error, "problem_mark", None)
             line = f" of line {mark.line + 1}" if mark else ""
@@ -39,7 +40,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def explain_misreading(error: ValueError) -> str:
-    """Return what YAML took a value for that it is not, and what to do about it.
+    """Return what YAML mistook a value for, and what to do about it.
 
     >>> explain_misreading(ValueError("month must be in 1..12"))
     'what looks like a number or a date and is none (month must be in 1..12); write it in quotes'
@@ -50,7 +51,7 @@ def explain_misreading(error: ValueError) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML takes the last of two equal keys, so that a section stated twice would lose half of what was meant."""
+    """Refuses equal keys: PyYAML takes the last one, so a section stated twice would lose half of what was meant."""
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)

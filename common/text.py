@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 MOST_DIGITS = 18
-"""Of a number that someone names: every database has room for it."""
+"""The most digits of a number that a user may name: every database has room for it."""
 MOST_SHOWN = 60
 
 
 def read_number(text: str) -> int | None:
-    """Return the number, from 0, that a text names; None where it is none, or one that nothing here can have.
+    """Return the whole number, from 0, that a text names; None where it is not one, or is too large for anything here.
 
     >>> read_number("12"), read_number("-1"), read_number("1e3"), read_number("9" * 19)
     (12, None, None, None)
@@ -35,7 +35,7 @@ def shorten(text: str) -> str:
 
 
 def count(number: int, noun: str, several: str = "") -> str:
-    """Return a number with its noun, which several things of the kind have with an s unless they are named.
+    """Return a number with its noun; the plural has an s unless ``several`` states it.
 
     >>> count(1, "batch", "batches"), count(2, "batch", "batches"), count(12345, "row")
     ('1 batch', '2 batches', '12345 rows')

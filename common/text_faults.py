@@ -17,7 +17,7 @@ NUMBER = re.compile(r"\s*[-+]?[\d.,:/ -]*\d[\d.,:/ %-]*\s*")
 """Numbers and dates: what rows hold and prose does not."""
 NUMERIC_SHARE = 0.95
 SAMPLE = 1000
-"""Cells by which a column is told to hold numbers, and cells with line ends that are looked at in one part."""
+"""Rows that tell whether a column holds numbers, and the most cells with line ends that are checked in a column."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,14 @@ class TextRecord:
 
 
 def explain_width(text: Text, n_names: int) -> DataError:
-    """Return what is wrong with a file in which quotes or the number of cells are wrong somewhere."""
+    """Return the error for a file with a wrong quote or number of cells, naming the line where it is found."""
     for record in read_records(text):
         if (line := find_open_quote(record, text.separator)) is not None:
             return DataError(
                 f"The file '{text.path}' has a quote in line {line} that is never closed; "
                 "remove it, or close it where its cell ends."
             )
+        # Too wide and of several lines: a stray quote made one row of them.
         if len(record.cells) > n_names and record.lines > 1:
             return DataError(
                 f"The file '{text.path}' has a quote in line {find_quote(record, text.separator)} that ends only in "
@@ -117,6 +118,7 @@ def count_swallowed(row: Sequence[str], place: int, separator: str, is_number: S
     rows[-1] = [*rows[-1], *row[place + 1 :]]
     if any(len(one) != len(row) for one in rows):
         return 0
+    # What stands beside the cell was read as cells of its own, so only what came out of it is evidence.
     told = [
         (column, cell)
         for number, one in enumerate(rows)
@@ -146,7 +148,7 @@ def read_records(text: Text) -> Iterator[TextRecord]:
 
 
 def split_records(lines: Iterable[str], separator: str, skipped: int) -> Iterator[TextRecord]:
-    """Yield the rows that lines hold, ``skipped`` of which were read before; a short row is as long as it is.
+    """Yield the rows that lines hold; ``skipped`` lines stood above them. A short row is not filled up.
 
     >>> [(one.line, one.lines, one.cells) for one in split_records(["a,b\\n", '1,"x\\n', 'y"\\n'], ",", 0)]
     [(1, 1, ['a', 'b']), (2, 2, ['1', 'x\\ny'])]

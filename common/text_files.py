@@ -1,4 +1,4 @@
-"""How a text table lies in its file: encoding, lines above the header, separator. Found by a pass before it is read."""
+"""How a file holds its text table: encoding, lines above the header, separator. Found in a pass before it is read."""
 
 import codecs
 import csv
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 PIECE = 1 << 20
 """Bytes looked at at a time."""
 LONGEST = 1 << 16
-"""Characters of a line at the top of a file that are looked at."""
+"""Bytes at the top of a file that are looked at for marks of its encoding and for names of columns."""
 COMMON = (
     "utf-8",
     "cp1252",
@@ -84,7 +84,7 @@ class Text:
 
     @contextmanager
     def open(self) -> Iterator[tuple[IO[str], IO[bytes]]]:
-        """Open the file at its header; the bytes beneath tell by their position how much of the file was read."""
+        """Open the file at its header; the position of the bytes below the text tells how much of it was read."""
         with self.path.open("rb") as raw:
             binary: Any = gzip.GzipFile(fileobj=raw) if self.is_zipped else raw
             with io.TextIOWrapper(binary, encoding=self.encoding, newline="") as lines:
@@ -145,7 +145,7 @@ def split_names(lines: Sequence[str], separator: str) -> list[str]:
 
 
 def find_header(lines: Sequence[str], wanted: Wanted) -> tuple[int, str] | None:
-    """Return where the header stands among the first lines of a file, and its separator; None where no line is it.
+    """Return where the header stands among a file's first lines, and its separator; None where none is the header.
 
     Without wanted columns it is the first line that is not blank.
     """

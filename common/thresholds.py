@@ -87,6 +87,7 @@ def tune_threshold(
         scores = -(false_positive * (called - found) + false_negative * (positives - found)) / len(target)
     else:
         scores = (found + (len(target) - positives) - (called - found)) / len(target)
+    # No cut can part rows of the same probability.
     last_of_ties = np.append(sorted_positive[:-1] != sorted_positive[1:], True)
     below = np.append(sorted_positive[1:], 0.0)
     middles = (sorted_positive + below) / 2

@@ -1,4 +1,4 @@
-"""Notations of dates: what is wrong with one, before a cell is read by it."""
+"""What is wrong with a notation of dates, found before any cell is read by it."""
 
 import re
 from datetime import datetime
@@ -10,7 +10,7 @@ WEEKDAYS = frozenset({"%A", "%a", "%w", "%u"})
 
 
 def find_fault(notation: str) -> str:
-    """Return what keeps dates from being read by a notation, '' for nothing.
+    """Return why no dates can be read by a notation, '' where they can.
 
     The rules are those of pandas, which looks at a notation only when it reads cells by it; one without a year would
     put every row into 1900.

@@ -15,8 +15,8 @@ TELLING = 2
 class Wanted:
     """Names of columns that tell a header; ``least`` of them must be there.
 
-    A stream is read by its configuration alone (``is_stated``); of a request, which has none of its own, the sheet and
-    the encoding that hold its columns are taken, and that is told.
+    A stream is read by its configuration alone (``is_stated``). A request has none of its own, so the sheet and the
+    encoding that hold its columns are taken, and that is reported.
     """
 
     columns: tuple[str, ...] = ()
@@ -48,7 +48,7 @@ class Wanted:
         return bool(self.columns) and len(self.find(names)) >= self.least
 
     def find_header(self, rows: Sequence[Collection[object]]) -> int | None:
-        """Return the place of the header among rows; None where none is it.
+        """Return the place of the header among rows; None where no row is the header.
 
         >>> Wanted(("day", "claim"), least=2).find_header([["Report", ""], [], ["day", "claim"]])
         2

@@ -113,7 +113,7 @@ def compute_skill(
 
 
 def compare_fits(train: FitMetrics, test: FitMetrics | None) -> Gap:
-    """Return by how much a model knows learned rows better; more than OVERFIT_MARGIN, surely, is overfitting.
+    """Return how much better a model does on learned rows; surely more than OVERFIT_MARGIN is overfitting.
 
     Both skills are relative to the constant that was learned, so a batch that is harder for every model alike is no
     overfitting. Where the relation of inputs and target changed, the gap may be the change's.

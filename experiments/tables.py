@@ -27,7 +27,7 @@ trials_table = sa.Table(
 )
 """``window``: newest batches learned from, null for all. ``baseline``: the prior's loss on the same folds. ``steps``:
 the loss at the cheap first rung, then the mean over the folds so far, newest fold first. ``train`` and ``test``:
-metrics on some learned rows and on the later rows of the newest fold, empty where a trial has not come so far."""
+metrics on some learned rows and on the later rows of the newest fold, empty where a trial did not get that far."""
 
 feature_gains_table = sa.Table(
     "feature_gains",

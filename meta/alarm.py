@@ -23,8 +23,8 @@ Measured: with these limits two champions and the alarm brought most of what sel
 class Alarm:
     """What raised the alarm: '' for ``damage`` means nothing did.
 
-    ``share`` and ``usual`` are of cells that are unexpectedly so: what is missing as often as ever, or new as a season
-    is, counts in neither. ``others`` are further columns above their limits with their damage, the farthest first.
+    ``share`` and ``usual`` count cells that are unexpectedly so: what is missing as often as ever, or new because of a
+    season, counts in neither. ``others`` are further columns above their limits with their damage, the farthest first.
     """
 
     damage: str = ""

@@ -3,9 +3,9 @@
 Extra-trees with one output a candidate (Geurts et al. 2006), single models and ensembles alike, learn from every batch
 and damaged copy so far how far each candidate's loss lay from the others'. A request goes to the candidate with the
 lowest predicted loss only where that beats the incumbent's by a margin, and the margin is one that paid off on past
-batches, each chosen for before its labels were known; while none surely did, the incumbent serves. Clean batches are
-few, so small differences between candidates are thin evidence. Nearly all trees must agree, too: they do about requests
-like those that were learned, and differ about damage that no record has shown.
+batches, for each of which the choice was made before its labels were known; while none surely did, the incumbent
+serves. Clean batches are few, so small differences between candidates are thin evidence. Nearly all trees must agree,
+too: they do about requests like those that were learned, and differ about damage that no record has shown.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -27,15 +27,15 @@ MARGINS = (0.0005, 0.001, 0.002, 0.005)
 AGREED = 0.95
 """Share of the trees that must predict less loss than the incumbent's."""
 MIN_GRADES = 5
-"""Graded batches on which a margin left the incumbent before it can have paid off: what is rare among them, a change of
-regime, costs most."""
+"""Graded batches on which a margin must have left the incumbent before it counts as paid off: the rare ones among them,
+after a change of regime, cost most."""
 
 
 @dataclass(frozen=True, eq=False)
 class Chooser:
     """Predicts the loss of each of ``candidates`` relative to the others; None for ``forest`` without examples.
 
-    Losses are log-loss, or RMSE in standard deviations of the target, of which ``unit`` is one; 1 for log-loss.
+    Losses are log-loss, or RMSE in standard deviations of the target; ``unit`` is one such deviation, 1 for log-loss.
     """
 
     candidates: tuple[str, ...]
@@ -56,8 +56,8 @@ class Chooser:
 def choose(votes: Mapping[str, np.ndarray], incumbent: str, margin: float | None, allowed: Collection[str]) -> str:
     """Return the allowed candidate with the lowest predicted loss, or the incumbent unless it loses by the margin.
 
-    ``votes`` are what each tree predicts (n_trees,), by candidate; only those are chosen of which AGREED of the trees
-    predict less than of the incumbent. Without a margin the incumbent is never left.
+    ``votes`` are what each tree predicts (n_trees,), by candidate; only candidates can be chosen for which AGREED of
+    the trees predict less loss than for the incumbent. Without a margin the incumbent always serves.
 
     >>> votes = {"a": np.array([0.1, 0.1]), "b": np.zeros(2), "c": np.array([-0.1, -0.1])}
     >>> choose(votes, "b", 0.2, ["a", "b", "c"]), choose(votes, "b", 0.05, ["a", "b", "c"])

@@ -20,8 +20,8 @@ MIN_LINES = 4
 class PartLosses:
     """Mean losses of the lines on every part of every batch: ``losses`` is (n_parts, n_lines), NaN without a record.
 
-    Log-loss is meant as it is; a regression's loss is the root mean square error in standard deviations of the target.
-    ``rows`` (n_parts,) are what the means are over.
+    Log-loss is taken as it is; a regression's loss is the root mean square error in standard deviations of the target.
+    ``rows`` (n_parts,) says how many rows each mean is over.
     """
 
     batch: np.ndarray
@@ -78,13 +78,14 @@ def compute_decayed_records(parts: PartLosses, clean: bool, half_life: float, re
     shared = known * weights[:, None]
     total = shared.sum(axis=0)
     records = np.divide((apart * shared).sum(axis=0), total, out=np.zeros(len(total)), where=total > 0)
+    # Differences become losses again; a line without any record counts as the worst, not as an average one.
     centre = float(np.average(level[:, 0], weights=weights))
     return np.where(total > 0, centre + records, centre + records.max())
 
 
 def measure_noise(parts: PartLosses, clean: bool, half_life: float) -> float:
     """Return how far chance moves a decayed record: the median over lines of its standard error, from how a line's
-    distance to the others differs between batches; 0 where fewer than two batches tell.
+    distance to the others differs between batches; 0 with fewer than two batches.
 
     After a change of regime lines differ by more than ever, on a batch or two: that is no reason to trust one of them.
     """

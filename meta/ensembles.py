@@ -22,11 +22,11 @@ from pointsman.registry.generations import Generation
 TYPICAL, DAMAGED = "typical", "damaged"
 """The routed ensembles that the chooser leaves only for a predicted gain: without an alarm, and with one."""
 YOUNG = 6
-"""Members are condensed on the rows of so many newest batches, ..."""
+"""Members are condensed on the rows of this many newest batches, ..."""
 CONDENSED_ROWS = 3_000
-"""... on at most so many of each kind."""
+"""... on at most this many of each kind."""
 LEAST_WEIGHT = 0.01
-"""Lines below this weight are no members."""
+"""Lines below this weight are dropped."""
 ONE_SIDED_90 = 1.28
 """Standard errors by which other members must do better for a kind of row: one-sided, nine times of ten."""
 
@@ -43,6 +43,7 @@ def fit_ensembles(
     """
     generator = random_generator(seed, "ensembles", int(past.batch.max()))
     parts = compute_part_losses(past)
+    # After a change of regime records differ by luck, too; weights must not be sharper than that allows.
     warmth = max(temperature, measure_noise(parts, True, half_life))
     recent = soften(compute_decayed_records(parts, True, half_life, returning=True), warmth)
     trusted = np.array([line in guarded for line in past.lines], dtype=float)
@@ -80,8 +81,8 @@ def route(past: PredictionHistory, members: Members, damaged: bool) -> Members:
     """Return members in which a kind of row has its own, or those of clean rows where the records say so.
 
     In a typical request a sparse row is like those of clean batches, which are seldom worth other members: it has its
-    own only where these surely did better. What is damaged, or impossible, keeps its own unless those of clean rows
-    surely did: they are the ones to fail where damage is worse than any that was met.
+    own only where these surely did better. Damaged and anomalous rows keep their own unless those of clean rows surely
+    did better: the members for clean rows are the ones that fail on damage worse than any met so far.
     """
     routed = members.copy()
     clean = members[RowKind.CLEAN]
@@ -138,12 +139,13 @@ def condense(outputs: np.ndarray, weights: np.ndarray, most: int) -> np.ndarray:
     """Return weights (n_lines,) of at most ``most`` lines whose mixture answers rows most like the given one.
 
     Lines are added one by one, each the one with which the best convex combination comes closest in squared distance,
-    and exchanged as long as that helps; so are the heaviest, and what came closer is taken. The answers of the whole
-    mixture are a target without noise. ``outputs`` are (n_rows, n_lines, n_outputs).
+    and exchanged as long as that helps. The heaviest lines are a second start, and the closer result is taken. The
+    answers of the whole mixture are a target without noise. ``outputs`` are (n_rows, n_lines, n_outputs).
     """
     candidates = [int(line) for line in np.flatnonzero(weights > 0)]
     if len(candidates) <= most:
         return weights
+    # Products of distances are all that a mixture's distance depends on, so that trying one costs no pass over rows.
     answers = outputs.transpose(0, 2, 1).reshape(-1, outputs.shape[1]).astype(float)
     apart = answers - (answers @ weights)[:, None]
     products = apart.T @ apart / len(apart)

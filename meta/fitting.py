@@ -43,6 +43,7 @@ def learn_selector(
     active = [version.line for version in generation.versions]
     excluded = exclude_lines(budget, active, stored)
     lines = [line for line in active if line not in excluded]
+    # An ensemble has no cost of its own: answering by it takes the time of its members.
     costs = {version.line: version.predict_us for version in stored}
     within = [
         one
@@ -55,11 +56,12 @@ def learn_selector(
     selector = fit_selector(
         records, lines, ensembles, defaults, settings, config.seed, grades, find_champions(generation, lines)
     )
+    # The newest batch as it came stands for a typical request.
     return replace(selector, typical=selector.plan(records[-1].rows.profiles[0], settings.mode).model)
 
 
 def add_costs(members: Sequence[Weights], costs: Mapping[str, float]) -> float:
-    """Return the microseconds a row of the kind whose members take longest, from those of each line.
+    """Return the microseconds per row of the slowest kind: the sum over its members of those of each line.
 
     >>> add_costs([{"a": 0.5, "b": 0.5}, {"a": 1.0}, {"c": 1.0}], {"a": 2.0, "b": 3.0})
     5.0
@@ -80,6 +82,7 @@ def log_untuned(config: Config, generation: Generation, selector: Selector) -> N
     """Warn where the threshold of what serves typical requests, or of the champion, was not tuned."""
     alone = {one.line: one for one in (*generation.versions, *generation.ensembles)}
     assert generation.champion is not None
+    # What serves typical requests may be the champion itself; it comes first, since one reason is told for both.
     named = dict.fromkeys([generation.pinned or selector.typical or "", generation.champion.line])
     serving = [(alone[line].id, alone[line].threshold, alone[line].untuned) for line in named if line in alone]
     untuned = [one for one in serving if one[2]]
@@ -146,9 +149,9 @@ def explain_production(generation: Generation, selector: Selector, profile: Prof
 
 
 def list_changes(before: Generation, after: Generation, reason: str) -> list[Event]:
-    """Return an event for every alias that names another model now, but for the champion, on which promotion reports.
+    """Return an event for every alias that names another model now, except the champion, which promotion reports.
 
-    reason: why what is production now is it
+    reason: why the present production model was chosen
     """
     lines = {version.id: version.line for one in (before, after) for version in (*one.versions, *one.ensembles)}
     until = before.aliases.get(Alias.PRODUCTION)

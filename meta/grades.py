@@ -1,4 +1,4 @@
-"""Grades: what the choice of before a batch was worth on that batch, between the bars it is measured by."""
+"""Grades: what the choice made before a batch was worth on it, between the bounds that it is measured against."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Grading: the selector of before a batch chooses for it and for its damaged copies; then labels decide."""
+"""Grading: the selector from before a batch chooses for it and for its damaged copies; then labels decide."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ CONFIDENCE = 0.9
 
 @dataclass(frozen=True)
 class Choices:
-    """What was chosen for every part of a record, were it a request: models by mode, champions, and alarms.
+    """What would be chosen for every part of a record if it were a request: models by mode, champions, and alarms.
 
     by_margin: by mode and margin of the chooser, what it would have chosen; incumbents under the margin None
     """
@@ -91,6 +91,7 @@ def grade_selector(selector: Selector, record: OutOfSamplePredictions) -> list[G
     single = [line for line in selector.lines if line in known]
     if not single:
         return []
+    # The batch and its damaged copies alone, without the served rows that a record may have beside them.
     past = stack_records([OutOfSamplePredictions(record.rows, known)], [*selector.lines, *selector.ensembles])
     choices = choose_for_parts(selector, record)
     rows = {
@@ -137,6 +138,7 @@ def _grade_group(
         difference=compared.difference,
         error=compared.error,
         alarms=float(np.mean([choices.alarms[part] for part in parts])),
+        # Scaled back to the target's own unit, in which a plan tells the loss that is to be expected.
         selected_by_kind=_mean_by_kind(rows["selected"][judged] * past.scale, past.kinds[judged]),
         champion_by_kind=_mean_by_kind(rows["champion"][judged] * past.scale, past.kinds[judged]),
         calibration=_measure_calibration(choices, past, judged) if clean else {},
@@ -176,7 +178,7 @@ def _mean_by_part(losses: np.ndarray, past: PredictionHistory, parts: np.ndarray
 
 
 def _align(losses: np.ndarray, past: PredictionHistory, parts: np.ndarray) -> np.ndarray:
-    """Return the mean over copies of each underlying row: copies of one row are no independent evidence."""
+    """Return the mean over copies of each underlying row: copies of one row are not independent evidence."""
     return np.mean([losses[past.part == part] for part in parts], axis=0)
 
 

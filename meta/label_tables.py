@@ -39,7 +39,7 @@ settled_requests_table = sa.Table(
     sa.Column("rows", sa.Integer, nullable=False),
     sa.Column("positions", sa.JSON, nullable=False),
 )
-"""Served requests that a batch brought labels of: of how many of their rows, and of which."""
+"""Served requests for which a batch brought labels: for how many of their rows, and for which."""
 
 settlements_table = sa.Table(
     "settlements",
@@ -83,7 +83,7 @@ live_repeats_table = sa.Table(
     sa.Column("served_by", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("rows", sa.JSON, nullable=False),
 )
-"""Rows of live records, by position, that count no longer: ``by_batch`` brought them, or came with another label."""
+"""Rows of live records, by position, that no longer count: ``by_batch`` has them itself or brought another label."""
 
 batch_digests_table = sa.Table(
     "batch_digests",

@@ -57,7 +57,7 @@ def take_rows(record: OutOfSamplePredictions, rows: np.ndarray) -> OutOfSamplePr
 def make_live_rows(
     batch: int, features: pd.DataFrame, target: np.ndarray, schema: Schema, reference: InputReference
 ) -> RecordRows:
-    """Return served rows as rows of a record: one part, whose kinds are as the reference has them."""
+    """Return served rows as rows of a record: one part, whose kinds are judged by the reference."""
     flags = flag_cells(features, reference)
     return RecordRows(
         batch=batch,
@@ -143,6 +143,7 @@ def _load_part(files: FileStore, stored: Mapping[str, Any], schema: Schema) -> L
     arrays = load_arrays(content)
     before, lines = tuple(stored["classes"]), sorted(stored["versions"])
     predicted = {line: arrays["outputs"][:, place] for place, line in enumerate(lines)}
+    # Classes that came since may have moved the codes of targets and the columns of outputs.
     if schema.task.is_classification and before != schema.classes:
         codes = np.array([schema.classes.index(label) for label in before])
         arrays["target"] = codes[arrays["target"].astype(int)].astype(float)

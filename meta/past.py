@@ -116,6 +116,7 @@ def stack_records(records: Sequence[OutOfSamplePredictions], lines: Sequence[str
     target = np.concatenate([one.target for one in rows])
     clean = np.concatenate([one.clean for one in rows])
     task = rows[-1].task
+    # Of batches as they came: damaged copies hold some of the same targets once more.
     variance = 1.0 if task.is_classification else float(target[clean].var())
     stacked = [_stack_lines(record, lines) for record in parts]
     return PredictionHistory(

@@ -7,7 +7,7 @@ from pointsman.meta.alarm import Alarm
 from pointsman.meta.flags import RowKind
 
 PROMOTED = "promoted"
-"""What rows say in ``predict_reason`` that a model answered because a person made it serve."""
+"""The ``predict_reason`` of rows that a model answered because a person promoted it."""
 
 Weights = Mapping[str, float]
 """Lines and their weights, which sum to 1."""
@@ -56,7 +56,7 @@ class Plan:
     def pin(self, line: str, members: Sequence[Weights]) -> "Plan":
         """Return the plan in which a model answers every row, since a person wants it so; nothing is known of its loss.
 
-        The champion stays whom to ask where the model fails.
+        The champion remains the fallback where the model fails.
         """
         return replace(
             self,

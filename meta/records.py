@@ -108,6 +108,7 @@ def make_rows(
             tables.append(corruption.apply(features.iloc[few].reset_index(drop=True), generator))
             targets.append(target[few])
             names.append(corruption.name)
+    # Each part on its own, as if it were a request: what drifts as a whole in one copy does not excuse another.
     flags = [flag_cells(table, reference) for table in tables]
     pairs = zip(tables, flags, strict=True)
     rows = RecordRows(

@@ -35,7 +35,7 @@ class Pair:
     damaged: str
 
     def of(self, alarm: Alarm) -> str:
-        """Return the one that an alarm, or none, calls for."""
+        """Return the model for damaged input where there is an alarm, else the one for clean input."""
         return self.damaged if alarm else self.clean
 
 
@@ -47,7 +47,7 @@ class Margins:
     damaged: float | None = None
 
     def of(self, alarm: Alarm) -> float | None:
-        """Return the margin that an alarm, or none, calls for."""
+        """Return the margin for damaged input where there is an alarm, else the one for clean input."""
         return self.damaged if alarm else self.clean
 
 
@@ -93,6 +93,7 @@ class Selector:
         withheld = self.trust.withheld(DAMAGED_GROUP if alarm else CLEAN_GROUP, mode)
         model = champion if withheld else chosen
         members = self.list_members(model)
+        # A candidate that answers as the model itself does, under another name, is no runner-up.
         allowed = self.list_different(self.list_candidates(mode), members)
         predicted = {line: float(losses.mean()) * self.chooser.unit for line, losses in votes.items()}
         ranking = rank(predicted, model, allowed)
@@ -106,13 +107,14 @@ class Selector:
             ranking=ranking,
             expected=Expectation(),
         )
+        # Losses by kind of row are graded for the choice of mode 'all' and for the champions, not for that of 'single'.
         of_champion = planned.is_champions or mode == "single"
         return replace(planned, expected=self.trust.expect(profile.counts, of_champion))
 
     def vote(self, profile: Profile) -> dict[str, np.ndarray]:
         """Return by candidate the loss (n_trees,) that each tree of the chooser predicts; {} where unknown.
 
-        An ensemble of one single model is predicted to lose what that loses: its own past is of other members, too.
+        An ensemble of one single model is predicted to lose what that does, since it had other members in the past.
         """
         votes = self.chooser.vote(profile.metafeatures)
         alone = {
@@ -139,7 +141,7 @@ class Selector:
     def list_choices(self, mode: str, alarm: Alarm) -> tuple[str, ...]:
         """Return those that may be chosen: their records are long enough and, for typical requests, steady.
 
-        Of clean batches there is one example each, and after a change of regime the best of many is the luckiest.
+        A clean batch is only one example, and after a change of regime the best of many candidates is the luckiest.
         """
         may = self.tried if alarm else self.steady.get(mode, ())
         return tuple(one for one in self.list_candidates(mode) if one in may)
@@ -158,9 +160,9 @@ class Selector:
         return choose(votes, self.find_incumbent(alarm, mode), margin, self.list_choices(mode, alarm))
 
     def _give_reasons(self, members: Sequence[Weights], alarm: Alarm, withheld: bool, mode: str) -> tuple[str, ...]:
-        """Return what rows of each kind say of their answer: a fallback where others answer than clean rows usually.
+        """Return the reason for the answer of each kind of row: a fallback where its members are not the usual ones.
 
-        Without an alarm these are the ones that answer the clean rows of this very request.
+        Those are the members that answer clean rows of typical requests; without an alarm, clean rows of this one.
         """
         typical = self.typical if self.typical in self.list_candidates(mode) else self.champions.clean
         usual = (self.list_members(typical) if alarm else members)[RowKind.CLEAN]

@@ -1,4 +1,4 @@
-"""What a selector learns from records: the chooser, the candidates that are steady, margins and whom to trust."""
+"""What a selector learns from records: the chooser, steady candidates, margins, and how far its choice is trusted."""
 
 from collections.abc import Mapping, Sequence
 
@@ -55,6 +55,7 @@ def fit_selector(
     tried = [one for one in candidates if sum(one in record.predicted for record in records) >= MIN_BATCHES]
     is_regression = not records[-1].rows.task.is_classification
     by_group = {CLEAN_GROUP: champions.clean, DAMAGED_GROUP: champions.damaged}
+    # Those for clean input alone: a candidate for damaged requests need not be steady (``Selector.list_choices``).
     incumbents = {"all": (defaults or champions).clean, "single": champions.clean}
     return Selector(
         lines=tuple(lines),

@@ -103,6 +103,7 @@ def _load_record(
         return None
     arrays = load_arrays(content)
     before = tuple(stored["classes"])
+    # Classes that came since may have moved the codes of the target.
     if schema.task.is_classification and before != schema.classes:
         codes = np.array([schema.classes.index(label) for label in before])
         arrays["target"] = codes[arrays["target"].astype(int)].astype(float)

@@ -21,7 +21,7 @@ def find_tuning_rows(past: PredictionHistory) -> np.ndarray:
     """Return the rows (n_rows,) bool that a threshold is tuned on: those of the newest batches, as they came.
 
     What was predicted before any row of a class had been learned says nothing of that class: batches up to the first
-    that had it are left out, where later ones are there.
+    that had it are left out, where there are later ones.
     """
     newest = past.clean & (past.age < TUNING_BATCHES)
     firsts = [past.batch[past.target == code].min() for code in np.unique(past.target)] if newest.any() else []

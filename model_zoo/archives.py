@@ -1,4 +1,4 @@
-"""Stored archives are looked at from outside before they are opened: what would fill the memory stays shut."""
+"""Stored archives are checked before they are unpacked: one that would fill the memory is refused."""
 
 import io
 from zipfile import BadZipFile, ZipFile
@@ -8,7 +8,7 @@ LARGEST_UNPACKED = 2**31
 
 
 def check_archive(stored: bytes) -> None:
-    """Raise ValueError where bytes are no zip archive, or would unpack to more than LARGEST_UNPACKED.
+    """Raise ValueError where bytes are not a zip archive, or would unpack to more than LARGEST_UNPACKED.
 
     Sizes are those of the archive's own directory; no entry yields more bytes than are written there.
 

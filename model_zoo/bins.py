@@ -14,7 +14,7 @@ KEPT = 8
 """Two variants times the three folds of a default search, and room for the two fits of finalists in between."""
 
 MAX_BINS = 255
-"""LightGBM's own default, said so that it can be recorded."""
+"""LightGBM's own default, stated here so that it can be recorded."""
 
 _kept: dict[int, tuple[weakref.ref, tuple[int, ...], Any]] = {}
 

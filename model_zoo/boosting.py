@@ -39,7 +39,7 @@ FEW_ROWS = 512
 """Rows that are predicted on one thread."""
 
 BOUNDED_ROWS = 20_000
-"""Up to so many rows the bounds of the search stay as they are."""
+"""Up to this many rows the bounds of the search stay as they are."""
 
 
 UPDATE_SHARE = 0.1
@@ -57,7 +57,7 @@ LIBRARY_DEFAULTS: Params = {
     "cat_smooth": 10.0,
     "literal": True,
 }
-"""What LightGBM does when it is told nothing: the bar that anyone would hold a model against."""
+"""LightGBM's own defaults: the bar that anyone would hold a model against."""
 
 
 class Boosting(Family):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 FOLLOWED = ("split_feature", "decision_type", "left_child", "right_child")
-"""Lists that LightGBM takes for positions. Of the others only their length is looked at: it says what is no number."""
+"""Lists that LightGBM uses as positions. Of others only the length is checked: it reports itself what is no number."""
 
 OF_SPLITS = ("split_gain", "threshold", "internal_value", "internal_weight", "internal_count")
 OF_LEAVES = ("leaf_weight", "leaf_count")
@@ -25,7 +25,7 @@ CATEGORICAL = 1
 
 
 def read_text(stored: bytes) -> str:
-    """Return a stored text as LightGBM may read it; ValueError where it is none that can be followed safely.
+    """Return a stored text as LightGBM may read it; ValueError where it cannot be followed safely.
 
     Without its line of sizes LightGBM reads tree after tree and can say what is wrong with one; otherwise it reads them
     in threads, where an error ends the process.
@@ -41,11 +41,13 @@ def read_text(stored: bytes) -> str:
     n_classes, per_round, last_feature = (
         _read_count(header, name) for name in ("num_class", "num_tree_per_iteration", "max_feature_idx")
     )
+    # The number of classes stands in three places; a text in which they disagree was edited.
     told = [word.partition(":")[2] for word in _get(header, "objective").split() if word.startswith("num_class:")]
     agrees = n_classes == per_round >= 1 and all(number == str(n_classes) for number in told)
     _require(agrees and len(trees) % per_round == 0, "its classes and trees do not agree")
     leaves = np.array([_read_count(tree, "num_leaves") for tree in trees], dtype=np.int64)
     _require(bool((leaves >= 1).all()), "a tree has no leaf")
+    # No fit here makes linear trees, and the lists that only they have are not checked.
     _require(all(tree.get("is_linear", "0") == "0" for tree in trees), "a tree is linear")
     _list_cells(trees, "leaf_value", leaves)
     for name in OF_SPLITS:
@@ -71,14 +73,14 @@ def _cut_trees(body: str) -> list[str]:
 
 
 def _check_settings(body: str) -> None:
-    """The parameters that follow the trees stand in brackets, one a line, as LightGBM takes for granted."""
+    """Require that the parameters after the trees stand in brackets, one a line, as LightGBM takes for granted."""
     _, begin, settings = body.partition("\nparameters:\n")
     lines = settings.partition("\nend of parameters\n")[0].split("\n") if begin else []
     _require(all(SETTING.fullmatch(line) for line in lines), "its parameters are not in brackets")
 
 
 def _check_splits(numbers: Mapping[str, np.ndarray], leaves: np.ndarray, last_feature: int) -> None:
-    """Every split leads to a later split or to a leaf of its own tree, and asks for a column that there is."""
+    """Require that every split leads to a later split or a leaf of its own tree, and asks for an existing column."""
     own = np.concatenate([np.arange(count - 1) for count in leaves])
     count = np.repeat(leaves, leaves - 1)
     for side in ("left_child", "right_child"):
@@ -91,7 +93,7 @@ def _check_splits(numbers: Mapping[str, np.ndarray], leaves: np.ndarray, last_fe
 
 
 def _check_categories(trees: Sequence[Mapping[str, str]], decisions: np.ndarray, leaves: np.ndarray) -> None:
-    """Every set of categories that a split names is there, and lies within its tree's list."""
+    """Require that every set of categories that a split names exists and lies within its tree's list."""
     sets = np.array([_read_count(tree, "num_cat") for tree in trees], dtype=np.int64)
     owner = np.repeat(np.arange(len(trees)), leaves - 1)
     named = (decisions & CATEGORICAL) == CATEGORICAL

@@ -100,7 +100,7 @@ def find_size(family: Family, sample: Sample, settings: BoostingParams, seed: in
     cut = round(len(sample) * (1 - NEWEST_SHARE))
     older, newest = sample.take(slice(cut)), sample.take(slice(cut, None))
     classes = family.find_classes(older)
-    if classes:
+    if classes:  # one that the older rows lack has no place among their model's labels
         newest = newest.take(np.isin(newest.target, classes))
     if not sample.table.names or len(newest) < LEAST_NEWEST or np.ptp(older.target) == 0:
         return Found(settings.rounds, settings.num_leaves, len(sample))
@@ -110,7 +110,7 @@ def find_size(family: Family, sample: Sample, settings: BoostingParams, seed: in
         (*_stop_early(reader, older, newest, classes, replace(settings, num_leaves=leaves), seed, threads), leaves)
         for leaves in list_leaves(settings.num_leaves, len(sample))
     ]
-    _, rounds, leaves = min(tried)
+    _, rounds, leaves = min(tried)  # of equal losses the fewer rounds, then the fewer leaves
     return Found(min(MOST_ROUNDS, scale_rounds(rounds, len(older), len(sample))), leaves, len(sample))
 
 
@@ -161,8 +161,9 @@ def _lightgbm_params(settings: BoostingParams, n_rows: int, n_classes: int) -> d
         "lambda_l2": settings.lambda_l2,
         "feature_fraction": settings.feature_fraction,
         "bagging_fraction": settings.bagging_fraction,
-        "bagging_freq": 1,
+        "bagging_freq": 1,  # at 0, LightGBM's default, bagging_fraction would do nothing
         "cat_smooth": settings.cat_smooth,
+        # By itself LightGBM times two ways of building histograms and takes the faster one, whose sums may differ.
         "deterministic": True,
         "force_row_wise": True,
         "verbosity": -1,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 FOUND = "found_"
-"""Parameters whose names begin so say what a fit found out: what was made of a candidate, not what it is."""
+"""How names of parameters begin that a fit found out: they say what became of a candidate, not what it is."""
 
 
 @dataclass(frozen=True)

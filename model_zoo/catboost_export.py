@@ -74,6 +74,7 @@ def _read_lookup(
     width = table["hash_stride"]
     rows = np.array(table["hash_map"], dtype=object).reshape(-1, width)
     known = np.array([int(one) for one in rows[:, 0]], dtype=np.uint64)
+    # The last row, without any counts, makes the mean of a category that was not learned: the prior alone.
     counts = np.vstack([rows[:, 1:].astype(np.float32), np.zeros((1, width - 1), np.float32)])
     good, total = _count(exported, counts, table["counter_denominator"])
     prior, weight = np.float32(exported["prior_numerator"]), np.float32(exported["prior_denomerator"])

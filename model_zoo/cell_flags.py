@@ -57,7 +57,7 @@ def flag_cells(
     shape = (len(cells), len(reference.names))
     missing, outside, unseen = (np.zeros(shape, dtype=bool) for _ in range(3))
     missing[:, :n_numeric], outside[:, :n_numeric] = ~known, out_of_range
-    outside[:, verdict.news_usual] = False
+    outside[:, verdict.news_usual] = False  # models must see drift, so its cells are not flagged
     for place, (name, normal) in enumerate(reference.categorical.items(), start=n_numeric):
         column = cells.read_levels(name)
         missing[:, place] = column.codes < 0

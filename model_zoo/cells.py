@@ -1,7 +1,7 @@
 """A feature table as arrays: what encoders, guards and flags read, made once for all of them.
 
 Ten models that read the same rows would look up the same texts ten times in a DataFrame; here each column of text is a
-few distinct levels and a code a row, so that a model looks up levels and not rows. For one row no pandas is left.
+few distinct levels and a code a row, so that a model looks up levels and not rows. A single row needs no pandas.
 """
 
 from collections.abc import Mapping, Sequence

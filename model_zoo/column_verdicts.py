@@ -31,12 +31,12 @@ MIN_DRIFT_ROWS = 30
 """With fewer filled cells a drift cannot be told from errors, and cells are judged one by one."""
 
 BLOCK_SHARE = 0.9
-"""A column in which new cells are this share of all from the first to the last of them has changed from a row on, too.
+"""A column has also changed, from a row on, if new cells are this share of all between the first and the last of them.
 
 Damage to single cells is scattered: what fills rows without a gap follows time, or whatever the rows are sorted by."""
 
 GROWN = 2.0
-"""Where a changed column's typical new number is more than so many times the farthest end of the range, it is damaged.
+"""A changed column is damaged if its typical new number is more than this many times the farthest end of the range.
 
 A range ends half a width beyond nearly all training cells (``reference.SLACK``), so a counter gets there only after
 three times as many batches as were learned. Units 100 times too small make it 2.2 to 100 times, codes and garbage more.
@@ -49,7 +49,7 @@ REPEATED = 0.5
 Also the share of them, and of those of another column, that must hold one level or number to be filled with it."""
 
 SEASON_COLUMNS, SEASON_SHARE = 2, 1 / 3
-"""A season may move so many columns (a month and its quarter), or this share of them, whichever is more."""
+"""A season may move this many columns (a month and its quarter), or this share of them, whichever is more."""
 
 MOST_TOLD, MOST_TIMES = 3, 1_000
 
@@ -101,7 +101,7 @@ class ColumnVerdict:
         return tuple(change.column for change in self.changes if change.is_damage)
 
     def describe(self) -> list[str]:
-        """Return what is to be told of whole columns: a sentence each, the damaged ones first, at most four."""
+        """Return the messages about whole columns: a sentence each, the damaged ones first, at most four."""
         ordered = sorted(self.changes, key=lambda change: not change.is_damage)
         told = [change.describe() for change in ordered[:MOST_TOLD]]
         if more := ordered[MOST_TOLD:]:
@@ -143,6 +143,7 @@ def judge_columns(cells: Cells, reference: InputReference) -> ColumnVerdict:
     columns = {name: cells.read_levels(name) for name in reference.categorical}
     filled = np.array([*known.sum(axis=0), *(np.count_nonzero(column.codes >= 0) for column in columns.values())])
     gaps_usual = is_usual(len(cells) - filled, len(cells), reference.missing_shares)
+    # With so few rows no column can have changed, and where no level is usually new nothing new is usual either.
     if len(cells) < MIN_DRIFT_ROWS and not reference.new_shares.any():
         return ColumnVerdict(gaps_usual, np.zeros(len(filled), dtype=bool))
     unseen = {name: find_unseen(column, reference.categorical[name]) for name, column in columns.items()}
@@ -150,12 +151,14 @@ def judge_columns(cells: Cells, reference: InputReference) -> ColumnVerdict:
     new = np.array([*outside.sum(axis=0), *counts])
     news_usual = is_usual(new, filled, reference.new_shares)
     as_a_whole = (filled >= MIN_DRIFT_ROWS) & (bound_chance(new, filled, CHANGED_SHARE) < UNLIKELY)
+    # A change in the middle of a request may stay below that share; it shows as a block of rows without a gap.
     hits = [*outside.T, *unseen.values()]
     there = [*known.T, *(column.codes >= 0 for column in columns.values())]
     from_a_row_on = [
         count >= MIN_DRIFT_ROWS and is_block(hit, cells_there)
         for count, hit, cells_there in zip(new, hits, there, strict=True)
     ]
+    # A column of ids is full of new levels in every batch, which is no change.
     has_changed = (as_a_whole | np.array(from_a_row_on, dtype=bool)) & ~news_usual
     if not has_changed.any():
         return ColumnVerdict(gaps_usual, news_usual)

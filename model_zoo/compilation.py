@@ -1,4 +1,4 @@
-"""Compiling a fitted scikit-learn transformer: it is asked about every level and held against its own answers."""
+"""Compiling a fitted scikit-learn transformer: it is asked about every level, and the result checked by its answers."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,7 @@ def compile_transformer(
 
     Raises RuntimeError where the result differs from what the transformer answers.
     """
+    # Variants encode column by column, so that the same rows can ask about the levels of all columns at once.
     asked = _ask_about(numbers, {name: known[name] for name in categorical})
     answered = np.asarray(transformer.transform(asked), dtype=np.float64)
     answered = (answered if keeps_missing else np.clip(answered, -CLIP, CLIP)).astype(np.float32)
@@ -51,7 +52,7 @@ def compile_transformer(
 
 
 def name_levels(transformer: "ColumnTransformer", known: Mapping[str, Sequence[str]]) -> None:
-    """Let a transformer that was fitted on places of sorted levels know the levels themselves.
+    """Give a transformer that was fitted on places of sorted levels the levels themselves.
 
     ``known`` are the sorted levels by column. Its steps keep their categories sorted, a missing one last, so that one
     fitted on the text would know the same in the same order.

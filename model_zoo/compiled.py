@@ -48,10 +48,10 @@ class Scaled:
 class LevelTable:
     """What the levels of one column become.
 
-    known: levels that become something else than one that is not known
+    known: levels that are encoded differently from unknown ones
     rows:  (n_known,) the row of each in ``table``
-    table: (n_distinct, n_encoded) float32; the first row is for levels that are not known, the second for missing cells
-    spelling: what becomes of a level that is not known, where that depends on how it is spelled
+    table: (n_distinct, n_encoded) float32; the first row is for unknown levels, the second for missing cells
+    spelling: encodes unknown levels, where that depends on how they are spelled
     """
 
     known: tuple[str, ...]
@@ -109,7 +109,7 @@ class Compiled:
         return encoded
 
     def list_arrays(self) -> dict[str, np.ndarray]:
-        """Return every array by a name; those of all level tables are one, since each array has its price to read."""
+        """Return every array by a name; those of all level tables are one, since reading each array has a cost."""
         arrays = {f"numbers.{name}": array for name, array in vars(self.numbers).items()} if self.numbers else {}
         if self.levels:
             arrays["levels.rows"] = np.concatenate([table.rows for table in self.levels])
@@ -156,6 +156,7 @@ def _build_tables(
     tables = []
     parts = zip(known, spelled, np.split(rows, counts[:-1]), np.split(cells, ends[:-1]), shapes.tolist(), strict=True)
     for place, (levels, grams, own, table, shape) in enumerate(parts):
+        # Two rows at least: those for unknown levels and for missing cells.
         if shape[0] < 2 or (len(own) and not 0 <= own.min() <= own.max() < shape[0]):
             raise ValueError("a stored encoder leads out of its own tables")
         prefix = f"spelling.{place}."

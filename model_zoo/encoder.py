@@ -98,8 +98,8 @@ def fit_encoder(
     """Fit a variant on (n_rows, n_features) past rows; return it and those rows encoded.
 
     The encoded rows are not ``encoder.encode(features)`` where the variant looks at the target: there each row is
-    encoded without its own target, so that nothing leaks into what the family learns. Where the rows are the same ones
-    ``copies`` times, one after another, a copy is no way round that.
+    encoded without its own target, so that nothing leaks into what the family learns. Where the same rows come
+    ``copies`` times, one after another, the targets of a row's copies are left out as well.
     """
     names = [str(name) for name in features]
     numeric = [name for name in names if pd.api.types.is_numeric_dtype(features[name])]
@@ -118,10 +118,12 @@ def fit_encoder(
         return encoder, encoder.encode(features)
     recipe_of = get_variant(variant)
     transformer = recipe_of.build(recipe)
+    # Scikit-learn is slow on text, so transformers are fitted on places of levels unless they read the text itself.
     spelled = recipe.many_levels if recipe_of.reads_text else []
     known = {name: sorted(column.known) for name, column in levels.items()}
     rows = _lay_out(features, levels, known, recipe, spelled)
     learned = np.asarray(transformer.fit_transform(rows, recipe.target), dtype=np.float64)
+    # Before compiling, which asks the transformer about the levels as text.
     name_levels(transformer, known)
     compiled = compile_transformer(transformer, rows[numeric], known, recipe.categorical, recipe_of.keeps_missing)
     n_codes = count_codes(transformer) if recipe_of.category_codes else 0
@@ -157,6 +159,6 @@ def _lay_out(
 
 
 def has_many_levels(features: pd.DataFrame) -> bool:
-    """Return whether a text column has more levels than one-hot keeps, so that every variant is one of its own."""
+    """Return whether a text column has more levels than one-hot keeps, so that no variant equals another."""
     text: list[Any] = [name for name in features if not pd.api.types.is_numeric_dtype(features[name])]
     return any(features[name].nunique() > MAX_ONEHOT_LEVELS for name in text)

@@ -57,7 +57,7 @@ class Estimator:
 @dataclass(frozen=True)
 class Size:
     """How large a fitted estimator is: the limit on the depth of its trees, how many rounds or trees it has, and into
-    how many bins it sorts a column; None for what a family has not.
+    how many bins it sorts a column; None for what a family does not have.
     """
 
     depth: int | None = None

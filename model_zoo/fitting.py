@@ -54,7 +54,7 @@ def settle(
 ) -> Candidate:
     """Return the candidate with what its family finds out on rows before it learns them.
 
-    Masked copies follow their rows and are no later ones, so they have no part in it.
+    Masked copies come after their rows but are not later in time, so they have no part in it.
     """
     own = {name: setting for name, setting in candidate.params.items() if name in TREATMENTS}
     params = {name: setting for name, setting in candidate.params.items() if name not in own}

@@ -33,7 +33,7 @@ class Forest:
     feature:   (n_nodes,) int32, the column that is asked for
     threshold: (n_nodes,) float64
     to_left:   (n_nodes,) bool, where a missing cell goes
-    weight:    (n_nodes,) float64, of the training rows that came by
+    weight:    (n_nodes,) float64, of the training rows that reached the node
     answers:   (n_nodes, n_outputs) float64, shares of the classes or means of the targets of those rows
     columns:   () int64, how many columns a row has
     """

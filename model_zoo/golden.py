@@ -22,7 +22,7 @@ GOLDEN_ROWS = 16
 TIMED_ROWS = 300
 
 TOLERANCE = 1e-6
-"""How far an answer may lie off, as a share of the largest one: orders of summation differ between processors."""
+"""How far an answer may be off, as a share of the largest one: orders of summation differ between processors."""
 
 
 def choose_golden_rows(features: pd.DataFrame, seed: int) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The guard: cells that hold what cannot be become missing, so that a model's answer rests on the other cells."""
+"""The guard: impossible cells become missing, so that a model's answer rests on the other cells."""
 
 import numpy as np
 import pandas as pd
@@ -27,7 +27,7 @@ def guard_cells(cells: Cells, reference: InputReference, verdict: ColumnVerdict 
 
 
 def guard(features: pd.DataFrame, reference: InputReference) -> pd.DataFrame:
-    """Do the same to a feature table (n_rows, n_features), which is not changed itself."""
+    """Return a feature table (n_rows, n_features) with the same cells made missing; the given one is not changed."""
     touched = find_anomalous(Cells.of(features), reference)
     if not touched:
         return features

@@ -221,6 +221,7 @@ def _advance(old: LinearWeights, sample: Sample, penalty: float) -> LinearWeight
     scaled = old.scaling.apply(sample.table.values)
     n_outputs, n_columns = old.coefficients.shape
     free = INTERCEPT_PENALTY if sample.task.is_classification else 0.0
+    # The old fit ended where the slopes of losses and penalty cancel: ``pull`` is that of the losses, faded.
     start = np.column_stack([old.coefficients, old.intercepts]).ravel()
     penalties = np.tile([penalty] * n_columns + [free], n_outputs)
     objective = _Objective(

@@ -1,4 +1,4 @@
-"""Levels as what earlier rows of the stream said of them: the mean of the target so far, and how often they were met.
+"""Levels encoded by earlier rows of the stream: the mean of their target so far, and how often they were met.
 
 These are ordered target statistics (Prokhorenkova et al. 2018), in the stream's own order instead of a random one: no
 row is encoded by its own target or by one that came later, just as no request is.
@@ -20,8 +20,8 @@ and a tree that splits on it answers every request by the last few rows that it 
 class LookBackEncoder(TransformerMixin, BaseEstimator):
     """Encode text columns by the smoothed mean of the target over earlier rows of a level, and the log of their number.
 
-    by_class: whether the target holds class codes; of more than two that are there, each has a mean. Other targets are
-              numbers, whose mean is told in standard deviations from the mean of everything so far
+    by_class: whether the target holds class codes; with more than two classes, each has a mean. Other targets are
+              numbers, whose mean is given in standard deviations from the mean of everything so far
     copies:   how often the rows are given while fitting, one time after another: a copy sees what its original sees,
               and teaches nothing
 
@@ -99,9 +99,9 @@ class LookBackEncoder(TransformerMixin, BaseEstimator):
 
 
 def _split_target(target: np.ndarray, by_class: bool) -> np.ndarray:
-    """Return what each row says (n_rows, 1 + n_means): that it is one, and its class or number.
+    """Return what each row adds to the sums (n_rows, 1 + n_means): 1 to the count, and its classes or its number.
 
-    Numbers are told from the first one on, so that squares of large numbers keep their digits.
+    Numbers are taken less the first one, so that squares of large numbers keep their digits.
     """
     ones = np.ones((len(target), 1))
     if not by_class:
@@ -115,7 +115,7 @@ def _look_back(codes: np.ndarray, told: np.ndarray, copies: int) -> np.ndarray:
     """Return the sums (n_rows * copies, n_told) of what earlier rows of the same code said.
 
     ``codes`` (n_rows * copies,) are those of the rows, then of their copies. Each row's copies are put right before it
-    and say nothing, so that they see what it sees. Sums run level by level: a later row of another level would move
+    and add nothing, so that they see what it sees. Sums run level by level: a later row of another level would move
     the last digit of a sum over all of them.
     """
     n_rows, n_told = told.shape

@@ -91,6 +91,7 @@ class Model:
             "model.json": json.dumps(described, sort_keys=True).encode(),
             **({"normal.json": self.normal.to_json()} if self.normal else {}),
             **self.encoder.dump(),
+            # In a folder of their own, since a family may name its files as it likes.
             **{f"estimator/{name}": content for name, content in estimator.items()},
         }
 

@@ -15,10 +15,10 @@ from pointsman.common.extras import has_extra
 from pointsman.common.seeding import derive_seed
 
 LARGE = 100_000
-"""Beyond so many rows cells pay off within one request: making them takes a second."""
+"""Beyond this many rows cells pay off within one request: making them takes a second."""
 
 PROBED = 16
-"""Cells that a row looks into."""
+"""Cells that are searched for each row."""
 
 BLOCK = 1_024
 """Rows asked at a time: scikit-learn breaks ties in another way for more, so that a row alone would differ."""
@@ -29,7 +29,7 @@ with the nearest first."""
 
 
 def build_search(rows: np.ndarray) -> Search:
-    """Return the search over rows (n_remembered, n_columns) float32: by cells where they are many and faiss is here."""
+    """Return the search over rows (n_remembered, n_columns) float32: by cells if they are many and faiss is there."""
     return search_cells(rows) if len(rows) > LARGE and has_extra("faiss") else search_all(rows)
 
 

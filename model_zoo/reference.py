@@ -1,4 +1,4 @@
-"""What inputs normally look like: the ground on which rows of a request are called sparse or anomalous."""
+"""What inputs normally look like: the basis on which rows of a request are called sparse or anomalous."""
 
 import json
 from collections.abc import Mapping
@@ -31,9 +31,9 @@ class LevelReference:
     """The known levels of a categorical feature, how often it is missing, and how often a filled cell's level is new.
 
     ``new_share`` is the share of filled training cells whose level occurs once, the estimate of Good and Turing (1953):
-    near 1 for a number of a contract, 0 for a sex, and 1 where no cell was filled, since no level is impossible then.
-    Where batches are told apart it is at least the share of filled cells, in all of them but the first, whose level no
-    earlier batch had: near 1 for the name of a month. References that were stored before it was known have 0.
+    near 1 for contract numbers, 0 for sex, and 1 where no cell was filled, since no level is impossible then. Where the
+    batches of rows are given it is at least the share of filled cells, in all of them but the first, whose level no
+    earlier batch had: near 1 for names of months. References that were stored before it was known have 0.
     """
 
     levels: frozenset[str]
@@ -105,7 +105,7 @@ class InputReference:
 
 
 def fit_input_reference(features: pd.DataFrame, batches: np.ndarray | None = None) -> InputReference:
-    """Learn what is normal from (n_rows, n_features) training rows, and from the batch (n_rows,) that each is of."""
+    """Learn what is normal from (n_rows, n_features) training rows and, where given, the batch (n_rows,) of each."""
     numeric, categorical = {}, {}
     for name in features:
         cells = features[name]
@@ -144,6 +144,7 @@ def _fit_numeric(known: np.ndarray, missing: float) -> NumericReference:
     if not len(known):
         return NumericReference(-np.inf, np.inf, 0.0, 1.0, missing)
     low, high = np.quantile(known, [TAIL, 1 - TAIL])
+    # A column of one number has no width to take a share of.
     slack = SLACK * (high - low) or max(1.0, abs(float(low)))
     deviation = float(known.std())
     return NumericReference(

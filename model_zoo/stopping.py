@@ -18,14 +18,14 @@ MOST_ROUNDS = 1_000
 LASTING = 5
 """Fits for which what was found is taken over ..."""
 GROWTH = 1.5
-"""... unless there are so many times more, or fewer, rows."""
+"""... unless there are this many times as many rows, or as few."""
 USUAL_ROWS = 10_000
 """Rows for which a stated number of leaves is meant; four times as many bear twice as many leaves."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """Rounds and leaves for a fit on so many rows; ``age`` counts the fits since they were found. 0 rounds is nothing.
+    """Rounds and leaves for a fit on ``rows`` rows; ``age`` counts the fits since. 0 rounds means nothing was found.
 
     >>> Found(100, 31, 1_000, 2).scale(1_200)
     Found(rounds=120, leaves=31, rows=1200, age=3)

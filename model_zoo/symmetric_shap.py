@@ -2,7 +2,7 @@
 combination of columns is shared out among them.
 
 A column's share is its mean effect over all orders in which the columns of a row become known; what is not known yet is
-averaged over the training rows that came by. A symmetric tree asks a handful of questions, so the expectations for all
+averaged over the training rows that got there. A symmetric tree asks a handful of questions, so expectations for all
 sets of known answers are worked out question by question, each time for twice as many sets over half as many nodes.
 Source: Lundberg et al. (2020), "From local explanations to global understanding with explainable AI for trees".
 """

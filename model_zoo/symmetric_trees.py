@@ -25,7 +25,7 @@ UNKNOWN = np.uint64(0)
 NOTHING = 2**64 - 1
 """The hash of an empty place in CatBoost's tables."""
 LEAST_WEIGHT = 1e-6
-"""Rows that a leaf counts for where none came by, so that an explanation divides by something."""
+"""Weight of a leaf that no training row reached, so that an explanation does not divide by 0."""
 KINDS = {
     "codes": np.int64,
     "hashes": np.uint64,
@@ -80,7 +80,7 @@ class SymmetricTrees:
     depths:      (n_trees,) int64, how many questions each tree asks
     asked:       (n_questions,) int64, derived columns, and the ``thresholds`` (n_questions,) float64 to exceed
     leaves:      (n_leaves, n_outputs) float64 margins; bit i of a leaf's position in its tree answers question i
-    weights:     (n_leaves,) float64, of the training rows that came by
+    weights:     (n_leaves,) float64, of the training rows that reached the leaf
     """
 
     numeric: tuple[int, ...]
@@ -223,7 +223,7 @@ class SymmetricTrees:
 
 
 def read_codes(column: np.ndarray) -> np.ndarray:
-    """Return category codes (n_rows,) as whole numbers; -1 for what is none, as float32 tells no larger ones apart.
+    """Return category codes (n_rows,) as whole numbers; -1 for others, and from 2 ** 24 on, where float32 rounds them.
 
     >>> read_codes(np.array([2.0, np.nan, -3.0, 1e12], dtype=np.float32)).tolist()
     [2, -1, -1, -1]

@@ -104,6 +104,7 @@ def explain_paths(estimator: Estimator, values: np.ndarray) -> Terms:
         shares = tree["answers"]
         base += shares[0]
         rows, node = np.arange(n_rows), np.zeros(n_rows, dtype=int)
+        # Level by level; rows that have reached a leaf drop out.
         while len(rows := rows[inner := tree["left"][node] != LEAF]):
             node = node[inner]
             column = tree["feature"][node]

@@ -1,4 +1,4 @@
-"""What is unusual of single cells and of counts of them: the ground of flags and of verdicts on whole columns."""
+"""Which cells, and how many of them, are unusual: the basis of flags and of verdicts on whole columns."""
 
 import numpy as np
 
@@ -6,10 +6,10 @@ from pointsman.model_zoo.cells import Cells, Levels
 from pointsman.model_zoo.reference import InputReference, LevelReference
 
 UNLIKELY = 0.05
-"""What has a smaller chance is no accident."""
+"""Anything less probable than this is not put down to chance."""
 
 FAR_MORE = 2.0
-"""Above so many times the usual share, a cell is more likely one of those that came on top than a usual one."""
+"""Above this many times the usual share, a cell is more likely one of the additional ones than a usual one."""
 
 
 def bound_chance(counts: np.ndarray, rows: np.ndarray | int, share: np.ndarray | float) -> np.ndarray:
@@ -34,8 +34,8 @@ def bound_chance(counts: np.ndarray, rows: np.ndarray | int, share: np.ndarray |
 def is_usual(counts: np.ndarray, rows: np.ndarray | int, usual_shares: np.ndarray) -> np.ndarray:
     """Return where (n,) as many as ``counts`` of ``rows`` cells are not surely far more than usual.
 
-    One hit is judged where there is none, so that the verdict on a sample says what its first hit would be. In a single
-    row a hit is usual where more than 2.5 % (UNLIKELY / FAR_MORE) are.
+    Where there is no hit, one is judged, so that the verdict on a sample also holds for the first hit outside it. In a
+    single row a hit is usual where more than 2.5 % (UNLIKELY / FAR_MORE) are.
 
     >>> is_usual(np.array([24, 60, 1, 0]), 100, np.array([0.22, 0.22, 0.0, 0.01])).tolist()
     [True, False, False, True]

@@ -53,7 +53,7 @@ class Recipe:
     def n_classes(self) -> int:
         """How many classes levels are encoded by; 0 where it is by a mean: of numbers, or of hardly any rows.
 
-        It counts the classes that are there, which may be fewer than the stream has.
+        It counts the classes that occur, which may be fewer than the stream has.
         """
         if not self.task.is_classification:
             return 0
@@ -67,7 +67,7 @@ class Variant:
 
     keeps_missing:     whether it leaves NaN in
     category_codes:    whether what it makes of ``levels`` are codes, one column each
-    needs_many_levels: whether it is another variant over again where no column has more levels than one-hot keeps
+    needs_many_levels: whether it equals another variant where no column has more levels than one-hot keeps
     reads_text:        whether what it makes of columns with many levels depends on their text
     """
 
@@ -114,7 +114,7 @@ def build_lookback(recipe: Recipe) -> "ColumnTransformer":
 
 
 def count_codes(fitted: "ColumnTransformer") -> int:
-    """Return how many columns of a fitted variant with category codes are such; they come right after the numbers."""
+    """Return how many columns of a fitted variant hold category codes; they come right after the numbers."""
     return sum(len(columns) for name, _, columns in fitted.transformers_ if name == "levels")
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 
 class Option(NamedTuple):
-    """An option: the forms in which it is written, and what argparse is told of it."""
+    """An option: the forms in which it is written, and what is passed to argparse."""
 
     forms: tuple[str, ...]
     settings: Mapping[str, Any]
@@ -22,7 +22,7 @@ class Option(NamedTuple):
         return Option(self.forms, {**self.settings, "help": purpose})
 
     def add_to(self, parser: ArgumentParser) -> None:
-        """Let a parser take it."""
+        """Add it to a parser."""
         parser.add_argument(*self.forms, **self.settings)
 
 

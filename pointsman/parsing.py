@@ -16,10 +16,10 @@ from pointsman.options import MODE, SHARED, Option
 
 ALL_OPTIONS = (*SHARED, *(option for command in COMMANDS.values() for option in command.options))
 WIDEST_EXAMPLE = 50
-"""Characters of an example behind which its explanation stands on the same line."""
+"""An example of fewer characters has its explanation on the same line."""
 
 MOST_EXAMPLES = 3
-"""Of a command in the help of all; its own shows every one."""
+"""Examples of each command in the help of all commands; a command's own help shows every one."""
 
 EXIT_CODES = """exit codes:
   0 done    1 the run failed    2 wrong usage or configuration
@@ -36,7 +36,7 @@ class Given(NamedTuple):
 
 
 class Parser(argparse.ArgumentParser):
-    """One that refuses by a sentence, as everything else does, and names commands as the user types them."""
+    """A parser whose errors are plain sentences, as everywhere else, with commands as the user types them."""
 
     def error(self, message: str) -> NoReturn:
         """Raise ConfigError."""
@@ -68,6 +68,7 @@ def find_command(arguments: Sequence[str]) -> tuple[str, list[str]]:
         if word == "--":
             rest.append(word)
             continue
+        # With its value, which would otherwise pass for the command.
         if word.startswith("-") and word != "-":
             rest += [word, *([waiting.pop(0)] if waiting and not has_value and _takes_value(form) else [])]
             continue
@@ -87,7 +88,7 @@ def read_mode(named: str) -> str:
 
 
 def _takes_value(form: str) -> bool:
-    """Return whether a value follows an option, which may be cut short as far as it stays clear."""
+    """Return whether a value follows an option, which may be abbreviated as long as it is unambiguous."""
     exact = [option.takes_value for option in ALL_OPTIONS if form in option.forms]
     cut = [option.takes_value for option in ALL_OPTIONS if any(known.startswith(form) for known in option.forms)]
     return any(exact or cut)
@@ -133,7 +134,7 @@ def list_commands() -> str:
 
 
 def list_examples(commands: Iterable[Command], most: int | None = None) -> str:
-    """Return the examples of commands, of each at most so many, for help."""
+    """Return the examples of commands, at most ``most`` of each, for help."""
     lines = ["examples:"]
     for typed, purpose in (example for command in commands for example in command.examples[:most]):
         shown = f"  {CHECKOUT} {typed}"
@@ -161,7 +162,7 @@ def parse(name: str, arguments: Sequence[str]) -> Given:
 
 
 def refuse_command(name: str) -> ConfigError:
-    """Return the refusal of what is no command, with the one that was probably meant, or all of them.
+    """Return the error for an unknown command, with the one that was probably meant, or all of them.
 
     >>> str(refuse_command("updat"))
     "'updat' is no command; did you mean 'update'? (python run.py --help lists all of them)"
@@ -175,7 +176,7 @@ def refuse_command(name: str) -> ConfigError:
 
 
 def refuse_option(name: str, option: str) -> ConfigError:
-    """Return the refusal of an option that a command does not take: whose it is, or which was probably meant.
+    """Return the error for an option that a command does not take: whose it is, or which was probably meant.
 
     >>> str(refuse_option("update", "--apply"))
     '--apply is an option of backtest and not of update; leave it out.'

@@ -73,6 +73,7 @@ def render_card(version: Version, facts: CardFacts) -> str:
 def find_caveats(version: Version, facts: CardFacts) -> list[str]:
     """Return the caveats of a version, one sentence each; all follow from the catalogue."""
     inputs, last = len(version.inputs), version.last_batch
+    # An out-of-fold score is that of another fit of the same candidate, so it is no evidence on this version.
     later = [one for one in facts.scores if one["batch"] > last and one["kind"] == "prequential"]
     beaten = {one["batch"] for one in facts.fallback_scores if _is_beaten(one, facts.scores)}
     damaged = _compare_damaged(facts.records)
@@ -106,6 +107,7 @@ def find_caveats(version: Version, facts: CardFacts) -> list[str]:
         ),
         (version.updates > 0, f"It was continued {count(version.updates, 'time')} since it was fitted from scratch."),
         (bool(moved) and not moved.startswith("the same"), f"The software is not what it was made with: {moved}."),
+        # ``check_golden`` returns a sentence: it begins with these words if all is well, and is a caveat otherwise.
         (not facts.golden.startswith("It answers"), facts.golden),
     )
     return [sentence for holds, sentence in found if holds] + list(facts.notes)
@@ -152,6 +154,7 @@ def _describe_use(version: Version, schema: Schema) -> list[str]:
         )
     if version.family == FALLBACK_FAMILY:
         lines.append("- the fallback: it answers when nothing else can, and looks at no input")
+    # An ensemble reads cells through its members; how they take impossible and missing cells is in their own cards.
     if version.is_ensemble:
         routed = "are mixed by other weights than clean ones" if version.is_routed else "are answered as clean ones are"
         return [

@@ -1,4 +1,4 @@
-"""Weights of models in the ensembles of past generations, which show what serves no request."""
+"""Weights of models in the ensembles of past generations, which show what models serve no request."""
 
 from collections.abc import Mapping, Sequence
 

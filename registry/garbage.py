@@ -70,6 +70,7 @@ def choose_dropped(
     if max_mb is None:
         return []
     kept = load_member_ids(state, load_lineage(state, load_generation(state).number)[:keep])
+    # Versions share files, such as encoders and golden rows: one is freed when the last that uses it goes.
     users: dict[str, int] = {}
     for files in parts.values():
         for name in files:

@@ -175,6 +175,7 @@ def load_generation(state: State, number: int | None = None) -> Generation:
     if number is not None:
         query = sa.select(generations_table).where(generations_table.c.number == number)
     rows = read_rows(state.engine, query)
+    # Generation 0 has no row of its own; neither has a number that was never given.
     if not rows:
         return Generation()
     stored = rows[0]

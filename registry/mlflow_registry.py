@@ -37,7 +37,7 @@ MANNERS = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
-"""What MLflow's client goes by unless the environment says otherwise: by itself it retries for minutes, and prints."""
+"""Settings of MLflow's client unless the environment says otherwise: by default it retries for minutes, and prints."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def hide_password(uri: str) -> str:
 
 
 def read_tag(tags: Mapping[str, str], name: str) -> str | None:
-    """Return a tag of a published version, also of one that bears its former name; None without it.
+    """Return a tag of a published version, by its present or its former name; None where it has neither.
 
     >>> read_tag({"switchyard.version": "linear-0007"}, VERSION_TAG), read_tag({}, DIGEST_TAG)
     ('linear-0007', None)
@@ -204,7 +204,7 @@ def _client(address: Address) -> Iterator["MlflowClient"]:
 
 
 def _find_reason(error: BaseException) -> str:
-    """Return what an error says that no other error led to: the ones above it repeat it at length."""
+    """Return the message of the error that caused all others: these repeat it at length."""
     while (led_to_it := error.__cause__ or error.__context__) is not None:
         error = led_to_it
     return first_line(error)[:300]

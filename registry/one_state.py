@@ -1,4 +1,4 @@
-"""One stream, one state: an update belongs to the stream whose state it is given, or it is refused."""
+"""One stream, one state: an update is refused where the state holds another stream."""
 
 import logging
 from collections.abc import Iterable
@@ -50,9 +50,9 @@ def check_stream(config: Config, state: State, before: Generation) -> Stream:
 
 
 def check_columns(config: Config, state: State, before: Generation, raw: "RawBatch") -> None:
-    """Raise ConfigError where a batch has so few of the stream's columns, and so many others, that it is of another.
+    """Raise ConfigError where a batch has so few of the stream's columns, and so many others, that it is foreign.
 
-    That tells streams apart whose time, target and file happen to be called alike.
+    That tells streams apart whose time, target and file happen to have the same names.
     """
     known, asked = recall_stream_of(before), describe_stream(config)
     if known is None or before.schema is None or not is_foreign(before.schema, raw.frame.columns):

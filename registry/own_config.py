@@ -46,6 +46,7 @@ def choose_config(
         return load_own(place or find_only_state(Path()), overrides)
     config, told = follow_old_place(load_config(path, overrides))
     told = [*told, *tell_beside(config, path)]
+    # An update refuses another stream's state with advice of its own (``one_state.describe_conflict``).
     if checks_itself:
         return config, [*told, *tell_demo(config, path)]
     from pointsman.registry.one_state import describe_stream
@@ -53,6 +54,7 @@ def choose_config(
     known, asked = peek(config.state_dir, config.database_url), describe_stream(config)
     if known is None or known.stream is None or known.stream.is_same(asked):
         return config, told
+    # The user named the state but no file; the file was only found in this folder, so the state wins.
     if named is None and place and may_go_by_state:
         sentence = (
             f"the state in '{place}' holds the stream {known.stream.describe()} and not that of '{path}': it "
@@ -145,7 +147,7 @@ def load_own(folder: Path, overrides: Sequence[str]) -> tuple[Config, list[str]]
 def follow_old_place(config: Config) -> tuple[Config, list[str]]:
     """Return a configuration with ``./state`` as its place where an earlier release kept its stream there.
 
-    Then every configuration that did not say otherwise had its state there. A place that is stated is always taken.
+    At that time every configuration that did not say otherwise had its state there. A stated place is always taken.
     """
     old = name_state_dir(DEFAULT_NAME)
     if "state_dir" in config.model_fields_set or config.state_dir == old or config.state_dir.exists():
@@ -190,6 +192,7 @@ def peek(folder: Path, database_url: str | None = None) -> Known | None:
         engine = sa.create_engine(database_url or _name_url(catalogue), hide_parameters=True)
         try:
             with engine.connect() as connection:
+                # All columns, by no names: a catalogue of an earlier release lacks some and is not migrated for this.
                 newest = sa.text("SELECT * FROM generations ORDER BY number DESC LIMIT 1")
                 row = connection.execute(newest).mappings().first()
         finally:

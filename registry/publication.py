@@ -96,7 +96,7 @@ def _describe_mixture(version: Version) -> bytes:
 def unpack(read: Callable[[str], bytes], where: str) -> Publication:
     """Return what a folder holds, ``read`` by paths in it; ``where`` names it in messages.
 
-    Raises StateError where a file is missing, altered, or lies outside the folder; nothing was constructed then.
+    Raises StateError, before anything is constructed, where a file is missing, altered, or lies outside the folder.
     """
     try:
         manifest = read("manifest.json")

@@ -26,7 +26,7 @@ READING = (*SCHEMA, "features", *(f"quality.{key}" for key in CLEANING))
 FORMER_DEFAULTS: Mapping[str, Sequence[Any]] = {
     "schema.missing_values": (["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"],)
 }
-"""What earlier releases took keys for that were not stated, and stored with their generations: no user's decision."""
+"""Defaults of earlier releases, which they stored with their generations: no user decided them."""
 
 
 def load_settings(config: Config, state: State, generation: Generation) -> Config:

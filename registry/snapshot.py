@@ -63,7 +63,7 @@ def copy_named(state: State, table: sa.Table, column: sa.ColumnElement[Any], nam
 
 
 def copy_other_versions(state: State, number: int, copy: State) -> None:
-    """Copy the versions of earlier generations that are no ancestors of ``number``: their numbers are taken."""
+    """Copy the versions of earlier generations that are not ancestors of ``number``: their numbers are taken."""
     led_here = load_lineage(state, number)
     taken = versions_table.c.generation
     query = sa.select(versions_table).where(taken < number, taken.not_in(led_here))

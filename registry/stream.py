@@ -22,7 +22,7 @@ class Stream:
     task: str = ""
 
     def shares_source(self, other: "Stream") -> bool:
-        """Whether one of the sources is the other's, too; a file that was moved is known by its name.
+        """Whether both share a source; a file that was moved is recognised by its name.
 
         >>> old = Stream("claims", ("2024/jan.csv",), "day", "paid")
         >>> old.shares_source(Stream("claims", ("/data/jan.csv", "/data/feb.csv"), "day", "paid"))

@@ -9,7 +9,7 @@ from pointsman.common.storage.files import compute_digest
 class Verified:
     """Manifests that were verified, one empty file each, in a folder for each set of libraries.
 
-    Nothing depends on it but time: it may be deleted, and where it cannot be written, all is verified again.
+    It only saves time: it may be deleted, and where it cannot be written, all is verified again.
     """
 
     def __init__(self, folder: Path) -> None:

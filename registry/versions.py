@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pointsman.model_zoo.readings import Readings
 
 ENSEMBLE_FAMILY, FORMER_FAMILY = "ensemble", "blend"
-"""Of registered mixtures of other versions, and of those that earlier releases made."""
+"""The family of registered mixtures of other versions, and what earlier releases called it."""
 KINDS = ("clean", "sparse", "anomalous")
 """Kinds of rows, for each of which an ensemble holds members."""
 READING = ("encoder.json", "encoder.npz", "normal.json")

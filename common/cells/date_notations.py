@@ -58,7 +58,7 @@ FORMATS: dict[str, str] = {
     "%Y/%m": rf"{_Y4}/{_M}",
     ISO_WEEK: rf"{_Y4}-?W{_Y2}(?:-?[1-7])?",
 }
-"""Notations with the cells that may be in them, the time of day aside, in the order in which they are tried."""
+"""The pattern of a cell in each notation, without the time of day, in the order in which notations are tried."""
 
 DIGITS = {
     "%Y%m": r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])",
@@ -69,7 +69,7 @@ DIGITS = {
     EPOCH_MS: r"[1-3]?[0-9]{12}",
     EXCEL: r"[1-9][0-9]{4}(?:\.[0-9]+)?",
 }
-"""Notations of mere digits: a number is a date only where the column is one."""
+"""Notations of digits alone: a number is a date only in a column of dates."""
 
 YEAR_FIRST = {"%d-%m-%y": "%y-%m-%d", "%d/%m/%y": "%y/%m/%d", "%d.%m.%y": "%y.%m.%d"}
 """Notations of two-digit years, and those of the same look that begin with the year: 23-10-05."""
@@ -86,7 +86,7 @@ TWINS = {
     )
     for one, other in (pair, pair[::-1])
 }
-"""Notations that cells without a day above 12 do not tell apart."""
+"""Pairs of notations that only a day above 12 tells apart."""
 
 CLOCK = r"(?:T| |, )\s*([0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?)\s*((?i:[ap]\.?m\.?)?)\s*(?:UTC|GMT|Z)?"
 """A time of day behind a date: 11:00, 11:00:30.5, 1:05 PM."""
@@ -94,7 +94,7 @@ CLOCK = r"(?:T| |, )\s*([0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?)\s*((
 
 @lru_cache
 def find_shape(candidate: str) -> re.Pattern[str] | None:
-    """Return what dates in a notation look like, a time of day behind them or not; None where nothing is known."""
+    """Return the pattern of dates in a notation, with or without a time of day; None where none is known."""
     shape = FORMATS.get(candidate) or DIGITS.get(candidate)
     if shape is None:
         return None

@@ -27,24 +27,26 @@ from pointsman.common.cells.date_notations import (
 from pointsman.common.cells.months import translate_months
 
 FIRST_MOMENT, LAST_MOMENT = pd.Timestamp("1700-01-01"), pd.Timestamp("2199-12-31T23:59:59.999999")
-"""Dates beyond reach are no dates but words: 9999-12-31 stands for 'open', and no model makes anything of 0001."""
+"""The usable range. Dates outside it are placeholders: 9999-12-31 stands for 'open', and no model learns from 0001."""
 
 SPAN_YEARS = 10
-"""Two-digit years end so many years after the stream's own time: policies end later than they begin, births do not."""
+"""Two-digit years reach this many years beyond the stream's own time: policies end later than they begin, births do
+not."""
 
 CONTRADICTING = 0.01
-"""Share of a column's cells that only the twin of its notation reads, from which on they are no slips of the pen."""
+"""From this share of a column's cells on, those that only the twin of its notation reads are no typing errors."""
 
 SAMPLE = 60
 LIKELY = 10
-"""Notations are tried on all texts if one in so many of a sample of them has their shape."""
+"""A notation is tried on all texts if at least one in this many of a sample has its shape."""
 
 
 @dataclass(frozen=True, eq=False)
 class DateDecision:
-    """The notation of a column, which of its texts (n_texts,) bool are dates in it, and what left it open.
+    """The notation of a column, which of its texts (n_texts,) bool are dates in it, and what remains ambiguous.
 
-    ``rival`` reads as many cells, and otherwise; ``contradicted`` is a pair of cells that no one notation reads.
+    ``rival`` is a notation that reads as many cells, but as other dates; ``contradicted`` is a pair of cells that no
+    single notation reads.
     """
 
     date_format: str
@@ -58,8 +60,9 @@ def parse_dates(
 ) -> pd.Series:
     """Return texts of dtype ``str``, trimmed, as datetimes without a zone (us); NaT for what cannot be read.
 
-    ``date_format`` is tried first, and on what is left those of the ``others`` that no day and month can be mixed up
-    in: 02/13 is no date among days written first. Those beyond reach are returned, too: ``find_far`` tells of them.
+    ``date_format`` is tried first and then, on what is left, those of the ``others`` in which day and month cannot be
+    mixed up: 02/13 is not a date where the day comes first. Dates outside the usable range are returned too, see
+    ``find_far``.
 
     >>> parse_dates(pd.Series(["01/02/53", "2013-08-09", "02/13/53"]), "%d/%m/%y", 2033).astype("str").tolist()
     ['1953-02-01', '2013-08-09', nan]
@@ -84,9 +87,9 @@ def parse_dates(
 
 
 def _is_sure(candidate: str, date_format: str | None) -> bool:
-    """Return whether dates that two notations read are in this one: with points the day comes first.
+    """Return whether this notation may be assumed for dates that its twin reads as well: with dots the day comes first.
 
-    So it does where no notation is known at all; beside another notation such dates are left to the whole column.
+    The day also comes first where no notation is known at all; beside another notation the whole column decides.
     """
     if TWINS.get(candidate) == date_format or candidate.startswith("%m") or date_format in YEAR_FIRST.values():
         return False
@@ -94,7 +97,7 @@ def _is_sure(candidate: str, date_format: str | None) -> bool:
 
 
 def find_far(dates: pd.Series) -> pd.Series:
-    """Return True where a date lies beyond reach.
+    """Return True where a date lies outside the usable range.
 
     >>> find_far(pd.Series(["9999-12-31", "2020-01-01", None], dtype="datetime64[us]")).tolist()
     [True, False, False]
@@ -103,10 +106,10 @@ def find_far(dates: pd.Series) -> pd.Series:
 
 
 def decide_dates(texts: pd.Series, counts: np.ndarray, usual: str | None = None, digits: bool = False) -> DateDecision:
-    """Return the notation of a column from its distinct texts (n_texts,), trimmed, and how often each is there.
+    """Return the notation of a column from its distinct texts (n_texts,), trimmed, and how often each occurs.
 
-    It is the one in which most cells are dates; ``usual``, that of earlier tables, where it reads as many. Numbers of
-    mere ``digits`` count where the column is known to be one of dates, or where each of them is.
+    It is the one in which most cells are dates; ``usual``, that of earlier tables, wins a tie. Notations of ``digits``
+    alone are tried only where the caller knows that the column holds dates.
 
     >>> decided = decide_dates(pd.Series(["01/02/2023", "01/13/2023"]), np.array([5, 1]))
     >>> decided.date_format, decided.rival
@@ -125,16 +128,17 @@ def decide_dates(texts: pd.Series, counts: np.ndarray, usual: str | None = None,
     if best != usual and _begins_with_year(texts, counts, best, read[best]):
         year_first = YEAR_FIRST.get(best) or YEAR_FIRST[TWINS[best]]
         return DateDecision(year_first, parse_dates(texts, year_first).notna().to_numpy())
-    reads = parse_dates(texts, best).notna().to_numpy()
+    reads = parse_dates(texts, best).notna().to_numpy()  # also by notations that cannot be mistaken for it
     twin = TWINS.get(best)
     if twin is None:
         return DateDecision(best, reads)
+    # A notation that earlier tables have settled is not in question again.
     rival = twin if read[twin] == read[best] and best != usual and not dates[best].equals(dates[twin]) else None
     return DateDecision(best, reads, rival, _find_contradiction(texts, counts, dates[best], dates[twin]))
 
 
 def _begins_with_year(texts: pd.Series, counts: np.ndarray, best: str, read: int) -> bool:
-    """Return whether dates begin with a two-digit year, which they do where the last part runs and the first stays."""
+    """Return whether dates begin with a two-digit year: they do where the last part varies more than the first."""
     year_first = YEAR_FIRST.get(best) or YEAR_FIRST.get(TWINS.get(best, ""))
     if year_first is None:
         return False
@@ -155,7 +159,7 @@ def _find_contradiction(
 
 
 def _list_likely(texts: pd.Series, usual: str | None, digits: bool) -> list[str]:
-    """Return the notations whose shape some of a few texts have, the usual one first; none if most have no shape."""
+    """Return the notations whose shape enough of a sample of texts have, the usual one first; none if most fit none."""
     places = np.unique(np.linspace(0, max(len(texts) - 1, 0), min(len(texts), SAMPLE)).astype(int))
     sample = texts.iloc[places].tolist()
     candidates = dict.fromkeys([*([usual] if usual else []), *FORMATS, *(DIGITS if digits else ())])
@@ -181,7 +185,7 @@ def _read(texts: pd.Series, date_format: str, latest_year: int | None) -> pd.Ser
         dates[shaped] = _read_counted(texts, date_format)
     elif date_format == ISO_WEEK:
         days = texts.str.replace("-", "", regex=False)
-        days = days.where(days.str.len() > len("2023W05"), days + "1")
+        days = days.where(days.str.len() > len("2023W05"), days + "1")  # a week without a day is its Monday
         dates[shaped] = pd.to_datetime(days, format="%GW%V%u", errors="coerce")
     else:
         dates[shaped] = _read_formatted(texts, date_format, latest_year)
@@ -202,7 +206,7 @@ def _read_formatted(texts: pd.Series, date_format: str, latest_year: int | None)
 
 
 def _read_clock(clocks: pd.Series, halves: pd.Series) -> pd.Series:
-    """Return times of day as durations, none as 0 and what is none as NaT."""
+    """Return times of day as durations: 0 where there is none, NaT where it cannot be read."""
     hours = clocks.str.extract("^([0-9]+):")[0].astype("float64")
     half = halves.str.lower().str[:1]
     wrong = (hours > 23) | (half.isin(["a", "p"]) & ((hours > 12) | (hours == 0)))

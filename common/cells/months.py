@@ -43,7 +43,7 @@ SHORT = (
 MONTHS = {name: english for names in NAMES for name, english in zip(names.split(), ENGLISH, strict=True)} | {
     name: english[:3] for names in SHORT for name, english in zip(names.split(), ENGLISH, strict=True)
 }
-"""English for folded names: whole ones for whole ones and short ones for short ones."""
+"""English names by folded foreign ones: full names for full ones, short names for short ones."""
 WORD = re.compile(r"([^\W\d_]{3,})\.?(?=[\s./-]|$)|([^\W\d_]{3,})")
 
 

@@ -11,13 +11,13 @@ class Notation:
 
     decimal, thousands: marks of a number; '' where there is none
     date_format:        of a date: a format of ``strptime``, or a name of ``common.time_format``
-    latest_year:        two-digit years end here, so that 53 is 1953 and no year to come; None is Python's 2068
+    latest_year:        the latest year that two digits can mean, so that 53 is 1953; None is Python's 2068
     missing:            texts that stand for 'missing' in this column, beside the schema's own
     places:             decimals that its numbers have at most, up to 2; None where there are more, or nothing is known
     percent:            whether its numbers have a percent sign
     stated:             whether the configuration says so, which no cell contradicts
     words:              the two cells of a truth value as first met: negative, affirmative; '' for one not met yet
-    labels:             missing-words of the schema that are labels of this target
+    labels:             texts that mean 'missing' by the schema but are labels of this target
     """
 
     decimal: str = "."

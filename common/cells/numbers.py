@@ -1,8 +1,8 @@
 """Numbers as people and programs write them, and which of two notations a column is in.
 
 A cell is a number with what may stand around it (a currency, a percent sign, a sign before or behind it, parentheses
-for what is owed), which is taken off. What its marks mean cannot be seen from a cell: 1,234 may be either. So a column
-has one notation, the one in which most of its cells are numbers.
+for negative amounts), which is taken off. What its marks mean cannot be seen from one cell: 1,234 may be either. So a
+column has one notation, the one in which most of its cells are numbers.
 """
 
 import re
@@ -47,10 +47,10 @@ SPELLINGS = str.maketrans(
 
 CODES_OF_NOTHING = ("0", "1", "9", "99", "999", "9999")
 LEAST_WHOLE = 3
-"""Numbers without a mark tell something from so many on, beside 0 and those that stand for 'missing' now and then."""
+"""From this many on, numbers without a mark are evidence; 0 and numbers that may stand for 'missing' do not count."""
 
 LEAST_TEXTS = 20
-"""Distinct numbers that tell how many decimals a column has."""
+"""Distinct numbers that it takes to say how many decimals a column has."""
 
 AMBIGUOUS = r"[1-9][0-9]{0,2}[.,][0-9]{3}"
 """A number whose one mark may stand for decimals or for thousands."""
@@ -58,9 +58,9 @@ AMBIGUOUS = r"[1-9][0-9]{0,2}[.,][0-9]{3}"
 
 @dataclass(frozen=True, eq=False)
 class NumberDecision:
-    """The notation of a column, which of its texts (n_texts,) bool are numbers in it, and what left it open.
+    """The notation of a column, which of its texts (n_texts,) bool are numbers in it, and what remains ambiguous.
 
-    ``example`` is a text that another notation, the ``rival``, reads as another number; '' where nothing is open.
+    ``example`` is a text that another notation, the ``rival``, reads as another number; '' where nothing is ambiguous.
     """
 
     notation: Notation
@@ -70,7 +70,7 @@ class NumberDecision:
 
 
 def parse_numbers(texts: pd.Series, notation: Notation = PLAIN) -> np.ndarray:
-    """Return texts (n_texts,) of dtype ``str`` as float64; NaN for what is no number in this notation, or is missing.
+    """Return texts (n_texts,) of dtype ``str`` as float64; NaN for what is not a number in this notation, or missing.
 
     >>> parse_numbers(pd.Series(["$1,234.50", "(7)", "12 %", "5-", "43 years"]), Notation(thousands=",")).tolist()
     [1234.5, -7.0, 12.0, -5.0, nan]
@@ -156,11 +156,11 @@ def make_pattern(decimal: str, thousands: str) -> str:
 def decide_numbers(
     texts: pd.Series, counts: np.ndarray, wanted: Iterable[Notation] = NOTATIONS, usual: Notation | None = None
 ) -> NumberDecision:
-    """Return the notation of a column from its distinct texts (n_texts,), trimmed, and how often each is there.
+    """Return the notation of a column from its distinct texts (n_texts,), trimmed, and how often each occurs.
 
-    Of the ``wanted`` ones that is the one in which most cells are numbers; ``usual``, the notation of earlier tables,
-    where it reads as many. Where notations that read equally many disagree, the column is undecided: numbers from 1000
-    on without a mark speak against thousands, and then the order of NOTATIONS decides.
+    Of the ``wanted`` ones it is that in which most cells are numbers; ``usual``, the notation of earlier tables, wins a
+    tie. Where others tie and disagree, numbers from 1000 on without a mark speak against a mark of thousands; if that
+    does not help, the order of NOTATIONS decides and the column is ambiguous.
 
     >>> german = decide_numbers(pd.Series(["1.234", "7,5"]), np.array([1, 1]))
     >>> german.notation.decimal, german.reads.tolist(), german.example
@@ -169,6 +169,7 @@ def decide_numbers(
     '1,234'
     """
     wanted = tuple(wanted)
+    # A column that a program wrote is recognised without taking its cells apart.
     if usual is None and PLAIN in wanted and (plain := _decide_plain(texts)) is not None:
         return plain
     cores, _ = undecorate(texts)
@@ -216,10 +217,10 @@ def _choose(
 
 
 def _is_consistent(cores: pd.Series, notation: Notation) -> bool:
-    """Return whether a notation's marks stand where who writes it puts them.
+    """Return whether a notation's marks are used consistently.
 
-    Who marks thousands marks them in every number from 1000 on. Decimals are written as many as are needed (1.5), or as
-    many everywhere (1.500, 2.000): no column has 2.500 beside 7.
+    Whoever marks thousands does so in every number from 1000 on. Decimals are as many as a number needs (1.5), or the
+    same everywhere (1.500, 2.000): no column has 2.500 beside 7.
     """
     marked = cores.str.fullmatch(AMBIGUOUS).to_numpy(dtype=bool)
     if notation.thousands and cores[marked].str.contains(notation.thousands, regex=False).any():
@@ -250,7 +251,7 @@ def count_places(texts: pd.Series, notation: Notation) -> int | None:
 def find_doubtful(texts: pd.Series, notation: Notation) -> str | None:
     """Return a text whose mark may stand for thousands although it reads as decimals; None where there is none.
 
-    That is so where numbers never had three decimals (``notation.places``), and now all that are marked have.
+    That is so where numbers never had three decimals (``notation.places``), and now all numbers with a mark do.
 
     >>> find_doubtful(pd.Series(["2,875", "12,345", "812"]), Notation(",", ".", places=2))
     '2,875'

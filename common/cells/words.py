@@ -32,7 +32,7 @@ def fold(text: str) -> str:
 def find_truth(texts: Sequence[str]) -> tuple[str, str] | None:
     """Return the words that a truth column has for no and yes, '' for one that it lacks; None for other columns.
 
-    Several words of one meaning alone (J and O, F and N) are no truth value: they would become one level.
+    Several words that all mean the same (J and O, F and N) make no truth column: they would become one level.
     ``texts`` are the distinct known cells, the most frequent first; the first spelling of each meaning is returned.
 
     >>> find_truth(["ja", "nein", "JA"]), find_truth(["true"]), find_truth(["1", "0"]), find_truth(["red", "no"])
@@ -50,7 +50,7 @@ def find_truth(texts: Sequence[str]) -> tuple[str, str] | None:
 
 
 def read_truth(text: str) -> bool | None:
-    """Return whether a word affirms, None where it is no word of a truth value.
+    """Return True for a word that means yes and False for one that means no; None for any other.
 
     >>> read_truth(" TRUE "), read_truth("нет"), read_truth("1.0"), read_truth("maybe")
     (True, False, True, None)

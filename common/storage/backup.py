@@ -1,6 +1,6 @@
 """A copy of an SQLite catalogue after every generation, which takes its place when the catalogue is damaged.
 
-PostgreSQL has its own means, and those who run it.
+PostgreSQL has backups of its own, and people who run it.
 """
 
 import os
@@ -49,6 +49,7 @@ def save_backup(engine: Engine) -> None:
     try:
         with explain_writing(backup):
             _copy(catalogue, temporary)
+            # On the disk before it takes the older copy's place, or a power cut could leave neither.
             with temporary.open("rb") as file:
                 os.fsync(file.fileno())
             os.replace(temporary, backup)
@@ -74,9 +75,9 @@ def _copy(catalogue: Path, to: Path) -> None:
 
 
 def find_loss(catalogue: Path) -> str:
-    """Return why a catalogue that was there once is none any more, '' where it is there or has no copy.
+    """Return why a catalogue that existed once is lost, '' where it is there or has no copy.
 
-    SQLite would make a new one in silence.
+    SQLite would silently create a new one.
     """
     if not name_backup(catalogue).is_file():
         return ""
@@ -88,9 +89,10 @@ def find_loss(catalogue: Path) -> str:
 def restore_backup(catalogue: Path, reason: str) -> str:
     """Put the copy in the place of a damaged catalogue, which is kept aside, and return a sentence on it.
 
-    StateError where there is no copy, or the catalogue is sound after all. Who calls this holds the update lock.
+    StateError where there is no copy, or the catalogue is sound after all. The caller holds the update lock.
     """
     backup = name_backup(catalogue)
+    # Between noticing the damage and taking the lock, another process may have restored the copy.
     if not is_damaged(catalogue):
         raise StateError(f"The catalogue '{catalogue}' is sound again; run this once more.")
     if not backup.is_file() or is_damaged(backup):
@@ -103,6 +105,7 @@ def restore_backup(catalogue: Path, reason: str) -> str:
     kept = f" and is kept as '{aside.name}'" if catalogue.exists() else ""
     with explain_writing(catalogue):
         shutil.copyfile(backup, temporary)
+        # The log goes with the file it belongs to: beside the copy, SQLite might apply it.
         for ending in ("", "-wal", "-shm"):
             with_ending = Path(f"{catalogue}{ending}")
             if with_ending.exists():
@@ -116,7 +119,7 @@ def restore_backup(catalogue: Path, reason: str) -> str:
 
 
 def is_damaged(catalogue: Path) -> bool:
-    """Return whether SQLite finds a file damaged, or a cell of it is not what its table says."""
+    """Return whether SQLite finds a file damaged, or a cell cannot be read as its column's type."""
     if not catalogue.is_file() or catalogue.stat().st_size < LEAST_BYTES:
         return True
     engine = sa.create_engine(f"sqlite:///{catalogue}")
@@ -124,9 +127,11 @@ def is_damaged(catalogue: Path) -> bool:
         with engine.connect() as connection:
             if connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() != "ok":
                 return True
+            # quick_check looks at pages; a date or JSON cell that cannot be read shows only when every row is read.
             connection.exec_driver_sql("SELECT * FROM sqlite_master").all()
             stored = sa.inspect(connection).get_multi_columns()
             for table in metadata.sorted_tables:
+                # A catalogue of an earlier release lacks tables and columns that came later, which is no damage.
                 there = {column["name"] for column in stored.get((None, table.name), [])}
                 if columns := [column for column in table.columns if column.name in there]:
                     connection.execute(sa.select(*columns)).all()

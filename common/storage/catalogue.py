@@ -72,8 +72,8 @@ def connect(url: str) -> Engine:
     """Return an engine on the catalogue at ``url``, its tables created.
 
     SQLite runs in WAL mode, so that inference reads while an update commits; in a folder that may not be written it is
-    only read. Raises ConfigError where ``url`` is none or has no driver here, StateError where the catalogue cannot be
-    opened, or another version of Pointsman wrote it.
+    only read. Raises ConfigError where ``url`` is not a database URL or has no driver here, StateError where the
+    catalogue cannot be opened, or another version of Pointsman wrote it.
     """
     engine = _make_engine(url)
     explain_failures(engine)
@@ -94,6 +94,7 @@ def _make_engine(url: str) -> Engine:
             "database_url is no database URL; write one such as sqlite:///catalogue.db or "
             "postgresql+psycopg://user:password@host/database, or null for SQLite in state_dir."
         ) from None
+    # A server may have closed a pooled connection; a file does not. Parameters are cells, which no error may show.
     try:
         engine = sa.create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite", hide_parameters=True)
     except (sa.exc.SQLAlchemyError, ImportError, ValueError) as error:
@@ -104,6 +105,7 @@ def _make_engine(url: str) -> Engine:
             f"The catalogue at '{shown}' has no driver here or an option it refuses ({first_line(error)}); "
             "install the driver or correct database_url."
         ) from error
+    # Immutable: in WAL mode SQLite would otherwise need files beside this one, and it could not create them here.
     if _is_read_only(parsed):
         return sa.create_engine(f"sqlite:///file:{parsed.database}?immutable=1&uri=true", hide_parameters=True)
     if engine.dialect.name == "sqlite":
@@ -114,7 +116,7 @@ def _make_engine(url: str) -> Engine:
 
 
 def _is_read_only(url: sa.URL) -> bool:
-    """Return whether an SQLite file lies where nothing can be written, also no log of a commit that goes on."""
+    """Return whether an SQLite file cannot be written, or its folder, where a log of commits would be."""
     if url.get_backend_name() != "sqlite" or not url.database or not os.path.isfile(url.database):
         return False
     return not os.access(url.database, os.W_OK) or not os.access(os.path.dirname(url.database) or ".", os.W_OK)
@@ -141,7 +143,7 @@ def _turn_to_wal(connection: Any) -> None:
 
 
 class Draft:
-    """The rows of one commit, held back until it makes them all visible.
+    """The rows of one commit, collected until it makes all of them visible at once.
 
     Rows of the live state belong to ``generation``, the one that the commit creates; without one it writes logs alone.
     """
@@ -156,7 +158,7 @@ class Draft:
         self._rows.setdefault(table.name, []).extend({**row, **owner} for row in rows)
 
     def commit(self, engine: Engine, first: Callable[[sa.Connection], None] | None = None) -> None:
-        """Write everything in one transaction, parents before children, after what is to be done ``first`` in it."""
+        """Write everything in one transaction, parents before children; ``first`` runs in it before that."""
         with engine.begin() as connection:
             if first:
                 first(connection)
@@ -173,7 +175,7 @@ def read_rows(engine: Engine, query: sa.Select[Any]) -> list[dict[str, Any]]:
 
 
 def in_parts(wanted: Sequence[T]) -> list[Sequence[T]]:
-    """Return what a query asks for in parts: databases permit so many values in one statement and no more.
+    """Return the values that a query asks for in parts, since databases limit how many one statement may have.
 
     >>> [len(part) for part in in_parts(range(1_200))]
     [500, 500, 200]

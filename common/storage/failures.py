@@ -1,4 +1,4 @@
-"""What a database refuses, in a sentence of ours: full, read-only, busy, damaged, gone."""
+"""Failures of a database in plain sentences: full, read-only, busy, damaged, gone."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ _POSTGRESQL = {
 
 
 def explain_failures(engine: Engine) -> None:
-    """Make an engine raise StateError with a sentence for what a user can do something about."""
+    """Make an engine raise StateError, with a plain sentence, for failures that a user can do something about."""
 
     @sa.event.listens_for(engine, "handle_error")
     def explain(context: ExceptionContext) -> None:

@@ -32,7 +32,7 @@ FULL = f"free some space and run this again; {UNCHANGED}"
 READ_ONLY = "it may be read but not written here; give this user the right to write, or name another state_dir"
 
 SECONDS_LEFT_ALONE = 3600
-"""How long a half-written file of another machine may still become whole."""
+"""How long a half-written file of another machine is left alone, since it may still be finished."""
 
 
 def compute_digest(content: bytes) -> str:
@@ -88,9 +88,9 @@ def name_temporary(path: Path) -> Path:
 
 
 def sweep(folder: Path, deep: bool = True) -> None:
-    """Remove what killed processes left half-written in a folder and, if ``deep``, those in it.
+    """Remove the files that killed processes left half-written in a folder and, if ``deep``, in its subfolders.
 
-    A process of this machine is asked for; what another one wrote is left alone for an hour.
+    Those of this machine stay while their process runs, those of another machine for an hour.
     """
     for temporary in folder.rglob(".*.tmp") if deep else folder.glob(".*.tmp"):
         if not TEMPORARY_NAME.fullmatch(temporary.name):
@@ -199,7 +199,7 @@ class FileStore:
         return self.save(buffer.getvalue(), ".parquet")
 
     def load_table(self, name: str, columns: list[str] | None = None) -> "pd.DataFrame":
-        """Return a stored table, or some of its columns; StateError where the file is none or lacks a column."""
+        """Return a stored table, or some of its columns; StateError where it is no table or lacks a column."""
         import pandas as pd
 
         content = self.load(name)

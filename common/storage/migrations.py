@@ -10,7 +10,7 @@ from pointsman.common.errors import StateError
 from pointsman.common.storage.postgresql import wait_for_tables
 
 PROTOCOL = 2
-"""Raised by a change that older versions would read wrongly. New tables and columns that may be null are none."""
+"""Raised by a change that older versions would read wrongly. New tables and nullable columns are not such changes."""
 
 protocol_table = sa.Table(
     "protocol", sa.MetaData(), sa.Column("number", sa.Integer, primary_key=True, autoincrement=False)
@@ -19,7 +19,7 @@ protocol_table = sa.Table(
 
 @dataclass(frozen=True)
 class _Stored:
-    """What a catalogue holds of what it should: its protocol number, None without, and what it lacks."""
+    """What was found in a catalogue: its protocol number, None where it has none, and what it lacks."""
 
     protocol: int | None
     absent_tables: frozenset[str]
@@ -69,7 +69,7 @@ def _look_at(connection: Connection, metadata: sa.MetaData) -> _Stored:
         )
     here = [table for table in metadata.sorted_tables if table.name in columns]
     absent = [column for table in here for column in table.columns if column.name not in columns[table.name]]
-    for column in absent:
+    for column in absent:  # one that must be filled cannot be added to rows that are there
         if not column.nullable and column.server_default is None:
             raise StateError(
                 f"The catalogue at '{shown}' has no column '{column.name}' in its table '{column.table.name}', so "

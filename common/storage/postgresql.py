@@ -65,7 +65,7 @@ def wait_for_tables(connection: Connection) -> None:
 def hold_shared_lock(engine: Engine, command: str) -> Iterator[None]:
     """Hold a command's lock on the catalogue; StateError names the process and machine that hold it already.
 
-    It is one connection's own, so the server frees it when its holder dies or is cut off.
+    The lock belongs to one connection, so the server frees it when its holder dies or is cut off.
     """
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.detach()  # closed at the end and not pooled, which frees the lock

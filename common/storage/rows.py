@@ -14,7 +14,7 @@ Record = TypeVar("Record", bound="DataclassInstance")
 
 
 def make_row(record: "DataclassInstance", **cells: Any) -> dict[str, Any]:
-    """Return ``cells`` and then a record's fields, as a table holds them: words of enums, lists and dictionaries.
+    """Return ``cells`` and a record's fields as a table holds them: enums as words, tuples and records as JSON types.
 
     >>> from pointsman.common.records import QuarantinedRow
     >>> make_row(QuarantinedRow(3, "no label"), batch=7)
@@ -26,7 +26,7 @@ def make_row(record: "DataclassInstance", **cells: Any) -> dict[str, Any]:
 def read_record(kind: type[Record], row: Mapping[str, Any]) -> Record:
     """Return the record that a row holds; a column without a field is left out, a field without one has its default.
 
-    Cells become what fields are declared as: words enums, lists tuples, and dictionaries records.
+    Cells become what fields are declared as: words become enums, lists tuples, and dictionaries records.
 
     >>> from pointsman.common.records import QuarantinedRow
     >>> read_record(QuarantinedRow, {"batch": 7, "row": 3, "reason": "no label"})

@@ -47,6 +47,7 @@ def open_state(config: Config, must_exist: bool = False) -> Iterator[State]:
     url = name_url(config)
     try:
         catalogue = find_catalogue(sa.make_url(url)) if config.database_url is None else None
+        # Asked before it is opened: SQLite would make an empty catalogue in the place of a lost one.
         if catalogue and (lost := find_loss(catalogue)):
             raise DamagedCatalogue(str(catalogue), lost)
         engine = connect(url)
@@ -56,6 +57,7 @@ def open_state(config: Config, must_exist: bool = False) -> Iterator[State]:
     try:
         yield State(folder, engine, FileStore(folder / "files"))
     except DamagedCatalogue as damage:
+        # The caller's block cannot be run twice, so it ends here; run again, the command finds the copy in its place.
         engine.dispose()
         raise StateError(f"{_restore(folder, url, damage)}; run this again.") from damage
     finally:
@@ -68,9 +70,9 @@ def name_url(config: Config) -> str:
 
 
 def has_state(config: Config) -> bool:
-    """Return whether anything was begun there, a catalogue that is lost and has its copy included.
+    """Return whether there is a state; a lost catalogue whose copy is left counts.
 
-    Of a catalogue on a server nothing is known before it is asked.
+    A catalogue on a server is taken to be there, since only asking the server would tell.
     """
     try:
         catalogue = find_catalogue(sa.make_url(name_url(config)))
@@ -80,7 +82,7 @@ def has_state(config: Config) -> bool:
 
 
 def _restore(folder: Path, url: str, damage: DamagedCatalogue) -> str:
-    """Put the copy of the catalogue in its place while nobody updates, and return a sentence on it."""
+    """Restore the catalogue from its copy under the update lock, and return a sentence on that."""
     catalogue = find_catalogue(sa.make_url(url))
     if catalogue is None:
         raise damage
@@ -118,7 +120,7 @@ def hold_lock(state: State, command: str) -> Iterator[None]:
 def _lock_file(folder: Path, command: str) -> Iterator[None]:
     path = folder / f"{command}.lock"
     with explain_writing(path):
-        file = path.open("a+")
+        file = path.open("a+")  # not emptied before it is locked: who is refused reads the holder's number in it
     with file:
         if not _try_lock(file.fileno()):
             file.seek(0)

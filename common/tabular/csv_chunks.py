@@ -56,7 +56,7 @@ def _explain_text(text: Text, n_names: int = 0) -> Iterator[None]:
 
 
 def _options(text: Text) -> dict[str, Any]:
-    """How pandas reads it, every cell as text."""
+    """Return the options by which pandas reads a text, every cell as it is written."""
     return {"sep": text.separator, "keep_default_na": False, "na_filter": False}
 
 
@@ -96,15 +96,17 @@ def _read_by_arrow(text: Text, rows: int) -> Iterator[tuple[pd.DataFrame, float]
     import pyarrow as pa
     from pyarrow import csv
 
+    # From pandas, which names nameless columns and reads on where Arrow gives up: both must use the same names.
     names = list(_read(text, nrows=0).columns)
     source = pa.OSFile(str(text.path))
     size = source.size()
     reader = csv.open_csv(
         pa.CompressedInputStream(source, "gzip") if text.is_zipped else source,
         csv.ReadOptions(column_names=names, skip_rows=text.skipped + 1, block_size=PIECE),
-        csv.ParseOptions(delimiter=text.separator, quote_char=False),
+        csv.ParseOptions(delimiter=text.separator, quote_char=False),  # a plain text has no quotes
         csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
     )
+    # Arrow cuts by bytes, so rows are held back until they fill a chunk of the wanted number.
     held: list[Any] = []
     kept, empty = 0, True
     for batch in reader:

@@ -39,7 +39,7 @@ def read_excel_chunks(path: Path, content: str, rows: int, wanted: Wanted) -> It
                 "source.sheet to the sheet that has them."
             )
         shape: _Shape | None = None
-        expected = book.count(place) - skipped - 1
+        expected = book.count(place) - skipped - 1  # about: a sheet may say wrongly how many rows it has
         done = 0
         for part in _gather(lines, rows):
             shape = shape or _Shape(path, header, part, skipped)
@@ -123,6 +123,7 @@ def choose_sheet(path: Path, book: Book, wanted: Wanted) -> int:
     stated = _find_stated(path, book, wanted)
     if not wanted.columns or (stated is not None and wanted.is_stated):
         return stated or 0
+    # From here on the sheet is not settled: a stated one that a request happens to have is only tried first.
     first = stated or 0
     others = [place for place in range(len(book.names)) if place != first]
     having = next(
@@ -131,11 +132,13 @@ def choose_sheet(path: Path, book: Book, wanted: Wanted) -> int:
     if having is None or having == first:
         tell_others(path, book, wanted, first, others if stated is None else [])
         return first
+    # A stream is read by its configuration alone, so the error names the other sheet and nothing is read from it.
     if wanted.is_stated:
         raise DataError(
             f"The file '{path}' has {list_shown(wanted.columns)} in its sheet '{book.names[having]}' and not in the "
             f"first one, '{book.names[first]}'; set source.sheet to '{book.names[having]}'."
         )
+    # One known name is too few for a header, but it speaks against reading another sheet unasked.
     if any(wanted.find(row) for row in _read_top(book, first)):
         return first
     _log.warning(

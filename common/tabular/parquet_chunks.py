@@ -51,10 +51,10 @@ def find_types(path: Path) -> "dict[str, pa.DataType]":
 
 
 def find_widened(file: Any) -> dict[str, str]:
-    """Return the type that columns of whole numbers and truth values with cells missing get, by their name in a file.
+    """Return, by name in the file, the types of columns of whole numbers and truth values that have missing cells.
 
     Truth values become objects; numbers float64 or, where that would round one, a nullable type. The file's statistics
-    know which cells there are, or else the column is read.
+    tell what cells there are; without them the column is read.
     """
     import pyarrow as pa
 

@@ -1,6 +1,6 @@
-"""The one reader of tables in files. It goes a part at a time: the memory that this takes does not grow with the file.
+"""The one reader of tables in files. It reads a part at a time, so its memory does not grow with the file.
 
-The cells of a chunk are those of the whole table; only of an Excel sheet, types of columns are told chunk by chunk.
+The cells of a chunk are those of the whole table; only for Excel sheets are column types decided chunk by chunk.
 """
 
 from collections.abc import Iterator
@@ -67,7 +67,7 @@ def read_chunks(path: Path, rows: int, wanted: Wanted | None = None) -> Iterator
 
 
 def read_ahead(parts: Iterator[T]) -> Iterator[T]:
-    """Yield parts, of which the next one is read by a thread of its own in the meantime."""
+    """Yield parts, while a thread of its own reads the next one."""
     with ThreadPoolExecutor(1, "reading") as pool:
         coming = pool.submit(next, parts, None)
         while (part := coming.result()) is not None:

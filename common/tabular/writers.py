@@ -41,11 +41,11 @@ class TableWriter(ABC):
 
     @abstractmethod
     def finish(self) -> None:
-        """Write what only the end of the table brings; the end of the block does so, too."""
+        """Write what can only be written at the end; leaving the block of ``open_table`` does so, too."""
 
     @abstractmethod
     def abandon(self) -> None:
-        """Let go of what is held for a table that will not be finished."""
+        """Release what is held for a table that will not be finished."""
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
@@ -89,7 +89,7 @@ def count_rows(path: Path, most: int, wanted: Wanted | None = None) -> int:
 
 
 def _may_hold(path: Path, rows: int) -> bool:
-    """An Excel file never holds too many for another, and a row of text needs a byte at least."""
+    """Return whether a file may have more rows: an Excel file never has too many, and a row of text takes a byte."""
     ending = find_content(path)
     if ending == ".parquet":
         import pyarrow.parquet
@@ -218,7 +218,7 @@ class _ExcelWriter(TableWriter):
             self.sheet.append([self._make_cell(cell) if isinstance(cell, str) else cell for cell in row])
 
     def _make_cell(self, text: str) -> Any:
-        """Text stays text: what begins like a formula is none, and what XML cannot hold is left out."""
+        """Return a cell of text, also for what looks like a formula; characters that XML cannot hold are left out."""
         from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, WriteOnlyCell
 
         cell = WriteOnlyCell(self.sheet, ILLEGAL_CHARACTERS_RE.sub("", text)[:32_767])

@@ -1,7 +1,7 @@
 """Calibration of outputs without labels: corrected probabilities of classes, or the size of a regression's errors.
 
 Both rest on what past outputs turned out to be worth. Rows are counted in cells (bins of the output, flagged rows
-apart), a table a batch, so that a fit for any weighting of the batches costs next to nothing.
+apart), in one table per batch, so that a fit for any weighting of the batches costs next to nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,11 @@ import numpy as np
 
 LOGIT_BINS = np.linspace(-9.0, 9.0, 73)
 PRIOR_STRENGTH = 1.0
-"""Precision of the prior that outputs are right as they are: what about four rows in doubt tell."""
+"""Precision of the prior that outputs are right as they are: as much as four rows at a probability of 0.5 tell."""
 NEWTON_STEPS = 12
 ERROR_BINS = 10
 FEW_ROWS = 30
-"""Rows as which the mean error of all counts in a bin's own."""
+"""Weight, in rows, of the mean error over all bins in each bin's own mean."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ class ErrorModel:
     """Expected squared and absolute error by the prediction.
 
     centres: (n_bins,) predictions, rising; ``squares`` and ``sizes`` (n_bins,) are the mean squared and absolute errors
-             there, between which is interpolated
+             there; values in between are interpolated
     flagged: factors of both for a row that is not clean
     """
 
@@ -103,7 +103,7 @@ class ClassCells:
     hits: np.ndarray
 
     def fit(self, weights: np.ndarray) -> IntervalCalibration:
-        """Return the calibration to the first batches, ``weights`` (n,) of them."""
+        """Return the calibration fitted to the first n batches, weighted by ``weights`` (n,)."""
         rows = np.tensordot(weights, self.rows[: len(weights)], axes=1)
         hits = np.tensordot(weights, self.hits[: len(weights)], axes=1)
         return IntervalCalibration(np.stack([_fit_platt(*column) for column in zip(rows, hits, strict=True)]))
@@ -119,7 +119,7 @@ class ErrorCells:
     sums: np.ndarray
 
     def fit(self, weights: np.ndarray) -> ErrorModel:
-        """Return the error model of the first batches, ``weights`` (n,) of them."""
+        """Return the error model of the first n batches, weighted by ``weights`` (n,)."""
         rows, predictions, squares, sizes = np.tensordot(weights, self.sums[: len(weights)], axes=1)
         by_bin, filled = rows.sum(axis=0), rows.sum(axis=0) > 0
         centres = predictions.sum(axis=0)[filled] / by_bin[filled]
@@ -127,6 +127,7 @@ class ErrorCells:
         for sums in (squares, sizes):
             overall = sums.sum() / rows.sum()
             mean = (sums.sum(axis=0) + FEW_ROWS * overall) / (by_bin + FEW_ROWS)
+            # The errors of flagged rows if they were like all rows of their bins; the factor says how they differ.
             expected = (rows[1] * mean).sum()
             shrunk = FEW_ROWS * overall
             factors.append(float((sums[1].sum() + shrunk) / (expected + shrunk)) if shrunk > 0 else 1.0)
@@ -138,7 +139,7 @@ class ErrorCells:
 def count_classes(
     outputs: Sequence[np.ndarray], flagged: Sequence[np.ndarray], targets: Sequence[np.ndarray]
 ) -> ClassCells:
-    """Count (n_rows, n_classes) outputs, whether rows are flagged and class codes (n_rows,), an entry a batch."""
+    """Count (n_rows, n_classes) outputs, whether rows are flagged and class codes (n_rows,), one entry per batch."""
     rows, hits = [], []
     for known, flags, target in zip(outputs, flagged, targets, strict=True):
         columns = [known.shape[1] - 1] if known.shape[1] == 2 else range(known.shape[1])
@@ -154,7 +155,7 @@ def count_classes(
 def count_errors(
     outputs: Sequence[np.ndarray], flagged: Sequence[np.ndarray], targets: Sequence[np.ndarray]
 ) -> ErrorCells:
-    """Count (n_rows, 1) outputs, whether rows are flagged and numbers (n_rows,), an entry a batch."""
+    """Count (n_rows, 1) outputs, whether rows are flagged and numbers (n_rows,), one entry per batch."""
     edges = np.quantile(np.concatenate([known[:, 0] for known in outputs]), np.linspace(0, 1, ERROR_BINS + 1)[1:-1])
     sums = []
     for known, flags, target in zip(outputs, flagged, targets, strict=True):

@@ -22,7 +22,7 @@ CLEAN, DAMAGED = "clean", "damaged"
 
 @dataclass(frozen=True)
 class Measured:
-    """The estimate of one measure; the interval holds nine requests of ten. NaN is never among its numbers."""
+    """The estimate of one measure; the interval covers nine requests out of ten. None of the numbers is NaN."""
 
     estimated: float
     lower: float
@@ -38,9 +38,9 @@ class Estimate:
     """What rows without labels are expected to show.
 
     answerer: whose past it rests on
-    measures: by name, the loss first and, where it is another, the metric of the configuration; those that are known
+    measures: those that could be estimated, by name: the loss first, then the configured metric if it is another one
     reason:   why a measure is missing; '' where none is
-    threshold: least probability of a positive answer, with which measures of decisions are told
+    threshold: least probability of a positive answer, on which measures of decisions depend
     """
 
     answerer: str
@@ -155,6 +155,7 @@ def estimate(
     for name in estimator.measures:
         expected = [expect(name, estimator.task, asked, one, estimator.threshold) for one in calibrated]
         forecast = condition.forecasts.get(name)
+        # No forecast was learned, or the measure is undefined here, as precision is where no row is called positive.
         if forecast is None or not np.isfinite(expected).all():
             absent.append(name)
             continue
@@ -191,7 +192,7 @@ def to_scale(name: str, observed: np.ndarray) -> np.ndarray:
 
 
 def from_scale(name: str, number: float) -> float:
-    """Return a number of that scale as a measure, within its bounds."""
+    """Return a number on the scale of ``to_scale`` as a measure, within its bounds."""
     if name in LOSSES:
         return float(np.exp(number))
     return float(np.sin(np.clip(number, 0.0, np.pi / 2)) ** 2) if is_share(name) else float(min(1.0, number))

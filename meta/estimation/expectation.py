@@ -33,7 +33,7 @@ def expect(measure: str, task: Task, outputs: np.ndarray, calibrated: np.ndarray
         shares = [
             _f1(calibrated[:, code], decided == code)
             for code in range(calibrated.shape[1])
-            if calibrated[:, code].sum() >= 0.5
+            if calibrated[:, code].sum() >= 0.5  # the metric averages over the classes that occur
         ]
         return float(np.mean(shares)) if shares else np.nan
     decided = decide_classes(task, outputs, threshold)
@@ -45,7 +45,8 @@ def expect(measure: str, task: Task, outputs: np.ndarray, calibrated: np.ndarray
 def realise(measure: str, task: Task, target: np.ndarray, outputs: np.ndarray, threshold: float) -> float:
     """Return the metric that labels (n_rows,) show; NaN where it is undefined for them.
 
-    Ranks are compared as for ``expect``, with certain labels: the same number as the metric's own, sooner.
+    Metrics of ranks are computed as by ``expect``, with labels that are certain: the same number as the metric's own
+    function gives, but faster.
     """
     if measure in RANKED:
         return expect(measure, task, outputs, np.column_stack([1 - target, target]), threshold)
@@ -69,6 +70,7 @@ def _brier(positive: np.ndarray, truth: np.ndarray, _decided: np.ndarray) -> flo
 def _roc_auc(positive: np.ndarray, truth: np.ndarray, _decided: np.ndarray) -> float:
     """Return the chance that of two rows, an expected positive and a negative one, the first has the higher output."""
     hits, misses = _count_by_output(positive, truth)
+    # A row in doubt counts in part on both sides, but it makes no pair with itself.
     before = np.cumsum(misses) - misses / 2
     paired_with_itself = (truth * (1 - truth)).sum()
     pairs = truth.sum() * (1 - truth).sum() - paired_with_itself

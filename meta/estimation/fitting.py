@@ -23,14 +23,14 @@ from pointsman.meta.records import OutOfSamplePredictions
 
 PART_SIZES = (1, 4, 16, 64, 256, 1024)
 MOST_PARTS = 12
-"""Parts of one size that a batch is asked for."""
+"""The most parts of one size that are cut from a batch."""
 MIN_BATCHES = MIN_ERRORS + 2
 """The first has no past, the second no level to be debiased by."""
 
 
 @dataclass(frozen=True, eq=False)
 class EstimatorSample:
-    """An answerer's outputs for some labelled rows of one batch, of one condition; ``starts`` are those of copies."""
+    """An answerer's outputs for labelled rows of one batch and condition; ``starts`` are the first rows of copies."""
 
     outputs: np.ndarray
     target: np.ndarray
@@ -42,7 +42,7 @@ class EstimatorSample:
 class ReplayedRows:
     """A batch on the scale of errors: what was expected of it (n_beliefs,) and what it showed.
 
-    The same of its parts, (n_parts, n_beliefs) and (n_parts,), whose ``kinds`` and ``rows`` are as in ``BatchErrors``.
+    The same for its parts, (n_parts, n_beliefs) and (n_parts,), whose ``kinds`` and ``rows`` are as in ``BatchErrors``.
     """
 
     expected: np.ndarray
@@ -73,6 +73,7 @@ def fit_estimator(
             condition = _fit_condition(samples, rows.task, measures, threshold, name)
             if condition.forecasts:
                 conditions[name] = condition
+    # Without CLEAN nothing is estimated, so what was learned from damaged copies alone is dropped below.
     reason = ""
     if CLEAN not in conditions:
         reason = (
@@ -126,7 +127,7 @@ def _fit_beliefs(cells: ClassCells | ErrorCells, batches: int) -> tuple[Calibrat
 
 
 def _cut(sample: EstimatorSample, condition: str) -> list[tuple[int, slice]]:
-    """Return parts of a sample, with the size they were cut to: runs of rows, evenly spread; damaged copies besides."""
+    """Return parts of a sample, each with the size it was cut to: runs of rows, evenly spread, and damaged copies."""
     n_rows = len(sample.target)
     copies = [*sample.starts, n_rows]
     parts = []
@@ -158,6 +159,7 @@ def _replay(
         expected = [expect(name, task, outputs, one[rows], threshold) for one in calibrated]
         return [*expected, realise(name, task, sample.target[rows], outputs, threshold)]
 
+    # One line for the whole batch, then one per part; the last column is what labels showed, the others expectations.
     seen = to_scale(name, np.array([look(rows) for rows in (slice(None), *(rows for _, rows in parts))]))
     if not np.isfinite(seen[0]).all():
         return None
@@ -187,6 +189,7 @@ def fit_forecast(replayed: Sequence[ReplayedRows], whole: bool = True) -> Foreca
     shown = np.array([one.shown for one in replayed])
     expected = np.stack([one.expected for one in replayed])
     kinds = np.unique(np.concatenate([one.kinds for one in replayed[1:]]))
+    # Errors are kept apart by kind of part: each kind has expert weights of its own.
     squares = np.zeros((len(kinds), 0, EXPERTS))
     history = []
     for place, one in enumerate(replayed[1:], start=1):
@@ -204,6 +207,7 @@ def fit_forecast(replayed: Sequence[ReplayedRows], whole: bool = True) -> Foreca
     if spread is None:
         return None
     levels, biases = learn_levels(shown, expected)
+    # The interval lists its kinds by size, and it lacks WHOLE where whole batches are not like requests.
     return Forecast(
         levels=tuple(levels.tolist()),
         biases=tuple(map(tuple, biases.tolist())),

@@ -1,8 +1,8 @@
-"""From expected losses of rows to a forecast and its interval, by experts that past batches have weighed.
+"""From expected losses of rows to a forecast and its interval, by experts that are weighted by past batches.
 
 An expectation from confidence alone errs when the relation of inputs and target changes; the level of past batches errs
-when the inputs change. Experts of both kinds, and of both at once, forecast every past batch in turn, each from what
-lay before it, and the one that erred less weighs more.
+when the inputs change. Experts of both kinds, and of both at once, forecast every past batch in turn, each from the
+batches before it, and the one that erred less weighs more.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,10 +17,10 @@ BIAS_HALF_LIVES = (2.0, 8.0)
 LEVEL_HALF_LIVES = (0.3, 2.0, 8.0, 50.0)
 """The first level is nearly the newest batch alone, the last nearly the mean of all."""
 EXPERTS = len(BELIEF_HALF_LIVES) * (1 + len(BIAS_HALF_LIVES)) + len(LEVEL_HALF_LIVES)
-"""How many: each correction, each with each bias taken off, each level."""
+"""Number of experts: each correction alone, each correction with each bias removed, and each level."""
 WEIGHT_HALF_LIFE = 8.0
 POWER = 4
-"""An expert weighs as its mean squared error to this negative power: the best ones share, the others hardly count."""
+"""An expert's weight falls with this power of its mean squared error: the best share, the others hardly count."""
 TINY = 1e-12
 
 
@@ -30,7 +30,7 @@ class Forecast:
 
     levels:  by LEVEL_HALF_LIVES, the decayed mean of what past batches showed
     biases:  by calibration and BIAS_HALF_LIVES, what they showed less what was expected of them
-    sizes:   rows, rising, for which the next three are
+    sizes:   numbers of rows, ascending, that weights, low and high belong to
     weights: of the experts (n_sizes, n_experts), in the order of ``list_experts``
     low, high: bounds of nine of ten standardised errors
     between, within: an error's variance is ``between + within / rows``
@@ -46,7 +46,7 @@ class Forecast:
     within: float
 
     def foresee(self, expected: np.ndarray, rows: int) -> float:
-        """Return the forecast for expectations (n_beliefs,) of so many rows."""
+        """Return the forecast for expectations (n_beliefs,) of ``rows`` rows."""
         experts = list_experts(expected[None, :], np.array(self.levels), np.array(self.biases))[0]
         by_size = np.array(self.weights) @ experts
         return float(np.interp(np.log(rows), np.log(self.sizes), by_size))
@@ -91,7 +91,7 @@ def learn_levels(shown: np.ndarray, expected: np.ndarray) -> tuple[np.ndarray, n
 
 
 def weigh_experts(squares: np.ndarray) -> np.ndarray:
-    """Return the weights of experts by squared errors (n_batches, n_experts), the oldest first; even without any.
+    """Return the weights of experts by squared errors (n_batches, n_experts), the oldest first; equal without any.
 
     A batch without an error (NaN) is left out.
     """

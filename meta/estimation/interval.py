@@ -1,8 +1,8 @@
-"""Intervals that keep their promise: conformal on past batches, for requests of any size, and held to it under drift.
+"""Intervals that keep their coverage: conformal on past batches, for requests of any size, and adaptive under drift.
 
 Errors of past forecasts, over whole batches and parts of them, are divided by a spread that depends on the number of
 rows, and their quantiles bound the next. A factor grows after misses and shrinks after hits, so that coverage comes
-back where batches have become harder to foresee: the idea of adaptive conformal inference (Gibbs & Candes 2021), on the
+back where batches have become harder to predict: the idea of adaptive conformal inference (Gibbs & Candes 2021), on the
 width instead of the level, since few batches have no quantile beyond their largest error.
 """
 
@@ -16,11 +16,11 @@ from pointsman.meta.estimation.forecast import decay, measure_spread
 COVERAGE = 0.9
 HALF_LIFE = 12.0
 STEP = 0.2
-"""By how much a miss, more than the one in ten, widens the interval, as a share."""
+"""How much, as a share, misses beyond the expected one in ten widen the interval."""
 NEIGHBOURHOOD = 1.0
 """Ratio of sizes, as a logarithm, at which the errors of parts of another size count 37 %."""
 PRIOR_BATCHES = 4.0
-"""Batches as which the quantiles of a standard normal count: few errors show no tails."""
+"""Weight, in batches, of the quantiles of a standard normal: few errors show no tails."""
 MIN_ERRORS = 3
 WHOLE = 0
 
@@ -39,7 +39,7 @@ class BatchErrors:
 
 @dataclass(frozen=True)
 class Interval:
-    """What ``Forecast`` holds of an interval, under the same names; ``kinds`` are those of parts, as ``sizes`` rise."""
+    """What a ``Forecast`` holds of its interval, under the same names; ``kinds`` of parts are in the order of sizes."""
 
     kinds: tuple[float, ...]
     sizes: tuple[float, ...]
@@ -52,7 +52,7 @@ class Interval:
 def fit_interval(history: Sequence[BatchErrors]) -> Interval | None:
     """Return the intervals after a history, the oldest batch first; None while it is too short.
 
-    The history is gone through in time: how wide intervals have to be is learned from those that it would have had.
+    The history is replayed in time: how wide intervals have to be is learned from what earlier ones would have missed.
     """
     kinds = np.unique(np.concatenate([one.kinds for one in history])) if history else np.array([])
     factors = dict.fromkeys(kinds.tolist(), 0.0)
@@ -85,6 +85,7 @@ def _fit_to(history: Sequence[BatchErrors], factors: dict[float, float]) -> Inte
     sizes = np.array([rows[kinds == kind].mean() for kind in known])
     squares = np.array([np.average(errors[kinds == kind] ** 2, weights=weights[kinds == kind]) for kind in known])
     between, within = fit_variance(sizes, squares)
+    # Divided by their spread, errors of parts of all sizes can share one set of scores.
     scores = np.append(errors / measure_spread(between, within, rows), NORMAL_SCORES)
     prior = np.full(len(NORMAL_SCORES), PRIOR_BATCHES / len(NORMAL_SCORES))
     low, high = [], []
@@ -98,6 +99,7 @@ def _fit_to(history: Sequence[BatchErrors], factors: dict[float, float]) -> Inte
             ends = find_quantile(scores, near, (1 - COVERAGE) / 2), find_quantile(scores, near, (1 + COVERAGE) / 2)
         low.append(float(ends[0] * factor))
         high.append(float(ends[1] * factor))
+    # Ascending kinds are not ascending sizes, since WHOLE is 0; bounds are interpolated between sizes.
     order = np.argsort(sizes)
     return Interval(
         kinds=tuple(known[order].tolist()),

@@ -81,7 +81,7 @@ def find_caveats(version: Version, facts: CardFacts) -> list[str]:
     made = "it was made" if version.is_ensemble else "it learned"
     heaviest = max(version.members[0].values()) if version.is_ensemble else 0.0
     # An ensemble reads inputs through its members, so caveats about inputs and single batches are for single models.
-    whose, single, rows = ("Its members", False, version.rows) if version.is_ensemble else ("It", True, version.rows)
+    whose, single, rows = "Its members" if version.is_ensemble else "It", not version.is_ensemble, version.rows
     found = (
         (rows < FEW_ROWS, f"{whose} learned {rows:,} rows, fewer than {FEW_ROWS:,}."),
         (

@@ -129,7 +129,7 @@ def choose_sheet(path: Path, book: Book, wanted: Wanted) -> int:
     having = next(
         (place for place in (first, *others) if wanted.find_header(_read_top(book, place)) is not None), first
     )
-    if having is None or having == first:
+    if having == first:
         tell_others(path, book, wanted, first, others if stated is None else [])
         return first
     # A stream is read by its configuration alone, so the error names the other sheet and nothing is read from it.

@@ -279,6 +279,12 @@ def add_handlers(app: FastAPI) -> None:
         return await refuse(request, Refused(503, f"The request failed; the log says why of {told}.", retry_after=5))
 
     # The framework's own refusals would be bodies of another shape; its headers, such as Allow, are kept.
+    @app.exception_handler(Exception)
+    async def fail(request: Request, _error: Exception) -> Response:
+        told = request.scope["state"]["request"]  # the gate, to which it is raised again, logs it
+        sentence = f"The request could not be answered; the log of the service says why under {told}."
+        return await refuse(request, Refused(500, sentence))
+
     @app.exception_handler(HTTPException)
     async def miss(request: Request, missed: HTTPException) -> Response:
         known = {

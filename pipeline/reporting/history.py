@@ -93,8 +93,8 @@ class History:
     def champions(self) -> dict[int, str]:
         """The champion's version by generation."""
         members = self.ask(read_members)
-        champions_before = members[members["role"] == "champion"]
-        return dict(zip(champions_before["generation"].astype(int), champions_before["version"], strict=True))
+        champions = members[members["role"] == "champion"]
+        return dict(zip(champions["generation"].astype(int), champions["version"], strict=True))
 
     @cached_property
     def productions(self) -> dict[int, str]:

@@ -101,10 +101,10 @@ def draw_reigns(generations: Sequence[GenerationFigures], timeline: Timeline) ->
         axes = figure.subplots()
         for row, line in enumerate(lines):
             present = timeline.join_places(batch for batch, one in after.items() if line in one.lines)
-            champions_before = timeline.join_places(batch for batch, one in after.items() if one.champion_line == line)
+            as_champion = timeline.join_places(batch for batch, one in after.items() if one.champion_line == line)
             axes.broken_barh(present, (row - 0.17, 0.34), facecolors=SKY, alpha=0.55, linewidth=0)
             served = timeline.join_places(batch for batch, one in after.items() if one.production_line == line)
-            axes.broken_barh(champions_before, (row - 0.36, 0.72), facecolors=INK, linewidth=0)
+            axes.broken_barh(as_champion, (row - 0.36, 0.72), facecolors=INK, linewidth=0)
             axes.broken_barh(served, (row - 0.22, 0.44), facecolors=VERMILLION, linewidth=0)
         axes.set_yticks(range(len(lines)), [shorten(line) for line in lines])
         axes.set_ylim(-0.7, len(lines) - 0.3)
@@ -116,7 +116,9 @@ def draw_reigns(generations: Sequence[GenerationFigures], timeline: Timeline) ->
         axes.barh(0, 0, color=SKY, alpha=0.55, label="active")
         figure.legend(loc="outside upper right", ncols=3)
         left_out = len(ranked) - len(lines)
-        left = count(left_out, "line that neither reigned nor served is", "lines that neither reigned nor served are")
+        left = count(
+            left_out, "model that was champion or served least is", "models that were champion or served least are"
+        )
         note = f"{left} left out." if left_out else ""
         label = "Active lines after every batch, the champion among them, and what served typical requests"
         return export(figure, "reigns", label, f"{note} {timeline.note}".strip())

@@ -197,16 +197,14 @@ def _say_what_changed(history: History) -> str:
         return f"The last update, of batch {generation.batch}, left every version as it was."
     changed = join_words(changes)
     promoted = next((event for event in events if event.event == "promoted"), None)
-    champions_before = (
-        f"{promoted.version} became champion: {promoted.reason}" if promoted else "the champion's line stayed"
-    )
+    of_champion = f"{promoted.version} became champion: {promoted.reason}" if promoted else "the champion's line stayed"
     moved = next((event for event in events if event.event == "production"), None)
     # The event names production in the mode of the update; in another mode the headline speaks of another model.
     if moved and not _is_other_mode(history, history.ask(find_production)):
-        champions_before += f"; {moved.version} serves typical requests from then on"
+        of_champion += f"; {moved.version} serves typical requests from then on"
     number, rest = changed.split(" ", 1)
     versions = "version" if number == "1" else "versions"
-    return f"At the last update, of batch {generation.batch}, {number} {versions} {rest}; {champions_before}."
+    return f"At the last update, of batch {generation.batch}, {number} {versions} {rest}; {of_champion}."
 
 
 def _say_what_was_answered(decisions: DecisionFigures) -> str:

@@ -284,3 +284,16 @@ class TestGenerations:
             assert service.current.refresh()
             assert not service.current.refresh()
             assert client.post("/predict", json=rows[0]).json()["generation"] == before + 1
+
+
+def test_what_nobody_foresaw_is_a_body_of_json_that_names_the_request_in_the_log(learned, rows, monkeypatch, caplog):
+    with open_service(learned) as (_, client):
+        monkeypatch.setattr("pointsman.pipeline.api.app.answer_rows", lambda *_: 1 / 0)
+        failed = client.post("/predict", json=rows[0])
+        told = failed.json()
+        assert failed.status_code == 500
+        assert told["request"] == failed.headers["x-request-id"]
+        assert f"the log of the service says why under {told['request']}" in told["error"]
+        assert any(f"request {told['request']} failed: ZeroDivisionError" in line for line in caplog.messages)
+        monkeypatch.undo()
+        assert client.post("/predict", json=rows[0]).status_code == 200

@@ -107,7 +107,7 @@ class Boosting(Family):
         rounds = max(1, round(settings.rounds * settings.learning_rate / rate))
         return {**params, "rounds": min(rounds, settings.rounds), "learning_rate": max(rate, settings.learning_rate)}
 
-    def settle(
+    def find_params(
         self,
         table: EncodedTable,
         target: np.ndarray,

@@ -89,7 +89,7 @@ class Family(ABC):
         """Return what ``estimator.learned`` becomes with a new sample; only where ``can_update``."""
         raise ConfigError(f"Family '{self.name}' cannot be updated with new rows; fit it again on all of them.")
 
-    def settle(
+    def find_params(
         self,
         table: EncodedTable,
         target: np.ndarray,

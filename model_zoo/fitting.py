@@ -49,7 +49,7 @@ def prepare_rows(
     return PreparedRows(tuple(features.columns), encoder, table, target, normal)
 
 
-def settle(
+def find_params(
     candidate: Candidate, rows: PreparedRows, task: Task, n_classes: int, seed: int, threads: int = 1
 ) -> Candidate:
     """Return the candidate with what its family finds out on rows before it learns them.
@@ -59,7 +59,7 @@ def settle(
     own = {name: setting for name, setting in candidate.params.items() if name in TREATMENTS}
     params = {name: setting for name, setting in candidate.params.items() if name not in own}
     n_rows = len(rows.table) // (2 if candidate.masked else 1)
-    settled = get_family(candidate.family).settle(
+    settled = get_family(candidate.family).find_params(
         rows.table.take(slice(n_rows)),
         rows.target[:n_rows],
         task=task,

@@ -9,19 +9,17 @@ from typing import Any
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
-from starlette.exceptions import HTTPException
 
 from pointsman.common.config import Config
-from pointsman.common.errors import PointsmanError
 from pointsman.common.storage.catalogue import utc_now
 from pointsman.common.storage.state import State
 from pointsman.pipeline.api import document
-from pointsman.pipeline.api.access import GONE
 from pointsman.pipeline.api.answering import Answered, answer_rows, read_rows
-from pointsman.pipeline.api.bodies import Disconnected, Inbox
+from pointsman.pipeline.api.bodies import Inbox
 from pointsman.pipeline.api.costs import CostBook
 from pointsman.pipeline.api.current import Current, Served
 from pointsman.pipeline.api.decoder import Decoder
+from pointsman.pipeline.api.failures import add_handlers
 from pointsman.pipeline.api.feedback import present_received, read_labels
 from pointsman.pipeline.api.index import write_index
 from pointsman.pipeline.api.listing import list_models
@@ -31,7 +29,8 @@ from pointsman.pipeline.api.refusal import Refused, shorten
 from pointsman.pipeline.api.report import ReportMaker
 from pointsman.pipeline.api.worker import Worker
 from pointsman.pipeline.labels.intake import Received, add_labels
-from pointsman.pipeline.serving.answer_log import AnswerLog, ServedRequest
+from pointsman.pipeline.serving.answer_log import AnswerLog
+from pointsman.pipeline.serving.served_requests import ServedRequest
 
 log = logging.getLogger(__name__)
 
@@ -256,46 +255,3 @@ def read_switch(request: Request, name: str) -> bool:
 def respond(content: dict[str, Any], status: int = 200) -> Response:
     """Return a response of JSON."""
     return Response(orjson.dumps(content), status, media_type=JSON)
-
-
-def add_handlers(app: FastAPI) -> None:
-    """Make every refusal and failure a body of JSON with a sentence."""
-
-    @app.exception_handler(Refused)
-    async def refuse(request: Request, refusal: Refused) -> Response:
-        headers = {} if refusal.retry_after is None else {"retry-after": str(refusal.retry_after)}
-        body = orjson.dumps(refusal.to_json(request.scope["state"]["request"]))
-        return Response(body, refusal.status, headers, JSON)
-
-    @app.exception_handler(TimeoutError)
-    async def give_up(request: Request, _error: TimeoutError) -> Response:
-        late = Refused(503, "The answer was not there in time (service.seconds); send fewer rows.", retry_after=1)
-        return await refuse(request, late)
-
-    @app.exception_handler(PointsmanError)
-    async def explain(request: Request, error: PointsmanError) -> Response:
-        told = request.scope["state"]["request"]
-        log.error("request %s: %s", told, error)  # its words may name places of this machine, which are not told
-        return await refuse(request, Refused(503, f"The request failed; the log says why of {told}.", retry_after=5))
-
-    # The framework's own refusals would be bodies of another shape; its headers, such as Allow, are kept.
-    @app.exception_handler(Exception)
-    async def fail(request: Request, _error: Exception) -> Response:
-        told = request.scope["state"]["request"]  # the gate, to which it is raised again, logs it
-        sentence = f"The request could not be answered; the log of the service says why under {told}."
-        return await refuse(request, Refused(500, sentence))
-
-    @app.exception_handler(HTTPException)
-    async def miss(request: Request, missed: HTTPException) -> Response:
-        known = {
-            404: "There is no such route; / lists them.",
-            405: "This route is not asked that way; /openapi.json says how.",
-        }
-        response = await refuse(request, Refused(missed.status_code, known.get(missed.status_code, missed.detail)))
-        response.headers.update(missed.headers or {})
-        return response
-
-    @app.exception_handler(Disconnected)
-    async def drop(_request: Request, _gone: Disconnected) -> Response:
-        # Nobody reads this; the status is for the access log and the counters.
-        return Response(status_code=GONE)

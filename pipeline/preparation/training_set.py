@@ -13,7 +13,7 @@ import pandas as pd
 
 from pointsman.common.task import Task
 from pointsman.model_zoo.candidate import Candidate
-from pointsman.model_zoo.fitting import PreparedRows, fit_prepared, prepare_rows, settle
+from pointsman.model_zoo.fitting import PreparedRows, find_params, fit_prepared, prepare_rows
 from pointsman.model_zoo.model import Model
 from pointsman.registry.versions import LearnedBatch
 
@@ -160,10 +160,10 @@ class TrainingSet:
         size = sum(one.table.values.nbytes for one in self._prepared.values())
         return len(self._prepared) <= KEPT_PREPARED and size <= KEPT_BYTES
 
-    def settle(self, candidate: Candidate, rows: TrainingRows) -> Candidate:
+    def find_params(self, candidate: Candidate, rows: TrainingRows) -> Candidate:
         """Return the candidate with parameters that its family finds (rounds, leaves) on its window of some rows."""
         prepared = self.prepare(candidate, rows)
-        return settle(candidate, prepared, self.task, len(self.classes), self.seed, self.threads)
+        return find_params(candidate, prepared, self.task, len(self.classes), self.seed, self.threads)
 
     @cached_property
     def digests(self) -> tuple[LearnedBatch, ...]:

@@ -75,7 +75,7 @@ def enter_newcomer(
     for table in tables[-BACKFILLED:]:
         earlier = find_earlier(training_set, table)
         if earlier is not None:
-            candidate = training_set.settle(candidate, earlier)
+            candidate = training_set.find_params(candidate, earlier)
             model = training_set.fit(candidate, earlier)
             outputs[table.rows.batch] = predict_outputs(model, table.features, training_set.classes)
     return Contender(name, origin, candidate, None, outputs)

@@ -86,7 +86,7 @@ def refit(training_set: TrainingSet, job: RefitJob) -> FitResult:
         fit_metrics = measure_updated(training_set, model, version.first_batch, job.threshold.least)
     else:
         prepared = training_set.prepare(contender.candidate, training_set.rows)
-        model = training_set.fit_prepared(training_set.settle(contender.candidate, training_set.rows), prepared)
+        model = training_set.fit_prepared(training_set.find_params(contender.candidate, training_set.rows), prepared)
         origin, updates = Origin.REFIT if version else contender.origin, 0
         seconds = time.perf_counter() - started
         fit_metrics = measure_fitted(training_set, model, prepared, job.threshold.least)

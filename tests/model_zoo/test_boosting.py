@@ -202,10 +202,10 @@ def test_the_library_defaults_keep_their_limits_in_few_rows() -> None:
 GROWING = {"rounds": 60, "learning_rate": 0.1, "num_leaves": 15, "stopping": True}
 
 
-def settle(values: np.ndarray, target: np.ndarray, params: dict, n_classes: int = 0) -> dict:
+def find_params(values: np.ndarray, target: np.ndarray, params: dict, n_classes: int = 0) -> dict:
     task = (Task.BINARY if n_classes == 2 else Task.MULTICLASS) if n_classes else Task.REGRESSION
     table = EncodedTable(values, tuple(f"x{position}" for position in range(values.shape[1])))
-    return dict(FAMILY.settle(table, target, task=task, n_classes=n_classes, params=params, seed=1))
+    return dict(FAMILY.find_params(table, target, task=task, n_classes=n_classes, params=params, seed=1))
 
 
 def make_noisy(n_rows: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
@@ -215,11 +215,11 @@ def make_noisy(n_rows: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_rounds_are_found_on_the_newest_rows_and_are_fewer_where_there_is_more_noise() -> None:
-    clear, blurred = (settle(*make_noisy(4_000, noise), GROWING)["found_rounds"] for noise in (0.1, 3.0))
+    clear, blurred = (find_params(*make_noisy(4_000, noise), GROWING)["found_rounds"] for noise in (0.1, 3.0))
     assert 1 <= blurred < clear
     values, target = make_noisy(4_000, 0.1)
     target[3_500:] = np.random.default_rng(1).normal(size=500)  # nothing of the older rows holds for the newest
-    assert settle(values, target, GROWING)["found_rounds"] < clear / 4
+    assert find_params(values, target, GROWING)["found_rounds"] < clear / 4
 
 
 @pytest.mark.parametrize("n_classes", [0, 2, 3])
@@ -227,8 +227,8 @@ def test_what_was_found_is_what_is_fitted_and_again_the_same(n_classes: int) -> 
     values, target = make_noisy(2_000, 0.5)
     if n_classes:
         target = np.digitize(target, [0.0, 0.8][: n_classes - 1])
-    found = settle(values, target, GROWING, n_classes)
-    assert found == settle(values, target, GROWING, n_classes)
+    found = find_params(values, target, GROWING, n_classes)
+    assert found == find_params(values, target, GROWING, n_classes)
     assert (found["found_rows"], found["found_leaves"], found["found_age"]) == (2_000, 15, 0)
     table = EncodedTable(values, ("x0", "x1", "x2"))
     task = (Task.BINARY if n_classes == 2 else Task.MULTICLASS) if n_classes else Task.REGRESSION
@@ -239,7 +239,7 @@ def test_what_was_found_is_what_is_fitted_and_again_the_same(n_classes: int) -> 
 def test_what_was_found_lasts_for_some_fits_and_grows_with_the_rows() -> None:
     values, target = make_noisy(4_000, 0.5)
     known = {**GROWING, "found_rounds": 40, "found_leaves": 7, "found_rows": 3_200}
-    taken_over = settle(values, target, known | {"found_age": 2})
+    taken_over = find_params(values, target, known | {"found_age": 2})
     assert {name: taken_over[f"found_{name}"] for name in ("rounds", "leaves", "rows", "age")} == {
         "rounds": 50,
         "leaves": 7,
@@ -247,24 +247,24 @@ def test_what_was_found_lasts_for_some_fits_and_grows_with_the_rows() -> None:
         "age": 3,
     }
     for stale in ({"found_age": 5}, {"found_rows": 2_000}, {"found_rows": 8_000}):
-        assert settle(values, target, known | stale)["found_age"] == 0
+        assert find_params(values, target, known | stale)["found_age"] == 0
 
 
 def test_few_rows_keep_the_stated_rounds_and_others_are_asked_nothing() -> None:
     values, target = make_noisy(300, 0.5)
-    assert settle(values, target, GROWING)["found_rounds"] == 60
-    assert settle(values, target, {"rounds": 9}) == {"rounds": 9}
+    assert find_params(values, target, GROWING)["found_rounds"] == 60
+    assert find_params(values, target, {"rounds": 9}) == {"rounds": 9}
 
 
 def test_a_class_that_only_the_newest_rows_have_stops_nothing() -> None:
     values, target = make_noisy(2_000, 0.5)
     codes = np.digitize(target, [0.0])
     codes[1_900:1_950] = 2
-    assert settle(values, codes, GROWING, 3)["found_rounds"] >= 1
+    assert find_params(values, codes, GROWING, 3)["found_rounds"] >= 1
 
 
 def test_many_rows_may_have_larger_leaves_and_the_search_may_look_further() -> None:
-    assert settle(*make_noisy(40_000, 0.1), {**GROWING, "num_leaves": 4})["found_leaves"] == 8
+    assert find_params(*make_noisy(40_000, 0.1), {**GROWING, "num_leaves": 4})["found_leaves"] == 8
     drawn = {}
 
     class Trial:

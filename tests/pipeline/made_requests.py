@@ -7,8 +7,9 @@ import small_stream
 from pointsman.common.storage.catalogue import utc_now
 from pointsman.pipeline.collection.demo.simulator import simulate
 from pointsman.pipeline.collection.ordering import PartReader
-from pointsman.pipeline.serving.answer_log import AnswerLog, ServedRequest
+from pointsman.pipeline.serving.answer_log import AnswerLog
 from pointsman.pipeline.serving.predictor import load_predictor
+from pointsman.pipeline.serving.served_requests import ServedRequest
 from pointsman.pipeline.update import update_once
 
 

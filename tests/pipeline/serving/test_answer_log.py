@@ -20,8 +20,9 @@ from pointsman.meta.tables import decisions_table
 from pointsman.pipeline.explain import explain
 from pointsman.pipeline.labels.served_rows import is_logged, load_answered
 from pointsman.pipeline.serving import answer_log
-from pointsman.pipeline.serving.answer_log import AnswerLog, shorten_profile
+from pointsman.pipeline.serving.answer_log import AnswerLog
 from pointsman.pipeline.serving.predictor import load_predictor
+from pointsman.pipeline.serving.served_requests import shorten_profile
 
 SHARES = st.floats(0, 1, allow_subnormal=False) | st.just(0.0)
 

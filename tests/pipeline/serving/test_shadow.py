@@ -14,8 +14,8 @@ from pointsman.meta.records import OutOfSamplePredictions, predict_outputs
 from pointsman.meta.tables import decisions_table
 from pointsman.pipeline.labels.served_rows import load_answered
 from pointsman.pipeline.preparation.features import engineer_features
-from pointsman.pipeline.serving.answer_log import prepare_requests
 from pointsman.pipeline.serving.predictor import load_predictor
+from pointsman.pipeline.serving.served_requests import prepare_requests
 from pointsman.pipeline.serving.shadow import Shadow, score_rows
 from pointsman.pipeline.validation.challengers import _compare
 from pointsman.registry.generations import Member, Role

@@ -47,7 +47,8 @@ class StateLog(logging.FileHandler):
 def set_up_logging(state_dir: Path) -> None:
     """Send short lines to stderr and full ones to the log of a state."""
     to_screen = logging.StreamHandler(sys.stderr)
-    to_screen.setFormatter(TypedFormatter("%(levelname)s %(message)s"))
+    clear_bar = "\r\x1b[K" if sys.stderr.isatty() else ""  # a bar may stand there; it is drawn again by itself
+    to_screen.setFormatter(TypedFormatter(f"{clear_bar}%(levelname)s %(message)s"))
     to_screen.addFilter(lambda record: record.name != _failures.name)
     logging.raiseExceptions = False
     logging.basicConfig(level=logging.INFO, handlers=[to_screen, StateLog(state_dir)], force=True)

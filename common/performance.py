@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
+from pointsman.common.progress import StageProgress
 from pointsman.common.storage.catalogue import VOLATILE, created_at, metadata
 
 performance_table = sa.Table(
@@ -43,9 +44,13 @@ class StageCost:
 
 @dataclass
 class Stopwatch:
-    """Measures the stages of one run in the order in which they first end; what a stage costs again is added."""
+    """Measures the stages of one run in the order in which they first end; what a stage costs again is added.
+
+    With ``progress`` each stage is told while it lasts.
+    """
 
     by_stage: dict[str, StageCost] = field(default_factory=dict)
+    progress: StageProgress | None = None
 
     @property
     def costs(self) -> list[StageCost]:
@@ -57,11 +62,17 @@ class Stopwatch:
         """Measure the block under a stage's name, also when it fails."""
         started, cpu_started = time.perf_counter(), time.process_time()
         try:
-            yield
+            with self.progress.stage(name) if self.progress else nullcontext():
+                yield
         finally:
             spent = StageCost(name, time.perf_counter() - started, time.process_time() - cpu_started, measure_peak_mb())
             before = self.by_stage.get(name)
             self.by_stage[name] = before + spent if before else spent
+
+    def count(self, done: int, planned: int) -> None:
+        """Tell how many steps of the present stage are done."""
+        if self.progress:
+            self.progress.count(done, planned)
 
     def rows(self, command: str, subject: str, rows: int) -> list[dict[str, object]]:
         """Return the catalogue rows of this run. ``subject`` is the batch or the request."""

@@ -40,9 +40,12 @@ class Workers:
     count: int = 1
     scheduler: str | None = None
 
-    def share(self, shared: Shared) -> "Crew[Shared]":
-        """Return workers that all know ``shared``; each is given it once."""
-        return Crew(self, shared)
+    def share(self, shared: Shared, tell: Callable[[int, int], None] | None = None) -> "Crew[Shared]":
+        """Return workers that all know ``shared``; each is given it once.
+
+        ``tell`` is called with the number of tasks that are done, and of all of them, as they end.
+        """
+        return Crew(self, shared, tell)
 
 
 @dataclass
@@ -51,6 +54,7 @@ class Crew(Generic[Shared]):
 
     workers: Workers
     shared: Shared
+    tell: Callable[[int, int], None] | None = None
     _packed: np.ndarray | None = field(default=None, init=False, repr=False)
     _digest: str = field(default="", init=False, repr=False)
 
@@ -59,7 +63,7 @@ class Crew(Generic[Shared]):
         listed = list(tasks)
         workers = self.workers
         if workers.scheduler is None and (workers.count == 1 or len(listed) < 2):
-            return [_run(function, self.shared, task) for task in listed]
+            return self._gather((_run(function, self.shared, task) for task in listed), len(listed))
         import joblib
 
         if self._packed is None:
@@ -67,8 +71,20 @@ class Crew(Generic[Shared]):
             self._packed = np.frombuffer(pickle.dumps(self.shared), dtype=np.uint8)
             self._digest = hashlib.blake2b(self._packed.data).hexdigest()
         with joblib.parallel_config(**_describe_backend(workers)):
-            run = joblib.Parallel(batch_size=1, pre_dispatch="all")
-            return list(run(joblib.delayed(_work)(self._packed, self._digest, function, task) for task in listed))
+            # One by one as they end, but in their order; a cluster hands over all of them at once.
+            run = joblib.Parallel(
+                batch_size=1, pre_dispatch="all", return_as="list" if workers.scheduler else "generator"
+            )
+            answers = run(joblib.delayed(_work)(self._packed, self._digest, function, task) for task in listed)
+            return self._gather(answers, len(listed))
+
+    def _gather(self, answers: Iterable[Answer], planned: int) -> list[Answer]:
+        gathered = []
+        for answer in answers:
+            gathered.append(answer)
+            if self.tell:
+                self.tell(len(gathered), planned)
+        return gathered
 
 
 _known: dict[str, Any] = {}

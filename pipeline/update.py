@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from pointsman.common.config import Config
 from pointsman.common.errors import BatchRejected, NoNewData, PointsmanError
 from pointsman.common.performance import Stopwatch, performance_table
+from pointsman.common.progress import StageProgress
 from pointsman.common.records import Judgement, RawBatch
 from pointsman.common.storage.catalogue import Draft
 from pointsman.common.storage.state import State, has_state, lock_updates, open_state
@@ -156,7 +157,8 @@ def update_once(
     Where the configuration states another task or schema than before, the update is a revision of the schema, which
     takes the newest batch again if no new one waits.
     """
-    watch, before = Stopwatch(), load_generation(state)
+    before = load_generation(state)
+    watch = Stopwatch(progress=StageProgress(f"batch {next_number(state)}"))
     reader.usual = before.schema.time_format if before.schema else None
     before = replace(before, stream=check_stream(config, state, before))
     with watch.stage("collection"):

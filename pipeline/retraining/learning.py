@@ -172,7 +172,7 @@ def enter_all(
 ) -> Newcomers:
     """Let the portfolio, the finalists of the search and former champions get a record of the newest batches."""
     config, state, before, training_set = run.config, run.state, run.before, found.training_set
-    crew = found.workers.share(training_set)
+    crew = found.workers.share(training_set, run.watch.count)
     shortened = shorten_window(state, before, answers)
     portfolio = [*list_portfolio(config, training_set), *shortened]
     log_cuts(config, len(training_set.rows), data.window, portfolio)

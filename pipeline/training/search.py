@@ -7,7 +7,7 @@ depends on who was quicker, so the same problem gives the same trials however ma
 import logging
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,12 +58,14 @@ def search(
     trials: int,
     known: Sequence[Trial] = (),
     workers: Workers | None = None,
+    tell: Callable[[int, int], None] | None = None,
 ) -> list[Trial]:
     """Evaluate up to ``trials`` candidates and return every trial, the failed ones with their reason.
 
     ``known`` are trials of earlier searches: the best of them are tried first, or every family's defaults where there
     are none, and all inform the Tree-structured Parzen Estimator (Bergstra et al. 2011) that proposes the others. The
-    same problem gives the same trials unless ``config.seconds`` or an interruption ends the search early.
+    same problem gives the same trials unless ``config.seconds`` or an interruption ends the search early. ``tell`` is
+    called with how many trials are done, and how many there are to be.
     """
     space = describe_space(problem, config)
     if not space.pipelines:
@@ -76,11 +78,12 @@ def search(
     # Rounds have a fixed size, however many workers there are: what is proposed depends on finished rounds alone.
     done: dict[str, Trial] = {}
     proposed, size = 0, min(ROUND, max(LEAST_ROUND, -(-trials // 2)))
-    with _share(problem, seed, workers or Workers()) as crew, _Progress(trials) as progress:
+    started = time.perf_counter()
+    with _share(problem, seed, workers or Workers()) as crew:
         try:
             # The study hears losses relative to the prior's, the scale that trials of earlier batches share.
             baseline = _judge_prior(crew.shared)
-            while proposed < trials and not progress.is_late(config.seconds):
+            while proposed < trials and not _is_late(started, config.seconds, proposed):
                 asked = [study.ask() for _ in range(min(size, trials - proposed))]
                 candidates = [suggest(one, space) for one in asked]
                 new = _list_new(candidates, done, proposed, baseline)
@@ -89,7 +92,8 @@ def search(
                 for one, candidate in zip(asked, candidates, strict=True):
                     _tell(study, one, done[candidate.key])
                 proposed += len(asked)
-                progress.show(proposed, done.values())
+                if tell:
+                    tell(proposed, trials)
         except KeyboardInterrupt:
             log.warning("the search was interrupted; the update goes on with the %d trials it has", len(done))
     _report_failures(done.values())
@@ -188,34 +192,12 @@ def _judge_prior(evaluator: Evaluator) -> float:
     return 1.0 if loss is None else loss
 
 
-class _Progress:
-    """A bar on stderr, where that is a terminal, with the best loss and the remaining time."""
-
-    def __init__(self, trials: int) -> None:
-        from tqdm import tqdm
-
-        self.started = time.perf_counter()
-        self.bar = tqdm(total=trials, desc="search", unit="trial", disable=None, leave=False)
-
-    def __enter__(self) -> "_Progress":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.close()
-
-    def is_late(self, seconds: float | None) -> bool:
-        """Return whether the search has lasted as long as it may, in seconds."""
-        late = seconds is not None and time.perf_counter() - self.started > seconds
-        if late:
-            log.info("the search stopped after search.seconds=%s with %d trials", seconds, self.bar.n)
-        return late
-
-    def show(self, proposed: int, trials: Iterable[Trial]) -> None:
-        """Move the bar to what was proposed so far."""
-        losses = [trial.loss for trial in trials if trial.loss is not None]
-        if losses:
-            self.bar.set_postfix_str(f"best loss {min(losses):.5g}", refresh=False)
-        self.bar.update(proposed - self.bar.n)
+def _is_late(started: float, seconds: float | None, trials: int) -> bool:
+    """Return whether a search has lasted as long as it may, in seconds."""
+    late = seconds is not None and time.perf_counter() - started > seconds
+    if late:
+        log.info("the search stopped after search.seconds=%s with %d trials", seconds, trials)
+    return late
 
 
 SHUFFLED = (
@@ -235,9 +217,14 @@ def hire(config: Config, training_set: TrainingSet) -> Workers:
 
 
 def run_search(
-    config: Config, problem: SearchProblem, trials: int, workers: Workers, known: Sequence[Trial]
+    config: Config,
+    problem: SearchProblem,
+    trials: int,
+    workers: Workers,
+    known: Sequence[Trial],
+    tell: Callable[[int, int], None] | None = None,
 ) -> list[Trial]:
-    """Search, starting from the ``known`` trials that earlier searches found."""
+    """Search, starting from the ``known`` trials that earlier searches found; ``tell`` as for ``search``."""
     if not problem.folds:
         log.warning("too few rows for the folds of a search; no search until more batches arrive")
         return []
@@ -248,4 +235,4 @@ def run_search(
         name = problem.metric.name
         log.warning("no search: labels are too much alike for metric=%s, which metric=auto is not stopped by", name)
         return []
-    return search(judged, config.search, trials, known, workers)
+    return search(judged, config.search, trials, known, workers, tell)

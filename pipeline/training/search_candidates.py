@@ -47,7 +47,9 @@ def search_candidates(
     training_set, feature_gains = judge_features(run.state, run.schema, training_set, ordered)
     known = load_known_trials(run.state)
     config = config.model_copy(update={"search": join_families(config.search, training_set.rows, known)})
-    trials = run_search(config, pose_problem(config, training_set, run.number), trials_wanted, workers, known)
+    trials = run_search(
+        config, pose_problem(config, training_set, run.number), trials_wanted, workers, known, run.watch.count
+    )
     room, places = make_room(
         config.promotion.max_active, config.search.finalists, len(training_set.rows), count_batches(training_set)
     )

@@ -69,6 +69,13 @@ def test_answers_are_the_same_in_the_same_order(everywhere):
         assert workers.share("x" * 10_000).map(describe, TASKS) == EXPECTED
 
 
+def test_how_many_tasks_are_done_is_told_as_they_end(everywhere):
+    for workers in everywhere:
+        told = []
+        workers.share("x", lambda *counts, told=told: told.append(counts)).map(describe, TASKS)
+        assert told == [(done, len(TASKS)) for done in range(1, len(TASKS) + 1)]
+
+
 def test_every_worker_knows_what_is_shared(everywhere):
     shared = {"text": "abc", "rows": np.arange(300_000.0)}
     expected = [(task, "abc", float(shared["rows"].sum())) for task in range(40)]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pointsman.meta.decayed import fill_unknown, measure_level
-from pointsman.meta.grades import Grade
+from pointsman.meta.grades import DAMAGED_GROUP, Grade
 from pointsman.meta.metafeatures import QUALITY
 from pointsman.model_zoo.forest import Forest, read_trees
 
@@ -29,6 +29,8 @@ AGREED = 0.95
 MIN_GRADES = 5
 """Graded batches on which a margin must have left the incumbent before it counts as paid off: the rare ones among them,
 after a change of regime, cost most."""
+MIN_DAMAGED_GRADES = 8
+"""The same for damaged input: copies share the luck of their batch, and a request may be damaged as none of them is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,20 +104,21 @@ def tune_margin(grades: Sequence[Grade], mode: str, half_life: float, confidence
     """Return the margin that would have lost least on the graded batches, newer ones counting more.
 
     ``grades`` are of one group of input, oldest first. None where no margin surely paid off: where it left the
-    incumbent on fewer than MIN_GRADES batches, or its decayed mean loss on these, relative to the incumbent's, does not
-    lie below 0 by more than noise, at one-sided ``confidence``. Batches on which it kept to the incumbent are no
-    evidence.
+    incumbent on fewer batches than MIN_GRADES (MIN_DAMAGED_GRADES), or its decayed mean loss on these, relative to the
+    incumbent's, does not lie below 0 by more than noise, at one-sided ``confidence``. Batches on which it kept to the
+    incumbent are no evidence.
     """
     from scipy.special import ndtri
 
     tried = [grade for grade in grades if mode in grade.margins]
-    if len(tried) < MIN_GRADES:
+    least = MIN_DAMAGED_GRADES if tried and tried[-1].group == DAMAGED_GROUP else MIN_GRADES
+    if len(tried) < least:
         return None
     decay = 0.5 ** ((tried[-1].batch - np.array([grade.batch for grade in tried])) / half_life)
     losses = np.array([[grade.margins[mode][str(margin)] for margin in MARGINS] for grade in tried])
     best = int(np.argmin(decay @ losses))
     left = losses[:, best] != 0
-    if left.sum() < MIN_GRADES:
+    if left.sum() < least:
         return None
     known, weights = losses[left, best], decay[left] / decay[left].sum()
     mean = weights @ known

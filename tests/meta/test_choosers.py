@@ -10,8 +10,17 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from pointsman.common.task import Task
-from pointsman.meta.chooser import MARGINS, MIN_EXAMPLES, MIN_GRADES, choose, fit_chooser, tune_margin
+from pointsman.meta.chooser import (
+    MARGINS,
+    MIN_DAMAGED_GRADES,
+    MIN_EXAMPLES,
+    MIN_GRADES,
+    choose,
+    fit_chooser,
+    tune_margin,
+)
 from pointsman.meta.decayed import compute_part_losses
+from pointsman.meta.grades import CLEAN_GROUP, DAMAGED_GROUP
 from pointsman.meta.grading import grade_selector
 from pointsman.meta.greedy import blend_by_kind, blend_greedily, draw_rows
 from pointsman.meta.metafeatures import METAFEATURES, QUALITY
@@ -183,11 +192,20 @@ class TestMargin:
         assert tune_margin(make_grades(*losses), "all", 1.0, 0.9) is not None
         assert tune_margin(make_grades(*losses[::-1]), "all", 1.0, 0.9) is None
 
+    def test_damaged_input_takes_more_batches_to_be_sure(self):
+        def tune(count, group):
+            grades = [replace(one, group=group) for one in make_grades(*(-0.05,) * count)]
+            return tune_margin(grades, "all", 4.0, 0.9)
+
+        assert tune(MIN_GRADES, CLEAN_GROUP) is not None
+        assert tune(MIN_DAMAGED_GRADES - 1, DAMAGED_GROUP) is None
+        assert tune(MIN_DAMAGED_GRADES, DAMAGED_GROUP) is not None
+
     @settings(deadline=None)
     @given(st.lists(st.floats(-0.5, 0.5), min_size=MIN_GRADES, max_size=8))
     def test_no_margin_is_taken_whose_mean_was_a_loss(self, losses):
         grades = [
-            SimpleNamespace(batch=place, margins={"all": dict.fromkeys(map(str, MARGINS), loss)})
+            SimpleNamespace(batch=place, group=CLEAN_GROUP, margins={"all": dict.fromkeys(map(str, MARGINS), loss)})
             for place, loss in enumerate(losses)
         ]
         assert tune_margin(grades, "all", 1e9, 0.9) is None or np.mean(losses) < 0

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pointsman.meta.chooser import MIN_GRADES
+from pointsman.meta.chooser import MIN_DAMAGED_GRADES
 from pointsman.meta.ensembles import TYPICAL, fit_ensembles
 from pointsman.meta.flags import RowKind
 from pointsman.meta.grades import CLEAN_GROUP, DAMAGED_GROUP, GROUPS
@@ -203,7 +203,7 @@ class TestStreams:
                 assert "lost to the champion" in plan.why or "predicted to lose least" in plan.why
 
     def test_a_line_that_is_surely_the_best_in_each_batch_is_chosen_once_graded(self):
-        for selector, _ in follow_fixed(*[LOPSIDED] * 11)[MIN_BATCHES + MIN_GRADES - 1 :]:
+        for selector, _ in follow_fixed(*[LOPSIDED] * 14)[MIN_BATCHES + MIN_DAMAGED_GRADES - 1 :]:
             for profile in (CLEAN, DAMAGED):
                 plan = selector.plan(profile)
                 assert selector.propose(plan.alarm, selector.vote(profile), "all") == plan.model == "good"

@@ -71,10 +71,13 @@ TOLD_SECONDS = 0.1
 
 
 class StageProgress:
-    """What an update is doing: a bar a stage on a terminal, else a line a stage and one every SILENT_SECONDS."""
+    """What an update is doing: a bar a stage on a terminal, else a line a stage and one every SILENT_SECONDS.
+
+    ``label`` stands before what is told; it may change between stages.
+    """
 
     def __init__(self, label: str) -> None:
-        self._label = label
+        self.label = label
         self._stage, self._done, self._planned = "", 0, 0
         self._started = self._told = time.monotonic()
         self._bar: Any = None
@@ -97,7 +100,7 @@ class StageProgress:
                 self._bar = None
             seconds = time.monotonic() - self._started
             if seconds >= TOLD_SECONDS and not sys.stderr.isatty():
-                _log.info("%s: %s: %.1f s", self._label, self._stage, seconds)
+                _log.info("%s: %s: %.1f s", self.label, self._stage, seconds)
 
     def count(self, done: int, planned: int) -> None:
         """Take in how many steps of the stage are done; more may be planned later."""
@@ -110,13 +113,13 @@ class StageProgress:
                 self._move_bar()
             elif time.monotonic() - self._told >= SILENT_SECONDS:
                 self._told = time.monotonic()
-                _log.info("%s: %s: %s", self._label, self._stage, self._describe(self._told - self._started))
+                _log.info("%s: %s: %s", self.label, self._stage, self._describe(self._told - self._started))
 
     def _move_bar(self) -> None:
         from tqdm import tqdm
 
         if self._bar is None:
-            self._bar = tqdm(desc=f"{self._label}: {self._stage}", file=sys.stderr, leave=False)
+            self._bar = tqdm(desc=f"{self.label}: {self._stage}", file=sys.stderr, leave=False)
         self._bar.total = self._planned or None
         self._bar.n = self._done
         self._bar.refresh()

@@ -59,6 +59,8 @@ def process_batch(
     ``live`` is the newest generation; with a ``revision`` of the schema all stages work on a copy of the state beside
     it. Raises BatchRejected, after committing what was found, where the batch is hopeless.
     """
+    if watch.progress:
+        watch.progress.label = f"batch {raw.number}"
     with watch.stage("collection"):
         schema = live.schema or infer_first(config, raw)
     with open_base(config, state, replace(live, schema=schema), raw, revision) as base:
@@ -158,7 +160,7 @@ def update_once(
     takes the newest batch again if no new one waits.
     """
     before = load_generation(state)
-    watch = Stopwatch(progress=StageProgress(f"batch {next_number(state)}"))
+    watch = Stopwatch(progress=StageProgress("update"))
     reader.usual = before.schema.time_format if before.schema else None
     before = replace(before, stream=check_stream(config, state, before))
     with watch.stage("collection"):

@@ -1,6 +1,6 @@
 """Queries to the registry's tables: newest numbers, cursors, manifests, and who was active when."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -48,6 +48,13 @@ def load_serving(state: State, numbers: Sequence[int]) -> dict[int, list[Version
     for row in read_rows(state.engine, query):
         serving.setdefault(row["active_in"], []).append(Version.from_row(row))
     return serving
+
+
+def load_births(state: State, lines: Collection[str]) -> dict[str, tuple[str, int]]:
+    """Return by model the origin of its first version, which bears its name, and the generation that it came with."""
+    table = versions_table.c
+    query = sa.select(table.id, table.origin, table.generation).where(table.id.in_(lines))
+    return {row["id"]: (row["origin"], row["generation"]) for row in read_rows(state.engine, query)}
 
 
 def load_member_ids(state: State, numbers: Sequence[int]) -> set[str]:

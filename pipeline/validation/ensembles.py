@@ -12,8 +12,13 @@ from pointsman.meta.threshold import tune_ensemble
 from pointsman.model_zoo.model import PROTOCOL
 from pointsman.registry.budget import exclude_lines
 from pointsman.registry.contender import FALLBACK_FAMILY, Origin
+from pointsman.registry.lineage import load_updates
+from pointsman.registry.store import load_births
 from pointsman.registry.update_run import UpdateRun
 from pointsman.registry.versions import ENSEMBLE_FAMILY, KINDS, Version, name_version, save_members
+
+PROVEN_AFTER = 2
+"""Batches on which a model that the search found has to be evaluated before it may be a member of an ensemble."""
 
 
 def save_ensembles(
@@ -21,17 +26,38 @@ def save_ensembles(
 ) -> list[Version]:
     """Fit the ensembles on all records, store them and return their versions; a single version makes none.
 
-    Versions that cost more than the budget allows cannot be members.
+    Versions that cost more than the budget allows cannot be members, nor can those that are unproven, as long as there
+    are others.
     """
     config = run.config
     excluded = exclude_lines(config.promotion.budget, [one.line for one in singles], run.before.versions)
-    allowed = [one for one in singles if one.line not in excluded]
+    unproven = find_unproven(run, singles)
+    affordable = [one for one in singles if one.line not in excluded]
+    allowed = [one for one in affordable if one.line not in unproven]
+    allowed = allowed if len(allowed) > 1 else affordable
     if len(allowed) < 2:
         return []
     past, settings = stack_records(records, [one.line for one in allowed]), config.selection
     guarded = [one.line for one in allowed if one.guarded or one.family == FALLBACK_FAMILY]
     fitted = fit_ensembles(past, guarded, settings.half_life, settings.temperature, settings.max_members, config.seed)
     return [save_ensemble(run, variant, weights, allowed, past, next(numbers)) for variant, weights in fitted.items()]
+
+
+def find_unproven(run: UpdateRun, singles: Sequence[Version]) -> set[str]:
+    """Return the models that the search found lately: on batches that chose them they look better than they are.
+
+    They count as proven once they were evaluated on PROVEN_AFTER batches before they learned them.
+    """
+    number = run.before.number + 1
+    births = {one.id: (one.origin, number) for one in singles if one.line == one.id and one.generation == number}
+    births |= load_births(run.state, {one.line for one in singles} - set(births))
+    # Generations that took a batch; the present one is not among them yet.
+    updates = [*load_updates(run.state, run.before.number)[: PROVEN_AFTER - 1], number]
+    return {
+        line
+        for line, (origin, born) in births.items()
+        if origin == Origin.SEARCH and sum(one > born for one in updates) < PROVEN_AFTER
+    }
 
 
 def save_ensemble(

@@ -57,9 +57,8 @@ class Forest:
     def predict(self, values: np.ndarray) -> np.ndarray:
         """Return the mean answer (n_rows, n_outputs) to rows (n_rows, n_columns) float32."""
         if len(values) <= FEW_ROWS or (len(values) <= UNLOADED_ROWS and "sklearn.tree" not in sys.modules):
-            return np.concatenate(
-                [self._sum(part) for part in np.array_split(values, -(-len(values) // VOTED_ROWS) or 1)]
-            ) / len(self)
+            starts = range(0, max(1, len(values)), VOTED_ROWS)
+            return np.concatenate([self._sum(values[start : start + VOTED_ROWS]) for start in starts]) / len(self)
         total = np.zeros((len(values), self.answers.shape[1]))
         for tree in self._compiled:
             total += tree.predict(values).reshape(total.shape)

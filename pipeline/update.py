@@ -59,8 +59,6 @@ def process_batch(
     ``live`` is the newest generation; with a ``revision`` of the schema all stages work on a copy of the state beside
     it. Raises BatchRejected, after committing what was found, where the batch is hopeless.
     """
-    if watch.progress:
-        watch.progress.label = f"batch {raw.number}"
     with watch.stage("collection"):
         schema = live.schema or infer_first(config, raw)
     with open_base(config, state, replace(live, schema=schema), raw, revision) as base:
@@ -159,8 +157,8 @@ def update_once(
     Where the configuration states another task or schema than before, the update is a revision of the schema, which
     takes the newest batch again if no new one waits.
     """
-    before = load_generation(state)
-    watch = Stopwatch(progress=StageProgress("update"))
+    before, progress = load_generation(state), StageProgress("update")
+    watch = Stopwatch(progress=progress)
     reader.usual = before.schema.time_format if before.schema else None
     before = replace(before, stream=check_stream(config, state, before))
     with watch.stage("collection"):
@@ -173,6 +171,7 @@ def update_once(
             raw, by_hand = take_newest_again(config, state, before, revision.schema)
         else:
             revision = plan_revision(config, state, before, raw)
+        progress.label = f"batch {raw.number}"
         check_columns(config, state, before, raw)
         if file is not None:
             check_new(state, file, raw.frame)

@@ -19,7 +19,7 @@ from pointsman.common.config import ServiceConfig
 from pointsman.common.errors import ConfigError
 from pointsman.pipeline.api.bodies import MB, Disconnected
 from pointsman.pipeline.api.metrics import Metrics
-from pointsman.pipeline.api.refusal import Refused
+from pointsman.pipeline.api.refusal import Refused, refuse_unforeseen
 
 log = logging.getLogger(__name__)
 
@@ -120,8 +120,7 @@ class Gate:
             log.error("request %s failed: %s at %s", request, type(error).__name__, find_place(error))
             # Once headers are out, nothing can be said any more.
             if not status:
-                sentence = f"The request could not be answered; the log of the service says why under {request}."
-                await send_refusal(Refused(500, sentence), request, send_on)
+                await send_refusal(refuse_unforeseen(request), request, send_on)
         finally:
             self._running -= 1
             self._metrics.running.set(self._running)

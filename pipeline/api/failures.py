@@ -10,7 +10,7 @@ from pointsman.common.errors import PointsmanError
 from pointsman.pipeline.api.access import GONE
 from pointsman.pipeline.api.bodies import Disconnected
 from pointsman.pipeline.api.reading import JSON
-from pointsman.pipeline.api.refusal import Refused
+from pointsman.pipeline.api.refusal import Refused, refuse_unforeseen
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +37,8 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def fail(request: Request, _error: Exception) -> Response:
-        told = request.scope["state"]["request"]  # the gate, to which it is raised again, logs it
-        sentence = f"The request could not be answered; the log of the service says why under {told}."
-        return await refuse(request, Refused(500, sentence))
+        # The gate logs it: the error is raised again to there.
+        return await refuse(request, refuse_unforeseen(request.scope["state"]["request"]))
 
     # The framework's own refusals would be bodies of another shape; its headers, such as Allow, are kept.
     @app.exception_handler(HTTPException)

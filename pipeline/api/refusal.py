@@ -39,6 +39,11 @@ class Refused(Exception):
         return body | {"problems": [vars(one) for one in self.problems]} if self.problems else body
 
 
+def refuse_unforeseen(request: str) -> Refused:
+    """Return the refusal of a request that failed as nobody foresaw; its sentence leads to the log."""
+    return Refused(500, f"The request could not be answered; the log of the service says why under {request}.")
+
+
 def refuse_rows(problems: Sequence[Problem]) -> Refused:
     """Return the refusal of rows that cannot be read; its sentence names the first.
 

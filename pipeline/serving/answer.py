@@ -73,12 +73,7 @@ def answer_request(readings: Readings, kinds: np.ndarray, plan: Plan, answerers:
     # Every row counts as answered by what serves until a last resort takes it over below.
     versions, limits = np.full(len(kinds), served.id, dtype=object), np.full(len(kinds), served.threshold)
     reasons = np.array(plan.reasons, dtype=object)[kinds]
-    mixture.add(
-        [
-            (answerers.by_line[line], np.array([plan.weights[kind].get(line, 0.0) for kind in RowKind])[kinds])
-            for line in plan.lines
-        ]
-    )
+    mixture.add([(answerers.by_line[line], weigh_rows(plan.weights, line, kinds)) for line in plan.lines])
     for line in answerers.last_resorts:
         unanswered = mixture.unanswered
         if not unanswered.any():
@@ -97,6 +92,16 @@ def answer_request(readings: Readings, kinds: np.ndarray, plan: Plan, answerers:
     outputs = mixture.outputs / mixture.total[:, None]
     decided = decide_answers(schema.task, outputs, limits)
     return Answer(outputs, decided, versions, reasons, kinds, mixture.failures)
+
+
+def weigh_rows(weights: Sequence[Mapping[str, float]], member: str, kinds: np.ndarray) -> np.ndarray:
+    """Return the weight of a member for each row (n_rows,), by the weights of members for each RowKind.
+
+    >>> weigh_rows([{"a": 0.7}, {}, {"a": 1.0}], "a", np.array([2, 0, 1])).tolist()
+    [1.0, 0.7, 0.0]
+    """
+    by_kind: np.ndarray = np.array([weights[kind].get(member, 0.0) for kind in RowKind])
+    return by_kind[kinds]
 
 
 class Mixture:

@@ -14,7 +14,7 @@ from pointsman.common.errors import StateError
 from pointsman.common.metrics import decide_answers
 from pointsman.common.sampling import spread_rows
 from pointsman.common.schema import Schema
-from pointsman.meta.flags import RowKind, find_kinds
+from pointsman.meta.flags import find_kinds
 from pointsman.meta.records import predict_outputs
 from pointsman.model_zoo.cells import Cells
 from pointsman.model_zoo.model import Model
@@ -22,7 +22,7 @@ from pointsman.model_zoo.readings import Readings, Verdicts
 from pointsman.model_zoo.reference import InputReference
 from pointsman.pipeline.preparation.cleaning import clean_inputs
 from pointsman.pipeline.preparation.features import engineer_features
-from pointsman.pipeline.serving.answer import Answer, Answerers, Mixture, add_answer
+from pointsman.pipeline.serving.answer import Answer, Answerers, Mixture, add_answer, weigh_rows
 from pointsman.pipeline.serving.predictor import SAMPLE_ROWS
 from pointsman.pipeline.serving.published import construct
 from pointsman.registry.publication import REFERENCE, Publication, unpack
@@ -102,11 +102,8 @@ class PublishedModel:
             Answerers(self.members, lambda version: self.models[version.id], ()),
             self.schema,
         )
-        shares = {
-            name: np.array([self.version.members[kind].get(name, 0.0) for kind in RowKind])
-            for name in self.version.member_ids
-        }
-        mixture.add([(self.members[name], by_kind[kinds]) for name, by_kind in shares.items()])
+        members = self.version.members
+        mixture.add([(self.members[name], weigh_rows(members, name, kinds)) for name in self.version.member_ids])
         if mixture.unanswered.any():
             raise StateError(f"No member of {self.version.id} could answer {mixture.unanswered.sum()} rows.")
         return mixture.outputs / mixture.total[:, None], kinds

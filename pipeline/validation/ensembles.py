@@ -1,5 +1,6 @@
 """Registering ensembles: mixtures of a generation's versions, fitted on all records, as versions like any other."""
 
+import logging
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -17,6 +18,8 @@ from pointsman.registry.store import load_births
 from pointsman.registry.update_run import UpdateRun
 from pointsman.registry.versions import ENSEMBLE_FAMILY, KINDS, Version, name_version, save_members
 
+log = logging.getLogger(__name__)
+
 PROVEN_AFTER = 2
 """Batches on which a model that the search found has to be evaluated before it may be a member of an ensemble."""
 
@@ -24,23 +27,29 @@ PROVEN_AFTER = 2
 def save_ensembles(
     run: UpdateRun, singles: Sequence[Version], records: Sequence[OutOfSamplePredictions], numbers: Iterator[int]
 ) -> list[Version]:
-    """Fit the ensembles on all records, store them and return their versions; a single version makes none.
-
-    Versions that cost more than the budget allows cannot be members, nor can those that are unproven, as long as there
-    are others.
-    """
-    config = run.config
-    excluded = exclude_lines(config.promotion.budget, [one.line for one in singles], run.before.versions)
-    unproven = find_unproven(run, singles)
-    affordable = [one for one in singles if one.line not in excluded]
-    allowed = [one for one in affordable if one.line not in unproven]
-    allowed = allowed if len(allowed) > 1 else affordable
+    """Fit the ensembles on all records, store them and return their versions; fewer than two versions make none."""
+    allowed = choose_members(run, singles)
     if len(allowed) < 2:
         return []
-    past, settings = stack_records(records, [one.line for one in allowed]), config.selection
+    past, settings = stack_records(records, [one.line for one in allowed]), run.config.selection
     guarded = [one.line for one in allowed if one.guarded or one.family == FALLBACK_FAMILY]
-    fitted = fit_ensembles(past, guarded, settings.half_life, settings.temperature, settings.max_members, config.seed)
+    seed = run.config.seed
+    fitted = fit_ensembles(past, guarded, settings.half_life, settings.temperature, settings.max_members, seed)
     return [save_ensemble(run, variant, weights, allowed, past, next(numbers)) for variant, weights in fitted.items()]
+
+
+def choose_members(run: UpdateRun, singles: Sequence[Version]) -> list[Version]:
+    """Return the versions that may be members: within the budget and, as long as there are others, proven."""
+    excluded = exclude_lines(run.config.promotion.budget, [one.line for one in singles], run.before.versions)
+    affordable = [one for one in singles if one.line not in excluded]
+    unproven = find_unproven(run, affordable)
+    proven = [one for one in affordable if one.line not in unproven]
+    if len(proven) < 2:
+        return affordable
+    # The first version of a model bears its name; only then it is told.
+    if new := [one.id for one in affordable if one.id in unproven and one.generation == run.before.number + 1]:
+        log.info("%s: found by the search, so in no ensemble before %d batches", ", ".join(new), PROVEN_AFTER)
+    return proven
 
 
 def find_unproven(run: UpdateRun, singles: Sequence[Version]) -> set[str]:
@@ -49,7 +58,7 @@ def find_unproven(run: UpdateRun, singles: Sequence[Version]) -> set[str]:
     They count as proven once they were evaluated on PROVEN_AFTER batches before they learned them.
     """
     number = run.before.number + 1
-    births = {one.id: (one.origin, number) for one in singles if one.line == one.id and one.generation == number}
+    births = {one.line: (one.origin, one.generation) for one in singles if one.line == one.id}
     births |= load_births(run.state, {one.line for one in singles} - set(births))
     # Generations that took a batch; the present one is not among them yet.
     updates = [*load_updates(run.state, run.before.number)[: PROVEN_AFTER - 1], number]

@@ -54,3 +54,14 @@ class EncodedTable:
     def take(self, rows: np.ndarray | slice) -> "EncodedTable":
         """Return the table of some rows."""
         return replace(self, values=np.ascontiguousarray(self.values[rows]))
+
+    def choose(self, columns: Sequence[int]) -> "EncodedTable":
+        """Return the table of some columns, by position.
+
+        >>> table = EncodedTable.build(np.array([[1, 2, 3]]), ["age", "sex", "town"], categorical=[1, 2])
+        >>> table.choose([0, 2]).names, table.choose([0, 2]).categorical
+        (('age', 'town'), (1,))
+        """
+        coded = tuple(place for place, column in enumerate(columns) if column in self.categorical)
+        names = tuple(self.names[column] for column in columns)
+        return EncodedTable(np.ascontiguousarray(self.values[:, list(columns)]), names, coded)

@@ -19,16 +19,14 @@ Measured = Mapping[str, Sequence[FeatureGain]]
 """By feature, its measurements so far, oldest first."""
 
 
-def load_measured(state: State) -> tuple[Measured, dict[str, int]]:
-    """Return all stored measurements, and by feature the batch of its last one."""
+def load_measured(state: State) -> Measured:
+    """Return all stored measurements."""
     query = sa.select(feature_gains_table).order_by(feature_gains_table.c.batch)
     measured: dict[str, list[FeatureGain]] = {}
-    last: dict[str, int] = {}
     for row in read_rows(state.engine, query):
         gain = FeatureGain(**{name: row[name] for name in ("feature", "gain", "lower", "upper", "rows", "covered")})
         measured.setdefault(gain.feature, []).append(gain)
-        last[gain.feature] = row["batch"]
-    return measured, last
+    return measured
 
 
 def judge_features(
@@ -36,8 +34,8 @@ def judge_features(
 ) -> tuple[TrainingSet, list[dict[str, Any]]]:
     """Measure some of the engineered features; return the training set without harmful ones, and new rows."""
     engineered = list_engineered(schema, [str(name) for name in training_set.rows.features])
-    measured, last = load_measured(state)
-    gains = measure_gains(problem, choose_measured(engineered, last))
+    measured = load_measured(state)
+    gains = measure_gains(problem, choose_measured(engineered, measured))
     known = {name: list(of_feature) for name, of_feature in measured.items()}
     for gain in gains:
         known.setdefault(gain.feature, []).append(gain)

@@ -1,6 +1,6 @@
 """What each engineered feature is worth: the loss of a small model without it, against one that has it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -11,10 +11,12 @@ from pointsman.common.metrics import compute_row_losses
 from pointsman.common.seeding import derive_seed
 from pointsman.model_zoo import get_family
 from pointsman.model_zoo.candidate import Candidate
-from pointsman.model_zoo.fitting import fit_model
-from pointsman.pipeline.preparation.training_set import TrainingRows
+from pointsman.model_zoo.encoded import EncodedTable
+from pointsman.model_zoo.encoder import fit_encoder
+from pointsman.model_zoo.fitting import fit_encoded
 from pointsman.pipeline.training.problem import Fold, SearchProblem
 
+VARIANT = "native"
 MOST_FEATURES = 4
 """Features measured with one batch; others wait for the next."""
 REMEMBERED = 4
@@ -75,24 +77,36 @@ def is_used(measured: Sequence[FeatureGain]) -> bool:
     return centre + half >= 0 if covered else centre - half > 0
 
 
+@dataclass(frozen=True, eq=False)
+class EncodedFold:
+    """A fold encoded with all features at once: without a feature, or with it, is a choice of columns.
+
+    origins: the feature that each encoded column comes from
+    """
+
+    learned: EncodedTable
+    target: np.ndarray
+    validated: EncodedTable
+    truth: np.ndarray
+    origins: tuple[str, ...]
+
+
 def measure_gains(problem: SearchProblem, engineered: Sequence[str]) -> list[FeatureGain]:
     """Return the gain of each engineered feature, given all others that history covers, on the problem's folds.
 
     A season that history does not cover is measured as if it did. Both sides are the same seeded LightGBM, so the
     difference is the feature's.
     """
-    folds = [replace(fold, learn=fold.learn.newest(MOST_ROWS)) for fold in problem.folds]
-    if not folds:
+    if not problem.folds or not engineered:
         return []
+    folds = [_encode(problem, replace(fold, learn=fold.learn.newest(MOST_ROWS))) for fold in problem.folds]
     covered = set(problem.newest.learn.covered.columns)
-    plain = [sorted(set(fold.learn.features.columns) & covered) for fold in folds]
+    plain = [covered.intersection(fold.origins) for fold in folds]
     # One fit a fold serves all features: each of them is compared with it by a fit that differs in that feature alone.
     known = [_lose(problem, fold, names) for fold, names in zip(folds, plain, strict=True)]
     gains = []
     for feature in engineered:
-        changed = [
-            [name for name in names if name != feature] if feature in covered else [*names, feature] for names in plain
-        ]
+        changed = [names - {feature} if feature in covered else names | {feature} for names in plain]
         other = [_lose(problem, fold, names) for fold, names in zip(folds, changed, strict=True)]
         without, having = (other, known) if feature in covered else (known, other)
         compared = compare_losses(np.concatenate(without), np.concatenate(having), CONFIDENCE)
@@ -110,24 +124,35 @@ def measure_gains(problem: SearchProblem, engineered: Sequence[str]) -> list[Fea
     return gains
 
 
-def choose_measured(engineered: Sequence[str], batches: dict[str, int]) -> list[str]:
-    """Return the features to measure now: those never measured first, then those measured longest ago.
+def choose_measured(engineered: Sequence[str], measured: Mapping[str, Sequence[FeatureGain]]) -> list[str]:
+    """Return the features to measure now, from how often each was measured: the least known ones.
 
-    ``batches`` tells, by feature, the batch with which it was measured last.
+    Once every verdict rests on REMEMBERED measurements, one feature a batch keeps them young, in turns.
 
-    >>> choose_measured(["a", "b", "c"], {"a": 4, "c": 3})
+    >>> once = FeatureGain("a", 0.1, -0.1, 0.3, 900, covered=True)
+    >>> choose_measured(["a", "b", "c"], {"a": [once] * 2, "c": [once]})
     ['b', 'c', 'a']
+    >>> choose_measured(["a", "b"], {"a": [once] * 5, "b": [once] * 4})
+    ['b']
     """
-    return sorted(engineered, key=lambda feature: batches.get(feature, 0))[:MOST_FEATURES]
+    least_known = sorted(engineered, key=lambda feature: len(measured.get(feature, ())))
+    new = [feature for feature in least_known if len(measured.get(feature, ())) < REMEMBERED]
+    return new[:MOST_FEATURES] or least_known[:1]
 
 
-def _lose(problem: SearchProblem, fold: Fold, names: Sequence[str]) -> np.ndarray:
-    """Return the row losses (n_rows,) of the small model on the fold's later rows."""
+def _encode(problem: SearchProblem, fold: Fold) -> EncodedFold:
+    learn, validate = fold.learn, fold.validate
+    encoder, learned = fit_encoder(VARIANT, learn.features, learn.target, problem.task, problem.seed)
+    validated = encoder.encode(validate.features)
+    return EncodedFold(learned, learn.target, validated, validate.target, encoder.origins)
+
+
+def _lose(problem: SearchProblem, fold: EncodedFold, names: Collection[str]) -> np.ndarray:
+    """Return the row losses (n_rows,) on the fold's later rows of the small model that knows some of the features."""
     family = get_family("lightgbm")
-    candidate = Candidate("lightgbm", "native", {**family.default_params(problem.task), **SMALL})
+    candidate = Candidate(family.name, VARIANT, {**family.default_params(problem.task), **SMALL})
     seed = derive_seed(problem.seed, "gains")
-    learn: TrainingRows = fold.learn
-    model = fit_model(
-        candidate, learn.features[list(names)], learn.target, problem.task, problem.classes, seed, problem.threads
-    )
-    return compute_row_losses(problem.task, fold.validate.target, model.predict(fold.validate.features))
+    columns = [column for column, origin in enumerate(fold.origins) if origin in names]
+    learned, validated = fold.learned.choose(columns), fold.validated.choose(columns)
+    fitted = fit_encoded(candidate, learned, fold.target, problem.task, len(problem.classes), seed, problem.threads)
+    return compute_row_losses(problem.task, fold.truth, fitted.predict(validated))

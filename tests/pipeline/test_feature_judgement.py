@@ -86,7 +86,7 @@ def test_what_harmed_again_and_again_is_barred(state):
 
 def test_what_harmed_long_ago_comes_back(state):
     remember(state, "ratio", -5.0, covered=True, batches=(1,))
-    remember(state, "ratio", 0.5, covered=True)
+    remember(state, "ratio", 0.5, covered=True, batches=(2, 3, 4, 5))
     training_set = make_ground(season=1.0)
     judged, _ = judge_features(state, SCHEMA, training_set, pose(training_set))
     assert judged.rows.excluded == frozenset()
@@ -98,8 +98,8 @@ def test_what_was_measured_is_stored_and_read_again(state):
     draft = Draft(1)
     draft.add(feature_gains_table, rows)
     draft.commit(state.engine)
-    measured, last = load_measured(state)
-    assert last == {"ratio": 5, "t_hour": 5}
+    measured = load_measured(state)
+    assert set(measured) == {"ratio", "t_hour"}
     assert {name: of_feature[-1].gain for name, of_feature in measured.items()} == {
         row["feature"]: row["gain"] for row in rows
     }

@@ -9,7 +9,14 @@ import pytest
 from pointsman.common.metrics import get_metric
 from pointsman.common.task import Task
 from pointsman.pipeline.preparation.training_set import join_rows
-from pointsman.pipeline.training.gains import FeatureGain, GainVerdict, choose_measured, is_used, measure_gains
+from pointsman.pipeline.training.gains import (
+    REMEMBERED,
+    FeatureGain,
+    GainVerdict,
+    choose_measured,
+    is_used,
+    measure_gains,
+)
 from pointsman.pipeline.training.problem import Fold, SearchProblem
 
 ROWS = 1_500
@@ -82,10 +89,15 @@ def test_the_newest_measurements_decide_together(centres, covered, used):
     assert is_used([gain_of(centre, covered) for centre in centres]) is used
 
 
-def test_every_feature_gets_its_turn():
-    last: dict[str, int] = {}
+def test_every_feature_gets_its_turn_and_once_all_are_known_one_a_batch_does():
+    measured: dict[str, list[FeatureGain]] = {}
     names = [f"f{number}" for number in range(10)]
-    for batch in range(1, 4):
-        for name in choose_measured(names, last):
-            last[name] = batch
-    assert set(last) == set(names)
+    taken = []
+    for _ in range(30):
+        chosen = choose_measured(names, measured)
+        taken.append(len(chosen))
+        for name in chosen:
+            measured.setdefault(name, []).append(gain_of(0.1, covered=True))
+    assert taken[:3] == [4, 4, 4]
+    assert set(taken[10:]) == {1}
+    assert {len(of_feature) for of_feature in measured.values()} == {REMEMBERED + 2}

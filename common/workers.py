@@ -10,8 +10,10 @@ import os
 import pickle
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -31,7 +33,10 @@ ANSWER_SECONDS = 10
 
 @dataclass(frozen=True)
 class Workers:
-    """Where tasks run: in ``count`` processes of this machine or, with a ``scheduler``, on a Dask cluster.
+    """Where tasks run: in ``count`` threads of this process or, with a ``scheduler``, on a Dask cluster.
+
+    Threads, since what takes long (growing trees, boosting, searching neighbours) leaves Python and lets others go on,
+    while processes take seconds to start and each needs the tables once more.
 
     scheduler: address of a Dask scheduler, such as tcp://10.0.0.5:8786, whose workers have Pointsman installed; each
                worker process runs one task at a time, so give it one thread (dask worker --nworkers 4 --nthreads 1)
@@ -41,7 +46,7 @@ class Workers:
     scheduler: str | None = None
 
     def share(self, shared: Shared, tell: Callable[[int, int], None] | None = None) -> "Crew[Shared]":
-        """Return workers that all know ``shared``; each is given it once.
+        """Return workers that all know ``shared``; on a cluster each is given it once.
 
         ``tell`` is called with the number of tasks that are done, and of all of them, as they end.
         """
@@ -50,7 +55,7 @@ class Workers:
 
 @dataclass
 class Crew(Generic[Shared]):
-    """Workers that know what their tasks share. It must be picklable unless one worker of this process does it all."""
+    """Workers that know what their tasks share, which a cluster has to pickle and threads use at the same time."""
 
     workers: Workers
     shared: Shared
@@ -61,22 +66,35 @@ class Crew(Generic[Shared]):
     def map(self, function: Callable[[Shared, Task], Answer], tasks: Iterable[Task]) -> list[Answer]:
         """Return ``function(shared, task)`` of each task, in their order."""
         listed = list(tasks)
-        workers = self.workers
-        if workers.scheduler is None and (workers.count == 1 or len(listed) < 2):
-            return self._gather((_run(function, self.shared, task) for task in listed), len(listed))
+        if self.workers.scheduler is not None:
+            return self._gather(self._send(function, listed), len(listed))
+        with limit_libraries():
+            if self.workers.count == 1 or len(listed) < 2:
+                return self._gather((_run(function, self.shared, task) for task in listed), len(listed))
+            running = [self._pool.submit(_run, function, self.shared, task) for task in listed]
+            try:
+                return self._gather((one.result() for one in running), len(listed))
+            finally:  # after an error or Ctrl-C what has not begun never does
+                for one in running:
+                    one.cancel()
+                wait(running)
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        """The threads, which go with the crew: what a thread keeps (bins) serves its later tasks, too."""
+        return ThreadPoolExecutor(self.workers.count, "worker", initializer=limit_libraries)
+
+    def _send(self, function: Callable[[Shared, Task], Answer], tasks: Sequence[Task]) -> Iterable[Answer]:
+        """Let a cluster run the tasks; it hands over all answers at once."""
         import joblib
 
         if self._packed is None:
-            # An array of bytes is what joblib maps into the memory of processes, and what Dask sends to a worker once.
+            # An array of bytes is what Dask sends to a worker once.
             self._packed = np.frombuffer(pickle.dumps(self.shared), dtype=np.uint8)
             self._digest = hashlib.blake2b(self._packed.data).hexdigest()
-        with joblib.parallel_config(**_describe_backend(workers)):
-            # One by one as they end, but in their order; a cluster hands over all of them at once.
-            run = joblib.Parallel(
-                batch_size=1, pre_dispatch="all", return_as="list" if workers.scheduler else "generator"
-            )
-            answers = run(joblib.delayed(_work)(self._packed, self._digest, function, task) for task in listed)
-            return self._gather(answers, len(listed))
+        with joblib.parallel_config(backend="dask", client=_find_cluster(self.workers.scheduler)):
+            run = joblib.Parallel(batch_size=1, pre_dispatch="all")
+            return run(joblib.delayed(_work)(self._packed, self._digest, function, task) for task in tasks)
 
     def _gather(self, answers: Iterable[Answer], planned: int) -> list[Answer]:
         gathered = []
@@ -92,48 +110,53 @@ _working = threading.Lock()
 
 
 def _work(packed: np.ndarray, digest: str, function: Callable[[Any, Any], Any], task: Any) -> Any:
-    """Run a task in a worker, which keeps what the tasks of one crew share.
+    """Run a task in a worker of a cluster, which keeps what the tasks of one crew share.
 
-    It does one task at a time, also where Dask gave it more threads: what is shared, such as the bins of a table, is
-    not made for two at once.
+    It does one task at a time, also where Dask gave it more threads.
     """
     with _working:
         if digest not in _known:
             _known.clear()
             _known[digest] = pickle.loads(packed.data)
-        return _run(function, _known[digest], task)
+        with limit_libraries():
+            return _run(function, _known[digest], task)
 
 
 def _run(function: Callable[[Any, Any], Any], shared: Any, task: Any) -> Any:
-    """Run a task on one thread of each numeric library: last digits, and who wins a tie, depend on their number.
-
-    What it runs in parallel itself, as scikit-learn does, stays in its process and does not go back to the cluster.
-    """
+    """Run a task. What it runs in parallel itself, as scikit-learn does, stays in its thread, also on a cluster."""
     import joblib
-    import sklearn  # noqa: F401 - only what is loaded already can be held to one thread
-    from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1), joblib.parallel_config(backend="threading", n_jobs=1):
+    with joblib.parallel_config(backend="threading", n_jobs=1):
         return function(shared, task)
 
 
-def _describe_backend(workers: Workers) -> dict[str, Any]:
-    if workers.scheduler is None:
-        # Each task keeps to one thread: cores are shared out by tasks already.
-        return {"backend": "loky", "n_jobs": workers.count, "inner_max_num_threads": 1}
+def limit_libraries() -> AbstractContextManager[Any]:
+    """Hold every numeric library to one thread from now on: last digits, and who wins a tie, depend on their number.
+
+    OpenMP has a limit for each thread of Python, BLAS one for the process: so it is set around a map and by each of its
+    threads. As a context it ends with it.
+    """
+    import sklearn  # noqa: F401 - only what is loaded already can be held to one thread
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1)
+
+
+def _find_cluster(scheduler: str | None) -> Any:
+    """Return a client of the Dask scheduler at an address; ConfigError where none answers."""
     try:
         import distributed
     except ImportError:
-        raise missing_extra("dask", f"The key 'workers.scheduler' is '{workers.scheduler}' and needs Dask") from None
+        raise missing_extra("dask", f"The key 'workers.scheduler' is '{scheduler}' and needs Dask") from None
     try:
-        client = distributed.get_client(workers.scheduler, timeout=ANSWER_SECONDS)
+        client = distributed.get_client(scheduler, timeout=ANSWER_SECONDS)
         client.wait_for_workers(1, timeout=ANSWER_SECONDS)
     except (OSError, ValueError) as error:
         raise ConfigError(
-            f"The key 'workers.scheduler' is '{workers.scheduler}', where no Dask cluster answers "
+            f"The key 'workers.scheduler' is '{scheduler}', where no Dask cluster answers "
             f"({first_line(error)}); start one with 'dask scheduler' and 'dask worker', or set the key to null."
         ) from error
-    return {"backend": "dask", "client": client}
+    return client
 
 
 def map_in_threads(

@@ -24,9 +24,10 @@ def find_tuning_rows(past: PredictionHistory) -> np.ndarray:
     that had it are left out, where there are later ones.
     """
     newest = past.clean & (past.age < TUNING_BATCHES)
-    firsts = [past.batch[past.target == code].min() for code in np.unique(past.target)] if newest.any() else []
-    learned = newest & (past.batch > max(firsts, default=0))
-    return learned if past.task is Task.BINARY and learned.any() else newest
+    if past.task is not Task.BINARY or not newest.any():
+        return newest
+    learned = newest & (past.batch > max(past.batch[past.target == code].min() for code in np.unique(past.target)))
+    return learned if learned.any() else newest
 
 
 def tune(config: Config, task: Task, target: np.ndarray, outputs: np.ndarray) -> Threshold:

@@ -5,6 +5,7 @@ fit. A table's array is never written to (MC007), so bins are found again by the
 with it, and the oldest of more than KEPT as well.
 """
 
+import threading
 import weakref
 from typing import Any
 
@@ -16,7 +17,15 @@ KEPT = 8
 MAX_BINS = 255
 """LightGBM's own default, stated here so that it can be recorded."""
 
-_kept: dict[int, tuple[weakref.ref, tuple[int, ...], Any]] = {}
+
+class _Kept(threading.local):
+    """What a thread keeps, by the identity of the array. Training sets labels in it: threads cannot share it."""
+
+    def __init__(self) -> None:
+        self.bins: dict[int, tuple[weakref.ref, tuple[int, ...], Any]] = {}
+
+
+_mine = _Kept()
 
 
 def binning_params(n_rows: int) -> dict[str, Any]:
@@ -51,14 +60,14 @@ def bin_rows(values: np.ndarray, categorical: tuple[int, ...], threads: int, *, 
 def share_bins(values: np.ndarray, categorical: tuple[int, ...], threads: int) -> Any:
     """Return the lightgbm.Dataset of an array (n_rows, n_columns), the same object each time it is asked for.
 
-    Set label and weight before each training. They are all that a training may set, and only one may run at a time.
+    Each thread has its own. Set label and weight before each training; they are all that a training may set.
     """
-    key = id(values)
-    array, columns, rows = _kept.pop(key, (None, None, None))
+    key, kept = id(values), _mine.bins
+    array, columns, rows = kept.pop(key, (None, None, None))
     if array is None or array() is not values or columns != categorical:
-        array = weakref.ref(values, lambda _: _kept.pop(key, None))
+        array = weakref.ref(values, lambda _: kept.pop(key, None))
         rows = bin_rows(values, categorical, threads, keep_values=False)
-        for oldest in list(_kept)[: -KEPT + 1]:
-            del _kept[oldest]
-    _kept[key] = array, categorical, rows
+        for oldest in list(kept)[: -KEPT + 1]:
+            del kept[oldest]
+    kept[key] = array, categorical, rows
     return rows

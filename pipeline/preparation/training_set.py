@@ -2,15 +2,14 @@
 
 import hashlib
 import json
-from collections import OrderedDict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pointsman.common.kept import Kept
 from pointsman.common.task import Task
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.fitting import PreparedRows, find_params, fit_prepared, prepare_rows
@@ -120,6 +119,11 @@ KEPT_PREPARED, KEPT_BYTES = 6, 512 * 2**20
 """Encodings of rows that are kept for more candidates, and the bytes that all of them but the newest may take."""
 
 
+def fit_in_memory(prepared: Collection[PreparedRows]) -> bool:
+    """Return whether so many encodings of rows may be kept."""
+    return len(prepared) <= KEPT_PREPARED and sum(one.table.values.nbytes for one in prepared) <= KEPT_BYTES
+
+
 @dataclass(frozen=True)
 class TrainingSet:
     """What models are fitted on: rows up to the newest, the task and its classes. ``gap`` is the delay of labels."""
@@ -130,7 +134,7 @@ class TrainingSet:
     seed: int
     threads: int
     gap: str = "0s"
-    _prepared: "OrderedDict[Hashable, PreparedRows]" = field(default_factory=OrderedDict, repr=False, compare=False)
+    _prepared: Kept[PreparedRows] = field(default_factory=lambda: Kept(fit_in_memory), repr=False, compare=False)
 
     def fit(self, candidate: Candidate, rows: TrainingRows) -> Model:
         """Return the candidate fitted on its window of some of the rows, oldest first."""
@@ -149,16 +153,7 @@ class TrainingSet:
         features = learn.covered
         treatment = (candidate.variant, candidate.masked, candidate.guarded, *features.columns)
         key = (*treatment, len(learn), learn.first_batch, learn.last_batch)
-        if key not in self._prepared:
-            self._prepared[key] = prepare_rows(candidate, features, learn.target, self.task, self.seed)
-            while len(self._prepared) > 1 and not self._fits():
-                self._prepared.popitem(last=False)
-        self._prepared.move_to_end(key)
-        return self._prepared[key]
-
-    def _fits(self) -> bool:
-        size = sum(one.table.values.nbytes for one in self._prepared.values())
-        return len(self._prepared) <= KEPT_PREPARED and size <= KEPT_BYTES
+        return self._prepared.get(key, lambda: prepare_rows(candidate, features, learn.target, self.task, self.seed))
 
     def find_params(self, candidate: Candidate, rows: TrainingRows) -> Candidate:
         """Return the candidate with parameters that its family finds (rounds, leaves) on its window of some rows."""
@@ -169,10 +164,6 @@ class TrainingSet:
     def digests(self) -> tuple[LearnedBatch, ...]:
         """Number and digest of each batch's rows."""
         return digest_batches(self.rows)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the prepared rows out: another process makes its own."""
-        return {**self.__dict__, "_prepared": OrderedDict()}
 
 
 def digest_batches(rows: TrainingRows) -> tuple[LearnedBatch, ...]:

@@ -5,11 +5,8 @@ depends on who was quicker, so the same problem gives the same trials however ma
 """
 
 import logging
-import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pointsman.common.config import Config, SearchConfig
@@ -17,7 +14,6 @@ from pointsman.common.seeding import derive_seed
 from pointsman.common.workers import Crew, Workers, count_cores
 from pointsman.model_zoo import get_family
 from pointsman.model_zoo.candidate import Candidate
-from pointsman.pipeline.preparation.training_set import TrainingSet
 from pointsman.pipeline.training.encodings import Encodings
 from pointsman.pipeline.training.evaluation import (
     Assignment,
@@ -79,23 +75,23 @@ def search(
     done: dict[str, Trial] = {}
     proposed, size = 0, min(ROUND, max(LEAST_ROUND, -(-trials // 2)))
     started = time.perf_counter()
-    with _share(problem, seed, workers or Workers()) as crew:
-        try:
-            # The study hears losses relative to the prior's, the scale that trials of earlier batches share.
-            baseline = _judge_prior(crew.shared)
-            while proposed < trials and not _is_late(started, config.seconds, proposed):
-                asked = [study.ask() for _ in range(min(size, trials - proposed))]
-                candidates = [suggest(one, space) for one in asked]
-                new = _list_new(candidates, done, proposed, baseline)
-                done |= _evaluate(crew, new, done)
-                # Two proposals may be one candidate: it is evaluated once, and the study hears of both.
-                for one, candidate in zip(asked, candidates, strict=True):
-                    _tell(study, one, done[candidate.key])
-                proposed += len(asked)
-                if tell:
-                    tell(proposed, trials)
-        except KeyboardInterrupt:
-            log.warning("the search was interrupted; the update goes on with the %d trials it has", len(done))
+    crew = (workers or Workers()).share(Evaluator(problem, Encodings(problem.folds, problem.task, seed), seed))
+    try:
+        # The study hears losses relative to the prior's, the scale that trials of earlier batches share.
+        baseline = _judge_prior(crew.shared)
+        while proposed < trials and not _is_late(started, config.seconds, proposed):
+            asked = [study.ask() for _ in range(min(size, trials - proposed))]
+            candidates = [suggest(one, space) for one in asked]
+            new = _list_new(candidates, done, proposed, baseline)
+            done |= _evaluate(crew, new, done)
+            # Two proposals may be one candidate: it is evaluated once, and the study hears of both.
+            for one, candidate in zip(asked, candidates, strict=True):
+                _tell(study, one, done[candidate.key])
+            proposed += len(asked)
+            if tell:
+                tell(proposed, trials)
+    except KeyboardInterrupt:
+        log.warning("the search was interrupted; the update goes on with the %d trials it has", len(done))
     _report_failures(done.values())
     return list(done.values())
 
@@ -176,15 +172,6 @@ def _report_failures(trials: Iterable[Trial]) -> None:
             log.warning("trial %d (%s) failed: %s", trial.number, pipeline, trial.failure)
 
 
-@contextmanager
-def _share(problem: SearchProblem, seed: int, workers: Workers) -> Iterator[Crew[Evaluator]]:
-    """Give workers the folds, and those in several processes a folder in which each finds what others encoded."""
-    with tempfile.TemporaryDirectory(prefix="pointsman-search-") as folder:
-        alone = workers.count == 1 and workers.scheduler is None
-        encodings = Encodings(problem.folds, problem.task, seed, folder=None if alone else Path(folder))
-        yield workers.share(Evaluator(problem, encodings, seed))
-
-
 def _judge_prior(evaluator: Evaluator) -> float:
     """Return the prior's mean loss over all folds; 1 where the metric leaves it undefined."""
     prior = Candidate(FALLBACK_FAMILY, get_family(FALLBACK_FAMILY).variants[0])
@@ -206,14 +193,9 @@ SHUFFLED = (
 )
 
 
-ROWS_TO_SHARE = 5_000
-"""With fewer rows, starting more processes takes longer than they save."""
-
-
-def hire(config: Config, training_set: TrainingSet) -> Workers:
-    """Return the workers that search and fit: by default every core, or one where few rows are not worth the start."""
-    count = config.workers.count or (count_cores() if len(training_set.rows) >= ROWS_TO_SHARE else 1)
-    return Workers(count, config.workers.scheduler)
+def hire(config: Config) -> Workers:
+    """Return the workers that search and fit: by default one a core."""
+    return Workers(config.workers.count or count_cores(), config.workers.scheduler)
 
 
 def run_search(

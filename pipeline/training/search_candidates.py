@@ -40,7 +40,7 @@ def search_candidates(
     ``losses`` are the champion's on every batch so far: a calm stream gets fewer trials, unless drift calls for all.
     """
     config = run.config
-    workers = hire(config, training_set)
+    workers = hire(config)
     trials_wanted = size_search(config.search.trials, config.search.calm_share, losses, is_called_for)
     # In shuffled folds every season seems to help.
     ordered = pose_problem(config, training_set, run.number, "time_ordered")

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 import time
 
 import numpy as np
@@ -42,10 +43,6 @@ def nest(*_):
     return joblib.Parallel()(joblib.delayed(os.getpid)() for _ in range(3)), os.getpid()
 
 
-def answer(_, task):
-    return task
-
-
 @pytest.fixture(scope="module")
 def cluster():
     distributed = pytest.importorskip("distributed")
@@ -60,7 +57,7 @@ def cluster():
 
 @pytest.fixture
 def everywhere(cluster):
-    """Return one worker, two processes and a cluster of two workers."""
+    """Return one worker, two threads and a cluster of two workers."""
     return [Workers(1), Workers(2), Workers(1, cluster.scheduler_address)]
 
 
@@ -83,7 +80,7 @@ def test_every_worker_knows_what_is_shared(everywhere):
         answers = workers.share(shared).map(report, range(40))
         assert [answer[:3] for answer in answers] == expected
         processes = {answer[3] for answer in answers}
-        assert (processes == {os.getpid()}) if workers == Workers(1) else os.getpid() not in processes
+        assert os.getpid() not in processes if workers.scheduler else processes == {os.getpid()}
 
 
 def test_the_next_crew_is_not_mistaken_for_the_last(everywhere):
@@ -111,12 +108,43 @@ def test_an_error_of_a_task_reaches_the_caller(everywhere):
             workers.share(None).map(refuse, [1, 1])
 
 
-def test_one_worker_and_one_task_need_no_other_process():
-    def unpicklable():
-        """No other process could be told of it."""
+def test_as_many_threads_as_workers_run_at_a_time():
+    """Two tasks that wait for each other end only where both run."""
+    both = threading.Barrier(2, timeout=30)
+    assert sorted(Workers(2).share(both).map(lambda shared, _: shared.wait(), [1, 2])) == [0, 1]
 
-    assert Workers(1).share(unpicklable).map(answer, [1, 2]) == [1, 2]
-    assert Workers(2).share(unpicklable).map(answer, [1]) == [1]
+
+def test_the_threads_of_a_crew_serve_all_its_maps():
+    crew = Workers(2).share(None)
+    names = {name for _ in range(3) for name in crew.map(lambda *_: threading.current_thread().name, range(4))}
+    assert len(names) <= 2
+
+
+def test_after_an_error_no_other_task_begins():
+    done = []
+
+    def work(_, task):
+        if task == 0:
+            raise LookupError("no 0")
+        time.sleep(0.05)
+        done.append(task)
+
+    with pytest.raises(LookupError, match="no 0"):
+        Workers(2).share(None).map(work, range(50))
+    settled = len(done)
+    time.sleep(0.2)
+    assert len(done) == settled < 49
+
+
+def test_the_libraries_have_their_threads_back_after_a_map():
+    from threadpoolctl import threadpool_info
+
+    before = [library["num_threads"] for library in threadpool_info()]
+    Workers(2).share(None).map(count_threads, [1, 2])
+    assert [library["num_threads"] for library in threadpool_info()] == before
+
+
+def test_nothing_to_do_is_done():
     assert Workers(2).share(None).map(refuse, []) == []
 
 

@@ -17,7 +17,7 @@ FAMILY = get_family("lightgbm")
 @pytest.fixture
 def constructed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list that grows by the number of rows of every table that LightGBM bins."""
-    monkeypatch.setattr(bins, "_kept", {})
+    monkeypatch.setattr(bins._mine, "bins", {})
     counted: list[int] = []
     construct = lightgbm.Dataset._lazy_init
 
@@ -81,17 +81,17 @@ def test_columns_read_as_categories_are_binned_apart(constructed: list[int]) -> 
 def test_bins_go_with_their_table() -> None:
     values = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
     bins.share_bins(values, (), 1)
-    assert len(bins._kept) == 1
+    assert len(bins._mine.bins) == 1
     del values
     gc.collect()
-    assert not bins._kept
+    assert not bins._mine.bins
 
 
 def test_few_bins_are_kept(constructed: list[int]) -> None:
     tables = [np.random.default_rng(seed).normal(size=(50, 2)).astype(np.float32) for seed in range(bins.KEPT + 2)]
     for table in tables:
         bins.share_bins(table, (), 1)
-    assert len(bins._kept) == bins.KEPT
+    assert len(bins._mine.bins) == bins.KEPT
     bins.share_bins(tables[-1], (), 1)
     assert len(constructed) == len(tables)
     bins.share_bins(tables[0], (), 1)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from made_problem import make_problem
 
+from pointsman.common.workers import Workers
 from pointsman.model_zoo.encoder import fit_encoder
 from pointsman.pipeline.training import encodings as module
 from pointsman.pipeline.training.encodings import Encodings
@@ -29,9 +30,9 @@ def counted(monkeypatch):
     return calls
 
 
-def make_encodings(**options):
+def make_encodings():
     problem = make_problem()
-    return Encodings(problem.folds, problem.task, problem.seed, **options)
+    return Encodings(problem.folds, problem.task, problem.seed)
 
 
 def assert_equal(one, other):
@@ -43,15 +44,13 @@ def assert_equal(one, other):
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_it_is_what_a_direct_fit_gives(key, tmp_path):
+def test_it_is_what_a_direct_fit_gives(key):
     variant, fold, window = key
     problem = make_problem()
     learn, validate = problem.folds[fold].learn.last(window), problem.folds[fold].validate
     encoder, learned = fit_encoder(variant, learn.covered, learn.target, problem.task, problem.seed)
     direct = module.EncodedFold(learned, learn.target, encoder.encode(validate.features))
     assert_equal(make_encodings().get(*key), direct)
-    make_encodings(folder=tmp_path).get(*key)
-    assert_equal(make_encodings(folder=tmp_path).get(*key), direct)
 
 
 def test_each_is_fitted_once_however_often_it_is_asked_for(counted):
@@ -62,14 +61,14 @@ def test_each_is_fitted_once_however_often_it_is_asked_for(counted):
     assert sum(counted.values()) == len(KEYS)
 
 
-def test_the_cache_is_bounded_by_bytes_and_forgets_what_was_used_longest_ago(counted):
+def test_the_cache_is_bounded_by_bytes_and_forgets_what_was_used_longest_ago(counted, monkeypatch):
     room = 2 * max(make_encodings().get(*key).nbytes for key in KEYS[:3])
     counted.clear()
-    encodings = make_encodings(max_bytes=room)
+    monkeypatch.setattr(module, "MAX_BYTES", room)
+    encodings = make_encodings()
     first, second, third = KEYS[:3]
     for key in (first, second, first, third):
         encodings.get(*key)
-        assert sum(one.nbytes for one in encodings._kept.values()) <= room
     assert sum(counted.values()) == 3
     encodings.get(*first)
     assert sum(counted.values()) == 3
@@ -77,33 +76,18 @@ def test_the_cache_is_bounded_by_bytes_and_forgets_what_was_used_longest_ago(cou
     assert sum(counted.values()) == 4
 
 
-def test_one_encoding_is_kept_even_where_it_alone_is_too_large():
-    encodings = make_encodings(max_bytes=1)
+def test_one_encoding_is_kept_even_where_it_alone_is_too_large(monkeypatch):
+    monkeypatch.setattr(module, "MAX_BYTES", 1)
+    encodings = make_encodings()
     assert encodings.get(*KEYS[0]) is encodings.get(*KEYS[0])
     assert len(encodings._kept) == 1
 
 
-def test_two_caches_share_a_folder(counted, tmp_path):
-    one, other = make_encodings(folder=tmp_path), make_encodings(folder=tmp_path)
-    for key in KEYS:
-        assert_equal(one.get(*key), other.get(*key))
-    assert sum(counted.values()) == len(KEYS)
-    assert [path for path in tmp_path.iterdir() if path.suffix != ".npz"] == []
-
-
-def test_what_was_forgotten_is_read_again_from_the_folder(counted, tmp_path):
-    encodings = make_encodings(folder=tmp_path, max_bytes=1)
-    for key in [*KEYS, *KEYS]:
-        encodings.get(*key)
-    assert sum(counted.values()) == len(KEYS)
-
-
-def test_where_the_folder_is_absent_as_on_another_machine_it_encodes_and_leaves_nothing_behind(counted, tmp_path):
-    absent = tmp_path / "elsewhere"
-    encodings = make_encodings(folder=absent)
-    assert_equal(encodings.get(*KEYS[0]), make_encodings().get(*KEYS[0]))
-    assert sum(counted.values()) == 2
-    assert not absent.exists()
+def test_threads_that_ask_at_a_time_encode_it_once(counted):
+    encodings = make_encodings()
+    found = Workers(4).share(encodings).map(lambda shared, key: shared.get(*key), [KEYS[0]] * 8)
+    assert all(one is found[0] for one in found)
+    assert sum(counted.values()) == 1
 
 
 def test_another_process_gets_none_of_the_kept_ones(counted):

@@ -460,8 +460,8 @@ class TrainingConfig(LimitedSection):
 class SearchConfig(LimitedSection):
     """The search over variants, families, windows and parameters."""
 
-    trials: int = Field(20, ge=1)
-    calm_share: float = Field(0.5, gt=0, le=1)
+    trials: int = Field(10, ge=1)
+    calm_share: float = Field(0.3, gt=0, le=1)
     seconds: float | None = Field(None, gt=0)
     max_rows: SomeRows = "auto"
     families: tuple[str, ...] = ("linear", "knn", "tree", "extra_trees", "lightgbm")

@@ -1,9 +1,8 @@
 """Rows as models read them: encoded once for all models that share an encoder and a guard."""
 
-from collections.abc import Hashable
-
 import pandas as pd
 
+from pointsman.common.kept import Kept
 from pointsman.model_zoo.cell_flags import CellFlags, flag_cells
 from pointsman.model_zoo.cells import Cells
 from pointsman.model_zoo.column_verdicts import ColumnVerdict, judge_columns
@@ -47,13 +46,14 @@ class Readings:
     def __init__(self, features: pd.DataFrame | Cells, verdicts: Verdicts | None = None) -> None:
         self.cells = Cells.of(features)
         self.verdicts = verdicts
-        self._made: dict[Hashable, tuple[Model, EncodedTable]] = {}
+        self._made: Kept[tuple[Model, EncodedTable]] = Kept(lambda _: True)
 
     def of(self, model: Model) -> EncodedTable:
         """Return the rows as a model's estimator reads them."""
-        key = (id(model.encoder), id(model.normal))
-        if key not in self._made:
+
+        def encode() -> tuple[Model, EncodedTable]:
             verdict = self.verdicts.of(model.normal) if self.verdicts and model.normal else None
             # the model keeps what the ids stand for alive
-            self._made[key] = (model, model.encode(self.cells, verdict))
-        return self._made[key][1]
+            return model, model.encode(self.cells, verdict)
+
+        return self._made.get((id(model.encoder), id(model.normal)), encode)[1]

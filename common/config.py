@@ -457,6 +457,12 @@ class TrainingConfig(LimitedSection):
         return self
 
 
+class UpdateConfig(Section):
+    """How long an update may take, in seconds; None is no limit."""
+
+    seconds: float | None = Field(None, gt=0)
+
+
 class SearchConfig(LimitedSection):
     """The search over variants, families, windows and parameters."""
 
@@ -597,6 +603,7 @@ class Config(Section):
     response: ResponseConfig = ResponseConfig()
     features: FeaturesConfig = FeaturesConfig()
     training: TrainingConfig = TrainingConfig()
+    update: UpdateConfig = UpdateConfig()
     search: SearchConfig = SearchConfig()
     workers: WorkersConfig = WorkersConfig()
     promotion: PromotionConfig = PromotionConfig()

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from pointsman.common.progress import StageProgress
 from pointsman.common.storage.catalogue import VOLATILE, created_at, metadata
+from pointsman.common.time_limit import TimeLimit
 
 performance_table = sa.Table(
     "performance",
@@ -46,11 +47,12 @@ class StageCost:
 class Stopwatch:
     """Measures the stages of one run in the order in which they first end; what a stage costs again is added.
 
-    With ``progress`` each stage is told while it lasts.
+    With ``progress`` each stage is told while it lasts; ``limit`` says how far some of them go.
     """
 
     by_stage: dict[str, StageCost] = field(default_factory=dict)
     progress: StageProgress | None = None
+    limit: TimeLimit = field(default_factory=TimeLimit)
 
     @property
     def costs(self) -> list[StageCost]:

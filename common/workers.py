@@ -20,6 +20,7 @@ import numpy as np
 
 from pointsman.common.errors import ConfigError, first_line
 from pointsman.common.extras import missing_extra
+from pointsman.common.time_limit import Allowance
 
 Shared = TypeVar("Shared")
 Task = TypeVar("Task")
@@ -63,9 +64,19 @@ class Crew(Generic[Shared]):
     _packed: np.ndarray | None = field(default=None, init=False, repr=False)
     _digest: str = field(default="", init=False, repr=False)
 
-    def map(self, function: Callable[[Shared, Task], Answer], tasks: Iterable[Task]) -> list[Answer]:
-        """Return ``function(shared, task)`` of each task, in their order."""
+    def map(
+        self, function: Callable[[Shared, Task], Answer], tasks: Iterable[Task], allow: Allowance | None = None
+    ) -> list[Answer]:
+        """Return ``function(shared, task)`` of each task, in their order; of the first ones that time allows."""
         listed = list(tasks)
+        if allow is None:
+            return self._map(function, listed)
+        answers: list[Answer] = []
+        while len(answers) < len(listed) and (count := allow(len(answers), len(listed))):
+            answers += self._map(function, listed[len(answers) : len(answers) + count])
+        return answers
+
+    def _map(self, function: Callable[[Shared, Task], Answer], listed: Sequence[Task]) -> list[Answer]:
         if self.workers.scheduler is not None:
             return self._gather(self._send(function, listed), len(listed))
         with limit_libraries():

@@ -15,6 +15,7 @@ from pointsman.common.performance import Stopwatch
 from pointsman.common.records import RawBatch
 from pointsman.common.storage.state import State, open_state
 from pointsman.common.text import read_number, shorten
+from pointsman.common.time_limit import TimeLimit, load_cut_steps
 from pointsman.meta.label_tables import labels_table, settled_labels_table, settled_requests_table, settlements_table
 from pointsman.meta.tables import decisions_table
 from pointsman.pipeline.collection.ordering import read_times
@@ -152,7 +153,8 @@ def take_again(config: Config, state: State, copy: State, number: int) -> None:
     is_revised = stored.cause is Cause.REVISION or (stored.cause is Cause.REJECTED and stored.why)
     revision = plan_revision(then, copy, before, raw) if is_revised else None
     try:
-        process_batch(then, copy, before, raw, Stopwatch(), by_hand, revision)
+        limit = TimeLimit(followed=load_cut_steps(state.engine, number))
+        process_batch(then, copy, before, raw, Stopwatch(limit=limit), by_hand, revision)
     except BatchRejected:
         log.info("batch %d was rejected, as it may have been", raw.number)
 

@@ -15,8 +15,10 @@ from pointsman.common.performance import Stopwatch, performance_table
 from pointsman.common.progress import StageProgress
 from pointsman.common.records import Judgement, RawBatch
 from pointsman.common.storage.catalogue import Draft
+from pointsman.common.storage.rows import make_row
 from pointsman.common.storage.state import State, has_state, lock_updates, open_state
 from pointsman.common.text import name_runs
+from pointsman.common.time_limit import TimeLimit, cut_steps_table
 from pointsman.pipeline.collection.new_columns import log_new_columns
 from pointsman.pipeline.collection.ordering import PartReader
 from pointsman.pipeline.drift.detection import DriftFound, draft_drift, look_for_drift
@@ -158,7 +160,7 @@ def update_once(
     takes the newest batch again if no new one waits.
     """
     before, progress = load_generation(state), StageProgress("update")
-    watch = Stopwatch(progress=progress)
+    watch = Stopwatch(progress=progress, limit=TimeLimit(config.update.seconds, {"search": config.search.seconds}))
     reader.usual = before.schema.time_format if before.schema else None
     before = replace(before, stream=check_stream(config, state, before))
     with watch.stage("collection"):
@@ -254,6 +256,10 @@ def finish(
     """Make the update visible; return its generation."""
     base.add_to(run.draft)
     commit(run, state, generation, raw, registered, [*changes, *base.events], base.set_aside)
+    if cuts := run.watch.limit.cuts:
+        key = "update.seconds" if run.config.update.seconds else "search.seconds"
+        told = ", ".join(map(str, cuts))
+        log.warning("%s=%g ended steps early: %s", key, run.config.update.seconds or run.config.search.seconds, told)
     log.info("batch %d done: champion %s", raw.number, name_champion(generation))
     return generation
 
@@ -279,4 +285,5 @@ def commit(
     """Make the whole update visible at once; ``first`` runs in the same transaction."""
     new, events = (registered.new, registered.events) if registered else ((), ())
     run.draft.add(performance_table, run.watch.rows("update", f"batch {raw.number}", len(raw)))
+    run.draft.add(cut_steps_table, [make_row(cut, batch=run.number) for cut in run.watch.limit.cuts])
     commit_generation(run.config, state, run.draft, generation, new, [*events, *changes], first)

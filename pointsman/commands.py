@@ -42,13 +42,19 @@ COMMANDS: Mapping[str, Command] = {
             ("update", "the next batch of the source through every stage"),
             ("update --batches 5", "the next five; 'all' takes every one there is"),
             ("update -file claims.csv", "this labelled file as the next batch"),
+            ("update --time-limit 60", "within about a minute: what does not fit is left out, and told"),
             ("update search.trials=40", "any key of the configuration can be overridden"),
             (
                 "update --config b.yaml --from-state state --batches all state_dir=new",
                 "begins a state with the raw batches of another one, as for another target",
             ),
         ),
-        (options.BATCHES, options.FILE.about("this labelled file as the next batch"), options.FROM_STATE),
+        (
+            options.BATCHES,
+            options.TIME_LIMIT,
+            options.FILE.about("this labelled file as the next batch"),
+            options.FROM_STATE,
+        ),
     ),
     "inference": Command(
         "answer a file of rows; prints the path of what it wrote",

@@ -33,6 +33,10 @@ OUT = Option(
 )
 EXPLAIN = Option(("--explain",), {"action": "store_true", "help": "add what moved each row's answer most"})
 BATCHES = Option(("--batches",), {"default": "1", "metavar": "N", "help": "how many batches: a number or 'all'"})
+TIME_LIMIT = Option(
+    ("--time-limit",),
+    {"metavar": "SECONDS", "help": "how long each update may take; what does not fit is left out and told"},
+)
 FROM_STATE = Option(
     ("--from-state",), {"type": Path, "metavar": "STATE", "help": "begin with the raw batches of the state there"}
 )

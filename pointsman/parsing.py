@@ -158,7 +158,9 @@ def parse(name: str, arguments: Sequence[str]) -> Given:
     subject = [word for word in parsed.words if "=" not in word]
     if subject and not COMMANDS[name].words:
         raise ConfigError(f"'{shorten(subject[0])}' is neither a command nor an override; write key=value.")
-    return Given(parsed, subject, [word for word in parsed.words if "=" in word])
+    seconds = getattr(parsed, "time_limit", None)
+    limits = [] if seconds is None else [f"update.seconds={seconds}"]
+    return Given(parsed, subject, [*(word for word in parsed.words if "=" in word), *limits])
 
 
 def refuse_command(name: str) -> ConfigError:

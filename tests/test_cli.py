@@ -76,6 +76,7 @@ class TestRefusals:
             (["seed=1"], "No command is named; use one of update"),
             (["-mode", "models"], "-mode takes update, inference or summary, not 'models'"),
             (["-mode"], "-mode takes update, inference or summary, not ''"),
+            (["update", "--time-limit", "soon"], "'update.seconds' in 'config.yaml' or its override is not usable"),
             (["models", "--batches", "3"], "--batches is an option of update and not of models; leave it out"),
             (["update", "--why", "so"], "--why is an option of quarantine and models and not of update; leave it out"),
             (["update", "--batchs", "3"], "'--batchs' is no option of update; did you mean '--batches'?"),

@@ -12,6 +12,7 @@ from pointsman.common.storage.rows import make_row
 from pointsman.common.workers import Crew
 from pointsman.experiments.tables import runs_table
 from pointsman.meta.decayed import list_losses
+from pointsman.meta.ensembles import DAMAGED, TYPICAL
 from pointsman.meta.records import OutOfSamplePredictions
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.pipeline.drift.tables import responses_table
@@ -34,11 +35,12 @@ from pointsman.pipeline.training.newcomers import (
     count_versions,
     enter_newcomers,
     group_outputs,
+    list_entries,
     load_cooling,
 )
 from pointsman.pipeline.training.out_of_fold import breaks_gap
-from pointsman.pipeline.training.portfolio import baseline_candidates, list_portfolio
-from pointsman.pipeline.training.refit import plan_other_refits, plan_refits, refit_all
+from pointsman.pipeline.training.portfolio import BASELINES, baseline_candidates, list_portfolio
+from pointsman.pipeline.training.refit import plan_other_refits, plan_refits, put_first, refit_all
 from pointsman.pipeline.training.run_rows import run_rows
 from pointsman.pipeline.training.search_candidates import SearchResult, search_candidates
 from pointsman.pipeline.validation.challengers import (
@@ -59,7 +61,7 @@ from pointsman.pipeline.validation.retrain_mode import PairedComparison
 from pointsman.pipeline.validation.tables import bouts_table, comparisons_table
 from pointsman.registry.contender import Contender
 from pointsman.registry.ensembles import load_weights
-from pointsman.registry.generations import Event, Member, Role
+from pointsman.registry.generations import Event, Generation, Member, Role
 from pointsman.registry.loading import drop_lost
 from pointsman.registry.update_run import UpdateRun
 from pointsman.registry.versions import Version
@@ -186,7 +188,10 @@ def enter_all(
     tables = [*rebuild_evaluation_tables(run, data), tested.table]
     # Newcomers are named by the numbers they would have as versions, so recalled models count on from theirs.
     first = count_versions(state) + 1
-    entered = enter_newcomers(before, crew, portfolio, found.finalists, load_cooling(state, before), tables, first)
+    entries = list_entries(before, portfolio, found.finalists, load_cooling(state, before), tables, first)
+    # Of a new stream the baselines, which come first, are tried in any case: somebody has to serve.
+    least = 0 if before.versions else BASELINES
+    entered = enter_newcomers(crew, entries, run.watch.limit.open("newcomers", least, crew.workers.count))
     back, recalled = recall(
         config,
         [*before.challengers, *challenge.revived],
@@ -231,11 +236,15 @@ def refit_and_register(
     active = decided.promotion.active
     numbers = itertools.count(newcomers.number)
     jobs = plan_refits(run.config, active, tested.models, decided.modes, decided.past)
-    fitted = refit_all(newcomers.crew, jobs)
+    limit, at_a_time = run.watch.limit, newcomers.crew.workers.count
+    first = find_first(run.before, decided)
+    if allow := limit.open("refits", sum(job.contender.line in first for job in jobs), at_a_time):
+        jobs = put_first(jobs, first)
+    fitted = refit_all(newcomers.crew, jobs, allow)
     registered = register(run, training_set, decided, fitted, numbers)
     competing = list_competing(decided.promotion, decided.past, decided.baselines)
     others = plan_other_refits(training_set, jobs, fitted, take_turns(competing, run.number))
-    otherwise = refit_all(newcomers.crew, others)
+    otherwise = refit_all(newcomers.crew, others, limit.open("challengers", 0, at_a_time))
     made = save_challengers(run.state, run.before, training_set, competing, otherwise, numbers)
     rows = tested.record.rows
     runs = run_rows(run.schema, rows, active, fitted, registered.new)
@@ -243,6 +252,16 @@ def refit_and_register(
     return registered.with_challengers(
         list_challengers(run.state, run.before, registered.members, competing, made), made
     )
+
+
+def find_first(before: Generation, decided: Decision) -> set[str]:
+    """Return the models that learn however little time there is: champions, a pinned one, who serves, and baselines."""
+    promotion = decided.promotion
+    defaults = [ensemble for ensemble in before.ensembles if ensemble.variant in (TYPICAL, DAMAGED)]
+    serving = {line for ensemble in defaults for members in before.list_members(ensemble) for line in members}
+    plain = {one.line for one in promotion.active if one.candidate.key in decided.baselines}
+    chosen = {promotion.champion.line, promotion.robust_champion.line, *([before.pinned] if before.pinned else [])}
+    return chosen | serving | plain
 
 
 def say_why_lost(lost: Sequence[Version], tested: PrequentialResult) -> list[Event]:

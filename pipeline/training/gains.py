@@ -9,6 +9,7 @@ import numpy as np
 from pointsman.common.comparison import compare_losses
 from pointsman.common.metrics import compute_row_losses
 from pointsman.common.seeding import derive_seed
+from pointsman.common.time_limit import Allowance
 from pointsman.model_zoo import get_family
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.encoded import EncodedTable
@@ -91,8 +92,12 @@ class EncodedFold:
     origins: tuple[str, ...]
 
 
-def measure_gains(problem: SearchProblem, engineered: Sequence[str]) -> list[FeatureGain]:
+def measure_gains(
+    problem: SearchProblem, engineered: Sequence[str], allow: Allowance | None = None
+) -> list[FeatureGain]:
     """Return the gain of each engineered feature, given all others that history covers, on the problem's folds.
+
+    Only of the first ones, where time does not ``allow`` more.
 
     A season that history does not cover is measured as if it did. Both sides are the same seeded LightGBM, so the
     difference is the feature's.
@@ -104,8 +109,10 @@ def measure_gains(problem: SearchProblem, engineered: Sequence[str]) -> list[Fea
     plain = [covered.intersection(fold.origins) for fold in folds]
     # One fit a fold serves all features: each of them is compared with it by a fit that differs in that feature alone.
     known = [_lose(problem, fold, names) for fold, names in zip(folds, plain, strict=True)]
-    gains = []
+    gains: list[FeatureGain] = []
     for feature in engineered:
+        if allow and not allow(len(gains), len(engineered)):
+            break
         changed = [names - {feature} if feature in covered else names | {feature} for names in plain]
         other = [_lose(problem, fold, names) for fold, names in zip(folds, changed, strict=True)]
         without, having = (other, known) if feature in covered else (known, other)

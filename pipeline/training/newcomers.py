@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import State
+from pointsman.common.time_limit import Allowance
 from pointsman.common.workers import Crew
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.pipeline.preparation.training_set import TrainingSet
@@ -31,16 +32,15 @@ def count_versions(state: State) -> int:
     return read_rows(state.engine, sa.select(sa.func.max(versions_table.c.number).label("last")))[0]["last"] or 0
 
 
-def enter_newcomers(
+def list_entries(
     before: Generation,
-    crew: Crew[TrainingSet],
     portfolio: Sequence[Candidate],
     finalists: Sequence[Trial],
     cooling: Collection[str],
     tables: Sequence[EvaluationTable],
     first_number: int,
-) -> list[Contender]:
-    """Return candidates of the portfolio and finalists that are not models yet, with their out-of-fold records.
+) -> list["Entry"]:
+    """Return candidates of the portfolio and finalists that are not models yet, each to predict the ``tables``.
 
     The best finalist also enters in a robust form, masked and guarded. Candidates on cooldown are named, by key, in
     ``cooling``. A newcomer has the name of the version that it may become.
@@ -55,7 +55,14 @@ def enter_newcomers(
             known.add(candidate.key)
             name = name_version(candidate.family, first_number + len(entries))
             entries.append(Entry(candidate, name, origin, tables))
-    return [entered for entered in crew.map(try_to_enter, entries) if entered and entered.outputs]
+    return entries
+
+
+def enter_newcomers(
+    crew: Crew[TrainingSet], entries: Sequence["Entry"], allow: Allowance | None = None
+) -> list[Contender]:
+    """Return newcomers with their out-of-fold records; those that cannot be fitted, or have no record, are left out."""
+    return [entered for entered in crew.map(try_to_enter, entries, allow) if entered and entered.outputs]
 
 
 def load_cooling(state: State, before: Generation) -> set[str]:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,6 +11,7 @@ from pointsman.common.config import Config
 from pointsman.common.environment import describe_environment
 from pointsman.common.seeding import random_generator
 from pointsman.common.thresholds import Threshold
+from pointsman.common.time_limit import Allowance
 from pointsman.common.workers import Crew
 from pointsman.experiments.fit_metrics import FitMetrics, measure_fit
 from pointsman.meta.past import PredictionHistory
@@ -157,7 +158,10 @@ def plan_refits(
 
 
 def plan_other_refits(
-    training_set: TrainingSet, jobs: Sequence[RefitJob], trained: Mapping[str, FitResult], turn: Sequence[Contender]
+    training_set: TrainingSet,
+    jobs: Sequence[RefitJob],
+    trained: Mapping[str, FitResult | None],
+    turn: Sequence[Contender],
 ) -> list[RefitJob]:
     """Return jobs for contenders whose ``turn`` it is, in the retrain mode that they did not take but could have."""
     lines = {contender.line for contender in turn}
@@ -171,10 +175,17 @@ def plan_other_refits(
     return others
 
 
-def refit_all(crew: Crew[TrainingSet], jobs: Sequence[RefitJob]) -> dict[str, FitResult]:
-    """Let contenders learn the newest rows, by line; one that fails to is left out."""
-    trained = crew.map(try_to_refit, jobs)
-    return {job.contender.line: done for job, done in zip(jobs, trained, strict=True) if done}
+def refit_all(
+    crew: Crew[TrainingSet], jobs: Sequence[RefitJob], allow: Allowance | None = None
+) -> dict[str, FitResult | None]:
+    """Let contenders learn the newest rows, by line; None is one that fails to, and who has to wait is left out."""
+    trained = crew.map(try_to_refit, jobs, allow)
+    return {job.contender.line: done for job, done in zip(jobs, trained, strict=False)}
+
+
+def put_first(jobs: Sequence[RefitJob], lines: Collection[str]) -> list[RefitJob]:
+    """Return the jobs with those of some lines first, else in their order."""
+    return sorted(jobs, key=lambda job: job.contender.line not in lines)
 
 
 def try_to_refit(training_set: TrainingSet, job: RefitJob) -> FitResult | None:

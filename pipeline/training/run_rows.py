@@ -16,7 +16,7 @@ def run_rows(
     schema: Schema,
     rows: RecordRows,
     contenders: Sequence[Contender],
-    trained: Mapping[str, FitResult],
+    trained: Mapping[str, FitResult | None],
     versions: Sequence[Version],
 ) -> list[dict[str, Any]]:
     """Return the rows of the runs table for those ``versions`` that were ``trained``, by line.
@@ -24,7 +24,7 @@ def run_rows(
     rows: those of the newest batch's record, which lines predicted before anyone learned them
     """
     known = {contender.line: contender for contender in contenders}
-    found = [(version, trained[version.line]) for version in versions if version.line in trained]
+    found = [(version, done) for version in versions if (done := trained.get(version.line))]
     return [_describe(schema, rows, known[version.line], done, version) for version, done in found]
 
 

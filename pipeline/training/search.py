@@ -5,12 +5,13 @@ depends on who was quicker, so the same problem gives the same trials however ma
 """
 
 import logging
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pointsman.common.config import Config, SearchConfig
+from pointsman.common.performance import Stopwatch
 from pointsman.common.seeding import derive_seed
+from pointsman.common.time_limit import Allowance
 from pointsman.common.workers import Crew, Workers, count_cores
 from pointsman.model_zoo import get_family
 from pointsman.model_zoo.candidate import Candidate
@@ -55,13 +56,14 @@ def search(
     known: Sequence[Trial] = (),
     workers: Workers | None = None,
     tell: Callable[[int, int], None] | None = None,
+    allow: Allowance | None = None,
 ) -> list[Trial]:
     """Evaluate up to ``trials`` candidates and return every trial, the failed ones with their reason.
 
     ``known`` are trials of earlier searches: the best of them are tried first, or every family's defaults where there
     are none, and all inform the Tree-structured Parzen Estimator (Bergstra et al. 2011) that proposes the others. The
-    same problem gives the same trials unless ``config.seconds`` or an interruption ends the search early. ``tell`` is
-    called with how many trials are done, and how many there are to be.
+    same problem gives the same trials unless time does not ``allow`` all of them or an interruption ends the search.
+    ``tell`` is called with how many trials are done, and how many there are to be.
     """
     space = describe_space(problem, config)
     if not space.pipelines:
@@ -74,12 +76,11 @@ def search(
     # Rounds have a fixed size, however many workers there are: what is proposed depends on finished rounds alone.
     done: dict[str, Trial] = {}
     proposed, size = 0, min(ROUND, max(LEAST_ROUND, -(-trials // 2)))
-    started = time.perf_counter()
     crew = (workers or Workers()).share(Evaluator(problem, Encodings(problem.folds, problem.task, seed), seed))
     try:
         # The study hears losses relative to the prior's, the scale that trials of earlier batches share.
         baseline = _judge_prior(crew.shared)
-        while proposed < trials and not _is_late(started, config.seconds, proposed):
+        while proposed < trials and (allow is None or allow(proposed, trials)):
             asked = [study.ask() for _ in range(min(size, trials - proposed))]
             candidates = [suggest(one, space) for one in asked]
             new = _list_new(candidates, done, proposed, baseline)
@@ -179,14 +180,6 @@ def _judge_prior(evaluator: Evaluator) -> float:
     return 1.0 if loss is None else loss
 
 
-def _is_late(started: float, seconds: float | None, trials: int) -> bool:
-    """Return whether a search has lasted as long as it may, in seconds."""
-    late = seconds is not None and time.perf_counter() - started > seconds
-    if late:
-        log.info("the search stopped after search.seconds=%s with %d trials", seconds, trials)
-    return late
-
-
 SHUFFLED = (
     "training.validation=kfold learns from rows after those it judges on, though '%s' tells their order: "
     "what the search finds may look better than it is"
@@ -199,14 +192,9 @@ def hire(config: Config) -> Workers:
 
 
 def run_search(
-    config: Config,
-    problem: SearchProblem,
-    trials: int,
-    workers: Workers,
-    known: Sequence[Trial],
-    tell: Callable[[int, int], None] | None = None,
+    config: Config, problem: SearchProblem, trials: int, workers: Workers, known: Sequence[Trial], watch: Stopwatch
 ) -> list[Trial]:
-    """Search, starting from the ``known`` trials that earlier searches found; ``tell`` as for ``search``."""
+    """Search, starting from the ``known`` trials that earlier searches found, as long as the ``watch`` allows."""
     if not problem.folds:
         log.warning("too few rows for the folds of a search; no search until more batches arrive")
         return []
@@ -217,4 +205,4 @@ def run_search(
         name = problem.metric.name
         log.warning("no search: labels are too much alike for metric=%s, which metric=auto is not stopped by", name)
         return []
-    return search(judged, config.search, trials, known, workers, tell)
+    return search(judged, config.search, trials, known, workers, watch.count, watch.limit.open("search"))

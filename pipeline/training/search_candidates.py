@@ -44,11 +44,13 @@ def search_candidates(
     trials_wanted = size_search(config.search.trials, config.search.calm_share, losses, is_called_for)
     # In shuffled folds every season seems to help.
     ordered = pose_problem(config, training_set, run.number, "time_ordered")
-    training_set, feature_gains = judge_features(run.state, run.schema, training_set, ordered)
+    training_set, feature_gains = judge_features(
+        run.state, run.schema, training_set, ordered, run.watch.limit.open("gains")
+    )
     known = load_known_trials(run.state)
     config = config.model_copy(update={"search": join_families(config.search, training_set.rows, known)})
     trials = run_search(
-        config, pose_problem(config, training_set, run.number), trials_wanted, workers, known, run.watch.count
+        config, pose_problem(config, training_set, run.number), trials_wanted, workers, known, run.watch
     )
     room, places = make_room(
         config.promotion.max_active, config.search.finalists, len(training_set.rows), count_batches(training_set)

@@ -71,10 +71,13 @@ def register(
     run: UpdateRun,
     training_set: TrainingSet,
     decided: Decision,
-    trained: Mapping[str, FitResult],
+    trained: Mapping[str, FitResult | None],
     numbers: Iterator[int],
 ) -> Registration:
-    """Store the trained models, and ensembles of them, as versions, and say who is a member of the next generation."""
+    """Store the trained models, and ensembles of them, as versions, and say who is a member of the next generation.
+
+    Of those ``trained`` None could not be; who is absent has no part in it or had to wait.
+    """
     state, before, promotion, past = run.state, run.before, decided.promotion, decided.past
     members: list[Member] = []
     new: list[Version] = []
@@ -91,7 +94,7 @@ def register(
             events.append(Event(version.id, "recalled", f"{version.parent} beat the champion on the newest batch"))
         elif contender.parent:
             version = contender.parent
-            events.append(Event(version.id, "kept", _explain_kept(contender, decided.modes)))
+            events.append(Event(version.id, "kept", _explain_kept(contender, decided.modes, trained)))
         else:  # a newcomer that could not be fitted: there is nothing to register
             continue
         if contender.line in promotion.excluded:
@@ -109,11 +112,13 @@ def register(
     return Registration(tuple(members), tuple(new), tuple(events))
 
 
-def _explain_kept(contender: Contender, modes: Mapping[str, Origin]) -> str:
+def _explain_kept(contender: Contender, modes: Mapping[str, Origin], trained: Collection[str]) -> str:
     if contender.is_recalled:
         return "a recalled version stays as it was"
     if modes.get(contender.line) is Origin.KEPT:
         return "on the two newest batches the line was better before it had learned the batch before"
+    if contender.line not in trained:
+        return "update.seconds left no time for it; it learns with a later batch, or with more seconds"
     return "it could not learn the newest batch; the log names the failure"
 
 
@@ -136,14 +141,14 @@ def save_challengers(
     before: Generation,
     training_set: TrainingSet,
     competing: Sequence[Contender],
-    otherwise: Mapping[str, FitResult],
+    otherwise: Mapping[str, FitResult | None],
     numbers: Iterator[int],
 ) -> list[Version]:
     """Store what competing models became in their other retrain mode, and return these versions."""
     return [
-        save_version(state, before, one, otherwise[one.line], training_set, numbers)
+        save_version(state, before, one, done, training_set, numbers)
         for one in competing
-        if one.line in otherwise
+        if (done := otherwise.get(one.line))
     ]
 
 

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -127,12 +126,18 @@ def test_an_interruption_keeps_what_was_found(monkeypatch, caplog, found):
     assert f"the update goes on with the {len(trials)} trials it has" in caplog.text
 
 
-def test_seconds_end_the_search(monkeypatch, found):
-    clock = iter(range(0, 10_000, 10))
-    monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
-    trials = search(make_problem(), QUICK.model_copy(update={"seconds": 15}), TRIALS)
+def test_time_ends_the_search_between_two_rounds(found):
+    asked = []
+
+    def allow(done, planned):
+        asked.append((done, planned))
+        return done < TRIALS // 2
+
+    trials = search(make_problem(), QUICK, TRIALS, allow=allow)
     assert 0 < len(trials) < TRIALS
     assert strip(trials) == strip(found)[: len(trials)]
+    assert asked[0] == (0, TRIALS)
+    assert asked[-1][0] == len(trials)
 
 
 def make_known(family, variant, relative, number, **params):

@@ -4,6 +4,7 @@ import pytest
 from small_stream import configure
 from training.made_problem import make_training_rows
 
+from pointsman.common.performance import Stopwatch
 from pointsman.common.task import Task
 from pointsman.common.workers import Workers
 from pointsman.pipeline.preparation.training_set import TrainingSet
@@ -47,7 +48,7 @@ def test_the_folds_are_of_the_type_that_is_configured(tmp_path, validation, lear
 def test_shuffled_rows_of_a_stream_that_has_times_are_told_once(tmp_path, monkeypatch, caplog, overrides, told):
     monkeypatch.setattr("pointsman.pipeline.training.search.search", lambda *_: [])
     config = configure(tmp_path, "training.folds=2", *overrides)
-    run_search(config, pose_problem(config, make_ground(), 6), 1, Workers(), [])
+    run_search(config, pose_problem(config, make_ground(), 6), 1, Workers(), [], Stopwatch())
     assert [record.getMessage() for record in caplog.records if "training.validation=kfold" in record.message] == [
         "training.validation=kfold learns from rows after those it judges on, though 'INSR_BEGIN' tells their order: "
         "what the search finds may look better than it is"

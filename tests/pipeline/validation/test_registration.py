@@ -13,7 +13,7 @@ from pointsman.common.workers import Workers
 from pointsman.meta.past import stack_records
 from pointsman.meta.threshold import tune
 from pointsman.model_zoo.candidate import Candidate
-from pointsman.pipeline.training.newcomers import count_from, enter_newcomers, group_outputs
+from pointsman.pipeline.training.newcomers import count_from, enter_newcomers, group_outputs, list_entries
 from pointsman.pipeline.validation.registration import assign_champion
 from pointsman.registry.contender import Contender, Origin
 from pointsman.registry.generations import Generation, Member, Role
@@ -50,10 +50,11 @@ def test_a_candidate_that_cannot_be_fitted_is_left_out(monkeypatch):
     monkeypatch.setattr("pointsman.pipeline.training.newcomers.enter_newcomer", enter)
     standing = [Candidate("linear", "onehot"), Candidate("tree", "onehot"), Candidate("prior", "native")]
     crew = Workers().share(None)
-    newcomers = enter_newcomers(Generation(), crew, [*standing, standing[0]], [], [], [], first_number=4)
+    newcomers = enter_newcomers(crew, list_entries(Generation(), [*standing, standing[0]], [], [], [], first_number=4))
     assert [one.name for one in newcomers] == ["linear-0004", "prior-0006"]
     resting = [standing[0].key]
-    assert [one.name for one in enter_newcomers(Generation(), crew, standing, [], resting, [], 4)] == ["prior-0005"]
+    rested = list_entries(Generation(), standing, [], resting, [], 4)
+    assert [one.name for one in enter_newcomers(crew, rested)] == ["prior-0005"]
     assert count_from(4, newcomers) == 7
     assert count_from(4, []) == 4
     assert {one.origin for one in newcomers} == {Origin.PORTFOLIO}

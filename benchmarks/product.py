@@ -80,16 +80,16 @@ def read_request(config: Config, schema: Schema, frame: pd.DataFrame) -> pd.Data
 
 
 def learn(stream: Stream, config: Config, state: State, reader: PartReader, batch: Batch) -> float:
-    """Teach the product the batch and return the update's seconds; a rejected one is no error.
+    """Teach the product the batch and return the update's processor seconds; a rejected one is no error.
 
     Raises RuntimeError where the update took other rows, since they may be rows that are still to be predicted.
     """
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         update_once(config, state, reader)
     except BatchRejected as rejection:
         print(f"{stream.name}: {rejection}", file=sys.stderr)
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     if load_generation(state).cursor != batch.cursor:
         raise RuntimeError(f"the update after batch {batch.number - 1} of '{stream.name}' took other rows than those")
     return seconds

@@ -27,8 +27,8 @@ from pointsman.common.config import Config, load_config
 from pointsman.common.errors import NoNewData
 from pointsman.common.records import LabelledBatch
 from pointsman.common.schema import Schema
-from pointsman.model_zoo import get_family
 from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.families import get_family
 from pointsman.pipeline.backtest import LEAST_JUDGED, WARM_UP, replay_policies
 from pointsman.pipeline.collection.batching import take_batch
 from pointsman.pipeline.collection.ordering import PartReader

@@ -27,8 +27,8 @@ from pointsman.common.reading import read_dates
 from pointsman.common.records import LabelledBatch
 from pointsman.common.schema import Schema
 from pointsman.common.tabular.reader import read_table
-from pointsman.model_zoo import get_family
 from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.families import get_family
 from pointsman.model_zoo.fitting import fit_model
 from pointsman.pipeline.drift.verdict import Drift
 from pointsman.pipeline.preparation.features import engineer_features, find_seasons

@@ -169,8 +169,8 @@ def _published(observations: Sequence[Observation], primary: Mapping[str, str], 
 def _seconds(observations: Sequence[Observation], streams: Sequence[str]) -> str:
     names = [name for name in COLUMNS if "best" not in name]
     lines = [
-        "The product's are processor seconds of every update, warm-up included; the others' are seconds by the clock of "
-        "fits for the batches that count. In parentheses the longest.",
+        "The product's are processor seconds of every update, warm-up included; the others' are seconds by the clock, "
+        "of fits for the batches that count. In parentheses the longest.",
         "",
         f"| stream | {' | '.join(names)} |",
         "|---" * (len(names) + 1) + "|",

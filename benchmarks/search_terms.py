@@ -23,8 +23,8 @@ from pointsman.common.reading import read_dates
 from pointsman.common.records import RawBatch
 from pointsman.common.tabular.reader import read_table
 from pointsman.common.task import Task
-from pointsman.model_zoo import get_family
 from pointsman.model_zoo.encoder import fit_encoder
+from pointsman.model_zoo.families import get_family
 from pointsman.pipeline.collection.roles import infer_schema
 from pointsman.pipeline.preparation.assessment import analyse
 from pointsman.pipeline.preparation.training_set import COVERED, TrainingRows, TrainingSet

@@ -95,7 +95,7 @@ def build_estimator(model: Any, classifies: bool) -> Any:
 
 def _read(model: Any, names: Mapping[str, str]) -> dict[str, Any]:
     """Return a model's settings under scikit-learn's names."""
-    from pointsman.model_zoo import get_family
+    from pointsman.model_zoo.families import get_family
 
     settings = read_params(get_family(model.candidate.family).settings, model.estimator.params)
     return {theirs: getattr(settings, own) for own, theirs in names.items()}

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pointsman.model_zoo import get_family
 from pointsman.model_zoo.estimator import Size
+from pointsman.model_zoo.families import get_family
 
 if TYPE_CHECKING:
     from pointsman.model_zoo.model import Model

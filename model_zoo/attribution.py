@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from pointsman.model_zoo import get_family
 from pointsman.model_zoo.column_verdicts import ColumnVerdict
+from pointsman.model_zoo.families import get_family
 from pointsman.model_zoo.model import Model, align_classes, correct
 from pointsman.model_zoo.terms import carry, sum_by_origin
 

@@ -9,11 +9,11 @@ import pandas as pd
 
 from pointsman.common.seeding import random_generator
 from pointsman.common.task import Task
-from pointsman.model_zoo import get_family
 from pointsman.model_zoo.calibration import LATER_SHARE, LEAST_ROWS, Calibration, fit_calibration
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.encoded import EncodedTable
 from pointsman.model_zoo.encoder import Encoder, fit_encoder
+from pointsman.model_zoo.families import get_family
 from pointsman.model_zoo.guard import guard
 from pointsman.model_zoo.masking import add_masked_copies
 from pointsman.model_zoo.model import Model, correct

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 
 from pointsman.common.task import Task
-from pointsman.model_zoo import get_family
 from pointsman.model_zoo.calibration import Calibration
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.cells import Cells
 from pointsman.model_zoo.column_verdicts import ColumnVerdict
 from pointsman.model_zoo.encoded import EncodedTable
 from pointsman.model_zoo.encoder import Encoder
+from pointsman.model_zoo.families import get_family
 from pointsman.model_zoo.guard import guard_cells
 from pointsman.model_zoo.reference import InputReference
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def run_update(config: "Config", parsed: Namespace, _subject: list[str]) -> bool:
     """Take the next batch, or several."""
     from pointsman.common.extras import check_extras
-    from pointsman.model_zoo import get_family
+    from pointsman.model_zoo.families import get_family
     from pointsman.pipeline.update import update
 
     check_extras(config)

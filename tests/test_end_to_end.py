@@ -91,6 +91,15 @@ def learned(tmp_path_factory) -> Path:
     return folder
 
 
+def test_what_serves_is_told_without_a_numeric_library(learned):
+    command = [sys.executable, "-X", "importtime", "run.py", "models", *options(learned)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "sqlalchemy" in imported
+    assert "serves typical requests" in done.stdout
+    assert not imported & {"numpy", "pandas", "scipy", "sklearn", "lightgbm", "optuna", "matplotlib"}
+
+
 class TestContract:
     def test_inference_keeps_rows_order_and_text_and_adds_the_answer(self, learned):
         request = pd.read_csv(learned / "stream.csv", dtype=str).iloc[::-7].drop(columns="claimed")

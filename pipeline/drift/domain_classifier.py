@@ -11,8 +11,8 @@ from scipy import stats
 from pointsman.common.sampling import spread_rows
 from pointsman.common.seeding import random_generator
 from pointsman.common.task import Task
-from pointsman.model_zoo import get_family
 from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.families import get_family
 from pointsman.model_zoo.fitting import fit_model
 from pointsman.pipeline.drift.novelty import Novelty
 

@@ -13,8 +13,8 @@ import pandas as pd
 
 from pointsman.common.sampling import spread_rows
 from pointsman.common.task import Task
-from pointsman.model_zoo import get_family
 from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.families import get_family
 from pointsman.model_zoo.fitting import fit_model
 from pointsman.model_zoo.model import align_classes
 from pointsman.pipeline.drift.concept import Deviation, compute_deviations

@@ -11,9 +11,9 @@ from pointsman.common.sampling import spread_rows
 from pointsman.common.task import Task
 from pointsman.common.thresholds import tune_threshold
 from pointsman.experiments.fit_metrics import compute_fit_metrics
-from pointsman.model_zoo import get_family
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.encoded import EncodedTable
+from pointsman.model_zoo.families import get_family
 from pointsman.model_zoo.fitting import TREATMENTS, FittedCandidate, fit_encoded
 from pointsman.pipeline.training.encodings import Encodings
 from pointsman.pipeline.training.problem import Fold, SearchProblem

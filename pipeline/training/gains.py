@@ -10,10 +10,10 @@ from pointsman.common.comparison import compare_losses
 from pointsman.common.metrics import compute_row_losses
 from pointsman.common.seeding import derive_seed
 from pointsman.common.time_limit import Allowance
-from pointsman.model_zoo import get_family
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.encoded import EncodedTable
 from pointsman.model_zoo.encoder import fit_encoder
+from pointsman.model_zoo.families import get_family
 from pointsman.model_zoo.fitting import fit_encoded
 from pointsman.pipeline.training.problem import Fold, SearchProblem
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pointsman.common.seeding import derive_seed
 from pointsman.common.task import Task
-from pointsman.model_zoo import FAMILIES
+from pointsman.model_zoo.families import FAMILIES
 from pointsman.pipeline.training.problem import WINDOWS, SearchSpace
 from pointsman.pipeline.training.proposal import transfer
 from pointsman.pipeline.training.trials import Trial

@@ -11,7 +11,7 @@ import pandas as pd
 
 from pointsman.common.config import SearchConfig
 from pointsman.common.extras import name_installation
-from pointsman.model_zoo import FAMILIES
+from pointsman.model_zoo.families import FAMILIES
 from pointsman.pipeline.preparation.training_set import TrainingRows
 from pointsman.pipeline.training.trials import Trial
 

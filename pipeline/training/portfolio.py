@@ -24,9 +24,9 @@ import numpy as np
 
 from pointsman.common.config import Config
 from pointsman.common.task import Task
-from pointsman.model_zoo import get_family
 from pointsman.model_zoo.boosting import LIBRARY_DEFAULTS
 from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.families import get_family
 from pointsman.model_zoo.search import Params
 from pointsman.pipeline.preparation.training_set import TrainingSet
 from pointsman.registry.contender import FALLBACK_FAMILY

@@ -8,9 +8,9 @@ import numpy as np
 from pointsman.common.config import Config, SearchConfig, Validation
 from pointsman.common.metrics import Metric, get_metric
 from pointsman.common.task import Task
-from pointsman.model_zoo import get_family
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.encoder import has_many_levels
+from pointsman.model_zoo.families import get_family
 from pointsman.model_zoo.variants import get_variant
 from pointsman.pipeline.preparation.splits import make_splits
 from pointsman.pipeline.preparation.training_set import TrainingRows, TrainingSet

@@ -16,9 +16,9 @@ from pointsman.common.workers import Crew
 from pointsman.experiments.fit_metrics import FitMetrics, measure_fit
 from pointsman.meta.past import PredictionHistory
 from pointsman.meta.threshold import tune_line
-from pointsman.model_zoo import get_family
 from pointsman.model_zoo.anatomy import Anatomy, dissect
 from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.families import get_family
 from pointsman.model_zoo.fitting import PreparedRows, update_model
 from pointsman.model_zoo.golden import make_golden_parts, measure_predict_us
 from pointsman.model_zoo.model import Model

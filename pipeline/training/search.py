@@ -13,8 +13,8 @@ from pointsman.common.performance import Stopwatch
 from pointsman.common.seeding import derive_seed
 from pointsman.common.time_limit import Allowance
 from pointsman.common.workers import Crew, Workers, count_cores
-from pointsman.model_zoo import get_family
 from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.families import get_family
 from pointsman.pipeline.training.encodings import Encodings
 from pointsman.pipeline.training.evaluation import (
     Assignment,

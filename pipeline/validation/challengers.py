@@ -20,7 +20,7 @@ from pointsman.meta.decayed import compute_decayed_records, compute_part_losses
 from pointsman.meta.live import take_rows
 from pointsman.meta.past import PredictionHistory, stack_records
 from pointsman.meta.records import OutOfSamplePredictions, predict_outputs
-from pointsman.model_zoo import get_family
+from pointsman.model_zoo.families import get_family
 from pointsman.model_zoo.readings import Readings
 from pointsman.pipeline.validation.evidence import PrequentialResult
 from pointsman.pipeline.validation.promotion import Promotion

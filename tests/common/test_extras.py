@@ -12,8 +12,8 @@ from pointsman.common.config import Config
 from pointsman.common.errors import ConfigError
 from pointsman.common.extras import EXTRAS, check_extras, has_extra
 from pointsman.common.storage.catalogue import connect
-from pointsman.model_zoo import FAMILIES, get_family
 from pointsman.model_zoo.checks import iterate_cases
+from pointsman.model_zoo.families import FAMILIES, get_family
 from pointsman.pipeline.collection.sql import SqlSource
 from pointsman.pipeline.serve import serve
 

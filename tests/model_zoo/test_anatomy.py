@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from pointsman.common.task import Task
-from pointsman.model_zoo import FAMILIES
 from pointsman.model_zoo.anatomy import dissect
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.estimator import Size
+from pointsman.model_zoo.families import FAMILIES
 from pointsman.model_zoo.fitting import fit_model, update_model
 
 

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from pointsman.common.task import Task
-from pointsman.model_zoo import EncodedTable, Estimator, get_family
 from pointsman.model_zoo.boosting import LIBRARY_DEFAULTS
 from pointsman.model_zoo.check_tables import Rows, make_rows
+from pointsman.model_zoo.encoded import EncodedTable
+from pointsman.model_zoo.estimator import Estimator
+from pointsman.model_zoo.families import get_family
 
 FAMILY = get_family("lightgbm")
 

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from pointsman.common.task import Task
-from pointsman.model_zoo import FAMILIES, EncodedTable, Estimator
 from pointsman.model_zoo.catboost import LEAST_SAMPLED
 from pointsman.model_zoo.check_tables import Rows, make_rows
+from pointsman.model_zoo.encoded import EncodedTable
+from pointsman.model_zoo.estimator import Estimator
+from pointsman.model_zoo.families import FAMILIES
 
 pytest.importorskip("catboost", reason="the optional catboost is not installed")
 FAMILY = FAMILIES["catboost"]

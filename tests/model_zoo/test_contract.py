@@ -3,9 +3,9 @@
 import pytest
 
 from pointsman.common.task import Task
-from pointsman.model_zoo import FAMILIES
 from pointsman.model_zoo.checks import check_learns, iterate_cases
 from pointsman.model_zoo.contract import CHECKS, Case, ContractBroken
+from pointsman.model_zoo.families import FAMILIES
 from pointsman.model_zoo.prior import Prior
 
 CASES = list(iterate_cases(FAMILIES.values()))

@@ -12,10 +12,11 @@ from sklearn.neighbors import KNeighborsRegressor
 
 from pointsman.common.errors import ConfigError, DataError, StateError
 from pointsman.common.task import Task
-from pointsman.model_zoo import FAMILIES, EncodedTable, get_family
 from pointsman.model_zoo.arrays import dump_arrays, load_arrays
 from pointsman.model_zoo.baseline import Baseline, fit_baseline
 from pointsman.model_zoo.check_tables import Rows, make_rows
+from pointsman.model_zoo.encoded import EncodedTable
+from pointsman.model_zoo.families import FAMILIES, get_family
 from pointsman.model_zoo.family import CHUNK_ROWS
 from pointsman.model_zoo.scaling import fit_scaling
 

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from pointsman.common.task import Task
-from pointsman.model_zoo import EncodedTable, Estimator, get_family, linear
+from pointsman.model_zoo import linear
 from pointsman.model_zoo.check_tables import Rows, make_rows
+from pointsman.model_zoo.encoded import EncodedTable
+from pointsman.model_zoo.estimator import Estimator
+from pointsman.model_zoo.families import get_family
 from pointsman.model_zoo.scaling import fit_scaling
 
 FAMILY = get_family("linear")

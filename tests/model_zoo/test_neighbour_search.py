@@ -8,8 +8,9 @@ import pytest
 
 from pointsman.common.errors import ConfigError
 from pointsman.common.task import Task
-from pointsman.model_zoo import EncodedTable, get_family
+from pointsman.model_zoo.encoded import EncodedTable
 from pointsman.model_zoo.estimator import Estimator
+from pointsman.model_zoo.families import get_family
 from pointsman.model_zoo.knn import MOST_ROWS, KnnParams
 from pointsman.model_zoo.neighbour_search import BLOCK, LARGE, build_search, search_all, search_cells
 from pointsman.model_zoo.search import Space

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from pointsman.common.task import Task
-from pointsman.model_zoo import FAMILIES
 from pointsman.model_zoo import catboost as family_file
 from pointsman.model_zoo.arrays import dump_arrays, load_arrays
 from pointsman.model_zoo.check_tables import Rows, make_rows
+from pointsman.model_zoo.families import FAMILIES
 from pointsman.model_zoo.symmetric_shap import explain_trees
 from pointsman.model_zoo.symmetric_trees import Lookup, SymmetricTrees
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pointsman.common.task import Task
-from pointsman.model_zoo import FAMILIES, get_family
 from pointsman.model_zoo.check_tables import make_rows
+from pointsman.model_zoo.families import FAMILIES, get_family
 from pointsman.model_zoo.terms import Terms, carry
 
 EXPLAINED = [

@@ -9,8 +9,8 @@ from pointsman.common.config import Config
 from pointsman.common.records import LabelledBatch
 from pointsman.common.schema import Schema
 from pointsman.common.task import Task
-from pointsman.model_zoo import get_family
 from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.families import get_family
 from pointsman.pipeline.retraining.stream import ReplayedStream
 
 

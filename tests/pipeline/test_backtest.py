@@ -14,7 +14,7 @@ from pointsman.common.errors import ConfigError, DataError, StateError
 from pointsman.common.storage.catalogue import Draft
 from pointsman.common.storage.state import hold_lock, open_state
 from pointsman.common.task import Task
-from pointsman.model_zoo import get_family
+from pointsman.model_zoo.families import get_family
 from pointsman.pipeline import backtest as flow
 from pointsman.pipeline.backtest import WARM_UP, backtest, replay_policies
 from pointsman.pipeline.collection.ordering import PartReader

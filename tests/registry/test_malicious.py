@@ -15,10 +15,10 @@ from made_versions import make_version
 from pointsman.common.errors import StateError
 from pointsman.common.storage.files import FileStore, compute_digest
 from pointsman.common.task import Task
-from pointsman.model_zoo import FAMILIES as ZOO
 from pointsman.model_zoo import archives
 from pointsman.model_zoo.arrays import dump_arrays, load_arrays
 from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.families import FAMILIES as ZOO
 from pointsman.model_zoo.fitting import fit_model
 from pointsman.model_zoo.golden import make_golden_parts
 from pointsman.registry.versions import ModelShelf, load_manifest, save_parts

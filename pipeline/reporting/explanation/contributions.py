@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from pointsman.common.task import Task
-from pointsman.model_zoo import get_family
 from pointsman.model_zoo.estimator import Estimator
+from pointsman.model_zoo.families import get_family
 from pointsman.model_zoo.forest import describe_for_shap
 from pointsman.model_zoo.model import Model
 from pointsman.model_zoo.terms import Terms, sum_by_origin

@@ -18,8 +18,8 @@ from pointsman.common.task import Task
 from pointsman.experiments.tables import feature_gains_table, runs_table, trials_table
 from pointsman.meta.label_tables import live_records_table, settlements_table
 from pointsman.meta.tables import decisions_table, grades_table, regrets_table
-from pointsman.model_zoo import get_family
 from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.families import get_family
 from pointsman.model_zoo.fitting import fit_model
 from pointsman.pipeline.collection.tables import batches
 from pointsman.pipeline.drift.tables import alarms_table, drift_tests_table, responses_table

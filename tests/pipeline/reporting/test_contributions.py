@@ -5,7 +5,7 @@ import pytest
 from made_state import ROWS, make_model, make_rows
 
 from pointsman.common.task import Task
-from pointsman.model_zoo import FAMILIES
+from pointsman.model_zoo.families import FAMILIES
 from pointsman.pipeline.reporting.explanation.contributions import (
     CHUNK_ROWS,
     compute_contributions,

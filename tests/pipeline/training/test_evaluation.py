@@ -8,8 +8,8 @@ from made_problem import flip, make_problem
 
 from pointsman.common.metrics import get_metric
 from pointsman.common.task import Task
-from pointsman.model_zoo import get_family
 from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.families import get_family
 from pointsman.model_zoo.fitting import fit_model
 from pointsman.pipeline.training import evaluation as module
 from pointsman.pipeline.training.encodings import Encodings

@@ -8,8 +8,8 @@ import pytest
 
 from pointsman.common.metrics import compute_row_losses
 from pointsman.common.task import Task
-from pointsman.model_zoo import get_family
 from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.families import get_family
 from pointsman.model_zoo.model import Model
 from pointsman.pipeline.preparation.training_set import TrainingSet, join_rows
 from pointsman.pipeline.training.refit import RefitJob, refit

@@ -3,8 +3,8 @@
 import numpy as np
 
 from pointsman.common.task import Task
-from pointsman.model_zoo import get_family
 from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.families import get_family
 from pointsman.pipeline.training.importance import LEAST_TRIALS, compute_importances
 from pointsman.pipeline.training.trials import Trial, TrialState
 

@@ -4,7 +4,7 @@ import pytest
 
 from pointsman.common.config import SearchConfig
 from pointsman.common.task import Task
-from pointsman.model_zoo import FAMILIES
+from pointsman.model_zoo.families import FAMILIES
 from pointsman.pipeline.training.portfolio import (
     FEW_BATCHES,
     FEW_ROWS,

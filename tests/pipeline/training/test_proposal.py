@@ -6,8 +6,8 @@ import optuna
 import pytest
 
 from pointsman.common.task import Task
-from pointsman.model_zoo import FAMILIES
 from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.families import FAMILIES
 from pointsman.pipeline.training.problem import SearchSpace
 from pointsman.pipeline.training.proposal import describe, suggest, transfer
 

@@ -9,8 +9,8 @@ from made_problem import QUICK, make_problem
 
 from pointsman.common.task import Task
 from pointsman.common.workers import Workers
-from pointsman.model_zoo import get_family
 from pointsman.model_zoo.candidate import Candidate
+from pointsman.model_zoo.families import get_family
 from pointsman.pipeline.training import search as module
 from pointsman.pipeline.training.encodings import Encodings
 from pointsman.pipeline.training.evaluation import Assignment, Evaluator, evaluate

@@ -200,6 +200,8 @@ def main() -> None:
     parser.add_argument("--picture", type=Path)
     parser.add_argument("--list", action="store_true", help="name what is over a limit")
     arguments = parser.parse_args()
+    if arguments.before and not (arguments.before / "pipeline").is_dir():
+        parser.error(f"--before is '{arguments.before}', which is no checkout; make one with git worktree add")
     now, over = measure(ROOT)
     before = measure(arguments.before)[0] if arguments.before else {}
     print("| | before | now |\n|---|---|---|" if before else "| | now |\n|---|---|")

@@ -125,7 +125,7 @@ class StageProgress:
         self._bar.refresh()
 
     def _describe(self, seconds: float) -> str:
-        if not self._done:
+        if not self._done or self._done == self._planned:  # before the first, and while all are being stored
             return f"{seconds:.0f} s so far"
         left = seconds / self._done * (self._planned - self._done)
         return f"{self._done} of {self._planned} done, about {left:.0f} s left"

@@ -26,9 +26,9 @@ def describe(observations: Sequence[Any], costs: Sequence[Any], classes: Sequenc
     compared = ["## Against the release before", _compare(grid, streams, classes, before)] if before else []
     parts = [
         "# Selection",
-        f"`python benchmarks/selection.py`, {datetime.now(UTC):%Y-%m-%d}, two cores, default configuration but for "
-        f"`search.trials=5`; {len(observations)} requests over {len(streams)} streams. Numbers in a cell are, in this "
-        f"order: {' / '.join(classes)}.",
+        f"`python benchmarks/selection.py`, {datetime.now(UTC):%Y-%m-%d}, two cores, default configuration; "
+        f"{len(observations)} requests over {len(streams)} streams. Numbers in a cell are, in this order: "
+        f"{' / '.join(classes)}.",
         "Gap closed: 0 is the best single model in hindsight for that class of request, 1 the best single model of "
         "every single request. Regret: how far the mean loss lies above that of the best single model of every "
         "request. Right: of the requests that another model than the champion served, those where it lost less.",

@@ -1,4 +1,4 @@
-"""The one seam to several cores or machines: a map over independent tasks, run by joblib.
+"""The one seam to several cores or machines: a map over independent tasks, by threads or on a Dask cluster.
 
 A task is a pure function of what it shares with the others and of its own, and runs on one thread, so that how many
 workers there are, and where, changes no result.
@@ -9,9 +9,9 @@ import logging
 import os
 import pickle
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Generic, TypeVar
@@ -69,22 +69,32 @@ class Crew(Generic[Shared]):
     ) -> list[Answer]:
         """Return ``function(shared, task)`` of each task, in their order; of the first ones that time allows."""
         listed = list(tasks)
-        if allow is None:
-            return self._map(function, listed)
         answers: list[Answer] = []
-        while len(answers) < len(listed) and (count := allow(len(answers), len(listed))):
-            answers += self._map(function, listed[len(answers) : len(answers) + count])
+        while len(answers) < len(listed):
+            count = allow(len(answers), len(listed)) if allow else len(listed)
+            if not count:
+                break
+            with closing(self._answer(function, listed[len(answers) : len(answers) + count])) as begun:
+                for answer in begun:
+                    answers.append(answer)
+                    if self.tell:
+                        self.tell(len(answers), len(listed))
         return answers
 
-    def _map(self, function: Callable[[Shared, Task], Answer], listed: Sequence[Task]) -> list[Answer]:
+    def _answer(
+        self, function: Callable[[Shared, Task], Answer], tasks: Sequence[Task]
+    ) -> Generator[Answer, None, None]:
+        """Yield the answers to tasks that begin together, in their order."""
         if self.workers.scheduler is not None:
-            return self._gather(self._send(function, listed), len(listed))
+            yield from self._send(function, tasks)
+            return
         with limit_libraries():
-            if self.workers.count == 1 or len(listed) < 2:
-                return self._gather((_run(function, self.shared, task) for task in listed), len(listed))
-            running = [self._pool.submit(_run, function, self.shared, task) for task in listed]
+            if self.workers.count == 1 or len(tasks) < 2:
+                yield from (_run(function, self.shared, task) for task in tasks)
+                return
+            running = [self._pool.submit(_run, function, self.shared, task) for task in tasks]
             try:
-                return self._gather((one.result() for one in running), len(listed))
+                yield from (one.result() for one in running)
             finally:  # after an error or Ctrl-C what has not begun never does
                 for one in running:
                     one.cancel()
@@ -106,14 +116,6 @@ class Crew(Generic[Shared]):
         with joblib.parallel_config(backend="dask", client=_find_cluster(self.workers.scheduler)):
             run = joblib.Parallel(batch_size=1, pre_dispatch="all")
             return run(joblib.delayed(_work)(self._packed, self._digest, function, task) for task in tasks)
-
-    def _gather(self, answers: Iterable[Answer], planned: int) -> list[Answer]:
-        gathered = []
-        for answer in answers:
-            gathered.append(answer)
-            if self.tell:
-                self.tell(len(gathered), planned)
-        return gathered
 
 
 _known: dict[str, Any] = {}

@@ -10,7 +10,7 @@ import os
 import pickle
 import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,6 +27,11 @@ Task = TypeVar("Task")
 Answer = TypeVar("Answer")
 
 log = logging.getLogger(__name__)
+
+
+class InterruptedAgain(KeyboardInterrupt):
+    """A second Ctrl-C, while the first one waits for what has begun: nothing goes on after it."""
+
 
 ANSWER_SECONDS = 10
 """How long a Dask scheduler, and then its first worker, may take to answer."""
@@ -96,9 +101,8 @@ class Crew(Generic[Shared]):
             try:
                 yield from (one.result() for one in running)
             finally:  # after an error or Ctrl-C what has not begun never does
-                for one in running:
-                    one.cancel()
-                wait(running)
+                going = [one for one in running if not one.cancel() and not one.done()]
+                _wait(going)
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
@@ -141,6 +145,16 @@ def _run(function: Callable[[Any, Any], Any], shared: Any, task: Any) -> Any:
 
     with joblib.parallel_config(backend="threading", n_jobs=1):
         return function(shared, task)
+
+
+def _wait(going: Sequence[Future[Any]]) -> None:
+    """Wait for tasks that were given up but have begun: nothing of them may run beside what comes next."""
+    try:
+        if going:
+            log.info("waiting for what has begun: %d fits", len(going))
+        wait(going)
+    except KeyboardInterrupt as interrupt:
+        raise InterruptedAgain from interrupt
 
 
 def limit_libraries() -> AbstractContextManager[Any]:

@@ -160,7 +160,7 @@ def update_once(
     takes the newest batch again if no new one waits.
     """
     before, progress = load_generation(state), StageProgress("update")
-    watch = Stopwatch(progress=progress, limit=TimeLimit(config.update.seconds, {"search": config.search.seconds}))
+    watch = Stopwatch(progress=progress, limit=TimeLimit(config.update.seconds, config.search.seconds))
     reader.usual = before.schema.time_format if before.schema else None
     before = replace(before, stream=check_stream(config, state, before))
     with watch.stage("collection"):
@@ -256,10 +256,8 @@ def finish(
     """Make the update visible; return its generation."""
     base.add_to(run.draft)
     commit(run, state, generation, raw, registered, [*changes, *base.events], base.set_aside)
-    if cuts := run.watch.limit.cuts:
-        key = "update.seconds" if run.config.update.seconds else "search.seconds"
-        told = ", ".join(map(str, cuts))
-        log.warning("%s=%g ended steps early: %s", key, run.config.update.seconds or run.config.search.seconds, told)
+    for sentence in run.watch.limit.describe():
+        log.warning("%s", sentence)
     log.info("batch %d done: champion %s", raw.number, name_champion(generation))
     return generation
 

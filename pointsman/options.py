@@ -35,7 +35,7 @@ EXPLAIN = Option(("--explain",), {"action": "store_true", "help": "add what move
 BATCHES = Option(("--batches",), {"default": "1", "metavar": "N", "help": "how many batches: a number or 'all'"})
 TIME_LIMIT = Option(
     ("--time-limit",),
-    {"metavar": "SECONDS", "help": "how long each update may take; what does not fit is left out and told"},
+    {"metavar": "SECONDS", "help": "how long each batch may take; what does not fit is left out and told"},
 )
 FROM_STATE = Option(
     ("--from-state",), {"type": Path, "metavar": "STATE", "help": "begin with the raw batches of the state there"}

@@ -5,6 +5,7 @@ reads the rest.
 """
 
 import argparse
+import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, NoReturn
 
@@ -158,9 +159,25 @@ def parse(name: str, arguments: Sequence[str]) -> Given:
     subject = [word for word in parsed.words if "=" not in word]
     if subject and not COMMANDS[name].words:
         raise ConfigError(f"'{shorten(subject[0])}' is neither a command nor an override; write key=value.")
-    seconds = getattr(parsed, "time_limit", None)
-    limits = [] if seconds is None else [f"update.seconds={seconds}"]
-    return Given(parsed, subject, [*(word for word in parsed.words if "=" in word), *limits])
+    overrides = [word for word in parsed.words if "=" in word]
+    if (seconds := getattr(parsed, "time_limit", None)) is not None:
+        overrides.append(f"update.seconds={read_seconds(seconds)}")
+    return Given(parsed, subject, overrides)
+
+
+def read_seconds(text: str) -> float:
+    """Return the seconds that --time-limit states; ConfigError where it states none.
+
+    >>> read_seconds("60")
+    60.0
+    """
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < math.inf:
+        raise ConfigError(f"--time-limit is '{shorten(text)}'; write how many seconds a batch may take, such as 60.")
+    return seconds
 
 
 def refuse_command(name: str) -> ConfigError:

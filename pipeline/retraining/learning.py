@@ -255,13 +255,17 @@ def refit_and_register(
 
 
 def find_first(before: Generation, decided: Decision) -> set[str]:
-    """Return the models that learn however little time there is: champions, a pinned one, who serves, and baselines."""
-    promotion = decided.promotion
-    defaults = [ensemble for ensemble in before.ensembles if ensemble.variant in (TYPICAL, DAMAGED)]
-    serving = {line for ensemble in defaults for members in before.list_members(ensemble) for line in members}
+    """Return the models that learn however little time there is: champions, whoever serves, and baselines."""
+    promotion, named = decided.promotion, {*before.aliases.values()}
+
+    def serves(one: Version) -> bool:
+        return one.id in named or one.line == before.pinned or one.variant in (TYPICAL, DAMAGED)
+
+    mixed = [before.list_members(ensemble) for ensemble in before.ensembles if serves(ensemble)]
+    members = {line for by_kind in mixed for weights in by_kind for line in weights}
+    singles = {version.line for version in before.versions if serves(version)}
     plain = {one.line for one in promotion.active if one.candidate.key in decided.baselines}
-    chosen = {promotion.champion.line, promotion.robust_champion.line, *([before.pinned] if before.pinned else [])}
-    return chosen | serving | plain
+    return {promotion.champion.line, promotion.robust_champion.line} | members | singles | plain
 
 
 def say_why_lost(lost: Sequence[Version], tested: PrequentialResult) -> list[Event]:
@@ -286,7 +290,9 @@ def describe_outcomes(
     retired = ", ".join(one.version for one in unlearned) or "none, as every line learns"
     return {
         "warn": WARNED,
-        "search": f"{found.trials_wanted} trials, all of search.trials",
+        "search": f"{found.trials_wanted} trials, all of search.trials"
+        if found.trials_done == found.trials_wanted
+        else f"{found.trials_done} of {found.trials_wanted} trials",
         "shorten": describe_shortened(newcomers.shortened),
         "revive": describe_revival(challenge.revived, revived),
         "retire": f"retired: {retired}",

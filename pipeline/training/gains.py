@@ -102,7 +102,7 @@ def measure_gains(
     A season that history does not cover is measured as if it did. Both sides are the same seeded LightGBM, so the
     difference is the feature's.
     """
-    if not problem.folds or not engineered:
+    if not problem.folds or not engineered or (allow and not allow(0, len(engineered))):
         return []
     folds = [_encode(problem, replace(fold, learn=fold.learn.newest(MOST_ROWS))) for fold in problem.folds]
     covered = set(problem.newest.learn.covered.columns)

@@ -184,8 +184,13 @@ def refit_all(
 
 
 def put_first(jobs: Sequence[RefitJob], lines: Collection[str]) -> list[RefitJob]:
-    """Return the jobs with those of some lines first, else in their order."""
-    return sorted(jobs, key=lambda job: job.contender.line not in lines)
+    """Return the jobs with those of some lines first, then those that have waited longest, and newcomers last."""
+
+    def rank(job: RefitJob) -> tuple[bool, bool, int]:
+        parent = job.contender.parent
+        return job.contender.line not in lines, parent is None, parent.last_batch if parent else 0
+
+    return sorted(jobs, key=rank)
 
 
 def try_to_refit(training_set: TrainingSet, job: RefitJob) -> FitResult | None:

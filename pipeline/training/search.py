@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from pointsman.common.config import Config, SearchConfig
 from pointsman.common.performance import Stopwatch
 from pointsman.common.seeding import derive_seed
-from pointsman.common.time_limit import Allowance
-from pointsman.common.workers import Crew, Workers, count_cores
+from pointsman.common.time_limit import INTERRUPTED, TimeLimit
+from pointsman.common.workers import Crew, InterruptedAgain, Workers, count_cores
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.families import get_family
 from pointsman.pipeline.training.encodings import Encodings
@@ -56,13 +56,13 @@ def search(
     known: Sequence[Trial] = (),
     workers: Workers | None = None,
     tell: Callable[[int, int], None] | None = None,
-    allow: Allowance | None = None,
+    limit: TimeLimit | None = None,
 ) -> list[Trial]:
     """Evaluate up to ``trials`` candidates and return every trial, the failed ones with their reason.
 
     ``known`` are trials of earlier searches: the best of them are tried first, or every family's defaults where there
     are none, and all inform the Tree-structured Parzen Estimator (Bergstra et al. 2011) that proposes the others. The
-    same problem gives the same trials unless time does not ``allow`` all of them or an interruption ends the search.
+    same problem gives the same trials unless the ``limit`` of time, or Ctrl-C, which it records, ends the search.
     ``tell`` is called with how many trials are done, and how many there are to be.
     """
     space = describe_space(problem, config)
@@ -70,6 +70,10 @@ def search(
         log.warning(
             "search.families and search.variants leave nothing to search for; the plain models alone are fitted"
         )
+        return []
+    limit = limit or TimeLimit()
+    allow = limit.open("search")
+    if allow and not allow(0, trials):
         return []
     seed = derive_seed(problem.seed, "search", problem.batch)
     study = _open_study(space, known, seed)
@@ -91,7 +95,10 @@ def search(
             proposed += len(asked)
             if tell:
                 tell(proposed, trials)
+    except InterruptedAgain:
+        raise
     except KeyboardInterrupt:
+        limit.cut("search", proposed, trials, INTERRUPTED)
         log.warning("the search was interrupted; the update goes on with the %d trials it has", len(done))
     _report_failures(done.values())
     return list(done.values())
@@ -205,4 +212,4 @@ def run_search(
         name = problem.metric.name
         log.warning("no search: labels are too much alike for metric=%s, which metric=auto is not stopped by", name)
         return []
-    return search(judged, config.search, trials, known, workers, watch.count, watch.limit.open("search"))
+    return search(judged, config.search, trials, known, workers, watch.count, watch.limit)

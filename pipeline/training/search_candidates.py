@@ -30,6 +30,7 @@ class SearchResult:
     finalists: list[Trial]
     room: int
     trials_wanted: int
+    trials_done: int
 
 
 def search_candidates(
@@ -58,4 +59,4 @@ def search_candidates(
     finalists = choose_finalists(trials, places)
     run.draft.add(feature_gains_table, feature_gains)
     run.draft.add(trials_table, trial_rows(run.number, trials, finalists))
-    return replace(run, config=config), SearchResult(training_set, workers, finalists, room, trials_wanted)
+    return replace(run, config=config), SearchResult(training_set, workers, finalists, room, trials_wanted, len(trials))

@@ -118,7 +118,7 @@ def _explain_kept(contender: Contender, modes: Mapping[str, Origin], trained: Co
     if modes.get(contender.line) is Origin.KEPT:
         return "on the two newest batches the line was better before it had learned the batch before"
     if contender.line not in trained:
-        return "update.seconds left no time for it; it learns with a later batch, or with more seconds"
+        return "there was no time for it (update.seconds, --time-limit); who has waited longest is next"
     return "it could not learn the newest batch; the log names the failure"
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from pointsman.common import time_limit as module
-from pointsman.common.time_limit import ENDS, CutStep, TimeLimit
+from pointsman.common.time_limit import ENDS, INTERRUPTED, CutStep, TimeLimit
 from pointsman.common.workers import Workers
 
 
@@ -25,18 +25,44 @@ def test_a_step_ends_at_its_share_of_the_whole(clock):
     assert allow(0, 9) == 3
     clock[0] += 10 * ENDS["search"] + 0.1
     assert allow(3, 9) == 0
-    assert limit.cuts == [CutStep("search", 3, 9)]
+    assert limit.cuts == [CutStep("search", 3, 9, "update.seconds")]
     assert limit.open("newcomers")(0, 4) == 1, "the next step has time of its own"
 
 
 def test_a_step_has_seconds_of_its_own(clock):
-    limit = TimeLimit(None, {"search": 5})
+    limit = TimeLimit(None, 5)
     assert limit.open("newcomers") is None
     clock[0] += 50
     allow = limit.open("search")
     assert allow(0, 4) == 1
     clock[0] += 6
     assert allow(1, 4) == 0
+    assert limit.describe() == ["search.seconds=5 ended steps early: 1 of 4 trials"]
+
+
+def test_each_cause_is_told_with_what_it_ended(clock):
+    limit = TimeLimit(3_600, 0.1)
+    clock[0] += 1
+    allow = limit.open("search")
+    clock[0] += 1
+    assert allow(0, 4) == 0
+    limit.cut("refits", 3, 5, "update.seconds")
+    limit.cut("newcomers", 1, 2, INTERRUPTED)
+    assert limit.describe() == [
+        "search.seconds=0.1 ended steps early: 0 of 4 trials",
+        "update.seconds=3600 ended steps early: 3 of 5 models fitted",
+        "Ctrl-C ended steps early: 1 of 2 newcomers tried",
+    ]
+
+
+def test_an_update_that_takes_longer_all_the_same_says_so(clock):
+    limit = TimeLimit(10)
+    clock[0] += 10.5
+    assert limit.describe() == []
+    clock[0] += 20
+    assert limit.describe() == [
+        "the update took 30 s of update.seconds=10: reading, judging and fitting what serves are never left out"
+    ]
 
 
 def test_the_least_is_done_however_late_it_is(clock):
@@ -56,12 +82,13 @@ def test_what_was_done_in_full_was_not_cut(clock):
 
 
 def test_an_earlier_run_is_followed_whatever_the_clock_says(clock):
-    limit = TimeLimit(followed={"refits": 5, "search": 0})
+    before = [CutStep("refits", 5, 9, "update.seconds"), CutStep("search", 0, 9, INTERRUPTED)]
+    limit = TimeLimit(followed=before)
     clock[0] += 1_000
     assert [limit.open("refits", least=2)(done, 9) for done in (0, 5)] == [5, 0]
     assert limit.open("search")(0, 9) == 0
     assert limit.open("newcomers")(0, 3) == 3
-    assert limit.cuts == [CutStep("refits", 5, 9), CutStep("search", 0, 9)]
+    assert limit.cuts == before
 
 
 def test_workers_do_the_first_tasks_that_time_allows():

@@ -10,7 +10,7 @@ import pytest
 
 from pointsman.common import workers as module
 from pointsman.common.errors import ConfigError
-from pointsman.common.workers import Workers
+from pointsman.common.workers import InterruptedAgain, Workers
 
 TASKS = [3, 1, 2, 5, 4]
 EXPECTED = [f"{task}:10000" for task in TASKS]
@@ -134,6 +134,25 @@ def test_after_an_error_no_other_task_begins():
     settled = len(done)
     time.sleep(0.2)
     assert len(done) == settled < 49
+
+
+def test_a_second_interrupt_ends_the_wait_for_what_has_begun(monkeypatch):
+    crew, hold, calls = Workers(2).share(None), threading.Event(), []
+
+    def work(_, task):
+        if task == 0:
+            raise KeyboardInterrupt
+        hold.wait(30)
+
+    def interrupt(_):
+        calls.append(1)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "wait", interrupt)
+    with pytest.raises(InterruptedAgain):
+        crew.map(work, range(4))
+    hold.set()
+    assert calls == [1]
 
 
 def test_the_libraries_have_their_threads_back_after_a_map():

@@ -1,6 +1,7 @@
 """An update with a limit on its time leaves things out in the order that is stated, says so, and can be replayed."""
 
 import logging
+from types import SimpleNamespace
 
 import pytest
 import small_stream
@@ -10,7 +11,10 @@ from small_stream import configure, copy, opened
 from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.time_limit import cut_steps_table
 from pointsman.pipeline.inference import infer
+from pointsman.pipeline.models import models
 from pointsman.pipeline.replay import replay
+from pointsman.pipeline.retraining.learning import find_first
+from pointsman.pipeline.training.refit import put_first
 from pointsman.pipeline.update import update
 from pointsman.registry.generations import load_generation
 from pointsman.registry.tables import events_table
@@ -67,7 +71,7 @@ def test_who_had_to_wait_says_why(hurried):
         wanted = sa.select(events_table).where(events_table.c.event == "kept", events_table.c.generation == 3)
         reasons = {row["version"]: row["reason"] for row in read_rows(state.engine, wanted)}
         generation = load_generation(state)
-    waiting = {name for name, reason in reasons.items() if reason.startswith("update.seconds left no time")}
+    waiting = {name for name, reason in reasons.items() if reason.startswith("there was no time for it")}
     assert waiting
     assert generation.champion.id not in waiting
 
@@ -78,6 +82,48 @@ def test_it_is_told_once(hurried, tmp_path, caplog):
         update(configure(folder, *HURRIED, f"data_dir={hurried}"))
     (told,) = [line for line in caplog.messages if line.startswith("update.seconds=0.001 ended steps early: ")]
     assert "0 of 4 trials" in told or "0 of 1 trials" in told
+    (late,) = [line for line in caplog.messages if line.startswith("the update took ")]
+    assert "s of update.seconds=0.001: reading, judging and fitting what serves are never left out" in late
+
+
+def test_who_waited_longest_learns_first(hurried, tmp_path):
+    folder = copy(hurried, tmp_path / "copy")
+    with opened(folder) as (_, state):
+        waited = {one.line: one.last_batch for one in load_generation(state).versions}
+    oldest = {line for line, batch in waited.items() if batch == min(waited.values())}
+    jobs = [
+        SimpleNamespace(contender=SimpleNamespace(line=line, parent=SimpleNamespace(last_batch=batch)))
+        for line, batch in sorted(waited.items(), key=lambda item: -item[1])
+    ]
+    first = put_first(jobs, {"nobody"})
+    assert {job.contender.line for job in first[: len(oldest)]} == oldest
+    assert put_first(jobs, {jobs[0].contender.line})[0] is jobs[0]
+
+
+def test_members_of_what_a_person_promoted_learn(hurried, tmp_path):
+    folder = copy(hurried, tmp_path / "copy")
+    config = configure(folder, *HURRIED, f"data_dir={hurried}")
+    with opened(folder) as (_, state):
+        before = load_generation(state)
+        first = find_first(
+            before,
+            SimpleNamespace(
+                promotion=SimpleNamespace(active=[], champion=before.champion, robust_champion=before.champion),
+                baselines=(),
+            ),
+        )
+        waiting = [
+            (ensemble, members)
+            for ensemble in before.ensembles
+            if (members := {line for kind in before.list_members(ensemble) for line in kind}) - first
+        ]
+        assert waiting, "an ensemble has a member that may wait"
+        ensemble, members = waiting[0]
+    models(config, ("promote", ensemble.id), None, "signed off")
+    update(config)
+    with opened(folder) as (_, state):
+        learned = {one.line: one.last_batch for one in load_generation(state).versions}
+    assert {learned[line] for line in members} == {4}
 
 
 def test_a_replay_does_as_much_and_no_more(hurried):

@@ -8,6 +8,7 @@ import pytest
 from made_problem import QUICK, make_problem
 
 from pointsman.common.task import Task
+from pointsman.common.time_limit import CutStep, TimeLimit
 from pointsman.common.workers import Workers
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.families import get_family
@@ -120,24 +121,28 @@ def test_an_interruption_keeps_what_was_found(monkeypatch, caplog, found):
         return evaluate(evaluator, assignment)
 
     monkeypatch.setattr(module, "evaluate", interrupt)
-    trials = search(make_problem(), QUICK, TRIALS)
+    limit = TimeLimit()
+    trials = search(make_problem(), QUICK, TRIALS, limit=limit)
     assert 6 <= len(trials) <= 14
+    assert [(cut.step, cut.planned, cut.cause) for cut in limit.cuts] == [("search", TRIALS, "Ctrl-C")]
+    again = search(make_problem(), QUICK, TRIALS, limit=TimeLimit(followed=limit.cuts))
+    assert strip(again) == strip(found)[: len(trials)], "a replay goes as far"
     assert strip(trials) == strip(found)[: len(trials)]
     assert f"the update goes on with the {len(trials)} trials it has" in caplog.text
 
 
 def test_time_ends_the_search_between_two_rounds(found):
-    asked = []
-
-    def allow(done, planned):
-        asked.append((done, planned))
-        return done < TRIALS // 2
-
-    trials = search(make_problem(), QUICK, TRIALS, allow=allow)
-    assert 0 < len(trials) < TRIALS
+    limit = TimeLimit(followed=[CutStep("search", TRIALS // 2, TRIALS, "update.seconds")])
+    trials = search(make_problem(), QUICK, TRIALS, limit=limit)
+    assert TRIALS // 2 <= len(trials) < TRIALS
     assert strip(trials) == strip(found)[: len(trials)]
-    assert asked[0] == (0, TRIALS)
-    assert asked[-1][0] == len(trials)
+    assert [cut.planned for cut in limit.cuts] == [TRIALS]
+
+
+def test_without_time_nothing_is_prepared(monkeypatch):
+    monkeypatch.setattr(module, "_open_study", None)
+    limit = TimeLimit(followed=[CutStep("search", 0, TRIALS, "update.seconds")])
+    assert search(make_problem(), QUICK, TRIALS, limit=limit) == []
 
 
 def make_known(family, variant, relative, number, **params):

@@ -90,9 +90,9 @@ class TimeLimit:
 
         ``least`` tasks are done in any case, and as many as ``at_a_time`` begin together.
         """
-        own, began = self.search_seconds if step == "search" else None, time.monotonic()
         if self.followed is not None:
             return self._follow(step)
+        own, began = self.search_seconds if step == "search" else None, time.monotonic()
         if self.seconds is None and own is None:
             return None
 
@@ -128,13 +128,15 @@ class TimeLimit:
 
     def describe(self) -> list[str]:
         """Return a sentence for each cause that ended steps early, and one where the whole took too long anyway."""
+        if self.followed is not None:  # it was told when it happened
+            return []
         told = []
         for cause in dict.fromkeys(cut.cause for cut in self.cuts):
             seconds = {"update.seconds": self.seconds, "search.seconds": self.search_seconds}.get(cause)
             named = f"{cause}={seconds:g}" if seconds else cause
             told.append(f"{named} ended steps early: {', '.join(str(cut) for cut in self.cuts if cut.cause == cause)}")
         spent = time.monotonic() - self._began
-        if self.seconds is not None and self.followed is None and spent > OVERRUN * self.seconds:
+        if self.seconds is not None and spent > OVERRUN * self.seconds:
             told.append(
                 f"the update took {spent:.0f} s of update.seconds={self.seconds:g}: "
                 "reading, judging and fitting what serves are never left out"

@@ -151,7 +151,7 @@ def _wait(going: Sequence[Future[Any]]) -> None:
     """Wait for tasks that were given up but have begun: nothing of them may run beside what comes next."""
     try:
         if going:
-            log.info("waiting for what has begun: %d fits", len(going))
+            log.info("waiting for %d tasks that have begun", len(going))
         wait(going)
     except KeyboardInterrupt as interrupt:
         raise InterruptedAgain from interrupt

@@ -39,7 +39,7 @@ from pointsman.pipeline.training.newcomers import (
     load_cooling,
 )
 from pointsman.pipeline.training.out_of_fold import breaks_gap
-from pointsman.pipeline.training.portfolio import BASELINES, baseline_candidates, list_portfolio
+from pointsman.pipeline.training.portfolio import baseline_candidates, list_portfolio
 from pointsman.pipeline.training.refit import plan_other_refits, plan_refits, put_first, refit_all
 from pointsman.pipeline.training.run_rows import run_rows
 from pointsman.pipeline.training.search_candidates import SearchResult, search_candidates
@@ -190,7 +190,7 @@ def enter_all(
     first = count_versions(state) + 1
     entries = list_entries(before, portfolio, found.finalists, load_cooling(state, before), tables, first)
     # Of a new stream the baselines, which come first, are tried in any case: somebody has to serve.
-    least = 0 if before.versions else BASELINES
+    least = 0 if before.versions else len(baseline_candidates(config.search.variants, training_set.task))
     entered = enter_newcomers(crew, entries, run.watch.limit.open("newcomers", least, crew.workers.count))
     back, recalled = recall(
         config,

@@ -112,7 +112,7 @@ class Mixture:
         self.outputs = np.zeros((n_rows, len(schema.classes) if schema.task.is_classification else 1))
         self.total = np.zeros(n_rows)
         self.failures: dict[str, str] = {}
-        self._reading = threading.Lock()
+        self._loading = threading.Lock()
 
     @property
     def unanswered(self) -> np.ndarray:
@@ -139,9 +139,9 @@ class Mixture:
     def _ask(self, version: Version, rows: np.ndarray) -> np.ndarray | Exception:
         """Return a version's answers to some rows, or whatever it died of: the request is answered by the others."""
         try:
-            with self._reading:  # members that read alike share an encoding, which only one of them is to make
+            with self._loading:
                 model = self.answerers.load(version)
-                table = self.readings.of(model)
+            table = self.readings.of(model)
             return predict_outputs(model, table if len(rows) == len(self.total) else table.take(rows), self.classes)
         except Exception as error:
             return error

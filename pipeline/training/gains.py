@@ -79,7 +79,7 @@ def is_used(measured: Sequence[FeatureGain]) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class EncodedFold:
+class MeasuredFold:
     """A fold encoded with all features at once: without a feature, or with it, is a choice of columns.
 
     origins: the feature that each encoded column comes from
@@ -147,14 +147,14 @@ def choose_measured(engineered: Sequence[str], measured: Mapping[str, Sequence[F
     return new[:MOST_FEATURES] or least_known[:1]
 
 
-def _encode(problem: SearchProblem, fold: Fold) -> EncodedFold:
+def _encode(problem: SearchProblem, fold: Fold) -> MeasuredFold:
     learn, validate = fold.learn, fold.validate
     encoder, learned = fit_encoder(VARIANT, learn.features, learn.target, problem.task, problem.seed)
     validated = encoder.encode(validate.features)
-    return EncodedFold(learned, learn.target, validated, validate.target, encoder.origins)
+    return MeasuredFold(learned, learn.target, validated, validate.target, encoder.origins)
 
 
-def _lose(problem: SearchProblem, fold: EncodedFold, names: Collection[str]) -> np.ndarray:
+def _lose(problem: SearchProblem, fold: MeasuredFold, names: Collection[str]) -> np.ndarray:
     """Return the row losses (n_rows,) on the fold's later rows of the small model that knows some of the features."""
     family = get_family("lightgbm")
     candidate = Candidate(family.name, VARIANT, {**family.default_params(problem.task), **SMALL})

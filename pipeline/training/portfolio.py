@@ -33,8 +33,6 @@ from pointsman.registry.contender import FALLBACK_FAMILY
 
 FEW_ROWS, FEW_BATCHES = 2_000, 3
 """With fewer rows to learn from, or fewer batches of record, a stream is short."""
-BASELINES = 3
-"""How many candidates of the portfolio, its first ones, are baselines."""
 TRIED = 6
 """Batches in its record by which a candidate of the portfolio has shown what it is worth."""
 MIDDLE_WINDOW = 5

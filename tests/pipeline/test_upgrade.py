@@ -48,6 +48,7 @@ def former(linear_stream, tmp_path_factory):
             for column in ("best", "chosen", "champions"):
                 connection.exec_driver_sql(f"ALTER TABLE grades DROP COLUMN {column}")
             connection.exec_driver_sql("ALTER TABLE decisions DROP COLUMN ranking")
+            connection.exec_driver_sql("DROP TABLE cut_steps")
     return folder
 
 

@@ -14,7 +14,7 @@ from pointsman.common.config import Config
 from pointsman.common.storage.catalogue import utc_now
 from pointsman.common.storage.state import State
 from pointsman.pipeline.api import document
-from pointsman.pipeline.api.answering import Answered, answer_rows, read_rows
+from pointsman.pipeline.api.answering import Answered, answer_rows, present_expectation, read_rows
 from pointsman.pipeline.api.bodies import Inbox
 from pointsman.pipeline.api.costs import CostBook
 from pointsman.pipeline.api.current import Current, Served
@@ -172,7 +172,8 @@ async def answer(service: Service, request: Request) -> Response:
     finally:
         service.inbox.release(body)
     told["rows"] = len(answered.rows)
-    service.metrics.count_rows(answered.count_rows())
+    expected = present_expectation(answered.choice)
+    service.metrics.count_rows(answered.count_rows(), expected["loss"] if expected else None)
     service.costs.add(served.generation, len(answered.rows), answered.costs)
     service.answers.add(describe_served(service.config, served, answered))
     return Response(answered.body, media_type=JSON)

@@ -14,6 +14,7 @@ import pandas as pd
 from pointsman.common.config import Config
 from pointsman.common.errors import StateError, first_line
 from pointsman.common.storage.state import State
+from pointsman.pipeline.api.facts import GenerationFacts, load_facts
 from pointsman.pipeline.api.metrics import Metrics
 from pointsman.pipeline.api.reading import Columns
 from pointsman.pipeline.serving.predictor import Predictor, load_predictor
@@ -92,7 +93,7 @@ class Current:
             return False
         self._taken, self._failed, self._complained = newest, None, None
         self.served = served
-        self._metrics.take_over(served.generation, served.versions)
+        self._metrics.take_over(served.generation, served.versions, self._load_facts(served))
         log.info("generation %d serves", served.generation)
         return True
 
@@ -112,6 +113,14 @@ class Current:
             raise StateError(f"Generation {newest} cannot be loaded; the log says why.")
         warm_up(predictor)
         return Served(predictor, Columns.of(predictor.schema, self._config.labels.key_columns))
+
+    def _load_facts(self, served: Served) -> GenerationFacts:
+        """Return what is to be monitored of a generation; where it cannot be read, it serves all the same."""
+        try:
+            return load_facts(self._state, served.predictor.generation)
+        except Exception as error:
+            log.warning("figures of generation %d cannot be read: %s", served.generation, first_line(error))
+            return GenerationFacts()
 
     def _complain(self, error: Exception, about: int | str) -> None:
         """Log once what is wrong with a generation, or the catalogue."""

@@ -1,5 +1,7 @@
 """Sketches, tests and alarms of earlier batches, as the catalogue has them."""
 
+from dataclasses import dataclass
+
 import sqlalchemy as sa
 
 from pointsman.common.storage.catalogue import read_rows
@@ -14,6 +16,17 @@ MOST_PAST = 60
 
 PastTest = tuple[int, DriftTest]
 """A test and the number of its batch."""
+
+
+@dataclass(frozen=True)
+class KindVerdict:
+    """What the tests of one kind said of a batch: their alarms, and how probable the least probable of them was.
+
+    ``chance`` is that of a stable batch to show as much in any of them; None where none could be judged yet.
+    """
+
+    alarms: int
+    chance: float | None
 
 
 def load_sketches(state: State, most: int, after: int = 0, until: int | None = None) -> list[Sketch]:
@@ -41,3 +54,21 @@ def has_relation_changed(state: State, since: int) -> bool:
     """Return whether a batch after that number raised an alarm of concept drift."""
     query = sa.select(alarms_table.c.batch).where(alarms_table.c.batch > since, alarms_table.c.drift == Drift.CONCEPT)
     return bool(read_rows(state.engine, query.limit(1)))
+
+
+def load_newest_verdict(state: State) -> dict[str, KindVerdict]:
+    """Return by kind of drift what was found in the newest batch that was tested; {} before there is one."""
+    table = drift_tests_table.c
+    newest = sa.select(sa.func.max(table.batch)).scalar_subquery()
+    tests = sa.select(
+        table.drift, sa.func.min(table.p_value).label("least"), sa.func.count(table.p_value).label("size")
+    )
+    judged = read_rows(state.engine, tests.where(table.batch == newest).group_by(table.drift))
+    raised = sa.select(alarms_table.c.drift).where(alarms_table.c.batch == newest)
+    alarms = [row["drift"] for row in read_rows(state.engine, raised)]
+    return {
+        row["drift"]: KindVerdict(
+            alarms.count(row["drift"]), None if row["least"] is None else 1 - (1 - row["least"]) ** row["size"]
+        )
+        for row in judged
+    }

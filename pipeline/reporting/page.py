@@ -2,18 +2,22 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pointsman.common.program import as_typed
 from pointsman.common.storage.files import save_atomically
 from pointsman.pipeline.reporting import formats
-from pointsman.pipeline.reporting.charts.svg import Chart
-from pointsman.pipeline.reporting.charts.timeline import Span, lay_timeline
+from pointsman.pipeline.reporting.charts.chart import Chart
+from pointsman.pipeline.reporting.charts.scripts import describe_charts, read_library, read_script
+from pointsman.pipeline.reporting.charts.svg import Chart as Drawing
+from pointsman.pipeline.reporting.charts.timeline import Timeline, lay_timeline
 from pointsman.pipeline.reporting.contents import CHAPTERS, HEAD, SECTIONS
 from pointsman.pipeline.reporting.history import History
 from pointsman.pipeline.reporting.names import name_family, name_metric, name_purpose
+from pointsman.pipeline.reporting.policy import write_policy
 from pointsman.pipeline.reporting.report import to_json
 
 FOLDER = Path(__file__).parent
@@ -45,18 +49,44 @@ def save_report(report: Mapping[str, Any], page: str, folder: Path) -> Path:
 
 
 def render_page(history: History, report: Mapping[str, Any]) -> str:
-    """Return the page. It needs no script and no other file."""
+    """Return the page, which needs no other file."""
     charts = {chart.name: chart for chart in draw_charts(history)}
-    return fill_template(report, charts, history.ask(lay_timeline).spans)
+    return fill_template(report, charts, history.ask(lay_timeline))
 
 
-def draw_charts(history: History) -> Iterator[Chart]:
+def draw_charts(history: History) -> Iterator[Chart | Drawing]:
     """Yield every chart that there are figures for."""
     for section in SECTIONS:
         yield from section.draw(history)
 
 
-def fill_template(report: Mapping[str, Any], charts: Mapping[str, Chart], marked: Sequence[Span]) -> str:
+@dataclass(frozen=True)
+class Parts:
+    """What is inlined: the style, what charts share, the library that draws them, and the scripts that run at once."""
+
+    css: str
+    base: str
+    library: str
+    scripts: tuple[str, ...]
+
+    @property
+    def policy(self) -> str:
+        """The page's Content-Security-Policy."""
+        # Charts that are still drawn as SVG carry styles of their own, which no hash can allow.
+        return write_policy([self.library, *self.scripts], [self.css]).replace("style-src", "style-src-elem", 1)
+
+
+def gather_parts(timeline: Timeline) -> Parts:
+    """Return what the page carries besides its figures."""
+    return Parts(
+        css=(FOLDER / "style.css").read_text(encoding="utf-8"),
+        base=describe_charts(timeline.batches, timeline.months, timeline.events),
+        library=read_library(),
+        scripts=(read_script(FOLDER / "charts" / "charts.js"),),
+    )
+
+
+def fill_template(report: Mapping[str, Any], charts: Mapping[str, Chart | Drawing], timeline: Timeline) -> str:
     """Return the template filled with figures, with those of the charts that there are, and with marked events."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -70,11 +100,6 @@ def fill_template(report: Mapping[str, Any], charts: Mapping[str, Chart], marked
     )
     environment.filters |= FILTERS
     page = environment.get_template("template.html").render(
-        report=report,
-        charts=charts,
-        marked=marked,
-        head=HEAD,
-        chapters=CHAPTERS,
-        css=(FOLDER / "style.css").read_text(encoding="utf-8"),
+        report=report, charts=charts, marked=timeline.spans, head=HEAD, chapters=CHAPTERS, page=gather_parts(timeline)
     )
     return as_typed(page)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -48,6 +48,7 @@ class Timeline:
 
     batches: tuple[int, ...]
     labels: tuple[str, ...]
+    months: Mapping[int, str]
     spans: tuple[Span, ...]
     left_out: int
 
@@ -72,6 +73,19 @@ class Timeline:
         """Return one number a place (n_batches,), NaN where nothing was observed."""
         numbers = [observed.get(batch) for batch in self.batches]
         return np.array([np.nan if number is None else number for number in numbers], dtype=float)
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """The marked spans as charts have them: from ``left`` to ``right`` in batch numbers."""
+        return [
+            {
+                "left": self.batches[span.first] - 0.5,
+                "right": self.batches[span.last] + 0.5,
+                "letter": span.letter,
+                "name": span.marker.name,
+            }
+            for span in self.spans
+        ]
 
     def decorate(self, axes: "Axes", letters: bool = True, labels: bool = True, shade: bool = True) -> None:
         """Put batches and dates on an axes' x axis, and mark the spans; call it once the title is set."""
@@ -129,6 +143,7 @@ def lay_timeline(history: History) -> Timeline:
     return Timeline(
         batches=tuple(int(batch["number"]) for batch in shown),
         labels=tuple(f"{batch['number']}\n{_say_month(batch['end'])}" for batch in shown),
+        months={int(batch["number"]): _say_month(batch["end"]) for batch in shown},
         spans=tuple(spans),
         left_out=len(every) - len(shown),
     )

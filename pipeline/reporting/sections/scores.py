@@ -2,23 +2,21 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from pointsman.pipeline.reporting.charts.svg import (
-    FULL,
-    GREEN,
-    GREY,
-    INK,
-    MUTED,
-    SERIES,
-    VERMILLION,
-    Chart,
-    export,
-    label_numbers,
-    label_shares,
-    sheet,
+from pointsman.pipeline.reporting.charts.chart import Chart, Layer, add_rows
+from pointsman.pipeline.reporting.charts.colours import GREEN, GREY, INK, MUTED, SERIES, VERMILLION
+from pointsman.pipeline.reporting.charts.layers import (
+    NUMBERS,
+    SHARES,
+    bars,
+    colour_by,
+    draw_by_batch,
+    line,
+    measure,
+    tell,
 )
 from pointsman.pipeline.reporting.charts.timeline import Timeline, lay_timeline
 from pointsman.pipeline.reporting.history import FALLBACK_FAMILY, History
@@ -28,9 +26,6 @@ from pointsman.pipeline.reporting.section import Section
 from pointsman.pipeline.reporting.sections.generations import list_generations
 from pointsman.pipeline.reporting.sections.versions import list_versions
 from pointsman.pipeline.validation.tables import scores_table
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 MOST_LINES = 6
 BOUNDED = ("roc_auc", "average_precision", "f1", "precision", "recall", "accuracy", "macro_f1", "r2")
@@ -76,47 +71,80 @@ def draw_metric(history: History, metric: str, timeline: Timeline) -> Chart:
     """Draw a prequential metric of what served typical requests, of the champion, of every line, and of the prior."""
     by_line: dict[str, dict[int, float]] = {}
     for score in history.ask(list_scores):
-        if score.kind == PREQUENTIAL and metric in score.metrics:
+        if score.kind == PREQUENTIAL and metric in score.metrics and timeline.place(score.batch) is not None:
             by_line.setdefault(score.line, {})[score.batch] = score.metrics[metric]
-    with sheet(FULL, 3.1) as figure:
-        axes = figure.subplots()
-        for observed, style in _style_lines(history, by_line):
-            axes.plot(timeline.places, timeline.spread(observed), **style)
-        # Which line was champion, or served, changes over time, so both are curves of their own across the lines.
-        champion, served = (
-            timeline.spread({one.batch: one.metrics.get(metric) for one in history.ask(scores)})
-            for scores in (list_champion_scores, list_production_scores)
-        )
-        dotted: dict[str, Any] = {"linestyle": (0, (1, 1.5)), "linewidth": 1.5}
-        axes.plot(timeline.places, champion, color=INK, label="champion at the time", **dotted)
-        axes.plot(timeline.places, served, color=INK, label="production", linewidth=2.4, marker="o", markersize=3.5)
-        _limit(axes, np.array([cell for line in by_line.values() for cell in line.values()]))
-        label_numbers(axes.yaxis)
-        better = "higher" if metric in BOUNDED else "lower"
-        axes.set_title(f"{name_metric(metric)} on batches not learned yet ({better} is better)")
-        timeline.decorate(axes)
-        figure.legend(loc="outside upper left", ncols=5)
-        whose = "of what served typical requests, of the champion, of every line and of the prior"
-        label = f"{name_metric(metric)} over batches {whose}"
-        return export(figure, f"metric-{metric.replace('_', '-')}", label, timeline.note)
+    served = {one.batch: one for one in history.ask(list_production_scores) if metric in one.metrics}
+    champions = {one.batch: one for one in history.ask(list_champion_scores) if metric in one.metrics}
+    shown = [batch for batch in timeline.batches if batch in served]
+    y = measure(
+        "score", f"{name_metric(metric)} of the batch", **_limit([s for own in by_line.values() for s in own.values()])
+    )
+    columns, legend = _lay_lines(history, by_line)
+    columns = add_rows(
+        columns,
+        batch=shown,
+        score=[served[batch].metrics[metric] for batch in shown],
+        model=[served[batch].version for batch in shown],
+        line=[history.lines.get(served[batch].version, "") for batch in shown],
+        series=["production"] * len(shown),
+    )
+    known = [batch for batch in timeline.batches if batch in champions]
+    columns = add_rows(
+        columns,
+        batch=known,
+        score=[champions[batch].metrics[metric] for batch in known],
+        model=[champions[batch].version for batch in known],
+        line=[history.lines.get(champions[batch].version, "") for batch in known],
+        series=["champion at the time"] * len(known),
+    )
+    better = "higher" if metric in BOUNDED else "lower"
+    whose = "of what served typical requests, of the champion, of every model and of the prior"
+    return draw_by_batch(
+        f"metric-{metric.replace('_', '-')}",
+        f"{name_metric(metric)} over batches {whose}",
+        columns,
+        _style_lines(y, legend),
+        title=f"{name_metric(metric)} on batches not learned yet ({better} is better)",
+        note=timeline.note,
+        height=270,
+    )
 
 
-def _style_lines(
+def _lay_lines(
     history: History, by_line: Mapping[str, dict[int, float]]
-) -> Iterator[tuple[dict[int, float], dict[str, Any]]]:
-    """Yield the scores of each line and how they are drawn: those that matter least first, as they lie below."""
+) -> tuple[dict[str, list[Any]], dict[str, str]]:
+    """Return the scores of every line as rows, and the colour of each series: the best known lines have their own."""
     baseline = {score.line for score in history.ask(list_scores) if score.family == FALLBACK_FAMILY}
-    prior = [line for line in by_line if line in baseline]
-    named = _choose_lines(history, [line for line in by_line if line not in prior])
-    others = [line for line in by_line if line not in (*named, *prior)]
-    for number, line in enumerate(others):
-        label = None if number else "other lines"
-        yield by_line[line], {"color": GREY, "linewidth": 0.6, "alpha": 0.6, "label": label}
-    for line, colour in zip(named, SERIES, strict=False):
-        yield by_line[line], {"color": colour, "linewidth": 1.0, "marker": ".", "markersize": 3, "label": line}
-    for number, line in enumerate(prior):
-        label = None if number else "prior"
-        yield by_line[line], {"color": MUTED, "linestyle": (0, (4, 2)), "linewidth": 1.3, "label": label}
+    named = _choose_lines(history, [line for line in by_line if line not in baseline])
+    series = {line: line if line in named else "prior" if line in baseline else "other models" for line in by_line}
+    rows = [(batch, score, line, line, series[line]) for line in by_line for batch, score in by_line[line].items()]
+    columns = dict(zip(("batch", "score", "model", "line", "series"), map(list, zip(*rows, strict=True)), strict=True))
+    legend = {"production": INK, "champion at the time": INK}
+    legend |= dict(zip(named, SERIES, strict=False))
+    return columns, legend | {"prior": MUTED, "other models": GREY}
+
+
+def _style_lines(y: Mapping[str, Any], legend: Mapping[str, str]) -> list[Layer]:
+    """Return a layer for each way of drawing: what matters least lies below, and a picked model stands out."""
+    colour = colour_by("series", list(legend), list(legend.values()))
+    told = tell(("series", ""), ("model", "model"), ("batch", "batch"), ("score", "score", NUMBERS))
+    picked = {"condition": {"test": "!picked || datum.line === picked", "value": 1}, "value": 0.12}
+    styles: dict[str, dict[str, Any]] = {
+        "datum.series === 'other models'": {"strokeWidth": 0.7, "point": False, "opacity": 0.6},
+        "datum.series === 'prior'": {"strokeWidth": 1.3, "strokeDash": [5, 3], "point": {"size": 12}},
+        "!test(/^(other models|prior|production|champion at the time)$/, datum.series)": {"strokeWidth": 1.3},
+        "datum.series === 'champion at the time'": {"strokeDash": [1, 2], "point": {"size": 12}},
+        "datum.series === 'production'": {"strokeWidth": 2.6, "point": {"size": 45}},
+    }
+    layers: list[Layer] = []
+    for which, style in styles.items():
+        own = line(y, told, colour, **style)
+        faded = {} if "production" in which or "champion" in which else {"opacity": picked}
+        encoding = {**own["encoding"], "detail": {"field": "line"}, **faded}
+        if "production" in which or "champion" in which:
+            encoding.pop("detail")
+        layers.append({**own, "transform": [{"filter": which}], "encoding": encoding})
+    return layers
 
 
 def _choose_lines(history: History, known: Sequence[str]) -> list[str]:
@@ -131,18 +159,23 @@ def _choose_lines(history: History, known: Sequence[str]) -> list[str]:
 
 def draw_gain(scores: Sequence[ChampionScore], metric: str, timeline: Timeline) -> Chart:
     """Draw by which share what served typical requests beat the prior on every batch."""
-    gains = timeline.spread({score.batch: score.gain for score in scores})
-    with sheet(FULL, 1.9) as figure:
-        axes = figure.subplots()
-        colours = [GREEN if gain >= 0 else VERMILLION for gain in np.nan_to_num(gains)]
-        axes.bar(timeline.places, gains, color=colours, width=0.75)
-        axes.axhline(0, color=INK, linewidth=0.8)
-        label_shares(axes.yaxis)
-        axes.set_title(f"Production against the prior: share by which {name_metric(metric)} was better")
-        timeline.decorate(axes)
-        return export(
-            figure, "gain", "Relative improvement of what served typical requests on the prior, by batch", timeline.note
-        )
+    shown = [score for score in scores if score.gain is not None and timeline.place(score.batch) is not None]
+    columns: dict[str, list[Any]] = {
+        "batch": [score.batch for score in shown],
+        "model": [score.version for score in shown],
+        "gain": [score.gain for score in shown],
+    }
+    told = tell("batch", "model", ("gain", "better by", SHARES))
+    colour = {"condition": {"test": "datum.gain >= 0", "value": GREEN}, "value": VERMILLION}
+    return draw_by_batch(
+        "gain",
+        "Relative improvement of what served typical requests on the prior, by batch",
+        columns,
+        [bars(measure("gain", f"share of {name_metric(metric)}", SHARES), told, colour)],
+        title=f"Production against the prior: share by which {name_metric(metric)} was better",
+        note=timeline.note,
+        height=150,
+    )
 
 
 def draw_other_metrics(scores: Sequence[ChampionScore], timeline: Timeline) -> Iterator[Chart]:
@@ -150,28 +183,33 @@ def draw_other_metrics(scores: Sequence[ChampionScore], timeline: Timeline) -> I
     found = [name for name in BOUNDED if any(name in score.metrics for score in scores)]
     if not found:
         return
-    with sheet(FULL, 2.6) as figure:
-        axes = figure.subplots()
-        for name, colour in zip(found, SERIES, strict=False):
-            observed = {score.batch: score.metrics.get(name) for score in scores}
-            style: dict[str, Any] = {"color": colour, "marker": ".", "markersize": 4, "label": name_metric(name)}
-            axes.plot(timeline.places, timeline.spread(observed), **style)
-        axes.set_title("Production on other metrics (higher is better)")
-        axes.set_ylim(min(0.0, axes.get_ylim()[0]), 1.02)
-        timeline.decorate(axes)
-        figure.legend(loc="outside upper left", ncols=6)
-        names = ", ".join(name_metric(name) for name in found)
-        yield export(figure, "other-metrics", f"{names} of what served typical requests, by batch", timeline.note)
+    rows = [
+        (score.batch, score.version, name_metric(name), score.metrics[name])
+        for score in scores
+        for name in found
+        if name in score.metrics and timeline.place(score.batch) is not None
+    ]
+    columns = dict(zip(("batch", "model", "metric", "score"), map(list, zip(*rows, strict=True)), strict=True))
+    names = [name_metric(name) for name in found]
+    told = tell("metric", "batch", "model", ("score", "score", NUMBERS))
+    yield draw_by_batch(
+        "other-metrics",
+        f"{', '.join(names)} of what served typical requests, by batch",
+        columns,
+        [line(measure("score", "score, at best 1", domainMax=1), told, colour_by("metric", names))],
+        title="Production on other metrics (higher is better)",
+        note=timeline.note,
+    )
 
 
-def _limit(axes: "Axes", observed: np.ndarray) -> None:
+def _limit(observed: Sequence[float]) -> dict[str, Any]:
     """Keep one absurd score from flattening all others: the axis ends at three interquartile ranges."""
     if len(observed) < 8:
-        return
+        return {}
     low, high = np.quantile(observed, [0.25, 0.75])
     reach = 3 * (high - low)
-    if reach > 0:
-        axes.set_ylim(max(observed.min(), low - reach) - 0.05 * reach, min(observed.max(), high + reach) + 0.05 * reach)
+    ends = (max(min(observed), low - reach) - 0.05 * reach, min(max(observed), high + reach) + 0.05 * reach)
+    return {"domain": [float(end) for end in ends], "nice": False} if reach > 0 else {}
 
 
 SECTION = Section(

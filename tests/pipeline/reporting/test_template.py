@@ -9,17 +9,19 @@ from jinja2 import StrictUndefined, UndefinedError
 from made_figures import list_kinds, make_figure, vary_report
 
 from pointsman.pipeline.reporting import page
-from pointsman.pipeline.reporting.charts.svg import Chart
-from pointsman.pipeline.reporting.charts.timeline import Marker, Span
+from pointsman.pipeline.reporting.charts.chart import Chart
+from pointsman.pipeline.reporting.charts.timeline import Marker, Span, Timeline
 from pointsman.pipeline.reporting.page import fill_template
 
 PIECES = {path.stem: path.read_text(encoding="utf-8") for path in (page.FOLDER / "sections").glob("*.html")}
 CHARTS = {
-    name: Chart(name, "<svg></svg>", "a chart", "a note")
+    name: Chart(name, {}, {"x": [1]}, "a chart", "a note")
     for piece in PIECES.values()
     for name in re.findall(r'chart\("([a-z0-9-]+)"\)', piece)
 }
-MARKED = [Span("A", Marker("name", date(2020, 1, 1), date(2020, 1, 2), "description"), 0, 1)]
+SPAN = Span("A", Marker("name", date(2020, 1, 1), date(2020, 1, 2), "description"), 0, 1)
+MARKED = Timeline((1, 2), ("1", "2"), {1: "Jan 20", 2: "Feb 20"}, (SPAN,), 0)
+BARE = Timeline((), (), {}, (), 0)
 KINDS = list_kinds()
 EMPTY = {key: make_figure(kind, full=False) for key, kind in KINDS.items()}
 FULL = {key: make_figure(kind) for key, kind in KINDS.items()}
@@ -61,7 +63,7 @@ def test_there_are_charts_to_leave_out():
 @pytest.mark.parametrize("charts", [CHARTS, {}], ids=["charts", "none"])
 @pytest.mark.parametrize("report", [FULL, EMPTY], ids=["full", "empty"])
 def test_everything_and_nothing(report, charts):
-    assert fill_template(report, charts, MARKED if charts else []).rstrip().endswith("</html>")
+    assert fill_template(report, charts, MARKED if charts else BARE).rstrip().endswith("</html>")
 
 
 def test_each_part_may_be_missing():
@@ -78,7 +80,7 @@ def test_each_part_may_be_missing():
 def test_each_part_may_be_all_there_is():
     for name in KINDS:
         for charts in (CHARTS, {}):
-            fill_template({**EMPTY, name: FULL[name]}, charts, [])
+            fill_template({**EMPTY, name: FULL[name]}, charts, BARE)
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])

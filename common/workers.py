@@ -70,10 +70,22 @@ class Crew(Generic[Shared]):
     _digest: str = field(default="", init=False, repr=False)
 
     def map(
-        self, function: Callable[[Shared, Task], Answer], tasks: Iterable[Task], allow: Allowance | None = None
+        self,
+        function: Callable[[Shared, Task], Answer],
+        tasks: Iterable[Task],
+        allow: Allowance | None = None,
+        costs: Sequence[float] | None = None,
     ) -> list[Answer]:
-        """Return ``function(shared, task)`` of each task, in their order; of the first ones that time allows."""
+        """Return ``function(shared, task)`` of each task, in their order; of the first ones that time allows.
+
+        With ``costs``, in any unit, the dearest task begins first, where time ends nothing: one that begins last is
+        waited for while other workers have nothing to do (longest processing time first, Graham 1969).
+        """
         listed = list(tasks)
+        if costs is not None and allow is None and (self.workers.count > 1 or self.workers.scheduler):
+            order = sorted(range(len(listed)), key=lambda place: -costs[place])
+            answered = dict(zip(order, self.map(function, [listed[place] for place in order]), strict=True))
+            return [answered[place] for place in range(len(listed))]
         answers: list[Answer] = []
         while len(answers) < len(listed):
             count = allow(len(answers), len(listed)) if allow else len(listed)

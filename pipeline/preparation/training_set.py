@@ -115,13 +115,13 @@ def join_rows(
     )
 
 
-KEPT_PREPARED, KEPT_BYTES = 6, 512 * 2**20
-"""Encodings of rows that are kept for more candidates, and the bytes that all of them but the newest may take."""
+KEPT_BYTES = 256 * 2**20
+"""Bytes that the encodings of rows that are kept for more candidates, all but the newest, may take."""
 
 
 def fit_in_memory(prepared: Collection[PreparedRows]) -> bool:
     """Return whether so many encodings of rows may be kept."""
-    return len(prepared) <= KEPT_PREPARED and sum(one.table.values.nbytes for one in prepared) <= KEPT_BYTES
+    return sum(one.table.values.nbytes for one in prepared) <= KEPT_BYTES
 
 
 @dataclass(frozen=True)

@@ -191,7 +191,8 @@ def enter_all(
     entries = list_entries(before, portfolio, found.finalists, load_cooling(state, before), tables, first)
     # Of a new stream the baselines, which come first, are tried in any case: somebody has to serve.
     least = 0 if before.versions else len(baseline_candidates(config.search.variants, training_set.task))
-    entered = enter_newcomers(crew, entries, run.watch.limit.open("newcomers", least, crew.workers.count))
+    allow = run.watch.limit.open("newcomers", least, crew.workers.count)
+    entered = enter_newcomers(crew, entries, allow, before.versions)
     back, recalled = recall(
         config,
         [*before.challengers, *challenge.revived],

@@ -10,6 +10,7 @@ from pointsman.common.schema import Schema
 from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import State
 from pointsman.common.time_limit import Allowance
+from pointsman.common.workers import Workers
 from pointsman.experiments.tables import feature_gains_table
 from pointsman.pipeline.preparation.features import list_engineered
 from pointsman.pipeline.preparation.training_set import TrainingSet
@@ -31,7 +32,12 @@ def load_measured(state: State) -> Measured:
 
 
 def judge_features(
-    state: State, schema: Schema, training_set: TrainingSet, problem: SearchProblem, allow: Allowance | None = None
+    state: State,
+    schema: Schema,
+    training_set: TrainingSet,
+    problem: SearchProblem,
+    workers: Workers | None = None,
+    allow: Allowance | None = None,
 ) -> tuple[TrainingSet, list[dict[str, Any]]]:
     """Measure some of the engineered features; return the training set without harmful ones, and new rows.
 
@@ -39,7 +45,7 @@ def judge_features(
     """
     engineered = list_engineered(schema, [str(name) for name in training_set.rows.features])
     measured = load_measured(state)
-    gains = measure_gains(problem, choose_measured(engineered, measured), allow)
+    gains = measure_gains(problem, choose_measured(engineered, measured), workers, allow)
     known = {name: list(of_feature) for name, of_feature in measured.items()}
     for gain in gains:
         known.setdefault(gain.feature, []).append(gain)

@@ -10,6 +10,7 @@ from pointsman.common.comparison import compare_losses
 from pointsman.common.metrics import compute_row_losses
 from pointsman.common.seeding import derive_seed
 from pointsman.common.time_limit import Allowance
+from pointsman.common.workers import Workers
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.encoded import EncodedTable
 from pointsman.model_zoo.encoder import fit_encoder
@@ -93,7 +94,7 @@ class MeasuredFold:
 
 
 def measure_gains(
-    problem: SearchProblem, engineered: Sequence[str], allow: Allowance | None = None
+    problem: SearchProblem, engineered: Sequence[str], workers: Workers | None = None, allow: Allowance | None = None
 ) -> list[FeatureGain]:
     """Return the gain of each engineered feature, given all others that history covers, on the problem's folds.
 
@@ -104,17 +105,19 @@ def measure_gains(
     """
     if not problem.folds or not engineered or (allow and not allow(0, len(engineered))):
         return []
-    folds = [_encode(problem, replace(fold, learn=fold.learn.newest(MOST_ROWS))) for fold in problem.folds]
+    workers = workers or Workers()
+    newest = [replace(fold, learn=fold.learn.newest(MOST_ROWS)) for fold in problem.folds]
+    folds = workers.share(problem).map(_encode, newest)
     covered = set(problem.newest.learn.covered.columns)
-    plain = [covered.intersection(fold.origins) for fold in folds]
+    crew = workers.share((problem, folds))
     # One fit a fold serves all features: each of them is compared with it by a fit that differs in that feature alone.
-    known = [_lose(problem, fold, names) for fold, names in zip(folds, plain, strict=True)]
+    known = crew.map(_lose, [(fold, covered) for fold in range(len(folds))])
     gains: list[FeatureGain] = []
     for feature in engineered:
         if allow and not allow(len(gains), len(engineered)):
             break
-        changed = [names - {feature} if feature in covered else names | {feature} for names in plain]
-        other = [_lose(problem, fold, names) for fold, names in zip(folds, changed, strict=True)]
+        changed = covered ^ {feature}
+        other = crew.map(_lose, [(fold, changed) for fold in range(len(folds))])
         without, having = (other, known) if feature in covered else (known, other)
         compared = compare_losses(np.concatenate(without), np.concatenate(having), CONFIDENCE)
         gains.append(
@@ -154,8 +157,10 @@ def _encode(problem: SearchProblem, fold: Fold) -> MeasuredFold:
     return MeasuredFold(learned, learn.target, validated, validate.target, encoder.origins)
 
 
-def _lose(problem: SearchProblem, fold: MeasuredFold, names: Collection[str]) -> np.ndarray:
-    """Return the row losses (n_rows,) on the fold's later rows of the small model that knows some of the features."""
+def _lose(shared: tuple[SearchProblem, Sequence[MeasuredFold]], task: tuple[int, Collection[str]]) -> np.ndarray:
+    """Return the row losses (n_rows,) on a fold's later rows of the small model that knows some of the features."""
+    (problem, folds), (number, names) = shared, task
+    fold = folds[number]
     family = get_family("lightgbm")
     candidate = Candidate(family.name, VARIANT, {**family.default_params(problem.task), **SMALL})
     seed = derive_seed(problem.seed, "gains")

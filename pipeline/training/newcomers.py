@@ -13,6 +13,7 @@ from pointsman.common.time_limit import Allowance
 from pointsman.common.workers import Crew
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.pipeline.preparation.training_set import TrainingSet
+from pointsman.pipeline.training.expected_costs import expect_seconds
 from pointsman.pipeline.training.out_of_fold import EvaluationTable, enter_newcomer
 from pointsman.pipeline.training.trials import Trial
 from pointsman.registry.contender import Contender, Origin
@@ -59,10 +60,14 @@ def list_entries(
 
 
 def enter_newcomers(
-    crew: Crew[TrainingSet], entries: Sequence["Entry"], allow: Allowance | None = None
+    crew: Crew[TrainingSet], entries: Sequence["Entry"], allow: Allowance | None = None, fitted: Sequence[Version] = ()
 ) -> list[Contender]:
-    """Return newcomers with their out-of-fold records; those that cannot be fitted, or have no record, are left out."""
-    return [entered for entered in crew.map(try_to_enter, entries, allow) if entered and entered.outputs]
+    """Return newcomers with their out-of-fold records; those that cannot be fitted, or have no record, are left out.
+
+    Who takes longest, by what was ``fitted`` before, begins first.
+    """
+    costs = expect_seconds([one.candidate for one in entries], fitted)
+    return [entered for entered in crew.map(try_to_enter, entries, allow, costs) if entered and entered.outputs]
 
 
 def load_cooling(state: State, before: Generation) -> set[str]:

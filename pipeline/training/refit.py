@@ -23,6 +23,7 @@ from pointsman.model_zoo.fitting import PreparedRows, update_model
 from pointsman.model_zoo.golden import make_golden_parts, measure_predict_us
 from pointsman.model_zoo.model import Model
 from pointsman.pipeline.preparation.training_set import TrainingSet
+from pointsman.pipeline.training.expected_costs import expect_seconds
 from pointsman.registry.contender import Contender, Origin
 from pointsman.registry.versions import Version
 
@@ -179,7 +180,8 @@ def refit_all(
     crew: Crew[TrainingSet], jobs: Sequence[RefitJob], allow: Allowance | None = None
 ) -> dict[str, FitResult | None]:
     """Let contenders learn the newest rows, by line; None is one that fails to, and who has to wait is left out."""
-    trained = crew.map(try_to_refit, jobs, allow)
+    parents = [job.contender.parent for job in jobs if job.contender.parent]
+    trained = crew.map(try_to_refit, jobs, allow, expect_seconds([job.contender.candidate for job in jobs], parents))
     return {job.contender.line: done for job, done in zip(jobs, trained, strict=False)}
 
 

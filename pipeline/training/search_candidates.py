@@ -46,7 +46,7 @@ def search_candidates(
     # In shuffled folds every season seems to help.
     ordered = pose_problem(config, training_set, run.number, "time_ordered")
     training_set, feature_gains = judge_features(
-        run.state, run.schema, training_set, ordered, run.watch.limit.open("gains")
+        run.state, run.schema, training_set, ordered, workers, run.watch.limit.open("gains")
     )
     known = load_known_trials(run.state)
     config = config.model_copy(update={"search": join_families(config.search, training_set.rows, known)})

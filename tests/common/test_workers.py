@@ -66,6 +66,25 @@ def test_answers_are_the_same_in_the_same_order(everywhere):
         assert workers.share("x" * 10_000).map(describe, TASKS) == EXPECTED
 
 
+def test_the_dearest_task_begins_first_and_answers_keep_their_order():
+    crew, begun = Workers(2).share(None), []
+    submit = crew._pool.submit
+
+    def note(run, function, shared, task):
+        begun.append(task)
+        return submit(run, function, shared, task)
+
+    crew._pool.submit = note
+    assert crew.map(lambda _, task: -task, TASKS, costs=TASKS) == [-task for task in TASKS]
+    assert begun == sorted(TASKS, reverse=True)
+
+
+def test_one_worker_keeps_the_order_since_neighbours_share_what_they_encode():
+    begun = []
+    Workers(1).share(None).map(lambda _, task: begun.append(task), TASKS, costs=TASKS)
+    assert begun == TASKS
+
+
 def test_how_many_tasks_are_done_is_told_as_they_end(everywhere):
     for workers in everywhere:
         told = []

@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from pointsman.common.errors import ConfigError, first_line
+from pointsman.common.redaction import learn_secrets, redact
 from pointsman.common.strict_yaml import RESERVED, explain_misreading, read_yaml
 from pointsman.common.text import shorten
 from pointsman.common.time_format import find_fault
@@ -641,6 +642,7 @@ def lay_over(written: Mapping[str, Any], overrides: Sequence[str], path: Path) -
     from omegaconf.errors import OmegaConfBaseException
 
     known = known_keys(Config)
+    learn_secrets([written, *overrides])  # before anything can be said about them
     try:
         stated = OmegaConf.create(dict(written))
         # Before they are merged: afterwards nothing tells a key of the command line from one of the file.
@@ -659,6 +661,7 @@ def lay_over(written: Mapping[str, Any], overrides: Sequence[str], path: Path) -
     except ValueError as error:  # a number or a date that YAML sees in it and that is none
         raise ConfigError(f"An override holds {explain_misreading(error)}.") from error
     assert isinstance(merged, dict)
+    learn_secrets(merged)  # now with what variables of the environment stand for
     for key in _dotted(merged):
         _check_known(key, known, f"'{path}'")
     try:
@@ -758,7 +761,7 @@ def _describe(error: ValidationError, stated: Any, path: Path) -> str:
         return f"The key '{key}' is compulsory and missing from '{path}'; state it there{by_override}."
     key = ".".join(parts) or "the configuration"
     message = MESSAGES.get(first["type"], first["msg"].removeprefix("Value error, ").replace("Input should", "it must"))
-    shown = "" if isinstance(first["input"], dict | Section) else f" (found {shorten(repr(first['input']))})"
+    shown = "" if isinstance(first["input"], dict | Section) else f" (found {shorten(redact(repr(first['input'])))})"
     return f"The key '{key}' in '{path}' or its override is not usable: {message}{shown}."
 
 

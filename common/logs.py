@@ -4,8 +4,10 @@ import contextlib
 import logging
 import sys
 from pathlib import Path
+from typing import Any
 
-from pointsman.common.program import as_typed
+from pointsman.common.redaction import as_told
+from pointsman.common.text import show_line
 
 NAME, FORMER_NAME = "pointsman.log", "switchyard.log"
 
@@ -15,12 +17,21 @@ _failures = logging.getLogger("failure")
 _failures.addHandler(logging.NullHandler())  # before there is a log, Python would write them to stderr itself
 
 
-class TypedFormatter(logging.Formatter):
-    """Writes records with the commands in them as the user types them."""
+class ToldFormatter(logging.Formatter):
+    """Writes records as messages leave the process. What is in them, a column's name for instance, begins no line."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as text."""
-        return as_typed(super().format(record))
+        return as_told(super().format(record))
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - its name in the library
+        """Return the record without its traceback, as one line."""
+        record.message = show_line(record.message)
+        return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802
+        """Return a traceback, each line of it indented: the error's own text may have several."""
+        return "\n".join(f"  {line}" for line in super().formatException(ei).splitlines())
 
 
 class StateLog(logging.FileHandler):
@@ -31,7 +42,7 @@ class StateLog(logging.FileHandler):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder / NAME, encoding="utf-8", delay=True)
-        self.setFormatter(TypedFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+        self.setFormatter(ToldFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
         self._folder = folder
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -48,9 +59,10 @@ def set_up_logging(state_dir: Path) -> None:
     """Send short lines to stderr and full ones to the log of a state."""
     to_screen = logging.StreamHandler(sys.stderr)
     clear_bar = "\r\x1b[K" if sys.stderr.isatty() else ""  # a bar may stand there; it is drawn again by itself
-    to_screen.setFormatter(TypedFormatter(f"{clear_bar}%(levelname)s %(message)s"))
+    to_screen.setFormatter(ToldFormatter(f"{clear_bar}%(levelname)s %(message)s"))
     to_screen.addFilter(lambda record: record.name != _failures.name)
     logging.raiseExceptions = False
+    logging.captureWarnings(True)  # what a library warns of may quote an address
     logging.basicConfig(level=logging.INFO, handlers=[to_screen, StateLog(state_dir)], force=True)
 
 

@@ -1,5 +1,6 @@
 """Text from people and for people: numbers they name, and tables that commands print."""
 
+import unicodedata
 from collections.abc import Sequence
 
 MOST_DIGITS = 18
@@ -23,6 +24,17 @@ def is_text(word: str) -> bool:
     (True, False)
     """
     return word.encode(errors="ignore").decode() == word
+
+
+def show_line(text: str) -> str:
+    r"""Return a text as one line: what ends a line, or moves the cursor of a terminal, is written out.
+
+    >>> show_line("a\nb\x1b[2K"), show_line("señal\u2028")
+    ('a\\nb\\x1b[2K', 'señal\\u2028')
+    """
+    if text.isprintable():
+        return text
+    return "".join(letter if not _ends_line(letter) else repr(letter)[1:-1] for letter in text)
 
 
 def shorten(text: str) -> str:
@@ -72,6 +84,11 @@ def lay_out(lines: Sequence[Sequence[str]], ruled: bool = False) -> str:
     laid = ["  ".join(cells).rstrip() for cells in zip(*map(_align, columns), strict=True)]
     rule = ["  ".join("-" * max(map(len, column)) for column in columns)] if ruled else []
     return "\n".join([laid[0], *rule, *laid[1:]])
+
+
+def _ends_line(letter: str) -> bool:
+    """Return whether a letter is a control or a separator of lines (Unicode's Cc, Zl and Zp); tabs are let through."""
+    return unicodedata.category(letter) in ("Cc", "Zl", "Zp") and letter != "\t"
 
 
 def _align(column: Sequence[str]) -> list[str]:

@@ -11,7 +11,8 @@ from pointsman.commands import COMMANDS
 from pointsman.common.errors import BatchRejected, ConfigError, NoNewData, PointsmanError
 from pointsman.common.interrupts import INTERRUPTED, DeferredInterrupt
 from pointsman.common.logs import log_failure, set_up_logging
-from pointsman.common.program import as_typed
+from pointsman.common.redaction import as_told
+from pointsman.common.text import show_line
 from pointsman.parsing import Given, build_main_parser, find_command, parse
 
 COLLECTED_AT = 50_000
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not command:
             build_main_parser().parse_known_args(rest)  # prints help or the version, and ends there
         if (answer := run(command, parse(command, rest))) is not None:
-            print(as_typed(answer) if isinstance(answer, str) else answer, flush=True)
+            print(as_told(answer) if isinstance(answer, str) else answer, flush=True)
     except PointsmanError as error:
         return _fail(command, error, error.exit_code, debug)
     except BrokenPipeError:  # whoever reads the answer, such as head, has read enough
@@ -66,11 +67,12 @@ def _fail(command: str, error: BaseException, exit_code: int, debug: bool) -> in
     if debug:
         import traceback
 
-        traceback.print_exception(error)
+        print(as_told("".join(traceback.format_exception(error))), end="", file=sys.stderr)
     if command == "update" and not isinstance(error, ConfigError):
         print(isinstance(error, BatchRejected) and error.others_accepted, flush=True)
     if not known and sentence is not INTERRUPTED:
         where = f"'{log}' has its traceback" if log else "run again with --debug for its traceback"
         sentence = f"{sentence} (an unforeseen failure; {where})"
-    print(as_typed(sentence if isinstance(error, NoNewData) else f"Error: {sentence}"), file=sys.stderr)
+    told = show_line(sentence if isinstance(error, NoNewData) else f"Error: {sentence}")
+    print(as_told(told), file=sys.stderr)
     return exit_code

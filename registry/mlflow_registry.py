@@ -5,7 +5,6 @@ The one module that imports MLflow, and only when it is asked for something.
 
 import logging
 import os
-import re
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pointsman.common.errors import StateError, first_line
 from pointsman.common.extras import has_extra, missing_extra
+from pointsman.common.redaction import redact
 from pointsman.registry.publication import Publication, unpack
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ class Address:
     artifacts: str | None = None
 
     def __str__(self) -> str:
-        """The registry as messages may show it: without a password."""
-        return f"'{hide_password(self.registry_uri)}'"
+        """The registry as messages may show it: without secrets."""
+        return f"'{redact(self.registry_uri)}'"
 
 
 @dataclass(frozen=True)
@@ -65,15 +65,6 @@ class Described:
     params: Mapping[str, Any]
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
-
-
-def hide_password(uri: str) -> str:
-    """Return a URI as it may be shown.
-
-    >>> hide_password("https://ann:s3:cr@t@models.example"), hide_password("sqlite:///mlflow.db")
-    ('https://ann:***@models.example', 'sqlite:///mlflow.db')
-    """
-    return re.sub(r"//([^/:@]*):[^/]*@", r"//\1:***@", uri)
 
 
 def read_tag(tags: Mapping[str, str], name: str) -> str | None:

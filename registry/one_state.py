@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from pointsman.common.config import Config
 from pointsman.common.errors import ConfigError
+from pointsman.common.redaction import redact
 from pointsman.common.schema import Schema
 from pointsman.common.storage.state import State
 from pointsman.registry.generations import Generation
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 def describe_stream(config: Config) -> Stream:
-    """Return the stream that a configuration describes; a database is named without its user and password.
+    """Return the stream that a configuration describes; a database is named without its user and secrets.
 
     >>> stated = {"name": "claims", "schema": {"time": "day", "target": "paid"}}
     >>> sql = {"kind": "sql", "url": "postgresql://me:secret@host/db?password=x", "query": "select  * from claims"}
@@ -119,8 +120,8 @@ def _list_sources(config: Config) -> tuple[str, ...]:
     if source.kind == "sql":
         try:
             url = sa.make_url(source.url or "")
-        except sa.exc.ArgumentError:  # opening the source says what is wrong with it
+        except (sa.exc.ArgumentError, ValueError):  # opening the source says what is wrong with it
             return ()
         bare = sa.URL.create(url.drivername, host=url.host, port=url.port, database=url.database).render_as_string()
-        return (f"{bare} {' '.join((source.query or '').split())}",)
+        return (redact(f"{bare} {' '.join((source.query or '').split())}"),)
     return source.paths

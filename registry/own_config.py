@@ -9,12 +9,15 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pointsman.common.config import DEFAULT_NAME, Config, lay_over, load_config, name_state_dir, renew
 from pointsman.common.errors import ConfigError, StateError
 from pointsman.common.storage.files import FileStore
 from pointsman.registry.stream import Stream, recall_stream
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 CATALOGUE = "catalogue.db"
 DEMO = "demo"
@@ -189,7 +192,7 @@ def peek(folder: Path, database_url: str | None = None) -> Known | None:
     if database_url is None and not catalogue.is_file():
         return None
     try:
-        engine = sa.create_engine(database_url or _name_url(catalogue), hide_parameters=True)
+        engine = sa.create_engine(database_url or _address(catalogue), hide_parameters=True)
         try:
             with engine.connect() as connection:
                 # All columns, by no names: a catalogue of an earlier release lacks some and is not migrated for this.
@@ -205,10 +208,12 @@ def peek(folder: Path, database_url: str | None = None) -> Known | None:
         return None  # opening the state says what is wrong with it
 
 
-def _name_url(catalogue: Path) -> str:
+def _address(catalogue: Path) -> "sa.URL":
+    from pointsman.common.storage.addresses import address_file, address_read_only
+
     if os.access(catalogue, os.W_OK) and os.access(catalogue.parent, os.W_OK):
-        return f"sqlite:///{catalogue}"
-    return f"sqlite:///file:{catalogue}?immutable=1&uri=true"
+        return address_file(catalogue)
+    return address_read_only(catalogue)
 
 
 def _decode(cell: Any) -> Mapping[str, Any] | None:

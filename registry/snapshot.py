@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from pointsman.common.storage.addresses import address_file
 from pointsman.common.storage.catalogue import connect, in_parts, state_tables
 from pointsman.common.storage.files import LayeredStore
 from pointsman.common.storage.state import State
@@ -28,7 +29,7 @@ REGISTRY = {
 def open_copy(state: State) -> Iterator[State]:
     """Open an empty state in a temporary folder that can read the stored files of another."""
     with TemporaryDirectory(prefix="pointsman-") as folder:
-        engine = connect(f"sqlite:///{Path(folder) / 'catalogue.db'}")
+        engine = connect(address_file(Path(folder) / "catalogue.db"))
         try:
             yield State(Path(folder), engine, LayeredStore(Path(folder) / "files", state.files))
         finally:

@@ -5,13 +5,15 @@ from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from pointsman.common.redaction import redact
+
 
 @dataclass(frozen=True)
 class Stream:
     """A stream as its configuration describes it.
 
     name:    that of the configuration; '' where an earlier release did not keep it
-    sources: paths as stated, or a database and its query without user and password
+    sources: paths as stated, or a database and its query without user and secrets
     task:    as it was found; '' before the first batch
     """
 
@@ -62,8 +64,8 @@ class Stream:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Stream":
-        """Return the stream that ``to_json`` described."""
-        return cls(**{**stored, "sources": tuple(stored["sources"])})
+        """Return the stream that ``to_json`` described; an earlier release may have kept a secret in a source."""
+        return cls(**{**stored, "sources": tuple(map(redact, stored["sources"]))})
 
 
 def recall_stream(

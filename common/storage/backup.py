@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from pointsman.common.errors import StateError, first_line
+from pointsman.common.storage.addresses import address_file
 from pointsman.common.storage.catalogue import metadata
 from pointsman.common.storage.failures import is_damage
 from pointsman.common.storage.files import FULL, explain_writing, name_temporary, sync_folder
@@ -122,7 +123,7 @@ def is_damaged(catalogue: Path) -> bool:
     """Return whether SQLite finds a file damaged, or a cell cannot be read as its column's type."""
     if not catalogue.is_file() or catalogue.stat().st_size < LEAST_BYTES:
         return True
-    engine = sa.create_engine(f"sqlite:///{catalogue}")
+    engine = sa.create_engine(address_file(catalogue))
     try:
         with engine.connect() as connection:
             if connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() != "ok":

@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from sqlalchemy.engine import Engine
 
 from pointsman.common.errors import ConfigError, DamagedCatalogue, StateError, first_line
 from pointsman.common.extras import missing_driver
+from pointsman.common.storage.addresses import address_read_only, show_address
 from pointsman.common.storage.failures import explain_failures
 from pointsman.common.storage.migrations import bring_up_to_date
 from pointsman.common.storage.postgresql import prepare_postgresql
@@ -68,7 +70,7 @@ def state_tables() -> list[sa.Table]:
     return [table for table in metadata.sorted_tables if is_state(table)]
 
 
-def connect(url: str) -> Engine:
+def connect(url: str | sa.URL) -> Engine:
     """Return an engine on the catalogue at ``url``, its tables created.
 
     SQLite runs in WAL mode, so that inference reads while an update commits; in a folder that may not be written it is
@@ -79,14 +81,14 @@ def connect(url: str) -> Engine:
     explain_failures(engine)
     try:
         bring_up_to_date(engine, metadata)
-    except (sa.exc.SQLAlchemyError, ValueError) as error:  # ValueError: an option of the URL that the driver refuses
+    except (sa.exc.SQLAlchemyError, ValueError, TypeError) as error:  # of options of the URL that the driver refuses
         reason = first_line(error.__cause__ or error)
-        shown = engine.url.render_as_string(hide_password=True)
+        shown = show_address(engine.url)
         raise StateError(f"The catalogue at '{shown}' cannot be opened ({reason}); check database_url.") from error
     return engine
 
 
-def _make_engine(url: str) -> Engine:
+def _make_engine(url: str | sa.URL) -> Engine:
     try:
         parsed = sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError):  # what cannot be parsed may hold a password anywhere, so it is not shown
@@ -98,16 +100,15 @@ def _make_engine(url: str) -> Engine:
     try:
         engine = sa.create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite", hide_parameters=True)
     except (sa.exc.SQLAlchemyError, ImportError, ValueError) as error:
-        shown = parsed.render_as_string(hide_password=True)
+        shown = show_address(parsed)
         if isinstance(error, ImportError) and (refusal := missing_driver(shown, "database_url")):
             raise refusal from error
         raise ConfigError(
             f"The catalogue at '{shown}' has no driver here or an option it refuses ({first_line(error)}); "
             "install the driver or correct database_url."
         ) from error
-    # Immutable: in WAL mode SQLite would otherwise need files beside this one, and it could not create them here.
     if _is_read_only(parsed):
-        return sa.create_engine(f"sqlite:///file:{parsed.database}?immutable=1&uri=true", hide_parameters=True)
+        return sa.create_engine(address_read_only(Path(str(parsed.database))), hide_parameters=True)
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _prepare_sqlite)
     elif engine.dialect.name == "postgresql":
@@ -190,4 +191,4 @@ def read_tuples(engine: Engine, query: sa.Select[Any]) -> tuple[list[str], list[
             found = connection.execute(query)
             return list(found.keys()), [tuple(row) for row in found]
     except ValueError as error:  # a cell that is no JSON, or no date
-        raise DamagedCatalogue(engine.url.render_as_string(hide_password=True), first_line(error)) from error
+        raise DamagedCatalogue(show_address(engine.url), first_line(error)) from error

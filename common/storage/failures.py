@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine, ExceptionContext
 
 from pointsman.common.errors import DamagedCatalogue, StateError, first_line
+from pointsman.common.storage.addresses import show_address
 from pointsman.common.storage.files import FULL, READ_ONLY, UNCHANGED
 
 _SQLITE = {
@@ -34,7 +35,7 @@ def explain_failures(engine: Engine) -> None:
 
     @sa.event.listens_for(engine, "handle_error")
     def explain(context: ExceptionContext) -> None:
-        shown = engine.url.render_as_string(hide_password=True)
+        shown = show_address(engine.url)
         if sentence := _find_sentence(context):
             raise StateError(f"The catalogue at '{shown}' {sentence}.") from context.original_exception
         if is_damage(context.original_exception):

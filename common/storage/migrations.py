@@ -7,6 +7,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.schema import CreateColumn
 
 from pointsman.common.errors import StateError
+from pointsman.common.storage.addresses import show_address
 from pointsman.common.storage.postgresql import wait_for_tables
 
 PROTOCOL = 2
@@ -61,7 +62,7 @@ def _look_at(connection: Connection, metadata: sa.MetaData) -> _Stored:
     }
     known = protocol_table.name in columns
     protocol = connection.scalar(sa.select(sa.func.max(protocol_table.c.number))) if known else None
-    shown = connection.engine.url.render_as_string(hide_password=True)
+    shown = show_address(connection.engine.url)
     if protocol is not None and protocol > PROTOCOL:
         raise StateError(
             f"The catalogue at '{shown}' follows protocol {protocol} and this version of Pointsman knows {PROTOCOL}; "

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.ext.compiler import compiles
 
 from pointsman.common.errors import StateError
+from pointsman.common.storage.addresses import show_address
 
 LOCKS = {"catalogue": 1, "update": 2, "backtest": 3}
 """Numbers of advisory locks: while tables are made, and by command."""
@@ -70,7 +71,7 @@ def hold_shared_lock(engine: Engine, command: str) -> Iterator[None]:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.detach()  # closed at the end and not pooled, which frees the lock
         if not _try_lock(connection, command):
-            shown = engine.url.render_as_string(hide_password=True)
+            shown = show_address(engine.url)
             raise StateError(
                 f"Another {command} ({_find_holder(connection, command)}) holds the catalogue at '{shown}'; run this "
                 "one again when it is done."

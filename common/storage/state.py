@@ -12,6 +12,7 @@ from sqlalchemy.engine import Engine
 
 from pointsman.common.config import Config
 from pointsman.common.errors import DamagedCatalogue, StateError
+from pointsman.common.storage.addresses import address_file
 from pointsman.common.storage.backup import find_catalogue, find_loss, restore_backup
 from pointsman.common.storage.catalogue import connect
 from pointsman.common.storage.files import FileStore, explain_writing, sweep
@@ -64,9 +65,9 @@ def open_state(config: Config, must_exist: bool = False) -> Iterator[State]:
         engine.dispose()
 
 
-def name_url(config: Config) -> str:
+def name_url(config: Config) -> str | sa.URL:
     """Return where the catalogue of a state is."""
-    return config.database_url or f"sqlite:///{config.state_dir / 'catalogue.db'}"
+    return config.database_url or address_file(config.state_dir / "catalogue.db")
 
 
 def has_state(config: Config) -> bool:
@@ -81,7 +82,7 @@ def has_state(config: Config) -> bool:
     return catalogue is None or catalogue.is_file() or bool(find_loss(catalogue))
 
 
-def _restore(folder: Path, url: str, damage: DamagedCatalogue) -> str:
+def _restore(folder: Path, url: str | sa.URL, damage: DamagedCatalogue) -> str:
     """Restore the catalogue from its copy under the update lock, and return a sentence on that."""
     catalogue = find_catalogue(sa.make_url(url))
     if catalogue is None:

@@ -2,7 +2,7 @@
 
 from html import escape
 
-from pointsman.common.program import as_typed
+from pointsman.common.redaction import as_told
 from pointsman.pipeline.api.access import ROUTES
 from pointsman.pipeline.api.current import Served
 
@@ -11,7 +11,7 @@ def write_index(served: Served | None, reason: str) -> str:
     """Return the page, which needs no script and no other file."""
     links = "".join(f"<li><a href='{route}'>{route}</a></li>" for route in ROUTES[1:])
     if served is None:
-        about = escape(as_typed(reason))
+        about = escape(as_told(reason))
     else:
         schema = served.predictor.schema
         kinds = {"numbers": schema.numeric, "texts": schema.categorical, "dates": schema.dates}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pointsman.common.program import as_typed
+from pointsman.common.redaction import as_told
 
 MOST_PROBLEMS = 10
 """Wrong cells that a refusal names; more of them help nobody."""
@@ -35,7 +35,7 @@ class Refused(Exception):
 
     def to_json(self, request: str) -> dict[str, Any]:
         """Return the body that a client gets."""
-        body: dict[str, Any] = {"request": request, "error": as_typed(str(self))}
+        body: dict[str, Any] = {"request": request, "error": as_told(str(self))}
         return body | {"problems": [vars(one) for one in self.problems]} if self.problems else body
 
 

@@ -150,7 +150,7 @@ def find_declared(stated: SchemaConfig, columns: list[str], origin: str) -> dict
     return {stated.time: time} | declared
 
 
-def describe_roles(schema: Schema) -> str:
+def describe_roles(schema: Schema) -> list[str]:
     """Return which column got which role, a line for each role, for the log."""
     classes = f": {list_names(schema.classes)}" if schema.classes else ""
     lines = [
@@ -160,7 +160,7 @@ def describe_roles(schema: Schema) -> str:
     for role, names in (("numeric", schema.numeric), ("categorical", schema.categorical), ("dates", schema.dates)):
         lines.append(f"{role} ({len(names)}): {', '.join(names) or 'none'}")
     unused = ", ".join(f"{name} ({reason})" for name, reason in schema.unused.items())
-    return "\n".join([*lines, f"unused ({len(schema.unused)}): {unused or 'none'}"])
+    return [*lines, f"unused ({len(schema.unused)}): {unused or 'none'}"]
 
 
 def _check_claim(name: str, key: str, keys: dict[str, str], columns: list[str], origin: str) -> None:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from pointsman.common.errors import ConfigError, DataError
 from pointsman.common.exact import type_cells
 from pointsman.common.extras import missing_driver
+from pointsman.common.redaction import redact
 from pointsman.pipeline.collection.part import Part
 
 FLOAT_DIGITS = 15
@@ -21,7 +22,7 @@ FLOAT_DIGITS = 15
 
 @dataclass(frozen=True)
 class SqlSource:
-    """The rows a query returns, read anew by every update; passwords never reach a message.
+    """The rows a query returns, read anew by every update; secrets never reach a message.
 
     A relative SQLite file lies below ``data_dir`` or, where there is none, below the working directory.
     """
@@ -32,7 +33,7 @@ class SqlSource:
 
     @property
     def label(self) -> str:
-        return _parse_url(self.url).render_as_string(hide_password=True)
+        return redact(_parse_url(self.url).render_as_string(hide_password=False))
 
     def parts(self) -> tuple[Part, ...]:
         return (Part("sql", self.label, self._load, digest=None),)
@@ -49,7 +50,7 @@ class SqlSource:
             if isinstance(error, ImportError) and (refusal := missing_driver(self.label, "source.url")):
                 raise refusal from error
             raise ConfigError(
-                f"The database '{self.label}' has no driver here ({_describe(error, url)}); install it or correct "
+                f"The database '{self.label}' has no driver here ({_describe(error)}); install it or correct "
                 "source.url."
             ) from error
         try:
@@ -59,7 +60,7 @@ class SqlSource:
         except sa.exc.SQLAlchemyError as error:
             # Not chained: the driver's own error may quote the URL with its password.
             raise DataError(
-                f"The query of '{self.label}' failed ({_describe(error, url)}); check source.url and source.query."
+                f"The query of '{self.label}' failed ({_describe(error)}); check source.url and source.query."
             ) from None
         finally:
             engine.dispose()
@@ -91,10 +92,9 @@ def _escape_colons(query: str) -> str:
     return re.sub(r"(?<![:\w\\]):(?=\w)", r"\\:", query)
 
 
-def _describe(error: Exception, url: sa.URL) -> str:
+def _describe(error: Exception) -> str:
     reason = str(getattr(error, "orig", None) or error).strip() or type(error).__name__
-    first = reason.splitlines()[0].rstrip(".")
-    return first.replace(str(url.password), "***") if url.password else first
+    return redact(reason.splitlines()[0].rstrip("."))
 
 
 def make_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:

@@ -194,7 +194,8 @@ def open_base(
         yield Base(state, before, before.schema)  # type: ignore[arg-type]
         return
     log.warning("%s; stored batches are read again, models and records start anew", revision.why)
-    log.info("%s", describe_roles(revision.schema))
+    for line in describe_roles(revision.schema):
+        log.info("%s", line)
     with open_copy(state) as beside:
         bench = State(state.folder, beside.engine, state.files)
         copy_versions(state, bench)

@@ -15,7 +15,8 @@ log = logging.getLogger(__name__)
 def infer_first(config: Config, raw: RawBatch) -> Schema:
     """Infer the schema from the first batch, and log it."""
     schema = infer_schema(raw.frame, config, raw.origin, raw.time_format)
-    log.info("%s", describe_roles(schema))
+    for line in describe_roles(schema):
+        log.info("%s", line)
     return schema
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pointsman.common.program import as_typed
+from pointsman.common.redaction import as_told
 from pointsman.common.storage.files import save_atomically
 from pointsman.pipeline.reporting import formats
 from pointsman.pipeline.reporting.charts.chart import Chart
@@ -102,4 +102,4 @@ def fill_template(report: Mapping[str, Any], charts: Mapping[str, Chart | Drawin
     page = environment.get_template("template.html").render(
         report=report, charts=charts, marked=timeline.spans, head=HEAD, chapters=CHAPTERS, page=gather_parts(timeline)
     )
-    return as_typed(page)
+    return as_told(page)

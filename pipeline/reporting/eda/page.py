@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pointsman.common.program import as_typed
+from pointsman.common.redaction import as_told
 from pointsman.pipeline.reporting import formats
 from pointsman.pipeline.reporting.charts.svg import BLUE, FULL, SERIES, Chart, export, label_numbers, sheet
 from pointsman.pipeline.reporting.eda.table import render_table
@@ -89,7 +89,7 @@ def render_exploration(exploration: Exploration) -> str:
         threshold=NOTABLE,
         table=render_table(exploration.table),
     )
-    return as_typed(page)
+    return as_told(page)
 
 
 def draw_course(exploration: Exploration) -> Chart:

@@ -138,7 +138,7 @@ def test_a_table_without_inputs_is_refused():
 
 
 def test_roles_are_described_line_by_line():
-    described = describe_roles(infer()).splitlines()
+    described = describe_roles(infer())
     assert described == [
         "target y (binary: 0, 1)",
         "time day (ISO8601)",

@@ -1,0 +1,37 @@
+"""Addresses of databases, built by the library: the name of a folder may hold what means something in a URL."""
+
+from pathlib import Path
+from urllib.parse import quote
+
+import sqlalchemy as sa
+
+from pointsman.common.redaction import redact
+
+
+def address_file(path: Path) -> sa.URL:
+    """Return the address of an SQLite file.
+
+    >>> address_file(Path("what?/100%20/catalogue.db")).database
+    'what?/100%20/catalogue.db'
+    """
+    return sa.URL.create("sqlite", database=str(path))
+
+
+def address_read_only(path: Path) -> sa.URL:
+    """Return the address of an SQLite file that is only read, and that nobody changes meanwhile.
+
+    Immutable: in WAL mode SQLite would otherwise need files beside it, which it may not create here.
+
+    >>> address_read_only(Path("what?/catalogue.db")).database
+    'file:what%3F/catalogue.db'
+    """
+    return sa.URL.create("sqlite", database=f"file:{quote(str(path))}", query={"immutable": "1", "uri": "true"})
+
+
+def show_address(url: sa.URL) -> str:
+    """Return an address as messages may show it: without secrets.
+
+    >>> show_address(sa.make_url("postgresql://ann:s3cret@host/db?password=other&port=1"))
+    'postgresql://ann:***@host/db?password=***&port=1'
+    """
+    return redact(url.render_as_string(hide_password=False))

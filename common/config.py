@@ -563,6 +563,7 @@ class ServiceConfig(Section):
     host: str = Field("127.0.0.1", min_length=1)
     port: int = Field(8000, ge=0, le=65_535)
     open: bool = False
+    hosts: tuple[str, ...] = ()
     poll_seconds: float = Field(2.0, gt=0)
     max_mb: float = Field(16.0, gt=0)
     max_rows: int = Field(100_000, ge=1)
@@ -572,6 +573,12 @@ class ServiceConfig(Section):
     concurrent: int = Field(128, ge=1)
     shutdown_seconds: int = Field(20, ge=0)
     access_log: Literal["file", "stderr", "none"] = "file"
+
+    @field_validator("hosts", mode="before")
+    @classmethod
+    def _are_names(cls, hosts: Any) -> Any:
+        listed = [hosts] if isinstance(hosts, str) else hosts
+        return [str(name).lower() for name in listed] if isinstance(listed, list | tuple) else listed
 
 
 DEFAULT_NAME = "config"

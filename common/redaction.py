@@ -1,8 +1,8 @@
 """What stays secret: passwords, tokens and keys, hidden in everything that leaves the process or is kept.
 
-Two layers, since a message may quote an address in any shape. Where a configuration is read, its secrets are learned and
-from then on hidden literally, however they are written (``learn_secrets``). What looks like a password of a URL, a parameter or a
-connection string is hidden without having been learned (``redact``).
+Two layers, since a message may quote an address in any shape. Where a configuration is read, its secrets are learned
+and from then on hidden literally, however they are written (``learn_secrets``). What looks like the password of a URL,
+of a parameter or of a connection string is hidden without having been learned (``redact``).
 """
 
 import json

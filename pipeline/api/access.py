@@ -1,4 +1,4 @@
-"""The gate before every route: who may ask, how many at a time, and a line about each request."""
+"""The gate before every route: who may ask, by which name, and a line about each request."""
 
 import hmac
 import logging
@@ -6,7 +6,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 KEY_VARIABLE, FORMER_VARIABLE = "POINTSMAN_API_KEY", "SWITCHYARD_API_KEY"
 OPEN_ROUTES = ("/health", "/ready")
-"""Routes that need no key and always have room: monitoring asks them."""
+"""Routes that need no key and no name of the host: monitoring asks them."""
 ROUTES = ("/", "/predict", "/feedback", "/health", "/ready", "/models", "/metrics", "/report", "/openapi.json")
 LOG_BYTES, LOG_FILES = 64 * MB, 3
 HEADERS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
@@ -77,6 +77,22 @@ def write_access_log(settings: ServiceConfig, folder: Path) -> Callable[[bytes],
     return lambda line: lines.info(line.decode())
 
 
+def is_host(header: bytes, names: Collection[str]) -> bool:
+    """Return whether a Host header names this machine for itself, or is among configured names (in small letters).
+
+    >>> [is_host(header, ["claims.lan"]) for header in (b"localhost:8000", b"[::1]:80", b"Claims.LAN", b"evil.example")]
+    [True, True, True, False]
+    """
+    stated = header.decode("latin-1").strip().lower()
+    host = stated[1:].partition("]")[0] if stated.startswith("[") else stated.partition(":")[0]
+    return host.removesuffix(".") in names or is_loopback(host.removesuffix("."))
+
+
+def find_header(scope: Scope, name: bytes) -> bytes:
+    """Return a header of a request, b'' without it."""
+    return next((stated for known, stated in scope["headers"] if known == name), b"")
+
+
 class Gate:
     """The ASGI application around the service's routes."""
 
@@ -84,7 +100,7 @@ class Gate:
         self, app: ASGIApp, settings: ServiceConfig, key: bytes, metrics: Metrics, write: Callable[[bytes], None]
     ) -> None:
         self._app, self._key, self._metrics, self._write = app, key, metrics, write
-        self._most = settings.concurrent
+        self._hosts = None if (key or settings.open) and not settings.hosts else frozenset(settings.hosts)
         self._running = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -128,14 +144,20 @@ class Gate:
             self._tell(scope, told, status or GONE, sent_bytes, time.perf_counter() - started)
 
     def _check(self, scope: Scope) -> None:
-        """Raise Refused where the key is not the right one, or too many requests are under way."""
+        """Raise Refused where a request may be meant for others, was led here, or brings no key."""
+        names = [name for name, _ in scope["headers"]]
+        if b"content-length" in names and b"transfer-encoding" in names:
+            # A proxy before this service may have counted by the other one, and see two requests where this sees one.
+            told = "The request states Content-Length and Transfer-Encoding; send one of them."
+            raise Refused(400, told, closes=True)
         if scope["path"] in OPEN_ROUTES:
             return
         if self._key and not self._is_known(scope):
             raise Refused(401, "This needs the key of the service, as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'.")
-        if self._running > self._most:
-            told = f"More than {self._most} requests are under way (service.concurrent); send this one again."
-            raise Refused(503, told, retry_after=1)
+        if self._hosts is not None and not is_host(find_header(scope, b"host"), self._hosts):
+            # A page of another site can have its own name lead here, and its reader's browser ask.
+            told = "This service is not known by that Host; ask by localhost, or name it in service.hosts."
+            raise Refused(421, told)
 
     def _is_known(self, scope: Scope) -> bool:
         brought = b""
@@ -175,10 +197,7 @@ async def send_refusal(refusal: Refused, request: str, send: Send) -> None:
     """Send a refusal as JSON."""
     body = orjson.dumps(refusal.to_json(request))
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    if refusal.retry_after is not None:
-        headers.append((b"retry-after", str(refusal.retry_after).encode()))
-    if refusal.status == 401:
-        headers.append((b"www-authenticate", b"Bearer"))
+    headers += [(name.encode(), stated.encode()) for name, stated in refusal.list_headers().items()]
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

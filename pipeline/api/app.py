@@ -27,6 +27,7 @@ from pointsman.pipeline.api.metrics import Metrics
 from pointsman.pipeline.api.reading import CSV, JSON, MEDIA_TYPES, PARQUET, PARQUET_TYPES, Brought
 from pointsman.pipeline.api.refusal import Refused, shorten
 from pointsman.pipeline.api.report import ReportMaker
+from pointsman.pipeline.api.slots import Slots
 from pointsman.pipeline.api.worker import Worker
 from pointsman.pipeline.labels.intake import Received, add_labels
 from pointsman.pipeline.serving.answer_log import AnswerLog
@@ -50,6 +51,7 @@ class Service:
     current: Current
     metrics: Metrics
     inbox: Inbox
+    slots: Slots
     answers: AnswerLog
     costs: CostBook
     report: ReportMaker
@@ -58,12 +60,14 @@ class Service:
     booking: Worker
 
     async def predict(self, job: Callable[[], Answered]) -> Answered:
-        """Have the worker answer a request; TimeoutError where that takes too long."""
-        return await self.predicting.run(job, self.config.service.seconds)
+        """Have the worker answer a request; TimeoutError where that takes too long, Refused where too many wait."""
+        with self.slots.take():
+            return await self.predicting.run(job, self.config.service.seconds)
 
     async def book(self, job: Callable[[], Received]) -> Received:
-        """Have labels stored beside what is predicted; TimeoutError where that takes too long."""
-        return await self.booking.run(job, self.config.service.seconds)
+        """Have labels stored beside what is predicted; TimeoutError and Refused as with ``predict``."""
+        with self.slots.take():
+            return await self.booking.run(job, self.config.service.seconds)
 
     def close(self) -> None:
         """Stop everything that goes on beside requests, and write what waits to be logged."""
@@ -90,6 +94,7 @@ def build_service(config: Config, state: State) -> Service:
         current=Current(config, state, metrics),
         metrics=metrics,
         inbox=Inbox(config.service),
+        slots=Slots(config.service.concurrent),
         answers=AnswerLog(config, state),
         costs=CostBook(state),
         report=ReportMaker(config),

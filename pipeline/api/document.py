@@ -17,6 +17,7 @@ ERRORS = {
     408: "The body did not come in time.",
     413: "The body, its rows or its columns are more than the service takes.",
     415: "The body is of a kind that the service does not read.",
+    421: "The service is not known by the name in the header Host.",
     422: "Rows or fields cannot be read; the problems are named.",
     500: "The service failed; its log says why.",
     503: "Nothing serves yet, or too much is under way; ask again later.",
@@ -54,9 +55,12 @@ def in_json(schema: Json) -> Json:
 
 
 def list_errors(*statuses: int) -> Json:
-    """Return the responses of the statuses with which a route may refuse; any may lack the key, fail or be busy."""
+    """Return the responses of the statuses with which a route may refuse.
+
+    Any may lack the key or a known Host, fail or be busy.
+    """
     refused = in_json(refer("Refusal"))
-    return {str(status): respond_with(ERRORS[status], refused) for status in sorted({401, 500, 503, *statuses})}
+    return {str(status): respond_with(ERRORS[status], refused) for status in sorted({401, 421, 500, 503, *statuses})}
 
 
 def describe_get(summary: str, content: Json, keyed: bool = True, also: Json | None = None) -> Json:

@@ -20,9 +20,8 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Refused)
     async def refuse(request: Request, refusal: Refused) -> Response:
-        headers = {} if refusal.retry_after is None else {"retry-after": str(refusal.retry_after)}
         body = orjson.dumps(refusal.to_json(request.scope["state"]["request"]))
-        return Response(body, refusal.status, headers, JSON)
+        return Response(body, refusal.status, refusal.list_headers(), JSON)
 
     @app.exception_handler(TimeoutError)
     async def give_up(request: Request, _error: TimeoutError) -> Response:

@@ -20,18 +20,33 @@ class Problem:
 
 
 class Refused(Exception):
-    """The request cannot be answered. ``retry_after`` is in seconds, None where asking again would not help."""
+    """The request cannot be answered.
+
+    ``retry_after`` is in seconds, None where asking again would not help; ``closes`` ends the connection with it.
+    """
 
     def __init__(
-        self, status: int, sentence: str, problems: Sequence[Problem] = (), retry_after: int | None = None
+        self,
+        status: int,
+        sentence: str,
+        problems: Sequence[Problem] = (),
+        retry_after: int | None = None,
+        closes: bool = False,
     ) -> None:
         super().__init__(sentence)
         self.status = status
         self.problems = tuple(problems)
         self.retry_after = retry_after
+        self.closes = closes
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Refused, (self.status, str(self), self.problems, self.retry_after)
+        return Refused, (self.status, str(self), self.problems, self.retry_after, self.closes)
+
+    def list_headers(self) -> dict[str, str]:
+        """Return the headers that go with it."""
+        headers = {} if self.retry_after is None else {"retry-after": str(self.retry_after)}
+        headers |= {"connection": "close"} if self.closes else {}
+        return headers | ({"www-authenticate": "Bearer"} if self.status == 401 else {})
 
     def to_json(self, request: str) -> dict[str, Any]:
         """Return the body that a client gets."""

@@ -15,7 +15,7 @@ from pointsman.common.config import Config
 from pointsman.common.errors import StateError
 from pointsman.common.performance import performance_table
 from pointsman.common.storage.catalogue import Draft, read_rows
-from pointsman.common.storage.state import hold_lock, lock_updates, open_state
+from pointsman.common.storage.state import has_state, hold_lock, lock_updates, open_state
 
 ROOT = Path(__file__).parents[3]
 HOLD = """
@@ -177,3 +177,14 @@ def test_processes_that_start_at_once_make_one_catalogue(tmp_path, catalogue_url
         one.stdin.flush()
     ends = [(one.communicate()[1], one.returncode) for one in started]
     assert ends == [("", 0)] * 3
+
+
+@pytest.mark.parametrize("name", ["what?uri=true", "100%20", "a#b", "a%3Fb", "señal und mehr"])
+def test_a_folder_may_have_any_name(tmp_path, name):
+    """What means something in a URL is built into it by the library's own function."""
+    config = make_config(tmp_path / name)
+    with open_state(config) as state:
+        assert state.engine.url.database == str(tmp_path / name / "catalogue.db")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name / "catalogue.db").is_file()
+    assert has_state(config)

@@ -19,7 +19,7 @@ class Client:
         self.app = app
         self._runner = asyncio.Runner()
         self._http = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=app), base_url="http://test", headers=headers or {}
+            transport=httpx.ASGITransport(app=app), base_url="http://localhost", headers=headers or {}
         )
 
     def get(self, path, **options):

@@ -351,14 +351,16 @@ class TestLimits:
         assert late.status_code == 408
         assert "within 0.3 seconds" in late.json()["error"]
 
-    def test_too_many_at_a_time_are_told_to_come_again(self, learned):
-        with open_service(learned, "service.concurrent=1") as (_, client):
-            client.app._running = 1
-            refused = client.get("/models")
-            assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
-            assert client.get("/health").status_code == 200
-            client.app._running = 0
-            assert client.get("/models").status_code == 200
+    def test_too_many_at_a_time_are_told_to_come_again(self, learned, rows):
+        with open_service(learned, "service.concurrent=1") as (service, client):
+            with service.slots.take():
+                refused = client.post("/predict", json=rows[:100])
+                assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+                assert client.get("/models").status_code == client.get("/metrics").status_code == 200
+                assert (
+                    client.post("/predict", json=rows[:1]).status_code == 200
+                )  # answered at once, it waits for nobody
+            assert client.post("/predict", json=rows[:100]).status_code == 200
 
 
 def test_an_edit_of_what_models_read_changes_no_answer_and_is_told(learned, client, rows):

@@ -160,6 +160,26 @@ class TestGate:
         assert find_key(exposed) == b"newer"
         assert len(caplog.messages) == 1
 
+    @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "evil.example:8000", "", "[::2]"])
+    def test_without_a_key_another_name_of_this_machine_is_refused(self, client, rows, host):
+        """A page of a site whose name was made to lead here asks by that name."""
+        refused = client.post("/predict", json=rows[0], headers={"host": host})
+        assert refused.status_code == 421
+        assert "service.hosts" in refused.json()["error"]
+        assert client.get("/health", headers={"host": host}).status_code == 200
+        for known in ("localhost", "LOCALHOST:8000", "127.0.0.1:1", "[::1]:8000", "127.8.9.1"):
+            assert client.post("/predict", json=rows[0], headers={"host": known}).status_code == 200
+
+    def test_names_of_the_host_are_configured_and_a_key_or_open_lets_any_pass(self, learned):
+        def ask(host, *overrides, key=b""):
+            with open_service(learned, *overrides, key=key) as (_, client):
+                return client.get("/models", headers={"host": host, "x-api-key": "s3cret"}).status_code
+
+        assert ask("claims.lan:80", "service.hosts=[Claims.LAN]") == 200
+        assert ask("other.lan", "service.hosts=[claims.lan]") == 421
+        assert ask("other.lan", key=b"s3cret") == ask("other.lan", "service.open=true") == 200
+        assert ask("other.lan", "service.hosts=claims.lan", key=b"s3cret") == 421
+
     def test_the_access_log_holds_neither_cells_nor_labels_nor_keys(self, learned, rows):
         lines = []
         with open_service(learned, key=b"s3cret", lines=lines) as (_, client):

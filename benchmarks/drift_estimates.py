@@ -31,7 +31,8 @@ from pointsman.meta.past import MAX_BATCHES
 from pointsman.meta.records import OutOfSamplePredictions, predict_outputs
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.families import get_family
-from pointsman.model_zoo.reference import InputReference, fit_input_reference
+from pointsman.model_zoo.reference import InputReference
+from pointsman.model_zoo.reference_fitting import fit_input_reference
 from pointsman.pipeline.collection.batching import take_batch
 from pointsman.pipeline.collection.ordering import PartReader
 from pointsman.pipeline.preparation.assessment import analyse

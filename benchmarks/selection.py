@@ -45,11 +45,13 @@ from pointsman.meta.ensembles import mix_members
 from pointsman.meta.fitting import learn_selector
 from pointsman.meta.flags import find_kinds
 from pointsman.meta.grades import CLEAN_GROUP, DAMAGED_GROUP
+from pointsman.meta.metafeatures import profile_request
 from pointsman.meta.plan import Plan
-from pointsman.meta.profile import Profile, profile_request
+from pointsman.meta.profile import Profile
 from pointsman.meta.records import predict_outputs
 from pointsman.meta.selector import Selector
-from pointsman.meta.store import load_grades, load_records, load_stored_selector
+from pointsman.meta.selector_store import load_stored_selector
+from pointsman.meta.store import load_grades, load_records
 from pointsman.meta.trust import Trust
 from pointsman.model_zoo.cell_flags import flag_cells
 from pointsman.model_zoo.model import Model

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from pointsman.common.storage.catalogue import read_rows
 from pointsman.model_zoo.fitting import treat_rows
-from pointsman.model_zoo.reference import fit_input_reference
+from pointsman.model_zoo.reference_fitting import fit_input_reference
 from pointsman.model_zoo.search import read_params
 from pointsman.model_zoo.variants import MAX_ONEHOT_LEVELS, Recipe, get_variant
 from pointsman.pipeline.collection.tables import batches

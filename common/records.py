@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
-
-import numpy as np
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from pointsman.common.schema import Schema
+
+if TYPE_CHECKING:  # records that hold no rows are read by commands that load no table
+    import numpy as np
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class RawBatch:
 
     number: int
     origin: str
-    frame: pd.DataFrame
-    times: pd.Series
+    frame: "pd.DataFrame"
+    times: "pd.Series"
     cursor: dict[str, Any]
     late_rows: int = 0
     retakes: int | None = None
@@ -42,9 +43,9 @@ class LabelledBatch:
     """
 
     number: int
-    inputs: pd.DataFrame
-    times: pd.Series
-    target: np.ndarray
+    inputs: "pd.DataFrame"
+    times: "pd.Series"
+    target: "np.ndarray"
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -106,8 +107,8 @@ class Judgement:
 class Fingerprint:
     """A batch in digests: ``rows`` (n_kept,) uint64, one a row that was kept, and the levels of each column, sorted."""
 
-    rows: np.ndarray
-    levels: Mapping[str, np.ndarray]
+    rows: "np.ndarray"
+    levels: "Mapping[str, np.ndarray]"
 
 
 @dataclass(frozen=True)

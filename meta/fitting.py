@@ -17,7 +17,7 @@ from pointsman.meta.profile import Profile
 from pointsman.meta.records import OutOfSamplePredictions
 from pointsman.meta.selector import Pair, Selector
 from pointsman.meta.selector_fitting import fit_selector
-from pointsman.meta.store import load_stored_selector
+from pointsman.meta.selector_store import load_stored_selector
 from pointsman.meta.tables import record_rows_table
 from pointsman.registry.budget import exclude_lines, find_excess
 from pointsman.registry.generations import Alias, Event, Generation

@@ -1,10 +1,12 @@
 """Flags of rows, without any label: clean, sparse or anomalous, and how damaged each row is in a few numbers."""
 
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pointsman.model_zoo.cell_flags import CellFlags
+if TYPE_CHECKING:  # an explanation needs the kinds of rows, and no rows
+    from pointsman.model_zoo.cell_flags import CellFlags
 
 
 class RowKind(IntEnum):
@@ -29,7 +31,7 @@ QUALITIES = (
 """Names of the columns that ``measure_quality`` returns."""
 
 
-def find_kinds(flags: CellFlags) -> np.ndarray:
+def find_kinds(flags: "CellFlags") -> np.ndarray:
     """Return the RowKind of every row (n_rows,) int8.
 
     A row with a number out of range or an unseen level is anomalous; another one with an unexpectedly missing cell is
@@ -39,7 +41,7 @@ def find_kinds(flags: CellFlags) -> np.ndarray:
     return np.where(flags.anomalous.any(axis=1), RowKind.ANOMALOUS, kinds).astype(np.int8)
 
 
-def measure_quality(flags: CellFlags) -> np.ndarray:
+def measure_quality(flags: "CellFlags") -> np.ndarray:
     """Return (n_rows, len(QUALITIES)) float32: shares of damaged cells in the row, and in the request around it.
 
     A cell that is missing or anomalous is unusable: past the guard both are the same.

@@ -10,7 +10,8 @@ from pointsman.common.comparison import compare_losses
 from pointsman.common.metrics import compute_calibration_error
 from pointsman.common.task import Task
 from pointsman.meta.alarm import find_alarm
-from pointsman.meta.chooser import MARGINS, choose
+from pointsman.meta.chooser import choose
+from pointsman.meta.chooser_fitting import MARGINS
 from pointsman.meta.ensembles import mix_members
 from pointsman.meta.flags import RowKind
 from pointsman.meta.grades import CLEAN_GROUP, GROUPS, Grade

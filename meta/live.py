@@ -15,7 +15,8 @@ from pointsman.common.storage.files import FileStore
 from pointsman.common.storage.state import State
 from pointsman.meta.flags import find_kinds, measure_quality
 from pointsman.meta.label_tables import live_records_table, live_repeats_table
-from pointsman.meta.profile import Profile, profile_request
+from pointsman.meta.metafeatures import profile_request
+from pointsman.meta.profile import Profile
 from pointsman.meta.records import FIRST_LIVE, LIVE, OutOfSamplePredictions, RecordRows
 from pointsman.model_zoo.arrays import dump_arrays, load_arrays
 from pointsman.model_zoo.cell_flags import flag_cells

@@ -1,33 +1,32 @@
-"""Metafeatures: a request in a few numbers, computed without labels. The quality of the inputs is what tells most."""
+"""What a request is like: its profile, and the metafeatures in it, computed without labels."""
 
 import numpy as np
 import pandas as pd
 
-from pointsman.meta.flags import RowKind, find_kinds
+from pointsman.meta.flags import RowKind, find_kinds, measure_quality
+from pointsman.meta.profile import METAFEATURES, Profile
 from pointsman.model_zoo.cell_flags import CellFlags
 from pointsman.model_zoo.cells import Cells
 from pointsman.model_zoo.reference import InputReference
 
 FARTHEST = 10.0
 
-METAFEATURES = (
-    "log_rows",
-    "missing_share",
-    "missing_worst_column",
-    "out_of_range_share",
-    "out_of_range_worst_column",
-    "unseen_share",
-    "unseen_worst_column",
-    "sparse_rows",
-    "anomalous_rows",
-    "drifting_columns",
-    "distance",
-    "distance_worst_column",
-)
 
-QUALITY = METAFEATURES[1:9]
-"""Those of them that say how complete and plausible the inputs are, which is what tells candidates apart. How long a
-request is, and how far its means lie from the training's, told little and misled choices for small requests."""
+def profile_request(features: pd.DataFrame | Cells, flags: CellFlags, reference: InputReference) -> Profile:
+    """Return the profile of (n_rows, n_features) rows whose cells are flagged."""
+    kinds, quality = find_kinds(flags), measure_quality(flags).astype(float)
+    means = [
+        quality[kinds == kind].mean(axis=0) if (kinds == kind).any() else np.zeros(quality.shape[1]) for kind in RowKind
+    ]
+    return Profile(
+        metafeatures=compute_metafeatures(features, flags, reference),
+        counts=tuple(int((kinds == kind).sum()) for kind in RowKind),
+        quality=tuple(tuple(float(number) for number in row) for row in means),
+        shares={
+            name: (missing, out_of_range, unseen)
+            for name, (missing, out_of_range, unseen) in zip(flags.names, flags.shares.T.tolist(), strict=True)
+        },
+    )
 
 
 def compute_metafeatures(

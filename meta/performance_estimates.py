@@ -14,7 +14,8 @@ from pointsman.meta.estimation.expectation import realise
 from pointsman.meta.plan import Plan
 from pointsman.meta.records import OutOfSamplePredictions
 from pointsman.meta.selector import Selector
-from pointsman.meta.store import PLAN_LINE, StoredSelector
+from pointsman.meta.selector_store import StoredSelector
+from pointsman.meta.store import PLAN_LINE
 from pointsman.registry.generations import Generation
 
 log = logging.getLogger(__name__)

@@ -95,3 +95,11 @@ def name_loss(is_classification: bool) -> str:
 def name_kind(kind: int) -> str:
     """Return a RowKind in lower case: clean, sparse or anomalous."""
     return RowKind(kind).name.lower()
+
+
+def name_weights(weights: Sequence[Weights], ids: Mapping[str, str]) -> dict[str, dict[str, float]]:
+    """Return weights by kind of row and version, the heaviest first."""
+    return {
+        name_kind(kind): {ids[line]: weight for line, weight in sorted(weights[kind].items(), key=lambda one: -one[1])}
+        for kind in RowKind
+    }

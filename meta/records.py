@@ -15,7 +15,8 @@ from pointsman.common.seeding import random_generator
 from pointsman.common.task import Task
 from pointsman.meta.corruption import CORRUPTIONS
 from pointsman.meta.flags import find_kinds, measure_quality
-from pointsman.meta.profile import Profile, profile_request
+from pointsman.meta.metafeatures import profile_request
+from pointsman.meta.profile import Profile
 from pointsman.model_zoo.cell_flags import flag_cells
 from pointsman.model_zoo.encoded import EncodedTable
 from pointsman.model_zoo.model import Model, align_classes

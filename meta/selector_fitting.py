@@ -7,7 +7,8 @@ import numpy as np
 from pointsman.common.config import SelectionConfig
 from pointsman.common.seeding import derive_seed
 from pointsman.meta.alarm import average_shares
-from pointsman.meta.chooser import Chooser, fit_chooser, tune_margin
+from pointsman.meta.chooser import Chooser
+from pointsman.meta.chooser_fitting import fit_chooser, tune_margin
 from pointsman.meta.decayed import compute_decayed_records, compute_part_losses
 from pointsman.meta.grades import CLEAN_GROUP, DAMAGED_GROUP, Grade
 from pointsman.meta.past import keep_newest, stack_records

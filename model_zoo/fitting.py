@@ -17,7 +17,8 @@ from pointsman.model_zoo.families import get_family
 from pointsman.model_zoo.guard import guard
 from pointsman.model_zoo.masking import add_masked_copies
 from pointsman.model_zoo.model import Model, correct
-from pointsman.model_zoo.reference import InputReference, fit_input_reference
+from pointsman.model_zoo.reference import InputReference
+from pointsman.model_zoo.reference_fitting import fit_input_reference
 from pointsman.model_zoo.resampling import join_factors, resample
 
 TREATMENTS = ("balance", "calibrate", "resample")

@@ -28,8 +28,8 @@ from pointsman.pipeline.retraining.recommendation import (
     recommend,
 )
 from pointsman.pipeline.retraining.simulation import Ledger, replay
+from pointsman.pipeline.retraining.store import StoredLedger, load_backtest, save_backtest
 from pointsman.pipeline.retraining.stream import ReplayedStream
-from pointsman.pipeline.retraining.tables import StoredLedger, load_backtest, save_backtest
 from pointsman.registry.contender import FALLBACK_FAMILY
 from pointsman.registry.generations import Generation, load_generation
 

@@ -1,25 +1,24 @@
 """Experiments: leaderboards of trials and runs, what settings mattered, why trials failed; or all of it as a table."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from pointsman.common.config import Config
 from pointsman.common.errors import ConfigError, StateError
 from pointsman.common.formats import find_format
-from pointsman.common.schema import Schema
 from pointsman.common.storage.state import open_state
-from pointsman.common.tabular.writers import write_table
 from pointsman.common.text import lay_out, read_number, shorten
-from pointsman.experiments.leaderboard import RankedTrial, count_failures, flatten_run, rank_runs, rank_trials
-from pointsman.pipeline.training.importance import LEAST_TRIALS, Importance, compute_importances
+from pointsman.experiments.leaderboard import RankedTrial, count_failures, rank_runs, rank_trials
 from pointsman.pipeline.training.store import load_runs, load_trials
+from pointsman.pipeline.training.trials import LEAST_TRIALS
 from pointsman.pipeline.training.warm_start import read_trial
 from pointsman.registry.generations import load_generation
+
+if TYPE_CHECKING:
+    from pointsman.common.task import Task
+    from pointsman.pipeline.training.importance import Importance
 
 SHOWN = 10
 """Lines of a leaderboard."""
@@ -42,10 +41,12 @@ def show_experiments(config: Config, subject: Sequence[str], file: Path | None =
             where = f"of batch {batch} " if batch is not None else ""
             raise StateError(f"There is no experiment {where}in '{state.folder}'; python run.py update makes some.")
     if file is not None:
+        from pointsman.common.tabular.writers import write_table
+        from pointsman.experiments.export import tabulate
+
         write_table(tabulate(trials, runs, schema), file)
         return file
-    importances = compute_importances([read_trial(row) for row in trials], schema.task, config.seed)
-    return "\n".join(describe(trials, runs, importances))
+    return "\n".join(describe(trials, runs, find_importances(trials, schema.task, config.seed)))
 
 
 def read_batch(subject: Sequence[str]) -> int | None:
@@ -59,7 +60,17 @@ def read_batch(subject: Sequence[str]) -> int | None:
     return number
 
 
-def describe(trials: Rows, runs: Rows, importances: Sequence[Importance]) -> list[str]:
+def find_importances(trials: Rows, task: "Task", seed: int) -> "list[Importance]":
+    """Return what settings account for; where no family has enough trials, [] without loading what computes it."""
+    complete = Counter(row["family"] for row in trials if row["state"] == "complete")
+    if max(complete.values(), default=0) < LEAST_TRIALS:
+        return []
+    from pointsman.pipeline.training.importance import compute_importances
+
+    return compute_importances([read_trial(row) for row in trials], task, seed)
+
+
+def describe(trials: Rows, runs: Rows, importances: "Sequence[Importance]") -> list[str]:
     """Return everything as lines of text."""
     states = Counter(row["state"] for row in trials)
     counted = ", ".join(f"{states[state]} {state}" for state in ("complete", "pruned", "failed"))
@@ -127,20 +138,5 @@ def _describe_runs(runs: Rows) -> list[str]:
     ]
 
 
-def _list_shares(importance: Importance) -> str:
+def _list_shares(importance: "Importance") -> str:
     return ", ".join(f"{setting} {share:.0%}" for setting, share in importance.shares.items() if share >= 0.005)
-
-
-def tabulate(trials: Rows, runs: Rows, schema: Schema) -> pd.DataFrame:
-    """Return one flat row a run and a trial: parameters as JSON, stages and metrics in columns of their own."""
-    common = {"input_columns": str(list(schema.inputs)), "target": schema.target}
-    rows = [{"kind": "run", "state": "complete", "failure": "", **flatten_run(row)} for row in runs]
-    rows += [{"kind": "trial", **common, **flatten_run(row)} for row in trials]
-    lists = ("params", "fold_losses", "steps")
-    rows = [{name: json.dumps(cell) if name in lists else cell for name, cell in row.items()} for row in rows]
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    stages = sorted((name for name in columns if name.startswith("stage_")), key=lambda name: int(name[6:]))
-    others = [name for name in columns if name not in stages]
-    place = others.index("target") + 1
-    table = pd.DataFrame(rows, columns=[*others[:place], *stages, *others[place:]])
-    return table.convert_dtypes()  # a whole number stays one beside an empty cell

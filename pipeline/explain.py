@@ -10,11 +10,10 @@ from pointsman.common.storage.state import State, open_state
 from pointsman.common.text import count, lay_out, shorten
 from pointsman.meta.estimation.estimator import Estimate
 from pointsman.meta.flags import RowKind
-from pointsman.meta.plan import Plan, name_kind, name_loss
+from pointsman.meta.plan import Plan, name_kind, name_loss, name_weights
 from pointsman.meta.profile import Profile
-from pointsman.meta.store import load_stored_selector
+from pointsman.meta.selector_store import load_stored_selector
 from pointsman.pipeline.labels.queries import load_regrets_of
-from pointsman.pipeline.serving.predictor import name_weights
 from pointsman.pipeline.serving.queries import list_newest, load_decisions, load_grades_of
 from pointsman.registry.generations import Generation, Role, load_generation
 from pointsman.registry.words import show_word

@@ -99,6 +99,10 @@ def _retire(config: Config, state: State, wish: ModelsRequest) -> str:
 
 
 def _show(config: Config, _state: State, wish: ModelsRequest) -> str:
+    from pointsman.common.lean_import import import_without
+
+    import_without("lightgbm", "sklearn")  # a card tells whether the model still answers its golden rows
+
     from pointsman.pipeline.lifecycle.cards import write_card
 
     card = write_card(config, wish.subject)

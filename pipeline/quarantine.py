@@ -12,8 +12,8 @@ from pointsman.common.storage.state import State, lock_updates, open_state
 from pointsman.common.text import read_number, shorten
 from pointsman.common.users import find_user
 from pointsman.pipeline.quality.quarantine.listing import describe_quarantine
+from pointsman.pipeline.quality.quarantine.reasons import UNUSABLE
 from pointsman.pipeline.quality.quarantine.row_counts import RowCounts, load_row_counts
-from pointsman.pipeline.quality.quarantine.rows import UNUSABLE
 from pointsman.pipeline.quality.quarantine.store import load_rows
 from pointsman.pipeline.quality.tables import DISCARDED, HELD, RELEASED, quarantine_decisions_table
 from pointsman.registry.commit import commit_generation

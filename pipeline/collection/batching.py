@@ -17,6 +17,7 @@ from pointsman.common.records import RawBatch
 from pointsman.common.tabular.reader import read_table
 from pointsman.common.wanted import Wanted
 from pointsman.pipeline.collection.arrival import follow, number_parts
+from pointsman.pipeline.collection.cells import storable
 from pointsman.pipeline.collection.cursor import Cursor, PartState, match_parts
 from pointsman.pipeline.collection.cuts import count_rows
 from pointsman.pipeline.collection.naming import list_names
@@ -24,7 +25,6 @@ from pointsman.pipeline.collection.ordering import OrderedPart, PartReader, deci
 from pointsman.pipeline.collection.part import Part
 from pointsman.pipeline.collection.pending import Pending, find_pending
 from pointsman.pipeline.collection.sources import open_source
-from pointsman.pipeline.collection.tables import storable
 
 _log = logging.getLogger(__name__)
 

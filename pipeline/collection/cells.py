@@ -28,6 +28,18 @@ def format_cells(cells: pd.Series) -> pd.Series:
     return cells.map(_format_cell, na_action="ignore").astype("str")
 
 
+def storable(table: pd.DataFrame) -> pd.DataFrame:
+    """Return ``table`` with columns of mixed cells (Excel, SQL, nested Parquet) as text, so that Parquet can hold it.
+
+    Text, numbers, booleans and dates that fill a column of their own stay what they are.
+
+    >>> storable(pd.DataFrame({"a": pd.Series([7, "8R", None], dtype=object), "b": [1.5, 2.0, 3.0]})).to_dict("list")
+    {'a': ['7', '8R', nan], 'b': [1.5, 2.0, 3.0]}
+    """
+    mixed = table.columns[table.dtypes == "object"]
+    return table.assign(**{name: format_cells(table[name]) for name in mixed})
+
+
 def _format_cell(cell: Any) -> str:
     if isinstance(cell, str):
         return cell

@@ -1,10 +1,8 @@
-"""The catalogue's record of batches, and raw tables in a form that Parquet holds."""
+"""The catalogue's record of batches."""
 
-import pandas as pd
 import sqlalchemy as sa
 
 from pointsman.common.storage.catalogue import FILE, created_at, generation_column, metadata
-from pointsman.pipeline.collection.cells import format_cells
 
 batches = sa.Table(
     "batches",
@@ -30,15 +28,3 @@ batches = sa.Table(
 """One row a batch. ``status`` is 'accepted' or 'rejected'; ``by_hand`` marks a file given with ``update -file`` and a
 rejected batch taken again, which the cursor knows nothing of; ``file`` names the raw Parquet file and ``clean_file``
 the cleaned one; ``time_format`` is the notation of its times, null where it is the stream's."""
-
-
-def storable(table: pd.DataFrame) -> pd.DataFrame:
-    """Return ``table`` with columns of mixed cells (Excel, SQL, nested Parquet) as text, so that Parquet can hold it.
-
-    Text, numbers, booleans and dates that fill a column of their own stay what they are.
-
-    >>> storable(pd.DataFrame({"a": pd.Series([7, "8R", None], dtype=object), "b": [1.5, 2.0, 3.0]})).to_dict("list")
-    {'a': ['7', '8R', nan], 'b': [1.5, 2.0, 3.0]}
-    """
-    mixed = table.columns[table.dtypes == "object"]
-    return table.assign(**{name: format_cells(table[name]) for name in mixed})

@@ -21,15 +21,8 @@ from pointsman.pipeline.drift.reference import Reference
 from pointsman.pipeline.drift.reference_models import RECENT, compare_relations
 from pointsman.pipeline.drift.sketch import Sketch, sketch_inputs
 from pointsman.pipeline.drift.store import PastTest, load_sketches, load_tests
-from pointsman.pipeline.drift.tables import (
-    DriftAlarm,
-    alarm_rows,
-    alarms_table,
-    drift_test_rows,
-    drift_tests_table,
-    sketches_table,
-)
-from pointsman.pipeline.drift.verdict import Drift, DriftTest, judge_novelty, judge_relation
+from pointsman.pipeline.drift.tables import alarm_rows, alarms_table, drift_test_rows, drift_tests_table, sketches_table
+from pointsman.pipeline.drift.verdict import Drift, DriftAlarm, DriftTest, judge_novelty, judge_relation
 from pointsman.pipeline.labels.reconciliation import ReconciledLabels
 from pointsman.pipeline.preparation.training_set import TrainingSet
 from pointsman.pipeline.quality.stored import drift_rows, drift_table

@@ -1,14 +1,15 @@
 """Tables of drift: the sketch of every batch, the tests it was put to, the alarms they raised and what was done."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from pointsman.common.storage.catalogue import FILE, generation_column, metadata
 from pointsman.common.storage.rows import make_row
-from pointsman.pipeline.drift.verdict import Drift, DriftTest
+
+if TYPE_CHECKING:  # who reads tables of drift need not load what judges it
+    from pointsman.pipeline.drift.verdict import DriftAlarm, DriftTest
 
 sketches_table = sa.Table(
     "sketches",
@@ -65,26 +66,11 @@ responses_table = sa.Table(
 """What alarms set off: the action, the alarm in words that caused it, and what came of it."""
 
 
-@dataclass(frozen=True)
-class DriftAlarm:
-    """What has drifted, in which aspects, how probable that is in a stable batch, and the damage done.
-
-    ``column`` is '' for all inputs together, and for concept drift of all classes.
-    """
-
-    drift: Drift
-    column: str
-    aspects: tuple[str, ...]
-    p_value: float
-    damage: float | None
-    since: dict[str, str]
-
-
-def drift_test_rows(batch: int, tests: Iterable[DriftTest]) -> list[dict[str, Any]]:
+def drift_test_rows(batch: int, tests: "Iterable[DriftTest]") -> list[dict[str, Any]]:
     """Return the rows of ``drift_tests_table`` for a batch."""
     return [make_row(test, batch=batch) for test in tests]
 
 
-def alarm_rows(batch: int, alarms: Iterable[DriftAlarm]) -> list[dict[str, Any]]:
+def alarm_rows(batch: int, alarms: "Iterable[DriftAlarm]") -> list[dict[str, Any]]:
     """Return the rows of ``alarms_table`` for a batch, whose alarms come in order of damage."""
     return [make_row(alarm, batch=batch, rank=rank) for rank, alarm in enumerate(alarms, start=1)]

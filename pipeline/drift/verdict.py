@@ -42,6 +42,21 @@ class DriftTest:
     kept: float | None
 
 
+@dataclass(frozen=True)
+class DriftAlarm:
+    """What has drifted, in which aspects, how probable that is in a stable batch, and the damage done.
+
+    ``column`` is '' for all inputs together, and for concept drift of all classes.
+    """
+
+    drift: Drift
+    column: str
+    aspects: tuple[str, ...]
+    p_value: float
+    damage: float | None
+    since: dict[str, str]
+
+
 def share_chance(false_alarms: float, tests: int) -> float:
     """Return the chance of a false alarm that each of several tests may have (Sidak 1967).
 

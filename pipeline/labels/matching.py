@@ -18,14 +18,9 @@ from pointsman.common.records import LabelledBatch
 from pointsman.common.schema import Schema
 from pointsman.common.storage.state import State
 from pointsman.pipeline.labels.batch_keys import RowKeys, load_earlier_keys
-from pointsman.pipeline.labels.queries import (
-    Row,
-    load_brought_rows,
-    load_reconciled_rows,
-    load_unreconciled,
-    load_waiting,
-)
+from pointsman.pipeline.labels.queries import Row, load_brought_rows, load_reconciled_rows
 from pointsman.pipeline.labels.served_rows import DIGEST, KEY, POSITION, compute_keys, load_row_keys
+from pointsman.pipeline.labels.waiting import load_unreconciled, load_waiting
 
 log = logging.getLogger(__name__)
 

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import pandas as pd
 import sqlalchemy as sa
 
-from pointsman.common.storage.catalogue import in_parts, read_rows, read_tuples
+from pointsman.common.storage.catalogue import in_parts, read_rows
 from pointsman.common.storage.state import State
 from pointsman.meta.label_tables import (
     batch_digests_table,
@@ -17,59 +16,9 @@ from pointsman.meta.label_tables import (
     settlements_table,
 )
 from pointsman.meta.tables import decisions_table, regrets_table
-from pointsman.registry.generations import load_generation
-from pointsman.registry.lineage import load_other_pasts
-
-MOST_ROWS = 500_000
-"""How many of the newest rows and labels an update looks at."""
 
 Row = tuple[str, int]
 """A served row: its request and its position."""
-
-SERVED = ("id", "generation", "rows_file", "first_row", "kept_rows", "key_columns", "champion", "created_at")
-
-
-def load_unreconciled(state: State) -> pd.DataFrame:
-    """Return the newest served requests with kept rows that no batch has brought yet."""
-    table = decisions_table.c
-    brought = (
-        sa.select(settled_requests_table.c.request, sa.func.sum(settled_requests_table.c.rows).label("rows"))
-        .group_by(settled_requests_table.c.request)
-        .subquery()
-    )
-    query = (
-        sa.select(*(table[name] for name in SERVED))
-        .outerjoin(brought, brought.c.request == table.id)
-        .where(table.rows_file.is_not(None), table.first_row.is_not(None))
-        .where(sa.or_(brought.c.rows.is_(None), brought.c.rows < table.kept_rows))
-        .order_by(table.created_at.desc(), table.id)
-        .limit(MOST_ROWS)
-    )
-    served = _leave_out(state, _read_frame(state, query))
-    served = served[served["kept_rows"].cumsum() - served["kept_rows"] < MOST_ROWS]
-    return served.assign(columns=served["key_columns"].map(tuple))
-
-
-def load_waiting(state: State) -> pd.DataFrame:
-    """Return the newest labels by id of kept rows that no update took yet."""
-    table, served = labels_table.c, decisions_table.c
-    names = [
-        table.number,
-        table.request,
-        table.position,
-        table.label,
-        table.stream_time,
-        table.arrived_at,
-        *(served[name] for name in SERVED if name != "id"),
-    ]
-    newest = sa.select(sa.func.max(table.number)).scalar_subquery()
-    query = (
-        sa.select(*names)
-        .join(decisions_table, served.id == table.request)
-        .where(served.rows_file.is_not(None), served.first_row.is_not(None), table.number > newest - MOST_ROWS)
-        .where(table.number.not_in(sa.select(settled_labels_table.c.label)))
-    )
-    return _leave_out(state, _read_frame(state, query))
 
 
 def load_brought_rows(state: State, requests: Sequence[str]) -> set[Row]:
@@ -181,14 +130,3 @@ def load_estimate(state: State, request: str) -> tuple[dict[str, Any] | None, in
     query = sa.select(decisions_table.c.estimate, decisions_table.c.kept_rows)
     (decision,) = read_rows(state.engine, query.where(decisions_table.c.id == request))
     return decision["estimate"], decision["kept_rows"]
-
-
-def _leave_out(state: State, served: pd.DataFrame) -> pd.DataFrame:
-    """Return rows without those that were served under another schema: their inputs and outputs mean something else."""
-    others = load_other_pasts(state, load_generation(state).number)
-    return served[~served["generation"].isin(others)] if others else served
-
-
-def _read_frame(state: State, query: sa.Select[Any]) -> pd.DataFrame:
-    names, rows = read_tuples(state.engine, query)
-    return pd.DataFrame(rows, columns=names)

@@ -15,7 +15,8 @@ from pointsman.meta.fitting import explain_production, learn_selector, list_chan
 from pointsman.meta.performance_estimates import learn_estimators
 from pointsman.meta.records import OutOfSamplePredictions
 from pointsman.meta.selector import Selector
-from pointsman.meta.store import load_grades, load_records, load_stored_selector, save_selector
+from pointsman.meta.selector_store import load_stored_selector, save_selector
+from pointsman.meta.store import load_grades, load_records
 from pointsman.pipeline.training.newcomers import COOLDOWN
 from pointsman.registry.commit import commit_generation
 from pointsman.registry.contender import FALLBACK_FAMILY

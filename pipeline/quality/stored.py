@@ -1,13 +1,15 @@
 """Tables of the analysis: quality results, profiles, quarantined rows and data drift of every batch."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from pointsman.common.records import CheckResult, ColumnDrift, ColumnProfile, QuarantinedRow
 from pointsman.common.storage.catalogue import generation_column, metadata
 from pointsman.common.storage.rows import make_row
+
+if TYPE_CHECKING:  # whoever reads these tables needs no rows of a batch
+    from pointsman.common.records import CheckResult, ColumnDrift, ColumnProfile, QuarantinedRow
 
 quality_table = sa.Table(
     "quality",
@@ -64,22 +66,22 @@ drift_table = sa.Table(
 """``detail`` holds the other fields of a ColumnDrift."""
 
 
-def quality_rows(batch: int, checks: Iterable[CheckResult]) -> list[dict[str, Any]]:
+def quality_rows(batch: int, checks: "Iterable[CheckResult]") -> list[dict[str, Any]]:
     """Return the rows of ``quality_table`` for a batch."""
     return [make_row(check, batch=batch, position=place) for place, check in enumerate(checks)]
 
 
-def profile_rows(batch: int, profile: Iterable[ColumnProfile]) -> list[dict[str, Any]]:
+def profile_rows(batch: int, profile: "Iterable[ColumnProfile]") -> list[dict[str, Any]]:
     """Return the rows of ``profiles_table`` for a batch."""
     return [_split(make_row(column, batch=batch), profiles_table, "stats") for column in profile]
 
 
-def quarantine_rows(batch: int, quarantined: Iterable[QuarantinedRow]) -> list[dict[str, Any]]:
+def quarantine_rows(batch: int, quarantined: "Iterable[QuarantinedRow]") -> list[dict[str, Any]]:
     """Return the rows of ``quarantine_table`` for a batch."""
     return [make_row(row, batch=batch) for row in quarantined]
 
 
-def drift_rows(batch: int, drift: Iterable[ColumnDrift]) -> list[dict[str, Any]]:
+def drift_rows(batch: int, drift: "Iterable[ColumnDrift]") -> list[dict[str, Any]]:
     """Return the rows of ``drift_table`` for a batch."""
     return [_split(make_row(column, batch=batch), drift_table, "detail") for column in drift]
 

@@ -1,13 +1,15 @@
 """Tables of what later batches are held against, and of what was decided about quarantined rows and batches."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from pointsman.common.storage.catalogue import FILE, VOLATILE, created_at, generation_column, metadata
-from pointsman.pipeline.quality.associations import AssociationRule
 from pointsman.pipeline.quality.stored import quarantine_table
+
+if TYPE_CHECKING:
+    from pointsman.pipeline.quality.associations import AssociationRule
 
 HELD, RELEASED, DISCARDED = "held", "released", "discarded"
 
@@ -75,6 +77,6 @@ retaken_table = sa.Table(
 """Batches that are the rows of a ``rejected`` one, which was released."""
 
 
-def association_rows(batch: int, rules: Iterable[AssociationRule]) -> list[dict[str, Any]]:
+def association_rows(batch: int, rules: "Iterable[AssociationRule]") -> list[dict[str, Any]]:
     """Return the rows of ``associations_table`` for a batch."""
     return [{"batch": batch, "position": place, **rule.to_json()} for place, rule in enumerate(rules)]

@@ -14,7 +14,7 @@ from pointsman.common.errors import StateError
 from pointsman.common.seeding import random_generator
 from pointsman.meta.flags import RowKind, find_kinds
 from pointsman.meta.records import predict_outputs
-from pointsman.meta.store import load_stored_selector
+from pointsman.meta.selector_store import load_stored_selector
 from pointsman.model_zoo.attribution import explain_model
 from pointsman.model_zoo.cell_flags import flag_cells
 from pointsman.model_zoo.model import Model

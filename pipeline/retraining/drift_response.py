@@ -15,8 +15,8 @@ from pointsman.common.storage.state import State
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.pipeline.drift.detection import DriftFound
 from pointsman.pipeline.drift.reference_models import RECENT
-from pointsman.pipeline.drift.tables import DriftAlarm, responses_table
-from pointsman.pipeline.drift.verdict import Drift
+from pointsman.pipeline.drift.tables import responses_table
+from pointsman.pipeline.drift.verdict import Drift, DriftAlarm
 from pointsman.registry.contender import FALLBACK_FAMILY, Contender, Origin
 from pointsman.registry.generations import Generation, Role
 from pointsman.registry.lineage import load_past

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 from pointsman.meta.fitting import explain_production, learn_selector, list_changes, log_untuned, name_aliases
 from pointsman.meta.performance_estimates import learn_estimators
-from pointsman.meta.store import grade_rows, load_grades, record_rows_row, save_selector
+from pointsman.meta.selector_store import save_selector
+from pointsman.meta.store import grade_rows, load_grades, record_rows_row
 from pointsman.meta.tables import estimates_table, grades_table, record_rows_table, records_table
-from pointsman.model_zoo.reference import fit_input_reference
+from pointsman.model_zoo.reference_fitting import fit_input_reference
 from pointsman.pipeline.drift.reference import describe_window
 from pointsman.pipeline.retraining.learning import Learned
 from pointsman.pipeline.training.data import TrainingData

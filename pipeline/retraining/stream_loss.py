@@ -12,7 +12,7 @@ from pointsman.meta.flags import find_kinds
 from pointsman.meta.past import MAX_BATCHES
 from pointsman.meta.records import CLEAN, CLEAN_ROWS, OutOfSamplePredictions, RecordRows
 from pointsman.model_zoo.cell_flags import flag_cells
-from pointsman.model_zoo.reference import fit_input_reference
+from pointsman.model_zoo.reference_fitting import fit_input_reference
 from pointsman.pipeline.retraining.stream import ReplayedStream
 
 LINE = "replayed"

@@ -21,11 +21,12 @@ from pointsman.common.schema import Schema
 from pointsman.common.storage.state import State
 from pointsman.meta.estimation.estimator import Estimate
 from pointsman.meta.fitting import name_served
-from pointsman.meta.flags import RowKind, find_kinds
+from pointsman.meta.flags import find_kinds
+from pointsman.meta.metafeatures import profile_request
 from pointsman.meta.performance_estimates import estimate_request
-from pointsman.meta.plan import Plan, Weights, name_kind
-from pointsman.meta.profile import Profile, profile_request
-from pointsman.meta.store import StoredSelector, load_stored_selector
+from pointsman.meta.plan import Plan, name_weights
+from pointsman.meta.profile import Profile
+from pointsman.meta.selector_store import StoredSelector, load_stored_selector
 from pointsman.model_zoo.cells import Cells
 from pointsman.model_zoo.readings import Readings, Verdicts
 from pointsman.pipeline.preparation.cleaning import clean_inputs
@@ -238,11 +239,3 @@ def check_versions(shelf: ModelShelf, generation: Generation) -> None:
         except StateError as error:
             failed = failed or error
     raise failed or StateError(f"Generation {generation.number} has no version; run 'python run.py update'.")
-
-
-def name_weights(weights: tuple[Weights, ...], ids: dict[str, str]) -> dict[str, dict[str, float]]:
-    """Return weights by kind of row and version, the heaviest first."""
-    return {
-        name_kind(kind): {ids[line]: weight for line, weight in sorted(weights[kind].items(), key=lambda one: -one[1])}
-        for kind in RowKind
-    }

@@ -16,7 +16,7 @@ from pointsman.experiments.leaderboard import flatten_run
 from pointsman.meta.estimation.estimator import PerformanceEstimator
 from pointsman.meta.flags import RowKind
 from pointsman.meta.plan import Plan, Weights, serve_alone
-from pointsman.meta.store import load_stored_selector
+from pointsman.meta.selector_store import load_stored_selector
 from pointsman.model_zoo.model import Model
 from pointsman.pipeline.serving.queries import load_prequential, load_run
 from pointsman.registry.generations import Generation, load_generation

@@ -9,10 +9,8 @@ from pointsman.common.task import Task
 from pointsman.model_zoo.families import FAMILIES
 from pointsman.pipeline.training.problem import WINDOWS, SearchSpace
 from pointsman.pipeline.training.proposal import transfer
-from pointsman.pipeline.training.trials import Trial
+from pointsman.pipeline.training.trials import LEAST_TRIALS, Trial
 
-LEAST_TRIALS = 10
-"""With fewer complete trials of a family, nothing is said about its settings."""
 WIDEST_ROWS, WIDEST_COLUMNS = 1_000_000, 1_000
 """Bounds may depend on the size of the table; those of a large one hold trials on any."""
 

@@ -8,6 +8,9 @@ from typing import Any
 
 from pointsman.model_zoo.candidate import Candidate
 
+LEAST_TRIALS = 10
+"""With fewer complete trials of a family, nothing is said about its settings."""
+
 
 class TrialState(StrEnum):
     """How a trial ended."""

@@ -20,10 +20,12 @@ from pointsman.meta.grading import answer_record, grade_selector
 from pointsman.meta.live import LivePart, attach_live
 from pointsman.meta.performance_estimates import grade_estimates
 from pointsman.meta.records import FIRST_LIVE, OutOfSamplePredictions, make_rows, predict_outputs
-from pointsman.meta.store import StoredSelector, load_records, load_stored_selector
+from pointsman.meta.selector_store import StoredSelector, load_stored_selector
+from pointsman.meta.store import load_records
 from pointsman.model_zoo.model import Model
 from pointsman.model_zoo.readings import Readings
-from pointsman.model_zoo.reference import InputReference, fit_input_reference
+from pointsman.model_zoo.reference import InputReference
+from pointsman.model_zoo.reference_fitting import fit_input_reference
 from pointsman.pipeline.drift.detection import WatchedLosses
 from pointsman.pipeline.drift.reference import Reference
 from pointsman.pipeline.preparation.capacity import limit_rows

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from pointsman.common.task import Task
-from pointsman.meta.chooser import (
+from pointsman.meta.chooser import choose
+from pointsman.meta.chooser_fitting import (
     MARGINS,
     MIN_DAMAGED_GRADES,
     MIN_EXAMPLES,
     MIN_GRADES,
-    choose,
     fit_chooser,
     tune_margin,
 )
@@ -23,8 +23,8 @@ from pointsman.meta.decayed import compute_part_losses
 from pointsman.meta.grades import CLEAN_GROUP, DAMAGED_GROUP
 from pointsman.meta.grading import grade_selector
 from pointsman.meta.greedy import blend_by_kind, blend_greedily, draw_rows
-from pointsman.meta.metafeatures import METAFEATURES, QUALITY
 from pointsman.meta.past import mix_outputs, stack_records
+from pointsman.meta.profile import METAFEATURES, QUALITY
 from tests.meta.made_records import LINES, make_ensembles, make_record, make_records, make_selector
 
 TASKS = list(Task)

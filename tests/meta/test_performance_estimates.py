@@ -59,7 +59,7 @@ def learned(tmp_path_factory):
     stated = [f"data_dir={folder}", f"state_dir={folder / 'state'}", f"batch.rows={ROWS}", *SMALL]
     config = load_config(folder / "config.yaml", stated)
     with pytest.MonkeyPatch.context() as patch:  # a forest chooses; storing fewer trees is quicker
-        patch.setattr("pointsman.meta.chooser.TREES", 4)
+        patch.setattr("pointsman.meta.chooser_fitting.TREES", 4)
         update(config, 1)
         early = table.tail(ROWS).drop(columns="claimed")
         early.to_csv(folder / "early.csv", index=False)

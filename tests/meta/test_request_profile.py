@@ -10,11 +10,11 @@ import pytest
 from pointsman.meta.alarm import Alarm, average_shares, find_alarm
 from pointsman.meta.corruption import CORRUPTIONS
 from pointsman.meta.flags import QUALITIES, RowKind, find_kinds, measure_quality
-from pointsman.meta.metafeatures import METAFEATURES
+from pointsman.meta.metafeatures import METAFEATURES, profile_request
 from pointsman.meta.plan import Expectation, Plan, serve_alone
-from pointsman.meta.profile import Profile, profile_request
+from pointsman.meta.profile import Profile
 from pointsman.model_zoo.cell_flags import flag_cells
-from pointsman.model_zoo.reference import fit_input_reference
+from pointsman.model_zoo.reference_fitting import fit_input_reference
 
 ROWS = 200
 GENERATOR = np.random.default_rng(0)

@@ -8,7 +8,7 @@ import pytest
 
 from pointsman.common.config import SelectionConfig
 from pointsman.common.task import Task
-from pointsman.meta.chooser import MARGINS
+from pointsman.meta.chooser_fitting import MARGINS
 from pointsman.meta.flags import RowKind
 from pointsman.meta.grades import CLEAN_GROUP, DAMAGED_GROUP
 from pointsman.meta.grading import answer_record, choose_for_parts, compare_with, grade_selector

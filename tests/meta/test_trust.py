@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pointsman.meta.chooser import MIN_DAMAGED_GRADES
+from pointsman.meta.chooser_fitting import MIN_DAMAGED_GRADES
 from pointsman.meta.ensembles import TYPICAL, fit_ensembles
 from pointsman.meta.flags import RowKind
 from pointsman.meta.grades import CLEAN_GROUP, DAMAGED_GROUP, GROUPS

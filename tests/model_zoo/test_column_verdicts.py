@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pointsman.model_zoo.cell_flags import flag_cells
 from pointsman.model_zoo.cells import Cells
 from pointsman.model_zoo.column_verdicts import MIN_DRIFT_ROWS, MOST_TOLD, judge_columns
-from pointsman.model_zoo.reference import fit_input_reference
+from pointsman.model_zoo.reference_fitting import fit_input_reference
 
 MONTHS = ["Jan", "Feb", "Mar", "Apr"]
 

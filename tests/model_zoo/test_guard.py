@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pointsman.model_zoo.cell_flags import flag_cells
 from pointsman.model_zoo.guard import guard
-from pointsman.model_zoo.reference import fit_input_reference
+from pointsman.model_zoo.reference_fitting import fit_input_reference
 
 ROWS = 120
 GENERATOR = np.random.default_rng(2)

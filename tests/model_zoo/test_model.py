@@ -13,7 +13,7 @@ from pointsman.common.task import Task
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.fitting import compute_class_weights, fit_model, treat_rows, update_model
 from pointsman.model_zoo.model import PROTOCOL, Model, align_classes, remove_class_weights
-from pointsman.model_zoo.reference import fit_input_reference
+from pointsman.model_zoo.reference_fitting import fit_input_reference
 
 ROWS = 400
 CLASSES = {Task.BINARY: ("no", "yes"), Task.MULTICLASS: ("a", "b", "c"), Task.REGRESSION: ()}

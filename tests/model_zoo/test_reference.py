@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from pointsman.model_zoo.reference import SLACK, InputReference, LevelReference, NumericReference, fit_input_reference
+from pointsman.model_zoo.reference import InputReference, LevelReference, NumericReference
+from pointsman.model_zoo.reference_fitting import SLACK, fit_input_reference
 
 
 def fit(**columns):

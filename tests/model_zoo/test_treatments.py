@@ -14,7 +14,8 @@ from pointsman.model_zoo.fitting import fit_model, update_model
 from pointsman.model_zoo.guard import guard
 from pointsman.model_zoo.masking import add_masked_copies
 from pointsman.model_zoo.model import Model
-from pointsman.model_zoo.reference import InputReference, fit_input_reference
+from pointsman.model_zoo.reference import InputReference
+from pointsman.model_zoo.reference_fitting import fit_input_reference
 
 ROWS = 400
 

@@ -22,8 +22,8 @@ from pointsman.pipeline.preparation.clean_store import load_clean_batch
 from pointsman.pipeline.preparation.release import find_released_batch, load_released
 from pointsman.pipeline.preparation.window import StoredBatches, build_training_set, gather_window
 from pointsman.pipeline.quality.checks import CHECKS
+from pointsman.pipeline.quality.quarantine.reasons import TARGET_MISSING, TIME_UNREADABLE, UNUSABLE
 from pointsman.pipeline.quality.quarantine.row_counts import load_row_counts
-from pointsman.pipeline.quality.quarantine.rows import TARGET_MISSING, TIME_UNREADABLE, UNUSABLE
 from pointsman.pipeline.quality.stored import quarantine_table
 from pointsman.pipeline.quality.tables import quarantine_decisions_table, quarantined_rows
 from pointsman.pipeline.quarantine import RowChoice, decide, quarantine

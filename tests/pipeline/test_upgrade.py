@@ -10,7 +10,8 @@ from small_stream import LINEAR, ROWS, configure, copy, make_rows, opened
 from pointsman.common.config import load_config
 from pointsman.common.errors import ConfigError, StateError
 from pointsman.common.storage.catalogue import read_rows
-from pointsman.meta.store import load_grades, load_stored_selector
+from pointsman.meta.selector_store import load_stored_selector
+from pointsman.meta.store import load_grades
 from pointsman.meta.tables import decisions_table, grades_table
 from pointsman.pipeline.collection.ordering import PartReader
 from pointsman.pipeline.explain import explain

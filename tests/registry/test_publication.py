@@ -14,7 +14,8 @@ from pointsman.common.task import Task
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.fitting import fit_model
 from pointsman.model_zoo.model import Model
-from pointsman.model_zoo.reference import InputReference, fit_input_reference
+from pointsman.model_zoo.reference import InputReference
+from pointsman.model_zoo.reference_fitting import fit_input_reference
 from pointsman.registry.publication import collect, collect_ensemble, unpack
 from pointsman.registry.versions import save_parts
 

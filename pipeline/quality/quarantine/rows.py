@@ -4,14 +4,7 @@ import numpy as np
 
 from pointsman.common.records import QuarantinedRow
 from pointsman.pipeline.quality.checked_batch import CheckedBatch
-
-TIME_UNREADABLE = "time unreadable"
-TARGET_MISSING = "target missing"
-TARGET_UNKNOWN = "target unknown"
-REPEATED = "copy of an earlier row"
-
-UNUSABLE = (TIME_UNREADABLE, TARGET_MISSING, TARGET_UNKNOWN)
-"""Reasons that bar a row from being learned, whatever anyone decides: it has no time or no label."""
+from pointsman.pipeline.quality.quarantine.reasons import REPEATED, TARGET_MISSING, TARGET_UNKNOWN, TIME_UNREADABLE
 
 
 def find_reasons(evidence: CheckedBatch) -> np.ndarray:

@@ -6,7 +6,8 @@ import pandas as pd
 import sqlalchemy as sa
 
 from pointsman.common.storage.catalogue import Draft, connect, read_rows
-from pointsman.pipeline.collection.tables import batches, storable
+from pointsman.pipeline.collection.cells import storable
+from pointsman.pipeline.collection.tables import batches
 
 BATCH = {
     "number": 1,

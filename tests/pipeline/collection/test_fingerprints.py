@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pointsman.pipeline.collection.cells import format_cells
+from pointsman.pipeline.collection.cells import format_cells, storable
 from pointsman.pipeline.collection.fingerprints import StoredRows, add_digests, compute_rows_digest, hash_rows
-from pointsman.pipeline.collection.tables import storable
 
 TABLE = pd.DataFrame({"a": ["x", "y", "x"], "b": [1.0, 2.5, 1.0], "day": pd.to_datetime(["2020-01-01"] * 3)})
 

@@ -11,11 +11,10 @@ import sqlalchemy as sa
 
 from pointsman.common.config import Config
 from pointsman.common.errors import ConfigError, DataError
-from pointsman.pipeline.collection.cells import format_cells
+from pointsman.pipeline.collection.cells import format_cells, storable
 from pointsman.pipeline.collection.demo.simulator import simulate
 from pointsman.pipeline.collection.sources import open_source
 from pointsman.pipeline.collection.sql import make_table
-from pointsman.pipeline.collection.tables import storable
 
 ROWS = pd.DataFrame({"day": ["2020-01-01", "2020-01-02"], "x": ["1", "2"], "y": ["0", "1"]})
 

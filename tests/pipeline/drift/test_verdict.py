@@ -12,7 +12,6 @@ from pointsman.pipeline.drift.concept import LEAST_PAST, Deviation, Relation
 from pointsman.pipeline.drift.loss_attribution import PRIOR_ROWS, explain_loss
 from pointsman.pipeline.drift.reference import fit_reference
 from pointsman.pipeline.drift.tables import (
-    DriftAlarm,
     alarm_rows,
     alarms_table,
     drift_test_rows,
@@ -20,7 +19,7 @@ from pointsman.pipeline.drift.tables import (
     responses_table,
     sketches_table,
 )
-from pointsman.pipeline.drift.verdict import Drift, DriftTest, judge_relation
+from pointsman.pipeline.drift.verdict import Drift, DriftAlarm, DriftTest, judge_relation
 
 CALM = [(0.1 * (-1) ** number, 0.1) for number in range(2 * LEAST_PAST)]
 PAST = {("level", ""): CALM, ("slope", ""): CALM}

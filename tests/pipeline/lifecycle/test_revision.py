@@ -17,7 +17,7 @@ from pointsman.common.task import Task
 from pointsman.pipeline.collection.tables import batches
 from pointsman.pipeline.feedback import receive
 from pointsman.pipeline.inference import infer
-from pointsman.pipeline.labels.queries import load_unreconciled, load_waiting
+from pointsman.pipeline.labels.waiting import load_unreconciled, load_waiting
 from pointsman.pipeline.lifecycle.history import describe_history
 from pointsman.pipeline.lifecycle.rebuilding import rebuild_versions
 from pointsman.pipeline.models import models

@@ -28,7 +28,7 @@ from pointsman.pipeline.preparation.cleaning import clean_inputs
 from pointsman.pipeline.quality.checked_batch import CheckedBatch
 from pointsman.pipeline.quality.checks import CHECKS
 from pointsman.pipeline.quality.gate import extend_classes, judge
-from pointsman.pipeline.quality.quarantine.rows import REPEATED, TARGET_MISSING, TARGET_UNKNOWN, TIME_UNREADABLE
+from pointsman.pipeline.quality.quarantine.reasons import REPEATED, TARGET_MISSING, TARGET_UNKNOWN, TIME_UNREADABLE
 
 END_AFTER_BEGIN = {"earlier": "begin", "later": "end"}
 

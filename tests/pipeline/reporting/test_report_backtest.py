@@ -8,7 +8,7 @@ from made_state import MadeState
 from pointsman.common.storage.state import open_state
 from pointsman.pipeline.retraining.policies import ALWAYS, Policy
 from pointsman.pipeline.retraining.recommendation import Advice, Backtest, PolicyOutcome
-from pointsman.pipeline.retraining.tables import load_backtest, save_backtest
+from pointsman.pipeline.retraining.store import load_backtest, save_backtest
 from pointsman.pipeline.summary import summarise
 
 EVERY3 = Policy("every", every=3)

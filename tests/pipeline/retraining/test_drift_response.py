@@ -17,8 +17,8 @@ from pointsman.common.task import Task
 from pointsman.pipeline.drift.detection import DriftFound
 from pointsman.pipeline.drift.reference_models import RECENT
 from pointsman.pipeline.drift.sketch import Sketch
-from pointsman.pipeline.drift.tables import DriftAlarm, responses_table
-from pointsman.pipeline.drift.verdict import Drift, DriftTest
+from pointsman.pipeline.drift.tables import responses_table
+from pointsman.pipeline.drift.verdict import Drift, DriftAlarm, DriftTest
 from pointsman.pipeline.retraining.drift_response import (
     MOST_REVIVED,
     answer_alarms,

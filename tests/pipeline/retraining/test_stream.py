@@ -16,8 +16,7 @@ from pointsman.pipeline.drift.detection import DriftFound, draft_drift, judge_co
 from pointsman.pipeline.drift.reference import describe_window
 from pointsman.pipeline.drift.sketch import sketch_inputs
 from pointsman.pipeline.drift.store import has_relation_changed, load_sketches
-from pointsman.pipeline.drift.tables import DriftAlarm
-from pointsman.pipeline.drift.verdict import Drift
+from pointsman.pipeline.drift.verdict import Drift, DriftAlarm
 from pointsman.pipeline.retraining.fitting import Fitting
 from pointsman.pipeline.retraining.policies import ALWAYS, Policy
 from pointsman.pipeline.retraining.simulation import Ledger, replay

@@ -3,7 +3,7 @@
 from pointsman.common.config import Config
 from pointsman.common.storage.state import open_state
 from pointsman.pipeline.retraining.simulation import Evaluation
-from pointsman.pipeline.retraining.tables import StoredLedger
+from pointsman.pipeline.retraining.store import StoredLedger
 
 
 def test_a_step_comes_back_with_its_bytes_and_numbers(tmp_path, catalogue_url):

@@ -5,8 +5,8 @@ import numpy as np
 from pointsman.common.task import Task
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.families import get_family
-from pointsman.pipeline.training.importance import LEAST_TRIALS, compute_importances
-from pointsman.pipeline.training.trials import Trial, TrialState
+from pointsman.pipeline.training.importance import compute_importances
+from pointsman.pipeline.training.trials import LEAST_TRIALS, Trial, TrialState
 
 
 def make_trials(count, family="tree", seed=0, baseline=0.5):

@@ -10,7 +10,7 @@ from pointsman.common.task import Task
 from pointsman.meta.records import make_rows
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.fitting import update_model
-from pointsman.model_zoo.reference import fit_input_reference
+from pointsman.model_zoo.reference_fitting import fit_input_reference
 from pointsman.pipeline.preparation.training_set import TrainingSet, join_rows
 from pointsman.pipeline.training.out_of_fold import (
     BACKFILLED,

@@ -6,7 +6,7 @@ import pandas as pd
 from pointsman.model_zoo.column_verdicts import ColumnVerdict
 from pointsman.model_zoo.families import get_family
 from pointsman.model_zoo.model import Model, align_classes, correct
-from pointsman.model_zoo.terms import carry, sum_by_origin
+from pointsman.model_zoo.terms import Terms, carry, sum_by_origin
 
 
 def explain_model(
@@ -25,7 +25,29 @@ def explain_model(
     terms = None if estimator.learned is None else family.explain(estimator, model.encode(features, verdict).values)
     if terms is None:
         return np.zeros(features.shape)
-    rows = np.arange(len(features))
+    return _share_out(model, features, terms, codes, classes)
+
+
+def explain_outputs(model: Model, features: pd.DataFrame, classes: tuple[str, ...]) -> np.ndarray | None:
+    """Return exact SHAP values on the scale of the answers (n_rows, n_features, n_outputs); None where there are none.
+
+    Of two classes the only output is the second's probability, of more there is one each. Values of log-odds are
+    carried to probabilities, so that they add up to these.
+    """
+    family, estimator = get_family(model.candidate.family), model.estimator
+    terms = None if estimator.learned is None else family.compute_shap(estimator, model.encode(features).values)
+    if terms is None:
+        return None
+    codes = [1] if len(classes) == 2 else list(range(max(1, len(classes))))
+    each = [_share_out(model, features, terms, np.full(len(features), code), classes) for code in codes]
+    return np.stack(each, axis=2)
+
+
+def _share_out(
+    model: Model, features: pd.DataFrame, terms: Terms, codes: np.ndarray, classes: tuple[str, ...]
+) -> np.ndarray:
+    """Return terms of margins as parts of the answers (n_rows, n_features)."""
+    family, estimator, rows = get_family(model.candidate.family), model.estimator, np.arange(len(features))
 
     def answer(margins: np.ndarray) -> np.ndarray:
         outputs = family.link(estimator, margins)

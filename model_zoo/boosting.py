@@ -68,6 +68,7 @@ class Boosting(Family):
     variants = ("native", "target", "lookback")
     handles_missing = True
     can_update = True
+    shap = "TreeSHAP by LightGBM"
 
     def default_params(self, task: Task) -> Params:
         """Return 150 rounds of LightGBM's own leaf count, with rows and columns sampled."""

@@ -58,6 +58,7 @@ class CatBoost(Family):
 
     name = "catboost"
     library = "catboost"
+    shap = "TreeSHAP of CatBoost's trees"
     settings = CatBoostParams
     variants = ("native", "target")
     handles_missing = True

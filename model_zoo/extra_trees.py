@@ -8,6 +8,7 @@ import numpy as np
 from pointsman.model_zoo.estimator import Estimator, Sample, Size
 from pointsman.model_zoo.family import Family
 from pointsman.model_zoo.forest import Forest, read_trees
+from pointsman.model_zoo.forest_shap import compute_shap
 from pointsman.model_zoo.search import Params, Space, read_params
 from pointsman.model_zoo.terms import Terms
 from pointsman.model_zoo.tree import ask_forest, explain_paths, fit_leaf
@@ -32,6 +33,7 @@ class ExtraTrees(Family):
     name = "extra_trees"
     settings = ExtraTreesParams
     variants = ("target", "onehot", "spelling")
+    shap = "TreeSHAP"
 
     def draw(self, space: Space) -> Params:
         """Search the randomness and the size of the trees.
@@ -83,6 +85,10 @@ class ExtraTrees(Family):
     def explain(self, estimator: Estimator, values: np.ndarray) -> Terms:
         """Return how the mean of the trees changes on the way to each row's leaves."""
         return explain_paths(estimator, values)
+
+    def compute_shap(self, estimator: Estimator, values: np.ndarray) -> Terms:
+        """Return exact values of the trees."""
+        return compute_shap(estimator.learned, values)
 
     def dump_learned(self, learned: Forest) -> dict[str, bytes]:
         """Return the arrays."""

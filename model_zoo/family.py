@@ -41,6 +41,7 @@ class Family(ABC):
     uses_weights:    whether row weights change what it learns
     can_update:      whether it can learn new rows without the old ones
     library:         optional library that it needs, "" for none
+    shap:            how ``compute_shap`` finds exact SHAP values, in words; "" where the family has no way to
     """
 
     name: ClassVar[str]
@@ -51,6 +52,7 @@ class Family(ABC):
     uses_weights: ClassVar[bool] = True
     can_update: ClassVar[bool] = False
     library: ClassVar[str] = ""
+    shap: ClassVar[str] = ""
 
     @property
     def installed(self) -> bool:
@@ -80,6 +82,13 @@ class Family(ABC):
     def explain(self, estimator: Estimator, values: np.ndarray) -> Terms | None:
         """Return what each column adds to the margins of rows (n_rows, n_columns); None where the family cannot say."""
         return None
+
+    def compute_shap(self, estimator: Estimator, values: np.ndarray) -> Terms | None:
+        """Return exact SHAP values of the margins of rows (n_rows, n_columns); None where ``shap`` is "".
+
+        ``explain`` may be quicker, and then shares out the same sum in another way.
+        """
+        return self.explain(estimator, values) if self.shap else None
 
     def link(self, estimator: Estimator, margins: np.ndarray) -> np.ndarray:
         """Return the answers (n_rows, n_outputs) that margins (n_rows, n_margins) of ``explain`` stand for."""

@@ -5,7 +5,7 @@ take for one row. Its compiled trees are rebuilt from the arrays and asked direc
 """
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
@@ -178,20 +178,3 @@ def read_trees(trees: Sequence[Any]) -> Forest:
         answers=np.concatenate(answers),
         columns=np.array(nodes[0].n_features, dtype=np.int64),
     )
-
-
-def describe_for_shap(forest: Forest) -> Mapping[str, Any]:
-    """Return the forest in the form that shap's TreeExplainer reads."""
-    trees = [
-        {
-            "children_left": tree["left"],
-            "children_right": tree["right"],
-            "children_default": np.where(tree["to_left"], tree["left"], tree["right"]),
-            "features": tree["feature"],
-            "thresholds": tree["threshold"],
-            "values": tree["answers"] / len(forest),
-            "node_sample_weight": tree["weight"],
-        }
-        for tree in forest.list_trees()
-    ]
-    return {"trees": trees, "internal_dtype": np.float64, "input_dtype": np.float32}

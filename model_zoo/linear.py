@@ -77,6 +77,7 @@ class Linear(Family):
     settings = LinearParams
     variants = ("onehot", "target", "spelling")
     can_update = True
+    shap = "coefficient times distance from the training mean"
 
     def draw(self, space: Space) -> Params:
         """Search the penalty, against columns of about unit variance.

@@ -8,6 +8,7 @@ import numpy as np
 from pointsman.model_zoo.estimator import Estimator, Sample, Size
 from pointsman.model_zoo.family import Family
 from pointsman.model_zoo.forest import LEAF, Forest, read_trees
+from pointsman.model_zoo.forest_shap import compute_shap
 from pointsman.model_zoo.search import Params, Space, read_params
 from pointsman.model_zoo.terms import Terms
 
@@ -27,6 +28,7 @@ class Tree(Family):
     name = "tree"
     settings = TreeParams
     variants = ("target", "onehot", "spelling")
+    shap = "TreeSHAP"
 
     def draw(self, space: Space) -> Params:
         """Search the size, in the three ways it can be limited.
@@ -61,6 +63,10 @@ class Tree(Family):
     def explain(self, estimator: Estimator, values: np.ndarray) -> Terms:
         """Return how the share or the mean changes on the way to each row's leaf."""
         return explain_paths(estimator, values)
+
+    def compute_shap(self, estimator: Estimator, values: np.ndarray) -> Terms:
+        """Return exact values of the tree."""
+        return compute_shap(estimator.learned, values)
 
     def measure(self, estimator: Estimator) -> Size:
         """Return the limit on the depth."""

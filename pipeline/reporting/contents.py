@@ -3,11 +3,13 @@
 from pointsman.pipeline.reporting.section import Chapter, Section
 from pointsman.pipeline.reporting.sections import (
     associations,
+    attributions,
     backtest,
     batches,
     challengers,
     comparisons,
     drift,
+    effects,
     ensembles,
     estimates,
     events,
@@ -20,6 +22,7 @@ from pointsman.pipeline.reporting.sections import (
     labels,
     overview,
     performance,
+    picks,
     quality,
     quarantine,
     regrets,
@@ -28,6 +31,7 @@ from pointsman.pipeline.reporting.sections import (
     search,
     settings,
     shap,
+    structures,
     versions,
 )
 
@@ -57,7 +61,7 @@ CHAPTERS = (
             influences.SECTION,
         ),
     ),
-    Chapter("shap", "SHAP", (shap.SECTION,)),
+    Chapter("shap", "Why", (shap.SECTION, picks.SECTION, attributions.SECTION, effects.SECTION, structures.SECTION)),
     Chapter("performance", "Performance", (performance.SECTION,)),
 )
 

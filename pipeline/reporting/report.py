@@ -21,6 +21,7 @@ ORDER = (
     *("production", "champion", "versions", "ensembles", "production_scores", "champion_scores", "scores"),
     *("comparisons", "tournament", "backtest", "events", "trials", "search", "experiments", "features", "mode"),
     *("grades", "decisions", "regrets", "labels", "estimates", "influences", "performance", "shap"),
+    *("attributions", "picks", "effects", "structures", "neighbours"),
 )
 """The order in which report.json has its keys; those that are not named here follow in reading order."""
 

@@ -1,22 +1,24 @@
 """Model-agnostic SHAP values by sampled permutations of the features (Castro, Gomez & Tejada 2009)."""
 
-import warnings
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from pointsman.common.seeding import derive_seed, random_generator
-from pointsman.pipeline.reporting.explanation.numpy_seed import seeded_numpy
+from pointsman.common.seeding import random_generator
 
-BACKGROUND_ROWS = 20
+BACKGROUND_ROWS = 8
 """Rows that stand for 'feature unknown'; every answer is averaged over them."""
+
+Answer = Callable[[pd.DataFrame], np.ndarray]
+"""From features (n_rows, n_features) to answers (n_rows, n_outputs)."""
 
 
 @dataclass(frozen=True, eq=False)
 class CodedFrame:
-    """Turns a feature table into one float array and back, since the explainer mixes rows cell by cell."""
+    """Turns a feature table into one float array and back, since rows are mixed cell by cell."""
 
     levels: dict[str, np.ndarray]
     columns: tuple[str, ...]
@@ -56,23 +58,34 @@ def fit_codes(features: pd.DataFrame) -> CodedFrame:
 
 
 def explain_by_permutation(
-    answer: Callable[[pd.DataFrame], np.ndarray], rows: pd.DataFrame, background: pd.DataFrame, seed: int
+    answer: Answer, rows: pd.DataFrame, background: pd.DataFrame, seed: int, seconds: float = 60.0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return values (n_rows, n_features, n_outputs) and the base (n_outputs,) of a function of feature tables.
 
-    ``answer`` returns (n_rows, n_outputs). One permutation, walked forwards and backwards, is drawn a row; the values
-    of a row always add up to its answer less the base, the mean answer to ``background``.
+    One order of the features, walked forwards and backwards, is drawn a row: each feature's value is what the mean
+    answer changes by when the row's cell takes the place of the background's. The values of a row always add up to its
+    answer less the base, the mean answer to ``background``, of which BACKGROUND_ROWS are taken. Rows are fewer, but at
+    least one, once ``seconds`` are over.
     """
-    import shap
-
-    codes = fit_codes(background)
+    codes = fit_codes(pd.concat([background, rows]))
     drawn = random_generator(seed, "background").permutation(len(background))[:BACKGROUND_ROWS]
-    coded_background = codes.encode(background.iloc[np.sort(drawn)])
-    masker = shap.maskers.Independent(coded_background, max_samples=BACKGROUND_ROWS)
-    permutations = derive_seed(seed, "permutations")
-    with seeded_numpy(permutations), warnings.catch_warnings():  # the explainer seeds NumPy anew when it is made
-        warnings.simplefilter("ignore")
-        explainer = shap.explainers.Permutation(lambda coded: answer(codes.decode(coded)), masker, seed=permutations)
-        explained = explainer(codes.encode(rows), max_evals=2 * rows.shape[1] + 1, silent=True)
-    values = explained.values.reshape(len(rows), rows.shape[1], -1)
-    return values, np.atleast_2d(explained.base_values)[0].reshape(-1)
+    hidden = codes.encode(background.iloc[np.sort(drawn)])
+    order = random_generator(seed, "permutations")
+    started, values = time.perf_counter(), []
+    for row in codes.encode(rows):
+        if values and time.perf_counter() - started > seconds:
+            break
+        values.append(_walk(answer, codes, row, hidden, order.permutation(len(row))))
+    return np.stack(values), answer(codes.decode(hidden)).mean(axis=0)
+
+
+def _walk(answer: Answer, codes: CodedFrame, row: np.ndarray, hidden: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Return the values (n_features, n_outputs) of a row (n_features,), by one order and its reverse."""
+    rank = np.argsort(order)
+    known = np.arange(len(row) + 1)[:, None] > rank  # after so many steps, by feature
+    ways = np.stack([known, ~known[::-1]])  # the second begins with the last feature of the order
+    mixed = np.where(ways[:, :, None], row, hidden)
+    answers = answer(codes.decode(mixed.reshape(-1, len(row))))
+    means = answers.reshape(2, len(row) + 1, len(hidden), -1).mean(axis=2)
+    forth, back = np.diff(means, axis=1)
+    return (forth[rank] + back[::-1][rank]) / 2

@@ -1,13 +1,13 @@
 """What the answers of the model that serves typical requests rest on: SHAP values as figures."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from pointsman.pipeline.collection.tables import batches
 from pointsman.pipeline.reporting.charts.svg import Chart
-from pointsman.pipeline.reporting.explanation.contributions import Contributions
+from pointsman.pipeline.reporting.explanation.contributions import Contributions, Exactness, MemberShap
 from pointsman.pipeline.reporting.history import History
 from pointsman.pipeline.reporting.production_shap import explain_production
 from pointsman.pipeline.reporting.section import Section
@@ -26,7 +26,8 @@ class ShapImportance:
 class ShapFigures:
     """What was explained. ``obstacle`` says why nothing was, or is empty; features are in order of importance.
 
-    ``mixed`` are an ensemble's members and their weights, in words; '' for a single model.
+    ``mixed`` are an ensemble's members and their weights, in words; '' for a single model. ``members`` say of each how
+    its values were found, and ``exact`` is the share of the answer that needed no sampling.
 
     ``base`` is the mean answer by output and ``highest`` the highest answer, where there is one output.
     """
@@ -43,6 +44,8 @@ class ShapFigures:
     highest: float | None
     features: tuple[ShapImportance, ...]
     mixed: str
+    members: tuple[MemberShap, ...]
+    exact: float
 
 
 def compute_shap(history: History) -> ShapFigures:
@@ -50,7 +53,7 @@ def compute_shap(history: History) -> ShapFigures:
     explanation = history.ask(explain_production)
     given = explanation.contributions
     if given is None:
-        return ShapFigures(explanation.obstacle, explanation.version, None, 0, 0, "", "", (), (), None, (), "")
+        return ShapFigures(explanation.obstacle, explanation.version, None, 0, 0, "", "", (), (), None, (), "", (), 1.0)
     return ShapFigures(
         obstacle="",
         version=explanation.version,
@@ -58,13 +61,22 @@ def compute_shap(history: History) -> ShapFigures:
         rows=len(given.values),
         rows_asked=explanation.rows_asked,
         scale=given.scale,
-        method=given.method,
+        method=_describe_method(given.members),
         outputs=given.outputs,
         base=tuple(float(number) for number in given.base),
         highest=float(given.margins[:, 0].max()) if len(given.outputs) == 1 else None,
         features=tuple(_rank(given)),
         mixed=explanation.mixed,
+        members=given.members,
+        exact=1.0 - sum(one.share for one in given.members if one.exactness is Exactness.SAMPLED),
     )
+
+
+def _describe_method(members: Sequence[MemberShap]) -> str:
+    """Return the methods of an explanation in words, that of the heaviest members first."""
+    methods = dict.fromkeys(one.method for one in members if one.exactness is not Exactness.CONSTANT)
+    mean = "the mean of the members' values by their weights: " if len(members) > 1 else ""
+    return mean + ", ".join(methods)
 
 
 def _rank(given: Contributions) -> list[ShapImportance]:

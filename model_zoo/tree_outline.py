@@ -42,8 +42,8 @@ def outline_forest(forest: Forest, place: int, columns: Sequence[EncodedColumn],
         if not left:
             return TreeNode(share, answer, hidden=int(below[node]))
         asked = columns[tree["feature"][node]].describe_split(float(tree["threshold"][node]))
-        sides = (walk(int(tree[side][node]), left - 1) for side in ("left", "right"))
-        return TreeNode(share, answer, asked, *sides)
+        yes, no = (walk(int(tree[side][node]), left - 1) for side in ("left", "right"))
+        return TreeNode(share, answer, asked, yes, no)
 
     return walk(0, depth)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pointsman.common.config import FeaturesConfig
 from pointsman.common.errors import StateError
 from pointsman.common.records import LabelledBatch
 from pointsman.common.seeding import derive_seed, random_generator
@@ -101,6 +102,11 @@ def find_newest_learned(history: History) -> int | None:
     return int(accepted.max()) if len(accepted) else None
 
 
+def read_settings(history: History) -> FeaturesConfig:
+    """Return the settings by which the models that are live read rows."""
+    return load_settings(history.config, history.state, history.generation).features
+
+
 def load_newest(history: History) -> LabelledBatch:
     """Return the newest accepted batch with features for inputs. Raises StateError where there is none."""
     number = find_newest_learned(history)
@@ -111,12 +117,11 @@ def load_newest(history: History) -> LabelledBatch:
 
 def load_features(history: History, number: int) -> LabelledBatch:
     """Return a clean batch whose inputs are the features that models read."""
-    config, state, generation = history.config, history.state, history.generation
+    generation = history.generation
     assert generation.schema is not None
     stored = history.read(batches).set_index("number").loc[number, "clean_file"]
-    batch = load_clean_batch(state.files, str(stored), number, generation.schema)
-    settings = load_settings(config, state, generation).features
-    return replace(batch, inputs=engineer_features(batch.inputs, generation.schema, settings))
+    batch = load_clean_batch(history.state.files, str(stored), number, generation.schema)
+    return replace(batch, inputs=engineer_features(batch.inputs, generation.schema, history.ask(read_settings)))
 
 
 def draw_rows(history: History, number: int, production: Version) -> LabelledBatch:
@@ -140,5 +145,7 @@ def take_first(batch: LabelledBatch, count: int) -> LabelledBatch:
 
 
 def _keep(batch: LabelledBatch, places: np.ndarray) -> LabelledBatch:
-    inputs, times = (table.iloc[places].reset_index(drop=True) for table in (batch.inputs, batch.times))
-    return replace(batch, inputs=inputs, times=times, target=batch.target[places])
+    inputs, times = batch.inputs.iloc[places], batch.times.iloc[places]
+    return LabelledBatch(
+        batch.number, inputs.reset_index(drop=True), times.reset_index(drop=True), batch.target[places]
+    )

@@ -92,12 +92,25 @@ def _judge(
     p_value = float(2 * stdtr(degrees, -abs(place - usual) / error))
     reach = float(stdtrit(degrees, 1 - chance / 2)) * error
     lower, upper = max(0.0, usual - reach), min(np.pi / 2, usual + reach)
-    back = [float(np.sin(each) ** 2) for each in (place, usual, lower, upper)]
-    return AttributionTest(one.batch, name, *back, p_value, p_value < chance), float(np.clip(place, lower, upper))
+    test = AttributionTest(
+        batch=one.batch,
+        feature=name,
+        share=_restore(place),
+        usual=_restore(usual),
+        lower=_restore(lower),
+        upper=_restore(upper),
+        p_value=p_value,
+        alarm=p_value < chance,
+    )
+    return test, float(np.clip(place, lower, upper))
 
 
 def _stabilise(share: float) -> float:
     return float(np.arcsin(np.sqrt(np.clip(share, 0.0, 1.0))))
+
+
+def _restore(place: float) -> float:
+    return float(np.sin(place) ** 2)
 
 
 def _find_noise(one: Attribution, name: str) -> float:

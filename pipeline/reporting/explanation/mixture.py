@@ -116,7 +116,7 @@ def _sample(
         return outputs[:, 1:] if len(classes) == 2 else outputs
 
     values, base = explain_by_permutation(answer, features, features, seed, seconds)
-    places = [list(rows.columns).index(name) for name in features]
+    places = rows.columns.get_indexer(features.columns)
     spread = np.zeros((len(values), rows.shape[1], values.shape[2]))
     spread[:, places] = values
     return spread, base

@@ -71,7 +71,8 @@ def explain_by_permutation(
     drawn = random_generator(seed, "background").permutation(len(background))[:BACKGROUND_ROWS]
     hidden = codes.encode(background.iloc[np.sort(drawn)])
     order = random_generator(seed, "permutations")
-    started, values = time.perf_counter(), []
+    started = time.perf_counter()
+    values: list[np.ndarray] = []
     for row in codes.encode(rows):
         if values and time.perf_counter() - started > seconds:
             break

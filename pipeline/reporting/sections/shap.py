@@ -9,7 +9,7 @@ from pointsman.pipeline.collection.tables import batches
 from pointsman.pipeline.reporting.charts.svg import Chart
 from pointsman.pipeline.reporting.explanation.contributions import Contributions, Exactness, MemberShap
 from pointsman.pipeline.reporting.history import History
-from pointsman.pipeline.reporting.production_shap import explain_production
+from pointsman.pipeline.reporting.production_shap import explain_production, read_settings
 from pointsman.pipeline.reporting.section import Section
 
 
@@ -100,4 +100,4 @@ def draw(history: History) -> Iterator[Chart]:
         yield from draw_shap(explanation.contributions, explanation.version or "")
 
 
-SECTION = Section("shap", reads=(batches,), figures={"shap": compute_shap}, draw=draw)
+SECTION = Section("shap", reads=(batches, read_settings), figures={"shap": compute_shap}, draw=draw)

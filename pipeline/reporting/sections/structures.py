@@ -10,7 +10,13 @@ from pointsman.common.records import LabelledBatch
 from pointsman.pipeline.collection.tables import batches
 from pointsman.pipeline.reporting.explanation.neighbours import Neighbour, find_neighbours
 from pointsman.pipeline.reporting.history import History
-from pointsman.pipeline.reporting.production_shap import explain_production, load_features, load_newest, open_shelf
+from pointsman.pipeline.reporting.production_shap import (
+    explain_production,
+    load_features,
+    load_newest,
+    open_shelf,
+    read_settings,
+)
 from pointsman.pipeline.reporting.section import Section
 from pointsman.pipeline.reporting.structures import Structure, describe_structure
 from pointsman.registry.generations import Role
@@ -96,5 +102,7 @@ def _load_learned(history: History, version: Version) -> list[LabelledBatch]:
 
 
 SECTION = Section(
-    "structures", reads=(batches,), figures={"structures": describe_structures, "neighbours": list_neighbours}
+    "structures",
+    reads=(batches, read_settings),
+    figures={"structures": describe_structures, "neighbours": list_neighbours},
 )

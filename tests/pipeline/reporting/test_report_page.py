@@ -67,7 +67,7 @@ def page(html) -> Page:
 
 def test_it_lies_in_the_state_folder_beside_its_figures(written):
     assert written.name == "report.html"
-    assert sorted(path.name for path in written.parent.iterdir()) == ["report.html", "report.json"]
+    assert sorted(path.name for path in written.parent.iterdir()) == ["attributions.json", "report.html", "report.json"]
 
 
 def test_it_asks_nothing_of_the_network(page):

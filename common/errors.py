@@ -56,6 +56,10 @@ class DamagedCatalogue(StateError):
         self.reason = reason
 
 
+class Restored(StateError):
+    """A damaged catalogue gave way to its copy and journal; the command can be run again."""
+
+
 def first_line(error: BaseException) -> str:
     """Return the first line of another library's error, for a sentence of ours; its type if it has no message.
 

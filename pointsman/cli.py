@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from pointsman.commands import COMMANDS
-from pointsman.common.errors import BatchRejected, ConfigError, NoNewData, PointsmanError
+from pointsman.common.errors import BatchRejected, ConfigError, NoNewData, PointsmanError, Restored
 from pointsman.common.interrupts import INTERRUPTED, DeferredInterrupt
 from pointsman.common.logs import log_failure, set_up_logging
 from pointsman.common.redaction import as_told
@@ -54,6 +54,12 @@ def run(command: str, given: Given) -> object:
     set_up_logging(config.state_dir)
     for sentence in told:
         logging.getLogger("run").warning("%s", sentence)
+    try:
+        return COMMANDS[command].run(config, given.options, given.subject)
+    except Restored as restored:
+        if command in ("update", "serve"):  # some of its batches may be taken
+            raise
+        logging.getLogger("run").warning("%s", str(restored).removesuffix("; run this again."))
     return COMMANDS[command].run(config, given.options, given.subject)
 
 

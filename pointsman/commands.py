@@ -137,6 +137,15 @@ COMMANDS: Mapping[str, Command] = {
         (options.APPLY,),
         words="apply",
     ),
+    "check": Command(
+        "look whether everything that was stored is what it was; exit code 0, or 1 with a sentence on each finding",
+        flows.run_check,
+        (
+            ("check", "the catalogue, its copy and journal, all files, and the models that serve"),
+            ("check --mend", "mends what the state itself can mend, and looks again"),
+        ),
+        (options.MEND,),
+    ),
     "serve": Command(
         "answer requests over HTTP",
         flows.run_serve,

@@ -7,7 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pointsman.common.errors import ConfigError
+from pointsman.common.errors import ConfigError, StateError
 from pointsman.common.text import read_number, shorten
 
 if TYPE_CHECKING:
@@ -105,6 +105,19 @@ def run_serve(config: "Config", _parsed: Namespace, _subject: list[str]) -> None
     from pointsman.pipeline.serve import serve
 
     serve(config)
+
+
+def run_check(config: "Config", parsed: Namespace, _subject: list[str]) -> str:
+    """Look whether a state is what was stored; findings are printed, and fail the command."""
+    from pointsman.common.program import as_typed
+    from pointsman.pipeline.check import check
+
+    checked = check(config, parsed.mend)
+    if not checked.findings:
+        return f"The state in '{config.state_dir}' is sound: {checked.seen} were looked at."
+    print(as_typed("\n".join(checked.findings)), flush=True)
+    found = "There is 1 finding" if len(checked.findings) == 1 else f"There are {len(checked.findings)} findings"
+    raise StateError(f"{found} in the state in '{config.state_dir}'; what mends each stands behind it.")
 
 
 def run_experiments(config: "Config", parsed: Namespace, subject: list[str]) -> object:

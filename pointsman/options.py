@@ -47,6 +47,8 @@ REASON = Option(
 )
 APPLY = Option(("--apply",), {"action": "store_true", "help": "write what is recommended into the configuration"})
 
+MEND = Option(("--mend",), {"action": "store_true", "help": "mend what the state itself can mend"})
+
 CONFIG = Option(
     ("--config",),
     {"metavar": "PATH", "help": "the configuration (default: config.yaml, else the one kept with the state)"},

@@ -1,7 +1,6 @@
 """The one commit that makes a generation visible: all that an update or a person decided, or nothing."""
 
 import json
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -9,15 +8,12 @@ import sqlalchemy as sa
 
 from pointsman.common.config import Config, renew
 from pointsman.common.errors import StateError
-from pointsman.common.storage.backup import save_backup
 from pointsman.common.storage.catalogue import Draft
-from pointsman.common.storage.state import State
+from pointsman.common.storage.state import State, renew_copy
 from pointsman.common.users import find_user
 from pointsman.registry.generations import Event, Generation, draft_generation
 from pointsman.registry.store import load_config_name
 from pointsman.registry.versions import Version
-
-log = logging.getLogger(__name__)
 
 UNDECIDING = {"name", "state_dir", "data_dir", "database_url", "source", "workers", "storage", "mlflow", "report"}
 """Sections that no decision depends on; some hold passwords. They are not kept with a generation."""
@@ -39,10 +35,7 @@ def commit_generation(
     generation = replace(generation, who=generation.who or find_user())
     draft_generation(draft, generation, config.seed, new, events, save_config(config, state))
     draft.commit(state.engine, first)
-    try:
-        save_backup(state.engine)
-    except StateError as error:  # the generation is committed; without a newer copy the older one stays
-        log.warning("%s", error)
+    renew_copy(state)
 
 
 def save_config(config: Config, state: State) -> str:

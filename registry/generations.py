@@ -7,10 +7,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from pointsman.common.errors import DamagedCatalogue, first_line
 from pointsman.common.schema import Schema
+from pointsman.common.storage.addresses import show_address
 from pointsman.common.storage.catalogue import Draft, read_rows
 from pointsman.common.storage.rows import make_row
 from pointsman.common.storage.state import State
+from pointsman.registry.digests import compute_generation_digest
 from pointsman.registry.stream import Stream
 from pointsman.registry.tables import aliases_table, events_table, generations_table, members_table, versions_table
 from pointsman.registry.versions import Version, version_row
@@ -169,8 +172,12 @@ class Generation:
         return replace(self, cause=cause, **after | changes)
 
 
-def load_generation(state: State, number: int | None = None) -> Generation:
-    """Return a generation, by default the newest one; generation 0 where nothing was committed yet."""
+def load_generation(state: State, number: int | None = None, verified: bool = True) -> Generation:
+    """Return a generation, by default the newest one; generation 0 where nothing was committed yet.
+
+    Raises DamagedCatalogue where its rows are not those that were stored; of those that are not ``verified`` only where
+    they make no sense.
+    """
     query = sa.select(generations_table).order_by(generations_table.c.number.desc()).limit(1)
     if number is not None:
         query = sa.select(generations_table).where(generations_table.c.number == number)
@@ -188,7 +195,24 @@ def load_generation(state: State, number: int | None = None) -> Generation:
         .order_by(versions_table.c.number),
     )
     named = sa.select(aliases_table).where(aliases_table.c.generation == stored["number"])
-    aliases = read_rows(state.engine, named.order_by(aliases_table.c.alias))
+    aliases = {row["alias"]: row["version"] for row in read_rows(state.engine, named.order_by(aliases_table.c.alias))}
+    shown = show_address(state.engine.url)
+    if verified and stored["digest"] is not None and stored["digest"] != _digest_rows(stored, active, aliases):
+        raise DamagedCatalogue(shown, f"the rows of generation {stored['number']} are not those that were stored")
+    try:
+        return _read_generation(stored, active, aliases)
+    except (ValueError, TypeError, KeyError) as error:
+        reason = f"the rows of generation {stored['number']} make no sense: {first_line(error)}"
+        raise DamagedCatalogue(shown, reason) from error
+
+
+def _digest_rows(stored: Mapping[str, Any], active: Sequence[Mapping[str, Any]], aliases: Mapping[str, str]) -> str:
+    return compute_generation_digest(stored, active, {row["id"]: row["role"] for row in active}, aliases)
+
+
+def _read_generation(
+    stored: Mapping[str, Any], active: Sequence[Mapping[str, Any]], aliases: Mapping[str, str]
+) -> Generation:
     return Generation(
         number=stored["number"],
         parent=stored["parent"],
@@ -200,7 +224,7 @@ def load_generation(state: State, number: int | None = None) -> Generation:
         selector=stored["selector"],
         members=tuple(Member(Version.from_row(row), Role(row["role"])) for row in active),
         pinned=stored["pinned"],
-        aliases={Alias(row["alias"]): row["version"] for row in aliases},
+        aliases={Alias(alias): version for alias, version in aliases.items()},
         who=stored["who"],
         why=stored["why"],
         stream=Stream.from_json(stored["stream"]) if stored["stream"] else None,
@@ -216,7 +240,8 @@ def draft_generation(
     config: str | None = None,
 ) -> None:
     """Add a generation, its new versions and their events to a draft. ``config`` names its stored configuration."""
-    draft.add(generations_table, [_describe(generation) | {"config": config, "seed": seed}])
+    row = _describe(generation) | {"config": config, "seed": seed}
+    draft.add(generations_table, [row | {"digest": _digest_members(row, generation)}])
     draft.add(versions_table, [version_row(version) for version in new])
     draft.add(
         members_table,
@@ -236,6 +261,14 @@ def draft_generation(
         events_table,
         [make_row(event, generation=generation.number, position=position) for position, event in enumerate(events)],
     )
+
+
+def _digest_members(row: Mapping[str, Any], generation: Generation) -> str:
+    roles = {member.version.id: member.role.value for member in generation.members}
+    aliases = {alias.value: version for alias, version in generation.aliases.items()}
+    # A threshold of 0 comes back as 0.0, and both have one digest.
+    versions = [version_row(one.version) | {"threshold": float(one.version.threshold)} for one in generation.members]
+    return compute_generation_digest(row, versions, roles, aliases)
 
 
 def _describe(generation: Generation) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from pointsman.common.storage.catalogue import in_parts, read_rows, state_tables
 from pointsman.common.storage.state import State
-from pointsman.registry.generations import Cause
+from pointsman.registry.generations import Cause, Generation, load_generation
 from pointsman.registry.tables import generations_table, set_aside_table
 
 
@@ -43,9 +43,16 @@ def load_updates(state: State, number: int) -> list[int]:
     return [one for one, cause in _follow_past(state, number) if cause.takes_batch]
 
 
-def find_accepting(state: State, number: int) -> int | None:
-    """Return the newest generation of a lineage that accepted a batch: rows are read by its configuration."""
-    return next((one for one, cause in _follow(state, number) if cause.accepts_batch), None)
+def find_accepting(state: State, generation: Generation) -> int | None:
+    """Return the newest of a generation and its ancestors that accepted a batch: rows are read by its configuration.
+
+    Each ancestor on the way is held against its digest.
+    """
+    while not generation.cause.accepts_batch:
+        if generation.parent is None:
+            return None
+        generation = load_generation(state, generation.parent)
+    return generation.number
 
 
 def load_other_pasts(state: State, number: int) -> set[int]:

@@ -19,7 +19,7 @@ from pointsman.registry.stream import Stream, recall_stream
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-CATALOGUE = "catalogue.db"
+CATALOGUE, BACKUP = "catalogue.db", "catalogue.backup.db"
 DEMO = "demo"
 
 
@@ -41,8 +41,35 @@ def choose_config(
     may_go_by_state: whether the command can do without a file
     checks_itself:   whether the command itself refuses a state of another stream
 
-    Raises ConfigError where there is no configuration, several states to choose from, or another stream's state.
+    A state whose catalogue is damaged, so that it says something else, gives way to its copy first. Raises ConfigError
+    where there is no configuration, several states to choose from, or another stream's state.
     """
+    try:
+        return _choose(named, overrides, may_go_by_state, checks_itself)
+    except (ConfigError, StateError):
+        if not (told := _restore(named, overrides, may_go_by_state)):
+            raise
+    config, sentences = _choose(named, overrides, may_go_by_state, checks_itself)
+    return config, [told, *sentences]
+
+
+def _restore(named: str | None, overrides: Sequence[str], may_go_by_state: bool) -> str:
+    """Restore the catalogue of the state that a command is about, where it is damaged, and return a sentence on it."""
+    from pointsman.common.storage.state import restore_place
+
+    path, place = Path(named or f"{DEFAULT_NAME}.yaml"), find_override(overrides)
+    try:
+        if path.is_file():
+            config = load_config(path, overrides)
+            return restore_place(config.state_dir, config.database_url)
+        return restore_place(place or find_only_state(Path())) if may_go_by_state else ""
+    except ConfigError:
+        return ""
+
+
+def _choose(
+    named: str | None, overrides: Sequence[str], may_go_by_state: bool, checks_itself: bool
+) -> tuple[Config, list[str]]:
     path = Path(named or f"{DEFAULT_NAME}.yaml")
     place = find_override(overrides)
     if named is None and may_go_by_state and not path.is_file():
@@ -107,7 +134,8 @@ def find_override(overrides: Sequence[str]) -> Path | None:
 
 def find_only_state(folder: Path) -> Path:
     """Return the one state in a folder; ConfigError where there is none, or more than one."""
-    states = sorted(path.parent for path in folder.glob(f"*/{CATALOGUE}"))
+    # A state whose catalogue was lost still has the copy of it.
+    states = sorted({path.parent for name in (CATALOGUE, BACKUP) for path in folder.glob(f"*/{name}")})
     if len(states) == 1:
         return states[0]
     if not states:

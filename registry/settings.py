@@ -34,7 +34,7 @@ def load_settings(config: Config, state: State, generation: Generation) -> Confi
 
     It is ``config`` itself before a batch was accepted and, with a warning, where the stored one is broken.
     """
-    number = find_accepting(state, generation.number)
+    number = find_accepting(state, generation)
     if number is None:
         return config
     try:

@@ -25,11 +25,13 @@ generations_table = sa.Table(
     sa.Column("seed", sa.Integer, nullable=False),
     sa.Column("who", sa.String, nullable=False, info=VOLATILE),
     sa.Column("why", sa.Text, nullable=False),
+    sa.Column("digest", sa.String, nullable=True, info=VOLATILE),
     created_at(),
 )
 """``parent`` is the generation it goes on from, which after a rollback is not the one before. ``config`` names the file
 with the configuration it was made with; ``pinned`` is the line that serves by a person's decision. ``stream`` is which
-stream it is of, null where an earlier release wrote it."""
+stream it is of, null where an earlier release wrote it. ``digest`` is of what serving reads (``registry.digests``); an
+earlier release kept none."""
 
 versions_table = sa.Table(
     "versions",

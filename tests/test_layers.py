@@ -33,6 +33,7 @@ EXCEPTIONS = {("pipeline.api.report", "pipeline.summary"): "a service makes the 
 
 COMMANDS = {
     "backtest",
+    "check",
     "eda",
     "experiments",
     "explain",

@@ -1,31 +1,54 @@
-"""A copy of an SQLite catalogue after every generation, which takes its place when the catalogue is damaged.
+"""A copy of an SQLite catalogue, which with the journal of what came after it takes the place of a damaged one.
 
+The copy is made anew after every generation: the older copy, with the transactions of the journal carried out on it
+once more. So it never takes over damage from the catalogue, and holding the two against each other finds any.
 PostgreSQL has backups of its own, and people who run it.
 """
 
 import os
 import shutil
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from pointsman.common.errors import StateError, first_line
-from pointsman.common.storage.addresses import address_file
-from pointsman.common.storage.catalogue import metadata
-from pointsman.common.storage.failures import is_damage
-from pointsman.common.storage.files import FULL, explain_writing, name_temporary, sync_folder
+from pointsman.common.errors import StateError
+from pointsman.common.storage.files import FULL, compute_digest, explain_writing, name_temporary, sync_folder
+from pointsman.common.storage.journal import (
+    COPY,
+    Journal,
+    Transaction,
+    append,
+    lock_journal,
+    name_journal,
+    read_journal,
+    rotate,
+    write_line,
+)
 
-LEAST_BYTES = 100
-"""The header of an SQLite file."""
+
+@dataclass(frozen=True)
+class Assembled:
+    """A catalogue made of its copy and its journal.
+
+    number:  its last transaction
+    since:   how many of its transactions come from the journal
+    journal: what was read of it
+    """
+
+    number: int
+    since: int
+    journal: Journal
 
 
 def find_catalogue(url: sa.URL) -> Path | None:
-    """Return the file of an SQLite catalogue, None for any other."""
-    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+    """Return the file of an SQLite catalogue, None for any other and for one that is only read."""
+    is_file = url.get_backend_name() == "sqlite" and url.database and "immutable" not in url.query
+    return Path(str(url.database)) if is_file else None
 
 
 def name_backup(catalogue: Path) -> Path:
@@ -37,24 +60,33 @@ def name_backup(catalogue: Path) -> Path:
     return catalogue.with_name(f"{catalogue.stem}.backup{catalogue.suffix}")
 
 
-def save_backup(engine: Engine) -> None:
-    """Copy an SQLite catalogue as it is now; StateError where there is no room, and then the older copy stays.
+def save_backup(engine: Engine) -> str:
+    """Make the copy of an SQLite catalogue anew, up to its newest transaction, and begin the journal behind it.
 
-    A copy that is damaged itself does not take the place of one that was good.
+    Returns why it was made of the catalogue itself, '' where it was made of the older copy. StateError where there is
+    no room, and then the older copy and the journal stay; a catalogue that is damaged is never copied.
     """
     catalogue = find_catalogue(engine.url)
-    if catalogue is None:
-        return
+    return copy_catalogue(catalogue) if catalogue else ""
+
+
+def copy_catalogue(catalogue: Path, anew: bool = False) -> str:
+    """Do what ``save_backup`` does; ``anew`` makes the copy of the catalogue itself."""
     backup = name_backup(catalogue)
     temporary = name_temporary(backup)
+    reason = "it was asked for" if anew else ""
     try:
         with explain_writing(backup):
-            _copy(catalogue, temporary)
-            # On the disk before it takes the older copy's place, or a power cut could leave neither.
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
-            os.replace(temporary, backup)
-            sync_folder(backup.parent)
+            if not anew:
+                try:
+                    number = assemble(catalogue, temporary, read_number(catalogue)).number
+                except StateError as error:
+                    reason = str(error).removesuffix(".")
+            if reason:
+                number = _copy_whole(catalogue, temporary)
+            check_pages(temporary)
+            with lock_journal(catalogue):
+                _take_place(catalogue, temporary, number)
     except sqlite3.OperationalError as error:
         raise StateError(f"The copy '{backup}' of the catalogue cannot be written ({error}); {FULL}.") from error
     except sqlite3.DatabaseError as error:
@@ -64,86 +96,118 @@ def save_backup(engine: Engine) -> None:
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+    return reason
 
 
-def _copy(catalogue: Path, to: Path) -> None:
+def begin_journal(catalogue: Path) -> None:
+    """Copy a catalogue that has no journal yet and begin one behind the copy; to be called under the journal's lock."""
+    temporary = name_temporary(name_backup(catalogue))
+    try:
+        with explain_writing(temporary):
+            _take_place(catalogue, temporary, _copy_whole(catalogue, temporary))
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _take_place(catalogue: Path, copied: Path, number: int) -> None:
+    """Put a new copy in the older one's place. The journal names it before, so that a kill leaves one that it knows."""
+    backup, journal, digest = name_backup(catalogue), name_journal(catalogue), compute_digest(copied.read_bytes())
+    # On the disk before it takes the older copy's place, or a power cut could leave neither.
+    with copied.open("rb") as file:
+        os.fsync(file.fileno())
+    if journal.is_file():
+        append(journal, write_line(f"{COPY} {number} {digest}"))
+    os.replace(copied, backup)
+    sync_folder(backup.parent)
+    rotate(journal, number, digest)
+
+
+def _copy_whole(catalogue: Path, to: Path) -> int:
+    """Copy a catalogue as it is now, and return the number of its last transaction."""
     with closing(sqlite3.connect(catalogue)) as stored, closing(sqlite3.connect(to)) as copied:
         stored.backup(copied)
         copied.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
-        (found,) = copied.execute("PRAGMA quick_check(1)").fetchone()
-        if found != "ok":
-            raise sqlite3.DatabaseError(found.splitlines()[-1])
+    return read_number(to)
 
 
-def find_loss(catalogue: Path) -> str:
-    """Return why a catalogue that existed once is lost, '' where it is there or has no copy.
+def assemble(catalogue: Path, to: Path, most: int | None = None) -> Assembled:
+    """Write the catalogue that the copy and the journal hold, up to the transaction ``most`` or as far as they go.
 
-    SQLite would silently create a new one.
+    StateError where the copy is gone or not what it was, or the journal does not lead from it to ``most``.
     """
-    if not name_backup(catalogue).is_file():
-        return ""
-    if not catalogue.is_file():
-        return "the file is gone"
-    return "the file is cut off" if catalogue.stat().st_size < LEAST_BYTES else ""
+    journal, base = read_journal(name_journal(catalogue)), find_sound_copy(catalogue)
+    following = [one for one in journal.follow(base) if most is None or one.number <= most]
+    reached = base + len(following)
+    if most is not None and reached != most:
+        raise StateError(f"The journal of '{catalogue}' leads to transaction {reached} and not to {most}.")
+    with explain_writing(to):
+        shutil.copyfile(name_backup(catalogue), to)
+        try:
+            _replay(to, following)
+        except sqlite3.IntegrityError as error:
+            raise StateError(f"The journal of '{catalogue}' does not go on from its copy ({error}).") from error
+    return Assembled(reached, len(following), journal)
 
 
-def restore_backup(catalogue: Path, reason: str) -> str:
-    """Put the copy in the place of a damaged catalogue, which is kept aside, and return a sentence on it.
-
-    StateError where there is no copy, or the catalogue is sound after all. The caller holds the update lock.
-    """
-    backup = name_backup(catalogue)
-    # Between noticing the damage and taking the lock, another process may have restored the copy.
-    if not is_damaged(catalogue):
-        raise StateError(f"The catalogue '{catalogue}' is sound again; run this once more.")
-    if not backup.is_file() or is_damaged(backup):
-        raise StateError(
-            f"The catalogue '{catalogue}' is damaged ({reason}) and has no sound copy beside it; restore it from a "
-            "backup of the state."
-        )
-    aside = catalogue.with_name(f"{catalogue.stem}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}{catalogue.suffix}")
-    temporary = name_temporary(catalogue)
-    kept = f" and is kept as '{aside.name}'" if catalogue.exists() else ""
-    with explain_writing(catalogue):
-        shutil.copyfile(backup, temporary)
-        # The log goes with the file it belongs to: beside the copy, SQLite might apply it.
-        for ending in ("", "-wal", "-shm"):
-            with_ending = Path(f"{catalogue}{ending}")
-            if with_ending.exists():
-                os.replace(with_ending, f"{aside}{ending}")
-        os.replace(temporary, catalogue)
-        sync_folder(catalogue.parent)
-    return (
-        f"The catalogue '{catalogue}' was damaged ({reason}){kept}; its copy of the newest "
-        "generation has taken its place, so that only records of inferences since then are missing"
-    )
-
-
-def is_damaged(catalogue: Path) -> bool:
-    """Return whether SQLite finds a file damaged, or a cell cannot be read as its column's type."""
-    if not catalogue.is_file() or catalogue.stat().st_size < LEAST_BYTES:
-        return True
-    engine = sa.create_engine(address_file(catalogue))
+def find_sound_copy(catalogue: Path) -> int:
+    """Return the number of the last transaction in the copy of a catalogue; StateError where it is not what it was."""
+    backup, journal = name_backup(catalogue), read_journal(name_journal(catalogue))
     try:
-        with engine.connect() as connection:
-            if connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() != "ok":
-                return True
-            # quick_check looks at pages; a date or JSON cell that cannot be read shows only when every row is read.
-            connection.exec_driver_sql("SELECT * FROM sqlite_master").all()
-            stored = sa.inspect(connection).get_multi_columns()
-            for table in metadata.sorted_tables:
-                # A catalogue of an earlier release lacks tables and columns that came later, which is no damage.
-                there = {column["name"] for column in stored.get((None, table.name), [])}
-                if columns := [column for column in table.columns if column.name in there]:
-                    connection.execute(sa.select(*columns)).all()
-    except ValueError:
-        return True
-    except sa.exc.DatabaseError as error:
-        if is_damage(error.orig or error):
-            return True
-        raise StateError(
-            f"The catalogue '{catalogue}' cannot be checked ({first_line(error.orig or error)})."
-        ) from error
-    finally:
-        engine.dispose()
-    return False
+        content = backup.read_bytes()
+    except OSError:
+        raise StateError(f"The copy '{backup}' of the catalogue is missing.") from None
+    if not journal.copies:  # an earlier release made it, or the journal is lost
+        check_pages(backup)
+        return read_number(backup)
+    digest = compute_digest(content)
+    known = [number for number, stored in journal.copies if stored == digest]
+    if not known:
+        raise StateError(f"The copy '{backup}' of the catalogue was altered.")
+    return known[-1]
+
+
+def _replay(catalogue: Path, transactions: Sequence[Transaction]) -> None:
+    """Carry out transactions on a copy that nobody else uses, all of them or none."""
+    with closing(sqlite3.connect(catalogue, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode=MEMORY")
+        connection.execute("PRAGMA synchronous=OFF")  # it is brought to the disk as a whole
+        connection.execute("BEGIN")
+        for transaction in transactions:
+            for one in transaction.read():
+                (connection.executemany if one.many else connection.execute)(one.sql, one.parameters)
+        if transactions:
+            last = transactions[-1].number
+            connection.execute("REPLACE INTO journal (id, number, negative) VALUES (1, ?, ?)", (last, -last))
+        connection.execute("COMMIT")
+
+
+def read_number(catalogue: Path) -> int:
+    """Return the number of a catalogue's last transaction; 0 where it counts none yet, as of an earlier release.
+
+    Raises sqlite3.DatabaseError where it cannot be read.
+    """
+    with closing(sqlite3.connect(catalogue)) as connection:
+        return read_number_of(connection)
+
+
+def read_number_of(connection: sqlite3.Connection) -> int:
+    """Return what ``read_number`` does of a file that is open."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'journal'").fetchone():
+        return 0
+    row = connection.execute("SELECT number, negative FROM journal").fetchone()
+    if row and row[0] != -row[1]:
+        raise sqlite3.DatabaseError("its count of transactions is broken")
+    return int(row[0]) if row else 0
+
+
+def check_pages(catalogue: Path) -> None:
+    """Raise sqlite3.DatabaseError where SQLite finds a file's pages, or indexes, damaged."""
+    with closing(sqlite3.connect(catalogue)) as connection:
+        check_pages_of(connection)
+
+
+def check_pages_of(connection: sqlite3.Connection) -> None:
+    """Do what ``check_pages`` does for a file that is open."""
+    found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    if found != "ok":
+        raise sqlite3.DatabaseError(found.splitlines()[-1])

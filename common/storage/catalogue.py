@@ -14,9 +14,11 @@ from sqlalchemy.engine import Engine
 from pointsman.common.errors import ConfigError, DamagedCatalogue, StateError, first_line
 from pointsman.common.extras import missing_driver
 from pointsman.common.storage.addresses import address_read_only, show_address
+from pointsman.common.storage.backup import find_catalogue
 from pointsman.common.storage.failures import explain_failures
 from pointsman.common.storage.migrations import bring_up_to_date
 from pointsman.common.storage.postgresql import prepare_postgresql
+from pointsman.common.storage.recording import record, want_copy
 
 metadata = sa.MetaData()
 
@@ -70,14 +72,17 @@ def state_tables() -> list[sa.Table]:
     return [table for table in metadata.sorted_tables if is_state(table)]
 
 
-def connect(url: str | sa.URL) -> Engine:
-    """Return an engine on the catalogue at ``url``, its tables created.
+def connect(url: str | sa.URL, recorded: bool = False) -> Engine:
+    """Return an engine on the catalogue at ``url``, its tables created; ``recorded``, SQLite keeps a journal beside it.
 
     SQLite runs in WAL mode, so that inference reads while an update commits; in a folder that may not be written it is
     only read. Raises ConfigError where ``url`` is not a database URL or has no driver here, StateError where the
     catalogue cannot be opened, or another version of Pointsman wrote it.
     """
     engine = _make_engine(url)
+    stated = sa.make_url(url)
+    if recorded and (catalogue := find_catalogue(stated)) and not _is_read_only(stated):
+        record(engine, catalogue)
     explain_failures(engine)
     try:
         bring_up_to_date(engine, metadata)
@@ -166,6 +171,8 @@ class Draft:
             for table in metadata.sorted_tables:
                 if rows := self._rows.get(table.name):
                     connection.execute(table.insert(), rows)
+            if self.generation is not None:
+                want_copy(connection)
         self._rows.clear()
 
 

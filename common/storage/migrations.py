@@ -10,12 +10,21 @@ from pointsman.common.errors import StateError
 from pointsman.common.storage.addresses import show_address
 from pointsman.common.storage.postgresql import wait_for_tables
 
-PROTOCOL = 2
-"""Raised by a change that older versions would read wrongly. New tables and nullable columns are not such changes."""
+PROTOCOL = 3
+"""Raised by a change that older versions would read or write wrongly. New tables and nullable columns are not such
+changes. Since 3 the transactions of an SQLite catalogue are in a journal, which an older version would not write."""
 
 protocol_table = sa.Table(
     "protocol", sa.MetaData(), sa.Column("number", sa.Integer, primary_key=True, autoincrement=False)
 )
+journal_table = sa.Table(
+    "journal",
+    sa.MetaData(),
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("negative", sa.Integer, nullable=False),
+)
+"""One row: how many transactions an SQLite catalogue has had, and the same below zero, which shows damage to either."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,8 @@ def bring_up_to_date(engine: Engine, metadata: sa.MetaData) -> None:
         for column in stored.absent_columns:
             _add_column(connection, column)
         protocol_table.create(connection, checkfirst=True)
+        if engine.dialect.name == "sqlite":
+            journal_table.create(connection, checkfirst=True)
         if stored.protocol != PROTOCOL:
             connection.execute(protocol_table.delete())
             connection.execute(protocol_table.insert().values(number=PROTOCOL))

@@ -55,8 +55,14 @@ def _find_types(kind: type[Any]) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in fields(kind) if field.init}
 
 
+@cache
+def _take_apart(declared: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Return a type without its arguments, and these; kept for the same reason."""
+    return get_origin(declared), get_args(declared)
+
+
 def _read_cell(declared: Any, cell: Any) -> Any:
-    origin, inner = get_origin(declared), get_args(declared)
+    origin, inner = _take_apart(declared)
     if cell is None:
         return None
     if origin in (Union, UnionType):  # what may be missing, such as int | None

@@ -2,23 +2,36 @@
 
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from pointsman.common.config import Config
-from pointsman.common.errors import DamagedCatalogue, StateError
-from pointsman.common.storage.addresses import address_file
-from pointsman.common.storage.backup import find_catalogue, find_loss, restore_backup
+from pointsman.common.errors import DamagedCatalogue, PointsmanError, Restored, StateError, first_line
+from pointsman.common.storage.addresses import address_file, show_address
+from pointsman.common.storage.backup import find_catalogue, name_backup, read_number, save_backup
 from pointsman.common.storage.catalogue import connect
 from pointsman.common.storage.files import FileStore, explain_writing, sweep
+from pointsman.common.storage.journal import find_base, name_journal
+from pointsman.common.storage.locks import try_lock
 from pointsman.common.storage.postgresql import hold_shared_lock
+from pointsman.common.storage.restoring import find_damage, find_loss, restore_backup
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_restoring = threading.Lock()
+
+LONGEST_JOURNAL = 32_000_000
+"""Bytes of a journal behind which the copy is made anew although no generation came."""
 
 
 @dataclass(frozen=True)
@@ -46,23 +59,152 @@ def open_state(config: Config, must_exist: bool = False) -> Iterator[State]:
     except OSError as error:
         raise StateError(f"The state folder '{folder}' cannot be created ({error.strerror}); set state_dir.") from error
     url = name_url(config)
+    state = State(folder, _open_catalogue(folder, url), FileStore(folder / "files"))
     try:
-        catalogue = find_catalogue(sa.make_url(url)) if config.database_url is None else None
+        _make_up_copy(state)
+        trim_journal(state)
+        yield state
+    except DamagedCatalogue as damage:
+        # The caller's block cannot be run twice, so it ends here; run again, the command finds the copy in its place.
+        raise Restored(f"{restore(state, damage.reason)}; run this again.") from damage
+    except PointsmanError:
+        raise
+    except Exception as error:  # what nobody foresaw may come of a cell that is not what it was
+        if not (reason := _find_damage(state)):
+            raise
+        raise Restored(f"{restore(state, reason)}; run this again.") from error
+    finally:
+        state.engine.dispose()
+
+
+def _open_catalogue(folder: Path, url: str | sa.URL) -> Engine:
+    catalogue = find_file(url)
+    try:
         # Asked before it is opened: SQLite would make an empty catalogue in the place of a lost one.
         if catalogue and (lost := find_loss(catalogue)):
             raise DamagedCatalogue(str(catalogue), lost)
-        engine = connect(url)
-    except DamagedCatalogue as damage:
-        _log.warning("%s.", _restore(folder, url, damage))
-        engine = connect(url)
+        return connect(url, recorded=True)
+    except StateError as error:
+        # A table, or the number of its protocol, may be another one than what was stored.
+        reason = error.reason if isinstance(error, DamagedCatalogue) else catalogue and find_damage(catalogue)
+        if not reason:
+            raise
+        _log.warning("%s.", _restore(folder, url, DamagedCatalogue(str(catalogue), reason)))
+        return connect(url, recorded=True)
+
+
+def _make_up_copy(state: State) -> None:
+    """Make the copy of a catalogue anew where that failed after the newest generation.
+
+    DamagedCatalogue where the catalogue is older than its copy.
+    """
+    catalogue = find_catalogue(state.engine.url)
+    if catalogue is None or (known := find_base(name_journal(catalogue))) is None:
+        return
+    base, wanted = known
     try:
-        yield State(folder, engine, FileStore(folder / "files"))
-    except DamagedCatalogue as damage:
-        # The caller's block cannot be run twice, so it ends here; run again, the command finds the copy in its place.
-        engine.dispose()
-        raise StateError(f"{_restore(folder, url, damage)}; run this again.") from damage
-    finally:
-        engine.dispose()
+        number = read_number(catalogue)
+    except sqlite3.DatabaseError as error:
+        raise DamagedCatalogue(str(catalogue), first_line(error)) from error
+    if number < base:
+        raise DamagedCatalogue(str(catalogue), "it is older than its copy")
+    if not base < wanted <= number:
+        return
+    with (
+        suppress(StateError),
+        lock_folder(state.folder, "update"),
+    ):  # one that holds it is about to make the copy itself
+        renew_copy(state, is_late=True)
+
+
+def renew_copy(state: State, is_late: bool = False) -> None:
+    """Make the copy of a catalogue anew; say where it is late or cannot be made. The journal holds what it lacks."""
+    try:
+        reason = save_backup(state.engine)
+    except StateError as error:
+        _log.warning("%s", error)
+        return
+    if is_late:
+        _log.warning("the copy of the catalogue could not be written after the newest generation; it is made now")
+    if reason:
+        _log.warning("the copy of the catalogue is made of itself: %s", reason)
+
+
+def restore(state: State, reason: str) -> str:
+    """Put copy and journal in the place of a damaged catalogue and return a sentence on it; the engine then opens that.
+
+    StateError where there is no sound copy, the catalogue is sound, or an update is at work.
+    """
+    state.engine.dispose()
+    return _restore(state.folder, state.engine.url, DamagedCatalogue(show_address(state.engine.url), reason))
+
+
+def restore_place(folder: Path, url: str | None = None) -> str:
+    """Do what ``restore_if_damaged`` does for the state in a folder that was not opened."""
+    catalogue = find_file(url or address_file(folder / "catalogue.db"))
+    try:
+        if catalogue and name_backup(catalogue).is_file() and (damage := find_damage(catalogue)):
+            with lock_folder(folder, "update"):
+                return restore_backup(catalogue, damage)
+    except StateError as error:
+        _log.warning("%s", error)
+    return ""
+
+
+def restore_if_damaged(state: State) -> str:
+    """Do what ``restore`` does where the catalogue is found damaged; '' where it is not, or cannot be restored now."""
+    with _restoring:  # of threads that meet the damage at once, one restores
+        if damage := _find_damage(state):
+            try:
+                return restore(state, damage)
+            except StateError as error:
+                _log.warning("%s", error)
+    return ""
+
+
+def run_restored(state: State, job: Callable[[], T]) -> T:
+    """Return what a job returns that may be done twice; where the catalogue is damaged, it is restored in between.
+
+    For what goes on for long, such as a service, beside which others may have restored the catalogue, too.
+    """
+    try:
+        return job()
+    except Exception as error:
+        if isinstance(error, PointsmanError) and not isinstance(error, StateError):
+            raise
+        state.engine.dispose()  # its connections may be to a file that another has taken the place of
+        told = restore_if_damaged(state)
+        if told:
+            _log.warning("%s", told)
+        elif not isinstance(error, DamagedCatalogue):
+            raise
+    return job()
+
+
+def trim_journal(state: State) -> None:
+    """Make the copy of a catalogue anew where its journal has grown long, unless an update is at work."""
+    catalogue = find_catalogue(state.engine.url)
+    with suppress(StateError, FileNotFoundError):
+        if catalogue and name_journal(catalogue).stat().st_size > LONGEST_JOURNAL:
+            with lock_folder(state.folder, "update"):
+                renew_copy(state)
+
+
+def _find_damage(state: State) -> str:
+    """Return why an SQLite catalogue is damaged, '' where it is sound or cannot be looked at."""
+    catalogue = find_catalogue(state.engine.url)
+    try:
+        return find_damage(catalogue) if catalogue else ""
+    except StateError:
+        return ""
+
+
+def find_file(url: str | sa.URL) -> Path | None:
+    """Return the file of an SQLite catalogue, None for any other and for what is no URL, which opening it refuses."""
+    try:
+        return find_catalogue(sa.make_url(url))
+    except (sa.exc.ArgumentError, ValueError):
+        return None
 
 
 def name_url(config: Config) -> str | sa.URL:
@@ -75,10 +217,7 @@ def has_state(config: Config) -> bool:
 
     A catalogue on a server is taken to be there, since only asking the server would tell.
     """
-    try:
-        catalogue = find_catalogue(sa.make_url(name_url(config)))
-    except (sa.exc.ArgumentError, ValueError):  # opening it says what is wrong with it
-        return True
+    catalogue = find_file(name_url(config))
     return catalogue is None or catalogue.is_file() or bool(find_loss(catalogue))
 
 
@@ -87,7 +226,7 @@ def _restore(folder: Path, url: str | sa.URL, damage: DamagedCatalogue) -> str:
     catalogue = find_catalogue(sa.make_url(url))
     if catalogue is None:
         raise damage
-    with _lock_file(folder, "update"):
+    with lock_folder(folder, "update"):
         return restore_backup(catalogue, damage.reason)
 
 
@@ -109,21 +248,23 @@ def hold_lock(state: State, command: str) -> Iterator[None]:
     Processes on one folder meet at a file in it, machines with folders of their own at the PostgreSQL they share.
     """
     with (
-        _lock_file(state.folder, command),
+        lock_folder(state.folder, command),
         hold_shared_lock(state.engine, command) if _is_shared(state.engine) else nullcontext(),
     ):
         if command == "update":
             sweep(state.files.folder)
+            sweep(state.folder, deep=False)  # copies that were half-made
         yield
 
 
 @contextmanager
-def _lock_file(folder: Path, command: str) -> Iterator[None]:
+def lock_folder(folder: Path, command: str) -> Iterator[None]:
+    """Hold the lock of a command in a folder; StateError names the process that holds it already."""
     path = folder / f"{command}.lock"
     with explain_writing(path):
         file = path.open("a+")  # not emptied before it is locked: who is refused reads the holder's number in it
     with file:
-        if not _try_lock(file.fileno()):
+        if not try_lock(file.fileno()):
             file.seek(0)
             holder = file.read().strip() or "unknown"
             raise StateError(
@@ -139,18 +280,3 @@ def _lock_file(folder: Path, command: str) -> Iterator[None]:
 
 def _is_shared(engine: Engine) -> bool:
     return engine.dialect.name == "postgresql"
-
-
-def _try_lock(handle: int) -> bool:
-    try:
-        if os.name == "posix":
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        else:
-            import msvcrt
-
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-    except OSError:
-        return False
-    return True

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 
 from pointsman.common.config import Config
 from pointsman.common.storage.catalogue import utc_now
-from pointsman.common.storage.state import State
+from pointsman.common.storage.state import State, run_restored
 from pointsman.pipeline.api import document
 from pointsman.pipeline.api.answering import Answered, answer_rows, present_expectation, read_rows
 from pointsman.pipeline.api.bodies import Inbox
@@ -211,7 +211,8 @@ async def take_labels(service: Service, request: Request) -> Response:
         told["bytes"] = len(body)
         pairs = read_labels(body, service.config.service)
         told["labels"] = len(pairs)
-        received = await service.book(partial(add_labels, service.config, service.state, pairs, "/feedback"))
+        add = partial(add_labels, service.config, service.state, pairs, "/feedback")
+        received = await service.book(partial(run_restored, service.state, add))
     finally:
         service.inbox.release(body)
     presented = present_received(told["request"], received)

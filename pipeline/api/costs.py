@@ -5,13 +5,14 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import sqlalchemy as sa
 
 from pointsman.common.errors import StateError, first_line
 from pointsman.common.performance import StageCost, measure_peak_mb, performance_table
 from pointsman.common.storage.catalogue import Draft
-from pointsman.common.storage.state import State
+from pointsman.common.storage.state import State, run_restored
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +102,6 @@ class CostBook:
         )
         try:
             if sums:
-                draft.commit(self._state.engine)
+                run_restored(self._state, partial(draft.commit, self._state.engine))
         except (StateError, OSError, sa.exc.OperationalError) as error:  # figures to look at: no answer depends on them
             log.warning("what a minute of requests cost could not be booked: %s", first_line(error))

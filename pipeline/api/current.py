@@ -13,7 +13,7 @@ import pandas as pd
 
 from pointsman.common.config import Config
 from pointsman.common.errors import StateError, first_line
-from pointsman.common.storage.state import State
+from pointsman.common.storage.state import State, run_restored, trim_journal
 from pointsman.pipeline.api.facts import GenerationFacts, load_facts
 from pointsman.pipeline.api.metrics import Metrics
 from pointsman.pipeline.api.reading import Columns
@@ -76,7 +76,8 @@ class Current:
         A generation that cannot be loaded is logged once and tried again later; the one that serves stays.
         """
         try:
-            newest = self._find_newest()
+            newest = run_restored(self._state, self._find_newest)
+            trim_journal(self._state)
         except Exception as error:  # a catalogue that is gone or busy ends no service
             self._complain(error, about="catalogue")
             return False

@@ -5,12 +5,13 @@ import queue
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 
 import sqlalchemy as sa
 
 from pointsman.common.config import Config
 from pointsman.common.errors import StateError, first_line
-from pointsman.common.storage.state import State
+from pointsman.common.storage.state import State, run_restored
 from pointsman.pipeline.labels.served_rows import is_logged
 from pointsman.pipeline.serving.served_requests import ServedRequest, prepare_requests, write_requests
 from pointsman.pipeline.serving.shadow import Shadow
@@ -101,7 +102,7 @@ class AnswerLog:
             prepared = prepare_requests(self._config, taken, shadow)
             while True:
                 try:
-                    write_requests(self._state, prepared)
+                    run_restored(self._state, partial(write_requests, self._state, prepared))
                     return len(taken)
                 except (StateError, OSError, sa.exc.OperationalError) as error:
                     log.warning("%d served requests could not be logged yet: %s", len(taken), first_line(error))

@@ -6,7 +6,7 @@ Files, the service and shadow scoring all answer through it, in three steps: rea
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +18,7 @@ from pointsman.common.errors import StateError
 from pointsman.common.reading import read_inputs
 from pointsman.common.sampling import spread_rows
 from pointsman.common.schema import Schema
-from pointsman.common.storage.state import State
+from pointsman.common.storage.state import State, restore_if_damaged
 from pointsman.meta.estimation.estimator import Estimate
 from pointsman.meta.fitting import name_served
 from pointsman.meta.flags import find_kinds
@@ -36,6 +36,7 @@ from pointsman.pipeline.serving.answer import Answer, Answerers, answer_request
 from pointsman.pipeline.serving.published import Published, list_answerers, load_published
 from pointsman.registry.generations import Generation, load_generation
 from pointsman.registry.settings import describe_difference, load_settings, read_as
+from pointsman.registry.store import find_newest_number
 from pointsman.registry.versions import ModelShelf
 from pointsman.registry.words import name_versions
 
@@ -195,38 +196,80 @@ class Predictor:
 
 
 def load_predictor(config: Config, state: State) -> Predictor:
-    """Return the newest generation that can serve: where files of it are broken, an earlier one.
+    """Return the newest generation that can serve: where rows or files of it are broken, an earlier one.
 
-    Raises StateError where there is no model yet, or no generation that can serve.
+    A catalogue that is damaged gives way to its copy and journal first. Raises StateError where there is no model yet,
+    or no generation that can serve.
     """
+    predictor = _load_sound(config, state)
+    published = load_published(config, state, predictor.schema)
+    return replace(predictor, published=published) if published else predictor
+
+
+def _load_sound(config: Config, state: State) -> Predictor:
     shelf = ModelShelf(state.files)
-    generation, stored = _load_serving(state, shelf)
+    try:
+        return _load_of(config, state, shelf, _load_newest(state))
+    except NoModelError:
+        raise
+    except StateError as error:
+        broken = error
+    if told := restore_if_damaged(state):
+        log.warning("%s", told)
+        try:
+            return _load_of(config, state, shelf, _load_newest(state))
+        except StateError as error:
+            broken = error
+    return _load_earlier(config, state, shelf, broken)
+
+
+class NoModelError(StateError):
+    """Nothing was learned yet."""
+
+
+def _load_newest(state: State) -> Generation:
+    generation = load_generation(state)
+    if generation.champion is None or generation.schema is None:
+        raise NoModelError(f"There is no model in '{state.folder}' yet; run 'python run.py update' first.")
+    return generation
+
+
+def _load_earlier(config: Config, state: State, shelf: ModelShelf, broken: StateError) -> Predictor:
+    """Return the newest generation before the newest one that can serve; raise what broke that where there is none."""
+    newest = number = find_newest_number(state)
+    while number:
+        number = _find_before(state, number)
+        try:
+            generation = load_generation(state, number)
+            if generation.champion is None:
+                continue
+            predictor = _load_of(config, state, shelf, generation)
+        except StateError:
+            continue
+        log.warning("generation %d is broken, generation %d is asked: %s", newest, number, broken)
+        return predictor
+    raise broken
+
+
+def _find_before(state: State, number: int) -> int:
+    """Return the generation that one goes on from; where its rows do not tell, the one that was stored before it."""
+    try:
+        return load_generation(state, number).parent or 0
+    except StateError:
+        return number - 1
+
+
+def _load_of(config: Config, state: State, shelf: ModelShelf, generation: Generation) -> Predictor:
+    """Return a generation ready to answer; StateError where rows or files of it are broken."""
+    stored = load_stored_selector(state, generation)
+    check_versions(shelf, generation)
     generation = name_served(state, generation, config.selection.mode, stored.selector)
     assert generation.schema is not None
     settings = load_settings(config, state, generation)
     unread = describe_difference(config, settings, generation.number)
     if unread:
         log.warning("%s", unread)
-    published = load_published(config, state, generation.schema)
-    return Predictor(read_as(config, settings), generation, stored, shelf, published, unread)
-
-
-def _load_serving(state: State, shelf: ModelShelf) -> tuple[Generation, StoredSelector]:
-    generation = load_generation(state)
-    if generation.champion is None or generation.schema is None:
-        raise StateError(f"There is no model in '{state.folder}' yet; run 'python run.py update' first.")
-    while True:
-        try:
-            stored = load_stored_selector(state, generation)
-            check_versions(shelf, generation)
-            return generation, stored
-        except StateError as error:
-            broken = generation
-            while (generation.selector, generation.members) == (broken.selector, broken.members) and generation.parent:
-                generation = load_generation(state, generation.parent)
-            if generation.champion is None or generation.number == broken.number:
-                raise
-            log.warning("generation %d is broken, generation %d is asked: %s", broken.number, generation.number, error)
+    return Predictor(read_as(config, settings), generation, stored, shelf, None, unread)
 
 
 def check_versions(shelf: ModelShelf, generation: Generation) -> None:

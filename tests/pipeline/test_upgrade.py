@@ -50,6 +50,7 @@ def former(linear_stream, tmp_path_factory):
                 connection.exec_driver_sql(f"ALTER TABLE grades DROP COLUMN {column}")
             connection.exec_driver_sql("ALTER TABLE decisions DROP COLUMN ranking")
             connection.exec_driver_sql("DROP TABLE cut_steps")
+            connection.exec_driver_sql("ALTER TABLE generations DROP COLUMN digest")
     return folder
 
 

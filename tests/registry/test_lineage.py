@@ -12,7 +12,7 @@ from pointsman.common.storage.catalogue import Draft, metadata, read_rows, state
 from pointsman.common.storage.state import open_state
 from pointsman.pipeline.collection.tables import batches
 from pointsman.pipeline.lifecycle import catalogue
-from pointsman.registry.generations import Cause, Generation, draft_generation
+from pointsman.registry.generations import Cause, Generation, draft_generation, load_generation
 from pointsman.registry.lineage import (
     find_accepting,
     load_lineage,
@@ -194,5 +194,5 @@ def test_a_past_ends_at_a_revision_and_a_lineage_does_not(tmp_path):
         assert load_past(state, 4) == [4, 3, 2]
         assert load_updates(state, 4) == [3, 2]
         assert load_recent(state, 4, 9) == [4, 3, 2]
-        assert (find_accepting(state, decided.number), find_accepting(state, 1)) == (3, 1)
+        assert (find_accepting(state, decided), find_accepting(state, load_generation(state, 1))) == (3, 1)
         assert (load_other_pasts(state, 4), load_other_pasts(state, 1)) == ({1}, {2, 3, 4})

@@ -140,7 +140,10 @@ def draw_ranking(
 ) -> Chart:
     """Return one bar a row for the names in the column ``by``, in their order, or these layers in place of bars."""
     y = {"field": by, "type": "nominal", "sort": None, "axis": {"title": None, "labelLimit": 220, "domain": False}}
-    own: dict[str, dict[str, Any]] = {"mark": {"type": "bar", "height": {"band": 0.7}}, "encoding": {"x": x, "tooltip": tooltip or None}}
+    own: dict[str, dict[str, Any]] = {
+        "mark": {"type": "bar", "height": {"band": 0.7}},
+        "encoding": {"x": x, "tooltip": tooltip or None},
+    }
     if isinstance(colour, str):
         own["mark"] |= {"color": colour}
     else:

@@ -12,9 +12,10 @@ import sqlalchemy as sa
 
 from pointsman.common.config import Config
 from pointsman.common.errors import StateError
-from pointsman.common.storage.backup import is_damaged, name_backup, restore_backup, save_backup
+from pointsman.common.storage.backup import name_backup, save_backup
 from pointsman.common.storage.catalogue import Draft, read_rows
 from pointsman.common.storage.files import name_temporary, sweep
+from pointsman.common.storage.restoring import find_damage, restore_backup
 from pointsman.common.storage.state import lock_updates, open_state
 from pointsman.registry.tables import generations_table
 
@@ -72,15 +73,19 @@ def spoil(catalogue):
 )
 def test_a_catalogue_that_does_not_open_gives_way_to_its_copy(catalogue, garbage, reason, caplog):
     catalogue.write_bytes(garbage)
-    assert list_numbers(catalogue.parent) == [1, 2]
+    assert list_numbers(catalogue.parent) == [1, 2, 3]
     (aside,) = catalogue.parent.glob("catalogue.damaged-*.db")
     assert aside.read_bytes() == garbage
-    assert f"was damaged ({reason}) and is kept as '{aside.name}'; its copy" in caplog.text
+    assert (
+        f"was damaged ({reason}) and is kept as '{aside.name}'; its copy has taken its place with the 1 transaction"
+        in (caplog.text)
+    )
+    assert "and nothing that was acknowledged is missing" in caplog.text
 
 
 def test_a_catalogue_that_was_deleted_is_not_begun_anew_in_silence(catalogue, caplog):
     catalogue.unlink()
-    assert list_numbers(catalogue.parent) == [1, 2]
+    assert list_numbers(catalogue.parent) == [1, 2, 3]
     assert "was damaged (the file is gone); its copy" in caplog.text
 
 
@@ -94,7 +99,7 @@ def test_damage_met_midway_ends_the_command_and_the_next_one_works(catalogue):
     ):
         read_rows(state.engine, whole)
     with open_state(make_config(catalogue.parent)) as state:
-        assert [row["number"] for row in read_rows(state.engine, whole)] == [1, 2]
+        assert [row["number"] for row in read_rows(state.engine, whole)] == [1, 2, 3]
 
 
 def test_nothing_takes_the_place_of_a_sound_catalogue(catalogue):
@@ -106,7 +111,7 @@ def test_nothing_takes_the_place_of_a_sound_catalogue(catalogue):
 def test_without_a_sound_copy_the_sentence_says_so_and_nothing_is_moved(catalogue):
     for path in (catalogue, name_backup(catalogue)):
         path.write_bytes(b"gone")
-    with pytest.raises(StateError, match="has no sound copy beside it; restore it from a backup of the state"):
+    with pytest.raises(StateError, match=r"has no sound copy beside it \(.* was altered\); restore it from a backup"):
         list_numbers(catalogue.parent)
     assert catalogue.read_bytes() == b"gone"
 
@@ -118,7 +123,7 @@ def test_a_copy_is_not_taken_of_what_is_damaged(catalogue):
     with pytest.raises(StateError, match=r"is damaged \(.*\), so no copy of it took the place of"):
         save_backup(engine)
     assert name_backup(catalogue).read_bytes() == before
-    assert not is_damaged(name_backup(catalogue))
+    assert not find_damage(name_backup(catalogue))
 
 
 def test_nobody_restores_while_an_update_is_at_work(catalogue):

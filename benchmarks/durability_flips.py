@@ -30,6 +30,9 @@ from pointsman.pipeline.inference import infer
 
 KINDS = ("cell of a table", "stored file", "copy", "journal", "database file")
 SHARES = (0.5, 0.25, 0.05, 0.05, 0.15)
+ANSWERS = ("the same", "older", "refused", "other")
+"""What became of a request: answered as by the sound state, by an older generation that was named, not at all, or
+otherwise, which must not be."""
 OUTPUTS = ("predict", "predict_proba")
 
 
@@ -40,7 +43,7 @@ class Flip:
     where:      the file, or the table and column
     found:      whether `check` has a finding
     is_idle:    whether it changed nothing that is stored: room in the database file that no row uses
-    answers:    'the same', 'older' where an older generation was named, 'refused', or 'other', which must not be
+    answers:    one of ANSWERS
     unforeseen: the first failure that no sentence foresaw, '' for none
     """
 

@@ -1,9 +1,10 @@
 """Kills: commands die at random moments, and the catalogue stays that of a run which nobody disturbed.
 
-Two states take the same steps: updates, inferences and rollbacks. In one of them processes are killed (SIGKILL to the
-whole process group) at random moments of a step, which is then taken again. After every kill the catalogue has to be
-that of before or of after the step, and every file it names there and whole; the next command is the step again, or the
-next one. Files of answers are compared too.
+Two states take the same steps: updates, inferences, labels, rollbacks, promotions and collections of garbage. In one of
+them processes are killed (SIGKILL to the whole process group) at random moments of a step, which is then taken again.
+After every kill the catalogue has to be that of before or of after the step, and every file it names there and whole;
+then its file is destroyed, with all that SQLite keeps beside it, and what copy and journal have has to be the same, or
+that of after the step. The next command is the step again, or the next one. Files of answers are compared too.
 """
 
 import os
@@ -13,8 +14,10 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 import pointsman.pipeline.lifecycle.catalogue  # noqa: F401  (registers every table)
 from benchmarks.catalogue_digests import compute_catalogue_digests
@@ -23,8 +26,12 @@ from pointsman.common.errors import PointsmanError
 from pointsman.common.seeding import random_generator
 from pointsman.common.storage.files import compute_digest
 from pointsman.common.storage.state import open_state
+from pointsman.registry.generations import load_generation
 
-ACTIONS, ODDS = ("update", "inference", "rollback"), (0.45, 0.3, 0.25)
+ACTIONS = ("update", "inference", "feedback", "promotion", "rollback", "gc")
+ODDS = (0.3, 0.2, 0.2, 0.12, 0.12, 0.06)
+LABELS = 5
+"""Labels of one file."""
 KILLS_A_STEP = 2
 LATEST = 1.05
 """Moments are uniform up to this multiple of what the undisturbed step took, so that some kills come too late."""
@@ -46,20 +53,45 @@ Digests = dict[str, str]
 def plan_steps(place: Place, generator: np.random.Generator) -> Iterator[tuple[str, ...]]:
     """Yield the words of one command after the other, two updates first, so that there is a state to go back to.
 
-    Every update and rollback makes one generation.
+    Every update, rollback and promotion makes one generation. Labels are of rows of the newest answered file.
     """
     batches = [0]  # of each generation
+    number = 0
     while True:
         action = "update" if len(batches) < 3 else str(generator.choice(ACTIONS, p=ODDS))
         if action == "update" and batches[-1] < BATCHES:
             batches.append(batches[-1] + 1)
             yield (action,)
+        elif action == "feedback" and (answered := sorted((place.folder / place.state / "predictions").glob("*"))):
+            number += 1
+            chosen = answered[int(generator.integers(len(answered)))]
+            yield action, "-file", str(write_labels(place.folder / f"labels-{number}.csv", chosen, generator))
+        elif action == "promotion":
+            batches.append(batches[-1])
+            yield "models", "promote", find_promoted(place), "--why", "durability"
+        elif action == "gc":
+            yield "models", action
         elif action == "rollback":
             target = int(generator.integers(1, len(batches) - 1))
             batches.append(batches[target])
             yield "models", action, "--to", str(target), "--why", "durability"
         else:
             yield "inference", "-file", str(place.request)
+
+
+def write_labels(file: Path, answered: Path, generator: np.random.Generator) -> Path:
+    """Write labels of some rows of an answered file, by their ids, and return the file."""
+    rows = pd.read_csv(answered, dtype=str)
+    taken = rows.iloc[sorted(generator.choice(len(rows), LABELS, replace=False).tolist())]
+    taken[["predict_id", "CLAIM_PAID"]].to_csv(file, index=False)
+    return file
+
+
+def find_promoted(place: Place) -> str:
+    """Return what to promote: a version, or 'auto' where one is promoted already."""
+    with open_state(place.config) as state:
+        generation = load_generation(state)
+        return "auto" if generation.pinned else generation.versions[0].id
 
 
 def kill(calm: Place, disturbed: Place, kills: int, seed: int, per_step: int = KILLS_A_STEP) -> Iterator[Kill]:
@@ -79,6 +111,11 @@ def kill(calm: Place, disturbed: Place, kills: int, seed: int, per_step: int = K
                     break
                 done += 1
                 committed, wrong = examine(disturbed, before, after)
+                if disturbed.catalogue is None:  # a server keeps its own
+                    destroy(disturbed)
+                    # What was visible has to be there again; of a transaction that was about to be, all or nothing.
+                    committed, lost = examine(disturbed, after if committed else before, after)
+                    wrong = wrong or lost
                 yield Kill(words[1] if words[0] == "models" else words[0], moment, committed, wrong)
             finish(disturbed, words, after, committed)
             before, words = after, coming
@@ -116,6 +153,12 @@ def examine(place: Place, before: Digests, after: Digests) -> tuple[bool, str]:
     if broken or digests in (before, after):
         return digests == after, broken
     return False, f"neither before nor after the step: {', '.join(name_differing(digests, before))}"
+
+
+def destroy(place: Place) -> None:
+    """Delete the catalogue and all that SQLite keeps beside it, but not its copy and journal."""
+    for ending in ("", "-wal", "-shm"):
+        (place.folder / place.state / f"catalogue.db{ending}").unlink(missing_ok=True)
 
 
 def finish(place: Place, words: Sequence[str], after: Digests, committed: bool) -> None:

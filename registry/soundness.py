@@ -29,8 +29,8 @@ class Use:
     remedy: str = RESTORE
 
 
-def find_altered_generations(state: State) -> list[int]:
-    """Return the generations whose rows are not those that were stored; one without a digest is not looked at."""
+def compute_digests(state: State) -> dict[int, str]:
+    """Return the digest of every generation, from its rows as they are."""
     versions = {row["id"]: row for row in read_rows(state.engine, sa.select(versions_table))}
     roles: dict[int, dict[str, str]] = {}
     for row in read_rows(state.engine, sa.select(members_table)):
@@ -38,20 +38,21 @@ def find_altered_generations(state: State) -> list[int]:
     aliases: dict[int, dict[str, str]] = {}
     for row in read_rows(state.engine, sa.select(aliases_table)):
         aliases.setdefault(row["generation"], {})[row["alias"]] = row["version"]
-    altered = []
+    digests = {}
     for row in read_rows(state.engine, sa.select(generations_table).order_by(generations_table.c.number)):
         own = roles.get(row["number"], {})
         members = [versions[one] for one in own if one in versions]
-        digest = compute_generation_digest(row, members, own, aliases.get(row["number"], {}))
-        if row["digest"] is not None and row["digest"] != digest:
-            altered.append(row["number"])
-    return altered
+        digests[row["number"]] = compute_generation_digest(row, members, own, aliases.get(row["number"], {}))
+    return digests
 
 
 def check_generations(state: State) -> list[str]:
     """Return a sentence on every generation whose rows are not those that were stored."""
-    altered = find_altered_generations(state)
-    numbers = [row["number"] for row in read_rows(state.engine, sa.select(generations_table.c.number))]
+    digests, table = compute_digests(state), generations_table.c
+    stored = {row["number"]: row["digest"] for row in read_rows(state.engine, sa.select(table.number, table.digest))}
+    # One of an earlier release has no digest and is taken as it is.
+    altered = [number for number, digest in stored.items() if digest not in (None, digests[number])]
+    numbers = list(stored)
     sound = max((number for number in numbers if number not in altered), default=0)
     newest = max(numbers, default=0)
     advice = f"python run.py models rollback --to {sound} goes back to the newest sound one" if sound else RESTORE

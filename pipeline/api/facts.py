@@ -50,7 +50,7 @@ def load_facts(state: State, generation: Generation) -> GenerationFacts:
 
 
 def _find_update(state: State, generation: Generation) -> float | None:
-    number = find_accepting(state, generation.number)
+    number = find_accepting(state, generation)
     query = sa.select(generations_table.c.created_at).where(generations_table.c.number == number)
     return next((row["created_at"].replace(tzinfo=UTC).timestamp() for row in read_rows(state.engine, query)), None)
 

@@ -53,10 +53,11 @@ def test_labels_are_taken_though_the_catalogue_was_damaged_and_none_is_lost(
         damage(folder / "state")
         assert ask_and_tell() == 200
         assert not service.current.refresh()  # the generation that serves is the newest one
-        assert "its copy has taken its place" in caplog.text
-        assert "nothing that was acknowledged is missing" in caplog.text
         assert client.get("/ready").json() == {"status": "ready", "generation": 3}
     with small_stream.opened(folder, small_stream.LINEAR) as (_, state):
         assert len(read_rows(state.engine, sa.select(labels_table))) == 4
         assert len(read_rows(state.engine, sa.select(decisions_table))) == 2
         assert load_generation(state).number == 3
+    # A file that was cut off may serve for a while from what SQLite holds in memory, and is noticed later.
+    assert "its copy has taken its place" in caplog.text
+    assert "nothing that was acknowledged is missing" in caplog.text

@@ -1,11 +1,11 @@
 """Decayed records: the mean loss of every line on past batches, the newer ones counting more."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
-from pointsman.meta.past import PredictionHistory, stack_records
+from pointsman.meta.past import PredictionHistory, stack_by_batch
 from pointsman.meta.records import FIRST_LIVE, OutOfSamplePredictions
 from pointsman.registry.generations import Generation
 
@@ -51,6 +51,13 @@ def compute_part_losses(past: PredictionHistory) -> PartLosses:
     if not past.task.is_classification:
         means = np.sqrt(means)
     return PartLosses(past.batch[first], past.part[first], np.where(past.known[first], means, np.nan), counts)
+
+
+def measure_parts(records: Sequence[OutOfSamplePredictions], lines: Sequence[str]) -> PartLosses:
+    """Return what ``compute_part_losses`` does of the newest records, with one batch in memory at a time."""
+    measured = [compute_part_losses(past) for past in stack_by_batch(records, lines)]
+    columns = (np.concatenate([getattr(one, column.name) for one in measured]) for column in fields(PartLosses))
+    return PartLosses(*columns)
 
 
 def compute_decayed_records(parts: PartLosses, clean: bool, half_life: float, returning: bool = False) -> np.ndarray:
@@ -161,5 +168,5 @@ def list_losses(before: Generation, records: Sequence[OutOfSamplePredictions]) -
         return [np.nan]
     line = before.champion.line
     known = [record for record in records if line in record.predicted]
-    parts = compute_part_losses(stack_records(known, [line])) if known else None
+    parts = measure_parts(known, [line]) if known else None
     return parts.losses[parts.whole][:, 0].tolist() if parts else [np.nan]

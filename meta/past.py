@@ -1,6 +1,6 @@
 """The past as selection sees it: the records of the newest batches, stacked row by row and line by line."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -50,8 +50,11 @@ class PredictionHistory:
     @cached_property
     def losses(self) -> np.ndarray:
         """Row losses of every line (n_rows, n_lines), in units of ``scale``."""
-        columns = [self.compute_losses(self.outputs[:, position]) for position in range(len(self.lines))]
-        return np.column_stack(columns) if columns else np.zeros((len(self), 0))
+        kind = self.outputs.dtype if self.task.is_classification else np.result_type(self.target, self.outputs)
+        losses = np.empty((len(self), len(self.lines)), dtype=kind)
+        for position in range(len(self.lines)):
+            losses[:, position] = self.compute_losses(self.outputs[:, position])
+        return losses
 
     def compute_losses(self, outputs: np.ndarray) -> np.ndarray:
         """Return the row losses (n_rows,) of other outputs (n_rows, n_outputs) for the same rows."""
@@ -110,36 +113,82 @@ def stack_records(records: Sequence[OutOfSamplePredictions], lines: Sequence[str
     Served rows come before the rest of the batch that they are evidence with, as they did in time; those that none of
     the lines has predicted are left out.
     """
+    parts = _list_parts(keep_newest(records), lines)
+    return _stack(parts, lines, _find_type(parts, lines), measure_scale(parts))
+
+
+def stack_by_batch(records: Sequence[OutOfSamplePredictions], lines: Sequence[str]) -> Iterator[PredictionHistory]:
+    """Yield the rows of each batch as ``stack_records`` has them, oldest first.
+
+    Whoever needs no rows of several batches at once holds one of them in place of MAX_BATCHES.
+    """
     newest = keep_newest(records)
-    parts = [part for record in newest for part in (*_list_live(record, lines), record)]
-    rows = [record.rows for record in parts]
-    target = np.concatenate([one.target for one in rows])
-    clean = np.concatenate([one.clean for one in rows])
-    task = rows[-1].task
+    parts = _list_parts(newest, lines)
+    kind, scale = _find_type(parts, lines), measure_scale(parts)
+    for record in newest:
+        yield _stack(_list_parts([record], lines), lines, kind, scale)
+
+
+def measure_scale(records: Sequence[OutOfSamplePredictions]) -> float:
+    """Return what row losses on records are divided by: 1 for log-loss, the variance of the target otherwise."""
+    rows = [record.rows for record in records]
+    if rows[-1].task.is_classification:
+        return 1.0
     # Of batches as they came: damaged copies hold some of the same targets once more.
-    variance = 1.0 if task.is_classification else float(target[clean].var())
-    stacked = [_stack_lines(record, lines) for record in parts]
-    return PredictionHistory(
-        task=task,
-        lines=tuple(lines),
-        outputs=np.concatenate([outputs for outputs, _ in stacked]),
-        known=np.concatenate([known for _, known in stacked]),
-        target=target,
-        kinds=np.concatenate([one.kinds for one in rows]),
-        quality=np.concatenate([one.quality for one in rows]),
-        batch=np.repeat([one.batch for one in rows], [len(one) for one in rows]),
-        part=np.concatenate([one.part for one in rows]),
-        scale=variance if variance > 0 else 1.0,
-    )
+    variance = float(np.concatenate([one.target[one.clean] for one in rows]).var())
+    return variance if variance > 0 else 1.0
+
+
+def _list_parts(newest: Sequence[OutOfSamplePredictions], lines: Sequence[str]) -> list[OutOfSamplePredictions]:
+    return [part for record in newest for part in (*_list_live(record, lines), record)]
 
 
 def _list_live(record: OutOfSamplePredictions, lines: Sequence[str]) -> list[OutOfSamplePredictions]:
     return [live for live in record.live if any(line in live.predicted for line in lines)]
 
 
-def _stack_lines(record: OutOfSamplePredictions, lines: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    has = np.array([line in record.predicted for line in lines])
-    own = [record.predicted[line] for line in lines if line in record.predicted]
-    stand_in = np.mean(own or list(record.predicted.values()), axis=0)
-    outputs = np.stack([record.predicted.get(line, stand_in) for line in lines], axis=1)
-    return outputs, np.tile(has, (len(record.rows), 1))
+def _list_outputs(record: OutOfSamplePredictions, lines: Sequence[str]) -> list[np.ndarray]:
+    """Return what the lines predicted, or all models where none of the lines did."""
+    return [record.predicted[line] for line in lines if line in record.predicted] or list(record.predicted.values())
+
+
+def _find_type(parts: Sequence[OutOfSamplePredictions], lines: Sequence[str]) -> np.dtype:
+    """Return the type that holds all outputs: stored ones are float32, those of this update may be float64."""
+    return np.result_type(*{outputs.dtype for record in parts for outputs in _list_outputs(record, lines)})
+
+
+def _stack(
+    parts: Sequence[OutOfSamplePredictions], lines: Sequence[str], kind: np.dtype, scale: float
+) -> PredictionHistory:
+    rows = [record.rows for record in parts]
+    outputs, known = _stack_lines(parts, lines, kind)
+    return PredictionHistory(
+        task=rows[-1].task,
+        lines=tuple(lines),
+        outputs=outputs,
+        known=known,
+        target=np.concatenate([one.target for one in rows]),
+        kinds=np.concatenate([one.kinds for one in rows]),
+        quality=np.concatenate([one.quality for one in rows]),
+        batch=np.repeat([one.batch for one in rows], [len(one) for one in rows]),
+        part=np.concatenate([one.part for one in rows]),
+        scale=scale,
+    )
+
+
+def _stack_lines(
+    parts: Sequence[OutOfSamplePredictions], lines: Sequence[str], kind: np.dtype
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the outputs (n_rows, n_lines, n_outputs) and who predicted them (n_rows, n_lines), each written once."""
+    n_rows = sum(len(record.rows) for record in parts)
+    outputs = np.empty((n_rows, len(lines), _list_outputs(parts[-1], lines)[0].shape[1]), dtype=kind)
+    known = np.empty((n_rows, len(lines)), dtype=bool)
+    first = 0
+    for record in parts:
+        here = slice(first, first + len(record.rows))
+        stand_in = np.mean(_list_outputs(record, lines), axis=0)
+        for position, line in enumerate(lines):
+            outputs[here, position] = record.predicted.get(line, stand_in)
+            known[here, position] = line in record.predicted
+        first = here.stop
+    return outputs, known

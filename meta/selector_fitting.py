@@ -9,9 +9,9 @@ from pointsman.common.seeding import derive_seed
 from pointsman.meta.alarm import average_shares
 from pointsman.meta.chooser import Chooser
 from pointsman.meta.chooser_fitting import fit_chooser, tune_margin
-from pointsman.meta.decayed import compute_decayed_records, compute_part_losses
+from pointsman.meta.decayed import compute_decayed_records, measure_parts
 from pointsman.meta.grades import CLEAN_GROUP, DAMAGED_GROUP, Grade
-from pointsman.meta.past import keep_newest, stack_records
+from pointsman.meta.past import keep_newest, measure_scale
 from pointsman.meta.plan import Weights
 from pointsman.meta.records import OutOfSamplePredictions
 from pointsman.meta.selector import MODES, Margins, Pair, Selector
@@ -46,7 +46,7 @@ def fit_selector(
     """
     records = keep_newest(records)
     batch = max(record.rows.batch for record in records)
-    parts = compute_part_losses(stack_records(records, lines))
+    parts = measure_parts(records, lines)
     clean, damaged = (compute_decayed_records(parts, of_clean, config.half_life) for of_clean in (True, False))
     newest = parts.losses[(parts.batch == batch) & parts.whole][0]
     champions = Pair(
@@ -88,7 +88,7 @@ def find_steady(
     if len(newest) < STEADY or not all(incumbent in record.predicted for record in newest):
         return ()
     known = [one for one in candidates if all(one in record.predicted for record in newest)]
-    parts = compute_part_losses(stack_records(newest, [incumbent, *known]))
+    parts = measure_parts(newest, [incumbent, *known])
     losses = parts.losses[parts.whole]
     better = (losses[:, 1:] < losses[:, :1]).all(axis=0)
     return tuple(one for one, is_better in zip(known, better, strict=True) if is_better)
@@ -103,10 +103,10 @@ def learn_choice(
     """
     batch = max(record.rows.batch for record in records)
     known = [one for one in candidates if any(one in record.predicted for record in records)]
-    past = stack_records([record.without_live() for record in records], known)
-    parts = compute_part_losses(past)
+    records = [record.without_live() for record in records]
+    parts = measure_parts(records, known)
     profiles = [profile for record in records for profile in record.rows.profiles]
     copies = np.concatenate([[max(1, len(one.rows.profiles) - 1)] * len(one.rows.profiles) for one in records])
     weights = 0.5 ** ((batch - parts.batch) / half_life) * np.where(parts.whole, copies, 1)
-    described, unit = [one.metafeatures for one in profiles], float(np.sqrt(past.scale))
+    described, unit = [one.metafeatures for one in profiles], float(np.sqrt(measure_scale(records)))
     return fit_chooser(known, described, parts.losses, weights, unit, derive_seed(seed, "chooser", batch))

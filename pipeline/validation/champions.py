@@ -60,7 +60,9 @@ class Judge:
         if incumbent.line in self.excluded:
             return self.contenders[best], f"{reason}; {incumbent.name} may not serve: {self.excluded[incumbent.line]}"
         lead = losses[held] - losses[best]
-        if not is_surely_better(self.past.take(rows), best, held, self.half_life, self.confidence):
+        # Of these two alone: with every contender the rows would be held three times.
+        pair = self.past.only([self.past.lines[best], self.past.lines[held]]).take(rows)
+        if not is_surely_better(pair, 0, 1, self.half_life, self.confidence):
             contender = self.contenders[best].name
             told = f"a tie: the {lead:.4g} less loss of {contender} is within noise, so {incumbent.name} stays"
             return incumbent, told

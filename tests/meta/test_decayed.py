@@ -1,16 +1,20 @@
 """Decayed records: newer batches count more, newcomers are compared fairly, and returning regimes count again."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from pointsman.common.task import Task
 from pointsman.meta.decayed import (
     PartLosses,
     compute_decayed_records,
     compute_part_losses,
     measure_level,
+    measure_parts,
     recall,
     soften,
 )
@@ -86,3 +90,18 @@ def test_part_losses_are_the_mean_losses_of_each_part():
     rows = record.rows.part == 2
     of_truth = record.predicted["robust"][rows, record.rows.target[rows].astype(int)]
     assert parts.losses[2, 1] == pytest.approx(-np.log(of_truth).mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("task", Task)
+def test_batch_by_batch_losses_are_to_the_bit_those_of_the_whole_past(task):
+    first, second, newest = (make_record(batch, task) for batch in (1, 2, 3))
+    second = replace(second, predicted={line: second.predicted[line] for line in LINES[1:]})  # one has no record of it
+    # What was predicted in this update is not rounded yet, so that the whole past is float64.
+    newest = replace(newest, predicted={line: one.astype(float) / 3 for line, one in newest.predicted.items()})
+    records = [newest, first, second]
+    past = stack_records(records, LINES)
+    assert past.outputs.dtype == np.float64
+    whole, by_batch = compute_part_losses(past), measure_parts(records, LINES)
+    for name in ("batch", "part", "losses", "rows"):
+        np.testing.assert_array_equal(getattr(by_batch, name), getattr(whole, name))
+    assert np.isnan(by_batch.losses[by_batch.batch == 2, 0]).all()

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from pointsman.common.storage.catalogue import FILE, VOLATILE, generation_column, metadata, utc_now
+from pointsman.common.storage.catalogue import FILE, VOLATILE, created_at, generation_column, metadata, utc_now
 
 MATURITY_DAYS = (1, 7, 30, 91, 365)
 """Days after which the report looks how many labels have come."""
@@ -18,17 +18,43 @@ labels_table = sa.Table(
     sa.Column("stream_time", sa.DateTime, nullable=True),
     sa.Column("arrived_at", sa.DateTime, nullable=False, default=utc_now, info=VOLATILE),
 )
-"""Labels of served rows as they arrived, one row each. A corrected label is another row, and the newest counts; none is
-ever removed. ``label`` is a class, or a number in digits; ``stream_time`` is the newest time of any row that had been
-served when it arrived: the stream's own clock."""
+"""Labels of served rows as they arrived, one row each, of rows that were logged and kept. A corrected label is another
+row, and the newest counts; none is ever removed. ``label`` is a class, or a number in digits; ``stream_time`` is the
+newest time of any row that had been served when it arrived: the stream's own clock."""
+
+early_labels_table = sa.Table(
+    "early_labels",
+    metadata,
+    sa.Column("request", sa.String, primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("label", sa.String, nullable=False),
+    sa.Column("origin", sa.String, nullable=False),
+    sa.Column("stream_time", sa.DateTime, nullable=True),
+    sa.Column("arrived_at", sa.DateTime, nullable=False, default=utc_now, info=VOLATILE),
+)
+"""Labels of requests that are not logged yet: few, and for a while. Once the request is logged they become labels."""
+
+refused_labels_table = sa.Table(
+    "refused_labels",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, info=VOLATILE),
+    sa.Column("cause", sa.String, nullable=False),
+    sa.Column("origin", sa.String, nullable=False),
+    sa.Column("labels", sa.Integer, nullable=False),
+    created_at(),
+)
+"""How many labels were not taken, or let go before their request was logged, by cause: a row a file, or of a service a
+minute in which that happened."""
 
 settled_labels_table = sa.Table(
     "settled_labels",
     metadata,
     generation_column(),
     sa.Column("label", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("outcome", sa.String, nullable=True),
 )
-"""The labels that an update took, by their number; those that none took yet wait for the next."""
+"""The labels that an update took, by their number; those that none took yet wait for the next. ``outcome`` says what a
+label does not count for, and why; it is null where it counts for everything, and where an earlier release took it."""
 
 settled_requests_table = sa.Table(
     "settled_requests",

@@ -9,6 +9,7 @@ from pointsman.common.storage.state import open_state
 from pointsman.common.tabular.reader import read_table
 from pointsman.common.wanted import Wanted
 from pointsman.pipeline.labels.intake import add_labels, load_schema
+from pointsman.pipeline.labels.outcomes import book_refusals
 from pointsman.pipeline.labels.row_ids import ROW_ID, find_row_ids
 
 log = logging.getLogger(__name__)
@@ -33,5 +34,6 @@ def receive(config: Config, file: Path) -> str:
                 f"it has {', '.join(map(repr, list(table)[:8]))}."
             )
         received = add_labels(config, state, list(zip(table[ids].astype("str"), table[column], strict=True)), file.name)
-    log.info("'%s': %s", file, received.describe())
+        book_refusals(state, received.refused, file.name)
+    log.log(logging.WARNING if received.refused else logging.INFO, "'%s': %s", file, received.describe())
     return str(len(received.new))

@@ -22,6 +22,7 @@ from pointsman.common.time_limit import TimeLimit, cut_steps_table
 from pointsman.pipeline.collection.new_columns import log_new_columns
 from pointsman.pipeline.collection.ordering import PartReader
 from pointsman.pipeline.drift.detection import DriftFound, draft_drift, look_for_drift
+from pointsman.pipeline.labels.early import admit_early, release_former
 from pointsman.pipeline.labels.reconciliation import ReconciledLabels, reconcile_labels
 from pointsman.pipeline.lifecycle.revision import Base, Revision, open_base, plan_revision, take_newest_again
 from pointsman.pipeline.preparation.assessment import assess_batch, keep_raw
@@ -159,6 +160,9 @@ def update_once(
     Where the configuration states another task or schema than before, the update is a revision of the schema, which
     takes the newest batch again if no new one waits.
     """
+    # In the state itself: a revision reconciles labels in a copy of it, which is thrown away.
+    release_former(state)
+    admit_early(state)
     before, progress = load_generation(state), StageProgress("update")
     watch = Stopwatch(progress=progress, limit=TimeLimit(config.update.seconds, config.search.seconds))
     reader.usual = before.schema.time_format if before.schema else None

@@ -1,7 +1,7 @@
 """The routes of the service."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -26,6 +26,7 @@ from pointsman.pipeline.api.listing import list_models
 from pointsman.pipeline.api.metrics import Metrics
 from pointsman.pipeline.api.reading import CSV, JSON, MEDIA_TYPES, PARQUET, PARQUET_TYPES, Brought
 from pointsman.pipeline.api.refusal import Refused, shorten
+from pointsman.pipeline.api.refused_labels import RefusalBook
 from pointsman.pipeline.api.report import ReportMaker
 from pointsman.pipeline.api.slots import Slots
 from pointsman.pipeline.api.worker import Worker
@@ -54,6 +55,7 @@ class Service:
     slots: Slots
     answers: AnswerLog
     costs: CostBook
+    refusals: RefusalBook
     report: ReportMaker
     decoder: Decoder
     predicting: Worker
@@ -76,6 +78,7 @@ class Service:
         self.decoder.close()
         self.answers.close()
         self.costs.close()
+        self.refusals.close()
 
     def need_served(self) -> Served:
         """Return what serves; Refused with 503 where nothing does yet."""
@@ -97,6 +100,7 @@ def build_service(config: Config, state: State) -> Service:
         slots=Slots(config.service.concurrent),
         answers=AnswerLog(config, state),
         costs=CostBook(state),
+        refusals=RefusalBook(state),
         report=ReportMaker(config),
         decoder=Decoder(config.service),
         predicting=Worker("predicting"),
@@ -211,14 +215,23 @@ async def take_labels(service: Service, request: Request) -> Response:
         told["bytes"] = len(body)
         pairs = read_labels(body, service.config.service)
         told["labels"] = len(pairs)
-        add = partial(add_labels, service.config, service.state, pairs, "/feedback")
-        received = await service.book(partial(run_restored, service.state, add))
+        store = partial(store_labels, service, pairs)
+        received = await service.book(partial(run_restored, service.state, store))
     finally:
         service.inbox.release(body)
     presented = present_received(told["request"], received)
     for outcome, count in presented["counts"].items():
         service.metrics.labels.labels(outcome).inc(count)
     return respond(presented)
+
+
+def store_labels(service: Service, pairs: Sequence[tuple[str, Any]]) -> Received:
+    """Store labels, also of requests whose answers are not logged yet."""
+    # Asked before the catalogue is: a request that is logged meanwhile is found in both, and none in neither.
+    answering = service.answers.list_waiting()
+    received = add_labels(service.config, service.state, pairs, "/feedback", answering)
+    service.refusals.add(received.refused)
+    return received
 
 
 def show_report(service: Service, request: str) -> Response:

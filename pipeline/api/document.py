@@ -3,7 +3,7 @@
 from typing import Any
 
 from pointsman.common.schema import Schema
-from pointsman.pipeline.api.feedback import OUTCOMES
+from pointsman.pipeline.api.feedback import OUTCOMES, USELESS
 from pointsman.pipeline.api.reading import CSV, JSON, PARQUET
 
 Json = dict[str, Any]
@@ -110,7 +110,7 @@ COMPONENTS: Json = {
         {
             "request": TEXT,
             "counts": holding(dict.fromkeys(OUTCOMES, WHOLE)),
-            "ids": holding(dict.fromkeys(("unlogged", "unknown", "unreadable"), list_of(TEXT))),
+            "ids": holding(dict.fromkeys(USELESS, list_of(TEXT))),
         }
     ),
     "Models": holding(

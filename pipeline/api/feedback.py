@@ -5,11 +5,12 @@ from typing import Any
 from pointsman.common.config import ServiceConfig
 from pointsman.pipeline.api.reading import KINDS, check_count, describe_long, name_kind, parse_json
 from pointsman.pipeline.api.refusal import MOST_PROBLEMS, Problem, Refused, refuse_rows
-from pointsman.pipeline.labels.intake import Received
+from pointsman.pipeline.labels.intake import MOST_ID, OUTCOMES, Received
+from pointsman.pipeline.labels.outcomes import REFUSALS
 
 SHAPE = 'send {"labels": [{"id": "...", "label": ...}, ...]}, with ids as /predict gave them'
-OUTCOMES = ("new", "corrected", "known", "early", "unlogged", "unknown", "unreadable")
-MOST_ID = 100
+USELESS = tuple(name for name in OUTCOMES if name in REFUSALS)
+"""Outcomes of labels that are not stored."""
 
 
 def read_labels(body: bytes, limits: ServiceConfig) -> list[tuple[str, Any]]:
@@ -49,5 +50,5 @@ def check_entry(position: int, entry: Any, limits: ServiceConfig) -> list[Proble
 def present_received(request: str, received: Received) -> dict[str, Any]:
     """Return what a client gets: how many labels had which outcome, and the ids of those that are of no use."""
     counts = {name: len(getattr(received, name)) for name in OUTCOMES}
-    useless = {name: list(getattr(received, name)) for name in ("unlogged", "unknown", "unreadable")}
+    useless = {name: list(getattr(received, name)) for name in USELESS}
     return {"request": request, "counts": counts, "ids": useless}

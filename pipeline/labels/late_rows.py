@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pandas as pd
 from pointsman.common.schema import Schema
 from pointsman.common.storage.state import State
 from pointsman.model_zoo.model import align_classes
+from pointsman.pipeline.labels.evidence_rows import find_later, find_learned_until
 from pointsman.pipeline.labels.intake import name_row
 from pointsman.pipeline.labels.matching import MatchedRows
 from pointsman.pipeline.labels.served_rows import AnsweredRows, join_answered, load_answered
@@ -17,7 +19,7 @@ from pointsman.registry.generations import Generation, load_generation
 
 log = logging.getLogger(__name__)
 
-LATE_ARRAYS = ("requests", "champions", "target", "late", "times", "stream_times")
+LATE_ARRAYS = ("requests", "champions", "target", "late", "later", "times", "stream_times", "numbers")
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +30,11 @@ class LateRows:
     answered:  outputs in the order of the schema's classes
     target:    (n_rows,) class codes or numbers
     late:      (n_rows,) bool, whether the label came by the row's id, and no batch has the row
+    later:     (n_rows,) bool, whether the row is later than all that the generation's models had learned
     times:     (n_rows,) the stream's own time of each row, or when it was served
     stream_times: (n_rows,) the stream's time when the label came by id, where both are known
+    numbers:   (n_rows,) of the labels that came by id, 0 for others
+    learned_until: the newest time that the generation's models had learned
     """
 
     generation: Generation
@@ -38,8 +43,11 @@ class LateRows:
     answered: AnsweredRows
     target: np.ndarray
     late: np.ndarray
+    later: np.ndarray
     times: np.ndarray
     stream_times: np.ndarray
+    numbers: np.ndarray
+    learned_until: datetime | None = None
 
     def __len__(self) -> int:
         return len(self.target)
@@ -47,7 +55,12 @@ class LateRows:
     def take(self, rows: np.ndarray) -> "LateRows":
         """Return some of the rows, by position."""
         arrays = {name: getattr(self, name)[rows] for name in LATE_ARRAYS}
-        return LateRows(self.generation, answered=self.answered.take(rows), **arrays)
+        return replace(self, answered=self.answered.take(rows), **arrays)
+
+    @property
+    def is_evidence(self) -> np.ndarray:
+        """Which rows (n_rows,) bool tell what the generation's models are worth: in no batch, and not learned."""
+        return self.late & self.later
 
     @property
     def names(self) -> np.ndarray:
@@ -74,7 +87,8 @@ def gather_late_rows(state: State, schema: Schema, found: MatchedRows) -> Iterat
         times = pd.Series(table["served_at"]).astype("datetime64[us]")
         own = answered.inputs[schema.time] if schema.time in answered.inputs else pd.Series(pd.NaT, times.index)
         stream_times = pd.to_datetime(pd.Series(table["stream_time"])).astype("datetime64[us]").where(own.notna())
-        times = own.fillna(times)
+        until = find_learned_until(state, generation)
+        later, times = find_later(own, until), own.fillna(times)
         # Requests that were served in the same moment come in a fixed order, so that a replay reads the same rows.
         order = pd.DataFrame({"time": times, "request": table["request"], "place": table["position"]})
         rows_in_time = order.sort_values(["time", "request", "place"], kind="stable").index.to_numpy()
@@ -85,8 +99,11 @@ def gather_late_rows(state: State, schema: Schema, found: MatchedRows) -> Iterat
             answered=align_answered(answered, generation.schema, schema).take(rows_in_time),
             target=table["target"].to_numpy(dtype=float)[rows_in_time],
             late=table["late"].to_numpy(dtype=bool)[rows_in_time],
+            later=later[rows_in_time],
             times=times.to_numpy()[rows_in_time],
             stream_times=stream_times.to_numpy()[rows_in_time],
+            numbers=table["number"].to_numpy(dtype=int)[rows_in_time],
+            learned_until=until,
         )
 
 

@@ -18,6 +18,7 @@ from pointsman.common.records import LabelledBatch
 from pointsman.common.schema import Schema
 from pointsman.common.storage.state import State
 from pointsman.pipeline.labels.batch_keys import RowKeys, load_earlier_keys
+from pointsman.pipeline.labels.outcomes import Outcome
 from pointsman.pipeline.labels.queries import Row, load_brought_rows, load_reconciled_rows
 from pointsman.pipeline.labels.served_rows import DIGEST, KEY, POSITION, compute_keys, load_row_keys
 from pointsman.pipeline.labels.waiting import load_unreconciled, load_waiting
@@ -39,6 +40,7 @@ FOUND = (
     "served_at",
     "arrived_at",
     "stream_time",
+    "number",
 )
 
 
@@ -46,12 +48,14 @@ FOUND = (
 class MatchedRows:
     """Served rows with labels, one for each row of ``table`` (columns FOUND).
 
-    labels:   numbers of the labels that came by row id
+    labels:   what became of the labels that came by row id, by their number: None where one counts for everything
     repeated: rows that the batch brings although an earlier update took their labels by id
+
+    ``number`` is that of a row's label, 0 where the batch brings it.
     """
 
     table: pd.DataFrame
-    labels: tuple[int, ...]
+    labels: Mapping[int, str | None]
     repeated: tuple[Row, ...] = ()
 
 
@@ -60,16 +64,18 @@ def find_labelled(
 ) -> MatchedRows:
     """Return every served row whose label came with the batch, or by row id since the last update."""
     brought, repeated = find_brought(state, batch, row_keys, arrived_at)
-    waiting, labels = find_waiting(state, schema)
+    waiting, outcomes = find_waiting(state, schema)
     if len(waiting):
         everywhere = [row_keys, *load_earlier_keys(state)]
         in_batch = np.any([one.has(waiting[DIGEST].to_numpy(), waiting[KEY].to_numpy()) for one in everywhere], axis=0)
         # digests of requests that had some of the inputs alone are not among the marks
         told = load_brought_rows(state, list_requests(waiting)) | set(list_rows(brought))
-        waiting = waiting[~in_batch & ~is_among(waiting, told)]
+        known = in_batch | is_among(waiting, told)
+        outcomes |= dict.fromkeys(waiting["number"][known].tolist(), Outcome.IN_BATCH)
+        waiting = waiting[~known]
     parts = [part[list(FOUND)] for part in (brought, waiting) if len(part)]
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(FOUND))
-    return MatchedRows(table, labels, tuple(repeated))
+    return MatchedRows(table, outcomes, tuple(repeated))
 
 
 def find_brought(
@@ -99,7 +105,7 @@ def find_brought(
     found = found[~is_among(found, load_brought_rows(state, requests))]
     # Their labels were taken by id before: as evidence that must count no longer, since models now learn the rows.
     by_id = is_among(found, load_reconciled_rows(state, requests))
-    brought = found[~by_id].assign(late=False, arrived_at=arrived_at, stream_time=None)
+    brought = found[~by_id].assign(late=False, arrived_at=arrived_at, stream_time=None, number=0)
     return brought, list_rows(found[by_id])
 
 
@@ -127,38 +133,43 @@ def match_requests(
     return parts
 
 
-def find_waiting(state: State, schema: Schema) -> tuple[pd.DataFrame, tuple[int, ...]]:
-    """Return kept rows with labels by id that no update took yet, each with its newest, and the numbers of all."""
+def find_waiting(state: State, schema: Schema) -> tuple[pd.DataFrame, dict[int, str | None]]:
+    """Return kept rows with labels by id that no update took yet, each with its newest, and all labels' outcomes."""
     waiting = load_waiting(state)
-    if not len(waiting):
-        return pd.DataFrame(columns=[*FOUND, DIGEST, KEY]), ()
+    nothing = pd.DataFrame(columns=[*FOUND, DIGEST, KEY])
     # Every label is taken, the outdated ones too, or they would be found waiting for ever.
-    labels = tuple(sorted(waiting["number"].tolist()))
-    newest = waiting.sort_values("number").drop_duplicates(["request", "position"], keep="last")
+    outcomes: dict[int, str | None] = dict.fromkeys(waiting["number"].tolist(), Outcome.REPLACED)
+    newest = waiting.drop_duplicates(["request", "position"], keep="last")
     parts = []
     for file, own in newest.groupby("rows_file", sort=True):
         stored = load_row_keys(state.files, str(file))
-        if stored is None:
-            continue
-        requests = own.drop_duplicates("request").rename(columns={"request": "id"})
-        owner, places = spread_out(requests)
-        kept = stored.iloc[places].reset_index(drop=True)
-        described = _describe(requests, owner, places, kept[POSITION].to_numpy()).assign(
-            **{DIGEST: kept[DIGEST], KEY: kept[KEY]}
-        )
-        told = own[["request", "position", "label", "arrived_at", "stream_time"]]
-        parts.append(described.merge(told, on=["request", "position"]))
+        outcomes |= dict.fromkeys(own["number"].tolist(), Outcome.GONE if stored is None else Outcome.NOT_KEPT)
+        if stored is not None:
+            parts.append(join_labels(own, stored))
     if not parts:
-        return pd.DataFrame(columns=[*FOUND, DIGEST, KEY]), labels
+        return nothing, outcomes
     found = pd.concat(parts, ignore_index=True)
-    found = found.assign(
-        late=True,
-        target=encode_target(found["label"], schema)
-        if schema.task.is_classification
-        else found["label"].astype("float64"),
+    outcomes |= dict.fromkeys(found["number"].tolist(), None)
+    target = (
+        encode_target(found["label"], schema) if schema.task.is_classification else found["label"].astype("float64")
     )
+    found = found.assign(late=True, target=target)
     # A label that the present schema does not know is taken and tells nothing.
-    return found[found["target"].notna()], labels
+    unknown = found["target"].isna()
+    outcomes |= dict.fromkeys(found["number"][unknown].tolist(), Outcome.UNREADABLE)
+    return found[~unknown], outcomes
+
+
+def join_labels(labels: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
+    """Return the labelled rows of one file, from labels of its requests and the keys of all its rows."""
+    requests = labels.drop_duplicates("request").rename(columns={"request": "id"})
+    owner, places = spread_out(requests)
+    kept = stored.iloc[places].reset_index(drop=True)
+    described = _describe(requests, owner, places, kept[POSITION].to_numpy()).assign(
+        **{DIGEST: kept[DIGEST], KEY: kept[KEY]}
+    )
+    told = labels[["request", "position", "label", "arrived_at", "stream_time", "number"]]
+    return described.merge(told, on=["request", "position"])
 
 
 def match_rows(batch: np.ndarray, keys: np.ndarray, owners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

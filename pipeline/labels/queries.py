@@ -10,12 +10,14 @@ from pointsman.common.storage.catalogue import in_parts, read_rows
 from pointsman.common.storage.state import State
 from pointsman.meta.label_tables import (
     batch_digests_table,
+    early_labels_table,
     labels_table,
     settled_labels_table,
     settled_requests_table,
     settlements_table,
 )
 from pointsman.meta.tables import decisions_table, regrets_table
+from pointsman.pipeline.labels.outcomes import LOST
 
 Row = tuple[str, int]
 """A served row: its request and its position."""
@@ -49,7 +51,7 @@ def load_reconciled_rows(state: State, requests: Sequence[str]) -> set[Row]:
 def load_served(state: State, requests: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Return what is logged of some requests, by id."""
     table = decisions_table.c
-    query = sa.select(table.id, table.rows, table.rows_file)
+    query = sa.select(table.id, table.rows, table.rows_file, table.first_row, table.kept_rows)
     return {
         row["id"]: row
         for part in in_parts(requests)
@@ -57,10 +59,26 @@ def load_served(state: State, requests: Sequence[str]) -> dict[str, dict[str, An
     }
 
 
-def load_newest_labels(state: State, requests: Sequence[str]) -> dict[tuple[str, int], str]:
-    """Return the newest label of each labelled row of some requests."""
-    table = labels_table.c
-    query = sa.select(table.request, table.position, table.label).order_by(table.number)
+def load_labels_of(state: State, requests: Sequence[str]) -> dict[Row, list[str]]:
+    """Return the labels of each labelled row of some requests, oldest first, without those that an update lost."""
+    table, taken = labels_table.c, settled_labels_table.c
+    query = (
+        sa.select(table.request, table.position, table.label)
+        .outerjoin(settled_labels_table, taken.label == table.number)
+        .where(sa.or_(taken.outcome.is_(None), taken.outcome.not_in(LOST)))
+        .order_by(table.number)
+    )
+    found: dict[Row, list[str]] = {}
+    for part in in_parts(requests):
+        for row in read_rows(state.engine, query.where(table.request.in_(part))):
+            found.setdefault((row["request"], row["position"]), []).append(row["label"])
+    return found
+
+
+def load_early_labels(state: State, requests: Sequence[str]) -> dict[Row, str]:
+    """Return the labels of rows of some requests that wait for these to be logged."""
+    table = early_labels_table.c
+    query = sa.select(table.request, table.position, table.label)
     return {
         (row["request"], row["position"]): row["label"]
         for part in in_parts(requests)

@@ -39,10 +39,13 @@ from pointsman.meta.tables import estimates_table, regrets_table
 from pointsman.model_zoo.reference import InputReference
 from pointsman.pipeline.labels.batch_keys import RowKeys, digest_rows, save_keys
 from pointsman.pipeline.labels.delay import count_maturity, summarise_delays
+from pointsman.pipeline.labels.evidence_rows import describe_learned
 from pointsman.pipeline.labels.late_rows import LateRows, digest_names, gather_late_rows
 from pointsman.pipeline.labels.matching import MatchedRows, find_labelled, list_rows
+from pointsman.pipeline.labels.outcomes import Outcome, describe_outcomes
 from pointsman.pipeline.labels.queries import find_clock
 from pointsman.pipeline.labels.regret import JudgedRows, grade_decisions, judge_rows, list_regrets
+from pointsman.pipeline.labels.waiting import MOST_ROWS
 from pointsman.registry.generations import Generation
 from pointsman.registry.update_run import UpdateRun
 from pointsman.registry.versions import ModelShelf
@@ -97,19 +100,25 @@ def reconcile_labels(
     tables = (
         (regrets_table, list_regrets(state, schema, batch.number, judged)),
         (estimates_table, grade_decisions(state, schema, batch.number, judged)),
-        (settled_labels_table, [{"label": number} for number in found.labels]),
+        (settled_labels_table, list_taken(found, late)),
         (settled_requests_table, count_brought(found, batch.number)),
         (live_records_table, [row_of(state, schema, one, part) for part, one, _ in live]),
         (live_repeats_table, list_repeats(state, schema, batch.number, row_keys, found)),
         (batch_digests_table, [save_keys(state, batch.number, row_keys)]),
         (settlements_table, [describe_reconciliation(state, batch, found, late) | {"gap": gap}]),
     )
-    if told := describe_found(found, batch.number):
-        log.info("%s", told)
+    log_found(found, late, batch.number)
     # Challengers have predicted rows of the live generation alone.
     newest = next(((one, rows) for part, one, rows in live if part.served_by == before.number), None)
     challengers = {name: outputs[newest[1]] for name, outputs in newest[0].challengers.items()} if newest else {}
     return ReconciledLabels(tables, tuple(part for part, _, _ in live), losses, times, challengers)
+
+
+def log_found(found: MatchedRows, late: Sequence[LateRows], batch: int) -> None:
+    """Say how many labels came, and which of them do not count for everything."""
+    for told in (describe_found(found, batch), describe_left(found, late)):
+        if told:
+            log.info("%s", told)
 
 
 def describe_reconciliation(
@@ -137,21 +146,35 @@ def describe_found(found: MatchedRows, batch: int) -> str:
         f"labels of {count(len(found.table), 'served row')} came: {len(found.table) - by_id} in batch {batch}, "
         f"{by_id} by id"
     )
-    if not (others := len(found.labels) - by_id):
+    if not (others := describe_outcomes(found.labels.values())):
         return told
-    return (
-        f"{told}; of {count(len(found.labels), 'label')} given by id, {others} add nothing, since a batch has the "
-        "row or a newer label replaced them"
-    )
+    return f"{told}; of {count(len(found.labels), 'label')} given by id, some add nothing: {others}"
+
+
+def describe_left(found: MatchedRows, late: Sequence[LateRows]) -> str:
+    """Return in words which labels are no evidence, or wait for the next update; '' where all were taken for it."""
+    learned = describe_learned([(int((rows.late & ~rows.later).sum()), rows.learned_until) for rows in late])
+    more = f"an update takes {MOST_ROWS} labels by id, and the next one goes on" * (len(found.labels) == MOST_ROWS)
+    return "; ".join(filter(None, (learned, more)))
+
+
+def list_taken(found: MatchedRows, late: Sequence[LateRows]) -> list[dict[str, Any]]:
+    """Return the rows of the settled_labels table, in the order in which labels came."""
+    learned = [number for rows in late for number in rows.numbers[rows.late & ~rows.later].tolist()]
+    outcomes = {**found.labels, **dict.fromkeys(learned, Outcome.LEARNED)}
+    return [
+        {"label": number, "outcome": None if outcome is None else str(outcome)}
+        for number, outcome in sorted(outcomes.items())
+    ]
 
 
 def list_live(
     schema: Schema, batch: int, reference: InputReference, judged: Sequence[JudgedRows]
 ) -> list[tuple[LivePart, JudgedRows, np.ndarray]]:
-    """Return, by generation with late rows, its live record, the judged rows it was made of, and which of them."""
+    """Return, by generation with late rows that are evidence, its live record, the judged rows, and which of them."""
     parts = []
     for one in judged:
-        late = np.flatnonzero(one.rows.late)
+        late = np.flatnonzero(one.rows.is_evidence)
         late = late[spread_rows(len(late), CLEAN_ROWS)]
         if not len(late) or not one.outputs:
             continue
@@ -188,9 +211,9 @@ def follow_champion(schema: Schema, before: Generation, judged: Sequence[JudgedR
     for one in judged:
         outputs = one.by_line.get(before.champion.line) if before.champion else None
         if outputs is not None:
-            late = one.rows.late
-            losses.append(compute_row_losses(schema.task, one.rows.target[late], outputs[late]))
-            times.append(one.rows.times[late])
+            known = one.rows.is_evidence
+            losses.append(compute_row_losses(schema.task, one.rows.target[known], outputs[known]))
+            times.append(one.rows.times[known])
     joined = np.concatenate(times)
     order = np.argsort(joined, kind="stable")
     return np.concatenate(losses)[order], joined[order]

@@ -57,11 +57,11 @@ class JudgedRows:
 
 def judge_rows(config: Config, state: State, shelf: ModelShelf, schema: Schema, rows: LateRows) -> JudgedRows:
     """Return labelled rows with what the versions of their generation predict: those of big requests, a sample of the
-    others, and a sample of those that came late.
+    others, and a sample of those that are evidence.
     """
     big, small = find_big(rows.requests)
-    late = np.flatnonzero(rows.late)
-    chosen = [*big.values(), *(those[spread_rows(len(those), CLEAN_ROWS)] for those in (small, late))]
+    evidence = np.flatnonzero(rows.is_evidence)
+    chosen = [*big.values(), *(those[spread_rows(len(those), CLEAN_ROWS)] for those in (small, evidence))]
     kept = rows.take(np.unique(np.concatenate(chosen)).astype(int))
     served_by = load_settings(config, state, rows.generation)
     features = engineer_features(kept.answered.inputs, schema, served_by.features)

@@ -13,7 +13,7 @@ from pointsman.registry.generations import load_generation
 from pointsman.registry.lineage import load_other_pasts
 
 MOST_ROWS = 500_000
-"""How many of the newest rows and labels an update looks at."""
+"""How many of the newest rows, and of the oldest labels, an update looks at."""
 
 SERVED = ("id", "generation", "rows_file", "first_row", "kept_rows", "key_columns", "champion", "created_at")
 
@@ -40,7 +40,10 @@ def load_unreconciled(state: State) -> pd.DataFrame:
 
 
 def load_waiting(state: State) -> pd.DataFrame:
-    """Return the newest labels by id of kept rows that no update took yet."""
+    """Return the oldest labels by id that no update took yet and that have a kept row, by their number.
+
+    The oldest ones, so that however many come, each has its turn.
+    """
     table, served = labels_table.c, decisions_table.c
     names = [
         table.number,
@@ -51,14 +54,16 @@ def load_waiting(state: State) -> pd.DataFrame:
         table.arrived_at,
         *(served[name] for name in SERVED if name != "id"),
     ]
-    newest = sa.select(sa.func.max(table.number)).scalar_subquery()
     query = (
         sa.select(*names)
         .join(decisions_table, served.id == table.request)
-        .where(served.rows_file.is_not(None), served.first_row.is_not(None), table.number > newest - MOST_ROWS)
+        .where(served.rows_file.is_not(None), served.first_row.is_not(None))
         .where(table.number.not_in(sa.select(settled_labels_table.c.label)))
     )
-    return _leave_out(state, _read_frame(state, query))
+    # Left out in the query: those of another schema are never taken, so that they would stay the oldest.
+    if others := load_other_pasts(state, load_generation(state).number):
+        query = query.where(served.generation.not_in(sorted(others)))
+    return _read_frame(state, query.order_by(table.number).limit(MOST_ROWS))
 
 
 def _leave_out(state: State, served: pd.DataFrame) -> pd.DataFrame:

@@ -40,6 +40,7 @@ class AnswerLog:
         self._shadow = Shadow(config.labels.shadow_rows) if config.labels.shadow else None
         self._waiting: queue.SimpleQueue[ServedRequest] = queue.SimpleQueue()
         self._requests = self._rows = 0
+        self._ids: dict[str, int] = {}
         self._counting = threading.Lock()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="answer-log", daemon=True)
@@ -49,6 +50,11 @@ class AnswerLog:
     def queued(self) -> int:
         """Requests that are not written yet."""
         return self._requests
+
+    def list_waiting(self) -> dict[str, int]:
+        """Return the requests that are not written yet, with their rows."""
+        with self._counting:
+            return dict(self._ids)
 
     def add(self, served: ServedRequest) -> bool:
         """Take a request, if it belongs to the share that is logged; return whether it was taken. Never waits."""
@@ -61,6 +67,7 @@ class AnswerLog:
                 return False
             self._requests += 1
             self._rows += len(served.rows)
+            self._ids[served.id] = len(served.rows)
             self._waiting.put(served)
         return True
 
@@ -78,6 +85,8 @@ class AnswerLog:
                 with self._counting:
                     self._requests -= len(taken)
                     self._rows -= sum_rows(taken)
+                    for one in taken:
+                        self._ids.pop(one.id, None)
                     self.dropped += len(taken) - written
 
     def _take(self) -> list[ServedRequest]:

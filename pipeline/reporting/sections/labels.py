@@ -1,4 +1,4 @@
-"""Late labels: how fast they come, and what each line was worth on rows that were served and are in no batch."""
+"""Late labels: how fast they come, which were of no use, and what each line was worth on served rows in no batch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,8 +10,15 @@ import pandas as pd
 import sqlalchemy as sa
 
 from pointsman.common.storage.catalogue import read_rows
-from pointsman.meta.label_tables import MATURITY_DAYS, live_records_table, settlements_table
+from pointsman.meta.label_tables import (
+    MATURITY_DAYS,
+    live_records_table,
+    refused_labels_table,
+    settled_labels_table,
+    settlements_table,
+)
 from pointsman.meta.tables import decisions_table
+from pointsman.pipeline.labels.outcomes import REASONS, REFUSALS
 from pointsman.pipeline.reporting.history import History, list_rows
 from pointsman.pipeline.reporting.section import Section
 
@@ -43,13 +50,48 @@ class LiveLine:
 
 
 @dataclass(frozen=True)
+class UselessLabels:
+    """Labels by id that do not count for everything: how many and why. ``taken``: by an update, else refused."""
+
+    cause: str
+    why: str
+    taken: bool
+    labels: int
+
+
+@dataclass(frozen=True)
 class LabelFigures:
-    """Months, the newest first; lines, the most rows and the least loss first; the newest gap between folds."""
+    """Months, the newest first; lines, the most rows and the least loss first; the newest gap between folds.
+
+    ``useless`` are labels that were refused when they came, then those that updates took in part or not at all.
+    """
 
     days: tuple[int, ...]
     months: tuple[MonthFigures, ...]
     lines: tuple[LiveLine, ...]
     gap: str | None
+    useless: tuple[UselessLabels, ...] = ()
+
+
+def count_useless(history: History) -> tuple[UselessLabels, ...]:
+    """Return how many labels were of no use, or not of every use, by cause."""
+    refused, taken = refused_labels_table.c, settled_labels_table.c
+    total = sa.func.sum(refused.labels).label("labels")
+    queries = (
+        (REFUSALS, False, sa.select(refused.cause, total).group_by(refused.cause)),
+        (
+            {str(outcome): why for outcome, why in REASONS.items()},
+            True,
+            sa.select(taken.outcome.label("cause"), sa.func.count().label("labels"))
+            .where(taken.outcome.is_not(None))
+            .group_by(taken.outcome),
+        ),
+    )
+    found = []
+    for words, is_taken, query in queries:
+        counts = {row["cause"]: int(row["labels"]) for row in read_rows(history.state.engine, query)}
+        found += [UselessLabels(word, why, is_taken, counts[word]) for word, why in words.items() if word in counts]
+    return tuple(found)
 
 
 def count_served(history: History) -> pd.DataFrame:
@@ -81,6 +123,7 @@ def compute_labels(history: History) -> LabelFigures:
         ),
         lines=list_live_lines(history.read(live_records_table)),
         gap=gaps[-1] if gaps else None,
+        useless=history.ask(count_useless),
     )
 
 
@@ -110,5 +153,7 @@ def list_live_lines(live: pd.DataFrame) -> tuple[LiveLine, ...]:
 
 
 SECTION = Section(
-    "labels", reads=(settlements_table, live_records_table, count_served), figures={"labels": compute_labels}
+    "labels",
+    reads=(settlements_table, live_records_table, count_served, count_useless),
+    figures={"labels": compute_labels},
 )

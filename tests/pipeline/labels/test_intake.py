@@ -61,6 +61,7 @@ def test_what_is_of_no_use_is_told_apart_and_not_stored(opened):
         ("many-of-7", 1),
         ("many-of-29", 1),
         ("later-0", 0),
+        ("later-0", 1),
         ("one2-0", None),
         ("many-of-99", 1),
     ]
@@ -68,7 +69,9 @@ def test_what_is_of_no_use_is_told_apart_and_not_stored(opened):
     assert received.unreadable == ("one1-0",)
     assert received.unknown == ("one1-1", "nonsense", "many-of-99")
     assert received.early == ("later-0",)
-    assert received.new == ("many-of-7", "many-of-29", "one2-0")
+    assert received.new == ("many-of-29", "one2-0")
+    assert received.unlogged == ("many-of-7",), "of a request with 30 rows two were kept"
+    assert received.contradicting == ("later-0",), "the last label counts"
     assert "'nonsense'" in received.describe()
     assert read_labels_of(state, "one1") == []
     assert read_labels_of(state, "one2") == [(0, "0")], "in this stream an empty target means no claim"
@@ -122,7 +125,10 @@ def test_labels_are_read_as_the_schema_has_them():
     assert read_cells([1.0, "2", " x ", "y", True, {"a": 1}], CLASSES) == ["1", "2", "x", None, None, None]
 
 
-@given(st.text(min_size=1).filter(lambda text: text.isprintable() and not text.endswith("-")), st.integers(0, 10**8))
+REQUESTS = st.text(min_size=1, max_size=80).filter(lambda text: text.isprintable() and not text.endswith("-"))
+
+
+@given(REQUESTS, st.integers(0, 10**8))
 def test_the_id_of_a_row_tells_request_and_position(request_id, position):
     assert split_row_id(name_row(request_id, position)) == (request_id, position)
 

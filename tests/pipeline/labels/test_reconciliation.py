@@ -9,6 +9,7 @@ from made_requests import go_on, make_live_rows, one_by_one, serve
 
 from pointsman.common.storage.catalogue import Draft, read_rows, state_tables
 from pointsman.meta.label_tables import (
+    early_labels_table,
     labels_table,
     live_records_table,
     live_repeats_table,
@@ -141,7 +142,7 @@ def test_labels_outlive_a_rollback_and_are_settled_again(settled, tmp_path):
     with opened(small_stream.copy(settled, tmp_path)) as (config, state):
         models(config, ("rollback",), 3, "again")
         assert read(state, settled_labels_table) == read(state, live_records_table) == []
-        assert len(read(state, labels_table)) == LIVE + 63 + 6
+        assert (len(read(state, labels_table)), len(read(state, early_labels_table))) == (LIVE + 63, 6)
         go_on(config, state)
         assert len(read(state, settled_labels_table)) == LIVE + 63
         (record,) = read(state, live_records_table)
@@ -182,13 +183,14 @@ def test_a_row_in_a_batch_is_told_of_by_the_batch_alone(folder):
 
 def test_every_label_by_id_is_told_of():
     none, both = pd.DataFrame({"late": []}), pd.DataFrame({"late": [False] * 60 + [True]})
-    assert describe_found(MatchedRows(none, ()), 4) == ""
-    assert describe_found(MatchedRows(both, (7,)), 4) == "labels of 61 served rows came: 60 in batch 4, 1 by id"
-    assert describe_found(MatchedRows(both.head(60), tuple(range(80))), 4) == (
-        "labels of 60 served rows came: 60 in batch 4, 0 by id; of 80 labels given by id, 80 add nothing, since a "
-        "batch has the row or a newer label replaced them"
+    assert describe_found(MatchedRows(none, {}), 4) == ""
+    assert describe_found(MatchedRows(both, {7: None}), 4) == "labels of 61 served rows came: 60 in batch 4, 1 by id"
+    outcomes = dict.fromkeys(range(70), "in batch") | dict.fromkeys(range(70, 80), "replaced")
+    assert describe_found(MatchedRows(both.head(60), outcomes), 4) == (
+        "labels of 60 served rows came: 60 in batch 4, 0 by id; of 80 labels given by id, some add nothing: 70 in "
+        "batch (a batch has the row and tells its label), 10 replaced (a newer label of the row came)"
     )
-    assert describe_found(MatchedRows(none, (1,)), 4).startswith(
+    assert describe_found(MatchedRows(none, {1: "lost"}), 4).startswith(
         "labels of 0 served rows came: 0 in batch 4, 0 by id; of 1 "
     )
 

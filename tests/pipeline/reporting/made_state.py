@@ -16,7 +16,12 @@ from pointsman.common.storage.catalogue import Draft
 from pointsman.common.storage.state import open_state
 from pointsman.common.task import Task
 from pointsman.experiments.tables import feature_gains_table, runs_table, trials_table
-from pointsman.meta.label_tables import live_records_table, settlements_table
+from pointsman.meta.label_tables import (
+    live_records_table,
+    refused_labels_table,
+    settled_labels_table,
+    settlements_table,
+)
 from pointsman.meta.tables import decisions_table, grades_table, regrets_table
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.families import get_family
@@ -554,6 +559,17 @@ class MadeState:
                         "clock": None,
                         "maturity": {"2026-01": {"1": 2, "30": 1}, "2025-12": {"later": 1}},
                     }
+                ],
+            )
+            draft.add(
+                settled_labels_table,
+                [{"label": 9 * number + place, "outcome": one} for place, one in enumerate(("learned", None))],
+            )
+            draft.add(
+                refused_labels_table,
+                [
+                    {"cause": cause, "origin": "/feedback", "labels": labels}
+                    for cause, labels in (("unknown", 20), ("crowded", 300))
                 ],
             )
             draft.add(

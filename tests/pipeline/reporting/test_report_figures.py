@@ -21,7 +21,7 @@ from pointsman.pipeline.reporting.report import compute_report, to_json
 from pointsman.pipeline.reporting.scored import compute_gain
 from pointsman.pipeline.reporting.sections.comparisons import UNBOUNDED
 from pointsman.pipeline.reporting.sections.influences import rank_influences
-from pointsman.pipeline.reporting.sections.labels import compute_labels, count_served
+from pointsman.pipeline.reporting.sections.labels import compute_labels, count_served, count_useless
 from pointsman.pipeline.reporting.sections.performance import compute_costs, read_performance
 from pointsman.registry.generations import Generation, load_generation
 
@@ -316,6 +316,12 @@ def test_labels_are_counted_by_the_month_of_serving_and_lines_by_what_they_lost(
     assert lines["a"].best == lines["b"].loss
 
 
+def test_labels_of_no_use_are_told_with_their_cause(report):
+    found = [(one.cause, one.taken, one.labels) for one in report.labels.useless]
+    assert found == [("crowded", False, 900), ("unknown", False, 60), ("learned", True, 3)]
+    assert all(one.why for one in report.labels.useless)
+
+
 def test_shares_of_labels_are_told_only_once_their_time_has_passed():
     known = {
         settlements_table: pd.DataFrame(
@@ -327,6 +333,7 @@ def test_shares_of_labels_are_told_only_once_their_time_has_passed():
         ),
         count_served: pd.DataFrame({"month": ["2026-01", "2026-03"], "rows": [10, 4]}),
         live_records_table: pd.DataFrame({"rows": [], "losses": []}),
+        count_useless: (),
     }
     march, january = compute_labels(make_history(known, datetime(2026, 3, 5))).months
     assert (january.labelled, january.shares) == (7, (0.3, 0.3, 0.6, None, None))

@@ -119,6 +119,24 @@ the line that was best over all labelled requests so far, and of the line that w
 by line. Losses are means over the rows whose labels came: log-loss, or squared errors. Small requests to one generation
 share an entry, whose ``decision`` is 'generation N' and which says of how many ``requests`` it is."""
 
+corrected_regrets_table = sa.Table(
+    "corrected_regrets",
+    metadata,
+    generation_column(),
+    sa.Column("by_batch", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("decision", sa.String, primary_key=True),
+    sa.Column("batch", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("served", sa.Float, nullable=False),
+    sa.Column("champion", sa.Float, nullable=False),
+    sa.Column("single_best", sa.Float, nullable=True),
+    sa.Column("oracle", sa.Float, nullable=False),
+    sa.Column("losses", sa.JSON, nullable=False),
+    sa.Column("requests", sa.Integer, nullable=True),
+)
+"""Entries of the regret ledger as they are with labels that were corrected: the newest ``by_batch`` takes the place of
+the entry of the same decision and batch."""
+
 estimates_table = sa.Table(
     "estimates",
     metadata,
@@ -133,3 +151,18 @@ estimates_table = sa.Table(
 )
 """Estimates made without labels and what labels showed. ``answerer`` is 'plan' or a line; ``request`` is the decision
 whose labels the batch brought, or '' where the batch itself was estimated before it was learned."""
+
+corrected_estimates_table = sa.Table(
+    "corrected_estimates",
+    metadata,
+    generation_column(),
+    sa.Column("by_batch", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("batch", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("answerer", sa.String, primary_key=True),
+    sa.Column("request", sa.String, primary_key=True),
+    sa.Column("measure", sa.String, primary_key=True),
+    sa.Column("rows", sa.Integer, nullable=False),
+    *(sa.Column(name, sa.Float, nullable=False) for name in ("estimated", "lower", "upper", "realised")),
+    sa.Column("covered", sa.Boolean, nullable=False),
+)
+"""Graded estimates of requests as they are with labels that were corrected, as ``corrected_regrets`` are."""

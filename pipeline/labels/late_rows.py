@@ -19,7 +19,18 @@ from pointsman.registry.generations import Generation, load_generation
 
 log = logging.getLogger(__name__)
 
-LATE_ARRAYS = ("requests", "champions", "target", "late", "later", "times", "stream_times", "numbers")
+LATE_ARRAYS = (
+    "requests",
+    "champions",
+    "target",
+    "late",
+    "later",
+    "times",
+    "stream_times",
+    "numbers",
+    "former",
+    "taken_with",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +45,7 @@ class LateRows:
     times:     (n_rows,) the stream's own time of each row, or when it was served
     stream_times: (n_rows,) the stream's time when the label came by id, where both are known
     numbers:   (n_rows,) of the labels that came by id, 0 for others
+    former:    (n_rows,) the target by the label that the ledger has of the row, NaN for none; ``taken_with`` its batch
     learned_until: the newest time that the generation's models had learned
     """
 
@@ -47,6 +59,8 @@ class LateRows:
     times: np.ndarray
     stream_times: np.ndarray
     numbers: np.ndarray
+    former: np.ndarray
+    taken_with: np.ndarray
     learned_until: datetime | None = None
 
     def __len__(self) -> int:
@@ -56,6 +70,11 @@ class LateRows:
         """Return some of the rows, by position."""
         arrays = {name: getattr(self, name)[rows] for name in LATE_ARRAYS}
         return replace(self, answered=self.answered.take(rows), **arrays)
+
+    @property
+    def is_correction(self) -> np.ndarray:
+        """Which rows (n_rows,) bool the ledger has already, by another label."""
+        return ~np.isnan(self.former)
 
     @property
     def is_evidence(self) -> np.ndarray:
@@ -103,6 +122,8 @@ def gather_late_rows(state: State, schema: Schema, found: MatchedRows) -> Iterat
             times=times.to_numpy()[rows_in_time],
             stream_times=stream_times.to_numpy()[rows_in_time],
             numbers=table["number"].to_numpy(dtype=int)[rows_in_time],
+            former=table["former"].to_numpy(dtype=float)[rows_in_time],
+            taken_with=table["taken_with"].to_numpy(dtype=int)[rows_in_time],
             learned_until=until,
         )
 

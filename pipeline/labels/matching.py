@@ -19,7 +19,7 @@ from pointsman.common.schema import Schema
 from pointsman.common.storage.state import State
 from pointsman.pipeline.labels.batch_keys import RowKeys, load_earlier_keys
 from pointsman.pipeline.labels.outcomes import Outcome
-from pointsman.pipeline.labels.queries import Row, load_brought_rows, load_reconciled_rows
+from pointsman.pipeline.labels.queries import Row, load_brought_rows, load_counted, load_reconciled_rows
 from pointsman.pipeline.labels.served_rows import DIGEST, KEY, POSITION, compute_keys, load_row_keys
 from pointsman.pipeline.labels.waiting import load_unreconciled, load_waiting
 
@@ -41,7 +41,10 @@ FOUND = (
     "arrived_at",
     "stream_time",
     "number",
+    "former",
+    "taken_with",
 )
+DESCRIBED = FOUND[:-2]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +54,8 @@ class MatchedRows:
     labels:   what became of the labels that came by row id, by their number: None where one counts for everything
     repeated: rows that the batch brings although an earlier update took their labels by id
 
-    ``number`` is that of a row's label, 0 where the batch brings it.
+    ``number`` is that of a row's label, 0 where the batch brings it. ``former`` is the target by another label, which
+    an earlier update took with the batch ``taken_with``; NaN and 0 without one.
     """
 
     table: pd.DataFrame
@@ -73,15 +77,18 @@ def find_labelled(
         known = in_batch | is_among(waiting, told)
         outcomes |= dict.fromkeys(waiting["number"][known].tolist(), Outcome.IN_BATCH)
         waiting = waiting[~known]
-    parts = [part[list(FOUND)] for part in (brought, waiting) if len(part)]
+    parts = [part[list(DESCRIBED)] for part in (brought, waiting) if len(part)]
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(FOUND))
+    table = add_former(state, schema, table)
+    # What a batch says again is known; where it contradicts a label by id, it corrects that.
+    table = table[table["late"].astype(bool) | (table["target"] != table["former"])].reset_index(drop=True)
     return MatchedRows(table, outcomes, tuple(repeated))
 
 
 def find_brought(
     state: State, batch: LabelledBatch, row_keys: RowKeys, arrived_at: pd.Timestamp
 ) -> tuple[pd.DataFrame, list[Row]]:
-    """Return the served rows that a batch brings, and those of them whose label was taken by id before.
+    """Return the served rows that a batch brings, and which of them had their label taken by id before.
 
     Rows that an earlier batch brought are in neither.
     """
@@ -105,7 +112,7 @@ def find_brought(
     found = found[~is_among(found, load_brought_rows(state, requests))]
     # Their labels were taken by id before: as evidence that must count no longer, since models now learn the rows.
     by_id = is_among(found, load_reconciled_rows(state, requests))
-    brought = found[~by_id].assign(late=False, arrived_at=arrived_at, stream_time=None, number=0)
+    brought = found.assign(late=False, arrived_at=arrived_at, stream_time=None, number=0)
     return brought, list_rows(found[by_id])
 
 
@@ -150,14 +157,24 @@ def find_waiting(state: State, schema: Schema) -> tuple[pd.DataFrame, dict[int, 
         return nothing, outcomes
     found = pd.concat(parts, ignore_index=True)
     outcomes |= dict.fromkeys(found["number"].tolist(), None)
-    target = (
-        encode_target(found["label"], schema) if schema.task.is_classification else found["label"].astype("float64")
-    )
-    found = found.assign(late=True, target=target)
+    found = found.assign(late=True, target=read_targets(found["label"], schema))
     # A label that the present schema does not know is taken and tells nothing.
     unknown = found["target"].isna()
     outcomes |= dict.fromkeys(found["number"][unknown].tolist(), Outcome.UNREADABLE)
     return found[~unknown], outcomes
+
+
+def add_former(state: State, schema: Schema, table: pd.DataFrame) -> pd.DataFrame:
+    """Return labelled rows with what the ledger has of them by another label."""
+    counted = load_counted(state, list_requests(table))
+    known = [counted.get(row, (None, 0)) for row in list_rows(table)]
+    former = read_targets(pd.Series([label for label, _ in known], index=table.index, dtype="object"), schema)
+    return table.assign(former=former, taken_with=[0 if batch is None else batch for _, batch in known])
+
+
+def read_targets(labels: pd.Series, schema: Schema) -> np.ndarray:
+    """Return stored labels as targets (n_rows,); NaN for none, and for one that the present schema does not know."""
+    return encode_target(labels, schema) if schema.task.is_classification else labels.astype("float64").to_numpy()
 
 
 def join_labels(labels: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from pointsman.common.storage.catalogue import in_parts, read_rows
 from pointsman.common.storage.state import State
+from pointsman.meta.corrections import load_corrected
 from pointsman.meta.label_tables import (
     batch_digests_table,
     early_labels_table,
@@ -17,7 +18,8 @@ from pointsman.meta.label_tables import (
     settlements_table,
 )
 from pointsman.meta.tables import decisions_table, regrets_table
-from pointsman.pipeline.labels.outcomes import LOST
+from pointsman.pipeline.labels.outcomes import LOST, Outcome
+from pointsman.registry.tables import generations_table
 
 Row = tuple[str, int]
 """A served row: its request and its position."""
@@ -46,6 +48,30 @@ def load_reconciled_rows(state: State, requests: Sequence[str]) -> set[Row]:
         for part in in_parts(requests)
         for row in read_rows(state.engine, query.where(table.request.in_(part)))
     }
+
+
+def load_counted(state: State, requests: Sequence[str]) -> dict[Row, tuple[str, int]]:
+    """Return the newest label of each row of some requests that is in the ledger, and the batch it was taken with."""
+    table, taken = labels_table.c, settled_labels_table.c
+    query = (
+        sa.select(table.request, table.position, table.label, generations_table.c.batch)
+        .join(settled_labels_table, taken.label == table.number)
+        .join(generations_table, generations_table.c.number == taken.generation)
+        .where(sa.or_(taken.outcome.is_(None), taken.outcome == Outcome.LEARNED))
+        .order_by(table.number)
+    )
+    return {
+        (row["request"], row["position"]): (row["label"], row["batch"])
+        for part in in_parts(requests)
+        for row in read_rows(state.engine, query.where(table.request.in_(part)))
+    }
+
+
+def load_request(state: State, request: str) -> dict[str, Any]:
+    """Return where the kept rows of a request are."""
+    table = decisions_table.c
+    query = sa.select(table.rows_file, table.first_row, table.kept_rows).where(table.id == request)
+    return read_rows(state.engine, query)[0]
 
 
 def load_served(state: State, requests: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -112,14 +138,14 @@ def load_digest_files(state: State, most: int) -> list[str]:
 
 
 def load_regrets(state: State) -> list[dict[str, Any]]:
-    """Return every entry of the regret ledger."""
-    return read_rows(state.engine, sa.select(regrets_table))
+    """Return every entry of the regret ledger, as corrected labels have it."""
+    return load_corrected(state, regrets_table)
 
 
 def load_regrets_of(state: State, request: str, generation: int) -> list[dict[str, Any]]:
     """Return what labels showed of a request: entries of its own, or those it shares with others of its generation."""
     table = regrets_table.c
-    own = read_rows(state.engine, sa.select(regrets_table).where(table.decision == request))
+    own = load_corrected(state, regrets_table, sa.select(regrets_table).where(table.decision == request))
     if own:
         return own
     by_batch = sa.select(settled_requests_table.c.batch).where(settled_requests_table.c.request == request)
@@ -130,7 +156,7 @@ def load_regrets_of(state: State, request: str, generation: int) -> list[dict[st
         .where(labels_table.c.request == request)
     )
     shared = sa.select(regrets_table).where(table.decision == f"generation {generation}")
-    return read_rows(state.engine, shared.where(sa.or_(table.batch.in_(by_batch), table.batch.in_(by_id))))
+    return load_corrected(state, regrets_table, shared.where(sa.or_(table.batch.in_(by_batch), table.batch.in_(by_id))))
 
 
 def list_reconciled_labels(state: State) -> list[int]:

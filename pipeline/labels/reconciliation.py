@@ -35,9 +35,10 @@ from pointsman.meta.label_tables import (
 from pointsman.meta.live import LivePart, live_row, load_repeats, load_stored_live, make_live_rows
 from pointsman.meta.past import MAX_BATCHES
 from pointsman.meta.records import CLEAN_ROWS, OutOfSamplePredictions
-from pointsman.meta.tables import estimates_table, regrets_table
+from pointsman.meta.tables import corrected_estimates_table, corrected_regrets_table, estimates_table, regrets_table
 from pointsman.model_zoo.reference import InputReference
 from pointsman.pipeline.labels.batch_keys import RowKeys, digest_rows, save_keys
+from pointsman.pipeline.labels.corrected import correct_estimates, correct_regrets
 from pointsman.pipeline.labels.delay import count_maturity, summarise_delays
 from pointsman.pipeline.labels.evidence_rows import describe_learned
 from pointsman.pipeline.labels.late_rows import LateRows, digest_names, gather_late_rows
@@ -100,6 +101,8 @@ def reconcile_labels(
     tables = (
         (regrets_table, list_regrets(state, schema, batch.number, judged)),
         (estimates_table, grade_decisions(state, schema, batch.number, judged)),
+        (corrected_regrets_table, correct_regrets(state, schema, batch.number, judged)),
+        (corrected_estimates_table, correct_estimates(state, schema, batch.number, found)),
         (settled_labels_table, list_taken(found, late)),
         (settled_requests_table, count_brought(found, batch.number)),
         (live_records_table, [row_of(state, schema, one, part) for part, one, _ in live]),

@@ -57,11 +57,11 @@ class JudgedRows:
 
 def judge_rows(config: Config, state: State, shelf: ModelShelf, schema: Schema, rows: LateRows) -> JudgedRows:
     """Return labelled rows with what the versions of their generation predict: those of big requests, a sample of the
-    others, and a sample of those that are evidence.
+    others, of those that are evidence, and of those that are corrected.
     """
     big, small = find_big(rows.requests)
-    evidence = np.flatnonzero(rows.is_evidence)
-    chosen = [*big.values(), *(those[spread_rows(len(those), CLEAN_ROWS)] for those in (small, evidence))]
+    samples = small, np.flatnonzero(rows.is_evidence), np.flatnonzero(rows.is_correction)
+    chosen = [*big.values(), *(those[spread_rows(len(those), CLEAN_ROWS)] for those in samples)]
     kept = rows.take(np.unique(np.concatenate(chosen)).astype(int))
     served_by = load_settings(config, state, rows.generation)
     features = engineer_features(kept.answered.inputs, schema, served_by.features)
@@ -111,21 +111,35 @@ def list_regrets(state: State, schema: Schema, batch: int, judged: Sequence[Judg
         so_far.add(entry)
     entries: list[dict[str, Any]] = []
     for one in judged:
-        groups, small = find_big(one.rows.requests)
-        groups |= {f"generation {one.rows.generation.number}": small} if len(small) else {}
+        new = np.flatnonzero(~one.rows.is_correction)
+        groups, small = find_big(one.rows.requests[new])
+        groups |= {name_shared(one): small} if len(small) else {}
         for name, rows in groups.items():
-            regret = compute_regret(schema, one, rows) | {"decision": name, "batch": batch}
+            regret = compute_regret(schema, one, new[rows]) | {"decision": name, "batch": batch}
             so_far.add(regret)
             entries.append(regret | {"single_best": so_far.find(regret)})
     return entries
 
 
-def compute_regret(schema: Schema, judged: JudgedRows, rows: np.ndarray) -> dict[str, Any]:
-    """Return the losses on some rows of what served and of every version that was active then."""
-    target, task = judged.rows.target[rows], schema.task
+def name_shared(judged: JudgedRows) -> str:
+    """Return the name of the entry that small requests to a generation share."""
+    return f"generation {judged.rows.generation.number}"
+
+
+@dataclass(frozen=True, eq=False)
+class RowRegrets:
+    """Losses (n_rows,) of what served, of the champion of then, and of every line that was active."""
+
+    served: np.ndarray
+    champion: np.ndarray
+    by_line: Mapping[str, np.ndarray]
+
+
+def compute_row_regrets(schema: Schema, judged: JudgedRows, rows: np.ndarray, target: np.ndarray) -> RowRegrets:
+    """Return the losses on some rows, by their targets (n_rows,)."""
 
     def lose(outputs: np.ndarray) -> np.ndarray:
-        return compute_row_losses(task, target, outputs[rows])
+        return compute_row_losses(schema.task, target, outputs[rows])
 
     served = lose(judged.rows.answered.outputs)
     by_version = {version: lose(outputs) for version, outputs in judged.outputs.items()}
@@ -134,12 +148,18 @@ def compute_regret(schema: Schema, judged: JudgedRows, rows: np.ndarray) -> dict
         of_version = judged.rows.champions[rows] == version
         champion[of_version] = losses[of_version]
     lines = {version.id: version.line for version in judged.rows.generation.versions}
-    losses_by_line = {lines[version]: float(losses.mean()) for version, losses in by_version.items()}
+    return RowRegrets(served, champion, {lines[version]: losses for version, losses in by_version.items()})
+
+
+def compute_regret(schema: Schema, judged: JudgedRows, rows: np.ndarray) -> dict[str, Any]:
+    """Return the mean losses on some rows of what served and of every version that was active then."""
+    found = compute_row_regrets(schema, judged, rows, judged.rows.target[rows])
+    losses_by_line = {line: float(losses.mean()) for line, losses in found.by_line.items()}
     return {
         "rows": len(rows),
-        "served": float(served.mean()),
-        "champion": float(champion.mean()),
-        "oracle": min(losses_by_line.values(), default=float(served.mean())),
+        "served": float(found.served.mean()),
+        "champion": float(found.champion.mean()),
+        "oracle": min(losses_by_line.values(), default=float(found.served.mean())),
         "losses": losses_by_line,
         "requests": len(set(judged.rows.requests[rows].tolist())),
     }
@@ -149,7 +169,9 @@ def grade_decisions(state: State, schema: Schema, batch: int, judged: Sequence[J
     """Return the grades of the estimates of big requests, where half of their rows have labels."""
     graded: list[dict[str, Any]] = []
     for one in judged:
-        for request, rows in find_big(one.rows.requests)[0].items():
+        new = np.flatnonzero(~one.rows.is_correction)
+        for request, of_request in find_big(one.rows.requests[new])[0].items():
+            rows = new[of_request]
             estimate, kept_rows = load_estimate(state, request)
             if estimate and len(rows) >= LABELLED_SHARE * kept_rows:
                 made = Estimate.from_json(estimate)

@@ -14,6 +14,7 @@ from pointsman.common.metrics import Metric, get_metric
 from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import State
 from pointsman.common.task import Task
+from pointsman.meta.corrections import CORRECTED, load_corrections, put_in
 from pointsman.registry.generations import Alias, Cause, Generation
 from pointsman.registry.lineage import load_past
 from pointsman.registry.tables import aliases_table, generations_table, members_table, versions_table
@@ -60,6 +61,14 @@ class History:
     def read_newest(self, column: sa.Column[Any]) -> pd.DataFrame:
         """Return the rows of a column's table that are newest by it, at most NEWEST_ROWS of them."""
         return self.select(sa.select(column.table).order_by(column.desc()).limit(NEWEST_ROWS))
+
+    def read_corrected(self, column: sa.Column[Any]) -> pd.DataFrame:
+        """Return the rows of ``read_newest`` as they are after all corrections of labels."""
+        newest = self.read_newest(column)
+        corrections, keys = load_corrections(self.state, column.table), CORRECTED[column.table][1]
+        if not corrections:
+            return newest
+        return pd.DataFrame(put_in(list_rows(newest), corrections, keys), columns=newest.columns)
 
     def read_past(self, generation: sa.Column[Any]) -> pd.DataFrame:
         """Return the rows of a column's table whose generation led to the live one."""

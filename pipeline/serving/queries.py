@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from pointsman.common.storage.catalogue import in_parts, read_rows
 from pointsman.common.storage.state import State
 from pointsman.experiments.tables import runs_table
+from pointsman.meta.corrections import load_corrected
 from pointsman.meta.tables import decisions_table, estimates_table
 from pointsman.pipeline.validation.tables import scores_table
 from pointsman.registry.tables import versions_table
@@ -56,7 +57,8 @@ def list_newest(state: State, most: int) -> list[str]:
 
 def load_grades_of(state: State, request: str) -> list[dict[str, Any]]:
     """Return what labels showed of the estimate that a request was answered with."""
-    return read_rows(state.engine, sa.select(estimates_table).where(estimates_table.c.request == request))
+    query = sa.select(estimates_table).where(estimates_table.c.request == request)
+    return load_corrected(state, estimates_table, query)
 
 
 def list_serving_generations(state: State) -> set[int]:

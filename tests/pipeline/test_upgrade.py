@@ -49,8 +49,10 @@ def former(linear_stream, tmp_path_factory):
             for column in ("best", "chosen", "champions"):
                 connection.exec_driver_sql(f"ALTER TABLE grades DROP COLUMN {column}")
             connection.exec_driver_sql("ALTER TABLE decisions DROP COLUMN ranking")
-            connection.exec_driver_sql("DROP TABLE cut_steps")
             connection.exec_driver_sql("ALTER TABLE generations DROP COLUMN digest")
+            connection.exec_driver_sql("ALTER TABLE settled_labels DROP COLUMN outcome")
+            for table in ("cut_steps", "early_labels", "refused_labels", "corrected_regrets", "corrected_estimates"):
+                connection.exec_driver_sql(f"DROP TABLE {table}")
     return folder
 
 

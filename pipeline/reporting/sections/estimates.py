@@ -76,8 +76,8 @@ class UnlabelledFigures:
 
 
 def read_estimates(history: History) -> pd.DataFrame:
-    """Return the newest estimates."""
-    return history.read_newest(estimates_table.c.batch)
+    """Return the newest estimates, graded by corrected labels where there are some."""
+    return history.read_corrected(estimates_table.c.batch)
 
 
 def compute_estimates(history: History) -> UnlabelledFigures:

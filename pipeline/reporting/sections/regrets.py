@@ -40,8 +40,8 @@ class RegretFigures:
 
 
 def read_regrets(history: History) -> pd.DataFrame:
-    """Return the newest entries of the ledger."""
-    return history.read_newest(regrets_table.c.batch)
+    """Return the newest entries of the ledger, as corrected labels have them."""
+    return history.read_corrected(regrets_table.c.batch)
 
 
 def compute_regrets(history: History) -> RegretFigures:

@@ -13,6 +13,7 @@ from pointsman.common.workers import Crew
 from pointsman.experiments.tables import runs_table
 from pointsman.meta.decayed import list_losses
 from pointsman.meta.ensembles import DAMAGED, TYPICAL
+from pointsman.meta.past import stack_records
 from pointsman.meta.records import OutOfSamplePredictions
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.pipeline.drift.tables import responses_table
@@ -56,10 +57,11 @@ from pointsman.pipeline.validation.comparison_rows import comparison_rows
 from pointsman.pipeline.validation.evidence import Evaluated, PrequentialResult, rebuild_evaluation_tables
 from pointsman.pipeline.validation.promotion import IDLE, decide_promotion, list_incumbents
 from pointsman.pipeline.validation.records import LateOutputs, join_records
-from pointsman.pipeline.validation.registration import Decision, Registration, register, save_challengers
+from pointsman.pipeline.validation.registration import Decision, Registration, explain_lost, register, save_challengers
 from pointsman.pipeline.validation.retrain_mode import PairedComparison
+from pointsman.pipeline.validation.skipped_refits import find_skipped_refits
 from pointsman.pipeline.validation.tables import bouts_table, comparisons_table
-from pointsman.registry.contender import Contender
+from pointsman.registry.contender import Contender, Origin
 from pointsman.registry.ensembles import load_weights
 from pointsman.registry.generations import Event, Generation, Member, Role
 from pointsman.registry.loading import drop_lost
@@ -146,7 +148,7 @@ def learn(
         newcomers = enter_all(run, data, tested, found, challenge, answers)
     with watch.stage("promotion"):
         decided, unlearned = decide(run, tested, found, challenge, newcomers, answers)
-        decided = decided.with_retired([*say_why_lost(lost, tested), *unlearned])
+        decided = decided.with_retired([*explain_lost(lost, map(str, tested.table.features)), *unlearned])
     with watch.stage("training"):
         registered = refit_and_register(run, tested, found.training_set, newcomers, decided)
     run.draft.add(bouts_table, [make_row(one) for one in challenge.compared])
@@ -227,7 +229,13 @@ def decide(
     history = load_weights(state, before.number, IDLE)
     promotion = decide_promotion(run, contenders, records, newcomers.portfolio, found.room, baselines, history)
     unlearned = [Event(version, "retired", "it did not learn the change of the relation") for version in gone]
-    return Decision(promotion, modes, newcomers.recalled, records, baselines), unlearned
+    past = stack_records(records, [contender.line for contender in promotion.active])
+    skipped: dict[str, str] = {}
+    if not answers.causes:  # after drift what every model knows may be outdated, also of those that hardly serve
+        due = {one.line for one in list_competing(promotion, past, baselines)}
+        skipped = find_skipped_refits(before, promotion, modes, baselines, due, run.number)
+    modes = {**modes, **dict.fromkeys(skipped, Origin.KEPT)}
+    return Decision(promotion, modes, newcomers.recalled, records, past, baselines, skipped), unlearned
 
 
 def refit_and_register(
@@ -267,20 +275,6 @@ def find_first(before: Generation, decided: Decision) -> set[str]:
     singles = {version.line for version in before.versions if serves(version)}
     plain = {one.line for one in promotion.active if one.candidate.key in decided.baselines}
     return {promotion.champion.line, promotion.robust_champion.line} | members | singles | plain
-
-
-def say_why_lost(lost: Sequence[Version], tested: PrequentialResult) -> list[Event]:
-    """Return an event for each lost version that says why it cannot go on."""
-    made = set(map(str, tested.table.features))
-    unmade = {version.id: [name for name in version.inputs if name not in made] for version in lost}
-    return [
-        Event(
-            version,
-            "lost",
-            f"it reads {', '.join(gone)}, which is no longer made" if gone else "its artefacts could not be loaded",
-        )
-        for version, gone in unmade.items()
-    ]
 
 
 def describe_outcomes(

@@ -1,13 +1,12 @@
 """Registration: trained models become versions and members of the next generation, one of them its champion."""
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 from pointsman.common.errors import DataError
 from pointsman.common.storage.state import State
-from pointsman.meta.past import PredictionHistory, stack_records
+from pointsman.meta.past import PredictionHistory
 from pointsman.meta.records import OutOfSamplePredictions
 from pointsman.model_zoo.model import PROTOCOL
 from pointsman.pipeline.preparation.training_set import TrainingSet
@@ -49,18 +48,17 @@ class Decision:
 
     modes:    by active model, whether it is updated, refitted or kept as it is
     recalled: by the name of a recalled contender, the version it was
+    past:     what active contenders predicted on the rows of the records
+    skipped:  by model that is kept only because it hardly serves, why
     """
 
     promotion: Promotion
     modes: Mapping[str, Origin]
     recalled: Mapping[str, Version]
     records: Sequence[OutOfSamplePredictions]
+    past: PredictionHistory
     baselines: Collection[str]
-
-    @cached_property
-    def past(self) -> PredictionHistory:
-        """What active contenders predicted on the rows of the records."""
-        return stack_records(self.records, [contender.line for contender in self.promotion.active])
+    skipped: Mapping[str, str]
 
     def with_retired(self, events: Sequence[Event]) -> "Decision":
         """Return the same with more retirements, listed before those that records decided."""
@@ -94,7 +92,7 @@ def register(
             events.append(Event(version.id, "recalled", f"{version.parent} beat the champion on the newest batch"))
         elif contender.parent:
             version = contender.parent
-            events.append(Event(version.id, "kept", _explain_kept(contender, decided.modes, trained)))
+            events.append(Event(version.id, "kept", _explain_kept(contender, decided, trained)))
         else:  # a newcomer that could not be fitted: there is nothing to register
             continue
         if contender.line in promotion.excluded:
@@ -112,10 +110,26 @@ def register(
     return Registration(tuple(members), tuple(new), tuple(events))
 
 
-def _explain_kept(contender: Contender, modes: Mapping[str, Origin], trained: Collection[str]) -> str:
+def explain_lost(lost: Sequence[Version], features: Iterable[str]) -> list[Event]:
+    """Return an event for each lost version that says why it cannot go on, by the ``features`` that are still made."""
+    made = set(features)
+    unmade = {version.id: [name for name in version.inputs if name not in made] for version in lost}
+    return [
+        Event(
+            version,
+            "lost",
+            f"it reads {', '.join(gone)}, which is no longer made" if gone else "its artefacts could not be loaded",
+        )
+        for version, gone in unmade.items()
+    ]
+
+
+def _explain_kept(contender: Contender, decided: Decision, trained: Collection[str]) -> str:
     if contender.is_recalled:
         return "a recalled version stays as it was"
-    if modes.get(contender.line) is Origin.KEPT:
+    if contender.line in decided.skipped:
+        return decided.skipped[contender.line]
+    if decided.modes.get(contender.line) is Origin.KEPT:
         return "on the two newest batches the line was better before it had learned the batch before"
     if contender.line not in trained:
         return "there was no time for it (update.seconds, --time-limit); who has waited longest is next"

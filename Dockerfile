@@ -11,7 +11,7 @@ RUN apt-get update \
 
 WORKDIR /app
 COPY requirements.txt requirements-extras.txt ./
-RUN pip install --no-cache-dir --no-compile -r requirements.txt -r requirements-extras.txt
+RUN pip install --no-cache-dir --no-compile --require-hashes -r requirements.txt -r requirements-extras.txt
 # Compiled bytecode makes a cold start three times as fast. Some libraries ship files of other Pythons: those stay as is.
 RUN python -m compileall -q /usr/local/lib/python3.11/site-packages || true
 

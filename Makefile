@@ -3,7 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python run.py
 DEMO_STATE ?= state/demo
-COMPILE := uv pip compile -q --universal --annotation-style line --no-header --no-emit-index-url --python-version 3.11
+# Hashes make an index hand out the very files that were locked, or nothing.
+COMPILE := uv pip compile -q --universal --generate-hashes --annotation-style line --no-header --no-emit-index-url --python-version 3.11
+NEEDED := $(PYTHON) -c 'import sys, tomllib; extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; print("\n".join(one for name in sys.argv[1:] for one in extras[name]))'
 EXTRAS := catboost dask faiss mlflow postgres serve smote
 
 .PHONY: demo install test check audit lock clean
@@ -22,12 +24,13 @@ install: $(VENV)/.installed
 # Compiled bytecode makes a cold start three times as fast, so it is made while installing.
 $(VENV)/.installed: requirements.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --require-virtualenv -r requirements.txt
+	$(VENV)/bin/python -m pip install --quiet --require-virtualenv --require-hashes -r requirements.txt
 	$(VENV)/bin/python -m compileall -q $(VENV)/lib || true
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt requirements-extras.txt
-	$(VENV)/bin/python -m pip install --quiet --require-virtualenv -r requirements-dev.txt -r requirements-extras.txt
+	$(VENV)/bin/python -m pip install --quiet --require-virtualenv --require-hashes -r requirements-dev.txt \
+	  -r requirements-extras.txt
 	touch $@
 
 test: $(VENV)/.installed-dev  ## every test, the slow ones too, on every core
@@ -50,9 +53,9 @@ audit: $(VENV)/.installed-dev  ## the pins against published advisories
 lock:  ## compile the direct dependencies into pins, and those of each extra of pyproject.toml (needs uv)
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) requirements-dev.in -o requirements-dev.txt
-	$(COMPILE) pyproject.toml --all-extras -c requirements.txt -o requirements-extras.txt
+	$(NEEDED) $(EXTRAS) | $(COMPILE) - -c requirements.txt -o requirements-extras.txt
 	for extra in $(EXTRAS); do \
-	  $(COMPILE) pyproject.toml --extra $$extra -c requirements-extras.txt -o requirements-$$extra.txt || exit 1; done
+	  $(NEEDED) $$extra | $(COMPILE) - -c requirements-extras.txt -o requirements-$$extra.txt || exit 1; done
 
 clean:
 	rm -rf $(VENV) state

@@ -36,16 +36,29 @@ class TestDockerfile:
         assert not any("--chown" in copied for copied in find_all("COPY"))
 
     def test_what_it_copies_and_installs_is_there_and_not_ignored(self):
-        ignored = (ROOT / ".dockerignore").read_text().split()
+        listed = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line[:1] != "#"]
+        let_in = {line[1:] for line in listed if line.startswith("!")}
+        assert (
+            listed[0] == "*"
+        )  # what is not named stays out: a state, a configuration with passwords, what comes later
         for copied in find_all("COPY"):
             for source in shlex.split(copied)[:-1]:
                 assert (ROOT / source).exists(), source
-                assert source not in ignored
-        installed = re.findall(r"-r (\S+)", " ".join(find_all("RUN")))
+                assert source in {*let_in, "."}
+        (install,) = [run for run in find_all("RUN") if "pip install" in run]
+        assert "--require-hashes" in install
+        installed = re.findall(r"-r (\S+)", install)
         assert installed == ["requirements.txt", "requirements-extras.txt"]
-        assert {".git", ".venv", "state"} <= set(ignored)
-        needed = {"run.py", "config.yaml", *CODE}
-        assert needed.isdisjoint(ignored)
+        assert let_in == {"run.py", "config.yaml", "LICENSE", *installed, *CODE}
+
+    def test_every_pin_has_its_hashes_and_no_file_names_an_index(self):
+        for path in ROOT.glob("requirements*.txt"):
+            text = path.read_text()
+            pins = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE | re.IGNORECASE)
+            assert all("--hash=sha256:" in pin for pin in pins if "==" in pin), path.name
+            assert "://" not in text
+            assert "-index-url" not in text
+        assert (ROOT / "Makefile").read_text().count("--require-hashes") == 2
 
     def test_its_command_is_one_and_serves_where_it_is_looked_for(self):
         (command,), (entry,), (state,) = find_all("CMD"), find_all("ENTRYPOINT"), find_all("VOLUME")
@@ -76,11 +89,22 @@ class TestAudit:
         code = audit.main()
         return code, capsys.readouterr().out
 
-    def test_a_service_that_cannot_be_reached_is_told_and_passes(self, audit, monkeypatch, capsys):
+    def test_without_the_service_the_pins_are_held_against_the_list(self, audit, monkeypatch, capsys):
         for answer in ([], [{"name": "a", "skip_reason": "not found"}]):
             code, told = self.run(audit, monkeypatch, capsys, lambda _files, answer=answer: answer)
             assert code == 0
-            assert told == "The advisory service cannot be reached: the pinned dependencies were not audited.\n"
+            date = json.loads(audit.LISTED.read_text())["date"]
+            assert re.search(rf"cannot be reached: \d+ pins are held against .* which is of {date}\.", told)
+            assert told.endswith("No pin falls under any of them.\n")
+
+    def test_an_advisory_of_the_list_on_a_pin_fails(self, audit, monkeypatch, capsys, tmp_path):
+        listed = {"date": "2026-01-02", "advisories": [{"package": "numpy", "id": "CVE-2", "before": "999"}]}
+        monkeypatch.setattr(audit, "LISTED", tmp_path / "listed.json")
+        audit.LISTED.write_text(json.dumps(listed))
+        code, told = self.run(audit, monkeypatch, capsys, lambda _files: [])
+        assert code == 1
+        assert re.search(r"which is of 2026-01-02\.\nnumpy [\d.]+: CVE-2, mended in 999\n$", told)
+        assert audit.hold_against_list([("numpy", "999")], listed) == []
 
     def test_a_finding_fails_and_names_what_mends_it(self, audit, monkeypatch, capsys):
         pin = {"name": "a", "version": "1", "vulns": [{"id": "CVE-1", "fix_versions": ["2"]}]}
@@ -94,7 +118,7 @@ class TestAudit:
 
     def test_every_pin_is_audited(self, audit):
         def read(name):
-            return {line.partition(" ")[0] for line in (ROOT / name).read_text().splitlines()}
+            return set(audit.read_pins((ROOT / name).read_text()))
 
         audited = set().union(*map(read, audit.PINS))
         assert len(audited) > 50

@@ -12,11 +12,11 @@ from multiprocessing.process import BaseProcess
 
 from pointsman.common.config import ServiceConfig
 from pointsman.pipeline.api.bodies import MB
-from pointsman.pipeline.api.parquet import EXPANSION, read_parquet_rows
+from pointsman.pipeline.api.parquet import CHARACTERS, read_parquet_rows
 from pointsman.pipeline.api.reading import Brought, Columns
 from pointsman.pipeline.api.refusal import Refused
 
-BYTES_BESIDES = 1_000 * MB
+BYTES_BESIDES = 300 * MB
 """What the process may use beyond what it has when it starts and what cells may decode to."""
 
 
@@ -73,7 +73,7 @@ class Decoder:
 def decode(pipe: Connection, limits: ServiceConfig) -> None:
     """Answer bodies with their rows or a refusal until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the service ends this process when it ends
-    bound_memory(int(2 * EXPANSION * limits.max_mb * MB) + BYTES_BESIDES)
+    bound_memory(int(CHARACTERS * limits.max_mb * MB) + BYTES_BESIDES)
     while True:
         try:
             body, columns = pipe.recv()

@@ -1,8 +1,10 @@
 """Late labels in a request body: read and checked here, stored by ``pipeline/labels/intake.py``."""
 
+from functools import partial
 from typing import Any
 
 from pointsman.common.config import ServiceConfig
+from pointsman.pipeline.api.json_survey import check_big
 from pointsman.pipeline.api.reading import KINDS, check_count, describe_long, name_kind, parse_json
 from pointsman.pipeline.api.refusal import MOST_PROBLEMS, Problem, Refused, refuse_rows
 from pointsman.pipeline.labels.intake import MOST_ID, OUTCOMES, Received
@@ -19,6 +21,7 @@ def read_labels(body: bytes, limits: ServiceConfig) -> list[tuple[str, Any]]:
     Raises Refused: 400 for a body that is not JSON, 413 beyond a limit, 422 naming entries and fields that cannot be
     read.
     """
+    check_big(body, "labels", limits, partial(check_entry, limits=limits))
     sent = parse_json(body, SHAPE)
     listed = sent.get("labels") if isinstance(sent, dict) else sent
     if not isinstance(listed, list):

@@ -24,8 +24,12 @@ FLOAT_DIGITS = 15
 """Digits of a decimal that a float64 always keeps."""
 CODECS = ("UNCOMPRESSED", "SNAPPY")
 """Snappy, which most writers use, expands 20 times at most; the others may do so thousands of times."""
-EXPANSION = 32
-"""Bytes of decoded cells for one byte that a body may have: levels that repeat are stored once."""
+EXPANSION = 4
+"""Bytes of pages, unpacked, for one byte of the body. A small body may have as many as the largest one has itself."""
+CHARACTERS = 32
+"""Characters of decoded texts for one byte that a body may have: levels that repeat are stored once."""
+CHECKED_CELLS = 500_000
+"""Cells that are decoded and checked at a time, before all of them are."""
 
 
 def read_parquet_rows(body: bytes, columns: Columns, limits: ServiceConfig) -> Brought:
@@ -48,7 +52,7 @@ def read_rows(body: bytes, columns: Columns, limits: ServiceConfig) -> Brought:
     """Measure, decode and check a Parquet file; Arrow's own errors pass."""
     buffer = pa.BufferReader(body)
     file = pq.ParquetFile(buffer, thrift_string_size_limit=len(body), thrift_container_size_limit=100_000)
-    measure(file.metadata, limits)
+    measure(file.metadata, len(body), limits)
     schema = file.schema_arrow
     header = [str(name).strip() for name in schema.names]
     places = find_places(header, columns)
@@ -57,32 +61,46 @@ def read_rows(body: bytes, columns: Columns, limits: ServiceConfig) -> Brought:
     wanted = {name: schema.names[place] for name, place in places.items()}
     coded = [stored for stored in wanted.values() if is_text(schema.field(stored).type)]
     file = pq.ParquetFile(pa.BufferReader(body), read_dictionary=coded)
+    check_cells(file, wanted, limits)
     table = file.read(columns=list(wanted.values()), use_threads=False)
-    if table.num_rows != file.metadata.num_rows:
-        raise Refused(400, f"The body names {file.metadata.num_rows} rows and holds {table.num_rows}; write it again.")
-    texts = {name: table.column(stored) for name, stored in wanted.items() if is_text(table.column(stored).type)}
-    check_size(sum(measure_texts(name, column, limits) for name, column in texts.items()), limits)
     cells = {name: read_cells(table.column(stored)) for name, stored in wanted.items()}
     warnings = warn_of({name for name in header if name} - columns.known)
     return Brought(pd.DataFrame(cells), frozenset(cells), warnings)
 
 
-def measure(metadata: pq.FileMetaData, limits: ServiceConfig) -> None:
-    """Raise Refused where a file is too wide, too long, too big when decoded, or compressed too well."""
+def check_cells(file: pq.ParquetFile, wanted: dict[str, str], limits: ServiceConfig) -> None:
+    """Decode the wanted columns a part at a time, and raise Refused for what is not to be kept whole.
+
+    wanted: names as the stream has them, to those in the file
+    """
+    names, rows, characters = list(wanted.values()), 0, 0
+    size = max(1, CHECKED_CELLS // len(names))
+    for batch in file.iter_batches(size, columns=names, use_threads=False):
+        for name, stored in wanted.items():
+            if is_text((column := batch.column(stored)).type):
+                characters += measure_texts(name, column, rows, limits)
+                check_size(characters, int(CHARACTERS * limits.max_mb * MB))
+        rows += batch.num_rows
+    if rows != file.metadata.num_rows:
+        raise Refused(400, f"The body names {file.metadata.num_rows} rows and holds {rows}; write it again.")
+
+
+def measure(metadata: pq.FileMetaData, size: int, limits: ServiceConfig) -> None:
+    """Raise Refused where a file of so many bytes is too wide, too long, too big unpacked, or compressed too well."""
     if metadata.num_columns > limits.max_columns:
         raise refuse_columns(metadata.num_columns, limits)
     check_count(metadata.num_rows, limits)
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    check_size(sum(group.total_byte_size for group in groups), limits)
+    check_size(sum(group.total_byte_size for group in groups), max(EXPANSION * size, int(limits.max_mb * MB)))
     for group in groups:
         for place in range(group.num_columns):
             if (codec := group.column(place).compression) not in CODECS:
                 raise Refused(415, f"Parquet compressed by {codec} is not taken; write it with snappy or uncompressed.")
 
 
-def check_size(size: int, limits: ServiceConfig) -> None:
-    """Raise Refused where cells take more bytes, or characters, than a body of the allowed size may decode to."""
-    if not 0 <= size <= EXPANSION * limits.max_mb * MB:
+def check_size(size: int, most: int) -> None:
+    """Raise Refused where cells take more bytes, or characters, than they may."""
+    if not 0 <= size <= most:
         raise Refused(413, f"The body decodes to {size / MB:.0f} MB, which is too much; send its rows in parts.")
 
 
@@ -124,14 +142,14 @@ def read_cells(column: pa.ChunkedArray) -> pd.Series:
     return (column.cast(pa.large_string()) if is_text(kind) else column).to_pandas()
 
 
-def measure_texts(name: str, column: pa.ChunkedArray, limits: ServiceConfig) -> int:
-    """Return the number of characters in a column of texts; Refused where one text is too long."""
+def measure_texts(name: str, column: pa.Array, first: int, limits: ServiceConfig) -> int:
+    """Return the number of characters in texts of a column; Refused where one is too long. ``first`` is their row."""
     column.validate(full=True)  # whether texts are UTF-8, and codes among those that are there
-    lengths = pa.chunked_array([measure_chunk(chunk) for chunk in column.chunks], pa.int64())
+    lengths = measure_chunk(column)
     longest = pc.max(lengths).as_py() or 0
     if longest > limits.max_text:
         row = pc.index(pc.fill_null(pc.greater(lengths, limits.max_text), False), True).as_py()
-        raise refuse_rows([Problem(row, name, describe_long(longest, limits))])
+        raise refuse_rows([Problem(first + row, name, describe_long(longest, limits))])
     return pc.sum(lengths).as_py() or 0
 
 

@@ -6,7 +6,7 @@ What rows of every kind of body share is here, too: their columns, the limits an
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import orjson
@@ -15,6 +15,7 @@ import pandas as pd
 from pointsman.common.config import ServiceConfig
 from pointsman.common.exact import type_cells
 from pointsman.common.schema import Schema
+from pointsman.pipeline.api.json_survey import check_big
 from pointsman.pipeline.api.refusal import MOST_PROBLEMS, Problem, Refused, refuse_rows, shorten
 
 JSON, CSV, PARQUET = "application/json", "text/csv", "application/vnd.apache.parquet"
@@ -76,6 +77,7 @@ def read_json_rows(body: bytes, columns: Columns, limits: ServiceConfig) -> Brou
 
     Raises Refused: 400 for a body that is not JSON, 413 beyond a limit, 422 naming rows and fields that cannot be read.
     """
+    check_big(body, "rows", limits, partial(find_problems, columns=columns, limits=limits))
     sent = parse_json(body, SHAPES)
     warnings: list[str] = []
     if isinstance(sent, dict) and isinstance(sent.get("rows"), list):
@@ -96,6 +98,13 @@ def read_json_rows(body: bytes, columns: Columns, limits: ServiceConfig) -> Brou
     if there.isdisjoint(columns.inputs):
         raise columns.refuse_strangers()
     return Brought(rows, there, (*warnings, *warn_of(unknown)))
+
+
+def find_problems(position: int, row: Any, columns: Columns, limits: ServiceConfig) -> list[Problem]:
+    """Return what is wrong with a row."""
+    problems: list[Problem] = []
+    check_row(position, row, columns, limits, problems, set())
+    return problems
 
 
 def check_row(

@@ -28,6 +28,15 @@ def address_read_only(path: Path) -> sa.URL:
     return sa.URL.create("sqlite", database=f"file:{quote(str(path))}", query={"immutable": "1", "uri": "true"})
 
 
+def is_read_only(url: sa.URL) -> bool:
+    """Return whether an address is one that ``address_read_only`` gave.
+
+    >>> is_read_only(address_read_only(Path("catalogue.db"))), is_read_only(address_file(Path("catalogue.db")))
+    (True, False)
+    """
+    return url.query.get("immutable") == "1"
+
+
 def show_address(url: sa.URL) -> str:
     """Return an address as messages may show it: without secrets.
 

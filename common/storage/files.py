@@ -27,6 +27,10 @@ STORED_NAME = re.compile(r"[0-9a-f]{64}(\.[a-z0-9]+)*")
 TEMPORARY_NAME = re.compile(r"\.[0-9a-f]{8}-[0-9]+-[0-9a-f]+\.tmp")
 """Names of files that are being written, as ``name_temporary`` gives them: no other file is ever swept."""
 
+PRIVATE = 0o600
+"""Rights of a file of answers: it holds what people asked about."""
+_BINARY = getattr(os, "O_BINARY", 0)
+
 UNCHANGED = "nothing that was committed before is lost"
 FULL = f"free some space and run this again; {UNCHANGED}"
 READ_ONLY = "it may be read but not written here; give this user the right to write, or name another state_dir"
@@ -50,20 +54,21 @@ def save_atomically(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def open_atomically(path: Path) -> Iterator[BinaryIO]:
+def open_atomically(path: Path, private: bool = False) -> Iterator[BinaryIO]:
     """Open a file that appears as ``path`` once the block ends, and not at all where the block fails.
 
+    A ``private`` one is for its owner alone, whatever the umask says; any other has the rights that the umask leaves.
     StateError names the file where the disk is full or may not be written.
     """
     temporary = name_temporary(path)
     with explain_writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with temporary.open("xb") as file:
+            rights = PRIVATE if private else 0o666
+            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, rights), "wb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)
             os.replace(temporary, path)
         except BaseException:
             temporary.unlink(missing_ok=True)

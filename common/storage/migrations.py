@@ -7,7 +7,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.schema import CreateColumn
 
 from pointsman.common.errors import StateError
-from pointsman.common.storage.addresses import show_address
+from pointsman.common.storage.addresses import is_read_only, show_address
 from pointsman.common.storage.postgresql import wait_for_tables
 
 PROTOCOL = 3
@@ -43,10 +43,11 @@ class _Stored:
 def bring_up_to_date(engine: Engine, metadata: sa.MetaData) -> None:
     """Make the tables and columns that a catalogue lacks; StateError where a newer or another version wrote it.
 
-    A catalogue that lacks nothing is only read.
+    A catalogue that lacks nothing is only read. One that may not be written is served without what it lacks: who reads
+    that is told so.
     """
     with engine.connect() as connection:
-        if _look_at(connection, metadata).is_up_to_date:
+        if _look_at(connection, metadata).is_up_to_date or is_read_only(engine.url):
             return
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":

@@ -58,11 +58,13 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
 def open_table(path: Path, types: "Mapping[str, pa.DataType] | None" = None) -> Iterator[TableWriter]:
     """Open a table to write, which appears at ``path`` once the block ends, and not at all where it fails.
 
+    Nobody but its owner may read it.
+
     ``types`` are those of columns that may begin with empty cells alone, or with shorter decimals than come later, for
     formats that keep types.
     """
     ending = find_format(path)
-    with open_atomically(path) as file, ThreadPoolExecutor(1, "writing") as pool:
+    with open_atomically(path, private=True) as file, ThreadPoolExecutor(1, "writing") as pool:
         writer = _Behind(_WRITERS[ending](path, file, types or {}), pool)
         try:
             yield writer

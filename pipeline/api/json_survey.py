@@ -24,6 +24,8 @@ MOST_BESIDE = 1 << 18
 """Bytes that may stand beside the rows."""
 ESCAPED = 6
 """Bytes that a letter may be written with: a backslash, u and four digits."""
+MOST_DEEP = 1_000
+"""Lists and objects in each other: what reads JSON gives up soon after."""
 MOST_NESTED = 1_000
 """Lists and objects within a row of more than a block."""
 
@@ -200,6 +202,8 @@ def check_long(body: bytes, position: int, start: int, end: int, limits: Service
         before = int(marks.places[-1]) if len(marks.places) else before
         commas += int(((marks.depths == 1) & (marks.signs == _COMMA)).sum())
         nested += int(np.isin(marks.signs, _OPENS).sum())
+        if len(marks.depths) and marks.depths.max() > MOST_DEEP:
+            raise Refused(400, f"The body is no JSON that is read: its depth is more than {MOST_DEEP}; write it flat.")
         if commas >= limits.max_columns:
             raise refuse_keys(limits)
         if nested > MOST_NESTED:

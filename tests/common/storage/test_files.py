@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pointsman.common.errors import StateError
 from pointsman.common.storage.files import FileStore, compute_digest, save_atomically
+from pointsman.common.tabular.writers import write_table
 
 
 def test_the_same_content_is_one_file(tmp_path):
@@ -124,6 +125,13 @@ def test_what_is_saved_again_is_young_again(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes of files are a matter of POSIX")
-def test_other_users_may_read_what_was_written(tmp_path):
-    save_atomically(tmp_path / "deep" / "report.html", b"page")
-    assert (tmp_path / "deep" / "report.html").stat().st_mode & 0o777 == 0o644
+@pytest.mark.parametrize(("umask", "rights"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_files_have_the_rights_that_the_umask_leaves_and_answers_are_private(tmp_path, umask, rights):
+    before = os.umask(umask)
+    try:
+        save_atomically(tmp_path / "report.html", b"x")
+        write_table(pd.DataFrame({"predict": [1]}), tmp_path / "answers.csv")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "report.html").stat().st_mode & 0o777 == rights
+    assert (tmp_path / "answers.csv").stat().st_mode & 0o777 == 0o600

@@ -66,3 +66,13 @@ CHAPTERS = (
 )
 
 SECTIONS: tuple[Section, ...] = (HEAD, *(section for chapter in CHAPTERS for section in chapter.sections))
+
+
+def find_anchor(section: str) -> str:
+    """Return the anchor of the chapter that a section is in, or its own name where it is in none.
+
+    >>> find_anchor("drift")
+    'drift'
+    """
+    named = (one.anchor for one in CHAPTERS if section in [own.name for own in one.sections])
+    return next(named, section)

@@ -182,3 +182,12 @@ def join_words(words: list[str], most: int = 4) -> str:
     if len(words) > most:
         words = [*words[:most], f"{len(words) - most} more"]
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else "none"
+
+
+def begin_sentence(text: str) -> str:
+    """Return a text that begins with a capital, all else as it is.
+
+    >>> begin_sentence("is off by 29"), begin_sentence("")
+    ('Is off by 29', '')
+    """
+    return text[:1].upper() + text[1:]

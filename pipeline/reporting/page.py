@@ -14,7 +14,7 @@ from pointsman.pipeline.reporting.charts.chart import Chart
 from pointsman.pipeline.reporting.charts.scripts import describe_charts, read_library, read_script
 from pointsman.pipeline.reporting.charts.svg import Chart as Drawing
 from pointsman.pipeline.reporting.charts.timeline import Timeline, lay_timeline
-from pointsman.pipeline.reporting.contents import CHAPTERS, HEAD, SECTIONS
+from pointsman.pipeline.reporting.contents import CHAPTERS, HEAD, SECTIONS, find_anchor
 from pointsman.pipeline.reporting.history import History
 from pointsman.pipeline.reporting.names import name_family, name_metric, name_purpose
 from pointsman.pipeline.reporting.policy import write_policy
@@ -22,6 +22,8 @@ from pointsman.pipeline.reporting.report import to_json
 
 FOLDER = Path(__file__).parent
 FILTERS = {
+    "anchor": find_anchor,
+    "sentence": formats.begin_sentence,
     "number": formats.format_number,
     "decimal": formats.format_decimal,
     "share": formats.format_share,
@@ -79,7 +81,7 @@ class Parts:
 def gather_parts(timeline: Timeline) -> Parts:
     """Return what the page carries besides its figures."""
     return Parts(
-        css=(FOLDER / "style.css").read_text(encoding="utf-8"),
+        css="".join((FOLDER / name).read_text(encoding="utf-8") for name in ("style.css", "first_screen.css")),
         base=describe_charts(timeline.batches, timeline.months, timeline.events),
         library=read_library(),
         scripts=(read_script(FOLDER / "charts" / "charts.js"),),

@@ -55,7 +55,10 @@ def _assess(family: str, trials: Sequence[Trial], task: Task, seed: int) -> Impo
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=derive_seed(seed, "importance", family))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
+        try:
+            shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
+        except RuntimeError:  # losses differ and no setting tells them apart: there is nothing to share out
+            return None
     named = {_name(family, setting): float(share) for setting, share in shares.items()}
     return Importance(family, len(study.trials), named) if named else None
 

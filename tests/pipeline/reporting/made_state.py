@@ -100,8 +100,20 @@ def log_loss_of(family: str, batch: int) -> float:
     return prior if family == "prior" else prior * (1.1 if batch == 3 else 0.9)
 
 
+def score(task: Task, family: str, batch: int) -> dict[str, float]:
+    """Return every metric of a version on a batch."""
+    loss, is_prior = log_loss_of(family, batch), family == "prior"
+    if task is Task.REGRESSION:
+        return {"rmse": loss, "loss": loss, "mae": 58.64 * loss, "r2": 0.0 if is_prior else 0.6}
+    metrics = {"log_loss": loss, "loss": loss}
+    if task is Task.MULTICLASS:
+        return metrics | {"accuracy": 0.4 if is_prior else 0.83, "macro_f1": 0.2 if is_prior else 0.7}
+    metrics |= {"roc_auc": 0.5 if is_prior else 0.71, "f1": 0.3125, "accuracy": 0.8}
+    return metrics | ({"recall": 0.0} if is_prior else {"precision": 0.31, "recall": 0.4})
+
+
 class MadeState:
-    """Writes batch after batch of one binary stream; ``family`` is the champion's.
+    """Writes batch after batch of one stream, a binary one unless ``task`` is another; ``family`` is the champion's.
 
     With ``mixes`` an ensemble of the champion and the prior serves typical requests, from the second batch on.
     """
@@ -113,16 +125,14 @@ class MadeState:
         variant: str = "onehot",
         columns: int = 4,
         mixes: bool = False,
+        task: Task = Task.BINARY,
         **config,
     ):
         self.config = make_config(folder, **config)
         self.family, self.variant, self.mixes = family, variant, mixes
         self.columns = ["age", "worth", "make", "make_fuel"] + [f"extra_{number}" for number in range(columns - 4)]
-        self.schema = make_schema(Task.BINARY)
-        self.models = {
-            family: make_model(family, variant, Task.BINARY),
-            "prior": make_model("prior", "onehot", Task.BINARY),
-        }
+        self.schema = make_schema(task)
+        self.models = {family: make_model(family, variant, task), "prior": make_model("prior", "onehot", task)}
         self.generation = Generation()
         self.versions: dict[str, Version] = {}
 
@@ -142,7 +152,9 @@ class MadeState:
             draft.commit(state.engine)
         return self
 
-    def answer(self, rows: int, reason: str = "champion") -> "MadeState":
+    def answer(
+        self, rows: int, reason: str = "champion", at: datetime = FIRST_DAY, served: dict | None = None
+    ) -> "MadeState":
         champion = self.generation.champion
         assert champion is not None
         with open_state(self.config) as state:
@@ -167,12 +179,10 @@ class MadeState:
                         "key_columns": [],
                         "rows_file": None,
                         "kept_rows": rows,
-                        "served": {
-                            f"{champion.id}/champion": rows - 10,
-                            f"{self.versions['prior'].id}/fallback:sparse": 10,
-                        },
+                        "served": served
+                        or {f"{champion.id}/champion": rows - 10, f"{self.versions['prior'].id}/fallback:sparse": 10},
                         "output": "x.csv",
-                        "created_at": FIRST_DAY,
+                        "created_at": at,
                     }
                 ],
             )
@@ -185,7 +195,7 @@ class MadeState:
         before = self.generation
         features, hidden = make_rows(number)
         times = pd.Series([day_of(number)] * ROWS)
-        clean = LabelledBatch(number, features, times, make_target(Task.BINARY, hidden))
+        clean = LabelledBatch(number, features, times, make_target(self.schema.task, hidden))
         draft = Draft(before.number + 1)
         self._batch(draft, number, save_clean_batch(state.files, clean, self.schema), "")
         self._analysis(draft, number)
@@ -215,8 +225,7 @@ class MadeState:
             *((version, "out-of-fold") for version in new[:2]),
         ]
         for version, kind in scored:
-            observed = log_loss_of(version.family, number)
-            metrics = {"log_loss": observed, "loss": observed, "roc_auc": 0.71, "f1": 0.3125}
+            metrics = score(self.schema.task, version.family, number)
             key = {"batch": number, "version": version.id, "kind": kind, "rows": ROWS}
             draft.add(scores_table, [key | {"metric": name, "observed": score} for name, score in metrics.items()])
         self._rest(draft, number, new[:2])
@@ -520,7 +529,7 @@ class MadeState:
                             "uniform": 0.7,
                             "single_best": 0.47,
                             "oracle": 0.46,
-                            "difference": selected - 0.5,
+                            "difference": selected - (0.5 if group == "clean" else 0.8),
                             "error": 0.005,
                             "alarms": 0.0,
                             "margins": {},

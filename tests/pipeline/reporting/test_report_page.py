@@ -109,8 +109,11 @@ def test_it_shows_the_figures_of_the_json(written, page):
         tree["search"]["failures"][0]["failure"],
         tree["drift"]["moved"][0]["how"],
         *(version["id"] for version in tree["versions"]),
-        *tree["headline"]["sentences"],
+        tree["health"]["name"],
+        tree["health"]["sentence"],
+        *tree["changes"],
         *(one["text"] for one in tree["headline"]["attention"]),
+        *(one["command"] for one in tree["health"]["findings"]),
     ):
         assert " ".join(shown.split()) in page.words, shown
 
@@ -125,6 +128,7 @@ def test_one_word_for_what_serves_an_ensemble(tmp_path):
     assert "Production ensemble-0103 ensemble of 2 for typical requests" in page.words
     shown = format_number(tree["production"]["metrics"]["log_loss"])
     assert f"on unseen rows {shown} batch 3" in page.words
+    assert "a mixture of 2 models, since batch 2" in page.words
     assert "SHAP: what the answers of ensemble-0103 rest on" in page.words
     assert tree["shap"]["mixed"] == "linear-0005 75%, prior-0006 25%"
     labels = [attributes["aria-label"] for _tag, attributes in page.tags if attributes.get("role") == "img"]
@@ -171,7 +175,7 @@ def test_a_state_of_rejected_batches_has_a_page(tmp_path):
 def test_the_prior_as_champion_has_no_shap_plot_and_says_why(tmp_path):
     page = Page(summarise(MadeState(tmp_path, family="prior").add(2).config, DATE).read_text(encoding="utf-8"))
     assert "There is no SHAP plot: it answers every row alike" in page.words
-    assert "The prior is champion: no model was better than answering every row alike." in page.words
+    assert "No model was better than answering every row alike, so that is what serves." in page.words
 
 
 def test_numbers_in_a_charts_text_are_left_whole():
@@ -189,7 +193,7 @@ def test_grades_are_those_of_the_mode_in_force_and_what_a_person_promoted_serves
     words = Page(written.read_text(encoding="utf-8")).words
     assert "Chosen, mode all Champions Chosen, mode single" in words
     assert "Oracle Gain, mode single 3 damaged" in words  # neither noise nor lines are known of mode single
-    assert "which serves every request, since it was promoted by hand" in words
+    assert "promoted by hand, for every request" in words
     figures = json.loads((written.parent / "report.json").read_text(encoding="utf-8"))
     assert figures["mode"] == "single"
     assert {grade["gain_single"] for grade in figures["grades"] if grade["group"] == "clean"} == {0.0}

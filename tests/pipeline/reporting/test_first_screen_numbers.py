@@ -13,7 +13,7 @@ from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import open_state
 from pointsman.parsing import find_command, parse
 from pointsman.pipeline.api.listing import list_models
-from pointsman.pipeline.models import models
+from pointsman.pipeline.lifecycle.history import describe_generation
 from pointsman.pipeline.reporting import page as pages
 from pointsman.pipeline.validation.tables import scores_table
 from pointsman.registry.generations import load_generation
@@ -37,9 +37,9 @@ def figures(made):
 
 def test_the_model_and_its_members_are_those_of_models_and_of_the_service(made, figures):
     tree, words, _ = figures
-    listed = models(made.config, ())
     with open_state(made.config) as state:
         service = list_models(load_generation(state))
+        listed = describe_generation(load_generation(state))
     serving = tree["standing"]["id"]
     assert serving == service["production"] == "ensemble-0104"
     assert f"{serving} serves typical requests" in listed

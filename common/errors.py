@@ -46,6 +46,10 @@ class StateError(PointsmanError):
     """The state is locked by another update, missing or damaged."""
 
 
+class LockHeld(StateError):
+    """Another run of the same command holds its lock on the state."""
+
+
 class DamagedCatalogue(StateError):
     """The bytes of the catalogue make no sense; ``reason`` is what the database says."""
 

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.ext.compiler import compiles
 
-from pointsman.common.errors import StateError
+from pointsman.common.errors import LockHeld
 from pointsman.common.storage.addresses import show_address
 
-LOCKS = {"catalogue": 1, "update": 2, "backtest": 3}
+LOCKS = {"catalogue": 1, "update": 2, "backtest": 3, "report": 4}
 """Numbers of advisory locks: while tables are made, and by command."""
 PATIENCE = 1.0
 """Seconds for the server to notice that a lock's holder has died."""
@@ -72,7 +72,7 @@ def hold_shared_lock(engine: Engine, command: str) -> Iterator[None]:
         connection.detach()  # closed at the end and not pooled, which frees the lock
         if not _try_lock(connection, command):
             shown = show_address(engine.url)
-            raise StateError(
+            raise LockHeld(
                 f"Another {command} ({_find_holder(connection, command)}) holds the catalogue at '{shown}'; run this "
                 "one again when it is done."
             )

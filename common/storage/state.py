@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from pointsman.common.config import Config
-from pointsman.common.errors import DamagedCatalogue, PointsmanError, Restored, StateError, first_line
+from pointsman.common.errors import DamagedCatalogue, LockHeld, PointsmanError, Restored, StateError, first_line
 from pointsman.common.storage.addresses import address_file, show_address
 from pointsman.common.storage.backup import find_catalogue, name_backup, read_number, save_backup
 from pointsman.common.storage.catalogue import connect
@@ -267,9 +267,7 @@ def lock_folder(folder: Path, command: str) -> Iterator[None]:
         if not try_lock(file.fileno()):
             file.seek(0)
             holder = file.read().strip() or "unknown"
-            raise StateError(
-                f"Another {command} (process {holder}) holds '{path}'; run this one again when it is done."
-            )
+            raise LockHeld(f"Another {command} (process {holder}) holds '{path}'; run this one again when it is done.")
         with explain_writing(path):
             file.seek(0)
             file.truncate()

@@ -1,5 +1,6 @@
 """The gate before every route: who may ask, by which name, and a line about each request."""
 
+import base64
 import hmac
 import logging
 import os
@@ -26,9 +27,20 @@ log = logging.getLogger(__name__)
 KEY_VARIABLE, FORMER_VARIABLE = "POINTSMAN_API_KEY", "SWITCHYARD_API_KEY"
 OPEN_ROUTES = ("/health", "/ready")
 """Routes that need no key and no name of the host: monitoring asks them."""
-ROUTES = ("/", "/predict", "/feedback", "/health", "/ready", "/models", "/metrics", "/report", "/openapi.json")
+PAGES = ("/", "/live", "/try", "/docs")
+"""What people open in a browser, which asks them for the key."""
+ROUTES = (*PAGES, "/predict", "/feedback", "/health", "/ready", "/models", "/metrics", "/report", "/openapi.json")
 LOG_BYTES, LOG_FILES = 64 * MB, 3
-HEADERS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+HEADERS = [
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+]
+"""What every answer says unless it says otherwise itself."""
+NEEDS_KEY = (
+    "This needs the key of the service, as 'Authorization: Bearer KEY', as 'X-API-Key: KEY', or in a browser as the "
+    "password of any name."
+)
 GONE = 499
 """The status that logs show for a client that went away."""
 
@@ -117,7 +129,10 @@ class Gate:
             nonlocal status, sent_bytes
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request.encode()), *HEADERS]
+                own = list(message.get("headers", ()))
+                said = {name for name, _ in own}
+                usual = [header for header in HEADERS if header[0] not in said]
+                message["headers"] = [*own, (b"x-request-id", request.encode()), *usual]
             else:
                 sent_bytes += len(message.get("body", b""))
             await send(message)
@@ -153,7 +168,7 @@ class Gate:
         if scope["path"] in OPEN_ROUTES:
             return
         if self._key and not self._is_known(scope):
-            raise Refused(401, "This needs the key of the service, as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'.")
+            raise Refused(401, NEEDS_KEY)
         if self._hosts is not None and not is_host(find_header(scope, b"host"), self._hosts):
             # A page of another site can have its own name lead here, and its reader's browser ask.
             told = "This service is not known by that Host; ask by localhost, or name it in service.hosts."
@@ -166,6 +181,8 @@ class Gate:
                 brought = header
             elif name == b"authorization" and header[:7].lower() == b"bearer ":
                 brought = header[7:].strip()
+            elif name == b"authorization" and header[:6].lower() == b"basic ":
+                brought = read_password(header[6:])
         return hmac.compare_digest(brought, self._key)
 
     def _tell(self, scope: Scope, told: dict[str, Any], status: int, sent_bytes: int, seconds: float) -> None:
@@ -181,6 +198,18 @@ class Gate:
             **told,
         }
         self._write(orjson.dumps(line))
+
+
+def read_password(encoded: bytes) -> bytes:
+    """Return the password of what a browser sends by HTTP's Basic scheme, b'' where it is none.
+
+    >>> read_password(b"YW55Ym9keTpzM2NyZXQ="), read_password(b"s3cret")
+    (b's3cret', b'')
+    """
+    try:
+        return base64.b64decode(encoded, validate=True).partition(b":")[2]
+    except ValueError:
+        return b""
 
 
 async def refuse_other(scope: Scope, receive: Receive, send: Send) -> None:

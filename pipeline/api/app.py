@@ -1,37 +1,27 @@
 """The routes of the service."""
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import HTMLResponse
 
 from pointsman.common.config import Config
 from pointsman.common.storage.catalogue import utc_now
-from pointsman.common.storage.state import State, run_restored
+from pointsman.common.storage.state import run_restored
 from pointsman.pipeline.api import document
 from pointsman.pipeline.api.answering import Answered, answer_rows, present_expectation, read_rows
-from pointsman.pipeline.api.bodies import Inbox
-from pointsman.pipeline.api.costs import CostBook
-from pointsman.pipeline.api.current import Current, Served
-from pointsman.pipeline.api.decoder import Decoder
+from pointsman.pipeline.api.current import Served
 from pointsman.pipeline.api.failures import add_handlers
 from pointsman.pipeline.api.feedback import present_received, read_labels
-from pointsman.pipeline.api.index import write_index
 from pointsman.pipeline.api.listing import list_models
-from pointsman.pipeline.api.metrics import Metrics
+from pointsman.pipeline.api.pages.routes import add_pages
 from pointsman.pipeline.api.reading import CSV, JSON, MEDIA_TYPES, PARQUET, PARQUET_TYPES, Brought
 from pointsman.pipeline.api.refusal import Refused, shorten
-from pointsman.pipeline.api.refused_labels import RefusalBook
-from pointsman.pipeline.api.report import ReportMaker
-from pointsman.pipeline.api.slots import Slots
-from pointsman.pipeline.api.worker import Worker
+from pointsman.pipeline.api.service import Service
 from pointsman.pipeline.labels.intake import Received, add_labels
-from pointsman.pipeline.serving.answer_log import AnswerLog
 from pointsman.pipeline.serving.served_requests import ServedRequest
 
 log = logging.getLogger(__name__)
@@ -39,80 +29,11 @@ log = logging.getLogger(__name__)
 INLINE_BYTES, INLINE_ROWS = 16_384, 32
 """A request this small is answered where it was read: handing it to the worker would take longer than it does."""
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-REPORT_SECONDS = 3
-"""When a client should ask again for a report that is being made."""
-
-
-@dataclass(frozen=True)
-class Service:
-    """What the routes share."""
-
-    config: Config
-    state: State
-    current: Current
-    metrics: Metrics
-    inbox: Inbox
-    slots: Slots
-    answers: AnswerLog
-    costs: CostBook
-    refusals: RefusalBook
-    report: ReportMaker
-    decoder: Decoder
-    predicting: Worker
-    booking: Worker
-
-    async def predict(self, job: Callable[[], Answered]) -> Answered:
-        """Have the worker answer a request; TimeoutError where that takes too long, Refused where too many wait."""
-        with self.slots.take():
-            return await self.predicting.run(job, self.config.service.seconds)
-
-    async def book(self, job: Callable[[], Received]) -> Received:
-        """Have labels stored beside what is predicted; TimeoutError and Refused as with ``predict``."""
-        with self.slots.take():
-            return await self.booking.run(job, self.config.service.seconds)
-
-    def close(self) -> None:
-        """Stop everything that goes on beside requests, and write what waits to be logged."""
-        self.current.stop()
-        self.report.close()
-        self.decoder.close()
-        self.answers.close()
-        self.costs.close()
-        self.refusals.close()
-
-    def need_served(self) -> Served:
-        """Return what serves; Refused with 503 where nothing does yet."""
-        served = self.current.served
-        if served is None:
-            raise Refused(503, self.current.reason, retry_after=5)
-        return served
-
-
-def build_service(config: Config, state: State) -> Service:
-    """Return everything that the routes need, the newest generation loaded if there is one."""
-    metrics = Metrics()
-    service = Service(
-        config=config,
-        state=state,
-        current=Current(config, state, metrics),
-        metrics=metrics,
-        inbox=Inbox(config.service),
-        slots=Slots(config.service.concurrent),
-        answers=AnswerLog(config, state),
-        costs=CostBook(state),
-        refusals=RefusalBook(state),
-        report=ReportMaker(config),
-        decoder=Decoder(config.service),
-        predicting=Worker("predicting"),
-        booking=Worker("booking"),
-    )
-    service.current.refresh()
-    return service
 
 
 def build_app(service: Service) -> FastAPI:
     """Return the application."""
-    # The usual page at /docs would load scripts of other hosts; / tells what there is.
+    # The framework's own page at /docs would load scripts of other hosts; add_pages has one of ours.
     app = FastAPI(title="Pointsman", docs_url=None, redoc_url=None, redirect_slashes=False)
     add_handlers(app)
 
@@ -149,14 +70,7 @@ def build_app(service: Service) -> FastAPI:
         service.metrics.log_dropped.set(service.answers.dropped)
         return Response(service.metrics.show(), media_type=METRICS_TYPE)
 
-    @app.get("/report")
-    async def report(request: Request) -> Response:
-        return show_report(service, request.scope["state"]["request"])
-
-    @app.get("/", include_in_schema=False)
-    async def index() -> Response:
-        return HTMLResponse(write_index(service.current.served, service.current.reason))
-
+    add_pages(app, service)
     return app
 
 
@@ -232,20 +146,6 @@ def store_labels(service: Service, pairs: Sequence[tuple[str, Any]]) -> Received
     received = add_labels(service.config, service.state, pairs, "/feedback", answering)
     service.refusals.add(received.refused)
     return received
-
-
-def show_report(service: Service, request: str) -> Response:
-    """Return the report of the generation that serves, the one before while it is made, or when to ask again."""
-    is_there = service.report.ask(service.need_served().generation)
-    page = service.report.page
-    if page is not None:
-        headers = {"x-generation": str(page.generation)}
-        return HTMLResponse(page.html, headers=headers if is_there else headers | {"retry-after": str(REPORT_SECONDS)})
-    if failure := service.report.failure:
-        raise Refused(503, failure, retry_after=REPORT_SECONDS)
-    waiting = respond({"request": request, "status": "the report is being made; ask again in a moment"}, 202)
-    waiting.headers["retry-after"] = str(REPORT_SECONDS)
-    return waiting
 
 
 def find_media_type(request: Request) -> str:

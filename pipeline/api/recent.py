@@ -55,6 +55,8 @@ class Recent:
         self._clock = clock
         self._minutes: deque[Minute] = deque(maxlen=MINUTES)
         self._lock = threading.Lock()
+        self.answered = 0
+        """Requests that were answered since the process began."""
 
     def add_request(self, status: int, seconds: float) -> None:
         """Count a request for predictions that is done."""
@@ -62,6 +64,7 @@ class Recent:
             minute = self._find_minute()
             minute.requests += 1
             minute.failed += status >= 500
+            self.answered += status < 400
             minute.seconds[round(STEPS * math.log10(max(seconds, LEAST_SECONDS)))] += 1
 
     def add_rows(self, served: Mapping[tuple[str, str], int], expected: float | None) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 from pointsman.common.redaction import as_told
 
+ASKING = 'Basic realm="Pointsman", charset="UTF-8", Bearer'
+"""How the key may be brought; a browser asks for a name, which may be any, and the key as its password."""
 MOST_PROBLEMS = 10
 """Wrong cells that a refusal names; more of them help nobody."""
 
@@ -46,7 +48,7 @@ class Refused(Exception):
         """Return the headers that go with it."""
         headers = {} if self.retry_after is None else {"retry-after": str(self.retry_after)}
         headers |= {"connection": "close"} if self.closes else {}
-        return headers | ({"www-authenticate": "Bearer"} if self.status == 401 else {})
+        return headers | ({"www-authenticate": ASKING} if self.status == 401 else {})
 
     def to_json(self, request: str) -> dict[str, Any]:
         """Return the body that a client gets."""

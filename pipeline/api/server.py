@@ -17,7 +17,8 @@ from pointsman.common.config import Config, ServiceConfig
 from pointsman.common.errors import ConfigError
 from pointsman.common.storage.state import open_state
 from pointsman.pipeline.api.access import Gate, find_key, write_access_log
-from pointsman.pipeline.api.app import build_app, build_service
+from pointsman.pipeline.api.app import build_app
+from pointsman.pipeline.api.service import build_service
 
 log = logging.getLogger(__name__)
 

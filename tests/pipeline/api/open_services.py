@@ -9,7 +9,8 @@ import small_stream
 
 from pointsman.common.storage.state import open_state
 from pointsman.pipeline.api.access import Gate
-from pointsman.pipeline.api.app import build_app, build_service
+from pointsman.pipeline.api.app import build_app
+from pointsman.pipeline.api.service import build_service
 
 
 class Client:

@@ -10,7 +10,7 @@ from fastapi import Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from pointsman.common.redaction import as_told
+from pointsman.common.program import as_typed
 from pointsman.pipeline.reporting import formats
 
 FOLDER = Path(__file__).parent
@@ -25,7 +25,7 @@ FILTERS = {
 def show_page(template: str, status: int = 200, headers: dict[str, str] | None = None, **facts: Any) -> Response:
     """Return a page made of one of this folder's templates; it has no script and asks for no other file."""
     page = read_templates().get_template(template).render(css=read_style(), **facts)
-    return HTMLResponse(as_told(page), status, {"content-security-policy": POLICY, **(headers or {})})
+    return HTMLResponse(as_typed(page), status, {"content-security-policy": POLICY, **(headers or {})})
 
 
 @cache

@@ -7,6 +7,7 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 
+from pointsman.common.redaction import as_told
 from pointsman.pipeline.api.pages.docs import describe_document
 from pointsman.pipeline.api.pages.home import add_strip
 from pointsman.pipeline.api.pages.render import show_page
@@ -81,12 +82,14 @@ def show_home(service: "Service", request: Request) -> Response:
     """Return the report with what is answered now, or a page that loads itself again until there is one."""
     if service.current.served is None:
         title = "No model serves yet"
-        return show_page("waiting.html", title=title, sentence=service.current.reason, seconds=NO_MODEL_SECONDS)
+        return show_page(
+            "waiting.html", title=title, sentence=as_told(service.current.reason), seconds=NO_MODEL_SECONDS
+        )
     try:
         shown = ask_report(service)
     except Refused as refusal:
         title = "There is no report"
-        return show_page("waiting.html", refusal.status, title=title, sentence=str(refusal), seconds=0)
+        return show_page("waiting.html", refusal.status, title=title, sentence=as_told(str(refusal)), seconds=0)
     if shown is None:
         sentence = "It is made once for each generation, which takes up to a minute or so."
         title = "The report is being made"
@@ -121,7 +124,7 @@ async def show_trial(
     """Return the form, with what was typed and answered; without anything typed it begins with usual cells."""
     served = service.current.served
     if served is None:
-        sentence = service.current.reason
+        sentence = as_told(service.current.reason)
         return show_page("waiting.html", 503, title="No model serves yet", sentence=sentence, seconds=NO_MODEL_SECONDS)
     schema = served.predictor.schema
     fields = await service.book(partial(service.forms.make, served.generation, schema))
@@ -131,7 +134,7 @@ async def show_trial(
         fields=fields,
         typed={field.name: field.usual for field in fields} if typed is None else typed,
         outcome=outcome,
-        problem=str(problem) if problem else "",
+        problem=as_told(str(problem)) if problem else "",
         generation=served.generation,
         target=schema.target,
         prefix=PREFIX,

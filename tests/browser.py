@@ -1,10 +1,12 @@
 """A Chromium that tests drive through its own protocol, over a pipe; tests are skipped where there is none."""
 
+import fcntl
 import itertools
 import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from contextlib import contextmanager
 
@@ -115,16 +117,26 @@ def find_browser():
     return found
 
 
+def move_up(pipe):
+    """The ends of a pipe under numbers that stand for nothing else, so that the browser's own can take the low ones."""
+    moved = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 20) for end in pipe]
+    for end in pipe:
+        os.close(end)
+    return moved
+
+
 @contextmanager
 def open_browser():
     """A tab of a browser of its own, without anything that another one keeps."""
     path = find_browser()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        their_reading, writing = os.pipe()
-        reading, their_writing = os.pipe()
+        their_reading, writing = move_up(os.pipe())
+        reading, their_writing = move_up(os.pipe())
 
         # The browser reads from the third descriptor and writes to the fourth.
-        command = ["sh", "-c", f'exec "$0" "$@" 3<&{their_reading} 4>&{their_writing}', path, *OPTIONS]
+        moves = f"os.dup2({their_reading}, 3); os.dup2({their_writing}, 4)"
+        begin = f"import os, sys; {moves}; os.execv(sys.argv[1], sys.argv[1:])"
+        command = [sys.executable, "-c", begin, path, *OPTIONS]
         process = subprocess.Popen(
             [*command, f"--user-data-dir={profile}", "--remote-debugging-pipe", "about:blank"],
             pass_fds=(their_reading, their_writing),

@@ -69,14 +69,14 @@ def name_type(schema: Json) -> str:
         return " or ".join(dict.fromkeys(name_type(one) for one in schema["anyOf"]))
     stated = schema.get("type", "anything")
     if isinstance(stated, list):
-        return " or ".join(WORDS.get(one, one) for one in stated)
+        return " or ".join(WORDS.get(str(one), str(one)) for one in stated)
     if stated == "array":
         return f"list of {name_type(schema['items'])}"
     if stated == "object" and isinstance(more := schema.get("additionalProperties"), Mapping):
         return f"object of {name_type(more)} by name"
     if stated == "object" and schema.get("properties"):
         return f"object with {', '.join(schema['properties'])}"
-    return WORDS.get(stated, stated)
+    return WORDS.get(str(stated), str(stated))
 
 
 WORDS = {"string": "text", "integer": "whole number", "boolean": "true or false"}

@@ -125,8 +125,9 @@ def _make_level(name: str, known: Mapping[str, object]) -> Field:
 
 def _read_deciles(known: Mapping[str, object]) -> list[float]:
     deciles = known.get("quantiles")
-    usable = isinstance(deciles, Sequence) and len(deciles) > HIGH
-    return [float(one) for one in deciles] if usable and all(map(math.isfinite, deciles)) else []  # type: ignore[arg-type, union-attr]
+    if not isinstance(deciles, Sequence) or len(deciles) <= HIGH or not all(map(math.isfinite, deciles)):
+        return []
+    return [float(one) for one in deciles]
 
 
 def _add_missing(hint: str, known: Mapping[str, object]) -> str:

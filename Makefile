@@ -6,7 +6,7 @@ DEMO_STATE ?= state/demo
 # Hashes make an index hand out the very files that were locked, or nothing.
 COMPILE := uv pip compile -q --universal --generate-hashes --annotation-style line --no-header --no-emit-index-url --python-version 3.11
 NEEDED := $(PYTHON) -c 'import sys, tomllib; extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; print("\n".join(one for name in sys.argv[1:] for one in extras[name]))'
-EXTRAS := catboost dask faiss mlflow postgres serve smote
+EXTRAS := catboost dask docx faiss mlflow postgres serve smote
 
 .PHONY: demo install test check audit lock clean
 

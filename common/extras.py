@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 EXTRAS: dict[str, tuple[str, ...]] = {
     "catboost": ("catboost",),
     "dask": ("dask", "distributed"),
+    "docx": ("docx",),
     "faiss": ("faiss",),
     "mlflow": ("mlflow", "alembic"),
     "postgres": ("psycopg",),

@@ -67,7 +67,14 @@ COMMANDS: Mapping[str, Command] = {
         (options.FILE.about("the rows to predict"), options.OUT, options.EXPLAIN),
     ),
     "summary": Command(
-        "write the report; prints its path", flows.run_summary, (("summary", "writes the report and prints where"),)
+        "write the report, or the documentation of the model; prints its path",
+        flows.run_summary,
+        (
+            ("summary", "writes the report and prints where"),
+            ("summary -out report.pdf", "the report as PDF, printed by a browser that is here; also .html or .json"),
+            ("summary -out model.md", "documents what is in production for an audit; also .docx (an extra)"),
+        ),
+        (options.OUT.about("where to write instead: .html, .json, .pdf, .md or .docx, by its ending"),),
     ),
     "explain": Command(
         "say what served a request, and why",

@@ -38,11 +38,11 @@ def run_inference(config: "Config", parsed: Namespace, _subject: list[str]) -> P
     return infer(config, parsed.file, parsed.out, parsed.explain)
 
 
-def run_summary(config: "Config", _parsed: Namespace, _subject: list[str]) -> Path:
-    """Write the report."""
+def run_summary(config: "Config", parsed: Namespace, _subject: list[str]) -> Path:
+    """Write the report, or the documentation of what is in production."""
     from pointsman.pipeline.summary import summarise
 
-    return summarise(config)
+    return summarise(config, out=parsed.out)
 
 
 def run_explain(config: "Config", _parsed: Namespace, subject: list[str]) -> str:

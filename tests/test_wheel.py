@@ -96,7 +96,7 @@ def test_it_says_what_it_needs_and_how_it_is_started(unpacked):
     needed = {line.removeprefix("Requires-Dist: ") for line in lines if line.startswith("Requires-Dist: ")}
     assert {line.partition("#")[0].strip() for line in asked} <= needed
     extras = {line.removeprefix("Provides-Extra: ") for line in lines if line.startswith("Provides-Extra: ")}
-    assert extras == {"all", "catboost", "dask", "faiss", "mlflow", "postgres", "serve", "smote"}
+    assert extras == {"all", "catboost", "dask", "docx", "faiss", "mlflow", "postgres", "serve", "smote"}
     assert "pointsman = pointsman.__main__:start" in (described / "entry_points.txt").read_text()
     assert list(described.rglob("LICENSE"))
 

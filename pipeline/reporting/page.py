@@ -43,11 +43,15 @@ FILTERS = {
 
 def save_report(report: Mapping[str, Any], page: str, folder: Path) -> Path:
     """Write report.json and report.html into ``folder``, each as a whole or not at all; return the page's path."""
-    text = json.dumps(to_json(report), indent=1, ensure_ascii=False, allow_nan=False)
-    save_atomically(folder / "report.json", text.encode())
+    save_atomically(folder / "report.json", write_figures(report).encode())
     path = folder / "report.html"
     save_atomically(path, page.encode())
     return path
+
+
+def write_figures(report: Mapping[str, Any]) -> str:
+    """Return the figures as the text of report.json."""
+    return json.dumps(to_json(report), indent=1, ensure_ascii=False, allow_nan=False)
 
 
 def render_page(history: History, report: Mapping[str, Any]) -> str:

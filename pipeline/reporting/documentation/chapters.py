@@ -1,0 +1,302 @@
+"""Model documentation: what an auditor asks of a model, from what the catalogue knows and nothing else."""
+
+from collections.abc import Mapping, Sequence
+
+from pointsman.common.metrics import METRICS
+from pointsman.common.schema import Schema
+from pointsman.pipeline.reporting.documentation.document import Block, Bullets, Chapter, Document, Paragraph, make_table
+from pointsman.pipeline.reporting.formats import (
+    format_change,
+    format_count,
+    format_date,
+    format_number,
+    format_params,
+    format_share,
+)
+from pointsman.pipeline.reporting.history import History
+from pointsman.pipeline.reporting.names import name_family, name_metric, name_purpose
+from pointsman.pipeline.reporting.scored import PREQUENTIAL, compare_with_prior, list_scores
+from pointsman.pipeline.reporting.sections.batches import compute_batches
+from pointsman.pipeline.reporting.sections.drift import compute_drift_figures
+from pointsman.pipeline.reporting.sections.features import list_features
+from pointsman.pipeline.reporting.sections.generations import list_generations
+from pointsman.pipeline.reporting.sections.grades import list_grades
+from pointsman.pipeline.reporting.sections.overview import find_production
+from pointsman.pipeline.reporting.sections.quality import compute_quality
+from pointsman.pipeline.reporting.sections.quarantine import compute_quarantine
+from pointsman.pipeline.reporting.sections.regrets import compute_regrets
+from pointsman.pipeline.reporting.sections.versions import VersionFigures, list_versions
+from pointsman.registry.words import show_word
+
+MOST_BATCHES, MOST_GENERATIONS, MOST_BREACHES = 24, 40, 12
+"""Rows of tables, the newest; what is left out is told."""
+
+Caveats = Mapping[str, Sequence[str]]
+"""What to be careful of, by version: sentences of its model card."""
+
+
+def document_model(history: History, caveats: Caveats) -> Document:
+    """Return the documentation of what is in production, of a history with at least one generation."""
+    schema = history.generation.schema
+    target = schema.target if schema else "a target that is not known yet"
+    chapters = (
+        Chapter("Purpose", describe_purpose(history, schema)),
+        Chapter("Data", describe_data(history)),
+        Chapter("Features", describe_features(history, schema)),
+        Chapter("Model", describe_model(history)),
+        Chapter("Validation", describe_validation(history)),
+        Chapter("Limits", describe_limits(history, caveats)),
+        Chapter("History", describe_history(history)),
+    )
+    return Document(f"Model documentation: {target}", chapters)
+
+
+def describe_purpose(history: History, schema: Schema | None) -> tuple[Block, ...]:
+    """Return what is predicted, by what, and as of when this was written."""
+    production, generation = history.ask(find_production), history.generation
+    written = (
+        f"Written on {format_date(history.written_at)} (UTC) of generation {generation.number}. Every figure is one "
+        "that the catalogue of the state holds, or follows from such figures."
+    )
+    if schema is None or production is None:
+        return (Paragraph("No model serves: no batch has been accepted yet."), Paragraph(written))
+    serves = "by a person's decision, every request" if production.by_hand else "typical requests"
+    facts = [
+        f"It predicts {schema.target} ({schema.task.value}) of single rows of the stream, whose time is {schema.time}.",
+        f"{production.id} is in production: it serves {serves}.",
+    ]
+    if schema.task.is_classification:
+        facts.append(f"Its classes are {', '.join(schema.classes)}.")
+    if len(schema.classes) == 2:
+        facts.append(f"Probabilities are those of {schema.classes[-1]}.")
+    return (Bullets(tuple(facts)), Paragraph(written))
+
+
+def describe_data(history: History) -> tuple[Block, ...]:
+    """Return the batches that came, what became of their rows, and what the checks found."""
+    batches, quality = history.ask(compute_batches), history.ask(compute_quality)
+    counts = history.ask(compute_quarantine)
+    accepted = [one for one in batches if one.status != "rejected"]
+    came = format_count(sum(one.rows for one in batches), "row")
+    places = ", ".join(f"{rows:,} are {place}" for place, rows in counts.places.items() if rows)
+    told = (
+        f"{format_count(len(batches), 'batch', 'batches')} came with {came}; {len(accepted)} of them were accepted. "
+        f"Of all rows, {places}."
+    )
+    rows = [
+        (
+            str(one.number),
+            format_date(one.start),
+            format_date(one.end),
+            f"{one.rows:,}",
+            one.status,
+            f"{one.quarantined:,}",
+        )
+        for one in batches[-MOST_BATCHES:]
+    ]
+    breaches = [
+        (one.code, one.column, str(one.times), str(one.last_batch), one.severity, one.message)
+        for one in quality.breaches[:MOST_BREACHES]
+    ]
+    header = ("batch", "from", "to", "rows", "status", "quarantined")
+    return (
+        Paragraph(told),
+        make_table(name_part("Batches", len(batches), MOST_BATCHES), header, rows, "No batch has come."),
+        make_table(
+            name_part("Checks that were broken", len(quality.breaches), MOST_BREACHES),
+            ("check", "column", "times", "last in batch", "severity", "finding"),
+            breaches,
+            "No check of quality was broken.",
+        ),
+    )
+
+
+def describe_features(history: History, schema: Schema | None) -> tuple[Block, ...]:
+    """Return the columns that models read, why they do not read others, and what engineered ones are worth."""
+    if schema is None:
+        return (Paragraph("Columns are known once a batch is accepted."),)
+    roles = {"number": schema.numeric, "level": schema.categorical, "date": schema.dates}
+    inputs = [(name, role) for role, names in roles.items() for name in names]
+    unused = list(schema.unused.items())
+    gains = [
+        (
+            one.feature,
+            str(one.batch),
+            format_number(one.gain),
+            f"{format_number(one.lower)} to {format_number(one.upper)}",
+            "yes" if one.used else "no",
+        )
+        for one in history.ask(list_features)
+    ]
+    return (
+        make_table("Inputs", ("column", "read as"), inputs, "Models read no column."),
+        make_table("Columns that models do not read", ("column", "why"), unused, "No other column is left out."),
+        make_table(
+            "Engineered features: mean row loss without one less that with it, on its newest measurement",
+            ("feature", "batch", "gain", "interval", "used"),
+            gains,
+            "No engineered feature was measured.",
+        ),
+    )
+
+
+def describe_model(history: History) -> tuple[Block, ...]:
+    """Return what is in production and its members, each with what it learned and how it is set."""
+    production = history.ask(find_production)
+    if production is None:
+        return (Paragraph("There is no model yet."),)
+    serving = list_serving(history)
+    kind = (
+        f"an ensemble for {name_purpose(production.variant)} of {format_count(len(production.members), 'member')}"
+        if production.is_ensemble
+        else name_family(production.family)
+    )
+    weights = [(name, format_share(share)) for name, share in production.members.items()]
+    rows = [
+        (one.id, name_family(one.family), one.variant, name_span(one), f"{one.rows:,}", format_params(one.params))
+        for one in serving
+    ]
+    blocks = [Paragraph(f"{production.id} is {kind}.")]
+    table = make_table("Members and their weights for clean rows", ("member", "weight"), weights, "")
+    header = ("model", "kind", "encoding", "learned", "rows", "settings")
+    fitted = make_table("Fitted models", header, rows, "None of its members is active.")
+    return (*blocks, *([table] if weights else []), fitted)
+
+
+def describe_validation(history: History) -> tuple[Block, ...]:
+    """Return what production scored on batches that its model had not learned, and what choices were worth."""
+    metric, production = history.metric, history.ask(find_production)
+    if metric is None or production is None:
+        return (Paragraph("Nothing was validated yet."),)
+    better = "higher is better" if metric.higher_is_better else "lower is better"
+    scores = [one for one in history.ask(list_scores) if one.kind == PREQUENTIAL and one.line == production.line]
+    compared = compare_with_prior(history, scores)
+    rows = [
+        (
+            str(one.batch),
+            one.version,
+            f"{one.rows:,}",
+            format_number(one.metrics.get(metric.name)),
+            format_number(one.prior.get(metric.name)),
+            format_change(one.gain),
+        )
+        for one in compared[-MOST_BATCHES:]
+    ]
+    newest = [
+        (name_metric(name), format_number(score), format_number(production.prior.get(name)))
+        for name, score in production.metrics.items()
+        if name in METRICS
+    ]
+    grades = [
+        (
+            str(one.batch),
+            one.group,
+            str(one.requests),
+            format_number(one.selected),
+            format_number(one.champion),
+            format_change(one.gain),
+        )
+        for one in history.ask(list_grades)[-MOST_BATCHES:]
+    ]
+    return (
+        Paragraph(
+            "Each batch is predicted before it is learned (prequential evaluation). The metric is "
+            f"{name_metric(metric.name)}; {better}. The prior answers every row alike."
+        ),
+        make_table(
+            name_part("Its model on batches that it had not learned", len(compared), MOST_BATCHES),
+            ("batch", "version", "rows", name_metric(metric.name), "of the prior", "better by"),
+            rows,
+            "No batch has come since it was first made.",
+        ),
+        make_table(
+            f"All metrics on batch {production.batch}",
+            ("metric", "its model", "the prior"),
+            newest,
+            "It has no score yet.",
+        ),
+        make_table(
+            "Choices of a model for each request against the champions: mean row loss",
+            ("batch", "requests like", "requests", "chosen", "champions", "better by"),
+            grades,
+            "Choices have not been graded yet.",
+        ),
+    )
+
+
+def describe_limits(history: History, caveats: Caveats) -> tuple[Block, ...]:
+    """Return what to be careful of: caveats of the models, drift of the newest batch, and what answers cost."""
+    drift, regrets = history.ask(compute_drift_figures), history.ask(compute_regrets)
+    concerned: dict[str, list[str]] = {}
+    for name, sentences in caveats.items():
+        for sentence in sentences:
+            concerned.setdefault(sentence, []).append(name)
+    found = [f"{', '.join(names)}: {sentence}" for sentence, names in concerned.items()]
+    alarms = [(one.kind, one.what, one.aspects, format_number(one.damage)) for one in drift.newest_alarms]
+    blocks: list[Block] = [
+        Bullets(tuple(found)) if found else Paragraph("None of the caveats that are looked for holds.")
+    ]
+    blocks.append(
+        make_table(
+            f"Drift alarms of batch {drift.newest}",
+            ("drift", "of", "in", "loss that it explains"),
+            alarms,
+            f"Batch {drift.newest} raised no alarm of drift."
+            if drift.newest
+            else "No batch could be tested for drift.",
+        )
+    )
+    if regrets.requests:
+        blocks.append(
+            Paragraph(
+                f"Labels of {format_count(regrets.requests, 'answered request')} "
+                f"({format_count(regrets.rows, 'row')}) have come: the mean row loss of what served was "
+                f"{format_number(regrets.served)}, that of the champion {format_number(regrets.champion)}, and of the "
+                f"best model of each request in hindsight {format_number(regrets.oracle)}."
+            )
+        )
+    else:
+        blocks.append(Paragraph("No label of an answered request has come, so what answers cost is not known."))
+    return tuple(blocks)
+
+
+def describe_history(history: History) -> tuple[Block, ...]:
+    """Return the generations that led here, the newest first, with who made them and why."""
+    generations = history.ask(list_generations)
+    rows = [
+        (
+            str(one.number),
+            format_date(one.created_at),
+            show_word(one.cause),
+            "" if one.batch is None else str(one.batch),
+            one.production or "",
+            one.who,
+            one.why,
+        )
+        for one in generations[::-1][:MOST_GENERATIONS]
+    ]
+    header = ("generation", "when (UTC)", "cause", "batch", "in production", "by", "why")
+    return (make_table(name_part("Generations", len(generations), MOST_GENERATIONS), header, rows, "None yet."),)
+
+
+def list_serving(history: History) -> list[VersionFigures]:
+    """Return the fitted models that answer typical requests: production, or its members, the heaviest first."""
+    production = history.ask(find_production)
+    known = {one.id: one for one in history.ask(list_versions)}
+    names = (list(production.members) if production.is_ensemble else [production.id]) if production else []
+    return [known[name] for name in names if name in known]
+
+
+def name_span(version: VersionFigures) -> str:
+    """Return the batches that a version learned."""
+    first, last = version.first_batch, version.last_batch
+    return f"batch {first}" if first == last else f"batches {first} to {last}"
+
+
+def name_part(what: str, there: int, shown: int) -> str:
+    """Return a caption that says how many rows are left out.
+
+    >>> name_part("Batches", 3, 24), name_part("Batches", 30, 24)
+    ('Batches', 'Batches (the newest 24 of 30)')
+    """
+    return what if there <= shown else f"{what} (the newest {shown} of {there})"

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
@@ -32,6 +33,8 @@ def run_server(config: Config) -> None:
     """Serve until SIGTERM or SIGINT; print the URL on stdout once requests are accepted."""
     settings = config.service
     key = find_key(settings)
+    # Processes that read Parquet or make reports would else take modules, Pythons own too, from where this one stands.
+    os.environ["PYTHONSAFEPATH"] = "1"
     with open_state(config) as state, bind(settings) as listening:
         sys.setswitchinterval(SWITCH_SECONDS)
         logging.getLogger("uvicorn").setLevel(logging.WARNING)

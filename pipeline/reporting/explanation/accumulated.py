@@ -24,23 +24,33 @@ Answer = Callable[[pd.DataFrame], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Effect:
-    """How the answer goes with a feature: ``places`` are numbers or levels, ``changes`` the answer less its mean there.
+class EffectPoint:
+    """The answer at a number or level less its mean; ``count`` rows lie up to it from the point before, or have it."""
 
-    ``counts`` are rows: up to each place from the one before, or of the level. ``rows`` is how many were asked.
-    """
+    place: float | str
+    change: float
+    count: int
+
+
+@dataclass(frozen=True)
+class Effect:
+    """How the answer goes with a feature; ``rows`` is how many were asked."""
 
     feature: str
     is_number: bool
-    places: tuple[float | str, ...]
-    changes: tuple[float, ...]
-    counts: tuple[int, ...]
+    points: tuple[EffectPoint, ...]
     rows: int
 
     @property
     def span(self) -> float:
-        """How far the answer moves over all places."""
-        return max(self.changes) - min(self.changes) if self.changes else 0.0
+        """How far the answer moves over all points."""
+        changes = [one.change for one in self.points]
+        return max(changes) - min(changes) if changes else 0.0
+
+    @property
+    def reach(self) -> float:
+        """The largest change in either direction."""
+        return max((abs(one.change) for one in self.points), default=0.0)
 
 
 def compute_effect(answer: Answer, rows: pd.DataFrame, feature: str, seed: int) -> Effect | None:
@@ -70,9 +80,8 @@ def accumulate(answer: Answer, rows: pd.DataFrame, feature: str) -> Effect | Non
     steps = np.bincount(bins, weights=above - below, minlength=len(edges) - 1) / np.maximum(1, counts)
     heights = np.concatenate([[0.0], np.cumsum(steps)])
     mean = ((heights[:-1] + heights[1:]) / 2 * counts).sum() / counts.sum()
-    return Effect(
-        feature, True, tuple(edges.tolist()), tuple((heights - mean).tolist()), (0, *counts.tolist()), len(rows)
-    )
+    points = zip(edges.tolist(), (heights - mean).tolist(), (0, *counts.tolist()), strict=True)
+    return Effect(feature, True, tuple(EffectPoint(*one) for one in points), len(rows))
 
 
 def average_levels(answer: Answer, rows: pd.DataFrame, feature: str, counts: pd.Series) -> Effect:
@@ -81,11 +90,5 @@ def average_levels(answer: Answer, rows: pd.DataFrame, feature: str, counts: pd.
     levels = [str(level) for level in frequent.index]
     made = [rows.assign(**{feature: pd.Series(level, index=rows.index, dtype="str")}) for level in levels]
     answers = answer(pd.concat([rows, *made], ignore_index=True)).reshape(len(levels) + 1, -1).mean(axis=1)
-    return Effect(
-        feature,
-        False,
-        tuple(levels),
-        tuple((answers[1:] - answers[0]).tolist()),
-        tuple(int(count) for count in frequent),
-        len(rows),
-    )
+    points = zip(levels, (answers[1:] - answers[0]).tolist(), map(int, frequent), strict=True)
+    return Effect(feature, False, tuple(EffectPoint(*one) for one in points), len(rows))

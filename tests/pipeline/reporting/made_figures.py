@@ -23,20 +23,24 @@ PLAIN = {
 """What stands for a plain type, in full figures and in empty ones."""
 
 
-def make_figure(kind: Any, full: bool = True) -> Any:
-    """Return a figure of a type: with two entries in every list and nothing unknown, or with as little as it allows."""
+def make_figure(kind: Any, full: bool = True, within: tuple[Any, ...] = ()) -> Any:
+    """Return a figure of a type: with two entries in every list and nothing unknown, or with as little as it allows.
+
+    A record that may be part of one of its own type is so once; ``within`` are the types around it.
+    """
     if is_dataclass(kind):
         hints = get_type_hints(kind)
-        return kind(**{field.name: make_figure(hints[field.name], full) for field in fields(kind)})
+        return kind(**{field.name: make_figure(hints[field.name], full, (*within, kind)) for field in fields(kind)})
     origin, inner = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
         known = [one for one in inner if one is not type(None)]
-        return make_figure(known[0], full) if full or len(known) == len(inner) else None
+        full = full and within.count(known[0]) < 2
+        return make_figure(known[0], full, within) if full or len(known) == len(inner) else None
     if origin is tuple:
         each = inner[:1] * 2 if inner[-1] is Ellipsis else inner
-        return tuple(make_figure(one, full) for one in each) if full or inner[-1] is not Ellipsis else ()
+        return tuple(make_figure(one, full, within) for one in each) if full or inner[-1] is not Ellipsis else ()
     if origin is not None and issubclass(origin, Mapping):
-        return {name: make_figure(inner[1], full) for name in ("selected", "champion")} if full else {}
+        return {name: make_figure(inner[1], full, within) for name in ("selected", "champion")} if full else {}
     if isinstance(kind, type) and issubclass(kind, Enum):
         return next(iter(kind))
     return PLAIN[kind][0 if full else 1]

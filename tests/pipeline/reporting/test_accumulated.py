@@ -21,13 +21,15 @@ def answer(rows):
 
 def test_a_number_s_effect_is_the_function_less_its_mean():
     effect = accumulate(answer, make_table(), "a")
-    places = np.array(effect.places)
-    np.testing.assert_allclose(np.array(effect.changes), 3 * places**2 - 1.0, atol=0.03)
-    assert sum(effect.counts) == effect.rows == 3_000
+    places, changes = (np.array([getattr(one, name) for one in effect.points]) for name in ("place", "change"))
+    np.testing.assert_allclose(changes, 3 * places**2 - 1.0, atol=0.03)
+    assert sum(one.count for one in effect.points) == effect.rows == 3_000
 
 
 def test_a_twin_that_does_not_count_has_no_effect():
-    assert accumulate(answer, make_table(), "b").changes == pytest.approx([0.0] * 13)
+    effect = accumulate(answer, make_table(), "b")
+    assert len(effect.points) == 13
+    assert effect.reach == pytest.approx(0.0, abs=1e-12)
 
 
 def test_an_interaction_is_left_out_of_the_single_effect():
@@ -41,8 +43,8 @@ def test_a_level_s_effect_is_what_every_row_would_change_by():
     table = make_table()
     mean = table["level"].map({"x": 0.0, "y": 1.0, "z": 5.0}).mean()
     effect = average_levels(answer, table, "level", table["level"].value_counts())
-    assert effect.places == ("x", "y", "z")
-    assert effect.changes == pytest.approx([0 - mean, 1 - mean, 5 - mean])
+    assert [one.place for one in effect.points] == ["x", "y", "z"]
+    assert [one.change for one in effect.points] == pytest.approx([0 - mean, 1 - mean, 5 - mean])
 
 
 def test_what_does_not_vary_has_no_effect_and_rows_are_bounded():

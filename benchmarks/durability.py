@@ -1,10 +1,11 @@
 """Whether the state survives: commands killed at random moments, damage of every kind, and a long history.
 
-python benchmarks/durability.py [--parts kills flips damage growth] [--kills 200] [--flips 500] [--generations 1000]
-                                [--pairs 15] [--seed 7] [--catalogue URL] [--write docs/durability.md]
+python benchmarks/durability.py [--parts kills flips damage growth] [--kills 200] [--services 20] [--flips 500]
+                                [--generations 1000] [--pairs 15] [--seed 7] [--catalogue URL]
+                                [--write docs/durability.md]
 
 kills:  SIGKILL at random moments of every command that stores something, against a run that nobody disturbed; after
-        each the file of the catalogue is destroyed
+        each the file of the catalogue is destroyed. Services are killed, too, while they take labels and a generation
 flips:  single bits inverted in tables and files: whether `check` finds each, and whether a wrong answer is served
 damage: flipped bytes, deleted files, a full disk, a read-only folder, a newer catalogue: what is said, and what serves
 growth: `models history` and a cold inference with the catalogue of 1,000 updates (simulated rows) and of 10, in pairs;
@@ -17,7 +18,7 @@ import argparse
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from benchmarks.durability_damage import damage_all
 from benchmarks.durability_flips import ANSWERS, KINDS, Flip, flip_all
 from benchmarks.durability_growth import GENERATIONS, compare, prepare, time_check
 from benchmarks.durability_kills import Kill, kill, read_answers
+from benchmarks.durability_service import kill_services
 from benchmarks.durability_stream import Place, write_stream
 
 MOST_TIMES = 1.2
@@ -42,6 +44,9 @@ def measure_kills(options: argparse.Namespace) -> list[str]:
         calm, disturbed = Place(Path(folder), "calm"), Place(Path(folder), "killed", options.catalogue)
         done: list[Kill] = []
         for one in kill(calm, disturbed, options.kills, options.seed):
+            done.append(one)
+            print(f"kill {len(done)}: {one}", file=sys.stderr)
+        for one in kill_services(disturbed, options.services, options.seed):
             done.append(one)
             print(f"kill {len(done)}: {one}", file=sys.stderr)
         expected = read_answers(calm)
@@ -76,10 +81,15 @@ def measure_flips(options: argparse.Namespace) -> list[str]:
             done.append(one)
             if not one.is_good:
                 print(f"flip {len(done)}: {one}", file=sys.stderr)
+    return tabulate_flips(done)
+
+
+def tabulate_flips(done: Sequence[Flip]) -> list[str]:
+    """Return the table of what flips led to, by where they were."""
     lines = [
         "| where | bits | found by check | in room that holds nothing | same answers | older generation named | "
-        "refused | other answers | unforeseen errors |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "fallback told | refused | other answers | unforeseen errors |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for kind in KINDS:
         of_kind = [one for one in done if one.kind == kind]
@@ -154,6 +164,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--services", type=int, default=20)
     parser.add_argument("--flips", type=int, default=500)
     parser.add_argument("--generations", type=int, default=1000)
     parser.add_argument("--pairs", type=int, default=15)

@@ -30,10 +30,10 @@ from pointsman.pipeline.inference import infer
 
 KINDS = ("cell of a table", "stored file", "copy", "journal", "database file")
 SHARES = (0.5, 0.25, 0.05, 0.05, 0.15)
-ANSWERS = ("the same", "older", "refused", "other")
-"""What became of a request: answered as by the sound state, by an older generation that was named, not at all, or
-otherwise, which must not be."""
-OUTPUTS = ("predict", "predict_proba")
+ANSWERS = ("the same", "older", "told", "refused", "other")
+"""What became of a request: answered as by the sound state, by an older generation that was named, by other members
+where each row that differs tells it (fallback:error), not at all, or otherwise, which must not be."""
+OUTPUTS, REASON, TOLD = ["predict", "predict_proba"], "predict_reason", "fallback:error"
 
 
 @dataclass(frozen=True)
@@ -92,13 +92,22 @@ def observe(place: Place, kind: str, where: str, expected: pd.DataFrame) -> Flip
     try:
         found = bool(check(place.config).findings)
         given, told = answer(place)
-        is_older = any("is broken, generation" in line for line in told)
-        answers = "the same" if given.equals(expected) else "older" if is_older else "other"
+        answers = compare_answers(given, expected, told)
     except PointsmanError as error:
         found = found or isinstance(error, Restored)
     except Exception:
         unforeseen = traceback.format_exc(limit=-3)
     return Flip(kind, where, found, is_idle, answers, unforeseen)
+
+
+def compare_answers(given: pd.DataFrame, expected: pd.DataFrame, told: list[str]) -> str:
+    """Return which of ANSWERS some answers are, by what the sound state answered and what was logged."""
+    differs = (given[OUTPUTS] != expected[OUTPUTS]).any(axis=1)
+    if not differs.any():
+        return "the same"
+    if any("is broken, generation" in line for line in told):
+        return "older"
+    return "told" if (given.loc[differs, REASON] == TOLD).all() else "other"
 
 
 def answer(place: Place) -> tuple[pd.DataFrame, list[str]]:
@@ -113,7 +122,7 @@ def answer(place: Place) -> tuple[pd.DataFrame, list[str]]:
             path = infer(place.config, place.request)
     finally:
         logging.getLogger("pointsman").removeHandler(told)
-    return pd.read_csv(path)[list(OUTPUTS)], told.lines
+    return pd.read_csv(path)[[*OUTPUTS, REASON]], told.lines
 
 
 def link(place: Place, name: str) -> Place:

@@ -24,8 +24,9 @@ _log = logging.getLogger(__name__)
 STORED_NAME = re.compile(r"[0-9a-f]{64}(\.[a-z0-9]+)*")
 """Names of stored files: a digest and endings. Nothing that comes from a catalogue is opened by another name."""
 
-TEMPORARY_NAME = re.compile(r"\.[0-9a-f]{8}-[0-9]+-[0-9a-f]+\.tmp")
-"""Names of files that are being written, as ``name_temporary`` gives them: no other file is ever swept."""
+TEMPORARY_NAME = re.compile(r"\.[0-9a-f]{8}-[0-9]+-[0-9a-f]+\.tmp(-journal|-wal|-shm)?")
+"""Names of files that are being written, as ``name_temporary`` gives them, and of what SQLite keeps beside such a one:
+no other file is ever swept."""
 
 PRIVATE = 0o600
 """Rights of a file of answers: it holds what people asked about."""
@@ -97,7 +98,7 @@ def sweep(folder: Path, deep: bool = True) -> None:
 
     Those of this machine stay while their process runs, those of another machine for an hour.
     """
-    for temporary in folder.rglob(".*.tmp") if deep else folder.glob(".*.tmp"):
+    for temporary in folder.rglob(".*.tmp*") if deep else folder.glob(".*.tmp*"):
         if not TEMPORARY_NAME.fullmatch(temporary.name):
             continue
         with suppress(OSError):  # another process may sweep, or finish its file, at the same time

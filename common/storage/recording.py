@@ -6,7 +6,8 @@ copy and the journal hold it.
 
 import os
 import re
-from contextlib import suppress
+import sqlite3
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
 
 from pointsman.common.errors import DamagedCatalogue, StateError
-from pointsman.common.storage.backup import begin_journal
+from pointsman.common.storage.backup import begin_journal, read_number_of
 from pointsman.common.storage.journal import (
     GENERATION,
     TRANSACTION,
@@ -24,6 +25,7 @@ from pointsman.common.storage.journal import (
     lock_journal,
     make_transaction,
     name_journal,
+    read_journal,
     write_line,
 )
 from pointsman.common.storage.restoring import find_loss
@@ -32,6 +34,9 @@ _CHANGES = re.compile(r"\s*(INSERT|UPDATE|DELETE|CREATE|ALTER|DROP)\b", re.IGNOR
 _STATEMENTS, _WRITTEN, _KIND, _FILE = "statements", "written", "kind", "file"
 """Keys of what a connection carries: its statements and the kind of its transaction, the number that was written for
 it, and the file that it opened."""
+
+PATIENCE = 30.0
+"""Seconds for which others are waited for."""
 
 _ADVANCE = (
     "INSERT INTO journal (id, number, negative) VALUES (1, 1, -1) "
@@ -82,6 +87,23 @@ def record(engine: Engine, catalogue: Path) -> None:
         if number is not None:
             with suppress(StateError), lock_journal(catalogue):
                 append(name_journal(catalogue), write_line(f"{VOID} {number} -"))
+
+
+def take_back_unfinished(catalogue: Path) -> None:
+    """Note in the journal that a transaction did not come about whose process was killed before it was committed.
+
+    Others may go on to remove files that only it would have named.
+    """
+    if not name_journal(catalogue).is_file():
+        return
+    with closing(sqlite3.connect(catalogue, PATIENCE, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")  # nobody is between journal and commit now
+        number = read_number_of(connection)
+        with lock_journal(catalogue):
+            written = read_journal(name_journal(catalogue)).transactions
+            if written and written[-1].number > number:
+                append(name_journal(catalogue), write_line(f"{VOID} {number + 1} -"))
+        connection.execute("ROLLBACK")
 
 
 def _write(connection: Connection, catalogue: Path, statements: list[Statement]) -> None:

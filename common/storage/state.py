@@ -22,6 +22,7 @@ from pointsman.common.storage.files import FileStore, explain_writing, sweep
 from pointsman.common.storage.journal import find_base, name_journal
 from pointsman.common.storage.locks import try_lock
 from pointsman.common.storage.postgresql import hold_shared_lock
+from pointsman.common.storage.recording import take_back_unfinished
 from pointsman.common.storage.restoring import find_damage, find_loss, restore_backup
 
 _log = logging.getLogger(__name__)
@@ -115,6 +116,13 @@ def _make_up_copy(state: State) -> None:
         lock_folder(state.folder, "update"),
     ):  # one that holds it is about to make the copy itself
         renew_copy(state, is_late=True)
+
+
+def _settle_journal(state: State) -> None:
+    """Do what ``take_back_unfinished`` does where there is a catalogue that can be read; damage is met soon enough."""
+    if catalogue := find_catalogue(state.engine.url):
+        with suppress(StateError, sqlite3.DatabaseError):
+            take_back_unfinished(catalogue)
 
 
 def renew_copy(state: State, is_late: bool = False) -> None:
@@ -254,6 +262,7 @@ def hold_lock(state: State, command: str) -> Iterator[None]:
         if command == "update":
             sweep(state.files.folder)
             sweep(state.folder, deep=False)  # copies that were half-made
+            _settle_journal(state)
         yield
 
 

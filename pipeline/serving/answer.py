@@ -64,8 +64,9 @@ class Answerers:
 def answer_request(readings: Readings, kinds: np.ndarray, plan: Plan, answerers: Answerers, schema: Schema) -> Answer:
     """Return the answer of the plan's model for rows of the given kinds (n_rows,).
 
-    A member that fails drops out and the others are reweighted; rows that lose all their members go to the first of the
-    last resorts that can answer. Every row's label is decided by the threshold of the model that answered it.
+    A member that fails drops out and the others are reweighted, which the rows' reason tells; rows that lose all their
+    members go to the first of the last resorts that can answer. Every row's label is decided by the threshold of the
+    model that answered it.
     Raises StateError where rows are left that nothing could answer.
     """
     mixture = Mixture(readings, len(kinds), answerers, schema)
@@ -74,6 +75,7 @@ def answer_request(readings: Readings, kinds: np.ndarray, plan: Plan, answerers:
     versions, limits = np.full(len(kinds), served.id, dtype=object), np.full(len(kinds), served.threshold)
     reasons = np.array(plan.reasons, dtype=object)[kinds]
     mixture.add([(answerers.by_line[line], weigh_rows(plan.weights, line, kinds)) for line in plan.lines])
+    reasons[mixture.lost] = FAILED  # the ensemble answers them, but not as it would have
     for line in answerers.last_resorts:
         unanswered = mixture.unanswered
         if not unanswered.any():
@@ -105,12 +107,16 @@ def weigh_rows(weights: Sequence[Mapping[str, float]], member: str, kinds: np.nd
 
 
 class Mixture:
-    """Weighted sums of what versions answer (n_rows, n_outputs), their total weight (n_rows,), and failures."""
+    """Weighted sums of what versions answer (n_rows, n_outputs), their total weight (n_rows,), and failures.
+
+    ``lost`` are the rows (n_rows,) that a version should have answered and failed on.
+    """
 
     def __init__(self, readings: Readings, n_rows: int, answerers: Answerers, schema: Schema) -> None:
         self.readings, self.answerers, self.classes = readings, answerers, schema.classes
         self.outputs = np.zeros((n_rows, len(schema.classes) if schema.task.is_classification else 1))
         self.total = np.zeros(n_rows)
+        self.lost = np.zeros(n_rows, dtype=bool)
         self.failures: dict[str, str] = {}
         self._loading = threading.Lock()
 
@@ -130,6 +136,7 @@ class Mixture:
         answers = map_in_threads(lambda part: self._ask(part[0], part[2]), asked, threads)
         for (version, weights, rows), predicted in zip(asked, answers, strict=True):
             if isinstance(predicted, Exception):
+                self.lost[rows] = True
                 self.failures[version.id] = f"{type(predicted).__name__}: {predicted}"
                 log.warning("version %s failed on %d rows and drops out: %s", version.id, len(rows), predicted)
                 continue

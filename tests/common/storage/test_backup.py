@@ -140,9 +140,10 @@ def test_what_killed_writers_left_is_swept_and_nothing_else(tmp_path):
     gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
     own = name_temporary(tmp_path / "own")
     dead = own.with_name(own.name.replace(f"-{os.getpid()}-", f"-{int(gone.stdout)}-"))
+    beside = dead.with_name(f"{dead.name}-journal")
     elsewhere, old = tmp_path / ".abcdef12-1-1.tmp", tmp_path / "deep" / ".abcdef12-1-2.tmp"
     old.parent.mkdir()
-    for path in (own, dead, elsewhere, old, tmp_path / "kept.json"):
+    for path in (own, dead, beside, elsewhere, old, tmp_path / "kept.json"):
         path.write_bytes(b"half")
     os.utime(old, (time.time() - 7200,) * 2)
     sweep(tmp_path)

@@ -109,6 +109,17 @@ def test_of_a_process_killed_between_journal_and_commit_the_next_transaction_tak
     assert list_costs(folder)[3:] == ["next"]
 
 
+def test_what_a_killed_process_did_not_commit_is_taken_back_by_the_next_update(folder):
+    kept = shutil.copy(folder / "catalogue.db", folder / "before.db")
+    with open_state(make_config(folder)) as opened:
+        add_cost(opened.engine, "killed")
+    shutil.copy(kept, folder / "catalogue.db")
+    with open_state(make_config(folder)) as opened, state.lock_updates(opened):
+        pass
+    destroy(folder)
+    assert list_costs(folder) == ["a", "b", "c \N{SNOWMAN}\n"]
+
+
 def test_a_torn_line_was_never_acknowledged(folder):
     journal = name_journal(folder / "catalogue.db")
     whole = journal.read_bytes()

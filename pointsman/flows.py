@@ -109,8 +109,11 @@ def run_serve(config: "Config", _parsed: Namespace, _subject: list[str]) -> None
 
 def run_check(config: "Config", parsed: Namespace, _subject: list[str]) -> str:
     """Look whether a state is what was stored; findings are printed, and fail the command."""
+    from pointsman.common.lean_import import import_without
     from pointsman.common.program import as_typed
     from pointsman.pipeline.check import check
+
+    import_without("lightgbm", "sklearn")
 
     checked = check(config, parsed.mend)
     if not checked.findings:

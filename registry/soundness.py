@@ -102,22 +102,17 @@ def check_files(state: State) -> tuple[list[str], int]:
 
 def list_uses(state: State) -> dict[str, Use]:
     """Return every stored file that a row names, itself or by a manifest, and what it is for."""
-    uses: dict[str, Use] = {}
+    named: dict[str, Use] = {}
+    manifests: dict[str, Use] = {}
     for version, manifest in load_manifests(state).items():
-        use = Use(version, f"python run.py models rebuild {version} makes it again")
-        for name in _list_parts(state, manifest):
-            uses.setdefault(name, use)
+        manifests.setdefault(manifest, Use(version, f"python run.py models rebuild {version} makes it again"))
     for columns, row in iterate_file_cells(state):
         for column in columns:
-            for name in _list_named(state, column, row[column.name]):
-                uses.setdefault(name, _describe_use(column))
-    return uses
-
-
-def _list_named(state: State, column: sa.Column[Any], name: str | None) -> list[str]:
-    if not name:
-        return []
-    return _list_parts(state, name) if column.info["file"] == "manifest" else [name]
+            if name := row[column.name]:
+                (manifests if column.info["file"] == "manifest" else named).setdefault(name, _describe_use(column))
+    # Each manifest is read once, however many rows name it.
+    parts = {part: use for manifest, use in manifests.items() for part in _list_parts(state, manifest)}
+    return named | parts
 
 
 def _list_parts(state: State, manifest: str) -> list[str]:

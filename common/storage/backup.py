@@ -194,10 +194,10 @@ def read_number_of(connection: sqlite3.Connection) -> int:
     """Return what ``read_number`` does of a file that is open."""
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'journal'").fetchone():
         return 0
-    row = connection.execute("SELECT number, negative FROM journal").fetchone()
-    if row and row[0] != -row[1]:
+    rows = connection.execute("SELECT id, number, negative FROM journal").fetchall()
+    if rows and rows != [(1, rows[0][1], -rows[0][1])]:
         raise sqlite3.DatabaseError("its count of transactions is broken")
-    return int(row[0]) if row else 0
+    return int(rows[0][1]) if rows else 0
 
 
 def check_pages(catalogue: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
 
-from pointsman.common.errors import DamagedCatalogue, StateError
+from pointsman.common.errors import DamagedCatalogue, StateError, first_line
 from pointsman.common.storage.backup import begin_journal, read_number_of
 from pointsman.common.storage.journal import (
     GENERATION,
@@ -108,11 +108,12 @@ def take_back_unfinished(catalogue: Path) -> None:
 
 def _write(connection: Connection, catalogue: Path, statements: list[Statement]) -> None:
     """Write a transaction, its number with it, into the journal; the catalogue lets one at a time come here."""
-    cursor = connection.connection.cursor()
-    cursor.execute(_ADVANCE)
-    number, negative = cursor.execute("SELECT number, negative FROM journal").fetchone()
-    if number != -negative:  # a number that is off would have the journal take this for another transaction
-        raise DamagedCatalogue(str(catalogue), "its count of transactions is broken")
+    stored: Any = connection.connection.driver_connection
+    stored.execute(_ADVANCE)
+    try:
+        number = read_number_of(stored)
+    except sqlite3.DatabaseError as error:  # a number that is off would take the place of another transaction
+        raise DamagedCatalogue(str(catalogue), first_line(error)) from error
     line = make_transaction(number, statements, connection.info.pop(_KIND, TRANSACTION)).write()
     with lock_journal(catalogue):
         if _identify(catalogue) != connection.info[_FILE]:

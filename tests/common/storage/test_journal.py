@@ -211,9 +211,10 @@ def test_a_writer_whose_file_was_replaced_does_not_write_into_the_old_one(folder
     assert list_costs(folder)[3:] == ["d"]
 
 
-def test_a_count_that_is_off_is_noticed_before_it_overwrites_a_transaction(folder):
+@pytest.mark.parametrize("change", ["number = number - 1", "negative = 7", "id = 257"])
+def test_a_count_that_is_off_is_noticed_before_it_overwrites_a_transaction(folder, change):
     with closing(sqlite3.connect(folder / "catalogue.db")) as connection:
-        connection.execute("UPDATE journal SET number = number - 1")
+        connection.execute(f"UPDATE journal SET {change}")
         connection.commit()
     with pytest.raises(StateError, match="its count of transactions is broken"), open_state(make_config(folder)) as one:
         add_cost(one.engine, "d")

@@ -1,6 +1,6 @@
 """What the digest of a generation costs where it is loaded: its rows, and all that has to be read before it can answer.
 
-python benchmarks/durability_loading.py [STATE]    # a state of the durability benchmark's stream; by default learned anew
+python benchmarks/durability_loading.py [STATE]    # one of the stream of the durability benchmark; by default learned anew
 """
 
 import statistics
@@ -47,9 +47,9 @@ def measure(place: Place) -> str:
     more = taken["with"] - taken["without"]
     before = taken["all"] - more
     return (
-        f"A generation is ready to answer in {taken['all']:.1f} ms of the processor (median of {TURNS}), "
-        f"of which its digest takes {more:.2f} ms: {100 * more / before:.1f} % more than without it (bound 5 %). Reading "
-        f"its rows alone takes {taken['with']:.2f} ms instead of {taken['without']:.2f}."
+        f"A generation is ready to answer in {taken['all']:.1f} ms of the processor (median of {TURNS}), of which its "
+        f"digest takes {more:.2f} ms: {100 * more / before:.1f} % more than without it (bound 5 %). Reading its rows "
+        f"alone takes {taken['with']:.2f} ms instead of {taken['without']:.2f}."
     )
 
 

@@ -1,6 +1,6 @@
 """What the digest of a generation costs where it is loaded: its rows, and all that has to be read before it can answer.
 
-python benchmarks/durability_loading.py [STATE]    # one of the stream of the durability benchmark; by default learned anew
+python benchmarks/durability_loading.py [STATE]    # of the stream of the durability benchmark; by default learned anew
 """
 
 import statistics

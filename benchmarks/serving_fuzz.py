@@ -1,17 +1,22 @@
 """Whether the service stands what it is sent: thousands of bad requests, broken HTTP, new generations under load.
 
 python benchmarks/serving_fuzz.py [--parts bad broken swap] [--requests 5000] [--updates 3] [--clients 8] [--seed 7]
-                                  [--write docs/serving_fuzz.md]
+                                  [--minutes 10] [--write docs/serving_fuzz.md]
 
 bad:    requests of every kind of ``bad_requests.py`` and, by schemathesis, of the service's own OpenAPI document, while
         a client with sound requests goes on asking
 broken: what is no HTTP, or ends in the middle: the service has to be there after it
+heavy:  bodies of the largest size that are refused, of every kind of ``heavy_requests.py``
 swap:   updates of the state while clients ask, all of them sound requests
+soak:   the same for so many minutes, and what memory the service has by the minute; only where it is named
 
-A request is lost where its client got no answer. The service is a process of its own on a small stream.
+Memory is that of the service and of the process that decodes Parquet, looked at twenty times a second; idle is what
+they have after one sound body of each kind. A request is lost where its client got no answer. The service is a process
+of its own on a small stream.
 """
 
 import argparse
+import io
 import json
 import os
 import random
@@ -34,15 +39,19 @@ sys.path[0] = str(ROOT)  # in the place of this folder, whose requests.py is not
 
 import httpx
 import pandas as pd
+import psutil
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from benchmarks.bad_requests import KINDS, Bad
 from benchmarks.durability_stream import Place, write_stream
+from benchmarks.heavy_requests import HEAVY
 from pointsman.common.storage.state import open_state
 from pointsman.registry.generations import load_generation
 
 SECONDS = 60.0
+MB = 1_000_000
+PARTS = ("bad", "broken", "heavy", "swap", "soak")
 BROKEN: dict[str, bytes] = {
     "no HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 20,
     "no version": b"POST /predict\r\n\r\n",
@@ -64,6 +73,7 @@ class Tally:
     statuses: Counter[int] = field(default_factory=Counter)
     lost: int = 0
     generations: set[int] = field(default_factory=set)
+    longest: float = 0.0
 
     @property
     def failed(self) -> int:
@@ -74,12 +84,43 @@ class Tally:
         """Return the line of a table."""
         shown = ", ".join(f"{status}: {count}" for status, count in sorted(self.statuses.items()))
         total = self.statuses.total() + self.lost
-        return f"| {name} | {total:,} | {shown} | {self.failed} | {self.lost} |"
+        return f"| {name} | {total:,} | {shown} | {self.failed} | {self.lost} | {self.longest:.2f} s |"
+
+
+class Memory:
+    """Watches the resident memory, in MB, of a process and those that it started."""
+
+    def __init__(self, number: int) -> None:
+        self.process = psutil.Process(number)
+        self.peak = 0.0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> "Memory":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def measure(self) -> float:
+        """Return what they have now."""
+        used = 0
+        for one in (self.process, *self.process.children(recursive=True)):
+            with suppress(psutil.Error):
+                used += one.memory_info().rss
+        return used / MB
+
+    def _watch(self) -> None:
+        while not self._ended.wait(0.05):
+            with suppress(psutil.Error):
+                self.peak = max(self.peak, self.measure())
 
 
 @contextmanager
-def start(place: Place) -> Iterator[str]:
-    """The service on a state; its URL."""
+def start(place: Place) -> Iterator[tuple[str, "Memory"]]:
+    """The service on a state: its URL, and what watches its memory."""
     with (place.folder / "serve.log").open("w") as log:
         process = place.start("serve", "service.port=0", "service.poll_seconds=0.5", log=log)
         try:
@@ -87,7 +128,8 @@ def start(place: Place) -> Iterator[str]:
             url = process.stdout.readline().strip()
             if not url.startswith("http"):
                 raise SystemExit("The service did not start: " + (place.folder / "serve.log").read_text())
-            yield url
+            with Memory(process.pid) as memory:
+                yield url, memory
         finally:
             process.terminate()
             code = process.wait(timeout=SECONDS)
@@ -97,12 +139,14 @@ def start(place: Place) -> Iterator[str]:
 
 def ask(client: httpx.Client, tally: Tally, bad: Bad) -> None:
     """Send a request and count what came back."""
+    began = time.perf_counter()
     try:
         answered = client.post(bad.path, content=bad.content, headers=bad.headers)
     except httpx.HTTPError as error:
         tally.lost += 1
         print(f"lost: {type(error).__name__} {error} at {bad}"[:400], file=sys.stderr)
         return
+    tally.longest = max(tally.longest, time.perf_counter() - began)
     tally.statuses[answered.status_code] += 1
     if answered.status_code >= 500:
         print(f"failed: {answered.text} at {bad}"[:400], file=sys.stderr)
@@ -138,6 +182,7 @@ def add_up(tallies: list[Tally]) -> Tally:
         total.statuses += one.statuses
         total.lost += one.lost
         total.generations |= one.generations
+        total.longest = max(total.longest, one.longest)
     return total
 
 
@@ -211,7 +256,7 @@ def send_broken(url: str, sound: Bad, options: argparse.Namespace) -> list[str]:
                             connection.shutdown(socket.SHUT_WR)
                     sent += 1
                     ask(client, between, sound)
-    return [f"| broken HTTP | {sent} | none is expected | | |", between.row("sound ones between them")]
+    return [f"| broken HTTP | {sent} | none is expected | | | |", between.row("sound ones between them")]
 
 
 def swap(url: str, sound: Bad, place: Place, options: argparse.Namespace) -> list[str]:
@@ -230,6 +275,55 @@ def swap(url: str, sound: Bad, place: Place, options: argparse.Namespace) -> lis
     return [total.row(f"{options.clients} clients, {options.updates} updates; answered by generations {seen}")]
 
 
+def send_heavy(url: str, options: argparse.Namespace) -> list[str]:
+    """Return the table of refused bodies of the largest size, one after another."""
+    lines = []
+    for name, make in HEAVY.items():
+        tally = Tally()
+        with httpx.Client(base_url=url, timeout=SECONDS) as client:
+            bad = make()
+            for _ in range(options.repeats):
+                ask(client, tally, bad)
+        lines.append(tally.row(f"{name}, {len(bad.content) / MB:.0f} MB"))
+    return lines
+
+
+def soak(url: str, sound: Bad, place: Place, options: argparse.Namespace, memory: Memory) -> list[str]:
+    """Return the table of sound requests for some minutes with updates among them, and of memory by the minute."""
+    used, ended = [], threading.Event()
+
+    def update() -> None:
+        for number in range(options.updates):
+            if not ended.wait(60 * options.minutes / (options.updates + 1) if number else 30):
+                place.run("update")
+
+    updating = threading.Thread(target=update)
+    with keep_asking(url, sound, options.clients) as tallies:
+        updating.start()
+        for _ in range(options.minutes):
+            time.sleep(60)
+            used.append(memory.measure())
+            print(f"minute {len(used)}: {used[-1]:.0f} MB", file=sys.stderr, flush=True)
+        ended.set()
+    updating.join()
+    total = add_up(tallies)
+    seen = ", ".join(map(str, sorted(total.generations)))
+    by_minute = ", ".join(f"{one:.0f}" for one in used)
+    name = f"{options.clients} clients, {options.minutes} minutes, generations {seen}; MB by minute: {by_minute}"
+    return [total.row(name)]
+
+
+def warm(url: str, sound: Bad, place: Place) -> None:
+    """Send a sound body of each kind, so that what is loaded once is there."""
+    table, buffer = pd.read_csv(place.request), io.BytesIO()
+    table.to_parquet(buffer)
+    bodies = {"text/csv": place.request.read_bytes(), "application/vnd.apache.parquet": buffer.getvalue()}
+    with httpx.Client(base_url=url, timeout=SECONDS) as client:
+        for kind, content in bodies.items():
+            ask(client, Tally(), Bad("/predict", content, {"content-type": kind}))
+        ask(client, Tally(), sound)
+
+
 def load_newest(place: Place) -> int:
     """Return the number of the newest generation."""
     with open_state(place.config) as state:
@@ -239,9 +333,11 @@ def load_newest(place: Place) -> int:
 def main() -> None:
     """Run the wanted parts and print, or write, what they found."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", nargs="+", choices=("bad", "broken", "swap"), default=["bad", "broken", "swap"])
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS[:-1])
     parser.add_argument("--requests", type=int, default=5000)
     parser.add_argument("--updates", type=int, default=3)
+    parser.add_argument("--minutes", type=int, default=10)
+    parser.add_argument("--repeats", type=int, default=3, help="of each heavy body")
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--write", type=Path)
@@ -256,16 +352,22 @@ def main() -> None:
         assert done.returncode == 0, done.stderr
         rows = json.loads(pd.read_csv(place.request).head(3).to_json(orient="records"))
         sound = Bad("/predict", json.dumps(rows).encode(), {"content-type": "application/json"})
-        with start(place) as url:
+        with start(place) as (url, memory):
+            warm(url, sound, place)
+            idle = memory.peak = memory.measure()
             parts: dict[str, Callable[[], list[str]]] = {
                 "bad": lambda: send_bad(url, sound, options),
                 "broken": lambda: send_broken(url, sound, options),
+                "heavy": lambda: send_heavy(url, options),
+                "soak": lambda: soak(url, sound, place, options, memory),
                 "swap": lambda: swap(url, sound, place, options),
             }
             for part in options.parts:
+                memory.peak = 0.0
                 lines += parts[part]()
+                lines.append(f"| *memory during {part}* | idle {idle:.0f} MB | peak {memory.peak:.0f} MB | | | |")
                 print(f"{part}: done", file=sys.stderr)
-    head = ["| requests | sent | answers by status | 5xx | lost |", "|---|---|---|---|---|"]
+    head = ["| requests | sent | answers by status | 5xx | lost | longest |", "|---|---|---|---|---|---|"]
     command = f"`python benchmarks/serving_fuzz.py --requests {options.requests} --seed {options.seed}`"
     told = ["# What the service stands", "", f"{command}, {datetime.now(UTC):%Y-%m-%d}, two cores.", "", *head, *lines]
     text = "\n".join(told) + "\n"

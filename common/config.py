@@ -533,6 +533,12 @@ class InferenceConfig(Section):
     chunk_rows: int = Field(50_000, ge=1)
 
 
+class OutputConfig(Section):
+    """How answers are written."""
+
+    escape_formulas: bool = False
+
+
 class StorageConfig(Section):
     """How much old models may take."""
 
@@ -618,6 +624,7 @@ class Config(Section):
     selection: SelectionConfig = SelectionConfig()
     labels: LabelsConfig = LabelsConfig()
     inference: InferenceConfig = InferenceConfig()
+    output: OutputConfig = OutputConfig()
     storage: StorageConfig = StorageConfig()
     report: ReportConfig = ReportConfig()
     mlflow: MlflowConfig = MlflowConfig()

@@ -17,6 +17,7 @@ from pointsman.common.progress import Progress
 from pointsman.common.storage.catalogue import Draft
 from pointsman.common.storage.files import sweep
 from pointsman.common.storage.state import State, open_state
+from pointsman.common.tabular.formulas import escape_formulas
 from pointsman.common.tabular.parquet_chunks import find_types
 from pointsman.common.tabular.reader import Chunk, read_ahead, read_chunks
 from pointsman.common.tabular.writers import open_table
@@ -108,7 +109,8 @@ def answer_parts(
                 answered = add_answer(chunk.table, answer, predictor.schema, more)
                 if chunk.first == 0:
                     log_renamed(run.file, chunk.table, answered)
-                table.write(answered)
+                guards = predictor.config.output.escape_formulas
+                table.write(escape_formulas(answered, run.output) if guards else answered)
             tally.add(chunk, rows, answer, predictor.config.labels.key_columns)
             progress.add(len(rows), chunk.done)
         with watch.stage("writing"):

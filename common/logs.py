@@ -41,7 +41,7 @@ class StateLog(logging.FileHandler):
     """
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder / NAME, encoding="utf-8", delay=True)
+        super().__init__(folder / NAME, encoding="utf-8", delay=True, errors="backslashreplace")
         self.setFormatter(ToldFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
         self._folder = folder
 

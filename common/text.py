@@ -37,6 +37,15 @@ def show_line(text: str) -> str:
     return "".join(letter if not _ends_line(letter) else repr(letter)[1:-1] for letter in text)
 
 
+def as_text(name: str) -> str:
+    r"""Return the name of a file as it can be kept and shown: bytes in it that are no text are written out.
+
+    >>> as_text("se\udcf1al.csv"), as_text("señal.csv")
+    ('se\\udcf1al.csv', 'señal.csv')
+    """
+    return name.encode(errors="backslashreplace").decode()
+
+
 def shorten(text: str) -> str:
     """Return a text as a message shows it.
 

@@ -7,6 +7,7 @@ from pointsman.common.config import Config
 from pointsman.common.errors import DataError
 from pointsman.common.storage.state import open_state
 from pointsman.common.tabular.reader import read_table
+from pointsman.common.text import as_text
 from pointsman.common.wanted import Wanted
 from pointsman.pipeline.labels.intake import add_labels, load_schema
 from pointsman.pipeline.labels.outcomes import book_refusals
@@ -33,7 +34,8 @@ def receive(config: Config, file: Path) -> str:
                 f"The file '{file}' needs the columns '{ID}' and '{schema.target}' (or '{LABEL}'); "
                 f"it has {', '.join(map(repr, list(table)[:8]))}."
             )
-        received = add_labels(config, state, list(zip(table[ids].astype("str"), table[column], strict=True)), file.name)
-        book_refusals(state, received.refused, file.name)
+        name = as_text(file.name)
+        received = add_labels(config, state, list(zip(table[ids].astype("str"), table[column], strict=True)), name)
+        book_refusals(state, received.refused, name)
     log.log(logging.WARNING if received.refused else logging.INFO, "'%s': %s", file, received.describe())
     return str(len(received.new))

@@ -21,6 +21,7 @@ from pointsman.common.tabular.formulas import escape_formulas
 from pointsman.common.tabular.parquet_chunks import find_types
 from pointsman.common.tabular.reader import Chunk, read_ahead, read_chunks
 from pointsman.common.tabular.writers import open_table
+from pointsman.common.text import as_text
 from pointsman.common.wanted import Wanted
 from pointsman.meta.tables import decisions_table
 from pointsman.pipeline.labels.row_ids import ROW_ID, name_rows
@@ -142,9 +143,9 @@ def describe_decision(run: InferenceRun, choice: Choice, tally: Tally) -> dict[s
     """Return the row of the decisions table, but for estimates and the rows that labels will be matched with."""
     return run.predictor.describe(choice) | {
         "id": run.decision,
-        "request": run.file.name,
+        "request": as_text(run.file.name),
         "rows": tally.rows,
-        "output": run.output.name,
+        "output": as_text(run.output.name),
         "failures": tally.failures,
         "served": dict(sorted(tally.served.items())),
     }

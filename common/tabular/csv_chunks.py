@@ -4,6 +4,7 @@ Arrow reads plain files, three times as fast; whatever it does not take is read,
 """
 
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -98,7 +99,7 @@ def _read_by_arrow(text: Text, rows: int) -> Iterator[tuple[pd.DataFrame, float]
 
     # From pandas, which names nameless columns and reads on where Arrow gives up: both must use the same names.
     names = list(_read(text, nrows=0).columns)
-    source = pa.OSFile(str(text.path))
+    source = pa.OSFile(os.fsencode(text.path))
     size = source.size()
     reader = csv.open_csv(
         pa.CompressedInputStream(source, "gzip") if text.is_zipped else source,

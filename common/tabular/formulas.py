@@ -30,7 +30,7 @@ def escape_formulas(table: pd.DataFrame, path: Path) -> pd.DataFrame:
             cells = table.iloc[:, place]
             runs = cells.map(_is_run).fillna(False).astype(bool)
             if runs.any():
-                escaped.isetitem(place, cells.astype(object).where(~runs, "'" + cells.astype(str)))
+                escaped.isetitem(place, cells.astype(object).where(~runs, "'" + cells.astype(str)).array)
     return escaped
 
 

@@ -75,7 +75,7 @@ def name_decision(predictor: Predictor, file: Path) -> str:
     asked = f"{predictor.generation.number}/{predictor.config.selection.mode}/{content}/{file.name}"
     if predictor.published:
         asked += f"/{predictor.published.why}"
-    return compute_digest(asked.encode())[:12]
+    return compute_digest(asked.encode(errors="surrogateescape"))[:12]
 
 
 def choose_output(state: State, file: Path, decision: str, out: Path | None, wanted: Wanted) -> Path:

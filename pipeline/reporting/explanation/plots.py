@@ -1,174 +1,161 @@
-"""Plots of SHAP values by the shap package, off screen, in the report's style."""
+"""Charts of SHAP values: how much each feature adds over all rows, to every row, and by its own value."""
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pointsman.pipeline.reporting.charts.svg import FULL, LINE, STYLE, THIRD, Chart, export
+from pointsman.pipeline.reporting.charts.chart import Chart, Layer
+from pointsman.pipeline.reporting.charts.colours import AMBER, BLUE, GREY, INK, VERMILLION
+from pointsman.pipeline.reporting.charts.layers import NUMBERS, colour_by, draw_ranking, tell
 from pointsman.pipeline.reporting.explanation.contributions import Contributions
-from pointsman.pipeline.reporting.explanation.numpy_seed import seeded_numpy
-from pointsman.pipeline.reporting.explanation.waterfall import draw_waterfall
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from pointsman.pipeline.reporting.explanation.steps import show_cell
 
 MOST_FEATURES = 12
 MOST_CLASSES = 6
 MOST_LEVELS = 8
 DEPENDENCE_PLOTS = 3
-LARGEST_TEXT = 8.5
+MOST_DOTS = 300
+"""Rows, at most, that are drawn as dots."""
+THIRDS, NO_NUMBER = ("low third", "middle third", "high third"), "no number"
+SLICES = 60
+"""Slices of a beeswarm's width in which dots are set beside each other."""
 
 
 def draw_shap(contributions: Contributions, version: str) -> list[Chart]:
-    """Draw a version's global importance, beeswarm, row with the highest answer and dependence on the top features."""
-    output = choose_output(contributions)
-    charts = [
-        draw_importance(contributions, version),
-        draw_beeswarm(contributions, output, version),
-        draw_waterfall(contributions, output, version),
+    """Return a version's global importance, beeswarm, and dependence on the features that its answers rest on most."""
+    top = contributions.rank_features()[:MOST_FEATURES]
+    drawn = np.unique(np.linspace(0, len(contributions.values) - 1, MOST_DOTS).astype(int))
+    by_own_value = [
+        draw_dependence(contributions, place, drawn, number) for number, place in enumerate(top[:DEPENDENCE_PLOTS], 1)
     ]
-    ranked = np.argsort(-np.abs(contributions.values[:, :, output]).mean(axis=0), kind="stable")
-    top = ranked[:DEPENDENCE_PLOTS].tolist()
-    return [*charts, *(draw_dependence(contributions, output, place, number) for number, place in enumerate(top, 1))]
+    importance = draw_importance(contributions, top, version)
+    return [importance, draw_beeswarm(contributions, top, drawn, version), *by_own_value]
 
 
-def choose_output(contributions: Contributions) -> int:
-    """Return the output that plots of one output show: the class predicted most often."""
-    if len(contributions.outputs) == 1:
-        return 0
-    return int(np.bincount(contributions.margins.argmax(axis=1)).argmax())
+def draw_importance(contributions: Contributions, top: Sequence[int], version: str) -> Chart:
+    """Return the mean absolute value of each feature as a bar, of several classes in as many parts."""
+    sizes = np.abs(contributions.values).mean(axis=0)
+    outputs = np.argsort(-sizes.sum(axis=0), kind="stable")[:MOST_CLASSES].tolist()
+    cells = [
+        (_name(contributions, place), contributions.outputs[one], sizes[place, one]) for place in top for one in outputs
+    ]
+    columns = dict(zip(("feature", "answer", "mean_size"), map(list, zip(*cells, strict=True)), strict=True))
+    labels = [contributions.outputs[one] for one in outputs]
+    return draw_ranking(
+        "shap-bar",
+        f"Mean absolute SHAP value of each feature, {version}",
+        columns,
+        _measure("mean_size", f"mean |SHAP value|: {contributions.scale}", zero=True),
+        by="feature",
+        colour=BLUE if len(outputs) == 1 else colour_by("answer", labels),
+        tooltip=tell("feature", *(["answer"] if len(outputs) > 1 else []), ("mean_size", "mean size", NUMBERS)),
+        title=version,
+    )
 
 
-def draw_importance(contributions: Contributions, version: str) -> Chart:
-    """Draw the mean absolute value of each feature; of several classes, one bar a class."""
-    import shap
-
-    values, names = contributions.values, _escape(contributions)
-    with _pyplot(FULL, _height(contributions)) as figure:
-        if len(contributions.outputs) == 1:
-            shap.plots.bar(_explain(contributions, 0), max_display=MOST_FEATURES, show=False, ax=figure.gca())
-        else:
-            classes = np.argsort(-np.abs(values).mean(axis=(0, 1)), kind="stable")[:MOST_CLASSES]
-            shap.summary_plot(
-                [values[:, :, place] for place in classes],
-                feature_names=names,
-                plot_type="bar",
-                show=False,
-                max_display=MOST_FEATURES,
-                plot_size=None,
-                class_names=[_escape_text(contributions.outputs[place]) for place in classes],
-            )
-        figure.gca().set_title(version)
-        figure.gca().set_xlabel(f"mean |SHAP value|: {contributions.scale}")
-        _tidy(figure)
-        return export(figure, "shap-bar", f"Mean absolute SHAP value of each feature, {version}")
-
-
-def draw_beeswarm(contributions: Contributions, output: int, version: str) -> Chart:
-    """Draw every row's value of each feature as a dot, coloured by the feature where that is a number."""
-    import shap
-
-    with _pyplot(FULL, _height(contributions)) as figure:
-        explained = _explain(contributions, output)
-        shap.plots.beeswarm(explained, max_display=MOST_FEATURES, show=False, plot_size=None, s=10)
-        figure.axes[0].set_title(version)
-        figure.axes[0].set_xlabel(f"SHAP value: {_name(contributions, output)}")
-        _tidy(figure)
-        return export(figure, "shap-beeswarm", f"SHAP values of {len(contributions.values)} rows by feature, {version}")
+def draw_beeswarm(contributions: Contributions, top: Sequence[int], drawn: np.ndarray, version: str) -> Chart:
+    """Return every drawn row as a dot a feature, coloured by the feature's own value where that is a number."""
+    columns: dict[str, list[Any]] = {name: [] for name in ("feature", "adds", "cell", "third", "aside")}
+    for place in top:
+        adds = contributions.values[drawn, place, contributions.output]
+        cells = contributions.features.iloc[drawn, place]
+        columns["feature"] += [_name(contributions, place)] * len(drawn)
+        columns["adds"] += adds.tolist()
+        columns["cell"] += [show_cell(cell) for cell in cells]
+        columns["third"] += name_thirds(cells)
+        columns["aside"] += set_apart(adds).tolist()
+    dots: Layer = {
+        "mark": {"type": "circle", "size": 16, "opacity": 0.8},
+        "encoding": {
+            "x": _measure("adds", f"SHAP value: {_describe(contributions)}"),
+            "yOffset": {"field": "aside", "type": "quantitative", "scale": {"domain": [-1, 1]}},
+            "color": colour_by("third", [*THIRDS, NO_NUMBER], (BLUE, AMBER, VERMILLION, GREY)),
+            "tooltip": tell("feature", "cell", ("adds", "adds", NUMBERS)),
+        },
+    }
+    label = f"SHAP values of {len(drawn)} rows by feature, {version}"
+    more = {"title": version, "height": {"step": 26}}
+    chart = draw_ranking("shap-beeswarm", label, columns, {}, by="feature", layers=[dots], **more)
+    return replace(chart, titles={})  # thousands of dots are no table that anybody reads
 
 
-def draw_dependence(contributions: Contributions, output: int, place: int, number: int) -> Chart:
-    """Draw one feature's value against what it adds; of many levels the most frequent, of numbers the inner 98 %."""
-    import shap
-
-    name = str(contributions.features.columns[place])
-    cells = contributions.features[name]
+def draw_dependence(contributions: Contributions, place: int, drawn: np.ndarray, number: int) -> Chart:
+    """Return what a feature adds by its own value; of many levels the most frequent, of numbers the inner 98 %."""
+    name, cells = _name(contributions, place), contributions.features.iloc[drawn, place]
     is_number = pd.api.types.is_numeric_dtype(cells)
     frequent = cells.value_counts().index[:MOST_LEVELS]
     shown = cells.notna().to_numpy() if is_number else cells.isin(frequent).to_numpy()
-    explained = shap.Explanation(
-        contributions.values[shown, place, output],
-        data=cells[shown].to_numpy(dtype=float if is_number else object),
-        feature_names=_escape_text(name),
-    )
-    ends = _find_ends(cells[shown]) if is_number else {}
-    with _pyplot(THIRD, 2.7) as figure:
-        shap.plots.scatter(explained, show=False, ax=figure.gca(), dot_size=9, **ends)
-        _tidy(figure)
-        axes = figure.axes[0]
-        axes.set_xlabel(_escape_text(name))
-        axes.set_ylabel(f"SHAP value: {_name(contributions, output)}", fontsize=7.5)
-        axes.tick_params(labelsize=7.5, color=LINE, rotation=0 if is_number else 30, axis="x")
-        axes.spines[["left", "bottom"]].set_color(LINE)
-        note = "" if shown.all() else f"{(~shown).sum()} rows where it is missing or a rarer level are left out."
-        return export(figure, f"shap-dependence-{number}", f"SHAP value of {name} by its value", note)
-
-
-@contextmanager
-def _pyplot(width: float, height: float) -> Iterator["Figure"]:
-    """Yield pyplot's current figure, since shap draws on that; it is closed afterwards."""
-    import matplotlib
-    import matplotlib.pyplot as plt
-
-    plt.switch_backend("agg")
-    style = STYLE | {"text.parse_math": True}
-    with matplotlib.rc_context(style), warnings.catch_warnings(), seeded_numpy(0):  # dots are jittered at random
-        warnings.simplefilter("ignore")
-        figure = plt.figure(figsize=(width, height), layout="tight")
-        try:
-            yield figure
-        finally:
-            plt.close(figure)
-
-
-def _explain(contributions: Contributions, output: int) -> Any:
-    import shap
-
-    features = contributions.features
-    text = [name for name in features if not pd.api.types.is_numeric_dtype(features[name])]
-    return shap.Explanation(
-        contributions.values[:, :, output],
-        base_values=np.full(len(features), contributions.base[output]),
-        data=features.astype(dict.fromkeys(text, "object")),
-        feature_names=_escape(contributions),
+    kept = cells[shown]
+    values = [float(cell) for cell in kept] if is_number else [str(cell) for cell in kept]
+    columns = {"value": values, "adds": contributions.values[drawn, place, contributions.output][shown].tolist()}
+    x: dict[str, Any] = {"field": "value", "type": "quantitative" if is_number else "nominal", "axis": {"title": name}}
+    if is_number:
+        x["scale"] = {"zero": False, "nice": False, **_find_ends(kept)}
+        x["axis"] |= {"format": NUMBERS, "grid": False}
+    y = _measure("adds", f"SHAP value: {_describe(contributions)}")
+    told = tell(("value", name, NUMBERS) if is_number else ("value", name), ("adds", "adds", NUMBERS))
+    dots: Layer = {
+        "mark": {"type": "circle", "size": 22, "color": INK, "opacity": 0.55, "clip": True},
+        "encoding": {"x": x, "y": y, "tooltip": told},
+    }
+    left_out = int((~shown).sum())
+    return Chart(
+        f"shap-dependence-{number}",
+        {"width": "container", "height": 200, "layer": [dots]},
+        columns,
+        f"SHAP value of {name} by its value",
+        f"{left_out} rows where it is missing or a rarer level are left out." if left_out else "",
+        wide=False,
+        titles={"value": name, "adds": "adds"},
     )
 
 
-def _find_ends(numbers: pd.Series) -> dict[str, float]:
+def set_apart(adds: np.ndarray) -> np.ndarray:
+    """Return how far (n_rows,) dots move aside, from -1 to 1, so that those of about the same value stand side by side.
+
+    >>> set_apart(np.array([0.0, 0.0, 0.0, 9.0])).tolist()
+    [0.0, 0.5, -0.5, 0.0]
+    """
+    width = float(np.ptp(adds)) or 1.0
+    slices = np.minimum((adds - adds.min()) / width * SLICES, SLICES - 1).astype(int)
+    places = np.zeros(len(adds))
+    for one in np.unique(slices):
+        alike = np.flatnonzero(slices == one)
+        order = np.arange(1, len(alike) + 1) // 2
+        places[alike] = order * np.where(np.arange(len(alike)) % 2, 1, -1)
+    return places / max(2.0, np.abs(places).max())
+
+
+def name_thirds(cells: pd.Series) -> list[str]:
+    """Return in which third of its numbers each cell stands.
+
+    >>> name_thirds(pd.Series([1.0, 5.0, 9.0, None])), name_thirds(pd.Series(["a"]))
+    (['low third', 'middle third', 'high third', 'no number'], ['no number'])
+    """
+    if not pd.api.types.is_numeric_dtype(cells):
+        return [NO_NUMBER] * len(cells)
+    ranks = cells.rank(pct=True)
+    return [NO_NUMBER if pd.isna(rank) else THIRDS[min(2, int(3 * (rank - 1e-9)))] for rank in ranks]
+
+
+def _find_ends(numbers: pd.Series) -> dict[str, list[float]]:
     """Return the ends of an axis that a few far numbers do not stretch."""
     low, high = numbers.quantile([0.01, 0.99]) if len(numbers) else (0.0, 0.0)
     room = 0.04 * (high - low)
-    return {"xmin": low - room, "xmax": high + room} if room > 0 else {}
+    return {"domain": [float(low - room), float(high + room)]} if room > 0 else {}
 
 
-def _tidy(figure: "Figure") -> None:
-    """Make text as large as in the other charts, and dots one picture instead of thousands of shapes."""
-    from matplotlib.text import Text
-
-    for text in figure.findobj(Text):
-        text.set_fontsize(min(text.get_fontsize(), LARGEST_TEXT))
-    for axes in figure.axes:
-        for dots in axes.collections:
-            dots.set_rasterized(True)
+def _measure(field: str, title: str, **scale: Any) -> dict[str, Any]:
+    return {"field": field, "type": "quantitative", "axis": {"title": title, "format": NUMBERS}, "scale": scale}
 
 
-def _height(contributions: Contributions) -> float:
-    return 0.9 + 0.24 * min(MOST_FEATURES, contributions.features.shape[1])
+def _name(contributions: Contributions, place: int) -> str:
+    return str(contributions.features.columns[place])
 
 
-def _name(contributions: Contributions, output: int) -> str:
-    label = contributions.outputs[output]
+def _describe(contributions: Contributions) -> str:
+    label = contributions.outputs[contributions.output]
     return contributions.scale if len(contributions.outputs) == 1 else f"{contributions.scale}, here '{label}'"
-
-
-def _escape(contributions: Contributions) -> list[str]:
-    return [_escape_text(str(name)) for name in contributions.features]
-
-
-def _escape_text(text: str) -> str:
-    """A dollar sign would start a formula."""
-    return text.replace("$", r"\$")

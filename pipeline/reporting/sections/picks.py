@@ -10,7 +10,7 @@ import pandas as pd
 
 from pointsman.common.schema import Schema
 from pointsman.pipeline.reporting.explanation.contributions import Contributions, Explanation
-from pointsman.pipeline.reporting.explanation.waterfall import list_steps
+from pointsman.pipeline.reporting.explanation.steps import list_steps
 from pointsman.pipeline.reporting.history import History
 from pointsman.pipeline.reporting.production_shap import explain_production
 from pointsman.pipeline.reporting.section import Section

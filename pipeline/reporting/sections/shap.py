@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pointsman.pipeline.collection.tables import batches
-from pointsman.pipeline.reporting.charts.svg import Chart
+from pointsman.pipeline.reporting.charts.chart import Chart
 from pointsman.pipeline.reporting.explanation.contributions import Contributions, Exactness, MemberShap
 from pointsman.pipeline.reporting.history import History
 from pointsman.pipeline.reporting.production_shap import explain_production, read_settings

@@ -39,31 +39,54 @@ HEAD = headline.SECTION
 """What stands above the navigation."""
 
 CHAPTERS = (
-    Chapter("overview", "Overview", (overview.SECTION,)),
-    Chapter("quality", "Data quality", (batches.SECTION, quality.SECTION, associations.SECTION, quarantine.SECTION)),
-    Chapter("drift", "Drift", (drift.SECTION,)),
     Chapter(
-        "models", "Models", (scores.SECTION, versions.SECTION, challengers.SECTION, backtest.SECTION, ensembles.SECTION)
+        "answers",
+        "Quality of answers",
+        "Model metrics over time beside single best and oracle; every active version and ensemble",
+        (scores.SECTION, grades.SECTION, versions.SECTION, ensembles.SECTION),
     ),
-    Chapter("estimates", "Without labels", (estimates.SECTION,)),
-    Chapter("search", "Search", (search.SECTION, experiments.SECTION, features.SECTION, settings.SECTION)),
     Chapter(
-        "choices",
-        "Choices",
+        "data",
+        "Data",
+        "Data quality of every batch, missing cells, breached checks, quarantine and what goes together",
+        (batches.SECTION, quality.SECTION, quarantine.SECTION, associations.SECTION),
+    ),
+    Chapter("drift", "Drift", "What moved, which way, what it costs, and the verdict on every batch", (drift.SECTION,)),
+    Chapter(
+        "requests",
+        "Requests",
+        "Who answered and why, estimates before labels come, regret, labels and their delay",
+        (requests.SECTION, estimates.SECTION, regrets.SECTION, labels.SECTION),
+    ),
+    Chapter(
+        "why",
+        "Why",
+        "What answers rest on: SHAP of what serves and over time, single rows, effects, the structure of every family",
+        (shap.SECTION, picks.SECTION, attributions.SECTION, effects.SECTION, structures.SECTION),
+    ),
+    Chapter(
+        "appendix",
+        "Appendix",
+        "Search and hyperparameters over time, meta-learning, comparisons, events, performance and cost",
         (
+            overview.SECTION,
+            search.SECTION,
+            settings.SECTION,
+            influences.SECTION,
             generations.SECTION,
             comparisons.SECTION,
-            grades.SECTION,
+            challengers.SECTION,
+            backtest.SECTION,
+            experiments.SECTION,
+            features.SECTION,
             events.SECTION,
-            requests.SECTION,
-            regrets.SECTION,
-            labels.SECTION,
-            influences.SECTION,
+            performance.SECTION,
         ),
     ),
-    Chapter("shap", "Why", (shap.SECTION, picks.SECTION, attributions.SECTION, effects.SECTION, structures.SECTION)),
-    Chapter("performance", "Performance", (performance.SECTION,)),
 )
+
+EXPERT = ("associations", "comparisons", "challengers", "backtest", "experiments", "features")
+"""Sections that a reader sees who asks for the expert view."""
 
 SECTIONS: tuple[Section, ...] = (HEAD, *(section for chapter in CHAPTERS for section in chapter.sections))
 

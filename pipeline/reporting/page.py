@@ -14,10 +14,10 @@ from pointsman.pipeline.reporting.charts.chart import Chart
 from pointsman.pipeline.reporting.charts.scripts import describe_charts, read_library, read_script
 from pointsman.pipeline.reporting.charts.svg import Chart as Drawing
 from pointsman.pipeline.reporting.charts.timeline import Timeline, lay_timeline
-from pointsman.pipeline.reporting.contents import CHAPTERS, HEAD, SECTIONS, find_anchor
+from pointsman.pipeline.reporting.contents import CHAPTERS, EXPERT, HEAD, SECTIONS, find_anchor
 from pointsman.pipeline.reporting.history import History
 from pointsman.pipeline.reporting.names import name_family, name_metric, name_purpose
-from pointsman.pipeline.reporting.policy import write_policy
+from pointsman.pipeline.reporting.policy import hoist_styles, write_policy
 from pointsman.pipeline.reporting.report import to_json
 
 FOLDER = Path(__file__).parent
@@ -78,17 +78,16 @@ class Parts:
     @property
     def policy(self) -> str:
         """The page's Content-Security-Policy."""
-        # Charts that are still drawn as SVG carry styles of their own, which no hash can allow.
-        return write_policy([self.library, *self.scripts], [self.css]).replace("style-src", "style-src-elem", 1)
+        return write_policy([self.library, *self.scripts], [self.css])
 
 
-def gather_parts(timeline: Timeline) -> Parts:
-    """Return what the page carries besides its figures."""
+def gather_parts(timeline: Timeline, styles: str, models: Mapping[str, str]) -> Parts:
+    """Return what the page carries besides its figures; ``styles`` were hoisted from its elements."""
     return Parts(
-        css="".join((FOLDER / name).read_text(encoding="utf-8") for name in ("style.css", "first_screen.css")),
-        base=describe_charts(timeline.batches, timeline.months, timeline.events),
+        css="".join((FOLDER / name).read_text(encoding="utf-8") for name in ("style.css", "first_screen.css")) + styles,
+        base=describe_charts(timeline.batches, timeline.months, timeline.events, models),
         library=read_library(),
-        scripts=(read_script(FOLDER / "charts" / "charts.js"),),
+        scripts=tuple(read_script(FOLDER / name) for name in ("charts/charts.js", "report.js")),
     )
 
 
@@ -105,7 +104,16 @@ def fill_template(report: Mapping[str, Any], charts: Mapping[str, Chart | Drawin
         keep_trailing_newline=True,
     )
     environment.filters |= FILTERS
-    page = environment.get_template("template.html").render(
-        report=report, charts=charts, marked=timeline.spans, head=HEAD, chapters=CHAPTERS, page=gather_parts(timeline)
+    body = environment.get_template("template.html").render(
+        report=report, charts=charts, marked=timeline.spans, head=HEAD, chapters=CHAPTERS, experts=EXPERT
     )
-    return as_told(page)
+    # Only what is told of the state is told otherwise: the policy knows scripts and styles by their hashes.
+    body, styles = hoist_styles(as_told(body))
+    parts = gather_parts(timeline, styles, list_models(report))
+    return environment.get_template("shell.html").render(report=report, body=body, page=parts)
+
+
+def list_models(report: Mapping[str, Any]) -> dict[str, str]:
+    """Return the model, by its first version, of every version that the page may name."""
+    scored = {score.version: score.line for score in report["scores"]}
+    return scored | {one.id: one.line for one in (*report["versions"], *report["ensembles"])}

@@ -26,8 +26,9 @@ class Section:
 
 @dataclass(frozen=True)
 class Chapter:
-    """Sections under one heading, which the page's navigation names by its ``title``."""
+    """Sections that are folded under one heading; ``about`` says in a line what they answer."""
 
     anchor: str
     title: str
+    about: str
     sections: tuple[Section, ...]

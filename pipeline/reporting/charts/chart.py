@@ -72,3 +72,12 @@ def add_rows(columns: Mapping[str, Sequence[Any]], **rows: Sequence[Any]) -> dic
     {'batch': [1, 2, 3]}
     """
     return {name: [*columns[name], *rows[name]] for name in columns}
+
+
+def to_columns(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, list[Any]]:
+    """Return rows as columns by name; without rows they are there and empty.
+
+    >>> to_columns(("batch", "loss"), [(1, 0.5), (2, 0.25)])
+    {'batch': [1, 2], 'loss': [0.5, 0.25]}
+    """
+    return {name: [row[place] for row in rows] for place, name in enumerate(names)}

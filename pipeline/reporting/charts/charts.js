@@ -30,6 +30,7 @@ const charts = (() => {
     const params = { ...state, months: base.months };
     return {
       data: { name: "rows" },
+      autosize: { type: "fit-x", contains: "padding" },
       ...chart.spec,
       description: label,
       params: [...Object.entries(params).map(([name, value]) => ({ name, value })), ...(chart.spec.params || [])],
@@ -43,7 +44,7 @@ const charts = (() => {
     const chart = read(figure);
     const place = figure.querySelector(".plot");
     const spec = complete(chart, figure.dataset.label);
-    const { spec: full } = vegaLite.compile(spec, { config: base.config });
+    const { spec: full } = vegaLite.compile(spec, { config: base.config, logger: vega.logger(vega.Error) });
     const view = new vega.View(vega.parse(full, null, { ast: true }), { expr: vegaInterpreter, renderer: "svg" });
     view.logLevel(vega.Error).tooltip(hover).initialize(place);
     views.set(figure, view);

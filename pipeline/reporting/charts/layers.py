@@ -61,13 +61,14 @@ def draw_by_batch(
     *,
     title: str = "",
     note: str = "",
+    wide: bool = True,
     **more: Any,
 ) -> Chart:
     """Return layers over batches; every layer reads its place from the column ``batch``."""
     drawn = [{**layer, "encoding": {"x": BATCH, **layer["encoding"]}} for layer in layers]
     spec = {"title": title, "width": "container", "height": HEIGHT, "transform": [IN_RANGE], **more}
     titles = {column: column.replace("_", " ") for column in columns}
-    return Chart(name, spec | {"layer": [*_EVENTS, *drawn]}, columns, label, note, titles=titles)
+    return Chart(name, spec | {"layer": [*_EVENTS, *drawn]}, columns, label, note, wide, titles)
 
 
 def measure(field: str, title: str = "", form: str = NUMBERS, **scale: Any) -> dict[str, Any]:
@@ -119,6 +120,12 @@ def level(at: float, y: Mapping[str, Any], **style: Any) -> Layer:
     return {"data": {"values": [{}]}, "mark": mark, "encoding": {"x": None, "y": {"datum": at, **scale}}}
 
 
+def mark_zero(x: Mapping[str, Any]) -> Layer:
+    """Return the upright line at zero of a ranking whose bars or intervals go both ways."""
+    encoding = {"x": {"datum": 0, "type": "quantitative", **{name: x[name] for name in ("axis", "scale")}}, "y": None}
+    return {"data": {"values": [{}]}, "mark": {"type": "rule", "color": INK}, "encoding": encoding}
+
+
 def colour_by(field: str, names: Sequence[str], colours: Sequence[str] = SERIES, **legend: Any) -> dict[str, Any]:
     """Return the colours of a column of names, with a legend in this order."""
     scale = {"domain": list(names), "range": [colours[place % len(colours)] for place in range(len(names))]}
@@ -130,7 +137,7 @@ def draw_ranking(
     name: str,
     label: str,
     columns: Mapping[str, Sequence[Any]],
-    x: Mapping[str, Any],
+    x: Mapping[str, Any] | None = None,
     *,
     by: str,
     layers: Sequence[Layer] = (),

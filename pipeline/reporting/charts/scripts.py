@@ -25,14 +25,17 @@ def read_script(path: Path) -> str:
     return _read(path)
 
 
-def describe_charts(batches: Sequence[int], months: Mapping[int, str], events: Sequence[Mapping[str, Any]]) -> str:
+def describe_charts(
+    batches: Sequence[int], months: Mapping[int, str], events: Sequence[Mapping[str, Any]], models: Mapping[str, str]
+) -> str:
     """Return as JSON what all charts of a page share, so that it stands there once.
 
     batches: the numbers that charts show; months: when each of them ended; events: what is marked on their axis, by
-    ``left`` and ``right`` (batch numbers), ``letter`` and ``name``
+    ``left`` and ``right`` (batch numbers), ``letter`` and ``name``; models: the model of every version that is named
     """
     first, last = (min(batches), max(batches)) if batches else (0, 1)
-    return dump_json({"config": CONFIG, "first": first, "last": last, "months": months, "events": events})
+    shared = {"config": CONFIG, "first": first, "last": last, "months": months, "events": events, "models": models}
+    return dump_json(shared)
 
 
 def _read(path: Path) -> str:

@@ -7,19 +7,18 @@ from datetime import datetime
 from pointsman.common.task import Task
 from pointsman.pipeline.collection.tables import batches
 from pointsman.pipeline.quality.stored import quality_table
-from pointsman.pipeline.reporting.charts.svg import (
-    AMBER,
-    BLUE,
-    FULL,
-    GREEN,
-    INK,
-    PURPLE,
-    VERMILLION,
-    Chart,
-    export,
-    label_numbers,
-    label_shares,
-    sheet,
+from pointsman.pipeline.reporting.charts.chart import Chart, to_columns
+from pointsman.pipeline.reporting.charts.colours import AMBER, BLUE, GREEN, INK, PURPLE, VERMILLION
+from pointsman.pipeline.reporting.charts.layers import (
+    NUMBERS,
+    SHARES,
+    band,
+    bars,
+    colour_by,
+    draw_by_batch,
+    line,
+    measure,
+    tell,
 )
 from pointsman.pipeline.reporting.charts.timeline import Timeline, lay_timeline
 from pointsman.pipeline.reporting.history import History, list_rows, read_record
@@ -75,73 +74,75 @@ def _read_target_level(metaparameters: Mapping[str, float | None]) -> float | No
 
 
 def draw(history: History) -> Iterator[Chart]:
-    """Yield the charts of rows and of what passed, where there are batches."""
+    """Yield the charts of rows, of the target and of what passed, where there are batches."""
     figures, timeline = history.ask(compute_batches), history.ask(lay_timeline)
-    if figures:
-        yield draw_rows(figures, history.task, timeline)
-    if any(batch.mean_shares for batch in figures):
-        yield draw_dimensions(figures, timeline)
+    shown = [batch for batch in figures if timeline.place(batch.number) is not None]
+    if shown:
+        yield draw_rows(shown, timeline)
+    if any(batch.target_level is not None for batch in shown):
+        yield draw_target(shown, history.task, timeline)
+    for name in DIMENSIONS:
+        if any(name in batch.mean_shares for batch in shown):
+            yield draw_dimension(name, shown, timeline)
 
 
-def draw_rows(figures: Sequence[BatchFigures], task: Task | None, timeline: Timeline) -> Chart:
-    """Draw the rows of every batch by their fate, and below them the level of the target."""
-    shown = [batch for batch in figures if batch.number in timeline.batches]
-    with sheet(FULL, 3.6) as figure:
-        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-        places = range(len(shown))
-        lost = [batch.quarantined for batch in shown]
-        rejected = [batch.rows if batch.status == "rejected" else 0 for batch in shown]
+def draw_rows(shown: Sequence[BatchFigures], timeline: Timeline) -> Chart:
+    """Draw the rows of every batch by their fate."""
+    rows = []
+    for batch in shown:
+        rejected = batch.rows if batch.status == "rejected" else 0
         # Rows at fault in a rejected batch are rejected with it and must not be counted twice.
-        lost = [0 if gone else held for held, gone in zip(lost, rejected, strict=True)]
-        kept = [batch.rows - out - gone for batch, out, gone in zip(shown, lost, rejected, strict=True)]
-        for heights, bottoms, colour, name in (
-            (kept, [0] * len(shown), BLUE, "learned"),
-            (lost, kept, AMBER, "quarantined"),
-            (rejected, [0] * len(shown), VERMILLION, "rejected"),
-        ):
-            upper.bar(places, heights, bottom=bottoms, width=0.8, color=colour, label=name)
-        upper.set_title("Rows a batch")
-        upper.set_ylim(0, 1.1 * max(batch.rows for batch in shown))
-        label_numbers(upper.yaxis)
-        timeline.decorate(upper, labels=False)
-        lower.plot(places, timeline.spread({b.number: b.target_level for b in shown}), color=PURPLE, marker=".")
-        lower.set_title("Mean of the target" if task == "regression" else "Share of the positive class")
-        if task != "regression":
-            label_shares(lower.yaxis)
-            lower.set_ylim(bottom=0)
-        else:
-            label_numbers(lower.yaxis)
-        timeline.decorate(lower, letters=False)
-        figure.legend(loc="outside upper right", ncols=3)
-        return export(figure, "rows", "Rows of every batch that were learned, quarantined or rejected", timeline.note)
+        lost = 0 if rejected else batch.quarantined
+        kept = batch.rows - lost - rejected
+        bottom = 0
+        for fate, count in (("learned", kept), ("quarantined", lost), ("rejected", rejected)):
+            if count:
+                rows.append((batch.number, fate, count, bottom, bottom + count))
+            bottom += count
+    columns = to_columns(("batch", "fate", "rows", "bottom", "top"), rows)
+    colour = colour_by("fate", ["learned", "quarantined", "rejected"], [BLUE, AMBER, VERMILLION])
+    told = tell("batch", "fate", ("rows", "rows", NUMBERS))
+    return draw_by_batch(
+        "rows",
+        "Rows of every batch that were learned, quarantined or rejected",
+        columns,
+        [bars(measure("top", "rows", NUMBERS, zero=True), told, colour, until="bottom")],
+        title="Rows a batch",
+        note=timeline.note,
+    )
 
 
-def draw_dimensions(figures: Sequence[BatchFigures], timeline: Timeline) -> Chart:
-    """Draw the share of cells or rows that pass, by dimension: the mean over checks and columns, and the lowest."""
-    names = [name for name in DIMENSIONS if any(name in batch.mean_shares for batch in figures)]
-    columns = min(3, max(1, len(names)))
-    deep = -(-len(names) // columns)
-    with sheet(FULL, 0.5 + 1.5 * deep) as figure:
-        panels = figure.subplots(deep, columns, sharex=True, squeeze=False).ravel()
-        for axes, name in zip(panels, names, strict=False):
-            mean = timeline.spread({batch.number: batch.mean_shares.get(name) for batch in figures})
-            lowest = timeline.spread({batch.number: batch.lowest_shares.get(name) for batch in figures})
-            places = timeline.places
-            axes.fill_between(places, lowest, mean, color=GREEN, alpha=0.15, linewidth=0)
-            axes.plot(
-                places, lowest, color=GREEN, linewidth=0.9, marker=".", markersize=3, label="lowest column or check"
-            )
-            axes.plot(places, mean, color=INK, marker=".", markersize=3, label="mean over columns and checks")
-            axes.set_title(name)
-            axes.set_ylim(-0.03, 1.05)
-            label_shares(axes.yaxis, 0)
-            timeline.decorate(axes, letters=False, labels=axes in panels[-columns:])
-            # Three charts share the width, which leaves each room for a few labels only.
-            axes.set_xticks(axes.get_xticks()[:: max(1, len(axes.get_xticks()) // 4)])
-        for axes in panels[len(names) :]:
-            axes.set_visible(False)
-        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
-        return export(figure, "dimensions", "Share of cells and rows that pass the checks, by quality dimension")
+def draw_target(shown: Sequence[BatchFigures], task: Task | None, timeline: Timeline) -> Chart:
+    """Draw the level of the target in every batch."""
+    regression = task is Task.REGRESSION
+    title, form = ("Mean of the target", NUMBERS) if regression else ("Share of the positive class", SHARES)
+    columns = to_columns(("batch", "level"), [(one.number, one.target_level) for one in shown])
+    y = measure("level", title.lower(), form, zero=not regression)
+    told = tell("batch", ("level", title.lower(), form))
+    return draw_by_batch(
+        "target", f"{title} by batch", columns, [line(y, told, PURPLE)], title=title, note=timeline.note, height=120
+    )
+
+
+def draw_dimension(name: str, shown: Sequence[BatchFigures], timeline: Timeline) -> Chart:
+    """Draw the share of cells or rows that pass, by batch: the mean over checks and columns, and the lowest."""
+    columns = to_columns(
+        ("batch", "lowest", "mean"),
+        [(one.number, one.lowest_shares.get(name), one.mean_shares.get(name)) for one in shown],
+    )
+    y = measure("mean", "", ".0%", domain=[0, 1.03], nice=False)
+    told = tell("batch", ("mean", "mean of all", SHARES), ("lowest", "lowest column or check", SHARES))
+    lowest = y | {"field": "lowest"}
+    return draw_by_batch(
+        f"dimension-{name}",
+        f"{name.capitalize()}: share of cells and rows that pass, the mean of all and the lowest, by batch",
+        columns,
+        [band(lowest, "mean", GREEN), line(lowest, told, GREEN, strokeWidth=1), line(y, told, INK)],
+        title=name.capitalize(),
+        note=timeline.note,
+        wide=False,
+        height=110,
+    )
 
 
 SECTION = Section("batches", reads=(batches, quality_table), figures={"batches": compute_batches}, draw=draw)

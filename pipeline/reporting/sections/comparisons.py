@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pointsman.pipeline.reporting.charts.heatmap import shorten
-from pointsman.pipeline.reporting.charts.svg import FULL, GREEN, GREY, INK, VERMILLION, Chart, export, sheet
+from pointsman.pipeline.reporting.charts.chart import Chart, Layer, to_columns
+from pointsman.pipeline.reporting.charts.colours import GREEN, GREY, VERMILLION
+from pointsman.pipeline.reporting.charts.layers import NUMBERS, colour_by, draw_ranking, mark_zero, measure, tell
 from pointsman.pipeline.reporting.history import History, list_rows, read_record
 from pointsman.pipeline.reporting.section import Section
 from pointsman.pipeline.validation.tables import comparisons_table
@@ -52,30 +53,39 @@ def draw_comparisons(comparisons: Sequence[ComparisonFigures]) -> Chart:
     """Draw the newest update's comparisons, each with its interval."""
     newest = max(comparison.batch for comparison in comparisons)
     every = [comparison for comparison in comparisons if comparison.batch == newest]
-    shown = every[-MOST_COMPARISONS:][::-1]
-    with sheet(FULL, 0.9 + 0.22 * len(shown)) as figure:
-        axes = figure.subplots()
-        bounded = [end for one in shown for end in (one.lower, one.upper, one.difference) if end is not None]
-        reach = 1.05 * max(map(abs, bounded), default=1.0) or 1.0  # all may be alike to the last digit
-        for row, one in enumerate(shown):
-            colour = OUTCOMES.get(one.outcome, GREY)
-            # An end without a bound runs to the edge of the chart.
-            ends = (-reach if one.lower is None else one.lower, reach if one.upper is None else one.upper)
-            axes.plot(ends, (row, row), color=colour, linewidth=2.2, solid_capstyle="butt")
-            axes.plot(one.difference, row, "o", color=colour, markersize=5)
-        axes.axvline(0, color=INK, linewidth=0.9)
-        axes.set_yticks(range(len(shown)), [shorten(f"{one.contender} – {one.incumbent}", 58) for one in shown])
-        axes.set_xlim(-reach, reach)
-        axes.set_ylim(-0.7, len(shown) - 0.3)
-        axes.set_xlabel("mean row loss of the contender less that of the incumbent: left of 0 the contender is better")
-        axes.grid(visible=False, axis="y")
-        for outcome, colour in OUTCOMES.items():
-            axes.plot([], [], color=colour, linewidth=2.2, label=outcome)
-        figure.legend(loc="outside upper right", ncols=3)
-        note = f"The last {len(shown)} of {len(every)} comparisons." if len(every) > len(shown) else ""
-        return export(
-            figure, "comparisons", f"Comparisons with intervals at the update of batch {shown[0].batch}", note
-        )
+    shown = every[-MOST_COMPARISONS:]
+    bounded = [end for one in shown for end in (one.lower, one.upper, one.difference) if end is not None]
+    reach = 1.05 * max(map(abs, bounded), default=1.0) or 1.0  # all may be alike to the last digit
+    # An end without a bound runs to the edge of the chart.
+    columns = to_columns(
+        ("pair", "lower", "difference", "upper", "outcome"),
+        [
+            (
+                f"{one.contender} – {one.incumbent}",
+                -reach if one.lower is None else one.lower,
+                one.difference,
+                reach if one.upper is None else one.upper,
+                one.outcome,
+            )
+            for one in shown
+        ],
+    )
+    title = "mean row loss of the contender less that of the incumbent: left of 0 the contender is better"
+    x = measure("difference", title, domain=[-reach, reach], nice=False)
+    colour = colour_by("outcome", list(OUTCOMES), list(OUTCOMES.values()))
+    told = tell(
+        "pair",
+        "outcome",
+        *(("difference", "difference", NUMBERS), ("lower", "from", NUMBERS), ("upper", "to", NUMBERS)),
+    )
+    ends: Layer = {
+        "mark": {"type": "rule", "strokeWidth": 2.5},
+        "encoding": {"x": x | {"field": "lower"}, "x2": {"field": "upper"}, "color": colour, "tooltip": told},
+    }
+    point: Layer = {"mark": {"type": "point", "filled": True}, "encoding": {"x": x, "color": colour, "tooltip": told}}
+    note = f"The last {len(shown)} of {len(every)} comparisons." if len(every) > len(shown) else ""
+    label = f"Comparisons with intervals at the update of batch {newest}"
+    return draw_ranking("comparisons", label, columns, by="pair", layers=[mark_zero(x), ends, point], note=note)
 
 
 SECTION = Section("comparisons", reads=(comparisons_table,), figures={"comparisons": list_comparisons}, draw=draw)

@@ -2,14 +2,24 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
 from pointsman.pipeline.drift.tables import alarms_table, drift_tests_table, responses_table
 from pointsman.pipeline.quality.stored import drift_table
-from pointsman.pipeline.reporting.charts.heatmap import MOST_COLUMNS, ColumnShares, Scale, draw_heatmap, shorten
-from pointsman.pipeline.reporting.charts.svg import BLUE, FULL, INK, VERMILLION, Chart, export, sheet
+from pointsman.pipeline.reporting.charts.chart import Chart, to_columns
+from pointsman.pipeline.reporting.charts.colours import BLUE, VERMILLION
+from pointsman.pipeline.reporting.charts.heatmap import MOST_COLUMNS, ColumnShares, Scale, draw_heatmap
+from pointsman.pipeline.reporting.charts.layers import (
+    NUMBERS,
+    colour_by,
+    draw_by_batch,
+    draw_ranking,
+    level,
+    line,
+    measure,
+    tell,
+)
 from pointsman.pipeline.reporting.charts.timeline import Timeline, lay_timeline
 from pointsman.pipeline.reporting.formats import describe_move
 from pointsman.pipeline.reporting.history import History, list_rows, read_float, read_record
@@ -18,7 +28,7 @@ from pointsman.pipeline.reporting.section import Section
 MOST_MOVED = 10
 LEAST_CHANCE = 1e-12
 """Less is drawn as this."""
-MULTIPLES = Scale("multiples of the noise", VERMILLION, 1.0, 8.0, lambda one: f"{one:.1f}" if one < 99.5 else "99+")
+MULTIPLES = Scale("multiples of the noise", VERMILLION, 1.0, 8.0, ".1f")
 
 
 @dataclass(frozen=True)
@@ -199,35 +209,38 @@ def draw_distances(figures: DriftFigures, timeline: Timeline) -> Chart:
 
 def draw_suspicions(figures: DriftFigures, timeline: Timeline) -> Chart:
     """Draw how unusual each batch was, by kind of drift, with the line that makes an alarm."""
-    with sheet(FULL, 2.4) as figure:
-        axes = figure.subplots()
-        for kind, colour, marker in (("data", BLUE, "o"), ("concept", VERMILLION, "s")):
-            chances = {one.batch: max(one.chance, LEAST_CHANCE) for one in figures.suspicions if one.kind == kind}
-            style: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 4, "linewidth": 1.2}
-            axes.plot(timeline.places, timeline.spread(chances), label=f"{kind} drift", **style)
-        axes.axhline(figures.false_alarms, color=INK, linewidth=0.9, linestyle=(0, (3, 2)))
-        axes.set_yscale("log")
-        axes.set_ylim(LEAST_CHANCE / 3, 3)
-        axes.set_yticks([1, 1e-3, 1e-6, 1e-9, 1e-12], ["1", "1e-3", "1e-6", "1e-9", "1e-12"])
-        axes.minorticks_off()
-        axes.invert_yaxis()
-        axes.set_ylabel("chance in a stable batch")
-        timeline.decorate(axes)
-        axes.legend(loc="upper left", ncols=2)
-        note = f"Beyond the dashed line ({figures.false_alarms:g}) a batch raises an alarm. {timeline.note}".strip()
-        return export(figure, "suspicions", "How unusual each batch was, all tests of one kind together", note)
+    rows = [
+        (one.batch, f"{one.kind} drift", max(one.chance, LEAST_CHANCE))
+        for one in figures.suspicions
+        if timeline.place(one.batch) is not None
+    ]
+    columns = to_columns(("batch", "kind", "chance"), rows)
+    scale = {"type": "log", "domain": [1, LEAST_CHANCE / 3], "nice": False}
+    y = measure("chance", "chance in a stable batch", ".0~e") | {"scale": scale}
+    y["axis"] = {**y["axis"], "values": [1, 1e-3, 1e-6, 1e-9, 1e-12]}
+    told = tell("kind", "batch", ("chance", "chance in a stable batch", ".1e"))
+    colour = colour_by("kind", ["data drift", "concept drift"], [BLUE, VERMILLION])
+    note = f"Above the dashed line (a chance of {figures.false_alarms:g}) a batch raises an alarm. {timeline.note}"
+    return draw_by_batch(
+        "suspicions",
+        "How unusual each batch was, all tests of one kind together",
+        columns,
+        [level(figures.false_alarms, y), line(y, told, colour)],
+        note=note.strip(),
+    )
 
 
 def draw_moved(figures: DriftFigures) -> Chart:
     """Draw the columns of the newest batch that moved most."""
-    moved = figures.moved[::-1]
-    with sheet(FULL, 0.7 + 0.21 * len(moved)) as figure:
-        axes = figure.subplots()
-        colours = [VERMILLION if one.alarm else BLUE for one in moved]
-        axes.barh([shorten(one.column) for one in moved], [one.multiple for one in moved], color=colours, height=0.65)
-        axes.set_xlabel("distance in multiples of the noise; columns in red raised an alarm")
-        axes.grid(visible=False, axis="y")
-        return export(figure, "moved", f"Columns of batch {figures.newest} that moved most")
+    rows = [
+        (one.column, one.multiple, "raised an alarm" if one.alarm else "no alarm", one.how) for one in figures.moved
+    ]
+    columns = to_columns(("column", "multiple", "verdict", "how"), rows)
+    colour = colour_by("verdict", ["raised an alarm", "no alarm"], [VERMILLION, BLUE])
+    x = measure("multiple", "distance in multiples of the noise", NUMBERS, zero=True)
+    told = tell("column", ("multiple", "times the noise", NUMBERS), "how")
+    label = f"Columns of batch {figures.newest} that moved most"
+    return draw_ranking("moved", label, columns, x, by="column", colour=colour, tooltip=told)
 
 
 SECTION = Section(

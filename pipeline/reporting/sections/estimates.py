@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from pointsman.meta.tables import estimates_table
-from pointsman.pipeline.reporting.charts.svg import BLUE, FULL, INK, VERMILLION, Chart, export, label_numbers, sheet
+from pointsman.pipeline.reporting.charts.chart import Chart, Layer, to_columns
+from pointsman.pipeline.reporting.charts.colours import BLUE, INK, VERMILLION
+from pointsman.pipeline.reporting.charts.layers import NUMBERS, band, draw_by_batch, line, measure, tell
 from pointsman.pipeline.reporting.charts.timeline import Timeline, lay_timeline
 from pointsman.pipeline.reporting.history import History, list_rows, read_record
 from pointsman.pipeline.reporting.names import name_metric
@@ -20,6 +22,10 @@ CHOSEN, ALONE, REQUESTS = "what was chosen", "production and the champions", "re
 STORED_CHOSEN = "plan"
 """Under which answerer estimates of what was chosen are stored."""
 MOST_OPEN = 10
+
+
+WORDS = {"estimated": "estimated", "lower": "from", "upper": "to", "realised": "labels showed"}
+"""What the chart calls the numbers of an estimate."""
 
 
 @dataclass(frozen=True)
@@ -122,38 +128,49 @@ def _list_open(history: History) -> tuple[OpenEstimate, ...]:
 
 
 def draw(history: History) -> Iterator[Chart]:
-    """Yield the chart of what was estimated, where anything was."""
+    """Yield a chart for each measure that was estimated."""
     estimates = history.ask(compute_estimates).batches
-    if estimates:
-        yield draw_estimates(estimates, history.ask(lay_timeline))
+    for name in dict.fromkeys(one.measure for one in estimates):
+        yield draw_estimates(name, [one for one in estimates if one.measure == name], history.ask(lay_timeline))
 
 
-def draw_estimates(estimates: Sequence[EstimateFigures], timeline: Timeline) -> Chart:
+def draw_estimates(name: str, estimates: Sequence[EstimateFigures], timeline: Timeline) -> Chart:
     """Draw the estimated worth of what was chosen on each batch, its interval, and what labels showed."""
-    measures = list(dict.fromkeys(one.measure for one in estimates))
-    with sheet(FULL, 0.6 + 2.0 * len(measures)) as figure:
-        rows = figure.subplots(len(measures), squeeze=False)[:, 0]
-        places = timeline.places
-        for axes, measure in zip(rows, measures, strict=True):
-            known = [one for one in estimates if one.measure == measure]
-            lower, upper, estimated, realised = (
-                timeline.spread({one.batch: getattr(one, name) for one in known})
-                for name in ("lower", "upper", "estimated", "realised")
-            )
-            axes.fill_between(places, lower, upper, color=BLUE, alpha=0.18, linewidth=0, label="nine times of ten")
-            # A batch without neighbours has no area to fill; its interval shows as a line.
-            axes.vlines(places, lower, upper, color=BLUE, alpha=0.35, linewidth=1)
-            axes.plot(places, estimated, color=BLUE, marker=".", label="estimated without labels")
-            axes.plot(places, realised, color=INK, marker="o", markersize=3.5, linewidth=0.9, label="labels showed")
-            missed = timeline.spread({one.batch: one.realised for one in known if not one.covered})
-            axes.plot(places, missed, "o", color=VERMILLION, markersize=6, label="outside")
-            axes.set_title(f"{name_metric(measure)} of what was chosen")
-            label_numbers(axes.yaxis)
-            timeline.decorate(axes)
-        handles, labels = rows[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper left", ncols=4)
-        label = "Estimated worth of what was chosen on every batch, with the interval, beside what labels showed"
-        return export(figure, "estimates", label, timeline.note)
+    shown = [one for one in estimates if timeline.place(one.batch) is not None]
+    columns = to_columns(
+        ("batch", "estimated", "lower", "upper", "realised", "verdict"),
+        [
+            (one.batch, one.estimated, one.lower, one.upper, one.realised, "inside" if one.covered else "outside")
+            for one in shown
+        ],
+    )
+    numbers = [(each, words, NUMBERS) for each, words in WORDS.items()]
+    told, y = tell("batch", *numbers), measure("estimated", name_metric(name))
+    # A batch without neighbours has no area to fill; its interval shows as a line.
+    interval: Layer = {
+        "mark": {"type": "rule", "color": BLUE, "opacity": 0.35},
+        "encoding": {"y": y | {"field": "lower"}, "y2": {"field": "upper"}, "tooltip": told},
+    }
+    missed: Layer = {
+        "transform": [{"filter": "datum.verdict === 'outside'"}],
+        "mark": {"type": "point", "filled": True, "color": VERMILLION, "size": 90},
+        "encoding": {"y": y | {"field": "realised"}, "tooltip": told},
+    }
+    layers = [
+        band(y | {"field": "lower"}, "upper", BLUE),
+        interval,
+        line(y, told, BLUE),
+        line(y | {"field": "realised"}, told, INK),
+        missed,
+    ]
+    return draw_by_batch(
+        f"estimates-{name.replace('_', '-')}",
+        f"Estimated {name_metric(name)} of what was chosen on every batch, its interval, and what labels showed",
+        columns,
+        layers,
+        title=f"{name_metric(name)} of what was chosen: blue is estimated without labels, dark is what labels showed",
+        note=f"The interval holds nine times of ten; a red dot lies outside. {timeline.note}".strip(),
+    )
 
 
 SECTION = Section(

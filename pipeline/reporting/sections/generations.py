@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pointsman.common.text import count
-from pointsman.pipeline.reporting.charts.heatmap import shorten
-from pointsman.pipeline.reporting.charts.svg import FULL, INK, SKY, VERMILLION, Chart, export, sheet
+from pointsman.pipeline.reporting.charts.chart import Chart, to_columns
+from pointsman.pipeline.reporting.charts.colours import INK, PURPLE, SKY, VERMILLION
+from pointsman.pipeline.reporting.charts.layers import bars, colour_by, draw_by_batch, tell
 from pointsman.pipeline.reporting.charts.timeline import Timeline, lay_timeline
 from pointsman.pipeline.reporting.history import History, list_rows, read_generations, read_members, read_whole
 from pointsman.pipeline.reporting.section import Section
@@ -96,32 +97,40 @@ def draw_reigns(generations: Sequence[GenerationFigures], timeline: Timeline) ->
     ranked = sorted(
         active, key=lambda line: (-(reigned[line] > 0), line not in live, -reigned[line], -active[line], line)
     )
-    lines = ranked[:MOST_LINES][::-1]
-    with sheet(FULL, 0.8 + 0.2 * len(lines)) as figure:
-        axes = figure.subplots()
-        for row, line in enumerate(lines):
-            present = timeline.join_places(batch for batch, one in after.items() if line in one.lines)
-            as_champion = timeline.join_places(batch for batch, one in after.items() if one.champion_line == line)
-            axes.broken_barh(present, (row - 0.17, 0.34), facecolors=SKY, alpha=0.55, linewidth=0)
-            served = timeline.join_places(batch for batch, one in after.items() if one.production_line == line)
-            axes.broken_barh(as_champion, (row - 0.36, 0.72), facecolors=INK, linewidth=0)
-            axes.broken_barh(served, (row - 0.22, 0.44), facecolors=VERMILLION, linewidth=0)
-        axes.set_yticks(range(len(lines)), [shorten(line) for line in lines])
-        axes.set_ylim(-0.7, len(lines) - 0.3)
-        axes.grid(visible=False)
-        timeline.decorate(axes)
-        # Bars without width, for the legend alone: those above would name every colour once a line.
-        axes.barh(0, 0, color=VERMILLION, label="production")
-        axes.barh(0, 0, color=INK, label="champion")
-        axes.barh(0, 0, color=SKY, alpha=0.55, label="active")
-        figure.legend(loc="outside upper right", ncols=3)
-        left_out = len(ranked) - len(lines)
-        left = count(
-            left_out, "model that was champion or served least is", "models that were champion or served least are"
-        )
-        note = f"{left} left out." if left_out else ""
-        label = "Active lines after every batch, the champion among them, and what served typical requests"
-        return export(figure, "reigns", label, f"{note} {timeline.note}".strip())
+    lines = ranked[:MOST_LINES]
+    kept = {batch: one for batch, one in after.items() if timeline.place(batch) is not None}
+    columns = to_columns(
+        ("batch", "model", "part"),
+        [(batch, line, _name_part(one, line)) for batch, one in kept.items() for line in lines if line in one.lines],
+    )
+    left = count(
+        len(ranked) - len(lines),
+        "model that was champion or served least is",
+        "models that were champion or served least are",
+    )
+    note = f"{left} left out." if len(ranked) > len(lines) else ""
+    colours = {"serves typical requests": VERMILLION, "champion": INK, "both": PURPLE, "active": SKY}
+    y = {"field": "model", "type": "nominal", "sort": lines, "axis": {"title": None, "ticks": False, "domain": False}}
+    told = tell("model", "batch", ("part", "was"))
+    tiles = bars(y, told, colour_by("part", list(colours), list(colours.values())))
+    encoding = {name: part for name, part in tiles["encoding"].items() if name != "y2"}
+    encoding["opacity"] = {"condition": {"test": "!picked || datum.model === picked", "value": 1}, "value": 0.2}
+    label = "Active models after every batch, the champion among them, and what served typical requests"
+    return draw_by_batch(
+        "reigns",
+        label,
+        columns,
+        [{**tiles, "mark": {"type": "rect", "height": {"band": 0.6}, "clip": True}, "encoding": encoding}],
+        note=f"{note} {timeline.note}".strip(),
+        height={"step": 18},
+    )
+
+
+def _name_part(generation: GenerationFigures, line: str) -> str:
+    """Return what a model was after an update."""
+    if line == generation.champion_line:
+        return "both" if line == generation.production_line else "champion"
+    return "serves typical requests" if line == generation.production_line else "active"
 
 
 SECTION = Section(

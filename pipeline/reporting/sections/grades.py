@@ -2,37 +2,31 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pointsman.meta.tables import grades_table
-from pointsman.pipeline.reporting.charts.svg import (
-    BLUE,
-    FULL,
-    GREEN,
-    GREY,
-    INK,
-    PURPLE,
-    SKY,
-    VERMILLION,
-    Chart,
-    export,
-    label_shares,
-    sheet,
+from pointsman.pipeline.reporting.charts.chart import Chart, to_columns
+from pointsman.pipeline.reporting.charts.colours import BLUE, GREEN, GREY, PURPLE, SKY, VERMILLION
+from pointsman.pipeline.reporting.charts.layers import (
+    NUMBERS,
+    SHARES,
+    colour_by,
+    draw_by_batch,
+    level,
+    line,
+    measure,
+    tell,
 )
 from pointsman.pipeline.reporting.charts.timeline import Timeline, lay_timeline
 from pointsman.pipeline.reporting.history import History, list_rows, read_record
 from pointsman.pipeline.reporting.section import Section
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 BARS = (
-    ("oracle", "oracle", GREEN, (0, (1, 1.5))),
-    ("single_best", "best single in hindsight", PURPLE, (0, (4, 2))),
-    ("last_best", "best on the last batch", GREY, (0, (2, 1))),
-    ("best", "best of all in hindsight", SKY, (0, (3, 1.5))),
-    ("single", "what mode single chose", VERMILLION, (0, (6, 2))),
-    ("selected", "what mode all chose", BLUE, "solid"),
+    ("oracle", "oracle", GREEN, (1, 2)),
+    ("single_best", "best single in hindsight", PURPLE, (4, 2)),
+    ("last_best", "best on the last batch", GREY, (2, 1)),
+    ("best", "best of all in hindsight", SKY, (3, 2)),
+    ("single", "what mode single chose", VERMILLION, (6, 2)),
+    ("selected", "what mode all chose", BLUE, (1, 0)),
 )
 TOP = 0.5
 """Losses further above the champions' are cut off."""
@@ -87,41 +81,45 @@ def list_grades(history: History) -> tuple[GradeFigures, ...]:
 
 
 def draw(history: History) -> Iterator[Chart]:
-    """Yield the chart of grades, where there are any."""
+    """Yield a chart of grades for each kind of input that was graded."""
     grades = history.ask(list_grades)
-    if grades:
-        yield draw_grades(grades, history.mode, history.ask(lay_timeline))
+    for group in dict.fromkeys(grade.group for grade in grades):
+        own = [grade for grade in grades if grade.group == group and grade.champion]
+        yield draw_grades(group, own, history.mode, history.ask(lay_timeline))
 
 
-def draw_grades(grades: Sequence[GradeFigures], mode: str, timeline: Timeline) -> Chart:
-    """Draw the loss of what was chosen against the champions', on clean and on damaged input, between its bars."""
-    groups = list(dict.fromkeys(grade.group for grade in grades))
-    with sheet(FULL, 0.7 + 2.1 * len(groups)) as figure:
-        rows = figure.subplots(len(groups), squeeze=False)[:, 0]
-        for axes, group in zip(rows, groups, strict=True):
-            own = [grade for grade in grades if grade.group == group and grade.champion]
-            _draw_group(axes, own, "single" if mode == "single" else "selected", timeline)
-            axes.set_title(f"{group} input: loss relative to the champions' (below 0 is better)")
-            timeline.decorate(axes)
-        handles, labels = rows[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper left", ncols=6)
-        label = "Loss of what was chosen relative to the champions, by batch, on clean and on damaged input"
-        return export(figure, "grades", label, timeline.note)
-
-
-def _draw_group(axes: "Axes", grades: Sequence[GradeFigures], served: str, timeline: Timeline) -> None:
-    highest = 0.0
-    for name, label, colour, style in BARS:
-        known = {grade.batch: (getattr(grade, name), grade.champion) for grade in grades}
-        relative = {batch: loss / bar - 1 for batch, (loss, bar) in known.items() if loss is not None}
-        highest = max([highest, *relative.values()])
-        width = 2 if name == served else 1.2
-        observed = timeline.spread(relative)
-        axes.plot(timeline.places, observed, color=colour, linestyle=style, marker=".", linewidth=width, label=label)
-    axes.axhline(0, color=INK, linewidth=1.2, label="two champions")
-    if highest > TOP:
-        axes.set_ylim(top=TOP)
-    label_shares(axes.yaxis)
+def draw_grades(group: str, grades: Sequence[GradeFigures], mode: str, timeline: Timeline) -> Chart:
+    """Draw the loss of what was chosen on one kind of input against the champions', between its bounds."""
+    rows = [
+        (grade.batch, label, loss / grade.champion - 1, loss)
+        for name, label, _colour, _dash in BARS
+        for grade in grades
+        if (loss := getattr(grade, name)) is not None and timeline.place(grade.batch) is not None
+    ]
+    columns = to_columns(("batch", "chosen by", "relative loss", "mean row loss"), rows)
+    top = {"domainMax": TOP} if any(row[2] > TOP for row in rows) else {}
+    y = measure("relative loss", "mean row loss against the champions'", SHARES, **top)
+    names = [label for _name, label, _colour, _dash in BARS]
+    colour = colour_by("chosen by", names, [colour for _name, _label, colour, _dash in BARS])
+    told = tell(
+        "chosen by", "batch", ("relative loss", "against the champions", SHARES), ("mean row loss",) * 2 + (NUMBERS,)
+    )
+    served = "what mode single chose" if mode == "single" else "what mode all chose"
+    curve = line(y, told, colour)
+    dashes = {"domain": names, "range": [list(dash) for _name, _label, _colour, dash in BARS]}
+    width = {"condition": {"test": f"datum['chosen by'] === '{served}'", "value": 2.4}, "value": 1.2}
+    style = {
+        "strokeDash": {"field": "chosen by", "type": "nominal", "scale": dashes, "legend": colour["legend"]},
+        "strokeWidth": width,
+    }
+    return draw_by_batch(
+        f"grades-{group}",
+        f"Loss of what was chosen relative to the champions, by batch, on {group} input",
+        columns,
+        [level(0, y), {**curve, "encoding": {**curve["encoding"], **style}}],
+        title=f"{group.capitalize()} input: loss relative to the champions' (below 0 is better)",
+        note=timeline.note,
+    )
 
 
 SECTION = Section("grades", reads=(grades_table,), figures={"grades": list_grades}, draw=draw)

@@ -13,7 +13,9 @@ import pandas as pd
 from pointsman.common.seeding import derive_seed
 from pointsman.experiments.tables import trials_table
 from pointsman.meta.tables import record_rows_table, records_table
-from pointsman.pipeline.reporting.charts.svg import FULL, GREEN, GREY, VERMILLION, Chart, export, label_shares, sheet
+from pointsman.pipeline.reporting.charts.chart import Chart, to_columns
+from pointsman.pipeline.reporting.charts.colours import GREEN, GREY, VERMILLION
+from pointsman.pipeline.reporting.charts.layers import SHARES, colour_by, draw_ranking, measure, tell
 from pointsman.pipeline.reporting.history import History, list_rows
 from pointsman.pipeline.reporting.section import Section
 
@@ -135,20 +137,21 @@ def draw(history: History) -> Iterator[Chart]:
 
 def draw_influences(name: str, label: str, influences: Sequence[Influence]) -> Chart:
     """Draw how strongly each column moves the loss, and which way."""
-    shown = influences[::-1]
-    with sheet(FULL, 0.8 + 0.22 * len(shown)) as figure:
-        axes = figure.subplots()
-        for row, one in enumerate(shown):
-            worse, better = one.direction > DIRECTED, one.direction < -DIRECTED
-            axes.barh(row, one.importance, color=VERMILLION if worse else GREEN if better else GREY)
-        axes.set_yticks(range(len(shown)), [one.name.replace("_", " ") for one in shown])
-        label_shares(axes.xaxis, 0)
-        axes.set_xlabel("share of the explained differences in loss")
-        axes.grid(visible=False, axis="y")
-        for words, colour in (("more is worse", VERMILLION), ("more is better", GREEN), ("no direction", GREY)):
-            axes.barh(0, 0, color=colour, label=words)
-        figure.legend(loc="outside upper right", ncols=3)
-        return export(figure, name, label, "")
+    rows = [(one.name.replace("_", " "), one.importance, _name_direction(one)) for one in influences]
+    columns = to_columns(("name", "share", "direction"), rows)
+    x = measure("share", "share of the explained differences in loss", SHARES, zero=True)
+    told = tell("name", ("share", "explains", SHARES), "direction")
+    colour = colour_by("direction", list(DIRECTIONS), list(DIRECTIONS.values()))
+    return draw_ranking(name, label, columns, x, by="name", colour=colour, tooltip=told)
+
+
+def _name_direction(influence: Influence) -> str:
+    if influence.direction > DIRECTED:
+        return "more is worse"
+    return "more is better" if influence.direction < -DIRECTED else "no direction"
+
+
+DIRECTIONS = {"more is worse": VERMILLION, "more is better": GREEN, "no direction": GREY}
 
 
 SECTION = Section(

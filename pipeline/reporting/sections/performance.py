@@ -7,12 +7,17 @@ from typing import Any
 import pandas as pd
 
 from pointsman.common.performance import performance_table
-from pointsman.pipeline.reporting.charts.svg import FULL, GREEN, INK, SERIES, Chart, export, label_numbers, sheet
+from pointsman.pipeline.reporting.charts.chart import Chart, Layer, to_columns
+from pointsman.pipeline.reporting.charts.colours import GREEN, INK, SERIES
+from pointsman.pipeline.reporting.charts.layers import NUMBERS, bars, colour_by, draw_by_batch, line, measure, tell
 from pointsman.pipeline.reporting.charts.timeline import Timeline, lay_timeline
 from pointsman.pipeline.reporting.history import History
 from pointsman.pipeline.reporting.section import Section
 
 MOST_REQUESTS = 60
+OTHER = "other stages"
+STAGES = {"bouts": "challengers"}
+"""Stages that are stored by another word than the one that readers know."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,63 +130,89 @@ def draw(history: History) -> Iterator[Chart]:
     """Yield the charts of updates and of requests, where there were any."""
     costs = history.ask(compute_costs)
     if costs.updates:
-        yield draw_stages(costs.updates, history.ask(lay_timeline))
+        timeline = history.ask(lay_timeline)
+        yield draw_stages(costs.updates, timeline)
+        yield draw_measure("speed", "Rows a second", costs.updates, "rows_per_second", timeline)
+        yield draw_measure("memory", "Peak memory in MB", costs.updates, "peak_mb", timeline)
     if costs.requests:
         yield draw_requests(costs.requests)
 
 
 def draw_stages(updates: Sequence[UpdateCost], timeline: Timeline) -> Chart:
-    """Draw the seconds of every update by stage, with its processor time; below them rows a second and peak memory."""
+    """Draw the seconds of every update by stage, with its processor time."""
     totals: dict[str, float] = {}
     for update in updates:
         for stage, seconds in update.stages.items():
             totals[stage] = totals.get(stage, 0.0) + seconds
     # The last colour is kept for all stages that have none of their own.
     named = sorted(totals, key=lambda stage: -totals[stage])[: len(SERIES) - 1]
-    with sheet(FULL, 4.8) as figure:
-        upper, middle, lower = figure.subplots(3, 1, sharex=True, height_ratios=(3, 1.3, 1.3))
-        places = range(len(timeline))
-        # A batch without a cost counts 0: one NaN would take the whole stack above it off the chart.
-        bottom = timeline.spread(dict.fromkeys(timeline.batches, 0.0))
-        for stage, colour in zip([*named, "other stages"], SERIES, strict=False):
-            spent = {one.batch: _sum_stage(one.stages, stage, named) for one in updates}
-            heights = timeline.spread({batch: spent.get(batch, 0.0) for batch in timeline.batches})
-            if heights.any():
-                upper.bar(places, heights, bottom=bottom, color=colour, width=0.8, label=stage)
-            bottom = bottom + heights
-        cpu = timeline.spread({update.batch: update.cpu_seconds for update in updates})
-        upper.plot(places, cpu, "_", color=INK, markersize=7, markeredgewidth=1.5, label="processor time")
-        upper.set_title("Seconds an update takes")
-        timeline.decorate(upper, labels=False)
-        middle.plot(places, timeline.spread({one.batch: one.rows_per_second for one in updates}), color=INK, marker=".")
-        middle.set_title("Rows a second")
-        middle.set_ylim(0, 1.15 * max(update.rows_per_second for update in updates))
-        timeline.decorate(middle, labels=False, letters=False)
-        lower.plot(places, timeline.spread({one.batch: one.peak_mb for one in updates}), color=INK, marker=".")
-        lower.set_title("Peak memory, MB")
-        lower.set_ylim(0, 1.15 * max(update.peak_mb for update in updates))
-        timeline.decorate(lower, letters=False)
-        figure.legend(loc="outside upper left", ncols=5)
-        return export(
-            figure, "stages", "Seconds by stage, rows a second and peak memory of every update", timeline.note
-        )
+    rows = []
+    for update in updates:
+        bottom = 0.0
+        for stage in (*named, OTHER) if timeline.place(update.batch) is not None else ():
+            if seconds := _sum_stage(update.stages, stage, named):
+                rows.append((update.batch, name_stage(stage), seconds, bottom, bottom + seconds, update.cpu_seconds))
+                bottom += seconds
+    columns = to_columns(("batch", "stage", "seconds", "bottom", "top", "processor seconds"), rows)
+    y = measure("top", "seconds", NUMBERS, zero=True)
+    told = tell(
+        "batch", "stage", ("seconds", "seconds", ".2f"), ("processor seconds", "processor seconds in all", ".1f")
+    )
+    shown = [name_stage(stage) for stage in (*named, OTHER) if stage != OTHER or len(totals) > len(named)]
+    tick: Layer = {
+        "mark": {"type": "tick", "color": INK, "thickness": 2, "width": 14, "clip": True, "orient": "horizontal"},
+        "encoding": {"y": y | {"field": "processor seconds"}, "tooltip": told},
+    }
+    return draw_by_batch(
+        "stages",
+        "Seconds of every update by stage, and its processor time as a dark tick",
+        columns,
+        [bars(y, told, colour_by("stage", shown), until="bottom"), tick],
+        title="Seconds an update takes; the dark tick is its processor time",
+        note=timeline.note,
+    )
+
+
+def draw_measure(name: str, title: str, updates: Sequence[UpdateCost], field: str, timeline: Timeline) -> Chart:
+    """Draw one number of every update."""
+    rows = [(one.batch, getattr(one, field)) for one in updates if timeline.place(one.batch) is not None]
+    columns = to_columns(("batch", title.lower()), rows)
+    y = measure(title.lower(), "", NUMBERS, zero=True)
+    layers = [line(y, tell("batch", (title.lower(), title.lower(), NUMBERS)))]
+    label = f"{title} of every update"
+    return draw_by_batch(name, label, columns, layers, title=title, note=timeline.note, wide=False, height=110)
 
 
 def draw_requests(requests: Sequence[RequestCost]) -> Chart:
     """Draw how many rows a second the newest requests were answered at."""
-    with sheet(FULL, 1.9) as figure:
-        axes = figure.subplots()
-        axes.bar(range(len(requests)), [one.rows_per_second for one in requests], color=GREEN, width=0.7)
-        axes.set_xticks([])
-        axes.grid(visible=False, axis="x")
-        axes.set_xlabel("requests, the newest on the right")
-        axes.set_title("Rows answered a second")
-        label_numbers(axes.yaxis)
-        return export(figure, "requests", f"Rows answered a second in the newest {len(requests)} requests")
+    rows = [(place, one.request, one.rows, one.rows_per_second) for place, one in enumerate(requests)]
+    columns = to_columns(("place", "request", "rows", "rows a second"), rows)
+    y = measure("rows a second", "rows a second", NUMBERS, zero=True)
+    told = tell("request", ("rows", "rows", NUMBERS), ("rows a second", "rows a second", NUMBERS))
+    x = {"field": "place", "type": "ordinal", "axis": {"title": "requests, the newest on the right", "labels": False}}
+    spec = {
+        "title": "Rows answered a second",
+        "width": "container",
+        "height": 110,
+        "mark": {"type": "bar", "color": GREEN},
+        "encoding": {"x": x, "y": y, "tooltip": told},
+    }
+    label = f"Rows answered a second in the newest {len(requests)} requests"
+    titles = {name: name for name in columns if name != "place"}
+    return Chart("requests", spec, columns, label, titles=titles)
+
+
+def name_stage(stage: str) -> str:
+    """Return a stage as readers call it; some are stored by a word of before.
+
+    >>> name_stage("bouts"), name_stage("training")
+    ('challengers', 'training')
+    """
+    return STAGES.get(stage, stage)
 
 
 def _sum_stage(stages: Mapping[str, float], stage: str, named: list[str]) -> float:
-    if stage != "other stages":
+    if stage != OTHER:
         return float(stages.get(stage, 0.0))
     return float(sum(seconds for name, seconds in stages.items() if name not in named))
 

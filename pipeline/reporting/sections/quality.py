@@ -9,8 +9,9 @@ import sqlalchemy as sa
 
 from pointsman.pipeline.quality.stored import profiles_table, quality_table
 from pointsman.pipeline.quality.tables import quarantined_rows
+from pointsman.pipeline.reporting.charts.chart import Chart
+from pointsman.pipeline.reporting.charts.colours import BLUE, VERMILLION
 from pointsman.pipeline.reporting.charts.heatmap import MOST_COLUMNS, ColumnShares, Scale, draw_heatmap
-from pointsman.pipeline.reporting.charts.svg import BLUE, VERMILLION, Chart
 from pointsman.pipeline.reporting.charts.timeline import Timeline, lay_timeline
 from pointsman.pipeline.reporting.history import History, list_rows, read_record
 from pointsman.pipeline.reporting.section import Section
@@ -56,8 +57,8 @@ CODE_NAMES = {
 }
 """Checks in two or three words, for charts."""
 
-BREACHES = Scale("columns or rules", VERMILLION, 0.0, 5.0, lambda count: f"{count:.0f}" if count else "")
-MISSING = Scale("share of cells missing", BLUE, 0.0, 1.0, lambda share: f"{100 * share:.0f}")
+BREACHES = Scale("columns or rules", VERMILLION, 0.0, 5.0, "d")
+MISSING = Scale("share of cells missing", BLUE, 0.0, 1.0, ".0%")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pointsman.experiments.tables import trials_table
-from pointsman.pipeline.reporting.charts.svg import FULL, SERIES, Chart, export, label_numbers, sheet
+from pointsman.pipeline.reporting.charts.chart import Chart, to_columns
+from pointsman.pipeline.reporting.charts.layers import NUMBERS, colour_by, draw_by_batch, line, measure, tell
 from pointsman.pipeline.reporting.charts.timeline import Timeline, lay_timeline
 from pointsman.pipeline.reporting.history import History, list_rows, read_record
 from pointsman.pipeline.reporting.section import Section
@@ -106,17 +107,22 @@ def draw(history: History) -> Iterator[Chart]:
 
 def draw_best_losses(searched: Sequence[FamilySearch], timeline: Timeline) -> Chart:
     """Draw the best loss that each family reached in every search."""
+    rows = [
+        (one.batch, one.family, one.best)
+        for one in searched
+        if one.best is not None and timeline.place(one.batch) is not None
+    ]
+    columns = to_columns(("batch", "family", "loss"), rows)
     families = sorted({family.family for family in searched})
-    with sheet(FULL, 2.6) as figure:
-        axes = figure.subplots()
-        for family, colour in zip(families, SERIES, strict=False):
-            best = {one.batch: one.best for one in searched if one.family == family}
-            axes.plot(timeline.places, timeline.spread(best), color=colour, marker="o", markersize=3, label=family)
-        label_numbers(axes.yaxis)
-        axes.set_title("Best loss of each family in the search's folds (lower is better)")
-        timeline.decorate(axes)
-        figure.legend(loc="outside upper left", ncols=8)
-        return export(figure, "best-losses", "Best loss that each model family reached in every search", timeline.note)
+    told = tell("family", "batch", ("loss", "best loss", NUMBERS))
+    return draw_by_batch(
+        "best-losses",
+        "Best loss that each model family reached in every search",
+        columns,
+        [line(measure("loss", "mean row loss in the folds"), told, colour_by("family", families))],
+        title="Best loss of each family in the search's folds (lower is better)",
+        note=timeline.note,
+    )
 
 
 SECTION = Section("search", reads=(trials_table,), figures={"trials": list_trials, "search": compute_search}, draw=draw)

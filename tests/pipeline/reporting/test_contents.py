@@ -68,8 +68,11 @@ def test_every_section_is_on_the_page_in_reading_order(made, monkeypatch):
     monkeypatch.setattr(jinja2, "FileSystemLoader", Loader)
     with open_history(made) as history:
         html = render_page(history, compute_report(history))
-    assert re.findall("<!--([a-z]+)-->", html) == ["template", *NAMES]
-    assert re.findall('<section id="([a-z]+)">', html) == [chapter.anchor for chapter in CHAPTERS]
+    assert re.findall("<!--([a-z]+)-->", html) == ["shell", "template", *NAMES]
+    assert re.findall('<details class="chapter" id="([a-z]+)">', html) == [chapter.anchor for chapter in CHAPTERS]
+    assert re.findall('<section id="([a-z/]+)"', html) == [
+        f"{one.anchor}/{own.name}" for one in CHAPTERS for own in one.sections
+    ]
 
 
 def test_every_section_is_in_the_figures(made):

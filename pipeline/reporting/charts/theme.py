@@ -7,6 +7,7 @@ from pointsman.pipeline.reporting.charts.colours import BLUE, INK, LINE, MUTED, 
 FONT = "inherit"
 
 CONFIG: dict[str, Any] = {
+    "aria": False,  # the figure itself says what it shows, and has its values as a table
     "background": None,
     "font": FONT,
     "view": {"stroke": None},

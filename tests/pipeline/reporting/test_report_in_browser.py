@@ -1,0 +1,167 @@
+"""The report in a real browser: fold, deep link, sort, filter, pick, brush, dark, print, narrow, and nothing asked."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from browser import find_barriers, open_page, start_browser
+from made_state import MadeState
+
+from pointsman.pipeline.summary import summarise
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory) -> Path:
+    made = MadeState(tmp_path_factory.mktemp("browser"), columns=30, mixes=True).add(9).answer(40)
+    return summarise(made.config, datetime(2026, 1, 2, 3, 4))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with start_browser() as started:
+        yield started
+
+
+def unfold(page) -> None:
+    page.click("#unfold")
+    page.evaluate("document.querySelector('[data-set-mode=expert]').click()")
+    page.evaluate(
+        "Promise.all([...document.querySelectorAll('figure.chart')].map((one) => charts.draw(one))).then(() => 0)"
+    )
+
+
+def is_seen(page, selector: str) -> bool:
+    return page.locator(selector).first.is_visible()
+
+
+def test_folded_it_is_three_screens_long_and_draws_nothing(browser, path):
+    with open_page(browser, path) as page:
+        assert page.evaluate("document.documentElement.scrollHeight") <= 3 * 800
+        assert page.locator("details.chapter").count() == 6
+        assert page.locator("details.chapter[open]").count() == 0
+        assert not page.evaluate("'vega' in window")
+
+
+def test_every_chart_is_drawn_where_its_chapter_is_opened_and_tells_its_values(browser, path):
+    with open_page(browser, path) as page:
+        unfold(page)
+        assert (
+            page.locator("figure.chart").count()
+            == page.locator("figure.chart .plot > svg, figure.chart .plot svg.marks").count()
+            > 12
+        )
+        page.click("#chart-rows details.values summary")
+        assert page.locator("#chart-rows table tbody tr").count() >= 9
+
+
+def test_an_address_opens_what_lies_folded_around_it(browser, path):
+    with open_page(browser, path, "#data/quality") as page:
+        assert page.locator("details.chapter[open]").count() == 1
+        assert is_seen(page, "[id='data/quality']")
+        page.evaluate("location.hash = 'appendix/features'")
+        page.wait_for_function("document.getElementById('appendix').open")
+        assert page.evaluate("document.documentElement.dataset.mode") == "expert"
+
+
+def test_what_experts_ask_for_is_hidden_until_they_do(browser, path):
+    with open_page(browser, path, "#appendix") as page:
+        assert not is_seen(page, "[id='appendix/comparisons']")
+        page.click("#toolbar [data-set-mode=expert]")
+        assert is_seen(page, "[id='appendix/comparisons']")
+
+
+def test_a_table_sorts_by_number_and_filters(browser, path):
+    with open_page(browser, path, "#data/quarantine") as page:
+        table = page.locator("[id='data/quarantine'] table").filter(has_text="Source").first
+        batches = lambda: [int(cell) for cell in table.locator("tbody tr:visible td:first-child").all_inner_texts()]  # noqa: E731
+        assert batches() == sorted(batches(), reverse=True)
+        table.get_by_role("button", name="Batch").click()
+        assert batches() == sorted(batches())
+        assert table.locator("th[aria-sort=ascending]").count() == 1
+        before = len(batches())
+        page.locator("[id='data/quarantine'] input[type=search]").last.fill("no such word")
+        assert before > 0
+        assert batches() == []
+
+
+def test_a_range_of_batches_is_followed_by_tables_and_charts(browser, path):
+    with open_page(browser, path) as page:
+        unfold(page)
+        page.evaluate("charts.look(3, 5)")
+        assert page.inner_text("#toolbar output") == "3 to 5"
+        rows = page.locator("[id='data/quarantine'] table").filter(has_text="Source").locator("tbody tr:visible")
+        assert {int(cell) for cell in rows.locator("td:first-child").all_inner_texts()} == {3, 4, 5}
+        domain = "charts.views.get(document.getElementById('chart-rows')).scale('x').domain()"
+        assert page.evaluate(domain) == [2.4, 5.6]
+
+
+def test_dragging_across_a_chart_looks_at_its_batches(browser, path):
+    with open_page(browser, path, "#data/batches") as page:
+        page.wait_for_selector("#chart-rows svg")
+        box = page.locator("#chart-rows .plot").bounding_box()
+        page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + 100)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] * 0.8, box["y"] + 100, steps=4)
+        page.mouse.up()
+        state = page.evaluate("charts.state")
+        assert 1 < state["first"] < state["last"] < 9
+
+
+def test_a_picked_model_is_marked_everywhere(browser, path):
+    with open_page(browser, path) as page:
+        unfold(page)
+        page.locator("[id='answers/versions'] button.model").first.click()
+        picked = page.evaluate("charts.state.picked")
+        assert picked
+        assert page.locator("#toolbar select").input_value() == picked
+        assert page.locator("tr.picked").count() > 1
+        assert page.evaluate("[...charts.views.values()].every((one) => one.signal('picked') === charts.state.picked)")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_has_no_barrier_in_light_and_dark(browser, path, scheme):
+    with open_page(browser, path, color_scheme=scheme) as page:
+        assert find_barriers(page) == []
+        unfold(page)
+        assert find_barriers(page) == []
+
+
+def test_the_switch_of_colours_wins_over_the_system(browser, path):
+    with open_page(browser, path, color_scheme="light") as page:
+        paper = "getComputedStyle(document.body).backgroundColor"
+        light = page.evaluate(paper)
+        page.click("#toolbar [data-set-theme=dark]")
+        assert page.evaluate(paper) != light
+
+
+def test_folded_chapters_stay_out_of_print(browser, path):
+    with open_page(browser, path, "#drift") as page:
+        page.emulate_media(media="print")
+        assert is_seen(page, "#drift")
+        assert not is_seen(page, "#data")
+        assert not is_seen(page, "#toolbar")
+
+
+def test_a_narrow_screen_scrolls_down_only_and_cuts_no_table(browser, path):
+    with open_page(browser, path, viewport={"width": 390, "height": 800}) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        unfold(page)
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        seen = "[...document.querySelectorAll('main td')].filter((one) => one.offsetParent)"
+        cut = f"{seen}.filter((one) => one.getBoundingClientRect().right > 391)"
+        assert page.evaluate(f"{cut}.map((one) => one.closest('section').id + ' ' + one.textContent)") == []
+
+
+def test_without_scripts_chapters_open_and_tables_read(browser, path):
+    with open_page(browser, path, java_script_enabled=False) as page:
+        page.click("#data > summary")
+        assert is_seen(page, "[id='data/quarantine'] table")
+        assert not is_seen(page, "#toolbar")
+
+
+def test_it_is_light_and_paints_at_once(browser, path):
+    assert path.stat().st_size < 2_000_000
+    with open_page(browser, path) as page:
+        assert page.evaluate("performance.getEntriesByName('first-contentful-paint').length") == 1

@@ -12,7 +12,6 @@ from pointsman.common.storage.files import save_atomically
 from pointsman.pipeline.reporting import formats
 from pointsman.pipeline.reporting.charts.chart import Chart
 from pointsman.pipeline.reporting.charts.scripts import describe_charts, read_library, read_script
-from pointsman.pipeline.reporting.charts.svg import Chart as Drawing
 from pointsman.pipeline.reporting.charts.timeline import Timeline, lay_timeline
 from pointsman.pipeline.reporting.contents import CHAPTERS, EXPERT, HEAD, SECTIONS, find_anchor
 from pointsman.pipeline.reporting.history import History
@@ -60,7 +59,7 @@ def render_page(history: History, report: Mapping[str, Any]) -> str:
     return fill_template(report, charts, history.ask(lay_timeline))
 
 
-def draw_charts(history: History) -> Iterator[Chart | Drawing]:
+def draw_charts(history: History) -> Iterator[Chart]:
     """Yield every chart that there are figures for."""
     for section in SECTIONS:
         yield from section.draw(history)
@@ -91,7 +90,7 @@ def gather_parts(timeline: Timeline, styles: str, models: Mapping[str, str]) -> 
     )
 
 
-def fill_template(report: Mapping[str, Any], charts: Mapping[str, Chart | Drawing], timeline: Timeline) -> str:
+def fill_template(report: Mapping[str, Any], charts: Mapping[str, Chart], timeline: Timeline) -> str:
     """Return the template filled with figures, with those of the charts that there are, and with marked events."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 

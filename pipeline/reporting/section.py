@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pointsman.pipeline.reporting.charts.chart import Chart
-from pointsman.pipeline.reporting.charts.svg import Chart as Drawing
 from pointsman.pipeline.reporting.history import History, Read
 
 
@@ -21,7 +20,7 @@ class Section:
     name: str
     reads: tuple[Read, ...] = ()
     figures: Mapping[str, Callable[[History], Any]] = field(default_factory=dict)
-    draw: Callable[[History], Iterable[Chart | Drawing]] = lambda _history: ()
+    draw: Callable[[History], Iterable[Chart]] = lambda _history: ()
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,7 @@ const charts = (() => {
     for (const figure of figures) {
       watcher.observe(figure);
       const values = figure.querySelector("details.values");
-      values.addEventListener("toggle", () => {
+      values?.addEventListener("toggle", () => {
         if (!values.querySelector("table")) values.append(tabulate(figure));
       });
     }

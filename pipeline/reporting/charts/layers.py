@@ -9,7 +9,7 @@ from pointsman.pipeline.reporting.charts.colours import INK, MUTED, SERIES
 SHARES = ".3~%"
 """Shares as percentages, with as many decimals as they need."""
 
-NUMBERS = ",.4~g"
+NUMBERS = ",.4~r"
 """Numbers with four digits, thousands set apart."""
 
 HEIGHT = 210

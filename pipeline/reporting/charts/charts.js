@@ -49,7 +49,8 @@ const charts = (() => {
     view.logLevel(vega.Error).tooltip(hover).initialize(place);
     views.set(figure, view);
     if (JSON.stringify(chart.spec).includes("first - 0.6")) letBrush(place, view);
-    return view.runAsync();
+    // The place around the drawing says what it shows, and its values are a table: marks have nothing to add.
+    return view.runAsync().then(() => place.querySelector("svg").setAttribute("aria-hidden", "true"));
   }
 
   function hover(_handler, event, _item, told) {

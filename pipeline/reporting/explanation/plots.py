@@ -77,8 +77,9 @@ def draw_beeswarm(contributions: Contributions, top: Sequence[int], drawn: np.nd
         },
     }
     label = f"SHAP values of {len(drawn)} rows by feature, {version}"
-    more = {"title": version, "height": {"step": 26}}
-    chart = draw_ranking("shap-beeswarm", label, columns, {}, by="feature", layers=[dots], **more)
+    chart = draw_ranking(
+        "shap-beeswarm", label, columns, {}, by="feature", layers=[dots], title=version, height={"step": 26}
+    )
     return replace(chart, titles={})  # thousands of dots are no table that anybody reads
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pointsman.pipeline.drift.chance import share_chance
 from pointsman.pipeline.drift.concept import Deviation, learn_expectation
 from pointsman.pipeline.drift.novelty import Novelty, Test, learn_usual
 
@@ -55,15 +56,6 @@ class DriftAlarm:
     p_value: float
     damage: float | None
     since: dict[str, str]
-
-
-def share_chance(false_alarms: float, tests: int) -> float:
-    """Return the chance of a false alarm that each of several tests may have (Sidak 1967).
-
-    >>> round(share_chance(0.01, 20), 6)
-    0.000502
-    """
-    return 1 - (1 - false_alarms) ** (1 / max(1, tests))
 
 
 def judge_novelty(

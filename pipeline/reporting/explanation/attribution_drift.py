@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from pointsman.pipeline.drift.verdict import share_chance
+from pointsman.pipeline.drift.chance import share_chance
 
 LEAST_PAST = 6
 """Earlier batches without which nothing is judged."""

@@ -9,6 +9,7 @@ from claims_batch import SCHEMA
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pointsman.pipeline.drift.chance import share_chance
 from pointsman.pipeline.drift.novelty import (
     LEAST_GROUP,
     LEAST_PAST,
@@ -22,7 +23,7 @@ from pointsman.pipeline.drift.novelty import (
 )
 from pointsman.pipeline.drift.reference import fit_reference
 from pointsman.pipeline.drift.sketch import sketch_inputs
-from pointsman.pipeline.drift.verdict import UNSETTLED, Drift, judge_novelty, share_chance
+from pointsman.pipeline.drift.verdict import UNSETTLED, Drift, judge_novelty
 
 STREAM = replace(SCHEMA, numeric=("amount", "seats"), categorical=("make",), dates=())
 

@@ -46,12 +46,12 @@ def record_row(
     return {"batch": rows.batch, "line": line, "version": version, "origin": origin, "losses": means, "file": file}
 
 
-def load_records(state: State, schema: Schema) -> list[OutOfSamplePredictions]:
-    """Return the newest records, oldest first, with live ones, their classes in the order of ``schema``.
+def load_records(state: State, schema: Schema, most: int = MAX_BATCHES) -> list[OutOfSamplePredictions]:
+    """Return the ``most`` newest records, oldest first, with live ones, their classes in the order of ``schema``.
 
     Broken ones are left out.
     """
-    newest = sa.select(record_rows_table).order_by(record_rows_table.c.batch.desc()).limit(MAX_BATCHES)
+    newest = sa.select(record_rows_table).order_by(record_rows_table.c.batch.desc()).limit(most)
     stored = read_rows(state.engine, newest)[::-1]
     if not stored:
         return []

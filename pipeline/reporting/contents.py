@@ -20,6 +20,7 @@ from pointsman.pipeline.reporting.sections import (
     headline,
     influences,
     labels,
+    outcomes,
     overview,
     performance,
     picks,
@@ -42,8 +43,8 @@ CHAPTERS = (
     Chapter(
         "answers",
         "Quality of answers",
-        "Model metrics over time beside single best and oracle; every active version and ensemble",
-        (scores.SECTION, grades.SECTION, versions.SECTION, ensembles.SECTION),
+        "Model metrics over time beside single best and oracle; confusion, calibration, thresholds; every version",
+        (scores.SECTION, outcomes.SECTION, grades.SECTION, versions.SECTION, ensembles.SECTION),
     ),
     Chapter(
         "data",

@@ -4,8 +4,8 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from browser import find_barriers, open_page
 from made_state import MadeState
+from report_browser import find_barriers, open_page
 
 from pointsman.pipeline.summary import summarise
 

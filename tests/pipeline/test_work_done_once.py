@@ -45,8 +45,8 @@ def test_an_update_parses_loads_engineers_and_stacks_once(linear_stream, tmp_pat
     assert (parsed.total(), recalled.total()) == (1, 1)
     assert list(loaded.values()) == [1, 1, 1]  # the batches before it in the window
     assert list(engineered.values()) == [1, 1, 1, 1]
-    assert stacked["registration"] == 1  # which refits and challengers share
-    assert not {"refit", "learning"} & set(stacked)
+    assert stacked["learning"] == 1  # which refits and challengers share
+    assert not {"registration", "refit"} & set(stacked)
 
 
 def test_a_request_is_flagged_once(linear_stream, tmp_path, follow):

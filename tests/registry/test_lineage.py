@@ -126,6 +126,8 @@ def test_every_table_moves_or_is_known_to_stay():
         "dropped",
         "decisions",
         "labels",
+        "early_labels",
+        "refused_labels",
         "performance",
         "backtests",
         "backtest_fits",

@@ -53,7 +53,7 @@ def hash_text(text: str) -> str:
     """Return the source by which a Content-Security-Policy allows an inlined text.
 
     >>> hash_text("run()")
-    "'sha256-P4eqjWybgbQLWJqVIFWfJeR8bcPTYb45eJZJWq+AFI0='"
+    "'sha256-AvyuiL0SD1mVY3NNxR+V2uo+lhk6RMFrytWmRt6CrJQ='"
     """
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 

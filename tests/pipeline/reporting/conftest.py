@@ -1,4 +1,4 @@
-"""One browser for all tests of pages."""
+"""A browser for the tests of a file: it may not outlast them, since its driver keeps the loop of its thread."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 from report_browser import start_browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """A Chromium without a window; tests are skipped where there is none."""
     with start_browser() as started:

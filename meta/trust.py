@@ -89,7 +89,7 @@ def judge_grades(
     new = {group for group, known in by_group.items() if champions and not reigned(known, champions[group])}
     return Trust(
         reasons={
-            group: "" if group in new else _judge_group(known, half_life, confidence)
+            group: "" if group in new else _judge_group(known, half_life, confidence, root)
             for group, known in by_group.items()
         },
         single={group: "" if group in new else _judge_single(known) for group, known in by_group.items()},
@@ -124,7 +124,7 @@ def is_losing(differences: Sequence[float]) -> bool:
     return len(newest) == LOSING_BATCHES and min(newest) > 0
 
 
-def _judge_group(grades: Sequence[Grade], half_life: float, confidence: float) -> str:
+def _judge_group(grades: Sequence[Grade], half_life: float, confidence: float, root: bool) -> str:
     from scipy.special import ndtri
 
     if not grades:
@@ -141,7 +141,10 @@ def _judge_group(grades: Sequence[Grade], half_life: float, confidence: float) -
     if difference <= float(ndtri(confidence)) * error:
         return ""
     level = float(np.average([grade.champion for grade in grades], weights=weights))
-    by = f"{difference / level:.1%}" if level > 0 else f"{difference:.3g}"
+    if level <= 0:
+        by = f"{difference:.3g}"
+    else:  # losses are shown as roots where differences are of squares
+        by = f"{np.sqrt(1 + difference / level**2) - 1 if root else difference / level:.1%}"
     return f"what was chosen lost to the champion by {by} on {grades[0].group} input when it was graded"
 
 

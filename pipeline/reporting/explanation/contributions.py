@@ -61,6 +61,11 @@ class Contributions:
         """The output that is shown where one has to be chosen: the class predicted most often."""
         return int(np.bincount(self.margins.argmax(axis=1)).argmax()) if len(self.outputs) > 1 else 0
 
+    @property
+    def shown(self) -> str:
+        """What the shown output says, in words: the scale or, of several classes, the probability of one."""
+        return self.scale if len(self.outputs) == 1 else f"probability of '{self.outputs[self.output]}'"
+
     def rank_features(self) -> list[int]:
         """Return positions of features by mean absolute value over rows and outputs, largest first."""
         return np.argsort(-np.abs(self.values).mean(axis=(0, 2)), kind="stable").tolist()

@@ -49,11 +49,13 @@ class Paired:
 class Graded:
     """What was chosen for the requests of a group, 'clean' or 'damaged', of the newest graded batch, and the champions.
 
-    ``difference`` is the mean row loss of what was chosen less that of the champions, ``error`` its standard error.
+    ``selected`` and ``champion`` are their losses as they are shown, ``difference`` is the mean row loss of what was
+    chosen less that of the champions (of numbers in squares), ``error`` its standard error.
     """
 
     batch: int
     group: str
+    selected: float
     champion: float
     difference: float
     error: float

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from pointsman.common.config import Config
 from pointsman.common.errors import StateError
 from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.rows import read_record
 from pointsman.common.storage.state import State
 from pointsman.meta.tables import estimates_table, grades_table
 from pointsman.pipeline.collection.tables import batches as batches_table
@@ -147,7 +148,7 @@ def read_grades(state: State) -> tuple[Graded, ...]:
     table = grades_table.c
     newest = sa.select(sa.func.max(table.batch)).scalar_subquery()
     rows = read_rows(state.engine, sa.select(grades_table).where(table.batch == newest).order_by(table.group))
-    return tuple(Graded(row["batch"], row["group"], row["champion"], row["difference"], row["error"]) for row in rows)
+    return tuple(read_record(Graded, row) for row in rows)
 
 
 def read_estimated(state: State, newest: int | None) -> Estimated | None:

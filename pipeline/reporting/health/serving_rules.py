@@ -115,16 +115,19 @@ def check_regret(facts: Facts) -> Finding | None:
 
 def check_choice(facts: Facts) -> Finding | None:
     """On the newest graded batch, what was chosen should not have lost to the champions."""
-    lost = [one for one in facts.grades if one.difference > NOISE * one.error and one.champion > 0]
+    lost = [one for one in facts.grades if one.difference > NOISE * one.error and one.selected > one.champion > 0]
     if not lost:
         return None
-    worst = max(lost, key=lambda one: (one.group == "clean", one.difference / one.champion))
+    worst = max(lost, key=lambda one: (one.group == "clean", one.selected / one.champion))
+    serving = facts.serving
+    has_stepped_back = worst.group == "clean" and serving is not None and serving.id == serving.champion
     sentence = (
         f"On the {worst.group} input of batch {worst.batch} what was chosen was "
-        f"{format_share(worst.difference / worst.champion)} worse than the best single model, beyond noise."
+        f"{format_share(worst.selected / worst.champion - 1)} worse than the best single model, beyond noise"
+        + (f", so {serving.id}, the best single model now, answers." if serving and has_stepped_back else ".")
     )
     # Damaged input is made for the test, so what is lost there cost nobody anything yet.
-    level = Level.AMBER if worst.group == "clean" else Level.GREEN
+    level = Level.AMBER if worst.group == "clean" and not has_stepped_back else Level.GREEN
     command = facts.typed.other("models history")
     return Finding(level, sentence, "See what served before, and why", command, "grades")
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from pointsman.common.task import Task
 from pointsman.meta.tables import grades_table
 from pointsman.pipeline.reporting.charts.chart import Chart, to_columns
 from pointsman.pipeline.reporting.charts.colours import BLUE, GREEN, GREY, PURPLE, SKY, VERMILLION
@@ -39,7 +40,8 @@ class GradeFigures:
     Except for ``single`` and ``gain_single``, which are of mode single, what was chosen is what mode all chose.
 
     ``gain`` is by which share what was chosen beat the champions; ``error`` is the standard error of ``difference``,
-    the mean row loss of what was chosen less that of the champions. ``calibration`` is the expected calibration error
+    the mean row loss of what was chosen less that of the champions (of numbers in squares), and ``noise`` the same as a
+    share of the champions' loss, as ``gain`` is. ``calibration`` is the expected calibration error
     of each. ``best`` is of the best single model or ensemble in hindsight, None in grades of earlier releases;
     ``chosen`` counts the requests for which a line was chosen, the most frequent first.
     """
@@ -58,6 +60,7 @@ class GradeFigures:
     error: float
     alarms: float
     gain: float | None
+    noise: float | None
     gain_single: float | None
     calibration: Mapping[str, float]
     best: float | None
@@ -72,12 +75,24 @@ def list_grades(history: History) -> tuple[GradeFigures, ...]:
             GradeFigures,
             row,
             gain=1 - row["selected"] / row["champion"] if row["champion"] else None,
+            noise=share_noise(row["error"], row["champion"], history.task is Task.REGRESSION),
             gain_single=1 - row["single"] / row["champion"] if row["champion"] else None,
             calibration=dict(row["calibration"]),
             chosen=dict(sorted((row["chosen"] or {}).items(), key=lambda one: (-one[1], one[0]))),
         )
         for row in rows
     )
+
+
+def share_noise(error: float, champion: float, root: bool) -> float | None:
+    """Return a standard error of mean row losses as a share of a loss, which is shown as the ``root`` of squares.
+
+    >>> share_noise(0.1, 0.5, False), share_noise(0.1, 0.5, True), share_noise(0.1, 0.0, False)
+    (0.2, 0.2, None)
+    """
+    if champion <= 0:
+        return None
+    return error / (2 * champion**2) if root else error / champion
 
 
 def draw(history: History) -> Iterator[Chart]:
@@ -94,7 +109,7 @@ def draw_grades(group: str, grades: Sequence[GradeFigures], mode: str, timeline:
         (grade.batch, label, loss / grade.champion - 1, loss)
         for name, label, _colour, _dash in BARS
         for grade in grades
-        if (loss := getattr(grade, name)) is not None and timeline.place(grade.batch) is not None
+        if (loss := getattr(grade, name)) is not None and grade.batch in timeline
     ]
     columns = to_columns(("batch", "chosen by", "relative loss", "mean row loss"), rows)
     top = {"domainMax": TOP} if any(row[2] > TOP for row in rows) else {}

@@ -29,7 +29,8 @@ class ShapFigures:
     ``mixed`` are an ensemble's members and their weights, in words; '' for a single model. ``members`` say of each how
     its values were found, and ``exact`` is the share of the answer that needed no sampling.
 
-    ``base`` is the mean answer by output and ``highest`` the highest answer, where there is one output.
+    ``base`` is by output the answer where nothing is known of a row, ``shown`` what figures of one output are of, and
+    ``highest`` the highest answer, where there is one output.
     """
 
     obstacle: str
@@ -38,6 +39,7 @@ class ShapFigures:
     rows: int
     rows_asked: int
     scale: str
+    shown: str
     method: str
     outputs: tuple[str, ...]
     base: tuple[float, ...]
@@ -53,7 +55,9 @@ def compute_shap(history: History) -> ShapFigures:
     explanation = history.ask(explain_production)
     given = explanation.contributions
     if given is None:
-        return ShapFigures(explanation.obstacle, explanation.version, None, 0, 0, "", "", (), (), None, (), "", (), 1.0)
+        return ShapFigures(
+            explanation.obstacle, explanation.version, None, 0, 0, "", "", "", (), (), None, (), "", (), 1.0
+        )
     return ShapFigures(
         obstacle="",
         version=explanation.version,
@@ -61,6 +65,7 @@ def compute_shap(history: History) -> ShapFigures:
         rows=len(given.values),
         rows_asked=explanation.rows_asked,
         scale=given.scale,
+        shown=given.shown,
         method=_describe_method(given.members),
         outputs=given.outputs,
         base=tuple(float(number) for number in given.base),

@@ -94,10 +94,24 @@ def test_regret_counts_beyond_noise(ledger, level):
 
 
 def test_a_choice_that_lost_to_the_champions_counts_on_clean_input_alone():
-    clean = rules.check_choice(replace(HEALTHY, grades=(Graded(6, "clean", 0.5, 0.05, 0.005),)))
+    clean = rules.check_choice(replace(HEALTHY, grades=(Graded(6, "clean", 0.55, 0.5, 0.05, 0.005),)))
     assert (clean.level, clean.command) == (Level.AMBER, "python run.py models history")
     assert "On the clean input of batch 6 what was chosen was 10.0\xa0% worse" in clean.sentence
-    assert rules.check_choice(replace(HEALTHY, grades=(Graded(6, "damaged", 0.5, 0.05, 0.01),))).level is Level.GREEN
+    assert (
+        rules.check_choice(replace(HEALTHY, grades=(Graded(6, "damaged", 0.55, 0.5, 0.05, 0.01),))).level is Level.GREEN
+    )
+
+
+def test_a_lost_choice_of_numbers_is_told_in_the_unit_of_the_losses_beside_it():
+    squares = Graded(6, "clean", 1.1, 1.0, 0.21, 0.01)
+    assert "was 10.0\xa0% worse" in rules.check_choice(replace(HEALTHY, grades=(squares,))).sentence
+
+
+def test_a_choice_that_has_stepped_back_is_no_fault_any_more():
+    back = replace(HEALTHY, serving=replace(SERVING, id=SERVING.champion))
+    finding = rules.check_choice(replace(back, grades=(Graded(6, "clean", 0.55, 0.5, 0.05, 0.005),)))
+    assert finding.level is Level.GREEN
+    assert finding.sentence.endswith(f", so {SERVING.champion}, the best single model now, answers.")
 
 
 def test_what_serves_may_not_lose_to_plain_lightgbm_beyond_noise_nor_to_no_model_at_all():

@@ -19,11 +19,11 @@ from pointsman.common.config import Config
 from pointsman.common.storage.catalogue import utc_now
 from pointsman.pipeline.collection.demo.request import write_demo_request
 from pointsman.pipeline.inference import infer
+from pointsman.pipeline.reporting.printing import find_browser
 from pointsman.pipeline.summary import summarise
 from pointsman.registry.own_config import load_own
 
 SIZE = "1280,800"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 LATE = timedelta(days=3 * 91)
 
 
@@ -48,10 +48,12 @@ STATES = {
 
 
 def photograph(page: Path, picture: Path) -> None:
-    """Take a picture of the first screen of a page; raises CalledProcessError where the browser fails."""
-    browser = next((path for name in BROWSERS if (path := shutil.which(name))), BROWSERS[0])
+    """Take a picture of the first screen of a page.
+
+    Raises ConfigError where there is no browser, CalledProcessError where it fails.
+    """
     options = ["--headless", "--no-sandbox", "--hide-scrollbars", f"--window-size={SIZE}", f"--screenshot={picture}"]
-    subprocess.run([browser, *options, page.resolve().as_uri()], check=True, capture_output=True)
+    subprocess.run([find_browser(), *options, page.resolve().as_uri()], check=True, capture_output=True)
 
 
 def main() -> None:

@@ -16,19 +16,15 @@ from pointsman.pipeline.reporting.charts.timeline import Timeline, lay_timeline
 from pointsman.pipeline.reporting.contents import CHAPTERS, EXPERT, HEAD, SECTIONS, find_anchor
 from pointsman.pipeline.reporting.history import History
 from pointsman.pipeline.reporting.names import name_family, name_metric, name_purpose
-from pointsman.pipeline.reporting.policy import hoist_styles, write_policy
+from pointsman.pipeline.reporting.policy import write_policy
 from pointsman.pipeline.reporting.report import to_json
+from pointsman.pipeline.reporting.templates import open_templates
 
 FOLDER = Path(__file__).parent
 FILTERS = {
     "anchor": find_anchor,
     "sentence": formats.begin_sentence,
-    "number": formats.format_number,
-    "decimal": formats.format_decimal,
-    "share": formats.format_share,
     "change": formats.format_change,
-    "date": formats.format_date,
-    "seconds": formats.format_seconds,
     "bytes": formats.format_bytes,
     "params": formats.format_params,
     "metric": name_metric,
@@ -37,7 +33,7 @@ FILTERS = {
     "logistic": lambda margin: 1 / (1 + math.exp(-margin)),
     "family": name_family,
 }
-"""What templates write numbers and names with."""
+"""What its templates write with, beside what all pages do."""
 
 
 def save_report(report: Mapping[str, Any], page: str, folder: Path) -> Path:
@@ -80,10 +76,10 @@ class Parts:
         return write_policy([self.library, *self.scripts], [self.css])
 
 
-def gather_parts(timeline: Timeline, styles: str, models: Mapping[str, str]) -> Parts:
-    """Return what the page carries besides its figures; ``styles`` were hoisted from its elements."""
+def gather_parts(timeline: Timeline, models: Mapping[str, str]) -> Parts:
+    """Return what the page carries besides its figures."""
     return Parts(
-        css="".join((FOLDER / name).read_text(encoding="utf-8") for name in ("style.css", "first_screen.css")) + styles,
+        css="".join((FOLDER / name).read_text(encoding="utf-8") for name in ("style.css", "first_screen.css")),
         base=describe_charts(timeline.batches, timeline.months, timeline.events, models),
         library=read_library(),
         scripts=tuple(read_script(FOLDER / name) for name in ("charts/charts.js", "report.js")),
@@ -92,24 +88,14 @@ def gather_parts(timeline: Timeline, styles: str, models: Mapping[str, str]) -> 
 
 def fill_template(report: Mapping[str, Any], charts: Mapping[str, Chart], timeline: Timeline) -> str:
     """Return the template filled with figures, with those of the charts that there are, and with marked events."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = open_templates(FOLDER)
     environment.filters |= FILTERS
     body = environment.get_template("template.html").render(
         report=report, charts=charts, marked=timeline.spans, head=HEAD, chapters=CHAPTERS, experts=EXPERT
     )
     # Only what is told of the state is told otherwise: the policy knows scripts and styles by their hashes.
-    body, styles = hoist_styles(as_told(body))
-    parts = gather_parts(timeline, styles, list_models(report))
-    return environment.get_template("shell.html").render(report=report, body=body, page=parts)
+    parts = gather_parts(timeline, list_models(report))
+    return environment.get_template("shell.html").render(report=report, body=as_told(body), page=parts)
 
 
 def list_models(report: Mapping[str, Any]) -> dict[str, str]:

@@ -230,12 +230,14 @@ def decide(
     promotion = decide_promotion(run, contenders, records, newcomers.portfolio, found.room, baselines, history)
     unlearned = [Event(version, "retired", "it did not learn the change of the relation") for version in gone]
     past = stack_records(records, [contender.line for contender in promotion.active])
+    competing = list_competing(promotion, past, baselines)
     skipped: dict[str, str] = {}
     if not answers.causes:  # after drift what every model knows may be outdated, also of those that hardly serve
-        due = {one.line for one in list_competing(promotion, past, baselines)}
+        due = {one.line for one in competing}
         skipped = find_skipped_refits(before, promotion, modes, baselines, due, run.number)
     modes = {**modes, **dict.fromkeys(skipped, Origin.KEPT)}
-    return Decision(promotion, modes, newcomers.recalled, records, past, baselines, skipped), unlearned
+    decided = Decision(promotion, modes, newcomers.recalled, records, past, baselines, competing, skipped)
+    return decided, unlearned
 
 
 def refit_and_register(
@@ -251,7 +253,7 @@ def refit_and_register(
         jobs = put_first(jobs, first)
     fitted = refit_all(newcomers.crew, jobs, allow)
     registered = register(run, training_set, decided, fitted, numbers)
-    competing = list_competing(decided.promotion, decided.past, decided.baselines)
+    competing = decided.competing
     others = plan_other_refits(training_set, jobs, fitted, take_turns(competing, run.number))
     otherwise = refit_all(newcomers.crew, others, limit.open("challengers", 0, at_a_time))
     made = save_challengers(run.state, run.before, training_set, competing, otherwise, numbers)

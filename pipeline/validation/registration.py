@@ -46,10 +46,11 @@ class Registration:
 class Decision:
     """Who stays active, how each goes on, and the records that decided it.
 
-    modes:    by active model, whether it is updated, refitted or kept as it is
-    recalled: by the name of a recalled contender, the version it was
-    past:     what active contenders predicted on the rows of the records
-    skipped:  by model that is kept only because it hardly serves, why
+    modes:     by active model, whether it is updated, refitted or kept as it is
+    recalled:  by the name of a recalled contender, the version it was
+    past:      what active contenders predicted on the rows of the records
+    competing: the best active models that have more than one retrain mode
+    skipped:   by model that is kept only because it hardly serves, why
     """
 
     promotion: Promotion
@@ -58,6 +59,7 @@ class Decision:
     records: Sequence[OutOfSamplePredictions]
     past: PredictionHistory
     baselines: Collection[str]
+    competing: Sequence[Contender]
     skipped: Mapping[str, str]
 
     def with_retired(self, events: Sequence[Event]) -> "Decision":

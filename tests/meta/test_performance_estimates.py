@@ -130,7 +130,8 @@ def test_the_report_shows_estimates_beside_what_labels_showed(learned, monkeypat
     )  # slow, and not looked at
     path = summarise(learned)
     page, figures = path.read_text(encoding="utf-8"), json.loads(path.with_name("report.json").read_text())["estimates"]
-    assert 'aria-label="Estimated worth of what was chosen on every batch' in page
+    for measure in ("ROC-AUC", "log-loss"):
+        assert f"Estimated {measure} of what was chosen on every batch" in page
     grades = {(one["of"], one["measure"]): one for one in figures["grades"]}
     assert grades["what was chosen", "roc_auc"]["estimates"] == len(figures["batches"]) / 2 > 0
     assert grades["requests", "roc_auc"]["estimates"] == 1

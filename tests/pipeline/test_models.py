@@ -268,7 +268,7 @@ class TestRollback:
         assert [one["why"] for one in figures["generations"] if one["by_hand"]] == ["x"]
         page = (folder / "state" / "report" / "report.html").read_text(encoding="utf-8")
         assert "Decisions by hand" in page
-        assert "rollback" in page
+        assert re.search(r"\S+ decided \(rollback\): x\.", page)
 
     @pytest.mark.parametrize(
         ("to", "error", "said"),
@@ -329,7 +329,8 @@ class TestPromotion:
         run(folder, "promote", other.id, why="signed off")
         page = summarise(configure(folder)).read_text(encoding="utf-8")
         assert f"<h1>{other.id} serves" in page
-        assert "by hand" in page
+        assert f"<b>{other.id}</b>, " in page
+        assert "promoted by hand, for every request" in page
         assert re.search(
             rf"{other.id} was promoted by hand in generation 5 by \S+ at .*: signed off",
             run(folder, "at", "2100-01-01"),

@@ -19,6 +19,8 @@ from pointsman.pipeline.quarantine import quarantine
 from pointsman.pipeline.replay import read_words, replay
 from pointsman.pipeline.update import update
 from pointsman.registry.generations import load_generation
+from pointsman.registry.soundness import compute_digests
+from pointsman.registry.tables import generations_table, versions_table
 
 OVERRIDES = ("search.families=[linear]", "search.variants=[target]", "promotion.max_active=4")
 
@@ -69,6 +71,20 @@ def test_the_live_generation_comes_out_the_same_and_the_state_is_left_alone(lear
 def test_the_configuration_of_then_counts(learned):
     changed = configure(learned, "seed=99", "search.trials=3", "search.families=[tree]")
     assert replay(changed, []).startswith("Generation 9 came out the same")
+
+
+def test_an_altered_decision_is_told_with_what_it_was(learned, tmp_path):
+    folder = copy(learned, tmp_path / "copy")
+    with opened(folder) as (_, state):
+        newest = load_generation(state).number
+        with state.engine.begin() as connection:
+            mine = versions_table.c.generation == newest
+            connection.execute(sa.update(versions_table).where(mine).values(threshold=0.123))
+        with state.engine.begin() as connection:  # whoever altered it knew of digests, too
+            renewed = sa.update(generations_table).where(generations_table.c.number == newest)
+            connection.execute(renewed.values(digest=compute_digests(state)[newest]))
+    with pytest.raises(StateError, match=r"versions of generation 9: threshold was 0.123 and is .*the same libraries"):
+        replay(configure(folder), [])
 
 
 def test_an_altered_decision_is_mended_by_the_copy_before_it_is_replayed(learned, tmp_path):

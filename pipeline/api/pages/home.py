@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from html import unescape
 
-from pointsman.pipeline.api.pages.render import hash_text
+from pointsman.pipeline.reporting.policy import hash_texts
 
 STYLE = (
     "#live{display:block;width:100%;height:5.2rem;border:0}"
@@ -54,6 +54,6 @@ def widen_policy(policy: str) -> str:
         # A hash beside 'unsafe-inline' would take that away.
         if name in sources and "'unsafe-inline'" not in sources[name]:
             allowed = sources[name].replace("'none'", "").strip()
-            sources[name] = f"{allowed} {hash_text(STYLE)}".strip()
+            sources[name] = f"{allowed} {hash_texts([STYLE])}".strip()
     sources |= {"frame-src": "'self'", "frame-ancestors": "'self'"}
     return "; ".join(f"{name} {allowed}".strip() for name, allowed in sources.items())

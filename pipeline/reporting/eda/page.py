@@ -10,11 +10,12 @@ import pandas as pd
 
 from pointsman.common.redaction import as_told
 from pointsman.pipeline.reporting import formats
-from pointsman.pipeline.reporting.charts.svg import BLUE, FULL, SERIES, Chart, export, label_numbers, sheet
+from pointsman.pipeline.reporting.eda.svg import BLUE, FULL, SERIES, Chart, export, label_numbers, sheet
 from pointsman.pipeline.reporting.eda.table import render_table
 from pointsman.pipeline.reporting.eda.target import ColumnRelation, Level
 from pointsman.pipeline.reporting.formats import describe_move
 from pointsman.pipeline.reporting.history import list_rows
+from pointsman.pipeline.reporting.templates import open_templates
 
 FOLDER = Path(__file__).parent
 NOTABLE = 2.0
@@ -60,22 +61,7 @@ class Exploration:
 
 def render_exploration(exploration: Exploration) -> str:
     """Return the page. It needs no other file and no network; the part by skrub runs its own script."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    # Names and cells come from the data, hence escaping; a name misspelled in the template fails and leaves no gap.
-    environment = Environment(
-        loader=FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "number": formats.format_number,
-        "decimal": formats.format_decimal,
-        "share": formats.format_share,
-        "date": formats.format_date,
-    }
+    environment = open_templates(FOLDER)
     page = environment.get_template("template.html").render(
         page=exploration,
         css=(FOLDER.parent / "style.css").read_text(encoding="utf-8") + (FOLDER / "style.css").read_text(),

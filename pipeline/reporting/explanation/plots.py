@@ -70,7 +70,7 @@ def draw_beeswarm(contributions: Contributions, top: Sequence[int], drawn: np.nd
     dots: Layer = {
         "mark": {"type": "circle", "size": 16, "opacity": 0.8},
         "encoding": {
-            "x": _measure("adds", f"SHAP value: {_describe(contributions)}"),
+            "x": _measure("adds", f"SHAP value: {contributions.shown}"),
             "yOffset": {"field": "aside", "type": "quantitative", "scale": {"domain": [-1, 1]}},
             "color": colour_by("third", [*THIRDS, NO_NUMBER], (BLUE, AMBER, VERMILLION, GREY)),
             "tooltip": tell("feature", "cell", ("adds", "adds", NUMBERS)),
@@ -96,7 +96,7 @@ def draw_dependence(contributions: Contributions, place: int, drawn: np.ndarray,
     if is_number:
         x["scale"] = {"zero": False, "nice": False, **_find_ends(kept)}
         x["axis"] |= {"format": NUMBERS, "grid": False}
-    y = _measure("adds", f"SHAP value: {_describe(contributions)}")
+    y = _measure("adds", f"SHAP value: {contributions.shown}")
     told = tell(("value", name, NUMBERS) if is_number else ("value", name), ("adds", "adds", NUMBERS))
     dots: Layer = {
         "mark": {"type": "circle", "size": 22, "color": INK, "opacity": 0.55, "clip": True},
@@ -155,8 +155,3 @@ def _measure(field: str, title: str, **scale: Any) -> dict[str, Any]:
 
 def _name(contributions: Contributions, place: int) -> str:
     return str(contributions.features.columns[place])
-
-
-def _describe(contributions: Contributions) -> str:
-    label = contributions.outputs[contributions.output]
-    return contributions.scale if len(contributions.outputs) == 1 else f"{contributions.scale}, here '{label}'"

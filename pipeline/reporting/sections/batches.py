@@ -76,7 +76,7 @@ def _read_target_level(metaparameters: Mapping[str, float | None]) -> float | No
 def draw(history: History) -> Iterator[Chart]:
     """Yield the charts of rows, of the target and of what passed, where there are batches."""
     figures, timeline = history.ask(compute_batches), history.ask(lay_timeline)
-    shown = [batch for batch in figures if timeline.place(batch.number) is not None]
+    shown = [batch for batch in figures if batch.number in timeline]
     if shown:
         yield draw_rows(shown, timeline)
     if any(batch.target_level is not None for batch in shown):

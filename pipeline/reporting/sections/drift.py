@@ -212,7 +212,7 @@ def draw_suspicions(figures: DriftFigures, timeline: Timeline) -> Chart:
     rows = [
         (one.batch, f"{one.kind} drift", max(one.chance, LEAST_CHANCE))
         for one in figures.suspicions
-        if timeline.place(one.batch) is not None
+        if one.batch in timeline
     ]
     columns = to_columns(("batch", "kind", "chance"), rows)
     scale = {"type": "log", "domain": [1, LEAST_CHANCE / 3], "nice": False}

@@ -136,7 +136,7 @@ def draw(history: History) -> Iterator[Chart]:
 
 def draw_estimates(name: str, estimates: Sequence[EstimateFigures], timeline: Timeline) -> Chart:
     """Draw the estimated worth of what was chosen on each batch, its interval, and what labels showed."""
-    shown = [one for one in estimates if timeline.place(one.batch) is not None]
+    shown = [one for one in estimates if one.batch in timeline]
     columns = to_columns(
         ("batch", "estimated", "lower", "upper", "realised", "verdict"),
         [

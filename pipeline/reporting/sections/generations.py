@@ -98,7 +98,7 @@ def draw_reigns(generations: Sequence[GenerationFigures], timeline: Timeline) ->
         active, key=lambda line: (-(reigned[line] > 0), line not in live, -reigned[line], -active[line], line)
     )
     lines = ranked[:MOST_LINES]
-    kept = {batch: one for batch, one in after.items() if timeline.place(batch) is not None}
+    kept = {batch: one for batch, one in after.items() if batch in timeline}
     columns = to_columns(
         ("batch", "model", "part"),
         [(batch, line, _name_part(one, line)) for batch, one in kept.items() for line in lines if line in one.lines],

@@ -149,7 +149,7 @@ def draw_stages(updates: Sequence[UpdateCost], timeline: Timeline) -> Chart:
     rows = []
     for update in updates:
         bottom = 0.0
-        for stage in (*named, OTHER) if timeline.place(update.batch) is not None else ():
+        for stage in (*named, OTHER) if update.batch in timeline else ():
             if seconds := _sum_stage(update.stages, stage, named):
                 rows.append((update.batch, name_stage(stage), seconds, bottom, bottom + seconds, update.cpu_seconds))
                 bottom += seconds
@@ -175,7 +175,7 @@ def draw_stages(updates: Sequence[UpdateCost], timeline: Timeline) -> Chart:
 
 def draw_measure(name: str, title: str, updates: Sequence[UpdateCost], field: str, timeline: Timeline) -> Chart:
     """Draw one number of every update."""
-    rows = [(one.batch, getattr(one, field)) for one in updates if timeline.place(one.batch) is not None]
+    rows = [(one.batch, getattr(one, field)) for one in updates if one.batch in timeline]
     columns = to_columns(("batch", title.lower()), rows)
     y = measure(title.lower(), "", NUMBERS, zero=True)
     layers = [line(y, tell("batch", (title.lower(), title.lower(), NUMBERS)))]

@@ -71,7 +71,7 @@ def draw_metric(history: History, metric: str, timeline: Timeline) -> Chart:
     """Draw a prequential metric of what served typical requests, of the champion, of every line, and of the prior."""
     by_line: dict[str, dict[int, float]] = {}
     for score in history.ask(list_scores):
-        if score.kind == PREQUENTIAL and metric in score.metrics and timeline.place(score.batch) is not None:
+        if score.kind == PREQUENTIAL and metric in score.metrics and score.batch in timeline:
             by_line.setdefault(score.line, {})[score.batch] = score.metrics[metric]
     served = {one.batch: one for one in history.ask(list_production_scores) if metric in one.metrics}
     champions = {one.batch: one for one in history.ask(list_champion_scores) if metric in one.metrics}
@@ -159,7 +159,7 @@ def _choose_lines(history: History, known: Sequence[str]) -> list[str]:
 
 def draw_gain(scores: Sequence[ChampionScore], metric: str, timeline: Timeline) -> Chart:
     """Draw by which share what served typical requests beat the prior on every batch."""
-    shown = [score for score in scores if score.gain is not None and timeline.place(score.batch) is not None]
+    shown = [score for score in scores if score.gain is not None and score.batch in timeline]
     columns: dict[str, list[Any]] = {
         "batch": [score.batch for score in shown],
         "model": [score.version for score in shown],
@@ -187,7 +187,7 @@ def draw_other_metrics(scores: Sequence[ChampionScore], timeline: Timeline) -> I
         (score.batch, score.version, name_metric(name), score.metrics[name])
         for score in scores
         for name in found
-        if name in score.metrics and timeline.place(score.batch) is not None
+        if name in score.metrics and score.batch in timeline
     ]
     columns = dict(zip(("batch", "model", "metric", "score"), map(list, zip(*rows, strict=True)), strict=True))
     names = [name_metric(name) for name in found]

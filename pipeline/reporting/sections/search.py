@@ -107,11 +107,7 @@ def draw(history: History) -> Iterator[Chart]:
 
 def draw_best_losses(searched: Sequence[FamilySearch], timeline: Timeline) -> Chart:
     """Draw the best loss that each family reached in every search."""
-    rows = [
-        (one.batch, one.family, one.best)
-        for one in searched
-        if one.best is not None and timeline.place(one.batch) is not None
-    ]
+    rows = [(one.batch, one.family, one.best) for one in searched if one.best is not None and one.batch in timeline]
     columns = to_columns(("batch", "family", "loss"), rows)
     families = sorted({family.family for family in searched})
     told = tell("family", "batch", ("loss", "best loss", NUMBERS))

@@ -25,7 +25,7 @@ from pointsman.registry.versions import Version
 MOST_BATCHES = 12
 """Newest batches in which remembered rows are looked for."""
 
-ASKED, COLUMNS = 3, 6
+COLUMNS = 6
 
 
 @dataclass(frozen=True)

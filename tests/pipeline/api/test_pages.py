@@ -3,13 +3,12 @@
 import base64
 import json
 import re
-import time
 from datetime import timedelta
 from html import unescape
 
 import pytest
 import small_stream
-from browser import open_browser
+from browser import open_page, start_browser, wait_until
 from open_services import open_service
 from test_service_process import PATIENCE, start
 
@@ -19,10 +18,10 @@ from pointsman.common.task import Task
 from pointsman.pipeline.api.access import PAGES
 from pointsman.pipeline.api.pages.form import Field, make_fields
 from pointsman.pipeline.api.pages.home import STRIP, add_strip
-from pointsman.pipeline.api.pages.render import hash_text
 from pointsman.pipeline.api.pages.trial import PREFIX
 from pointsman.pipeline.api.report import OLD_SECONDS, ReportMaker
 from pointsman.pipeline.reporting.kept import MARK, PAGE, load_kept, mark_report, save_mark
+from pointsman.pipeline.reporting.policy import hash_texts
 
 MARKED = '<script>alert("x")</script>'
 REPORT = "<html><head></head><body class='x'><h1>kept</h1></body></html>"
@@ -150,7 +149,7 @@ class TestHome:
         assert sources["script-src"] == "'sha256-abc='"
         assert sources["frame-src"] == "'self'"
         style = re.search(r"<style>(.*?)</style>", shown.html.decode())[1]
-        assert sources["style-src-elem"] == f"'sha256-def=' {hash_text(style)}"
+        assert sources["style-src-elem"] == f"'sha256-def=' {hash_texts([style])}"
 
 
 class TestTrial:
@@ -284,32 +283,26 @@ class TestPolicy:
 def test_a_browser_shows_the_report_when_it_is_there_and_tries_a_row(linear_stream, tmp_path):
     """The page that waits becomes the report by itself; then a row is typed, sent and answered, without a script."""
     folder = small_stream.copy(linear_stream, tmp_path / "copy")
-    with start(folder) as (_, client), open_browser() as page:
-        url = str(client.base_url)
-        page.size(1200, 900)
-        page.open(f"{url}/")
-        until = time.monotonic() + PATIENCE
-        while not page.run("!!document.getElementById('live')"):
-            assert time.monotonic() < until, page.run("document.body.innerText")
-            time.sleep(0.5)
-        assert load_kept(folder / "state" / "report").mark.generation == client.get("/ready").json()["generation"]
-        while "last hour" not in (strip := page.run("document.getElementById('live').contentDocument.body.innerText")):
-            assert time.monotonic() < until, strip
-            time.sleep(0.2)
-        page.open(f"{url}/try")
-        page.run("document.querySelector('[name=in-PREMIUM]').value = '1234.5'")
-        page.run(f"document.querySelector('[name=in-MAKE]').value = {json.dumps(MARKED)}")
-        page.submit("document.querySelector('form').submit()")
-        answer = page.run("document.getElementById('answer').innerText")
-        assert "Answered by" in answer
-        assert page.run("document.querySelector('[name=in-PREMIUM]').value") == "1234.5"
-        assert page.run("document.querySelector('[name=in-MAKE]').value") == MARKED
+    with start(folder) as (_, client), start_browser() as browser:
+        url, patience = str(client.base_url), 1000 * PATIENCE
+        with open_page(browser, f"{url}/", own=url) as page:
+            page.wait_for_selector("#live", timeout=patience)
+            kept = load_kept(folder / "state" / "report").mark.generation
+            assert kept == client.get("/ready").json()["generation"]
+            strip = "document.getElementById('live').contentDocument?.body?.innerText"
+            wait_until(page, f"{strip}?.includes('last hour')", PATIENCE)
+        with open_page(browser, f"{url}/try", own=url) as page:
+            page.fill("[name=in-PREMIUM]", "1234.5")
+            page.fill("[name=in-MAKE]", MARKED)
+            with page.expect_navigation():
+                page.evaluate("document.querySelector('form').submit()")
+            assert "Answered by" in page.locator("#answer").inner_text()
+            assert page.locator("[name=in-PREMIUM]").input_value() == "1234.5"
+            assert page.locator("[name=in-MAKE]").input_value() == MARKED
         for width in (390, 1200):
-            page.size(width, 900)
             for route in ("/try", "/docs"):
-                page.open(f"{url}{route}")
-                assert page.run("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
-        page.open(f"{url}/docs")
-        assert page.run("document.querySelectorAll('section').length") > 6
-        assert [one for one in page.complaints if "favicon" not in one] == []
-        assert all(one.startswith((url, "data:", "about:")) for one in page.asked), page.asked
+                with open_page(browser, f"{url}{route}", own=url, viewport={"width": width, "height": 900}) as page:
+                    apart = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+                    assert page.evaluate(apart) <= 0
+        with open_page(browser, f"{url}/docs", own=url) as page:
+            assert page.locator("section").count() > 6

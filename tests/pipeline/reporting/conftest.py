@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from report_browser import start_browser
+from browser import start_browser
 
 
 @pytest.fixture(scope="module")

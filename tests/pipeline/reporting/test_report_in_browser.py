@@ -4,8 +4,8 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from browser import find_barriers, open_page, wait_until
 from made_state import MadeState
-from report_browser import find_barriers, open_page
 
 from pointsman.pipeline.summary import summarise
 
@@ -31,7 +31,7 @@ def is_seen(page, selector: str) -> bool:
 
 
 def test_folded_it_is_three_screens_long_and_draws_nothing(browser, path):
-    with open_page(browser, path) as page:
+    with open_page(browser, path.as_uri()) as page:
         assert page.evaluate("document.documentElement.scrollHeight") <= 3 * 800
         assert page.locator("details.chapter").count() == 6
         assert page.locator("details.chapter[open]").count() == 0
@@ -39,7 +39,7 @@ def test_folded_it_is_three_screens_long_and_draws_nothing(browser, path):
 
 
 def test_every_chart_is_drawn_where_its_chapter_is_opened_and_tells_its_values(browser, path):
-    with open_page(browser, path) as page:
+    with open_page(browser, path.as_uri()) as page:
         unfold(page)
         assert (
             page.locator("figure.chart").count()
@@ -51,23 +51,23 @@ def test_every_chart_is_drawn_where_its_chapter_is_opened_and_tells_its_values(b
 
 
 def test_an_address_opens_what_lies_folded_around_it(browser, path):
-    with open_page(browser, path, "#data/quality") as page:
+    with open_page(browser, path.as_uri() + "#data/quality") as page:
         assert page.locator("details.chapter[open]").count() == 1
         assert is_seen(page, "[id='data/quality']")
         page.evaluate("location.hash = 'appendix/features'")
-        page.wait_for_function("document.getElementById('appendix').open")
+        wait_until(page, "document.getElementById('appendix').open")
         assert page.evaluate("document.documentElement.dataset.mode") == "expert"
 
 
 def test_what_experts_ask_for_is_hidden_until_they_do(browser, path):
-    with open_page(browser, path, "#appendix") as page:
+    with open_page(browser, path.as_uri() + "#appendix") as page:
         assert not is_seen(page, "[id='appendix/comparisons']")
         page.click("#toolbar [data-set-mode=expert]")
         assert is_seen(page, "[id='appendix/comparisons']")
 
 
 def test_a_table_sorts_by_number_and_filters(browser, path):
-    with open_page(browser, path, "#data/quarantine") as page:
+    with open_page(browser, path.as_uri() + "#data/quarantine") as page:
         table = page.locator("[id='data/quarantine'] table").filter(has_text="Source").first
         batches = lambda: [int(cell) for cell in table.locator("tbody tr:visible td:first-child").all_inner_texts()]  # noqa: E731
         assert batches() == sorted(batches(), reverse=True)
@@ -81,7 +81,7 @@ def test_a_table_sorts_by_number_and_filters(browser, path):
 
 
 def test_a_range_of_batches_is_followed_by_tables_and_charts(browser, path):
-    with open_page(browser, path) as page:
+    with open_page(browser, path.as_uri()) as page:
         unfold(page)
         page.evaluate("charts.look(3, 5)")
         assert page.inner_text("#toolbar output") == "3 to 5"
@@ -92,7 +92,7 @@ def test_a_range_of_batches_is_followed_by_tables_and_charts(browser, path):
 
 
 def test_dragging_across_a_chart_looks_at_its_batches(browser, path):
-    with open_page(browser, path, "#data/batches") as page:
+    with open_page(browser, path.as_uri() + "#data/batches") as page:
         page.wait_for_selector("#chart-rows svg")
         box = page.locator("#chart-rows .plot").bounding_box()
         page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + 100)
@@ -104,7 +104,7 @@ def test_dragging_across_a_chart_looks_at_its_batches(browser, path):
 
 
 def test_a_picked_model_is_marked_everywhere(browser, path):
-    with open_page(browser, path) as page:
+    with open_page(browser, path.as_uri()) as page:
         unfold(page)
         page.locator("[id='answers/versions'] button.model").first.click()
         picked = page.evaluate("charts.state.picked")
@@ -116,14 +116,14 @@ def test_a_picked_model_is_marked_everywhere(browser, path):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_has_no_barrier_in_light_and_dark(browser, path, scheme):
-    with open_page(browser, path, color_scheme=scheme) as page:
+    with open_page(browser, path.as_uri(), color_scheme=scheme) as page:
         assert find_barriers(page) == []
         unfold(page)
         assert find_barriers(page) == []
 
 
 def test_the_switch_of_colours_wins_over_the_system(browser, path):
-    with open_page(browser, path, color_scheme="light") as page:
+    with open_page(browser, path.as_uri(), color_scheme="light") as page:
         paper = "getComputedStyle(document.body).backgroundColor"
         light = page.evaluate(paper)
         page.click("#toolbar [data-set-theme=dark]")
@@ -131,7 +131,7 @@ def test_the_switch_of_colours_wins_over_the_system(browser, path):
 
 
 def test_folded_chapters_stay_out_of_print(browser, path):
-    with open_page(browser, path, "#drift") as page:
+    with open_page(browser, path.as_uri() + "#drift") as page:
         page.emulate_media(media="print")
         assert is_seen(page, "#drift")
         assert not is_seen(page, "#data")
@@ -139,7 +139,7 @@ def test_folded_chapters_stay_out_of_print(browser, path):
 
 
 def test_a_narrow_screen_scrolls_down_only_and_cuts_no_table(browser, path):
-    with open_page(browser, path, viewport={"width": 390, "height": 800}) as page:
+    with open_page(browser, path.as_uri(), viewport={"width": 390, "height": 800}) as page:
         assert page.evaluate("document.documentElement.scrollWidth") == 390
         unfold(page)
         assert page.evaluate("document.documentElement.scrollWidth") == 390
@@ -149,7 +149,7 @@ def test_a_narrow_screen_scrolls_down_only_and_cuts_no_table(browser, path):
 
 
 def test_without_scripts_chapters_open_and_tables_read(browser, path):
-    with open_page(browser, path, java_script_enabled=False) as page:
+    with open_page(browser, path.as_uri(), java_script_enabled=False) as page:
         page.click("#data > summary")
         assert is_seen(page, "[id='data/quarantine'] table")
         assert not is_seen(page, "#toolbar")
@@ -157,5 +157,5 @@ def test_without_scripts_chapters_open_and_tables_read(browser, path):
 
 def test_it_is_light_and_paints(browser, path):
     assert path.stat().st_size < 2_000_000
-    with open_page(browser, path) as page:
-        page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length == 1")
+    with open_page(browser, path.as_uri()) as page:
+        wait_until(page, "performance.getEntriesByName('first-contentful-paint').length == 1")

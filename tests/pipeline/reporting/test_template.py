@@ -20,8 +20,8 @@ CHARTS = {
     for name in re.findall(r'chart\("([a-z0-9-]+)"\)', piece)
 }
 SPAN = Span("A", Marker("name", date(2020, 1, 1), date(2020, 1, 2), "description"), 0, 1)
-MARKED = Timeline((1, 2), ("1", "2"), {1: "Jan 20", 2: "Feb 20"}, (SPAN,), 0)
-BARE = Timeline((), (), {}, (), 0)
+MARKED = Timeline((1, 2), {1: "Jan 20", 2: "Feb 20"}, (SPAN,), 0)
+BARE = Timeline((), {}, (), 0)
 KINDS = list_kinds()
 EMPTY = {key: make_figure(kind, full=False) for key, kind in KINDS.items()}
 FULL = {key: make_figure(kind) for key, kind in KINDS.items()}

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-FULL, THIRD = 10.0, 3.3
-"""Widths in inches. The page shows a full chart at about 1.4 times its size in points."""
+FULL = 10.0
+"""Inches of a chart's width. The page shows it at about 1.4 times its size in points."""
 
 INK, MUTED, LINE, CARD = "#1c2733", "#5d6875", "#d5dbe1", "#fefefe"
 BLUE, VERMILLION, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#aa4499"
@@ -106,13 +106,6 @@ def label_numbers(axis: "Axis") -> None:
         return text.replace(",", "" if abs(number) < 10_000 else "\u202f")
 
     axis.set_major_formatter(write)
-
-
-def label_shares(axis: "Axis", decimals: int | None = None) -> None:
-    """Write an axis' shares as percentages, with as many decimals as tell its ticks apart where none are asked for."""
-    from matplotlib.ticker import PercentFormatter
-
-    axis.set_major_formatter(PercentFormatter(1.0, decimals=decimals))
 
 
 def tidy_svg(svg: str, name: str, label: str) -> str:

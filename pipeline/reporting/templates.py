@@ -1,0 +1,34 @@
+"""Templates of pages: everything that comes from a state is escaped, and a name that there is not fails."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pointsman.pipeline.reporting import formats
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+FILTERS = {
+    "number": formats.format_number,
+    "decimal": formats.format_decimal,
+    "share": formats.format_share,
+    "seconds": formats.format_seconds,
+    "date": formats.format_date,
+}
+"""What the templates of all pages write numbers with."""
+
+
+def open_templates(folder: Path) -> "Environment":
+    """Return the templates of a folder."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= FILTERS
+    return environment

@@ -1,6 +1,6 @@
 """The meta layer's part of the state: records and grades in the catalogue, predictions and the selector as files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,10 +46,12 @@ def record_row(
     return {"batch": rows.batch, "line": line, "version": version, "origin": origin, "losses": means, "file": file}
 
 
-def load_records(state: State, schema: Schema, most: int = MAX_BATCHES) -> list[OutOfSamplePredictions]:
+def load_records(
+    state: State, schema: Schema, most: int = MAX_BATCHES, of_lines: Collection[str] | None = None
+) -> list[OutOfSamplePredictions]:
     """Return the ``most`` newest records, oldest first, with live ones, their classes in the order of ``schema``.
 
-    Broken ones are left out.
+    Broken ones are left out. With ``of_lines`` only what these lines predicted is read.
     """
     newest = sa.select(record_rows_table).order_by(record_rows_table.c.batch.desc()).limit(most)
     stored = read_rows(state.engine, newest)[::-1]
@@ -58,6 +60,8 @@ def load_records(state: State, schema: Schema, most: int = MAX_BATCHES) -> list[
     lines = read_rows(state.engine, sa.select(records_table).where(records_table.c.batch >= stored[0]["batch"]))
     by_batch: dict[int, dict[str, str]] = {}
     for one in lines:
+        if of_lines is not None and one["line"] not in of_lines:
+            continue
         by_batch.setdefault(one["batch"], {})[one["line"]] = one["file"]
     records = [_load_record(state.files, row, by_batch.get(row["batch"], {}), schema) for row in stored]
     live = load_live(state, schema, stored[0]["batch"])

@@ -30,6 +30,7 @@ from pointsman.pipeline.reporting.sections import (
     requests,
     scores,
     search,
+    segments,
     settings,
     shap,
     structures,
@@ -43,8 +44,8 @@ CHAPTERS = (
     Chapter(
         "answers",
         "Quality of answers",
-        "Model metrics over time beside single best and oracle; confusion, calibration, thresholds; every version",
-        (scores.SECTION, outcomes.SECTION, grades.SECTION, versions.SECTION, ensembles.SECTION),
+        "Metrics over time beside single best and oracle; confusion, calibration, thresholds, segments; every version",
+        (scores.SECTION, outcomes.SECTION, segments.SECTION, grades.SECTION, versions.SECTION, ensembles.SECTION),
     ),
     Chapter(
         "data",

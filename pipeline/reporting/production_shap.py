@@ -3,7 +3,7 @@
 They are on the scale of the answer, since log-odds of several models do not add up to those of their mixture.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -115,12 +115,16 @@ def load_newest(history: History) -> LabelledBatch:
     return load_features(history, number)
 
 
-def load_features(history: History, number: int) -> LabelledBatch:
-    """Return a clean batch whose inputs are the features that models read."""
+def load_features(history: History, number: int, choose: Callable[[int], np.ndarray] | None = None) -> LabelledBatch:
+    """Return a clean batch whose inputs are the features that models read.
+
+    With ``choose`` only the rows whose positions it returns for the number of rows.
+    """
     generation = history.generation
     assert generation.schema is not None
     stored = history.read(batches).set_index("number").loc[number, "clean_file"]
     batch = load_clean_batch(history.state.files, str(stored), number, generation.schema)
+    batch = _keep(batch, choose(len(batch))) if choose else batch
     return replace(batch, inputs=engineer_features(batch.inputs, generation.schema, history.ask(read_settings)))
 
 

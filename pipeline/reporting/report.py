@@ -22,7 +22,7 @@ ORDER = (
     *("comparisons", "tournament", "backtest", "events", "trials", "search", "experiments", "features", "mode"),
     *("grades", "decisions", "regrets", "labels", "estimates", "influences", "performance", "shap"),
     *("attributions", "picks", "effects", "structures", "neighbours"),
-    *("health", "standing", "changes", "outcomes"),
+    *("health", "standing", "changes", "outcomes", "segments"),
 )
 """The order in which report.json has its keys; those that are not named here follow in reading order."""
 

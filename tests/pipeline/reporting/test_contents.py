@@ -88,7 +88,7 @@ def test_a_new_figure_follows_those_of_before(made, monkeypatch):
     new = Section("newest", figures={"news": lambda _: 1, "olds": lambda _: 2})
     monkeypatch.setattr("pointsman.pipeline.reporting.report.SECTIONS", (new, *SECTIONS))
     with open_history(made) as history:
-        assert list(compute_report(history))[-3:] == ["outcomes", "news", "olds"]
+        assert list(compute_report(history))[-3:] == ["segments", "news", "olds"]
 
 
 def test_all_that_figures_and_charts_ask_for_is_read_before_them(made):

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pointsman.common.text import count
 from pointsman.meta.flags import RowKind
 from pointsman.meta.grades import CLEAN_GROUP, DAMAGED_GROUP, Grade
 from pointsman.meta.plan import Expectation
@@ -145,7 +146,11 @@ def _judge_group(grades: Sequence[Grade], half_life: float, confidence: float, r
         by = f"{difference:.3g}"
     else:  # losses are shown as roots where differences are of squares
         by = f"{np.sqrt(1 + difference / level**2) - 1 if root else difference / level:.1%}"
-    return f"what was chosen lost to the champion by {by} on {grades[0].group} input when it was graded"
+    measured = f"{count(len(grades), 'graded batch', 'graded batches')}, newer ones counting more"
+    return (
+        f"what was chosen lost to the champion by {by} ({'RMSE' if root else 'log-loss'}) on {grades[0].group} input, "
+        f"over {measured}"
+    )
 
 
 def _say_lost(grades: Sequence[Grade]) -> str:

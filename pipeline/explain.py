@@ -103,8 +103,8 @@ def describe(
         ),
         "",
         f"{name_champion(decision, generation):<19} {decision['champion']}",
-        f"{'expected loss':<19} {describe_expected(decision, plan, measure)}",
-        f"{'estimated':<19} {_describe_estimate(decision['estimate'])}",
+        f"{'loss to expect':<19} {describe_expected(decision, plan, measure)}",
+        f"{'by its own answers':<19} {_describe_estimate(decision['estimate'])}",
         *(f"{name.replace('_', ' '):<19} {profile.metafeatures[name]:.4g}" for name in SHOWN_METAFEATURES),
         *(f"{'failed':<19} {version}: {error}" for version, error in decision["failures"].items()),
     ]

@@ -4,9 +4,10 @@ from math import sqrt
 from statistics import mean, stdev
 
 from pointsman.pipeline.reporting.formats import format_count, format_share, join_words
-from pointsman.pipeline.reporting.health.rivals import LOSS, compare
+from pointsman.pipeline.reporting.health.rivals import BatchLoss, compare
 from pointsman.pipeline.reporting.health.serving_rules import NOISE
 from pointsman.pipeline.reporting.history import History
+from pointsman.pipeline.reporting.loss_scale import LOSS, name_loss
 from pointsman.pipeline.reporting.reader_units import format_about, measure_answers
 from pointsman.pipeline.reporting.scored import PREQUENTIAL, list_scores
 from pointsman.pipeline.reporting.sections.batches import compute_batches
@@ -66,7 +67,7 @@ def _say_who(
 def _judge(history: History, before: GenerationFigures, production: ProductionFigures) -> str:
     """Return how what answers now did against what answered before, on the batches that tested both."""
     own, other = (_find_losses(history, line) for line in (production.line, before.production_line))
-    pair = compare("", before.production or "", own, other)
+    pair = compare("", before.production or "", own, other, history.task) if history.task else None
     if pair is None:
         return "no batch has tested both yet"
     batches = format_count(pair.batches, "batch", "batches")
@@ -74,14 +75,14 @@ def _judge(history: History, before: GenerationFigures, production: ProductionFi
         return f"too few batches tested both to tell more than a tie ({batches})"
     if abs(pair.mean) <= NOISE * pair.error:
         return f"a tie by the {batches} that tested both"
-    return (
-        f"{format_share(abs(pair.mean))} {'worse' if pair.mean > 0 else 'better'} over the {batches} that tested both"
-    )
+    word = "worse" if pair.mean > 0 else "better"
+    loss = name_loss(history.task)
+    return f"{format_share(abs(pair.mean))} {word} ({loss}) over all rows of the {batches} that tested both"
 
 
-def _find_losses(history: History, line: str | None) -> dict[int, float]:
+def _find_losses(history: History, line: str | None) -> dict[int, BatchLoss]:
     return {
-        one.batch: one.metrics[LOSS]
+        one.batch: BatchLoss(one.metrics[LOSS], one.rows)
         for one in history.ask(list_scores)
         if one.kind == PREQUENTIAL and one.line == line and LOSS in one.metrics
     }

@@ -10,6 +10,11 @@ from math import sqrt
 
 from pointsman.common.task import Task
 
+LOSS = "loss"
+"""The stored metric that is the mean row loss."""
+ENOUGH = 3
+"""Batches from which the spread between them tells what is noise."""
+
 
 def to_unit(mean: float, task: Task) -> float:
     """Return a mean row loss in the unit that readers see: the root of squared errors, log-loss as it is.
@@ -18,6 +23,15 @@ def to_unit(mean: float, task: Task) -> float:
     (3.0, 0.25)
     """
     return mean if task.is_classification else sqrt(max(mean, 0.0))
+
+
+def name_loss(task: Task | None) -> str:
+    """Return what the loss of a task is called.
+
+    >>> name_loss(Task.REGRESSION), name_loss(Task.BINARY)
+    ('RMSE', 'log-loss')
+    """
+    return "RMSE" if task is Task.REGRESSION else "log-loss"
 
 
 def name_unit(task: Task, target: str) -> str:
@@ -45,3 +59,31 @@ def pool(means: Sequence[float], rows: Sequence[int]) -> float:
     1.75
     """
     return sum(mean * count for mean, count in zip(means, rows, strict=True)) / max(1, sum(rows))
+
+
+def measure_noise(own: Sequence[float], other: Sequence[float], rows: Sequence[int], task: Task) -> float | None:
+    """Return the standard error of the gain by pooled means of batches; None with fewer than ENOUGH batches.
+
+    A gain is one less a ratio of means, of numbers the root of one: its error is that of the ratio's linear part.
+
+    >>> measure_noise([0.5] * 3, [1.0] * 3, [9] * 3, Task.BINARY)
+    0.0
+    """
+    level = pool(other, rows)
+    if len(rows) < ENOUGH or level <= 0:
+        return None
+    ratio = pool(own, rows) / level
+    parts = ((count * (one - ratio * two)) ** 2 for one, two, count in zip(own, other, rows, strict=True))
+    error = sqrt(sum(parts) * len(rows) / (len(rows) - 1)) / (sum(rows) * level)
+    return error if task.is_classification or ratio <= 0 else error / (2 * sqrt(ratio))
+
+
+def share_noise(error: float, champion: float, root: bool) -> float | None:
+    """Return a standard error of mean row losses as a share of a loss, which is shown as the ``root`` of squares.
+
+    >>> share_noise(0.1, 0.5, False), share_noise(0.1, 0.5, True), share_noise(0.1, 0.0, False)
+    (0.2, 0.2, None)
+    """
+    if champion <= 0:
+        return None
+    return error / (2 * champion**2) if root else error / champion

@@ -11,12 +11,24 @@ import numpy as np
 from pointsman.common.task import Task
 from pointsman.pipeline.reporting.contents import SECTIONS
 from pointsman.pipeline.reporting.history import History
+from pointsman.pipeline.reporting.loss_scale import name_loss, name_unit
 
-PROTOCOL = 2
+PROTOCOL = 3
 """Version of report.json; it rises when a key changes its meaning or goes."""
 
 ORDER = (
-    *("protocol", "written_at", "task", "target", "positive", "metric", "higher_is_better", "metric_names"),
+    *(
+        "protocol",
+        "written_at",
+        "task",
+        "target",
+        "positive",
+        "metric",
+        "higher_is_better",
+        "loss",
+        "loss_unit",
+        "metric_names",
+    ),
     *("headline", "generation", "generations", "markers", "batches", "quality", "quarantine", "associations", "drift"),
     *("production", "champion", "versions", "ensembles", "production_scores", "champion_scores", "scores"),
     *("comparisons", "tournament", "backtest", "events", "trials", "search", "experiments", "features", "mode"),
@@ -29,7 +41,10 @@ ORDER = (
 
 @dataclass(frozen=True)
 class Subject:
-    """What the report is about: keys that belong to no section."""
+    """What the report is about: keys that belong to no section.
+
+    ``loss`` is what losses are compared by, and ``loss_unit`` what they are counted in (``loss_scale``).
+    """
 
     protocol: int
     written_at: datetime
@@ -38,6 +53,8 @@ class Subject:
     positive: str | None
     metric: str | None
     higher_is_better: bool | None
+    loss: str
+    loss_unit: str
     mode: str
 
 
@@ -62,6 +79,8 @@ def describe_subject(history: History) -> Subject:
         positive=schema.classes[-1] if schema and schema.task is Task.BINARY and schema.classes else None,
         metric=metric.name if metric else None,
         higher_is_better=metric.higher_is_better if metric else None,
+        loss=name_loss(history.task),
+        loss_unit=name_unit(schema.task, schema.target) if schema else "",
         mode=history.mode,
     )
 

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pointsman.common.metrics import Metric
+from pointsman.common.task import Task
 from pointsman.pipeline.reporting.history import FALLBACK_FAMILY, History, list_rows
+from pointsman.pipeline.reporting.loss_scale import LOSS, measure_gain, pool
 from pointsman.pipeline.validation.tables import scores_table
 
 PREQUENTIAL = "prequential"
@@ -27,7 +28,7 @@ class ScoreFigure:
 class ChampionScore:
     """What the champion of the time, or what served typical requests, scored on a batch, beside the prior.
 
-    ``gain`` is the relative improvement on the prior.
+    ``gain`` is by which share its loss was lower than the prior's (``loss_scale``), whatever the headline metric is.
     """
 
     batch: int
@@ -72,14 +73,25 @@ def compare_with_prior(history: History, known: Sequence[ScoreFigure]) -> tuple[
     compared = []
     for own in known:
         prior = priors.get(own.batch, {})
-        gain = compute_gain(history.metric, own.metrics, prior)
+        gain = compute_gain(history.task, own.metrics, prior)
         compared.append(ChampionScore(own.batch, own.version, own.rows, own.metrics, prior, gain))
     return tuple(compared)
 
 
-def compute_gain(metric: Metric | None, own: Mapping[str, float], prior: Mapping[str, float]) -> float | None:
-    """Return by which share a metric is better than the prior's; None where one of them is not known or is 0."""
-    if metric is None or metric.name not in own or not prior.get(metric.name):
+def compute_gain(task: Task | None, own: Mapping[str, float], prior: Mapping[str, float]) -> float | None:
+    """Return by which share a loss is lower than the prior's; None where one of them is not known or is 0."""
+    if task is None or LOSS not in own or LOSS not in prior:
         return None
-    change = own[metric.name] / prior[metric.name] - 1
-    return float(change if metric.higher_is_better else -change)
+    return measure_gain(own[LOSS], prior[LOSS], task)
+
+
+def pool_gain(task: Task | None, scores: Sequence[ChampionScore]) -> float | None:
+    """Return by which share the loss over all rows of batches is lower than the prior's; None where one has none."""
+    if task is None or not scores or any(one.gain is None for one in scores):
+        return None
+    rows = [one.rows for one in scores]
+    own, prior = (
+        pool([known[LOSS] for known in losses], rows)
+        for losses in zip(*((one.metrics, one.prior) for one in scores), strict=True)
+    )
+    return measure_gain(own, prior, task)

@@ -119,7 +119,7 @@ def test_the_labels_of_a_request_grade_its_estimate(learned):
 def test_explain_shows_the_estimate_and_its_grade(learned):
     decisions = load_decisions(learned)
     shown = explain(learned, decisions["late.csv"]["id"])
-    assert "estimated           log_loss" in shown
+    assert "by its own answers  log_loss" in shown
     assert f"of {ROWS} labelled rows lies" in shown
     assert "not estimated before 5 batches" in explain(learned, decisions["early.csv"]["id"])
 

@@ -120,7 +120,7 @@ class TestReasons:
 
     def test_a_champion_without_an_error_can_be_lost_to(self, graded):
         lost = repeat(graded, [0.1], champion=0.0)
-        assert all("by 0.1 on" in reason for reason in judge(lost).reasons.values())
+        assert all("by 0.1 (log-loss) on" in reason for reason in judge(lost).reasons.values())
 
 
 def test_an_expected_loss_has_an_interval_once_enough_batches_were_graded():

@@ -15,6 +15,7 @@ from pointsman.pipeline.api.pages.trial import FORM_TYPE, PREFIX, Outcome, answe
 from pointsman.pipeline.api.reading import JSON
 from pointsman.pipeline.api.refusal import Refused
 from pointsman.pipeline.api.report import Shown
+from pointsman.pipeline.reporting.loss_scale import name_loss
 
 if TYPE_CHECKING:
     from pointsman.pipeline.api.service import Service
@@ -137,6 +138,7 @@ async def show_trial(
         problem=as_told(str(problem)) if problem else "",
         generation=served.generation,
         target=schema.target,
+        loss=name_loss(schema.task),
         prefix=PREFIX,
         most_text=service.config.service.max_text,
         url=find_url(request),

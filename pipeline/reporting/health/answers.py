@@ -3,16 +3,19 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from math import ceil, sqrt
+from math import ceil
 from typing import Any
 
 import sqlalchemy as sa
 
 from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import State
+from pointsman.common.task import Task
+from pointsman.meta.corrections import load_corrected
 from pointsman.meta.label_tables import MATURITY_DAYS, labels_table, settled_requests_table, settlements_table
 from pointsman.meta.tables import decisions_table, regrets_table
 from pointsman.pipeline.reporting.health.facts import Answered, DamagedColumn, Labels, Ledger
+from pointsman.pipeline.reporting.loss_scale import measure_noise, pool, to_unit
 
 NEWEST_REQUESTS = 500
 """Requests that are looked at, the newest ones."""
@@ -26,8 +29,6 @@ GUESSED_DAYS = 30
 """When labels are expected where none ever came, unless batches lie further apart than half of that."""
 WATCHED_DAYS = 180
 """How far back labels are missed."""
-FEW_ENTRIES = 3
-"""Below so many entries or batches nothing tells what is noise."""
 
 
 def read_answered(state: State) -> Answered:
@@ -76,30 +77,27 @@ def average_damage(requests: Sequence[tuple[Mapping[str, Sequence[float]], int]]
     return tuple(sorted(notable, key=lambda one: (-one.share, one.name)))
 
 
-def read_ledger(state: State) -> Ledger:
+def read_ledger(state: State, task: Task) -> Ledger:
     """Return what answers cost and what the champion's would have, by the labels of the newest batches."""
     table = regrets_table.c
     newest = sa.select(sa.func.max(table.batch)).scalar_subquery()
-    query = sa.select(table.rows, table.served, table.champion).where(table.batch > newest - NEWEST_BATCHES)
-    return add_up([(row["rows"], row["served"], row["champion"]) for row in read_rows(state.engine, query)])
+    query = sa.select(regrets_table).where(table.batch > newest - NEWEST_BATCHES)
+    entries = load_corrected(state, regrets_table, query)
+    return add_up([(row["rows"], row["served"], row["champion"]) for row in entries], task)
 
 
-def add_up(entries: Sequence[tuple[int, float, float]]) -> Ledger:
-    """Return what entries of rows, loss and the champion's loss add up to, weighted by rows.
+def add_up(entries: Sequence[tuple[int, float, float]], task: Task) -> Ledger:
+    """Return what entries of rows, mean row loss and the champion's add up to.
 
-    >>> add_up([(10, 0.5, 0.4), (30, 0.5, 0.4)])
+    >>> add_up([(10, 0.5, 0.4), (30, 0.5, 0.4)], Task.BINARY)
     Ledger(entries=2, rows=40, served=0.5, champion=0.4, error=None)
     """
-    rows = sum(count for count, *_ in entries)
-    if not rows:
+    rows = [count for count, _, _ in entries]
+    owns, others = [loss for _, loss, _ in entries], [loss for _, _, loss in entries]
+    if not sum(rows):
         return Ledger()
-    served = sum(count * loss for count, loss, _ in entries) / rows
-    champion = sum(count * loss for count, _, loss in entries) / rows
-    error = None
-    if len(entries) >= FEW_ENTRIES:
-        squares = sum((count * (own - other - (served - champion))) ** 2 for count, own, other in entries)
-        error = sqrt(squares * len(entries) / (len(entries) - 1)) / rows
-    return Ledger(len(entries), rows, served, champion, error)
+    served, champion = (to_unit(pool(losses, rows), task) for losses in (owns, others))
+    return Ledger(len(entries), sum(rows), served, champion, measure_noise(owns, others, rows, task))
 
 
 def read_labels(state: State, now: datetime, period_days: float | None) -> Labels:

@@ -31,7 +31,7 @@ class Paired:
     """What serves against another model on the newest batches that both predicted before they learned them.
 
     of:     'champion', 'default LightGBM' or 'prior'
-    mean:   by which share its loss was higher than the other's, on average over ``batches`` batches
+    mean:   by which share its loss was higher than the other's, over all rows of ``batches`` batches (``loss_scale``)
     error:  the standard error of that; None with fewer than three batches
     newest: the same share on the newest batch, ``batch``
     """
@@ -90,9 +90,10 @@ class Answered:
 
 @dataclass(frozen=True)
 class Ledger:
-    """What answers cost, once labels came: mean losses of what served and of the champion, by rows.
+    """What answers cost, once labels came: losses of what served and of the champion, over all rows of the entries.
 
-    ``error`` is the standard error of their difference; None with fewer than three entries.
+    They are in the unit that readers see (``loss_scale``). ``error`` is the standard error of the share by which one is
+    higher than the other; None with fewer than three entries.
     """
 
     entries: int = 0
@@ -169,7 +170,11 @@ class Age:
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything that health is judged by; ``broken`` are active versions whose stored files are lost or altered."""
+    """Everything that health is judged by.
+
+    broken: active versions whose stored files are lost or altered
+    loss:   what losses are called: log-loss or RMSE
+    """
 
     serving: Serving | None
     rivals: tuple[Paired, ...]
@@ -183,3 +188,4 @@ class Facts:
     age: Age
     broken: Mapping[str, str]
     typed: Typed
+    loss: str

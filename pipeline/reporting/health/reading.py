@@ -13,6 +13,7 @@ from pointsman.common.errors import StateError
 from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.rows import read_record
 from pointsman.common.storage.state import State
+from pointsman.common.task import Task
 from pointsman.meta.tables import estimates_table, grades_table
 from pointsman.pipeline.collection.tables import batches as batches_table
 from pointsman.pipeline.drift.tables import alarms_table, responses_table
@@ -22,6 +23,7 @@ from pointsman.pipeline.reporting.health.answers import read_answered, read_labe
 from pointsman.pipeline.reporting.health.commands import name_place
 from pointsman.pipeline.reporting.health.facts import Age, Batches, Drifted, Estimated, Facts, Graded, Serving
 from pointsman.pipeline.reporting.health.rivals import find_tested, pair_rivals
+from pointsman.pipeline.reporting.loss_scale import name_loss
 from pointsman.registry.generations import Cause, Generation
 from pointsman.registry.lineage import load_lineage
 from pointsman.registry.tables import generations_table
@@ -37,12 +39,13 @@ def read_facts(state: State, config: Config, generation: Generation, now: dateti
     """Return the facts of a state at its live ``generation``, whose production is named by the mode in force."""
     batches = read_batches(state)
     period = find_period(state)
+    task = generation.schema.task if generation.schema else Task.BINARY
     return Facts(
         serving=read_serving(state, generation),
         rivals=pair_rivals(state, generation),
         grades=read_grades(state) if config.selection.mode == "all" else (),  # the noise of mode single is not known
         answered=read_answered(state),
-        ledger=read_ledger(state),
+        ledger=read_ledger(state, task),
         estimated=read_estimated(state, batches.newest),
         labels=read_labels(state, now, period),
         batches=batches,
@@ -50,6 +53,7 @@ def read_facts(state: State, config: Config, generation: Generation, now: dateti
         age=Age(find_update(state, generation), now, period),
         broken=find_broken(state, generation),
         typed=name_place(config),
+        loss=name_loss(task),
     )
 
 

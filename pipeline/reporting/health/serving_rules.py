@@ -101,12 +101,12 @@ def check_regret(facts: Facts) -> Finding | None:
     if not ledger.entries or ledger.champion <= 0 or serving is None:
         return None
     more = ledger.served / ledger.champion - 1
-    is_noise = more < SUSPICIOUS if ledger.error is None else ledger.served - ledger.champion <= NOISE * ledger.error
+    is_noise = more < SUSPICIOUS if ledger.error is None else more <= NOISE * ledger.error
     if more <= 0 or is_noise:
         return None
     sentence = (
-        f"Answers were {format_share(more)} worse than those of the best single model, {serving.champion}, would have "
-        f"been, by the labels of {format_count(ledger.rows, 'answered row')}."
+        f"Answers were {format_share(more)} worse ({facts.loss}) than those of the best single model, "
+        f"{serving.champion}, would have been, by the labels of {format_count(ledger.rows, 'answered row')}."
     )
     command = facts.typed.other(f'models promote {serving.champion} --why "answers cost more than its own would have"')
     level = Level.RED if more >= DEAR else Level.AMBER
@@ -123,8 +123,8 @@ def check_choice(facts: Facts) -> Finding | None:
     has_stepped_back = worst.group == "clean" and serving is not None and serving.id == serving.champion
     sentence = (
         f"On the {worst.group} input of batch {worst.batch} what was chosen was "
-        f"{format_share(worst.selected / worst.champion - 1)} worse than the best single model, beyond noise"
-        + (f", so {serving.id}, the best single model now, answers." if serving and has_stepped_back else ".")
+        f"{format_share(worst.selected / worst.champion - 1)} worse ({facts.loss}) than the best single model, beyond "
+        "noise" + (f", so {serving.id}, the best single model now, answers." if serving and has_stepped_back else ".")
     )
     # Damaged input is made for the test, so what is lost there cost nobody anything yet.
     level = Level.AMBER if worst.group == "clean" and not has_stepped_back else Level.GREEN
@@ -144,11 +144,12 @@ def check_rivals(facts: Facts) -> Finding | None:
         "prior": "answering every row alike",
     }[worst.of]
     if worst.error is None:
-        sentence = f"On batch {worst.batch} {facts.serving.id} was {format_share(worst.newest)} worse than {name}."
+        more = format_share(worst.newest)
+        sentence = f"On batch {worst.batch} {facts.serving.id} was {more} worse ({facts.loss}) than {name}."
     else:
         sentence = (
-            f"{facts.serving.id} was {format_share(worst.mean)} worse than {name} on average over the last "
-            f"{worst.batches} batches, beyond noise."
+            f"{facts.serving.id} was {format_share(worst.mean)} worse ({facts.loss}) than {name} over all rows of the "
+            f"last {worst.batches} batches, beyond noise."
         )
     command = facts.typed.other(f'models promote {worst.version} --why "better on the newest batches"')
     is_bad = worst.of == "prior" and worst.error is not None
@@ -189,7 +190,7 @@ def check_estimate(facts: Facts) -> Finding | None:
     if known is None or known.realised <= known.upper:
         return None
     sentence = (
-        f"Batch {known.batch} went worse than foreseen: its loss was {known.realised:.3g}, and at most "
+        f"Batch {known.batch} went worse than foreseen: its {facts.loss} was {known.realised:.3g}, and at most "
         f"{known.upper:.3g} was expected."
     )
     command = facts.typed.other(f"eda {known.batch}")

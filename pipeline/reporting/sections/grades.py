@@ -19,6 +19,7 @@ from pointsman.pipeline.reporting.charts.layers import (
 )
 from pointsman.pipeline.reporting.charts.timeline import Timeline, lay_timeline
 from pointsman.pipeline.reporting.history import History, list_rows, read_record
+from pointsman.pipeline.reporting.loss_scale import name_loss, share_noise
 from pointsman.pipeline.reporting.section import Section
 
 BARS = (
@@ -30,7 +31,7 @@ BARS = (
     ("selected", "what mode all chose", BLUE, (1, 0)),
 )
 TOP = 0.5
-"""Losses further above the champions' are cut off."""
+"""What is further behind the champions is cut off."""
 
 
 @dataclass(frozen=True)
@@ -84,42 +85,30 @@ def list_grades(history: History) -> tuple[GradeFigures, ...]:
     )
 
 
-def share_noise(error: float, champion: float, root: bool) -> float | None:
-    """Return a standard error of mean row losses as a share of a loss, which is shown as the ``root`` of squares.
-
-    >>> share_noise(0.1, 0.5, False), share_noise(0.1, 0.5, True), share_noise(0.1, 0.0, False)
-    (0.2, 0.2, None)
-    """
-    if champion <= 0:
-        return None
-    return error / (2 * champion**2) if root else error / champion
-
-
 def draw(history: History) -> Iterator[Chart]:
     """Yield a chart of grades for each kind of input that was graded."""
     grades = history.ask(list_grades)
     for group in dict.fromkeys(grade.group for grade in grades):
         own = [grade for grade in grades if grade.group == group and grade.champion]
-        yield draw_grades(group, own, history.mode, history.ask(lay_timeline))
+        yield draw_grades(group, own, history, history.ask(lay_timeline))
 
 
-def draw_grades(group: str, grades: Sequence[GradeFigures], mode: str, timeline: Timeline) -> Chart:
+def draw_grades(group: str, grades: Sequence[GradeFigures], history: History, timeline: Timeline) -> Chart:
     """Draw the loss of what was chosen on one kind of input against the champions', between its bounds."""
+    loss_name = name_loss(history.task)
     rows = [
-        (grade.batch, label, loss / grade.champion - 1, loss)
+        (grade.batch, label, 1 - loss / grade.champion, loss)
         for name, label, _colour, _dash in BARS
         for grade in grades
         if (loss := getattr(grade, name)) is not None and grade.batch in timeline
     ]
-    columns = to_columns(("batch", "chosen by", "relative loss", "mean row loss"), rows)
-    top = {"domainMax": TOP} if any(row[2] > TOP for row in rows) else {}
-    y = measure("relative loss", "mean row loss against the champions'", SHARES, **top)
+    columns = to_columns(("batch", "chosen by", "better", "loss"), rows)
+    least = {"domainMin": -TOP} if any(row[2] < -TOP for row in rows) else {}
+    y = measure("better", f"lower {loss_name} than the champions'", SHARES, **least)
     names = [label for _name, label, _colour, _dash in BARS]
     colour = colour_by("chosen by", names, [colour for _name, _label, colour, _dash in BARS])
-    told = tell(
-        "chosen by", "batch", ("relative loss", "against the champions", SHARES), ("mean row loss",) * 2 + (NUMBERS,)
-    )
-    served = "what mode single chose" if mode == "single" else "what mode all chose"
+    told = tell("chosen by", "batch", ("better", "better than the champions by", SHARES), ("loss", loss_name, NUMBERS))
+    served = "what mode single chose" if history.mode == "single" else "what mode all chose"
     curve = line(y, told, colour)
     dashes = {"domain": names, "range": [list(dash) for _name, _label, _colour, dash in BARS]}
     width = {"condition": {"test": f"datum['chosen by'] === '{served}'", "value": 2.4}, "value": 1.2}
@@ -129,10 +118,10 @@ def draw_grades(group: str, grades: Sequence[GradeFigures], mode: str, timeline:
     }
     return draw_by_batch(
         f"grades-{group}",
-        f"Loss of what was chosen relative to the champions, by batch, on {group} input",
+        f"By which share the {loss_name} of what was chosen was lower than the champions', by batch, on {group} input",
         columns,
         [level(0, y), {**curve, "encoding": {**curve["encoding"], **style}}],
-        title=f"{group.capitalize()} input: loss relative to the champions' (below 0 is better)",
+        title=f"{group.capitalize()} input: by which share the {loss_name} was lower than the champions'",
         note=timeline.note,
     )
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from pointsman.pipeline.reporting.charts.timeline import list_markers
 from pointsman.pipeline.reporting.history import History
-from pointsman.pipeline.reporting.scored import PREQUENTIAL, compare_with_prior, list_scores
+from pointsman.pipeline.reporting.scored import PREQUENTIAL, compare_with_prior, list_scores, pool_gain
 from pointsman.pipeline.reporting.section import Section
 from pointsman.pipeline.reporting.sections.ensembles import sort_weights
 from pointsman.pipeline.validation.tables import scores_table
 from pointsman.registry.words import show_word
 
 RECENT = 4
-"""Batches over which the recent gain on the prior is averaged."""
+"""Batches whose rows are pooled for the recent gain on the prior."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class ProductionFigures:
     members: an ensemble's versions and their weights for clean rows, the heaviest first; {} for a single model
     by_hand: whether a person made it serve, and every request
     batch:   the newest batch that its line predicted before learning it; None where there was none yet
-    metrics: on that batch, the prior's beside them; ``gain`` is the relative improvement on it
-    recent:  the mean gain over so many newest batches as the headline sums up; None where there were fewer
+    metrics: on that batch, the prior's beside them; ``gain`` is by which share its loss was lower than the prior's
+    recent:  the same over all rows of the newest RECENT batches; None where there were fewer
     """
 
     id: str
@@ -50,7 +50,6 @@ def find_production(history: History) -> ProductionFigures | None:
     of_line = [score for score in history.ask(list_scores) if score.kind == PREQUENTIAL and score.line == version.line]
     own = compare_with_prior(history, of_line)
     newest = own[-1] if own else None
-    gains = [one.gain for one in own[-RECENT:] if one.gain is not None]
     return ProductionFigures(
         id=version.id,
         line=version.line,
@@ -64,7 +63,7 @@ def find_production(history: History) -> ProductionFigures | None:
         metrics=newest.metrics if newest else {},
         prior=newest.prior if newest else {},
         gain=newest.gain if newest else None,
-        recent=sum(gains) / RECENT if len(gains) == RECENT else None,
+        recent=pool_gain(history.task, own[-RECENT:]) if len(own) >= RECENT else None,
     )
 
 

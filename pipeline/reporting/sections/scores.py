@@ -20,6 +20,7 @@ from pointsman.pipeline.reporting.charts.layers import (
 )
 from pointsman.pipeline.reporting.charts.timeline import Timeline, lay_timeline
 from pointsman.pipeline.reporting.history import FALLBACK_FAMILY, History
+from pointsman.pipeline.reporting.loss_scale import name_loss
 from pointsman.pipeline.reporting.names import METRIC_NAMES, name_metric
 from pointsman.pipeline.reporting.scored import PREQUENTIAL, ChampionScore, compare_with_prior, list_scores
 from pointsman.pipeline.reporting.section import Section
@@ -63,7 +64,7 @@ def draw(history: History) -> Iterator[Chart]:
     if scores and metric:
         yield draw_metric(history, metric.name, timeline)
         if any(score.gain is not None for score in scores):
-            yield draw_gain(scores, metric.name, timeline)
+            yield draw_gain(scores, name_loss(history.task), timeline)
         yield from draw_other_metrics(scores, timeline)
 
 
@@ -157,8 +158,8 @@ def _choose_lines(history: History, known: Sequence[str]) -> list[str]:
     return [line for line in dict.fromkeys(ranked) if line in known][:MOST_LINES]
 
 
-def draw_gain(scores: Sequence[ChampionScore], metric: str, timeline: Timeline) -> Chart:
-    """Draw by which share what served typical requests beat the prior on every batch."""
+def draw_gain(scores: Sequence[ChampionScore], loss: str, timeline: Timeline) -> Chart:
+    """Draw by which share the loss of what served typical requests was lower than the prior's on every batch."""
     shown = [score for score in scores if score.gain is not None and score.batch in timeline]
     columns: dict[str, list[Any]] = {
         "batch": [score.batch for score in shown],
@@ -169,10 +170,10 @@ def draw_gain(scores: Sequence[ChampionScore], metric: str, timeline: Timeline) 
     colour = {"condition": {"test": "datum.gain >= 0", "value": GREEN}, "value": VERMILLION}
     return draw_by_batch(
         "gain",
-        "Relative improvement of what served typical requests on the prior, by batch",
+        f"By which share the {loss} of what served typical requests was lower than without a model, by batch",
         columns,
-        [bars(measure("gain", f"share of {name_metric(metric)}", SHARES), told, colour)],
-        title=f"Production against the prior: share by which {name_metric(metric)} was better",
+        [bars(measure("gain", f"lower {loss}", SHARES), told, colour)],
+        title=f"Production against no model: by which share its {loss} was lower on the batch",
         note=timeline.note,
         height=150,
     )

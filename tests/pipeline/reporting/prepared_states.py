@@ -87,7 +87,9 @@ def break_file(folder: Path) -> MadeState:
 PREPARED = {
     "healthy": Prepared(lambda folder: learn(folder, mixes=True), "green", "ensemble-0104 answers; it was tested on"),
     "all fallback": Prepared(fall_back, "red", "Every answered row went to a fallback"),
-    "regret": Prepared(lose_by_choosing, "red", "Answers were 12.6\xa0% worse than those of the best single model"),
+    "regret": Prepared(
+        lose_by_choosing, "red", "Answers were 12.6\xa0% worse (log-loss) than those of the best single model"
+    ),
     "ungraded champion": Prepared(forget_tests, "amber", "linear-0007 serves and was never tested"),
     "drift": Prepared(ignore_drift, "amber", "unlike anything that was learned (worth), and nothing was done about it"),
     "rejected batch": Prepared(

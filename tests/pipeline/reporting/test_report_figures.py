@@ -11,14 +11,14 @@ import pandas as pd
 import pytest
 from made_state import ROWS, MadeState, log_loss_of, make_config
 
-from pointsman.common.metrics import METRICS
 from pointsman.common.storage.state import open_state
+from pointsman.common.task import Task
 from pointsman.meta.label_tables import live_records_table, settlements_table
 from pointsman.pipeline.reporting.explanation.contributions import Explanation
 from pointsman.pipeline.reporting.history import History
 from pointsman.pipeline.reporting.production_shap import explain_production
 from pointsman.pipeline.reporting.report import compute_report, to_json
-from pointsman.pipeline.reporting.scored import compute_gain
+from pointsman.pipeline.reporting.scored import ChampionScore, compute_gain, pool_gain
 from pointsman.pipeline.reporting.sections.comparisons import UNBOUNDED
 from pointsman.pipeline.reporting.sections.influences import rank_influences
 from pointsman.pipeline.reporting.sections.labels import compute_labels, count_served, count_useless
@@ -86,12 +86,21 @@ def test_an_ensemble_that_serves_is_named_with_its_own_numbers_beside_the_champi
     assert "blend" not in json.dumps(to_json(vars(report)))
 
 
-def test_a_gain_is_positive_where_the_metric_is_better_whichever_way_it_points():
-    better_score, better_loss = {"roc_auc": 0.8, "log_loss": 0.4}, {"roc_auc": 0.5, "log_loss": 0.5}
-    assert compute_gain(METRICS["roc_auc"], better_score, better_loss) == pytest.approx(0.6)
-    assert compute_gain(METRICS["log_loss"], better_score, better_loss) == pytest.approx(0.2)
-    assert compute_gain(METRICS["log_loss"], better_loss, better_score) == pytest.approx(-0.25)
-    assert compute_gain(METRICS["log_loss"], better_loss, {}) is None
+def test_a_gain_is_of_the_loss_in_its_own_unit_whatever_the_metric():
+    better, worse = {"roc_auc": 0.8, "loss": 0.36}, {"roc_auc": 0.5, "loss": 0.64}
+    assert compute_gain(Task.BINARY, better, worse) == pytest.approx(0.4375)
+    assert compute_gain(Task.REGRESSION, better, worse) == pytest.approx(0.25)
+    assert compute_gain(Task.REGRESSION, worse, better) == pytest.approx(-1 / 3)
+    assert compute_gain(Task.BINARY, better, {}) is None
+
+
+def test_a_gain_over_several_batches_is_of_all_their_rows():
+    scores = [
+        ChampionScore(1, "a", 10, {"loss": 4.0}, {"loss": 1.0}, -3.0),
+        ChampionScore(2, "a", 90, {"loss": 1.0}, {"loss": 1.0}, 0.0),
+    ]
+    assert pool_gain(Task.BINARY, scores) == pytest.approx(-0.3)
+    assert pool_gain(Task.BINARY, []) is None
 
 
 def test_active_versions_carry_their_out_of_fold_and_their_lines_last_batch(report):
@@ -238,7 +247,7 @@ def test_alarms_come_with_their_damage_and_what_was_done(report):
 def test_a_champion_worse_than_the_prior_is_a_warning(tmp_path):
     report = report_on(MadeState(tmp_path).add(3))
     (warning, *_) = [one for one in report.headline.attention if one.level == "warning"]
-    assert warning.text == "On batch 3 linear-0005 was 10.0\xa0% worse than answering every row alike."
+    assert warning.text == "On batch 3 linear-0005 was 10.0\xa0% worse (log-loss) than answering every row alike."
 
 
 def test_a_breach_is_told_and_a_rejection_is_the_verdict(tmp_path):
@@ -363,7 +372,9 @@ def test_challenger_evaluation_sums_up_ways_and_lists_the_newest_comparisons(rep
         len(report.tournament.newest),
         way.bouts,
     )
-    assert way.difference == pytest.approx(np.mean([one.difference / one.loss for one in report.tournament.newest]))
+    newest = report.tournament.newest
+    assert way.gain == pytest.approx(1 - sum(one.loss for one in newest) / sum(one.served_loss for one in newest))
+    assert all(one.gain == pytest.approx(1 - one.loss / one.served_loss) for one in newest)
     assert (way.seconds, way.served_seconds) == (pytest.approx(0.1), pytest.approx(0.4))
     batches = [one.batch for one in report.tournament.newest]
     assert batches == sorted(batches, reverse=True)

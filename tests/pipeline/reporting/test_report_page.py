@@ -180,7 +180,9 @@ def test_grades_are_those_of_the_mode_in_force_and_what_a_person_promoted_serves
     written = summarise(made.add(1).config, DATE)
     words = Page(written.read_text(encoding="utf-8")).words
     assert "Chosen, mode all Champions Chosen, mode single" in words
-    assert "Oracle Gain, mode single 3 damaged" in words  # neither noise nor lines are known of mode single
+    assert (
+        "Oracle Better than the champions, mode single 3 damaged" in words
+    )  # neither noise nor lines are known of mode single
     assert "promoted by hand, for every request" in words
     figures = json.loads((written.parent / "report.json").read_text(encoding="utf-8"))
     assert figures["mode"] == "single"

@@ -35,4 +35,5 @@ HEALTHY = Facts(
     age=Age(NOW - timedelta(days=20), NOW, 30.0),
     broken={},
     typed=Typed(),
+    loss="log-loss",
 )

@@ -12,13 +12,14 @@ from made_state import FIRST_DAY, ROWS, MadeState
 
 from pointsman.common.config import Config
 from pointsman.common.storage.state import open_state
+from pointsman.common.task import Task
 from pointsman.meta.label_tables import labels_table
 from pointsman.meta.tables import decisions_table, estimates_table
 from pointsman.pipeline.reporting.health.answers import add_up
 from pointsman.pipeline.reporting.health.commands import name_place
 from pointsman.pipeline.reporting.health.facts import Drifted, Estimated, Labels, Paired
 from pointsman.pipeline.reporting.health.reading import read_facts
-from pointsman.pipeline.reporting.health.rivals import compare
+from pointsman.pipeline.reporting.health.rivals import BatchLoss, compare
 from pointsman.registry.generations import load_generation
 from pointsman.registry.versions import load_manifest
 
@@ -65,7 +66,13 @@ def test_answers_their_fallbacks_and_what_they_cost(made):
     assert facts.answered.example in ("request-110", "request-60")
     assert (facts.ledger.entries, facts.ledger.rows) == (3, 90)
     assert (facts.ledger.served, facts.ledger.champion) == (pytest.approx(0.4), pytest.approx(0.5))
-    assert add_up([(10, 0.5, 0.4), (10, 0.5, 0.4), (10, 0.5, 0.4)]).error == pytest.approx(0)
+    assert add_up([(10, 0.5, 0.4)] * 3, Task.BINARY).error == pytest.approx(0)
+
+
+def test_what_numbers_cost_is_told_in_their_own_unit_over_all_rows():
+    ledger = add_up([(10, 4.0, 1.0), (30, 16.0, 1.0), (0, 9.0, 9.0)], Task.REGRESSION)
+    assert (ledger.served, ledger.champion) == (pytest.approx(13**0.5), 1.0)
+    assert add_up([(0, 1.0, 1.0)], Task.BINARY).rows == 0
 
 
 def test_the_batches_their_period_and_what_drifted(made):
@@ -131,9 +138,18 @@ def test_who_pinned_a_model_is_found_behind_later_updates(tmp_path):
 
 
 def test_comparisons_need_batches_that_both_predicted():
-    assert compare("prior", "prior-1", {1: 0.5}, {2: 0.5}) is None
-    three = compare("prior", "prior-1", dict.fromkeys(range(3), 0.6), dict.fromkeys(range(3), 0.5))
+    assert compare("prior", "prior-1", {1: BatchLoss(0.5, 9)}, {2: BatchLoss(0.5, 9)}, Task.BINARY) is None
+    own, other = (dict.fromkeys(range(3), BatchLoss(loss, 9)) for loss in (0.6, 0.5))
+    three = compare("prior", "prior-1", own, other, Task.BINARY)
     assert three == Paired("prior", "prior-1", 3, 0.2, 0.0, 2, 0.2)
+
+
+def test_comparisons_pool_rows_and_tell_numbers_in_their_own_unit():
+    own = {1: BatchLoss(4.0, 10), 2: BatchLoss(1.0, 90)}
+    other = {1: BatchLoss(1.0, 10), 2: BatchLoss(1.0, 90)}
+    assert compare("prior", "p", own, other, Task.BINARY).mean == pytest.approx(0.3)
+    numbers = compare("prior", "p", own, other, Task.REGRESSION)
+    assert (numbers.mean, numbers.newest) == (pytest.approx(1.3**0.5 - 1), 0.0)
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_columns_that_requests_lack_or_that_cannot_be_read_are_named():
     [
         (Ledger(5, 400, 0.45, 0.40, 0.01), Level.RED),
         (Ledger(5, 400, 0.43, 0.40, 0.01), Level.AMBER),
-        (Ledger(5, 400, 0.43, 0.40, 0.03), None),
+        (Ledger(5, 400, 0.43, 0.40, 0.06), None),
         (Ledger(1, 40, 0.41, 0.40, None), None),
         (Ledger(1, 40, 0.43, 0.40, None), Level.AMBER),
         (Ledger(), None),
@@ -96,7 +96,7 @@ def test_regret_counts_beyond_noise(ledger, level):
 def test_a_choice_that_lost_to_the_champions_counts_on_clean_input_alone():
     clean = rules.check_choice(replace(HEALTHY, grades=(Graded(6, "clean", 0.55, 0.5, 0.05, 0.005),)))
     assert (clean.level, clean.command) == (Level.AMBER, "python run.py models history")
-    assert "On the clean input of batch 6 what was chosen was 10.0\xa0% worse" in clean.sentence
+    assert "On the clean input of batch 6 what was chosen was 10.0\xa0% worse (log-loss) than" in clean.sentence
     assert (
         rules.check_choice(replace(HEALTHY, grades=(Graded(6, "damaged", 0.55, 0.5, 0.05, 0.01),))).level is Level.GREEN
     )
@@ -104,7 +104,8 @@ def test_a_choice_that_lost_to_the_champions_counts_on_clean_input_alone():
 
 def test_a_lost_choice_of_numbers_is_told_in_the_unit_of_the_losses_beside_it():
     squares = Graded(6, "clean", 1.1, 1.0, 0.21, 0.01)
-    assert "was 10.0\xa0% worse" in rules.check_choice(replace(HEALTHY, grades=(squares,))).sentence
+    told = rules.check_choice(replace(HEALTHY, loss="RMSE", grades=(squares,))).sentence
+    assert "was 10.0\xa0% worse (RMSE)" in told
 
 
 def test_a_choice_that_has_stepped_back_is_no_fault_any_more():
@@ -118,8 +119,8 @@ def test_what_serves_may_not_lose_to_plain_lightgbm_beyond_noise_nor_to_no_model
     lost = replace(HEALTHY, rivals=(replace(DEFAULT, mean=0.04), PRIOR))
     finding = rules.check_rivals(lost)
     assert finding.sentence == (
-        "ensemble-0009 was 4.0\xa0% worse than LightGBM as it comes, lightgbm-0001 on average over the last 5 "
-        "batches, beyond noise."
+        "ensemble-0009 was 4.0\xa0% worse (log-loss) than LightGBM as it comes, lightgbm-0001 over all rows of the "
+        "last 5 batches, beyond noise."
     )
     assert (finding.level, finding.action) == (Level.AMBER, "Let lightgbm-0001 answer every request")
     assert rules.check_rivals(replace(HEALTHY, rivals=(replace(DEFAULT, mean=0.01),))) is None, "within noise"
@@ -148,7 +149,7 @@ def test_what_was_never_tested_is_amber_and_one_batch_is_too_early():
 
 def test_a_batch_that_went_worse_than_foreseen_is_amber_and_one_that_went_better_is_not():
     worse = rules.check_estimate(replace(HEALTHY, estimated=Estimated(6, 0.5, 0.4, 0.6, 0.75)))
-    assert worse.sentence == "Batch 6 went worse than foreseen: its loss was 0.75, and at most 0.6 was expected."
+    assert worse.sentence == "Batch 6 went worse than foreseen: its log-loss was 0.75, and at most 0.6 was expected."
     assert worse.command == "python run.py eda 6"
     assert rules.check_estimate(replace(HEALTHY, estimated=Estimated(6, 0.5, 0.4, 0.6, 0.2))) is None
 

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -14,8 +14,17 @@ Layer = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
+class Key:
+    """A line of a legend: what a colour, or a colour and its dashes, stands for."""
+
+    name: str
+    colour: str
+    dash: str = ""
+
+
+@dataclass(frozen=True)
 class Chart:
-    """A chart for the page.
+    """A chart for the page, which writes its words itself: in a drawing they neither wrap nor follow the reader's font.
 
     spec:    Vega-Lite without data; it may use the parameters ``first`` and ``last`` (the batches a reader looks at),
              ``picked`` (the model a reader picked, '' for none) and ``months`` (by batch)
@@ -34,8 +43,57 @@ class Chart:
 
     @property
     def source(self) -> str:
-        """The chart as JSON that may stand inside an element of the page."""
-        return dump_json({"spec": self.spec, "columns": self.columns, "titles": self.titles})
+        """The chart without its words, as JSON that may stand inside an element of the page."""
+        return dump_json({"spec": _strip_words(self.spec), "columns": self.columns, "titles": self.titles})
+
+    @property
+    def title(self) -> str:
+        """What stands above it, '' for nothing."""
+        return str(self.spec.get("title", ""))
+
+    @property
+    def x_title(self) -> str:
+        """What is measured from left to right, '' where that is plain."""
+        return self._name_axis("x")
+
+    @property
+    def y_title(self) -> str:
+        """What is measured upwards, '' where that is plain."""
+        return self._name_axis("y")
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """Its legend, in order; empty where colours need none."""
+        told = [one for one in _list_channels(self.spec) if one[1].get("legend")]
+        dashes = {one["field"]: one["scale"]["range"] for channel, one in told if channel == "strokeDash"}
+        return tuple(
+            Key(str(name), colour, " ".join(map(str, dashes[one["field"]][place])) if one["field"] in dashes else "")
+            for one in [one for channel, one in told if channel == "color"][:1]
+            for place, (name, colour) in enumerate(zip(one["scale"]["domain"], one["scale"]["range"], strict=True))
+        )
+
+    def _name_axis(self, axis: str) -> str:
+        titles = [(one.get("axis") or {}).get("title") for channel, one in _list_channels(self.spec) if channel == axis]
+        return next((str(title) for title in titles if title), "")
+
+
+def _list_channels(spec: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield every channel of all layers with its encoding."""
+    for layer in (spec, *spec.get("layer", ())):
+        for channel, encoding in layer.get("encoding", {}).items():
+            if isinstance(encoding, Mapping):
+                yield channel, encoding
+
+
+def _strip_words(part: Any) -> Any:
+    """Return a specification whose titles and legends are left to the page; what hovering tells stays."""
+    if isinstance(part, list | tuple):
+        return [_strip_words(one) for one in part]
+    if not isinstance(part, Mapping):
+        return part
+    left = {name: one if name == "tooltip" else _strip_words(one) for name, one in part.items() if name != "title"}
+    left |= {"legend": None} if "legend" in part else {}
+    return left | ({"axis": left["axis"] and {**left["axis"], "title": None}} if "axis" in left else {})
 
 
 def dump_json(figure: Any) -> str:

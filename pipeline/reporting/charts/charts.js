@@ -38,13 +38,20 @@ const charts = (() => {
     };
   }
 
+  /* Widths of words are measured in the font that they are shown in, and names leave room for what they name. */
+  function fit(place) {
+    const names = { labelLimit: Math.max(90, place.clientWidth * 0.28) };
+    const { axisY } = base.config;
+    return { ...base.config, font: getComputedStyle(place).fontFamily, axisY: { ...axisY, ...names } };
+  }
+
   function draw(figure) {
     if (views.has(figure)) return;
     loadLibrary();
     const chart = read(figure);
     const place = figure.querySelector(".plot");
     const spec = complete(chart, figure.dataset.label);
-    const { spec: full } = vegaLite.compile(spec, { config: base.config, logger: vega.logger(vega.Error) });
+    const { spec: full } = vegaLite.compile(spec, { config: fit(place), logger: vega.logger(vega.Error) });
     const view = new vega.View(vega.parse(full, null, { ast: true }), { expr: vegaInterpreter, renderer: "svg" });
     view.logLevel(vega.Error).tooltip(hover).initialize(place);
     views.set(figure, view);

@@ -40,7 +40,7 @@ def draw_heatmap(
         (batch, row.column, row.shares[batch]) for row in rows for batch in timeline.batches if batch in row.shares
     ]
     columns = to_columns(("batch", "column", "measured"), cells)
-    axis = {"title": None, "labelLimit": 180, "ticks": False, "domain": False}
+    axis = {"title": None, "ticks": False, "domain": False}
     y = {"field": "column", "type": "nominal", "sort": None, "axis": axis}
     faded = {"domain": [scale.least, scale.most], "range": [0, 0.9], "clamp": True}
     told = tell("column", "batch", ("measured", scale.label, scale.form))

@@ -5,6 +5,7 @@ from typing import Any
 
 from pointsman.pipeline.reporting.charts.chart import Chart, Layer
 from pointsman.pipeline.reporting.charts.colours import INK, MUTED, SERIES
+from pointsman.pipeline.reporting.charts.theme import TICKS
 
 SHARES = ".3~%"
 """Shares as percentages, with as many decimals as they need."""
@@ -74,7 +75,13 @@ def draw_by_batch(
 def measure(field: str, title: str = "", form: str = NUMBERS, **scale: Any) -> dict[str, Any]:
     """Return the y axis of a layer: what it measures, headed by ``title``, its numbers written as ``form`` says."""
     axis = {"title": title or None, "format": form}
-    return {"field": field, "type": "quantitative", "axis": axis, "scale": {"zero": False, **scale}, "stack": None}
+    return {
+        "field": field,
+        "type": "quantitative",
+        "axis": axis,
+        "scale": {"zero": False, "nice": TICKS, **scale},
+        "stack": None,
+    }
 
 
 def tell(*fields: str | tuple[str, str] | tuple[str, str, str]) -> list[dict[str, Any]]:
@@ -126,11 +133,10 @@ def mark_zero(x: Mapping[str, Any]) -> Layer:
     return {"data": {"values": [{}]}, "mark": {"type": "rule", "color": INK}, "encoding": encoding}
 
 
-def colour_by(field: str, names: Sequence[str], colours: Sequence[str] = SERIES, **legend: Any) -> dict[str, Any]:
+def colour_by(field: str, names: Sequence[str], colours: Sequence[str] = SERIES) -> dict[str, Any]:
     """Return the colours of a column of names, with a legend in this order."""
     scale = {"domain": list(names), "range": [colours[place % len(colours)] for place in range(len(names))]}
-    shown = {"title": None, "orient": "top", "columns": 6, "labelLimit": 240, **legend}
-    return {"field": field, "type": "nominal", "scale": scale, "legend": shown}
+    return {"field": field, "type": "nominal", "scale": scale, "legend": {"title": None}}
 
 
 def draw_ranking(
@@ -146,7 +152,7 @@ def draw_ranking(
     **more: Any,
 ) -> Chart:
     """Return one bar a row for the names in the column ``by``, in their order, or these layers in place of bars."""
-    y = {"field": by, "type": "nominal", "sort": None, "axis": {"title": None, "labelLimit": 220, "domain": False}}
+    y = {"field": by, "type": "nominal", "sort": None, "axis": {"title": None, "domain": False}}
     own: dict[str, dict[str, Any]] = {
         "mark": {"type": "bar", "height": {"band": 0.7}},
         "encoding": {"x": x, "tooltip": tooltip or None},

@@ -10,6 +10,7 @@ import pandas as pd
 from pointsman.pipeline.reporting.charts.chart import Chart, Layer
 from pointsman.pipeline.reporting.charts.colours import AMBER, BLUE, GREY, INK, VERMILLION
 from pointsman.pipeline.reporting.charts.layers import NUMBERS, colour_by, draw_ranking, tell
+from pointsman.pipeline.reporting.charts.theme import TICKS
 from pointsman.pipeline.reporting.explanation.contributions import Contributions
 from pointsman.pipeline.reporting.explanation.steps import show_cell
 
@@ -150,7 +151,12 @@ def _find_ends(numbers: pd.Series) -> dict[str, list[float]]:
 
 
 def _measure(field: str, title: str, **scale: Any) -> dict[str, Any]:
-    return {"field": field, "type": "quantitative", "axis": {"title": title, "format": NUMBERS}, "scale": scale}
+    return {
+        "field": field,
+        "type": "quantitative",
+        "axis": {"title": title, "format": NUMBERS},
+        "scale": {"nice": TICKS, **scale},
+    }
 
 
 def _name(contributions: Contributions, place: int) -> str:

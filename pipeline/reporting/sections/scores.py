@@ -210,7 +210,7 @@ def _limit(observed: Sequence[float]) -> dict[str, Any]:
     low, high = np.quantile(observed, [0.25, 0.75])
     reach = 3 * (high - low)
     ends = (max(min(observed), low - reach) - 0.05 * reach, min(max(observed), high + reach) + 0.05 * reach)
-    return {"domain": [float(end) for end in ends], "nice": False} if reach > 0 else {}
+    return {"domain": [float(end) for end in ends]} if reach > 0 else {}
 
 
 SECTION = Section(

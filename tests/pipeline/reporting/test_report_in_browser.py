@@ -50,6 +50,33 @@ def test_every_chart_is_drawn_where_its_chapter_is_opened_and_tells_its_values(b
         assert page.locator("#chart-rows table tbody tr").count() >= 9
 
 
+def test_an_axis_that_measures_ends_at_a_number(browser, path):
+    with open_page(browser, path.as_uri()) as page:
+        unfold(page)
+        ends = page.evaluate(
+            """["metric-log-loss", "gain", "other-metrics", "rows", "target", "best-losses", "stages"].map((name) => {
+                const y = charts.views.get(document.getElementById(`chart-${name}`)).scale("y");
+                const [ticks, [low, high]] = [y.ticks(5), y.domain()];
+                return [name, ticks.includes(low), ticks.includes(high)];
+            })"""
+        )
+        assert [end for end in ends if end[1:] != [True, True]] == []
+
+
+def test_no_word_of_a_chart_is_cut_on_a_narrow_screen(browser, path):
+    with open_page(browser, path.as_uri(), viewport={"width": 390, "height": 800}) as page:
+        unfold(page)
+        words = ".title, .keys li, .axis, .plot text"
+        cut = page.evaluate(
+            f"""[...document.querySelectorAll('figure.chart')].flatMap((figure) =>
+                [...figure.querySelectorAll('{words}')].filter((one) => {{
+                    const [box, room] = [one, figure].map((it) => it.getBoundingClientRect());
+                    return box.width && (box.left < room.left - 2 || box.right > room.right + 2);
+                }}).map((one) => figure.id + ' ' + one.textContent))"""
+        )
+        assert cut == []
+
+
 def test_an_address_opens_what_lies_folded_around_it(browser, path):
     with open_page(browser, path.as_uri() + "#data/quality") as page:
         assert page.locator("details.chapter[open]").count() == 1

@@ -4,7 +4,7 @@ import json
 import re
 
 from pointsman.pipeline.reporting.charts.chart import Chart
-from pointsman.pipeline.reporting.charts.layers import bars, draw_by_batch, line, measure, tell
+from pointsman.pipeline.reporting.charts.layers import bars, colour_by, draw_by_batch, line, measure, tell
 from pointsman.pipeline.reporting.charts.scripts import VENDOR, read_library
 
 
@@ -22,6 +22,20 @@ def test_a_chart_over_batches_places_every_layer_by_batch_and_keeps_to_the_range
     assert places == ["left", "left", "batch", "left"]
     assert all("first" in layer["encoding"]["x"]["scale"]["domain"]["signal"] for layer in chart.spec["layer"])
     assert json.loads(chart.source)["columns"]["score"] == [0.5, None]
+
+
+def test_the_words_of_a_chart_are_told_by_the_page_and_left_out_of_its_drawing():
+    columns = {"batch": [1], "score": [0.5], "model": ["a"]}
+    drawn = line(measure("score", "loss"), tell(("score", "a score")), colour_by("model", ["a", "b"], ["red", "blue"]))
+    chart = draw_by_batch("name", "label", columns, [drawn], title="A title")
+    assert (chart.title, chart.x_title, chart.y_title) == ("A title", "", "loss")
+    assert [(key.name, key.colour, key.dash) for key in chart.keys] == [("a", "red", ""), ("b", "blue", "")]
+    spec = json.loads(chart.source)["spec"]
+    encoding = spec["layer"][-1]["encoding"]
+    assert "title" not in spec
+    assert encoding["y"]["axis"]["title"] is None
+    assert encoding["color"]["legend"] is None
+    assert encoding["tooltip"] == [{"field": "score", "title": "a score"}]
 
 
 def test_the_library_is_one_script_that_nothing_can_end_early():

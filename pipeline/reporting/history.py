@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, TypeVar, cast
 
 import pandas as pd
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from pointsman.common.config import Config
 from pointsman.common.metrics import Metric, get_metric
-from pointsman.common.storage.catalogue import read_rows
+from pointsman.common.storage.catalogue import read_tuples
 from pointsman.common.storage.state import State
 from pointsman.common.task import Task
 from pointsman.meta.corrections import CORRECTED, load_corrections, put_in
@@ -76,7 +76,8 @@ class History:
 
     def select(self, query: sa.Select[Any]) -> pd.DataFrame:
         """Return the rows of a query; without any, its columns are there all the same."""
-        return pd.DataFrame(read_rows(self.state.engine, query), columns=[one.name for one in query.selected_columns])
+        names, rows = read_tuples(self.state.engine, query)
+        return pd.DataFrame(rows, columns=names)
 
     @property
     def metric(self) -> Metric | None:
@@ -187,8 +188,8 @@ Figure = TypeVar("Figure")
 
 def read_record(kind: type[Figure], row: Mapping[str, Any], **computed: Any) -> Figure:
     """Return a record whose fields are ``computed``, or else the row's cells of the same names, as their types say."""
-    stored = [one for one in fields(cast(Any, kind)) if one.name not in computed]
-    return kind(**{one.name: READERS.get(one.type, lambda cell: cell)(row[one.name]) for one in stored}, **computed)
+    stored = {name: read(row[name]) for name, read in _list_readers(kind) if name not in computed}
+    return kind(**stored, **computed)
 
 
 def read_float(cell: Any) -> float | None:
@@ -216,3 +217,8 @@ READERS: Mapping[Any, Callable[[Any], Any]] = {
     datetime | None: read_moment,
 }
 """How a cell becomes a field of a type; others take it as it is."""
+
+
+@cache
+def _list_readers(kind: type) -> list[tuple[str, Callable[[Any], Any]]]:
+    return [(one.name, READERS.get(one.type, lambda cell: cell)) for one in fields(cast(Any, kind))]

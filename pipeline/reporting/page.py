@@ -45,8 +45,14 @@ def save_report(report: Mapping[str, Any], page: str, folder: Path) -> Path:
 
 
 def write_figures(report: Mapping[str, Any]) -> str:
-    """Return the figures as the text of report.json."""
-    return json.dumps(to_json(report), indent=1, ensure_ascii=False, allow_nan=False)
+    """Return the figures as the text of report.json: a line for each key, since of a long history they are millions."""
+    lines = (f"{dump_figure(key)}: {dump_figure(figure)}" for key, figure in to_json(report).items())
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def dump_figure(figure: Any) -> str:
+    """Return the JSON of a figure on one line."""
+    return json.dumps(figure, ensure_ascii=False, allow_nan=False)
 
 
 def render_page(history: History, report: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -91,16 +92,28 @@ def to_json(figure: Any) -> Any:
     >>> to_json({"a": (1, float("nan"), date(2014, 5, 31))})
     {'a': [1, None, '2014-05-31']}
     """
-    if is_dataclass(figure) and not isinstance(figure, type):
-        return {field.name: to_json(getattr(figure, field.name)) for field in fields(figure)}
-    if isinstance(figure, Mapping):
-        return {str(name): to_json(cell) for name, cell in figure.items()}
+    if figure is None or isinstance(figure, str | bool | int):
+        return figure
+    if isinstance(figure, np.generic):
+        return to_json(figure.item())
+    if isinstance(figure, float):
+        return figure if math.isfinite(figure) else None
     if isinstance(figure, tuple | list):
         return [to_json(cell) for cell in figure]
+    if names := _list_fields(type(figure)):
+        return {name: to_json(getattr(figure, name)) for name in names}
+    if isinstance(figure, Mapping):
+        return {str(name): to_json(cell) for name, cell in figure.items()}
     if isinstance(figure, date | datetime):
         return figure.isoformat()
+    return figure.isoformat()
     if isinstance(figure, np.generic):
         return to_json(figure.item())
     if isinstance(figure, float):
         return figure if math.isfinite(figure) else None
     return figure
+
+
+@cache
+def _list_fields(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()

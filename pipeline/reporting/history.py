@@ -188,7 +188,7 @@ Figure = TypeVar("Figure")
 
 def read_record(kind: type[Figure], row: Mapping[str, Any], **computed: Any) -> Figure:
     """Return a record whose fields are ``computed``, or else the row's cells of the same names, as their types say."""
-    stored = {name: read(row[name]) for name, read in _list_readers(kind) if name not in computed}
+    stored = {name: read(row[name]) for name, read in _list_readers(cast(Any, kind)) if name not in computed}
     return kind(**stored, **computed)
 
 
@@ -220,5 +220,5 @@ READERS: Mapping[Any, Callable[[Any], Any]] = {
 
 
 @cache
-def _list_readers(kind: type) -> list[tuple[str, Callable[[Any], Any]]]:
-    return [(one.name, READERS.get(one.type, lambda cell: cell)) for one in fields(cast(Any, kind))]
+def _list_readers(kind: Any) -> list[tuple[str, Callable[[Any], Any]]]:
+    return [(one.name, READERS.get(one.type, lambda cell: cell)) for one in fields(kind)]

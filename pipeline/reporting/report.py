@@ -100,7 +100,8 @@ def to_json(figure: Any) -> Any:
         return figure if math.isfinite(figure) else None
     if isinstance(figure, tuple | list):
         return [to_json(cell) for cell in figure]
-    if names := _list_fields(type(figure)):
+    kind: Any = type(figure)
+    if names := _list_fields(kind):
         return {name: to_json(getattr(figure, name)) for name in names}
     if isinstance(figure, Mapping):
         return {str(name): to_json(cell) for name, cell in figure.items()}
@@ -115,5 +116,5 @@ def to_json(figure: Any) -> Any:
 
 
 @cache
-def _list_fields(kind: type) -> tuple[str, ...]:
+def _list_fields(kind: Any) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()

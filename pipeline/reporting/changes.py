@@ -11,7 +11,7 @@ from pointsman.pipeline.reporting.loss_scale import LOSS, name_loss
 from pointsman.pipeline.reporting.reader_units import format_about, measure_answers
 from pointsman.pipeline.reporting.scored import PREQUENTIAL, list_scores
 from pointsman.pipeline.reporting.sections.batches import compute_batches
-from pointsman.pipeline.reporting.sections.drift import compute_drift_figures
+from pointsman.pipeline.reporting.sections.drift import DriftFigures, compute_drift_figures
 from pointsman.pipeline.reporting.sections.generations import GenerationFigures, find_generation, list_generations
 from pointsman.pipeline.reporting.sections.overview import ProductionFigures, find_production
 from pointsman.pipeline.reporting.standing import pose_question
@@ -137,4 +137,10 @@ def _say_what_came(history: History, after: GenerationFigures) -> str:
     if moved:
         return f"{said}; unlike before: {join_words(list(dict.fromkeys(moved)), 3)}."
     is_judged = any(one.batch == batch.number for one in drift.suspicions)
-    return f"{said}; no drift." if is_judged else f"{said}; too few batches came to judge drift."
+    return f"{said}; no drift." if is_judged else f"{said}; {_say_when_judged(drift)}."
+
+
+def _say_when_judged(drift: DriftFigures) -> str:
+    first = next((one for one in drift.first_verdicts if one.kind == "data"), None)
+    when = f": batch {first.earliest} is the first that can be" if first else ""
+    return f"too few batches came to judge drift{when}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from pointsman.pipeline.collection.tables import batches
 from pointsman.pipeline.drift.tables import alarms_table, drift_tests_table, responses_table
 from pointsman.pipeline.quality.stored import drift_table
 from pointsman.pipeline.reporting.charts.chart import Chart, to_columns
@@ -21,6 +22,7 @@ from pointsman.pipeline.reporting.charts.layers import (
     tell,
 )
 from pointsman.pipeline.reporting.charts.timeline import Timeline, lay_timeline
+from pointsman.pipeline.reporting.first_verdicts import FirstVerdict, foresee_verdicts
 from pointsman.pipeline.reporting.formats import describe_move
 from pointsman.pipeline.reporting.history import History, list_rows, read_float, read_record
 from pointsman.pipeline.reporting.section import Section
@@ -95,6 +97,7 @@ class DriftFigures:
 
     false_alarms: the share of stable batches that may raise an alarm of one kind
     suspicions:   batches that could be judged; earlier ones had too little past
+    first_verdicts: when those kinds of drift will first be judged that have not been yet
     """
 
     false_alarms: float
@@ -106,6 +109,7 @@ class DriftFigures:
     moved: tuple[Moved, ...]
     strongest: tuple[ColumnShares, ...]
     columns_left_out: int
+    first_verdicts: tuple[FirstVerdict, ...]
 
     @property
     def newest_alarms(self) -> tuple[AlarmLine, ...]:
@@ -147,7 +151,25 @@ def compute_drift_figures(history: History) -> DriftFigures:
             for column in order[:MOST_COLUMNS]
         ),
         columns_left_out=max(0, len(order) - MOST_COLUMNS),
+        first_verdicts=_foresee(history),
     )
+
+
+def _foresee(history: History) -> tuple[FirstVerdict, ...]:
+    """Return when drift will first be judged, where it has not been; () before the first batch."""
+    tests = history.read(drift_tests_table)
+    judged = sorted(set(tests.dropna(subset=["p_value"])["drift"]))
+    known = history.read(batches).query("status == 'accepted'").sort_values("number")
+    if len(judged) == 2 or not len(known):
+        return ()
+    counts = tests.dropna(subset=["kept"]).groupby(["drift", "column", "aspect"])
+    # Of data drift a batch adds one score a test and span, of concept drift one a reference model.
+    measured = {
+        "data": int(counts["batch"].nunique().get("data", pd.Series([0])).max()),
+        "concept": int(counts.size().get("concept", pd.Series([0])).max()),
+    }
+    ends = [end.to_pydatetime() for end in known["end"].dropna()]
+    return foresee_verdicts(int(known["number"].max()), measured, judged, ends)
 
 
 def _list_alarms(alarms: pd.DataFrame) -> tuple[AlarmLine, ...]:
@@ -245,7 +267,7 @@ def draw_moved(figures: DriftFigures) -> Chart:
 
 SECTION = Section(
     "drift",
-    reads=(drift_table, drift_tests_table, alarms_table, responses_table),
+    reads=(drift_table, drift_tests_table, alarms_table, responses_table, batches),
     figures={"drift": compute_drift_figures},
     draw=draw,
 )

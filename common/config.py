@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from pointsman.common.errors import ConfigError, first_line
 from pointsman.common.redaction import learn_secrets, redact
@@ -629,6 +638,22 @@ class Config(Section):
     report: ReportConfig = ReportConfig()
     mlflow: MlflowConfig = MlflowConfig()
     service: ServiceConfig = ServiceConfig()
+    _file: str = PrivateAttr("")
+
+    @property
+    def file(self) -> str:
+        """The file that was read, as it was named; '' where there was none."""
+        return self._file
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both say the same, in whichever file."""
+        return isinstance(other, Config) and super().__eq__(other.written_in(self.file))
+
+    def written_in(self, file: str) -> "Config":
+        """Return the same as a file has it."""
+        copy = self.model_copy()
+        copy._file = file
+        return copy
 
     @model_validator(mode="after")
     def _cuts_by_a_time_that_is_there(self) -> "Config":
@@ -647,7 +672,7 @@ def load_config(path: str | Path = "config.yaml", overrides: Sequence[str] = ())
     known one.
     """
     path = Path(path)
-    return lay_over({"name": path.stem} | read_yaml(path), overrides, path)
+    return lay_over({"name": path.stem} | read_yaml(path), overrides, path).written_in(path.as_posix())
 
 
 def lay_over(written: Mapping[str, Any], overrides: Sequence[str], path: Path) -> Config:

@@ -30,7 +30,8 @@ def describe_stream(config: Config) -> Stream:
     >>> describe_stream(Config.model_validate(stated | {"source": sql})).sources
     ('postgresql://host/db select * from claims',)
     """
-    return Stream(config.name, _list_sources(config), config.schema_.time, config.schema_.target)
+    schema = config.schema_
+    return Stream(config.name, _list_sources(config), schema.time, schema.target, file=config.file)
 
 
 def recall_stream_of(generation: Generation) -> Stream | None:

@@ -172,7 +172,8 @@ def load_own(folder: Path, overrides: Sequence[str]) -> tuple[Config, list[str]]
     renewed = renew(stored)
     placed = renewed | {"name": name, "source": source, "state_dir": str(folder)}
     sentence = f"the configuration kept with '{folder}' is of an earlier release: its keys that are gone are left out"
-    return lay_over(placed, overrides, folder / CATALOGUE), [] if renewed == stored else [sentence]
+    own = lay_over(placed, overrides, folder / CATALOGUE).written_in(known.stream.file if known.stream else "")
+    return own, [] if renewed == stored else [sentence]
 
 
 def follow_old_place(config: Config) -> tuple[Config, list[str]]:

@@ -1,7 +1,7 @@
 """Which stream a state holds: its name, its sources, and what is predicted of it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -15,6 +15,7 @@ class Stream:
     name:    that of the configuration; '' where an earlier release did not keep it
     sources: paths as stated, or a database and its query without user and secrets
     task:    as it was found; '' before the first batch
+    file:    the configuration's file as the last update named it; '' where an earlier release did not keep it
     """
 
     name: str
@@ -22,6 +23,7 @@ class Stream:
     time: str
     target: str
     task: str = ""
+    file: str = field(default="", repr=False, compare=False)
 
     def shares_source(self, other: "Stream") -> bool:
         """Whether both share a source; a file that was moved is recognised by its name.
@@ -60,7 +62,8 @@ class Stream:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON types."""
-        return asdict(self) | {"sources": list(self.sources)}
+        told = asdict(self) | {"sources": list(self.sources)}
+        return told if self.file else {name: part for name, part in told.items() if name != "file"}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Stream":

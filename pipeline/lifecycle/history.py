@@ -14,6 +14,7 @@ from pointsman.common.text import count, lay_out
 from pointsman.registry.commit import load_config_of
 from pointsman.registry.generations import Alias, Generation, Member, Role, load_generation
 from pointsman.registry.lineage import load_lineage
+from pointsman.registry.reasons import load_reasons
 from pointsman.registry.tables import aliases_table, events_table, generations_table, versions_table
 from pointsman.registry.words import show_word
 
@@ -68,7 +69,7 @@ def describe_history(state: State, everything: bool = False) -> str:
     newest = sa.select(generations_table).order_by(generations_table.c.number.desc())
     stored = read_rows(state.engine, newest if everything else newest.limit(NEWEST))[::-1]
     led_here, oldest = set(load_lineage(state, live.number)), stored[0]["number"]
-    aliases, told = _load_aliases(state, oldest), _load_changes(state, oldest)
+    aliases, told = _load_aliases(state, oldest), load_reasons(state, oldest)
     header = ("", "generation", "from", "when (UTC)", "cause", "batch", "champion", "production", "who", "why")
     lines = [
         (
@@ -81,8 +82,7 @@ def describe_history(state: State, everything: bool = False) -> str:
             aliases.get((row["number"], Alias.CHAMPION), ""),
             aliases.get((row["number"], Alias.PRODUCTION), ""),
             row["who"],
-            # A person says why; of an update its events do.
-            row["why"] or told.get(row["number"], ""),
+            told[row["number"]],
         )
         for row in stored
     ]
@@ -174,19 +174,6 @@ def _find_promotion(state: State, generation: Generation, version: str) -> Mappi
 def _load_aliases(state: State, oldest: int) -> dict[tuple[int, str], str]:
     query = sa.select(aliases_table).where(aliases_table.c.generation >= oldest)
     return {(row["generation"], row["alias"]): row["version"] for row in read_rows(state.engine, query)}
-
-
-def _load_changes(state: State, oldest: int) -> dict[int, str]:
-    """Return by generation why its champion became it, and why its production did, where they did so then."""
-    table, named = events_table.c, {"promoted": "champion", Alias.PRODUCTION.value: "production"}
-    query = sa.select(events_table).where(table.generation >= oldest, table.event.in_(named))
-    told: dict[int, dict[str, list[str]]] = {}
-    for row in read_rows(state.engine, query.order_by(table.generation, table.position)):
-        told.setdefault(row["generation"], {}).setdefault(row["reason"], []).append(named[row["event"]])
-    return {
-        generation: "; ".join(f"{' and '.join(who)}: {reason}" for reason, who in reasons.items())
-        for generation, reasons in told.items()
-    }
 
 
 def _by_stage(generation: Generation) -> Iterable[Member]:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import pairwise
 from math import ceil
-from statistics import median
 
 REGULAR = 0.25
 """Gaps between batches that are all within this share of their median are a rhythm."""
@@ -58,7 +57,7 @@ def _find_day(ends: Sequence[datetime], ahead: int) -> date | None:
     gaps = [later - earlier for earlier, later in pairwise(ends)]
     if not gaps:
         return None
-    usual = median(gaps)
+    usual = sorted(gaps)[len(gaps) // 2]
     if not all(abs(gap - usual) <= REGULAR * usual for gap in gaps):
         return None
     return (ends[-1] + ahead * usual).date()

@@ -196,3 +196,13 @@ def test_asking_for_models_loads_no_table_library(here):
     )
     assert "champion" in done.stdout
     assert done.stderr.splitlines()[-1] == "False"
+
+
+@pytest.mark.usefixtures("here")
+def test_a_state_knows_the_file_that_its_last_update_was_configured_by():
+    assert choose("state_dir=state-claims")[0].file == "claims.yaml"
+    Path("claims.yaml").rename("monthly.yaml")
+    text = Path("monthly.yaml").read_text(encoding="utf-8")
+    Path("monthly.yaml").write_text(f"name: claims\n{text}", encoding="utf-8")
+    assert choose(named="monthly.yaml")[0].file == "monthly.yaml"
+    assert load_config("monthly.yaml") == load_config(Path("monthly.yaml"))

@@ -34,11 +34,15 @@ class Typed:
 def name_place(config: Config) -> Typed:
     """Return what leads commands to the state of a configuration: nothing where it is that of ``config.yaml``.
 
-    >>> name_place(Config.model_validate({"name": "claims", "schema": {"time": "day", "target": "paid"}}))
-    Typed(behind_update=' --config claims.yaml', behind_others=' state_dir=state-claims')
+    >>> config = Config.model_validate({"name": "claims", "schema": {"time": "day", "target": "paid"}})
+    >>> name_place(config.written_in("configs/monthly.yaml"))
+    Typed(behind_update=' --config configs/monthly.yaml', behind_others=' state_dir=state-claims')
     """
     is_default = config.state_dir == name_state_dir(DEFAULT_NAME)
     is_own = config.state_dir == name_state_dir(config.name)
     place = shlex.quote(f"state_dir={config.state_dir}")
-    stated = "" if config.name == DEFAULT_NAME else f" --config {shlex.quote(config.name)}.yaml"
+    found = f"{DEFAULT_NAME}.yaml"  # is read where no other is named
+    # A state whose last update was one of an earlier release knows its configuration by the stream's name alone.
+    file = config.file or f"{config.name}.yaml"
+    stated = "" if file == found else f" --config {shlex.quote(file)}"
     return Typed(stated if is_own else f"{stated} {place}", "" if is_default else f" {place}")

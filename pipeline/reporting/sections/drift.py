@@ -164,9 +164,10 @@ def _foresee(history: History) -> tuple[FirstVerdict, ...]:
         return ()
     counts = tests.dropna(subset=["kept"]).groupby(["drift", "column", "aspect"])
     # Of data drift a batch adds one score a test and span, of concept drift one a reference model.
+    found = {"data": counts["batch"].nunique(), "concept": counts.size()}
     measured = {
-        "data": int(counts["batch"].nunique().get("data", pd.Series([0])).max()),
-        "concept": int(counts.size().get("concept", pd.Series([0])).max()),
+        kind: max((int(many) for key, many in sizes.items() if key[0] == kind), default=0)  # type: ignore[index]
+        for kind, sizes in found.items()
     }
     ends = [end.to_pydatetime() for end in known["end"].dropna()]
     return foresee_verdicts(int(known["number"].max()), measured, judged, ends)

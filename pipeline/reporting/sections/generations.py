@@ -14,6 +14,7 @@ from pointsman.pipeline.reporting.history import History, list_rows, read_genera
 from pointsman.pipeline.reporting.section import Section
 from pointsman.pipeline.reporting.sections.versions import list_versions
 from pointsman.registry.generations import Cause, Role
+from pointsman.registry.reasons import load_reasons
 
 MOST_LINES = 14
 
@@ -68,10 +69,15 @@ def list_generations(history: History) -> tuple[GenerationFigures, ...]:
                 ),
                 by_hand=not Cause(rows[number]["cause"]).takes_batch,
                 who=rows[number]["who"],
-                why=rows[number]["why"],
+                why=history.ask(read_reasons)[number],
             )
         )
     return tuple(listed)
+
+
+def read_reasons(history: History) -> dict[int, str]:
+    """Return why each generation is as it is: what a person said, or what became of its models."""
+    return load_reasons(history.state)
 
 
 def find_generation(history: History) -> GenerationFigures:
@@ -135,7 +141,7 @@ def _name_part(generation: GenerationFigures, line: str) -> str:
 
 SECTION = Section(
     "generations",
-    reads=(read_generations, read_members),
+    reads=(read_generations, read_members, read_reasons),
     figures={"generation": find_generation, "generations": list_generations},
     draw=draw,
 )

@@ -152,6 +152,13 @@ def test_comparisons_pool_rows_and_tell_numbers_in_their_own_unit():
     assert (numbers.mean, numbers.newest) == (pytest.approx(1.3**0.5 - 1), 0.0)
 
 
+def test_a_command_names_the_file_that_was_read_and_not_the_streams_name():
+    config = Config.model_validate({"name": "claims", "schema": {"time": "day", "target": "paid"}})
+    assert name_place(config.written_in("cfg/monthly.yaml")).update().endswith(" --config cfg/monthly.yaml")
+    # config.yaml is found by itself, whatever the stream in it is called
+    assert name_place(config.written_in("config.yaml")).update() == "python run.py update"
+
+
 @pytest.mark.parametrize(
     ("stated", "update", "other"),
     [

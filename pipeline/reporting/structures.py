@@ -14,6 +14,8 @@ from pointsman.model_zoo.linear import LinearParams
 from pointsman.model_zoo.linear_intervals import compute_errors, is_conditional
 from pointsman.model_zoo.model import Model
 from pointsman.model_zoo.search import read_params
+from pointsman.model_zoo.symmetric_outline import outline_symmetric, weigh_questions
+from pointsman.model_zoo.symmetric_trees import SymmetricTrees
 from pointsman.model_zoo.tree_outline import TreeNode, find_typical_tree, outline_booster, outline_forest
 
 DEPTH = 3
@@ -86,8 +88,9 @@ def describe_structure(version: str, model: Model, rows: LabelledBatch) -> Struc
     if family == "knn":
         words = f"{len(learned.rows):,} remembered rows of {learned.rows.shape[1]} columns, of which the nearest vote"
         return Structure(version, family, words)
-    size = f"{len(list(learned.list_trees())):,} symmetric trees" if hasattr(learned, "list_trees") else "its own form"
-    return Structure(version, family, f"{size}, each of which asks the same question of all rows on a level")
+    if isinstance(learned, SymmetricTrees):
+        return _describe_symmetric(version, model, columns)
+    return Structure(version, family, "a form of its own")
 
 
 def _describe_constant(version: str, model: Model) -> Structure:
@@ -176,3 +179,17 @@ def _describe_boosting(version: str, model: Model, columns: Sequence[EncodedColu
         f"{booster.num_trees():,} trees, each of which corrects the sum of those before in {what}; the first is drawn"
     )
     return Structure(version, "lightgbm", words, tree=outline_booster(booster, columns, DEPTH), uses=tuple(uses))
+
+
+def _describe_symmetric(version: str, model: Model, columns: Sequence[EncodedColumn]) -> Structure:
+    trees: SymmetricTrees = model.estimator.learned
+    what = "log-odds" if model.task.is_classification else "the predicted value"
+    words = (
+        f"{len(trees.depths):,} trees that add up in {what}, each of which asks the same question of all rows on a "
+        "level; the first is drawn"
+    )
+    table = pd.DataFrame(list(weigh_questions(trees, columns)), columns=["feature", "gain"])
+    uses = tuple(_rank_uses(table)) if len(table) else ()
+    return Structure(
+        version, model.candidate.family, words, tree=outline_symmetric(trees, 0, columns, DEPTH), uses=uses
+    )

@@ -15,10 +15,11 @@ from pointsman.pipeline.reporting.charts.scripts import describe_charts, read_li
 from pointsman.pipeline.reporting.charts.timeline import Timeline, lay_timeline
 from pointsman.pipeline.reporting.contents import CHAPTERS, EXPERT, HEAD, SECTIONS, find_anchor
 from pointsman.pipeline.reporting.history import History
+from pointsman.pipeline.reporting.long_words import cut_long_words
 from pointsman.pipeline.reporting.names import name_family, name_metric, name_purpose
 from pointsman.pipeline.reporting.policy import write_policy
 from pointsman.pipeline.reporting.report import to_json
-from pointsman.pipeline.reporting.templates import open_templates
+from pointsman.pipeline.reporting.templates import open_templates, read_styles
 
 FOLDER = Path(__file__).parent
 FILTERS = {
@@ -85,7 +86,7 @@ class Parts:
 def gather_parts(timeline: Timeline, models: Mapping[str, str]) -> Parts:
     """Return what the page carries besides its figures."""
     return Parts(
-        css="".join((FOLDER / name).read_text(encoding="utf-8") for name in ("style.css", "first_screen.css")),
+        css=read_styles(*(FOLDER / name for name in ("base.css", "style.css", "first_screen.css"))),
         base=describe_charts(timeline.batches, timeline.months, timeline.events, models),
         library=read_library(),
         scripts=tuple(read_script(FOLDER / name) for name in ("charts/charts.js", "report.js")),
@@ -101,7 +102,7 @@ def fill_template(report: Mapping[str, Any], charts: Mapping[str, Chart], timeli
     )
     # Only what is told of the state is told otherwise: the policy knows scripts and styles by their hashes.
     parts = gather_parts(timeline, list_models(report))
-    return environment.get_template("shell.html").render(report=report, body=as_told(body), page=parts)
+    return environment.get_template("shell.html").render(report=report, body=cut_long_words(as_told(body)), page=parts)
 
 
 def list_models(report: Mapping[str, Any]) -> dict[str, str]:

@@ -25,7 +25,27 @@
     return parts.reduce((sum, [, number, unit]) => sum + Number(number) * (UNITS[unit] || 1), 0);
   }
 
-  const MOST_ROWS = 25;
+  const NARROW = matchMedia("(max-width: 600px)");
+  const LONGEST_LABEL = 60;
+  const short = (text) => (text.length > LONGEST_LABEL ? `${text.slice(0, LONGEST_LABEL - 1)}\u2026` : text);
+
+  /* A narrow screen shows a table as it is where it has room for it, and otherwise its rows as cards. What is folded has
+     no width yet, so that a table is laid whenever its place gets another one. */
+  const fits = new Map();
+  const places = new ResizeObserver((seen) => seen.forEach(({ target }) => fits.get(target)?.forEach((fit) => fit())));
+  function keepFit(table, place, show) {
+    let width = -1;
+    const fit = () => {
+      if (place.clientWidth === width) return;
+      width = place.clientWidth;
+      table.classList.remove("cards");
+      table.classList.toggle("cards", NARROW.matches && table.offsetWidth > width + 1);
+      show();
+    };
+    fits.set(place, [...(fits.get(place) || []), fit]);
+    places.observe(place);
+    fit();
+  }
 
   function prepareTable(table) {
     if (table.dataset.ready || !table.tHead || !table.tBodies.length) return;
@@ -34,24 +54,26 @@
     const rows = all("tr", table.tBodies[0]).filter((row) => row.cells.length === heads.length);
     if (!rows.length) return;
     const names = heads.map((head) => head.textContent.trim());
-    rows.forEach((row) => [...row.cells].forEach((cell, place) => (cell.dataset.label = names[place])));
+    rows.forEach((row) => [...row.cells].forEach((cell, place) => (cell.dataset.label = short(names[place]))));
     if (!table.caption && !table.hasAttribute("aria-label")) {
       const headings = all("h2, h3, h4").filter((one) => one.compareDocumentPosition(table) & 4);
       table.setAttribute("aria-label", headings.length ? headings.at(-1).textContent.trim() : "Table");
     }
     const batch = names.findIndex((name) => /^(newest |last |in )*batch$/i.test(name));
-    const view = { words: "", whole: rows.length <= MOST_ROWS + 5 };
+    const view = { words: "", whole: false };
+    const count = () => (table.classList.contains("cards") ? 4 : 25);
     const more = make("button", { type: "button", class: "more" });
     const told = make("span", { class: "subtle", role: "status" });
 
     function show() {
+      const most = view.whole || rows.length <= count() + 5 ? rows.length : count();
       let seen = 0;
       let left = 0;
       for (const row of table.tBodies[0].rows) {
         const number = batch < 0 ? null : toNumber(row.cells[batch].textContent);
         const outside = number !== null && (number < charts.state.first || number > charts.state.last);
         const found = !outside && row.textContent.toLowerCase().includes(view.words);
-        const capped = found && !view.whole && seen >= MOST_ROWS;
+        const capped = found && seen >= most;
         if (found) capped ? (left += 1) : (seen += 1);
         row.hidden = !found || capped;
       }
@@ -74,7 +96,7 @@
     frame.before(tools);
     frame.after(more);
     charts.onChange(show);
-    show();
+    keepFit(table, frame === table ? table.parentElement : frame, show);
   }
 
   function prepareSorting(table, head, place, rows, show) {
@@ -152,7 +174,9 @@
       code.dataset.ready = "yes";
       const button = make("button", { type: "button", class: "copy" }, "Copy");
       button.addEventListener("click", () => copy(button, code.textContent.trim()));
-      code.after(button);
+      const frame = make("div", { class: "copyable" });
+      code.replaceWith(frame);
+      frame.append(code, button);
     }
   }
 

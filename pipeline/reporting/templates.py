@@ -1,4 +1,4 @@
-"""Templates of pages: everything that comes from a state is escaped, and a name that there is not fails."""
+"""Templates and styles of pages: everything that comes from a state is escaped, and a name that there is not fails."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,3 +32,8 @@ def open_templates(folder: Path) -> "Environment":
     )
     environment.filters |= FILTERS
     return environment
+
+
+def read_styles(*paths: Path) -> str:
+    """Return the style of a page, whose parts stand in several files."""
+    return "".join(path.read_text(encoding="utf-8") for path in paths)

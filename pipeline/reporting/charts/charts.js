@@ -120,6 +120,13 @@ const charts = (() => {
     listeners.forEach((listen) => listen(state));
   }
 
+  function cut(text) {
+    const word = document.createElement("span");
+    word.className = "cut";
+    word.title = word.textContent = text;
+    return word;
+  }
+
   /* The values of a chart as a table, for a screen reader and for whoever wants the numbers. */
   function tabulate(figure) {
     const { columns, titles } = read(figure);
@@ -130,6 +137,7 @@ const charts = (() => {
       if (tag === "th") one.scope = "col";
       if (typeof said === "number") one.className = "n";
       one.textContent = said ?? "–";
+      if (one.textContent.length > 60) one.replaceChildren(cut(one.textContent));
     };
     table.createCaption().textContent = figure.dataset.label;
     const head = table.createTHead().insertRow();
@@ -139,7 +147,11 @@ const charts = (() => {
       const line = body.insertRow();
       names.forEach((name) => cell(line, "td", row[name]));
     }
-    return table;
+    const place = document.createElement("div");
+    place.className = "scroll";
+    place.tabIndex = 0;
+    place.append(table);
+    return place;
   }
 
   function start(figures) {

@@ -16,6 +16,9 @@ NUMBERS = ",.4~r"
 HEIGHT = 210
 """Pixels of a chart over batches."""
 
+CLOSE = 40
+"""Batches from which on their points touch."""
+
 BATCH: dict[str, Any] = {
     "field": "batch",
     "type": "quantitative",
@@ -97,6 +100,9 @@ def line(y: Mapping[str, Any], tooltip: Sequence[Any] = (), colour: Any = INK, *
     """Return a line with its points; ``colour`` is one colour or an encoding, as ``colour_by`` makes."""
     encoding = {"y": y, "tooltip": tooltip or None}
     mark = {"type": "line", "point": {"size": 28, "filled": True}, **style}
+    if mark["point"]:
+        # Where batches lie close their points would hide the line.
+        mark["point"] = {**mark["point"], "size": {"expr": f"last - first > {CLOSE} ? 7 : {mark['point']['size']}"}}
     if isinstance(colour, str):
         # Points take the colour of their line only where it is an encoding.
         point = mark["point"] and {**mark["point"], "color": colour}

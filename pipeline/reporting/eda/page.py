@@ -15,7 +15,7 @@ from pointsman.pipeline.reporting.eda.table import render_table
 from pointsman.pipeline.reporting.eda.target import ColumnRelation, Level
 from pointsman.pipeline.reporting.formats import describe_move
 from pointsman.pipeline.reporting.history import list_rows
-from pointsman.pipeline.reporting.templates import open_templates
+from pointsman.pipeline.reporting.templates import open_templates, read_styles
 
 FOLDER = Path(__file__).parent
 NOTABLE = 2.0
@@ -64,7 +64,7 @@ def render_exploration(exploration: Exploration) -> str:
     environment = open_templates(FOLDER)
     page = environment.get_template("template.html").render(
         page=exploration,
-        css=(FOLDER.parent / "style.css").read_text(encoding="utf-8") + (FOLDER / "style.css").read_text(),
+        css=read_styles(FOLDER.parent / "base.css", FOLDER.parent / "style.css", FOLDER / "style.css"),
         course=draw_course(exploration) if len(exploration.course) > 1 else None,
         relations=exploration.relations[:MOST_RELATIONS],
         others=exploration.relations[MOST_RELATIONS:],

@@ -33,6 +33,7 @@ def test_the_verdict_is_in_the_first_800_pixels_in_its_colour_and_true(name, wri
     for question in QUESTIONS:
         assert page.locator(question).locator("h2").bounding_box()["y"] < 800, f"{question} begins below"
     assert prepared.quality in page.locator("#answers-now").inner_text()
+    assert page.evaluate("document.documentElement.scrollHeight") <= 3 * WIDE["height"]
     page.close()
 
 

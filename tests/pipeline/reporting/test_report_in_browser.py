@@ -1,12 +1,15 @@
 """The report in a real browser: fold, deep link, sort, filter, pick, brush, dark, print, narrow, and nothing asked."""
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from browser import find_barriers, open_page, wait_until
 from made_state import MadeState
 
+from pointsman.common.storage.state import open_state
 from pointsman.pipeline.summary import summarise
 
 pytestmark = pytest.mark.slow
@@ -15,6 +18,26 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def path(tmp_path_factory) -> Path:
     made = MadeState(tmp_path_factory.mktemp("browser"), columns=30, mixes=True).add(9).answer(40)
+    return summarise(made.config, datetime(2026, 1, 2, 3, 4))
+
+
+WORD, WORDS = "x" * 5_000, "a name of many words " * 250
+COLUMNS = ("alarms", "drift", "drift_tests", "profiles", "quality")
+
+
+@pytest.fixture(scope="module")
+def long_names(tmp_path_factory) -> Path:
+    """A page of a state whose target, files, and two columns, of which one drifts and one breaks a rule, are long."""
+    made = MadeState(tmp_path_factory.mktemp("long"), columns=30, mixes=True)
+    made.schema = replace(made.schema, target=f"of {WORD}")
+    made.add(9).answer(40)
+    with open_state(made.config) as state, state.engine.begin() as connection:
+        for old, new in (("worth", WORD), ("age", WORDS)):
+            for table in COLUMNS:
+                renamed = sa.text(f'UPDATE {table} SET "column" = :new WHERE "column" = :old')
+                connection.execute(renamed, {"old": old, "new": new})
+        connection.execute(sa.text("UPDATE batches SET origin = :name"), {"name": f"/data/{WORD}.csv"})
+        connection.execute(sa.text("UPDATE quality SET message = :name"), {"name": f"Column '{WORDS}' is broken"})
     return summarise(made.config, datetime(2026, 1, 2, 3, 4))
 
 
@@ -120,7 +143,7 @@ def test_a_range_of_batches_is_followed_by_tables_and_charts(browser, path):
 
 def test_dragging_across_a_chart_looks_at_its_batches(browser, path):
     with open_page(browser, path.as_uri() + "#data/batches") as page:
-        page.wait_for_selector("#chart-rows svg")
+        page.wait_for_selector("#chart-rows .plot svg")
         box = page.locator("#chart-rows .plot").bounding_box()
         page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + 100)
         page.mouse.down()
@@ -157,12 +180,34 @@ def test_the_switch_of_colours_wins_over_the_system(browser, path):
         assert page.evaluate(paper) != light
 
 
+def test_labels_of_cards_stand_clear_of_each_other(browser, path):
+    with open_page(browser, path.as_uri(), viewport={"width": 390, "height": 800}) as page:
+        unfold(page)
+        # Where a label is longer than its cell's words the cell grows: the next label begins below.
+        cells = "[...document.querySelectorAll('table.cards td')].filter((one) => one.offsetParent)"
+        assert page.evaluate(f"{cells}.length") > 50
+        low = f"{cells}.filter((one) => one.scrollHeight > one.clientHeight + 1).map((one) => one.dataset.label)"
+        assert page.evaluate(low) == []
+        assert page.locator("table:not(.cards)").filter(visible=True).count() > 5
+
+
 def test_folded_chapters_stay_out_of_print(browser, path):
     with open_page(browser, path.as_uri() + "#drift") as page:
         page.emulate_media(media="print")
         assert is_seen(page, "#drift")
         assert not is_seen(page, "#data")
         assert not is_seen(page, "#toolbar")
+
+
+def test_on_paper_charts_are_whole(browser, path):
+    with open_page(browser, path.as_uri()) as page:
+        unfold(page)
+        page.emulate_media(media="print")
+        page.set_viewport_size({"width": 718, "height": 1000})  # A4 between its margins
+        drawn = "[...document.querySelectorAll('.plot svg')].filter((one) => one.checkVisibility())"
+        assert page.evaluate(f"{drawn}.length") > 12
+        assert page.evaluate(f"Math.max(...{drawn}.map((one) => one.getBoundingClientRect().right))") <= 718
+        assert page.evaluate("getComputedStyle(document.querySelector('figure.chart')).breakInside") == "avoid"
 
 
 def test_a_narrow_screen_scrolls_down_only_and_cuts_no_table(browser, path):
@@ -173,6 +218,35 @@ def test_a_narrow_screen_scrolls_down_only_and_cuts_no_table(browser, path):
         seen = "[...document.querySelectorAll('main td')].filter((one) => one.offsetParent)"
         cut = f"{seen}.filter((one) => one.getBoundingClientRect().right > 391)"
         assert page.evaluate(f"{cut}.map((one) => one.closest('section').id + ' ' + one.textContent)") == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_long_names_are_cut_for_the_eye_and_whole_for_the_pointer(browser, long_names, width):
+    with open_page(browser, long_names.as_uri(), viewport={"width": width, "height": 844}) as page:
+        box = page.locator("#verdict").bounding_box()
+        assert box["y"] + box["height"] < 800
+        unfold(page)
+        page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+        page.wait_for_timeout(100)  # what is opened adds its values a moment later
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        widest = "Math.max(...[...document.querySelectorAll('main table')].map((one) => one.offsetWidth))"
+        assert page.evaluate(widest) < 3_000
+        highest = "Math.max(...[...document.querySelectorAll('main tr, header p, h1')].map((one) => one.offsetHeight))"
+        assert page.evaluate(highest) < 700
+        titles = page.evaluate("[...document.querySelectorAll('.cut')].map((one) => [one.title, one.textContent])")
+        assert [WORD, WORD] in titles
+        assert all(title == text for title, text in titles)
+
+
+def test_the_first_key_skips_to_the_chapters(browser, path):
+    with open_page(browser, path.as_uri()) as page:
+        page.keyboard.press("Tab")
+        skip = page.locator("a.skip")
+        assert skip.evaluate("(one) => one === document.activeElement")
+        assert skip.bounding_box()["x"] >= 0
+        assert skip.evaluate("(one) => getComputedStyle(one).outlineStyle") == "solid"
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.id") == "chapters"
 
 
 def test_without_scripts_chapters_open_and_tables_read(browser, path):

@@ -15,6 +15,7 @@ from pointsman.common.config import Config
 from pointsman.common.errors import StateError, first_line
 from pointsman.common.storage.state import State, run_restored, trim_journal
 from pointsman.pipeline.api.facts import GenerationFacts, load_facts
+from pointsman.pipeline.api.judgement import Judgement
 from pointsman.pipeline.api.metrics import Metrics
 from pointsman.pipeline.api.reading import Columns
 from pointsman.pipeline.serving.predictor import Predictor, load_predictor
@@ -57,6 +58,7 @@ class Current:
         self._failed: int | None = None
         self._complained: int | str | None = None
         self._retry_at = 0.0
+        self._judgement = Judgement(config, state)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
 
@@ -95,6 +97,7 @@ class Current:
         self._taken, self._failed, self._complained = newest, None, None
         self.served = served
         self._metrics.take_over(served.generation, served.versions, self._load_facts(served))
+        self._judge()
         log.info("generation %d serves", served.generation)
         return True
 
@@ -137,6 +140,13 @@ class Current:
     def _watch(self) -> None:
         while not self._stopped.wait(self._config.service.poll_seconds):
             self.refresh()
+            self._judge()
+
+    def _judge(self) -> None:
+        """Have the health of what serves judged, where it is time to."""
+        health = self._judgement.judge(self.served.predictor.generation) if self.served else None
+        if health is not None:
+            self._metrics.health = health
 
 
 def warm_up(predictor: Predictor) -> None:

@@ -13,6 +13,7 @@ from pointsman.meta.tables import records_table
 from pointsman.pipeline.drift.store import load_newest_verdict
 from pointsman.pipeline.labels.delay import NEWEST, pool_delays
 from pointsman.pipeline.labels.queries import load_settlements
+from pointsman.pipeline.reporting.loss_scale import to_unit
 from pointsman.pipeline.serving.queries import PREQUENTIAL
 from pointsman.registry.generations import Generation
 from pointsman.registry.lineage import find_accepting
@@ -27,7 +28,7 @@ class GenerationFacts:
     drift_alarms:    alarms of the newest batch, by kind of drift
     drift_chances:   by kind, how probable what was found in the newest batch is in a stable one
     label_delay:     seconds of the stream's time within which 90 % of labels came
-    production_loss: mean row loss of what is in production on the newest batch that it had not learned
+    production_loss: log-loss or RMSE of what is in production on the newest batch that it had not learned
     """
 
     updated_at: float | None = None
@@ -61,9 +62,10 @@ def _find_delay(state: State) -> float | None:
 
 
 def _find_loss(state: State, generation: Generation) -> float | None:
-    if generation.production is None:
+    if generation.production is None or generation.schema is None:
         return None
     table = records_table.c
     of_line = sa.select(table.losses).where(table.line == generation.production.line, table.origin == PREQUENTIAL)
     newest = read_rows(state.engine, of_line.order_by(table.batch.desc()).limit(1))
-    return next((row["losses"].get(CLEAN) for row in newest), None)
+    loss = next((row["losses"].get(CLEAN) for row in newest), None)
+    return None if loss is None else to_unit(loss, generation.schema.task)

@@ -10,22 +10,25 @@ from pointsman.pipeline.api.recent import Recent
 FACTS = {
     "last_update_timestamp_seconds": "When the newest accepted batch became visible, in seconds since 1970 (UTC).",
     "label_delay_seconds": "Seconds of the stream's own time within which 90 % of labels came.",
-    "production_loss": "Mean row loss of what is in production on the newest batch that it had not learned.",
+    "production_loss": "Loss of what is in production on the newest batch that it had not learned: log-loss, or RMSE.",
 }
 """Gauges without labels, by name, with their help."""
 ALARMS = "Alarms that the newest batch raised, by kind of drift."
 CHANCES = "How probable what was found in the newest batch is in a stable one, by kind of drift."
+HEALTH = "What a rule of the report's first screen comes to: 0 green, 1 amber, 2 red. The worst is the verdict."
 RECENT = {
     "fallback_ratio": "Share of the rows of the last hour that a fallback answered.",
-    "expected_loss": "Mean loss expected of the rows of the last hour, estimated without labels.",
+    "expected_loss": "Loss expected of the rows of the last hour, from past batches: log-loss, or RMSE.",
 }
 
 
 class StateCollector:
     """A collector of prometheus-client; it looks at nothing but memory."""
 
-    def __init__(self, facts: Callable[[], GenerationFacts], recent: Recent) -> None:
-        self._facts, self._recent = facts, recent
+    def __init__(
+        self, facts: Callable[[], GenerationFacts], health: Callable[[], Mapping[str, int]], recent: Recent
+    ) -> None:
+        self._facts, self._health, self._recent = facts, health, recent
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield every gauge; one of which nothing is known has no sample."""
@@ -33,8 +36,9 @@ class StateCollector:
         known = (facts.updated_at, facts.label_delay, facts.production_loss)
         for (name, about), number in zip(FACTS.items(), known, strict=True):
             yield show_gauge(name, about, number)
-        yield show_by_kind("drift_alarms", ALARMS, facts.drift_alarms)
-        yield show_by_kind("drift_p_value", CHANCES, facts.drift_chances)
+        yield show_each("drift_alarms", ALARMS, "kind", facts.drift_alarms)
+        yield show_each("drift_p_value", CHANCES, "kind", facts.drift_chances)
+        yield show_each("health", HEALTH, "rule", self._health())
         for (name, about), number in zip(RECENT.items(), (hour.fallback_share, hour.expected_loss), strict=True):
             yield show_gauge(name, about, number)
 
@@ -44,9 +48,9 @@ def show_gauge(name: str, about: str, number: float | None) -> GaugeMetricFamily
     return GaugeMetricFamily(f"pointsman_{name}", about, value=number)
 
 
-def show_by_kind(name: str, about: str, by_kind: Mapping[str, float]) -> GaugeMetricFamily:
-    """Return a gauge with a sample for each kind of drift."""
-    gauge = GaugeMetricFamily(f"pointsman_{name}", about, labels=("kind",))
-    for kind, number in sorted(by_kind.items()):
-        gauge.add_metric((kind,), number)
+def show_each(name: str, about: str, label: str, numbers: Mapping[str, float]) -> GaugeMetricFamily:
+    """Return a gauge with a sample for each value of a label, such as a kind of drift."""
+    gauge = GaugeMetricFamily(f"pointsman_{name}", about, labels=(label,))
+    for one, number in sorted(numbers.items()):
+        gauge.add_metric((one,), number)
     return gauge

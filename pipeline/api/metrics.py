@@ -35,7 +35,8 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self.recent = Recent()
         self.facts = GenerationFacts()
-        self.registry.register(StateCollector(lambda: self.facts, self.recent))
+        self.health: Mapping[str, int] = {}
+        self.registry.register(StateCollector(lambda: self.facts, lambda: self.health, self.recent))
         self._served: set[tuple[str, str]] = set()
 
     def count_request(self, route: str, status: int, seconds: float) -> None:

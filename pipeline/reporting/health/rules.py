@@ -33,8 +33,13 @@ RULES: tuple[Rule, ...] = (
 
 def judge_health(facts: Facts) -> Verdict:
     """Return what all rules come to."""
-    found = [finding for rule in RULES if (finding := rule(facts)) is not None]
+    found = [finding for finding in apply_rules(facts).values() if finding is not None]
     return reach_verdict(found, _say_well(facts), facts.typed.update())
+
+
+def apply_rules(facts: Facts) -> dict[str, Finding | None]:
+    """Return what each rule found, by its name: that of its function behind 'check_'."""
+    return {rule.__name__.removeprefix("check_"): rule(facts) for rule in RULES}
 
 
 def _say_well(facts: Facts) -> str:

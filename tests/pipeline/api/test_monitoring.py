@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 import small_stream
@@ -9,12 +10,17 @@ import sqlalchemy as sa
 from open_services import open_service
 from prometheus_client.parser import text_string_to_metric_families
 
-from pointsman.common.storage.catalogue import Draft, read_rows
+from pointsman.common.storage.catalogue import Draft, read_rows, utc_now
+from pointsman.meta.fitting import name_served
 from pointsman.meta.label_tables import settlements_table
 from pointsman.meta.tables import records_table
 from pointsman.pipeline.api.facts import GenerationFacts, load_facts
+from pointsman.pipeline.api.judgement import GRADES, Judgement
 from pointsman.pipeline.api.recent import MINUTES, Recent
 from pointsman.pipeline.drift.tables import alarms_table, drift_tests_table
+from pointsman.pipeline.reporting.health.finding import Level
+from pointsman.pipeline.reporting.health.reading import read_facts
+from pointsman.pipeline.reporting.health.rules import RULES, judge_health
 from pointsman.registry.generations import load_generation
 from pointsman.registry.tables import generations_table
 
@@ -156,3 +162,42 @@ class TestDashboard:
         assert len(covered) == len(set(covered))
         assert max(x for x, _ in covered) < 24
         assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
+
+
+class TestHealth:
+    def test_every_rule_has_a_grade_and_the_worst_is_the_verdict(self, learned):
+        with small_stream.opened(learned, small_stream.LINEAR) as (config, state):
+            generation = name_served(state, load_generation(state), config.selection.mode)
+            verdict = judge_health(read_facts(state, config, generation, utc_now()))
+        with open_service(learned) as (_, client):
+            samples = read_samples(client)
+        grades = {name[1]: number for name, number in samples.items() if name[0] == "pointsman_health"}
+        assert len(grades) == len(RULES)
+        assert max(grades.values()) == GRADES[verdict.level]
+        assert sum(number > 0 for number in grades.values()) == sum(
+            one.level is not Level.GREEN for one in verdict.findings
+        )
+
+    def test_it_is_judged_for_each_generation_and_once_a_minute(self, learned):
+        clock = Clock()
+        with small_stream.opened(learned, small_stream.LINEAR) as (config, state):
+            generation = load_generation(state)
+            judgement = Judgement(config, state, clock)
+            assert judgement.judge(generation)["serves"] == 0
+            clock.seconds = 59
+            assert judgement.judge(generation) is None
+            assert judgement.judge(replace(generation, number=generation.number + 1)) is not None
+            clock.seconds = 130
+            assert judgement.judge(generation)
+
+    def test_what_cannot_be_judged_is_not_shown_and_serves_all_the_same(self, learned, rows, monkeypatch, caplog):
+        monkeypatch.setattr("pointsman.pipeline.api.judgement.read_facts", lambda *_: 1 / 0)
+        with open_service(learned) as (_, client):
+            assert client.post("/predict", json=rows[0]).status_code == 200
+            assert not [name for name in read_samples(client) if name[0] == "pointsman_health"]
+        assert any("health cannot be judged" in line for line in caplog.messages)
+
+    def test_the_dashboard_shows_it(self):
+        told = DASHBOARD.read_text(encoding="utf-8")
+        assert "max(pointsman_health{" in told
+        assert "max by (rule) (pointsman_health{" in told

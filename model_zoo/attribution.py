@@ -21,8 +21,7 @@ def explain_model(
     ``codes`` (n_rows,) are the positions in ``classes`` of those whose probabilities are explained, 0 for a number.
     ``verdict`` is what was decided on whole columns, where these rows are a part of a request.
     """
-    family, estimator = get_family(model.candidate.family), model.estimator
-    terms = None if estimator.learned is None else family.explain(estimator, model.encode(features, verdict).values)
+    terms = _find_terms(model, features, verdict)
     if terms is None:
         return np.zeros(features.shape)
     return _share_out(model, features, terms, codes, classes)
@@ -34,13 +33,20 @@ def explain_outputs(model: Model, features: pd.DataFrame, classes: tuple[str, ..
     Of two classes the only output is the second's probability, of more there is one each. Values of log-odds are
     carried to probabilities, so that they add up to these.
     """
-    family, estimator = get_family(model.candidate.family), model.estimator
-    terms = None if estimator.learned is None else family.compute_shap(estimator, model.encode(features).values)
+    terms = _find_terms(model, features) if get_family(model.candidate.family).shap else None
     if terms is None:
         return None
     codes = [1] if len(classes) == 2 else list(range(max(1, len(classes))))
     each = [_share_out(model, features, terms, np.full(len(features), code), classes) for code in codes]
     return np.stack(each, axis=2)
+
+
+def _find_terms(model: Model, features: pd.DataFrame, verdict: ColumnVerdict | None = None) -> Terms | None:
+    """Return what encoded columns add to the margins of a model; None where it learned nothing or cannot say."""
+    if model.estimator.learned is None:
+        return None
+    family = get_family(model.candidate.family)
+    return family.explain(model.estimator, model.encode(features, verdict).values)
 
 
 def _share_out(

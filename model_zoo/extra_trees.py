@@ -11,7 +11,7 @@ from pointsman.model_zoo.forest import Forest, read_trees
 from pointsman.model_zoo.forest_shap import compute_shap
 from pointsman.model_zoo.search import Params, Space, read_params
 from pointsman.model_zoo.terms import Terms
-from pointsman.model_zoo.tree import ask_forest, explain_paths, fit_leaf
+from pointsman.model_zoo.tree import ask_forest, fit_leaf
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,7 @@ class ExtraTrees(Family):
         return ask_forest(estimator, values)
 
     def explain(self, estimator: Estimator, values: np.ndarray) -> Terms:
-        """Return how the mean of the trees changes on the way to each row's leaves."""
-        return explain_paths(estimator, values)
-
-    def compute_shap(self, estimator: Estimator, values: np.ndarray) -> Terms:
-        """Return exact values of the trees."""
+        """Return exact SHAP values of the trees."""
         return compute_shap(estimator.learned, values)
 
     def dump_learned(self, learned: Forest) -> dict[str, bytes]:

@@ -41,7 +41,7 @@ class Family(ABC):
     uses_weights:    whether row weights change what it learns
     can_update:      whether it can learn new rows without the old ones
     library:         optional library that it needs, "" for none
-    shap:            how ``compute_shap`` finds exact SHAP values, in words; "" where the family has no way to
+    shap:            how ``explain`` finds exact SHAP values, in words; "" where the family has no way to
     """
 
     name: ClassVar[str]
@@ -80,15 +80,11 @@ class Family(ABC):
         """Return what ``dump_learned`` stored."""
 
     def explain(self, estimator: Estimator, values: np.ndarray) -> Terms | None:
-        """Return what each column adds to the margins of rows (n_rows, n_columns); None where the family cannot say."""
-        return None
+        """Return what each column adds to the margins of rows (n_rows, n_columns); None where the family cannot say.
 
-    def compute_shap(self, estimator: Estimator, values: np.ndarray) -> Terms | None:
-        """Return exact SHAP values of the margins of rows (n_rows, n_columns); None where ``shap`` is "".
-
-        ``explain`` may be quicker, and then shares out the same sum in another way.
+        They are exact SHAP values unless ``shap`` is "".
         """
-        return self.explain(estimator, values) if self.shap else None
+        return None
 
     def link(self, estimator: Estimator, margins: np.ndarray) -> np.ndarray:
         """Return the answers (n_rows, n_outputs) that margins (n_rows, n_margins) of ``explain`` stand for."""

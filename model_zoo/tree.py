@@ -7,7 +7,7 @@ import numpy as np
 
 from pointsman.model_zoo.estimator import Estimator, Sample, Size
 from pointsman.model_zoo.family import Family
-from pointsman.model_zoo.forest import LEAF, Forest, read_trees
+from pointsman.model_zoo.forest import Forest, read_trees
 from pointsman.model_zoo.forest_shap import compute_shap
 from pointsman.model_zoo.search import Params, Space, read_params
 from pointsman.model_zoo.terms import Terms
@@ -61,11 +61,7 @@ class Tree(Family):
         return ask_forest(estimator, values)
 
     def explain(self, estimator: Estimator, values: np.ndarray) -> Terms:
-        """Return how the share or the mean changes on the way to each row's leaf."""
-        return explain_paths(estimator, values)
-
-    def compute_shap(self, estimator: Estimator, values: np.ndarray) -> Terms:
-        """Return exact values of the tree."""
+        """Return exact SHAP values of the tree."""
         return compute_shap(estimator.learned, values)
 
     def measure(self, estimator: Estimator) -> Size:
@@ -95,30 +91,6 @@ def ask_forest(estimator: Estimator, values: np.ndarray) -> np.ndarray:
     """Return what a tree or forest answers: probabilities of the classes it met, or numbers."""
     answers: np.ndarray = estimator.learned.predict(values)
     return answers if estimator.task.is_classification else answers[:, 0]
-
-
-def explain_paths(estimator: Estimator, values: np.ndarray) -> Terms:
-    """Return what columns add to the mean answer of trees: a split adds what its child differs from it.
-
-    Source: Palczewska et al. (2013), "Interpreting random forest models using a feature contribution method".
-    """
-    forest: Forest = estimator.learned
-    n_rows = len(values)
-    base = np.zeros(forest.answers.shape[1])
-    parts = np.zeros((n_rows, values.shape[1], len(base)))
-    for tree in forest.list_trees():
-        shares = tree["answers"]
-        base += shares[0]
-        rows, node = np.arange(n_rows), np.zeros(n_rows, dtype=int)
-        # Level by level; rows that have reached a leaf drop out.
-        while len(rows := rows[inner := tree["left"][node] != LEAF]):
-            node = node[inner]
-            column = tree["feature"][node]
-            left = values[rows, column] <= tree["threshold"][node]
-            child = np.where(left, tree["left"][node], tree["right"][node])
-            parts[rows, column] += shares[child] - shares[node]
-            node = child
-    return Terms(parts / len(forest), base / len(forest))
 
 
 def _compute_impurity(sample: Sample) -> float:

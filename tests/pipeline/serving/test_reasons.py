@@ -11,7 +11,7 @@ from small_stream import LINEAR, ROOT, configure, copy, make_rows
 from pointsman.common.storage.state import open_state
 from pointsman.common.tabular.reader import read_table
 from pointsman.common.task import Task
-from pointsman.model_zoo.attribution import explain_model
+from pointsman.model_zoo.attribution import explain_model, explain_outputs
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.model_zoo.fitting import fit_model
 from pointsman.pipeline.inference import infer
@@ -67,6 +67,17 @@ def test_effects_lead_from_what_a_model_knows_of_no_row_to_its_answer(family, va
             bases[codes == code], bases[codes == code][0], atol=1e-3 + 1e-3 * np.abs(bases).max()
         )
     assert np.abs(effects).mean(axis=0).argmin() == 2
+
+
+@pytest.mark.parametrize("family", ["linear", "lightgbm", "tree", "extra_trees"])
+@pytest.mark.parametrize("task", list(Task))
+def test_what_a_row_is_told_is_what_the_report_tells_of_it(family, task):
+    model, some = fit(family, "target" if family != "lightgbm" else "native", task), FEATURES.head(40)
+    shown = explain_outputs(model, some, CLASSES[task])
+    for output in range(shown.shape[2]):
+        code = output if task is not Task.BINARY else 1
+        told = explain_model(model, some, np.full(40, code), CLASSES[task])
+        np.testing.assert_array_equal(told, shown[:, :, output])
 
 
 def test_a_model_without_anything_learned_has_no_reasons():

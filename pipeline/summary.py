@@ -62,6 +62,13 @@ def check_ending(out: Path) -> None:
     ending = out.suffix.lower()
     if ending not in ENDINGS:
         raise ConfigError(f"'{out.name}' has an ending that summary does not write; use {', '.join(ENDINGS)}.")
+    if not out.parent.is_dir():
+        raise ConfigError(
+            f"'{out.name}' cannot be written: there is no folder '{out.parent}'; make it (mkdir -p {out.parent}), or "
+            "name another place behind -out."
+        )
+    if out.is_dir():
+        raise ConfigError(f"'{out}' is a folder; name a file in it behind -out, such as {out / f'report{ending}'}.")
     if ending == ".docx" and not has_extra("docx"):
         raise missing_extra("docx", "A .docx file needs python-docx")
     if ending == ".pdf":

@@ -18,6 +18,15 @@ SECONDS_A_DAY = 86_400.0
 SEASONS = {"month": 365.25, "weekday": 7.0, "hour": 1.0}
 """Parts of the time column that 'auto' takes, with the days after which each begins anew."""
 
+PARTS = {
+    "year": "the year of {}",
+    "month": "the month of {}, from 1 to 12",
+    "day": "the day of the month of {}, from 1 to 31",
+    "weekday": "the weekday of {}, from 0 (Monday) to 6",
+    "hour": "the hour of {}, from 0 to 23",
+}
+"""Parts of dates in words."""
+
 TO_MONDAY = 3
 """1 January 1970, day 0 of the calendar of NumPy, was a Thursday."""
 
@@ -43,6 +52,20 @@ class FeatureRecipe:
             *(f"{minuend}_minus_{subtrahend}" for minuend, subtrahend in self.differences),
         )
         return tuple(dict.fromkeys(made))
+
+    def describe(self) -> dict[str, str]:
+        """Return how each feature that is no input itself is made, with its unit.
+
+        >>> FeatureRecipe((), (("begin", "weekday"),), (("begin", "end"),), (("paid", "worth"),), ()).describe()
+        {'begin_weekday': 'the weekday of begin, from 0 (Monday) to 6', 'begin_to_end_days': 'days from begin to end', \
+'paid_per_worth': 'paid divided by worth, missing where that is 0'}
+        """
+        made = {f"{name}_{part}": PARTS[part].format(name) for name, part in self.parts}
+        made |= {f"{start}_to_{end}_days": f"days from {start} to {end}" for start, end in self.durations}
+        made |= {
+            f"{one}_per_{other}": f"{one} divided by {other}, missing where that is 0" for one, other in self.ratios
+        }
+        return made | {f"{one}_minus_{other}": f"{one} less {other}" for one, other in self.differences}
 
     def make(self, numbers: Mapping[str, np.ndarray], dates: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return the numeric features, each (n_rows,) float64, of inputs: float64 numbers and datetime64[us] dates."""

@@ -6,6 +6,8 @@ from datetime import date, datetime
 from typing import Any
 
 MISSING = "–"
+AS_IT_COMES = "literal"
+"""The setting that says that a model is used as its library sets it."""
 NO_BREAK = "\u00a0"
 
 
@@ -132,11 +134,17 @@ def format_params(params: Mapping[str, Any]) -> str:
 
     >>> format_params({"max_rows": 20000, "learning_rate": 0.0437829, "balance": 0.5})
     'balance 0.5, learning_rate 0.04378, max_rows 20000'
+    >>> format_params({"rounds": 100, "literal": True, "calibrate": False}), format_params({})
+    ("calibrate no, rounds 100; as the library's defaults are", 'none to set')
     """
     shown = []
     for name, setting in sorted(params.items()):
-        shown.append(f"{name} {f'{setting:.4g}' if isinstance(setting, float) else setting}")
-    return ", ".join(shown) or "none to set"
+        if isinstance(setting, bool):
+            setting = "yes" if setting else "no"
+        if name != AS_IT_COMES:
+            shown.append(f"{name} {f'{setting:.4g}' if isinstance(setting, float) else setting}")
+    told = ", ".join(shown) or "none to set"
+    return f"{told}; as the library's defaults are" if params.get(AS_IT_COMES) else told
 
 
 def describe_move(role: str, detail: Mapping[str, Any]) -> str:

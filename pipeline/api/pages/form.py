@@ -12,7 +12,7 @@ from pointsman.common.schema import Schema
 from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import State
 from pointsman.pipeline.quality.stored import profiles_table
-from pointsman.pipeline.reporting.formats import format_number, format_share
+from pointsman.pipeline.reporting.formats import format_share
 
 FEW_LEVELS = 20
 """A column of so few levels is chosen from a list; in any other one a level is typed, with proposals."""
@@ -21,6 +21,13 @@ NOTABLE = 0.005
 LOW, MIDDLE, HIGH = 1, 5, 9
 """Deciles between which four of five values lie, and the one in their middle."""
 EPOCH = datetime(1970, 1, 1)
+SECONDS_A_DAY = 86_400
+AS_NUMBERS = {
+    "epoch_s": (EPOCH, timedelta(seconds=1)),
+    "epoch_ms": (EPOCH, timedelta(milliseconds=1)),
+    "excel": (datetime(1899, 12, 30), timedelta(days=1)),
+}
+"""Notations of dates that are numbers: when they begin, and what they count."""
 
 
 @dataclass(frozen=True)
@@ -83,23 +90,33 @@ def write_number(number: float, notation: Notation) -> str:
     return f"{text}%" if notation.percent else text
 
 
-def write_date(days: float, notation: Notation) -> str:
-    """Return a day, given since 1970-01-01, as the stream writes it.
+def write_date(days: float, notation: Notation, has_time: bool = False) -> str:
+    """Return a moment, given in days since 1970-01-01, as the stream writes it; ``has_time`` whether others have one.
 
     >>> write_date(15_000, Notation()), write_date(15_000, Notation(date_format="%d/%m/%Y"))
     ('2011-01-26', '26/01/2011')
+    >>> write_date(15_000.25, Notation(), True), write_date(15_000, Notation(), True)
+    ('2011-01-26 06:00:00', '2011-01-26 00:00:00')
+    >>> [write_date(15_000, Notation(date_format=name)) for name in ("epoch_s", "epoch_ms", "excel", "iso_week")]
+    ['1296000000', '1296000000000', '40569', '2011-W04']
     """
-    moment = EPOCH + timedelta(days=days)
-    if notation.date_format and "%" in notation.date_format:
-        return moment.strftime(notation.date_format)
-    return moment.date().isoformat() if float(days).is_integer() else moment.isoformat(sep=" ", timespec="seconds")
+    moment = EPOCH + timedelta(seconds=round(days * SECONDS_A_DAY))  # a fraction of a day is no whole second
+    notated = notation.date_format or ""
+    if "%" in notated:
+        return moment.strftime(notated)
+    if notated in AS_NUMBERS:
+        begin, unit = AS_NUMBERS[notated]
+        return f"{(moment - begin) / unit:.10g}" if notated == "excel" else f"{round((moment - begin) / unit)}"
+    if notated == "iso_week":
+        return moment.strftime("%G-W%V")
+    return moment.isoformat(sep=" ", timespec="seconds") if has_time else moment.date().isoformat()
 
 
 def _make_number(name: str, known: Mapping[str, object], notation: Notation) -> Field:
     deciles = _read_deciles(known)
     if not deciles:
         return Field(name, "number")
-    low, high = format_number(deciles[LOW]), format_number(deciles[HIGH])
+    low, high = (write_number(float(f"{deciles[place]:.4g}"), notation) for place in (LOW, HIGH))
     hint = f"usually {low}" if low == high else f"usually {low} to {high}"
     return Field(name, "number", write_number(deciles[MIDDLE], notation), _add_missing(hint, known))
 
@@ -108,7 +125,8 @@ def _make_date(name: str, known: Mapping[str, object], notation: Notation) -> Fi
     deciles = _read_deciles(known)
     if not deciles:
         return Field(name, "date")
-    low, usual, high = (write_date(deciles[place], notation) for place in (LOW, MIDDLE, HIGH))
+    has_time = not all(one.is_integer() for one in deciles)
+    low, usual, high = (write_date(deciles[place], notation, has_time) for place in (LOW, MIDDLE, HIGH))
     return Field(name, "date", usual, _add_missing(f"usually {low} to {high}", known))
 
 

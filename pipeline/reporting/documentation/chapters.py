@@ -14,10 +14,12 @@ from pointsman.pipeline.reporting.formats import (
     format_share,
 )
 from pointsman.pipeline.reporting.history import History
+from pointsman.pipeline.reporting.loss_scale import name_loss, name_unit
 from pointsman.pipeline.reporting.names import name_family, name_metric, name_purpose
 from pointsman.pipeline.reporting.scored import PREQUENTIAL, compare_with_prior, list_scores
 from pointsman.pipeline.reporting.sections.batches import compute_batches
 from pointsman.pipeline.reporting.sections.drift import compute_drift_figures
+from pointsman.pipeline.reporting.sections.features import describe_features as describe_made
 from pointsman.pipeline.reporting.sections.features import list_features
 from pointsman.pipeline.reporting.sections.generations import list_generations
 from pointsman.pipeline.reporting.sections.grades import list_grades
@@ -118,9 +120,11 @@ def describe_features(history: History, schema: Schema | None) -> tuple[Block, .
     roles = {"number": schema.numeric, "level": schema.categorical, "date": schema.dates}
     inputs = [(name, role) for role, names in roles.items() for name in names]
     unused = list(schema.unused.items())
+    rules = history.ask(describe_made)
     gains = [
         (
             one.feature,
+            one.rule or "not made by the settings in force",
             str(one.batch),
             format_number(one.gain),
             f"{format_number(one.lower)} to {format_number(one.upper)}",
@@ -128,12 +132,14 @@ def describe_features(history: History, schema: Schema | None) -> tuple[Block, .
         )
         for one in history.ask(list_features)
     ]
+    known = {one.feature for one in history.ask(list_features)}
+    gains += [(name, rule, "", "not measured", "", "") for name, rule in rules.items() if name not in known]
     return (
         make_table("Inputs", ("column", "read as"), inputs, "Models read no column."),
         make_table("Columns that models do not read", ("column", "why"), unused, "No other column is left out."),
         make_table(
-            "Engineered features: mean row loss without one less that with it, on its newest measurement",
-            ("feature", "batch", "gain", "interval", "used"),
+            f"Engineered features: {name_row_loss(schema)} without one less that with it, on its newest measurement",
+            ("feature", "made of", "batch", "gain", "interval", "used"),
             gains,
             "No engineered feature was measured.",
         ),
@@ -165,9 +171,10 @@ def describe_model(history: History) -> tuple[Block, ...]:
 
 def describe_validation(history: History) -> tuple[Block, ...]:
     """Return what production scored on batches that its model had not learned, and what choices were worth."""
-    metric, production = history.metric, history.ask(find_production)
-    if metric is None or production is None:
+    metric, production, schema = history.metric, history.ask(find_production), history.generation.schema
+    if metric is None or production is None or schema is None:
         return (Paragraph("Nothing was validated yet."),)
+    unit = name_unit(schema.task, schema.target)
     better = "higher is better" if metric.higher_is_better else "lower is better"
     scores = [one for one in history.ask(list_scores) if one.kind == PREQUENTIAL and one.line == production.line]
     compared = compare_with_prior(history, scores)
@@ -201,7 +208,8 @@ def describe_validation(history: History) -> tuple[Block, ...]:
     return (
         Paragraph(
             "Each batch is predicted before it is learned (prequential evaluation). The metric is "
-            f"{name_metric(metric.name)}; {better}. The prior answers every row alike."
+            f"{name_metric(metric.name)}; {better}. The prior answers every row alike. 'Better by' is by which share "
+            f"the loss ({unit}) was lower, on the same rows."
         ),
         make_table(
             name_part("Its model on batches that it had not learned", len(compared), MOST_BATCHES),
@@ -216,7 +224,7 @@ def describe_validation(history: History) -> tuple[Block, ...]:
             "It has no score yet.",
         ),
         make_table(
-            "Choices of a model for each request against the champions: mean row loss",
+            f"Choices of a model for each request against the champions, on the rows of each batch: {unit}",
             ("batch", "requests like", "requests", "chosen", "champions", "better by"),
             grades,
             "Choices have not been graded yet.",
@@ -239,7 +247,7 @@ def describe_limits(history: History, caveats: Caveats) -> tuple[Block, ...]:
     blocks.append(
         make_table(
             f"Drift alarms of batch {drift.newest}",
-            ("drift", "of", "in", "loss that it explains"),
+            ("drift", "of", "in", f"{name_row_loss(history.generation.schema)} that it explains"),
             alarms,
             f"Batch {drift.newest} raised no alarm of drift."
             if drift.newest
@@ -250,9 +258,10 @@ def describe_limits(history: History, caveats: Caveats) -> tuple[Block, ...]:
         blocks.append(
             Paragraph(
                 f"Labels of {format_count(regrets.requests, 'answered request')} "
-                f"({format_count(regrets.rows, 'row')}) have come: the mean row loss of what served was "
-                f"{format_number(regrets.served)}, that of the champion {format_number(regrets.champion)}, and of the "
-                f"best model of each request in hindsight {format_number(regrets.oracle)}."
+                f"({format_count(regrets.rows, 'row')}) have come. Over them all the loss "
+                f"({name_loss(history.task)}) of what served was {format_number(regrets.served)}, that of the champion "
+                f"{format_number(regrets.champion)}, and of the best model of each request in hindsight "
+                f"{format_number(regrets.oracle)}."
             )
         )
     else:
@@ -277,6 +286,17 @@ def describe_history(history: History) -> tuple[Block, ...]:
     ]
     header = ("generation", "when (UTC)", "cause", "batch", "in production", "by", "why")
     return (make_table(name_part("Generations", len(generations), MOST_GENERATIONS), header, rows, "None yet."),)
+
+
+def name_row_loss(schema: Schema | None) -> str:
+    """Return what a row's loss is where it is not brought to the target's own unit: differences of squares are squares.
+
+    >>> name_row_loss(None)
+    'log-loss a row'
+    """
+    if schema is None or schema.task.is_classification:
+        return "log-loss a row"
+    return f"squared error a row, in {schema.target} squared"
 
 
 def list_serving(history: History) -> list[VersionFigures]:

@@ -33,11 +33,13 @@ class PickedRow:
     """A row that was explained.
 
     why:    what it was picked for
+    output: the class whose probability is answered, of more than two; '' else
     truth:  its label, or the number that came
     answer: what was answered, ``base`` plus the steps, which are in the order of their size
     """
 
     why: str
+    output: str
     row: int
     time: datetime
     truth: str
@@ -82,6 +84,7 @@ def _describe(explanation: Explanation, schema: Schema, why: str, row: int) -> P
     base = float(given.base[given.output])
     return PickedRow(
         why=why,
+        output=given.outputs[given.output] if len(given.outputs) > 1 else "",
         row=row,
         time=pd.Timestamp(drawn.times.iloc[row]).to_pydatetime(),
         truth=schema.classes[int(truth)] if schema.classes else f"{truth:.6g}",

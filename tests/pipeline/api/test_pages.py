@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 from html import unescape
 
@@ -238,10 +239,21 @@ class TestTrial:
             "c": {"top": [["b", 0.75], ["a", 0.25]], "rest_share": 0.0, "distinct": 2, "missing_share": 0.0},
         }
         number, empty, level, day = make_fields(schema, profile)
-        assert (number.usual, number.hint) == ("5,5", "usually 1.500 to 9.500; 25\u00a0% missing")
+        assert (number.usual, number.hint) == ("5,5", "usually 1,5 to 9,5; 25\u00a0% missing")
         assert empty == Field("empty", "number")
         assert (level.usual, level.levels, level.is_list) == ("b", ("b", "a"), True)
         assert (day.usual, day.hint) == ("26.01.11", "usually 26.01.11 to 26.01.11")
+
+    def test_a_time_keeps_its_hour_and_all_of_a_field_is_in_one_notation(self):
+        schema = Schema("hour", "y", Task.BINARY, dates=("hour",))
+        # The first decile is midnight, which alone would be written as a day.
+        deciles = [15_000.0 + step / 24 for step in (0, 0, 3, 5, 7, 9, 11, 13, 17, 21, 23)]
+        (field,) = make_fields(schema, {"hour": {"quantiles": deciles, "missing_share": 0.0}})
+        assert field.usual == "2011-01-26 09:00:00"
+        assert field.hint == "usually 2011-01-26 00:00:00 to 2011-01-26 21:00:00"
+        schema = replace(schema, time_format="%d/%m/%Y %H:%M")
+        (field,) = make_fields(schema, {"hour": {"quantiles": deciles, "missing_share": 0.0}})
+        assert (field.usual, field.hint) == ("26/01/2011 09:00", "usually 26/01/2011 00:00 to 26/01/2011 21:00")
 
 
 class TestDocs:

@@ -218,3 +218,14 @@ class TestWritten:
         broken.chmod(0o755)
         with pytest.raises(PointsmanError, match=r"did not print the report \(no display\); write -out report\.html"):
             print_page(b"<html>", str(broken))
+
+
+@pytest.mark.parametrize("name", ["report.pdf", "model.md", "report.html"])
+def test_a_folder_that_is_not_there_is_an_error_that_names_the_way_out(tmp_path, name):
+    out = tmp_path / "not" / "there" / name
+    with pytest.raises(ConfigError, match=r"there is no folder .*there'; make it \(mkdir -p"):
+        summary.summarise(MadeState(tmp_path / "state").config, out=out)
+    assert not out.parent.exists()
+    (tmp_path / name).mkdir()
+    with pytest.raises(ConfigError, match="is a folder; name a file in it"):
+        summary.summarise(MadeState(tmp_path / "state").config, out=tmp_path / name)

@@ -14,6 +14,7 @@ from pointsman.pipeline.reporting.charts.chart import Chart
 from pointsman.pipeline.reporting.charts.scripts import describe_charts, read_library, read_script
 from pointsman.pipeline.reporting.charts.timeline import Timeline, lay_timeline
 from pointsman.pipeline.reporting.contents import CHAPTERS, EXPERT, HEAD, SECTIONS, find_anchor
+from pointsman.pipeline.reporting.glossary import explain_words
 from pointsman.pipeline.reporting.history import History
 from pointsman.pipeline.reporting.long_words import cut_long_words
 from pointsman.pipeline.reporting.names import name_family, name_metric, name_purpose
@@ -102,7 +103,8 @@ def fill_template(report: Mapping[str, Any], charts: Mapping[str, Chart], timeli
     )
     # Only what is told of the state is told otherwise: the policy knows scripts and styles by their hashes.
     parts = gather_parts(timeline, list_models(report))
-    return environment.get_template("shell.html").render(report=report, body=cut_long_words(as_told(body)), page=parts)
+    explained = explain_words(cut_long_words(as_told(body)))
+    return environment.get_template("shell.html").render(report=report, body=explained, page=parts)
 
 
 def list_models(report: Mapping[str, Any]) -> dict[str, str]:

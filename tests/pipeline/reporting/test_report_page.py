@@ -25,7 +25,7 @@ class Page(HTMLParser):
         self.tags: list[tuple[str, dict]] = []
         self.open: list[str] = []
         self.text: list[str] = []
-        self.feed(html)
+        self.feed(re.sub("</?abbr[^>]*>", "", html))  # words that are explained are words as any other
         self.close()
 
     def handle_starttag(self, tag, attrs):

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_state import ROWS, MadeState, log_loss_of, make_config
+from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.inspection import permutation_importance
 
 from pointsman.common.storage.state import open_state
 from pointsman.common.task import Task
@@ -19,6 +21,7 @@ from pointsman.pipeline.reporting.history import History
 from pointsman.pipeline.reporting.production_shap import explain_production
 from pointsman.pipeline.reporting.report import compute_report, to_json
 from pointsman.pipeline.reporting.scored import ChampionScore, compute_gain, pool_gain
+from pointsman.pipeline.reporting.sections import influences
 from pointsman.pipeline.reporting.sections.comparisons import UNBOUNDED
 from pointsman.pipeline.reporting.sections.influences import rank_influences
 from pointsman.pipeline.reporting.sections.labels import compute_labels, count_served, count_useless
@@ -362,6 +365,19 @@ def test_influences_find_what_moves_the_loss_and_its_direction():
 def test_too_few_examples_have_no_influence():
     table = pd.DataFrame({"x": np.arange(10.0)})
     assert rank_influences(table, np.arange(10.0), seed=1) == ()
+
+
+@pytest.mark.parametrize("most", [20_000, 1])
+def test_the_influence_of_columns_is_scikit_learns_permutation_importance(monkeypatch, most):
+    monkeypatch.setattr(influences, "MOST_ASKED", most)
+    generator = np.random.default_rng(8)
+    table = pd.DataFrame({name: generator.normal(size=50) for name in "abcd"}).assign(e=generator.integers(0, 2, 50))
+    losses = table["a"].to_numpy() + table["e"].to_numpy() + generator.normal(0, 0.2, 50)
+    model = ExtraTreesRegressor(30, random_state=1).fit(table, losses)
+    expected = permutation_importance(model, table, losses, n_repeats=influences.REPEATS, random_state=5)
+    np.testing.assert_allclose(
+        influences.measure_importance(model, table, losses, 5), expected.importances_mean, atol=1e-12
+    )
 
 
 def test_challenger_evaluation_sums_up_ways_and_lists_the_newest_comparisons(report):

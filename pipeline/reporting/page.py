@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +10,16 @@ from pointsman.common.redaction import as_told
 from pointsman.common.storage.files import save_atomically
 from pointsman.pipeline.reporting import formats
 from pointsman.pipeline.reporting.charts.chart import Chart
-from pointsman.pipeline.reporting.charts.scripts import describe_charts, read_library, read_script
+from pointsman.pipeline.reporting.charts.scripts import describe_charts
 from pointsman.pipeline.reporting.charts.timeline import Timeline, lay_timeline
 from pointsman.pipeline.reporting.contents import CHAPTERS, EXPERT, HEAD, SECTIONS, find_anchor
 from pointsman.pipeline.reporting.glossary import explain_words
 from pointsman.pipeline.reporting.history import History
 from pointsman.pipeline.reporting.long_words import cut_long_words
 from pointsman.pipeline.reporting.names import name_family, name_metric, name_purpose
-from pointsman.pipeline.reporting.policy import write_policy
 from pointsman.pipeline.reporting.report import to_json
-from pointsman.pipeline.reporting.templates import open_templates, read_styles
+from pointsman.pipeline.reporting.shell import gather_parts, wrap_page
+from pointsman.pipeline.reporting.templates import open_templates
 
 FOLDER = Path(__file__).parent
 FILTERS = {
@@ -69,31 +68,6 @@ def draw_charts(history: History) -> Iterator[Chart]:
         yield from section.draw(history)
 
 
-@dataclass(frozen=True)
-class Parts:
-    """What is inlined: the style, what charts share, the library that draws them, and the scripts that run at once."""
-
-    css: str
-    base: str
-    library: str
-    scripts: tuple[str, ...]
-
-    @property
-    def policy(self) -> str:
-        """The page's Content-Security-Policy."""
-        return write_policy([self.library, *self.scripts], [self.css])
-
-
-def gather_parts(timeline: Timeline, models: Mapping[str, str]) -> Parts:
-    """Return what the page carries besides its figures."""
-    return Parts(
-        css=read_styles(*(FOLDER / name for name in ("base.css", "style.css", "first_screen.css"))),
-        base=describe_charts(timeline.batches, timeline.months, timeline.events, models),
-        library=read_library(),
-        scripts=tuple(read_script(FOLDER / name) for name in ("charts/charts.js", "report.js")),
-    )
-
-
 def fill_template(report: Mapping[str, Any], charts: Mapping[str, Chart], timeline: Timeline) -> str:
     """Return the template filled with figures, with those of the charts that there are, and with marked events."""
     environment = open_templates(FOLDER)
@@ -102,9 +76,10 @@ def fill_template(report: Mapping[str, Any], charts: Mapping[str, Chart], timeli
         report=report, charts=charts, marked=timeline.spans, head=HEAD, chapters=CHAPTERS, experts=EXPERT
     )
     # Only what is told of the state is told otherwise: the policy knows scripts and styles by their hashes.
-    parts = gather_parts(timeline, list_models(report))
-    explained = explain_words(cut_long_words(as_told(body)))
-    return environment.get_template("shell.html").render(report=report, body=explained, page=parts)
+    base = describe_charts(timeline.batches, timeline.months, timeline.events, list_models(report))
+    parts = gather_parts(base, [FOLDER / "first_screen.css"], [FOLDER / "report.js"])
+    title = "Pointsman report" + (f": {report['target']}" if report["target"] else "")
+    return wrap_page(title, explain_words(cut_long_words(as_told(body))), parts)
 
 
 def list_models(report: Mapping[str, Any]) -> dict[str, str]:

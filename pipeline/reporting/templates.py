@@ -18,12 +18,12 @@ FILTERS = {
 """What the templates of all pages write numbers with."""
 
 
-def open_templates(folder: Path) -> "Environment":
-    """Return the templates of a folder."""
+def open_templates(*folders: Path) -> "Environment":
+    """Return the templates of some folders."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(folder),
+        loader=FileSystemLoader(folders),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -1,6 +1,6 @@
 """The page of an exploration: what is known of the rows, their target, how inputs go with it, and the table itself."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,13 +9,17 @@ import numpy as np
 import pandas as pd
 
 from pointsman.common.redaction import as_told
-from pointsman.pipeline.reporting import formats
-from pointsman.pipeline.reporting.eda.svg import BLUE, FULL, SERIES, Chart, export, label_numbers, sheet
+from pointsman.pipeline.reporting.charts.chart import Chart, to_columns
+from pointsman.pipeline.reporting.charts.colours import BLUE, SERIES
+from pointsman.pipeline.reporting.charts.layers import NUMBERS, SHARES, colour_by, draw_by_batch, line, measure, tell
+from pointsman.pipeline.reporting.charts.scripts import describe_charts
 from pointsman.pipeline.reporting.eda.table import render_table
 from pointsman.pipeline.reporting.eda.target import ColumnRelation, Level
-from pointsman.pipeline.reporting.formats import describe_move
+from pointsman.pipeline.reporting.formats import MONTHS, describe_move
 from pointsman.pipeline.reporting.history import list_rows
-from pointsman.pipeline.reporting.templates import open_templates, read_styles
+from pointsman.pipeline.reporting.long_words import cut_long_words
+from pointsman.pipeline.reporting.shell import gather_parts, wrap_page
+from pointsman.pipeline.reporting.templates import open_templates
 
 FOLDER = Path(__file__).parent
 NOTABLE = 2.0
@@ -23,9 +27,6 @@ NOTABLE = 2.0
 MOST_RELATIONS = 24
 MOST_LINES = 40
 MOST_CLASSES = len(SERIES)
-MOST_TICKS = 9
-COLOURS = ("blue", "vermillion", "green", "purple", "amber", "sky", "olive", "grey")
-"""The page's names of SERIES, for bars of classes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,53 +61,46 @@ class Exploration:
 
 
 def render_exploration(exploration: Exploration) -> str:
-    """Return the page. It needs no other file and no network; the part by skrub runs its own script."""
-    environment = open_templates(FOLDER)
-    page = environment.get_template("template.html").render(
-        page=exploration,
-        css=read_styles(FOLDER.parent / "base.css", FOLDER.parent / "style.css", FOLDER / "style.css"),
-        course=draw_course(exploration) if len(exploration.course) > 1 else None,
-        relations=exploration.relations[:MOST_RELATIONS],
-        others=exploration.relations[MOST_RELATIONS:],
-        scale=find_scale(exploration),
-        colours=[f"var(--{name})" for name in COLOURS],
-        breaches=list_breaches(exploration.checks),
-        moved=list_moved(exploration.drift),
-        threshold=NOTABLE,
-        table=render_table(exploration.table),
+    """Return the page. It needs no other file and no network; the part by skrub runs its own scripts."""
+    body = (
+        open_templates(FOLDER, FOLDER.parent)
+        .get_template("page.html")
+        .render(
+            page=exploration,
+            course=draw_course(exploration) if len(exploration.course) > 1 else None,
+            relations=exploration.relations[:MOST_RELATIONS],
+            others=exploration.relations[MOST_RELATIONS:],
+            scale=find_scale(exploration),
+            colours=SERIES,
+            breaches=list_breaches(exploration.checks),
+            moved=list_moved(exploration.drift),
+            threshold=NOTABLE,
+            table=render_table(exploration.table),
+        )
     )
-    return as_told(page)
+    months = {int(level.label): format_end(level) for level in exploration.course}
+    base = describe_charts(list(months), months, [], {})
+    parts = gather_parts(base, [FOLDER / "page.css"], [FOLDER / "page.js"])
+    return wrap_page(exploration.title, cut_long_words(as_told(body)), parts, is_foreign=True)
 
 
 def draw_course(exploration: Exploration) -> Chart:
     """Draw the target's level over time or by batch: a line for each name, the most frequent classes only."""
     course, names = exploration.course, exploration.names
-    means = np.array([level.means for level in course])
-    shown = sorted(np.argsort(-np.nan_to_num(means).mean(axis=0), kind="stable")[:MOST_CLASSES])
-    with sheet(FULL, 2.4) as figure:
-        axes = figure.subplots()
-        for place, colour in zip(shown, SERIES, strict=False):
-            axes.plot(
-                means[:, place], color=colour if len(names) > 1 else BLUE, marker="o", markersize=3, label=names[place]
-            )
-        step = max(1, -(-len(course) // MOST_TICKS))
-        # Counted from the end, so that the newest block always has its label.
-        places = list(range(len(course)))[::-1][::step]
-        labels = [
-            f"{course[place].label}\n{formats.format_date(course[place].end).partition(' ')[2][-8:]}"
-            if exploration.unit == "batch"
-            else _say_day(course[place].end)
-            for place in places
-        ]
-        axes.set_xticks(places, labels)
-        axes.grid(visible=False, axis="x")
-        axes.set_ylabel(describe_level(exploration))
-        label_numbers(axes.yaxis)
-        if exploration.task != "regression":
-            axes.set_ylim(bottom=0)
-        if len(names) > 1:
-            axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
-        return export(figure, "course", f"{exploration.target} {exploration.unit} by {exploration.unit}")
+    means = np.nan_to_num(np.array([level.means for level in course])).mean(axis=0)
+    shown = sorted(np.argsort(-means, kind="stable")[:MOST_CLASSES])
+    rows = [(int(level.label), names[place], level.means[place], level.rows) for place in shown for level in course]
+    what, form = describe_level(exploration), NUMBERS if exploration.task == "regression" else SHARES
+    y = measure("level", what, form, zero=exploration.task != "regression")
+    several = len(names) > 1
+    told = tell(*(["name"] if several else []), ("batch", exploration.unit), ("level", what, form), "rows")
+    chart = draw_by_batch(
+        "course",
+        f"{exploration.target} {exploration.unit} by {exploration.unit}",
+        to_columns(("batch", "name", "level", "rows"), rows),
+        [line(y, told, colour_by("name", [names[place] for place in shown]) if several else BLUE)],
+    )
+    return replace(chart, titles={})  # the numbers stand in a table below
 
 
 def describe_level(exploration: Exploration) -> str:
@@ -145,5 +139,6 @@ def list_moved(drift: pd.DataFrame) -> list[dict[str, Any]]:
     return [line | {"how": describe_move(line["role"], line["detail"])} for line in lines]
 
 
-def _say_day(moment: Any) -> str:
-    return "" if moment is None else formats.format_date(moment.date())
+def format_end(level: Level) -> str:
+    """Return the month in which a block of rows ended, '' where its rows have no time."""
+    return f"{MONTHS[level.end.month - 1]} {level.end.year % 100:02d}" if level.end else ""

@@ -1,0 +1,2 @@
+"use strict";
+document.querySelectorAll("main table").forEach(tables.prepare);

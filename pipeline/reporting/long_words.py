@@ -7,7 +7,8 @@ LONGEST = 60
 MOST = 800
 """Characters of a text, between two tags, of which all lines are shown."""
 
-_TAGS = re.compile(r"(<(?P<name>script|style|template|code|pre|option|textarea)\b.*?</(?P=name)>|<[^>]*>)", re.DOTALL)
+_LEFT = "title|script|style|template|code|pre|option|textarea"
+_TAGS = re.compile(rf"<(?P<name>{_LEFT})\b.*?</(?P=name)>|<[^>]*>", re.DOTALL)
 _WORD = re.compile(rf"\S{{{LONGEST},}}")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pointsman.pipeline.reporting.charts.scripts import read_library, read_script
 from pointsman.pipeline.reporting.policy import ANY_STYLE, hash_texts, write_policy
-from pointsman.pipeline.reporting.templates import open_templates, read_styles
+from pointsman.pipeline.reporting.templates import BASE_STYLE, open_templates, read_styles
 
 FOLDER = Path(__file__).parent
 _SCRIPT = re.compile(r"<script(?: type=\"module\")?>(.*?)</script>", re.DOTALL)
@@ -26,7 +26,7 @@ class Parts:
 def gather_parts(base: str, styles: Iterable[Path], scripts: Iterable[Path]) -> Parts:
     """Return what a page carries besides its body: these styles and scripts, after those that all such pages have."""
     return Parts(
-        css=read_styles(FOLDER / "base.css", FOLDER / "style.css", *styles),
+        css=read_styles(BASE_STYLE, FOLDER / "style.css", *styles),
         base=base,
         library=read_library(),
         scripts=tuple(map(read_script, (FOLDER / "charts" / "charts.js", FOLDER / "tables.js", *scripts))),

@@ -8,6 +8,9 @@ from pointsman.pipeline.reporting import formats
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+BASE_STYLE = Path(__file__).parent / "base.css"
+"""What all pages have in common: colours, type and tables."""
+
 FILTERS = {
     "number": formats.format_number,
     "decimal": formats.format_decimal,

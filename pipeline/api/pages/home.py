@@ -13,8 +13,9 @@ from html import unescape
 from pointsman.pipeline.reporting.policy import hash_texts
 
 STYLE = (
-    "#live{display:block;width:100%;height:5.2rem;border:0}"
-    "@media(max-width:700px){#live{height:11rem}}@media print{#live{display:none}}"
+    "#live{display:block;width:100%;height:3.7rem;border:0;border-bottom:1px solid #8887}"
+    "@media(max-width:1000px){#live{height:5.5rem}}@media(max-width:600px){#live{height:9rem}}"
+    "@media print{#live{display:none}}"
 )
 STRIP = f'<style>{STYLE}</style><iframe id="live" src="/live" title="What is answered now"></iframe>'
 META = re.compile(r'<meta\s+http-equiv="Content-Security-Policy"\s+content="([^"]*)"\s*/?>', re.IGNORECASE)

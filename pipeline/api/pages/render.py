@@ -7,19 +7,20 @@ from fastapi import Response
 from fastapi.responses import HTMLResponse
 
 from pointsman.common.program import as_typed
+from pointsman.pipeline.reporting.long_words import cut_long_words
 from pointsman.pipeline.reporting.policy import hash_texts
-from pointsman.pipeline.reporting.templates import open_templates
+from pointsman.pipeline.reporting.templates import BASE_STYLE, open_templates, read_styles
 
 FOLDER = Path(__file__).parent
 TEMPLATES = open_templates(FOLDER)
-STYLE = (FOLDER / "style.css").read_text(encoding="utf-8")
+STYLE = read_styles(BASE_STYLE, FOLDER / "style.css")
 """The style of all pages."""
 
 
 def show_page(template: str, status: int = 200, headers: dict[str, str] | None = None, **facts: Any) -> Response:
     """Return a page made of one of this folder's templates; it has no script and asks for no other file."""
     page = TEMPLATES.get_template(template).render(css=STYLE, **facts)
-    return HTMLResponse(as_typed(page), status, {"content-security-policy": POLICY, **(headers or {})})
+    return HTMLResponse(cut_long_words(as_typed(page)), status, {"content-security-policy": POLICY, **(headers or {})})
 
 
 POLICY = (

@@ -9,7 +9,7 @@ from html import unescape
 
 import pytest
 import small_stream
-from browser import open_page, start_browser, wait_until
+from browser import find_barriers, open_page, start_browser, wait_until
 from open_services import open_service
 from test_service_process import PATIENCE, start
 
@@ -19,7 +19,8 @@ from pointsman.common.task import Task
 from pointsman.pipeline.api.access import PAGES
 from pointsman.pipeline.api.pages.form import Field, make_fields
 from pointsman.pipeline.api.pages.home import STRIP, add_strip
-from pointsman.pipeline.api.pages.trial import PREFIX
+from pointsman.pipeline.api.pages.render import show_page
+from pointsman.pipeline.api.pages.trial import PREFIX, Effect, Outcome
 from pointsman.pipeline.api.report import OLD_SECONDS, ReportMaker
 from pointsman.pipeline.reporting.kept import MARK, PAGE, load_kept, mark_report, save_mark
 from pointsman.pipeline.reporting.policy import hash_texts
@@ -311,10 +312,36 @@ def test_a_browser_shows_the_report_when_it_is_there_and_tries_a_row(linear_stre
             assert "Answered by" in page.locator("#answer").inner_text()
             assert page.locator("[name=in-PREMIUM]").input_value() == "1234.5"
             assert page.locator("[name=in-MAKE]").input_value() == MARKED
-        for width in (390, 1200):
-            for route in ("/try", "/docs"):
-                with open_page(browser, f"{url}{route}", own=url, viewport={"width": width, "height": 900}) as page:
+        for width, scheme in ((390, "light"), (1200, "dark"), (1200, "light")):
+            for route in ("/", "/try", "/docs"):
+                look = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
+                with open_page(browser, f"{url}{route}", own=url, **look) as page:
                     apart = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
                     assert page.evaluate(apart) <= 0
+                    seen = "[...document.querySelectorAll('table, pre')].filter((one) => one.checkVisibility())"
+                    assert page.evaluate(f"{seen}.filter((one) => one.scrollWidth > innerWidth).length") == 0
+                    assert find_barriers(page) == []
         with open_page(browser, f"{url}/docs", own=url) as page:
             assert page.locator("section").count() > 6
+
+
+@pytest.mark.slow
+def test_long_names_and_levels_widen_no_form(tmp_path):
+    word = "x" * 5_000
+    field = Field(word, "level", word, f"most often {word}", (word,), is_list=True)
+    facts = {"target": word, "generation": 1, "prefix": PREFIX, "most_text": 9_000, "url": "http://localhost"}
+    typed = Field("typed", "level", word, f"most often {word}", (word,))
+    answer = {"predict": word, "probability": {word: 0.5}, "positive": None, "version": "tree-0001", "choice": "none"}
+    answer |= {"reason": "selected", "meaning": "chosen", "kind": "clean", "members": {}, "expected": None}
+    reasons = (Effect(word, word, 0.5),)
+    outcome = Outcome(**answer, effects=reasons, alarm=None, warnings=(word,), row=json.dumps({word: word}))
+    known = {"fields": (field, typed), "typed": {word: word}, "outcome": outcome, "problem": f"{word} is no level."}
+    page = tmp_path / "page.html"
+    page.write_bytes(show_page("trial.html", **facts, **known).body)
+    with start_browser() as browser:
+        for width in (390, 1280):
+            with open_page(browser, page.as_uri(), viewport={"width": width, "height": 800}) as opened:
+                opened.click("summary")
+                assert opened.evaluate("document.documentElement.scrollWidth") == width
+                assert opened.locator("label .cut").first.get_attribute("title") == word
+                assert opened.locator("table").bounding_box()["width"] <= width

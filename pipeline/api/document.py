@@ -74,7 +74,8 @@ def describe_get(summary: str, content: Json, keyed: bool = True, also: Json | N
 
 BODY_ERRORS = (400, 408, 413, 415, 422)
 EXPECTED: Json = holding({"loss": NUMBER, "lower": or_null(NUMBER), "upper": or_null(NUMBER)}) | {
-    "description": "the loss that what was chosen is expected to have on such a request; nine of ten lie between "
+    "description": "the loss (log-loss, or RMSE in the unit of the target) that what was chosen is expected to have on "
+    "such a request, by past batches; nine of ten lie between "
     "lower and upper"
 }
 VERSION: Json = holding(

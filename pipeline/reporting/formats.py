@@ -79,6 +79,15 @@ def format_change(share: float | None) -> str:
     return f"{100 * share:+.1f}{NO_BREAK}%".replace("-", "−")
 
 
+def format_signed(number: float | None) -> str:
+    """Return a number with its sign and one decimal.
+
+    >>> format_signed(-6.21), format_signed(20.0), format_signed(None)
+    ('−6.2', '+20.0', '–')
+    """
+    return MISSING if number is None or not math.isfinite(number) else f"{number:+.1f}".replace("-", "−")
+
+
 def format_date(moment: str | date | None) -> str:
     """Return a day, with its time where it has one other than midnight.
 

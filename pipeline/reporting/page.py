@@ -26,6 +26,7 @@ FILTERS = {
     "anchor": find_anchor,
     "sentence": formats.begin_sentence,
     "change": formats.format_change,
+    "signed": formats.format_signed,
     "bytes": formats.format_bytes,
     "params": formats.format_params,
     "metric": name_metric,

@@ -58,10 +58,13 @@ def check(config: Config, mends: bool = False) -> Checked:
         told, files = check_files(state)
         findings += [*check_generations(state), *check_references(state), *told]
         findings += [one for one in check_golden(state) if one not in findings]
-        rows = f"{load_generation(state, verified=False).number} generations, {files} files and the models that serve"
+        number = load_generation(state, verified=False).number
+    if not number:
+        log.info("nothing was learned yet, so there are no models to look at; run 'python run.py update' first")
     if catalogue is None:
         log.info("the server keeps the catalogue and sees to its copies; no copy or journal of it is looked at here")
-    return Checked(tuple(findings), rows)
+    models = "the models that serve" if number else "no models"
+    return Checked(tuple(findings), f"{number} generations, {files} files and {models}")
 
 
 @contextmanager

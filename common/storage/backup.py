@@ -60,21 +60,22 @@ def name_backup(catalogue: Path) -> Path:
     return catalogue.with_name(f"{catalogue.stem}.backup{catalogue.suffix}")
 
 
-def save_backup(engine: Engine) -> str:
+def save_backup(engine: Engine, anew: bool = False) -> str:
     """Make the copy of an SQLite catalogue anew, up to its newest transaction, and begin the journal behind it.
 
-    Returns why it was made of the catalogue itself, '' where it was made of the older copy. StateError where there is
-    no room, and then the older copy and the journal stay; a catalogue that is damaged is never copied.
+    Returns why it had to be made of the catalogue itself, '' where it was made of the older copy. StateError where there
+    is no room, and then the older copy and the journal stay; a catalogue that is damaged is never copied.
     """
     catalogue = find_catalogue(engine.url)
-    return copy_catalogue(catalogue) if catalogue else ""
+    return copy_catalogue(catalogue, anew) if catalogue else ""
 
 
 def copy_catalogue(catalogue: Path, anew: bool = False) -> str:
-    """Do what ``save_backup`` does; ``anew`` makes the copy of the catalogue itself."""
+    """Do what ``save_backup`` does; ``anew`` makes the copy of the catalogue itself, as the first one is."""
     backup = name_backup(catalogue)
     temporary = name_temporary(backup)
-    reason = "it was asked for" if anew else ""
+    anew = anew or not (backup.is_file() or name_journal(catalogue).is_file())
+    reason = ""
     try:
         with explain_writing(backup):
             if not anew:
@@ -82,7 +83,7 @@ def copy_catalogue(catalogue: Path, anew: bool = False) -> str:
                     number = assemble(catalogue, temporary, read_number(catalogue)).number
                 except StateError as error:
                     reason = str(error).removesuffix(".")
-            if reason:
+            if anew or reason:
                 number = _copy_whole(catalogue, temporary)
             check_pages(temporary)
             with lock_journal(catalogue):
@@ -172,13 +173,21 @@ def _replay(catalogue: Path, transactions: Sequence[Transaction]) -> None:
         connection.execute("PRAGMA journal_mode=MEMORY")
         connection.execute("PRAGMA synchronous=OFF")  # it is brought to the disk as a whole
         connection.execute("BEGIN")
-        for transaction in transactions:
-            for one in transaction.read():
-                (connection.executemany if one.many else connection.execute)(one.sql, one.parameters)
-        if transactions:
-            last = transactions[-1].number
-            connection.execute("REPLACE INTO journal (id, number, negative) VALUES (1, ?, ?)", (last, -last))
+        carry_out(connection, transactions)
         connection.execute("COMMIT")
+
+
+def carry_out(connection: sqlite3.Connection, transactions: Sequence[Transaction]) -> None:
+    """Carry out transactions within the one that is open, and count them.
+
+    Raises sqlite3.DatabaseError where they do not follow on what is there.
+    """
+    for transaction in transactions:
+        for one in transaction.read():
+            (connection.executemany if one.many else connection.execute)(one.sql, one.parameters)
+    if transactions:
+        last = transactions[-1].number
+        connection.execute("REPLACE INTO journal (id, number, negative) VALUES (1, ?, ?)", (last, -last))
 
 
 def read_number(catalogue: Path) -> int:

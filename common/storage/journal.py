@@ -9,7 +9,8 @@ that was ever acknowledged. A line is a transaction, or names a copy:
     <CRC-32> void <number of a transaction that did not come about>
 
 Numbers count the catalogue's transactions. One that was written here and never committed, since its process was
-killed in between, is superseded by the next one of that number.
+killed in between, is carried out by who comes next; one whose commit failed is void, or superseded by the next one of
+that number.
 """
 
 import base64
@@ -19,7 +20,7 @@ import re
 import zlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -191,23 +192,51 @@ def read_journal(journal: Path) -> Journal:
     return Journal(tuple(copies), tuple(transactions), tuple(broken))
 
 
-def find_base(journal: Path) -> tuple[int, int] | None:
-    """Return the last transaction in the copy that a journal begins with, and the last after which one was wanted.
+@dataclass(frozen=True)
+class Reach:
+    """How far a journal goes, in numbers of transactions.
 
-    None where there is no journal. Checksums are not looked at: this is asked whenever a state is opened.
+    ``base`` is the last one in the copy that it begins with, ``wanted`` the last one after which a copy was wanted, and
+    ``newest`` the last one that came about.
     """
-    base = wanted = 0
+
+    base: int = 0
+    wanted: int = 0
+    newest: int = 0
+
+
+def read_reach(journal: Path) -> Reach | None:
+    """Return how far a journal goes, None where there is none.
+
+    Checksums are not looked at: this is asked whenever a state is opened.
+    """
+    reach = Reach()
     try:
         with journal.open("rb") as file:
             for place, line in enumerate(file):
                 head = _HEAD.match(line[:200].decode(errors="replace"))
-                if head and not place:
-                    base = int(head["number"])
-                if head and head["kind"] == GENERATION:
-                    wanted = int(head["number"])
+                if head and line.endswith(b"\n"):
+                    reach = _go_on(reach, head["kind"], int(head["number"]), place == 0)
     except FileNotFoundError:
         return None
-    return base, wanted
+    return reach
+
+
+def _go_on(reach: Reach, kind: str, number: int, is_first: bool) -> Reach:
+    if kind == COPY:
+        return replace(reach, base=number if is_first else reach.base, newest=max(reach.newest, number))
+    if kind == VOID:
+        return replace(reach, newest=number - 1)
+    return replace(reach, newest=number, wanted=number if kind == GENERATION else reach.wanted)
+
+
+def read_newest(journal: Path) -> int:
+    """Return the number of the last transaction that came about, as the last whole line has it; 0 where none does."""
+    with journal.open("rb") as file:
+        end = _find_end(file.fileno(), os.fstat(file.fileno()).st_size)
+        file.seek(_find_end(file.fileno(), max(0, end - 1)))
+        head = _HEAD.match(file.read(200).decode(errors="replace"))
+    return _go_on(Reach(), head["kind"], int(head["number"]), is_first=False).newest if head else 0
 
 
 def rotate(journal: Path, number: int, digest: str) -> None:

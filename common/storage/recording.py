@@ -7,7 +7,7 @@ copy and the journal hold it.
 import os
 import re
 import sqlite3
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +25,15 @@ from pointsman.common.storage.journal import (
     lock_journal,
     make_transaction,
     name_journal,
-    read_journal,
+    read_newest,
     write_line,
 )
-from pointsman.common.storage.restoring import find_loss
+from pointsman.common.storage.restoring import BEHIND, find_loss
 
 _CHANGES = re.compile(r"\s*(INSERT|UPDATE|DELETE|CREATE|ALTER|DROP)\b", re.IGNORECASE)
 _STATEMENTS, _WRITTEN, _KIND, _FILE = "statements", "written", "kind", "file"
 """Keys of what a connection carries: its statements and the kind of its transaction, the number that was written for
 it, and the file that it opened."""
-
-PATIENCE = 30.0
-"""Seconds for which others are waited for."""
 
 _ADVANCE = (
     "INSERT INTO journal (id, number, negative) VALUES (1, 1, -1) "
@@ -82,28 +79,11 @@ def record(engine: Engine, catalogue: Path) -> None:
     @sa.event.listens_for(engine, "handle_error")
     def take_back(context: ExceptionContext) -> None:
         number = context.connection.info.pop(_WRITTEN, None) if context.connection else None
-        # It was the commit that failed, and its lock is still held. Where even this cannot be written, the next
-        # transaction takes the number over.
+        # It was the commit that failed, and its lock is still held. Where even this cannot be written, it is carried
+        # out later, although its command said that it failed: what is sent again counts once.
         if number is not None:
             with suppress(StateError), lock_journal(catalogue):
                 append(name_journal(catalogue), write_line(f"{VOID} {number} -"))
-
-
-def take_back_unfinished(catalogue: Path) -> None:
-    """Note in the journal that a transaction did not come about whose process was killed before it was committed.
-
-    Others may go on to remove files that only it would have named.
-    """
-    if not name_journal(catalogue).is_file():
-        return
-    with closing(sqlite3.connect(catalogue, PATIENCE, isolation_level=None)) as connection:
-        connection.execute("BEGIN IMMEDIATE")  # nobody is between journal and commit now
-        number = read_number_of(connection)
-        with lock_journal(catalogue):
-            written = read_journal(name_journal(catalogue)).transactions
-            if written and written[-1].number > number:
-                append(name_journal(catalogue), write_line(f"{VOID} {number + 1} -"))
-        connection.execute("ROLLBACK")
 
 
 def _write(connection: Connection, catalogue: Path, statements: list[Statement]) -> None:
@@ -120,6 +100,8 @@ def _write(connection: Connection, catalogue: Path, statements: list[Statement])
             raise DamagedCatalogue(str(catalogue), "another file has taken its place")
         if not name_journal(catalogue).is_file():
             begin_journal(catalogue)
+        if read_newest(name_journal(catalogue)) >= number:  # the new one would take another's place
+            raise DamagedCatalogue(str(catalogue), BEHIND)
         append(name_journal(catalogue), line)
     connection.info[_WRITTEN] = number
 

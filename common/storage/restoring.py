@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from pointsman.common.errors import StateError
 from pointsman.common.storage.backup import (
     Assembled,
     assemble,
+    carry_out,
     check_pages,
     check_pages_of,
     find_sound_copy,
@@ -19,12 +20,28 @@ from pointsman.common.storage.backup import (
 )
 from pointsman.common.storage.differences import find_differences
 from pointsman.common.storage.files import explain_writing, name_temporary, sync_folder
-from pointsman.common.storage.journal import GENERATION, Broken, Transaction, lock_journal, name_journal, read_journal
+from pointsman.common.storage.journal import (
+    GENERATION,
+    Broken,
+    Transaction,
+    lock_journal,
+    name_journal,
+    read_journal,
+    read_reach,
+)
 
 LEAST_BYTES = 100
 """The header of an SQLite file."""
+PATIENCE = 30.0
+"""Seconds for which others are waited for."""
+BEHIND = "it lacks what its journal holds"
 _BUSY = {3, 5, 6, 7, 8, 10, 13, 14, 23}
 """SQLite's codes for a file that is sound and cannot be used now: busy, read-only, on a full disk and the like."""
+
+
+def is_busy(error: Exception) -> bool:
+    """Return whether SQLite could not use a file that may be sound."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY
 
 
 def find_loss(catalogue: Path) -> str:
@@ -39,11 +56,58 @@ def find_loss(catalogue: Path) -> str:
     return "the file is cut off" if catalogue.stat().st_size < LEAST_BYTES else ""
 
 
+def catch_up(catalogue: Path) -> str:
+    """Carry out in a catalogue the transactions that only its journal has, and return a sentence on them, '' for none.
+
+    They are lacking where a process was killed before its commit, or an older file was put in the catalogue's place.
+    Raises sqlite3.DatabaseError where they do not follow on what is there: it may be another state's.
+    """
+    reach = read_reach(name_journal(catalogue))
+    if reach is None or reach.newest <= read_number(catalogue):
+        return ""
+    with closing(sqlite3.connect(catalogue, PATIENCE, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")  # nobody is between journal and commit now
+        number = read_number_of(connection)
+        with lock_journal(catalogue):
+            lacking = read_journal(name_journal(catalogue)).follow(number)
+            if lacking and (differing := _compare(catalogue, connection, number)):
+                raise sqlite3.DatabaseError(differing)
+        carry_out(connection, lacking)
+        connection.execute("COMMIT")
+    if not lacking:
+        return ""
+    rows = ", ".join(one.rows for one in lacking)
+    return (
+        f"The catalogue '{catalogue}' lacked {_count(len(lacking))} of its journal ({rows}), as after a process was "
+        "killed or an older file was put in its place; they are carried out now"
+    )
+
+
+def _count(transactions: int) -> str:
+    return "1 transaction" if transactions == 1 else f"{transactions} transactions"
+
+
+def _is_behind(catalogue: Path, number: int) -> bool:
+    """Return whether a catalogue lacks what its journal holds; one that writes at the moment is waited for."""
+    reach = read_reach(name_journal(catalogue))
+    if reach is None or reach.newest <= number:
+        return False
+    with closing(sqlite3.connect(catalogue, PATIENCE, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        journal, number = read_journal(name_journal(catalogue)), read_number_of(connection)
+        connection.execute("ROLLBACK")
+    return bool(journal.follow(number))
+
+
 def restore_backup(catalogue: Path, reason: str) -> str:
     """Put copy and journal in the place of a damaged catalogue, which is kept aside, and return a sentence on it.
 
     StateError where the copy is not sound, or the catalogue is sound after all. The caller holds the update lock.
     """
+    if reason == BEHIND:
+        with suppress(sqlite3.DatabaseError):  # then it is no older state of the same catalogue
+            if told := catch_up(catalogue):
+                return told
     # Between noticing the damage and taking the lock, another process may have restored the copy.
     if not find_damage(catalogue):
         raise StateError(
@@ -86,15 +150,14 @@ def _describe_restored(catalogue: Path, assembled: Assembled) -> str:
     """Return what takes a catalogue's place, and what is known to have been and is missing in it."""
     journal = assembled.journal
     if not journal.copies:
-        made = datetime.fromtimestamp(name_backup(catalogue).stat().st_mtime, UTC).strftime("%Y-%m-%d %H:%M")
+        since = find_newest_row(name_backup(catalogue))
         return (
-            f"its copy has taken its place, and without a journal beside it all that was written since {made} UTC is "
+            f"its copy has taken its place, and without a journal beside it all that was written since {since} is "
             "missing: labels, inferences and decisions"
         )
     told = "its copy has taken its place"
     if assembled.since:
-        noun = "transaction" if assembled.since == 1 else "transactions"
-        told += f" with the {assembled.since} {noun} of the journal since then"
+        told += f" with the {_count(assembled.since)} of the journal since then"
     newest = max(journal.newest, _find_number(catalogue))
     if newest <= assembled.number:
         return f"{told}, and nothing that was acknowledged is missing"
@@ -105,6 +168,17 @@ def _describe_restored(catalogue: Path, assembled: Assembled) -> str:
     broken = ", ".join(str(one.line) for one in journal.broken)
     why = f"line {broken} of '{name_journal(catalogue).name}' cannot be read" if broken else "the journal lacks them"
     return f"{told}, and transactions {assembled.number + 1} to {newest}{named} are missing, since {why}"
+
+
+def find_newest_row(catalogue: Path) -> str:
+    """Return when the newest row of a catalogue was written, in words; a file's own time may be that of its copying."""
+    with closing(sqlite3.connect(catalogue)) as connection:
+        dated = connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE '%created_at%'"
+        ).fetchall()
+        times = [connection.execute(f'SELECT MAX(created_at) FROM "{table}"').fetchone()[0] for (table,) in dated]
+    newest = max(filter(None, times), default="")
+    return f"its newest row of {newest[:16]} UTC" if newest else "it was begun"
 
 
 def _find_number(catalogue: Path) -> int:
@@ -157,24 +231,35 @@ def find_damage(catalogue: Path) -> str:
     """
     if not catalogue.is_file() or catalogue.stat().st_size < LEAST_BYTES:
         return find_loss(catalogue) or "the file is cut off"
-    temporary = name_temporary(catalogue)
     try:
         with closing(sqlite3.connect(catalogue, isolation_level=None)) as connection:
             connection.execute("BEGIN")  # others may write meanwhile; this looks at one moment
             check_pages_of(connection)
             number = read_number_of(connection)
-            try:
-                if find_sound_copy(catalogue) > number:
-                    return "it is older than its copy"
-                assemble(catalogue, temporary, number)
-            except StateError:  # there is nothing to hold it against
-                return ""
-            with closing(sqlite3.connect(temporary)) as other:
-                found = find_differences(connection, other)
+            if differing := _compare(catalogue, connection, number):
+                return differing
+        return BEHIND if _is_behind(catalogue, number) else ""
     except (sqlite3.Error, ValueError, TypeError) as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY:
+        if is_busy(error):
             raise StateError(f"The catalogue '{catalogue}' cannot be checked ({error}).") from error
         return str(error)
+
+
+def _compare(catalogue: Path, connection: sqlite3.Connection, number: int) -> str:
+    """Return how a catalogue that is open differs from its copy and journal up to the transaction ``number``.
+
+    '' where it does not, or there is no sound copy to hold it against.
+    """
+    temporary = name_temporary(catalogue)
+    try:
+        if find_sound_copy(catalogue) > number:
+            return "it is older than its copy"
+        assemble(catalogue, temporary, number)
+        with closing(sqlite3.connect(temporary)) as other:
+            found = find_differences(connection, other)
+    except StateError:
+        return ""
     finally:
+        connection.text_factory = str
         temporary.unlink(missing_ok=True)
     return f"it differs from its copy and journal: {', '.join(found)}" if found else ""

@@ -19,11 +19,10 @@ from pointsman.common.storage.addresses import address_file, show_address
 from pointsman.common.storage.backup import find_catalogue, name_backup, read_number, save_backup
 from pointsman.common.storage.catalogue import connect
 from pointsman.common.storage.files import FileStore, explain_writing, sweep
-from pointsman.common.storage.journal import find_base, name_journal
+from pointsman.common.storage.journal import name_journal, read_reach
 from pointsman.common.storage.locks import try_lock
 from pointsman.common.storage.postgresql import hold_shared_lock
-from pointsman.common.storage.recording import take_back_unfinished
-from pointsman.common.storage.restoring import find_damage, find_loss, restore_backup
+from pointsman.common.storage.restoring import catch_up, find_damage, find_loss, is_busy, restore_backup
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +61,7 @@ def open_state(config: Config, must_exist: bool = False) -> Iterator[State]:
     url = name_url(config)
     state = State(folder, _open_catalogue(folder, url), FileStore(folder / "files"))
     try:
-        _make_up_copy(state)
+        _settle_catalogue(state)
         trim_journal(state)
         yield state
     except DamagedCatalogue as damage:
@@ -94,46 +93,56 @@ def _open_catalogue(folder: Path, url: str | sa.URL) -> Engine:
         return connect(url, recorded=True)
 
 
-def _make_up_copy(state: State) -> None:
-    """Make the copy of a catalogue anew where that failed after the newest generation.
+def _settle_catalogue(state: State) -> None:
+    """Bring a catalogue up to its journal, and make up for a copy or journal that is missing or late.
 
-    DamagedCatalogue where the catalogue is older than its copy.
+    DamagedCatalogue where the catalogue is older than its copy, or does not go with its journal.
     """
-    catalogue = find_catalogue(state.engine.url)
-    if catalogue is None or (known := find_base(name_journal(catalogue))) is None:
+    if (catalogue := find_catalogue(state.engine.url)) is None:
         return
-    base, wanted = known
+    _catch_up(catalogue)
     try:
         number = read_number(catalogue)
     except sqlite3.DatabaseError as error:
         raise DamagedCatalogue(str(catalogue), first_line(error)) from error
-    if number < base:
+    reach = read_reach(name_journal(catalogue))
+    if reach and number < reach.base:
         raise DamagedCatalogue(str(catalogue), "it is older than its copy")
-    if not base < wanted <= number:
+    if not number:  # an earlier release wrote it; both begin with the first transaction
         return
-    with (
-        suppress(StateError),
-        lock_folder(state.folder, "update"),
-    ):  # one that holds it is about to make the copy itself
-        renew_copy(state, is_late=True)
+    missing = [path.name for path in (name_journal(catalogue), name_backup(catalogue)) if not path.is_file()]
+    if missing:
+        told = f"{' and '.join(missing)} beside the catalogue '{catalogue}' {'is' if len(missing) == 1 else 'are'} gone"
+    elif reach and reach.base < reach.wanted <= number:
+        told = "the copy of the catalogue could not be written after the newest generation"
+    else:
+        return
+    with suppress(StateError), lock_folder(state.folder, "update"):  # who holds it makes the copy itself
+        _log.warning("%s; made anew now", told)
+        renew_copy(state, is_asked=bool(missing))
 
 
-def _settle_journal(state: State) -> None:
-    """Do what ``take_back_unfinished`` does where there is a catalogue that can be read; damage is met soon enough."""
-    if catalogue := find_catalogue(state.engine.url):
-        with suppress(StateError, sqlite3.DatabaseError):
-            take_back_unfinished(catalogue)
-
-
-def renew_copy(state: State, is_late: bool = False) -> None:
-    """Make the copy of a catalogue anew; say where it is late or cannot be made. The journal holds what it lacks."""
+def _catch_up(catalogue: Path) -> None:
+    """Do what ``catch_up`` does, and tell of it; DamagedCatalogue where the catalogue does not go with its journal."""
     try:
-        reason = save_backup(state.engine)
+        if told := catch_up(catalogue):
+            _log.warning("%s", told)
+    except sqlite3.DatabaseError as error:
+        if not is_busy(error):
+            raise DamagedCatalogue(str(catalogue), first_line(error)) from error
+        _log.warning("the catalogue '%s' cannot be brought up to its journal now (%s)", catalogue, first_line(error))
+
+
+def renew_copy(state: State, is_asked: bool = False) -> None:
+    """Make the copy of a catalogue anew; say where it cannot be made, or not of the older copy, unless that is asked.
+
+    The journal holds what the copy lacks.
+    """
+    try:
+        reason = save_backup(state.engine, anew=is_asked)
     except StateError as error:
         _log.warning("%s", error)
         return
-    if is_late:
-        _log.warning("the copy of the catalogue could not be written after the newest generation; it is made now")
     if reason:
         _log.warning("the copy of the catalogue is made of itself: %s", reason)
 
@@ -262,7 +271,8 @@ def hold_lock(state: State, command: str) -> Iterator[None]:
         if command == "update":
             sweep(state.files.folder)
             sweep(state.folder, deep=False)  # copies that were half-made
-            _settle_journal(state)
+            if catalogue := find_catalogue(state.engine.url):
+                _catch_up(catalogue)
         yield
 
 

@@ -1,23 +1,25 @@
 """Whatever was committed is in the journal, in order and once, whoever was killed in between."""
 
+import os
 import random
 import shutil
 import sqlite3
 import threading
 from contextlib import closing
+from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
 from test_backup import add_generation, list_numbers, make_config
 
-from pointsman.common.errors import DamagedCatalogue, StateError
+from pointsman.common.errors import DamagedCatalogue, Restored, StateError
 from pointsman.common.performance import performance_table
 from pointsman.common.storage import recording, state
 from pointsman.common.storage.backup import name_backup, save_backup
 from pointsman.common.storage.catalogue import Draft, read_rows
 from pointsman.common.storage.journal import append, name_journal, read_journal
-from pointsman.common.storage.restoring import find_damage
-from pointsman.common.storage.state import open_state
+from pointsman.common.storage.restoring import BEHIND, find_damage
+from pointsman.common.storage.state import open_state, run_restored
 from pointsman.registry.tables import generations_table
 
 COST = {"command": "update", "stage": "search", "seconds": 0.1, "cpu_seconds": 1e-300, "peak_mb": 90.0, "rows": 10}
@@ -96,28 +98,70 @@ def test_a_commit_that_fails_after_it_was_written_is_taken_back(folder, monkeypa
     assert list_costs(folder) == ["a", "b", "c \N{SNOWMAN}\n"]
 
 
-def test_of_a_process_killed_between_journal_and_commit_the_next_transaction_takes_the_number(folder):
+def test_what_a_process_killed_between_journal_and_commit_wrote_is_carried_out_by_who_comes_next(folder, caplog):
     kept = shutil.copy(folder / "catalogue.db", folder / "before.db")
     with open_state(make_config(folder)) as opened:
         add_cost(opened.engine, "killed")
     shutil.copy(kept, folder / "catalogue.db")  # the transaction is in the journal and not in the catalogue
-    assert list_costs(folder) == ["a", "b", "c \N{SNOWMAN}\n"]
+    assert find_damage(folder / "catalogue.db") == BEHIND
+    assert list_costs(folder)[3:] == ["killed"]
+    assert "lacked 1 transaction of its journal (performance:1)" in caplog.text
     assert not find_damage(folder / "catalogue.db")
     with open_state(make_config(folder)) as opened:
         add_cost(opened.engine, "next")
     destroy(folder)
-    assert list_costs(folder)[3:] == ["next"]
+    assert list_costs(folder)[3:] == ["killed", "next"]
 
 
-def test_what_a_killed_process_did_not_commit_is_taken_back_by_the_next_update(folder):
+def test_an_older_catalogue_over_a_newer_one_loses_nothing(folder, caplog):
     kept = shutil.copy(folder / "catalogue.db", folder / "before.db")
     with open_state(make_config(folder)) as opened:
-        add_cost(opened.engine, "killed")
+        for subject in "def":
+            add_cost(opened.engine, subject)
     shutil.copy(kept, folder / "catalogue.db")
-    with open_state(make_config(folder)) as opened, state.lock_updates(opened):
+    assert find_damage(folder / "catalogue.db") == BEHIND
+    assert list_costs(folder)[3:] == ["d", "e", "f"]
+    assert "lacked 3 transactions of its journal" in caplog.text
+    caplog.clear()
+    assert list_costs(folder)[3:] == ["d", "e", "f"]
+    assert not caplog.records
+
+
+def test_a_catalogue_that_became_older_beneath_a_service_takes_no_number_twice(folder):
+    kept = shutil.copy(folder / "catalogue.db", folder / "before.db")
+    with open_state(make_config(folder)) as opened:
+        add_cost(opened.engine, "d")
+        opened.engine.dispose()
+        (folder / "catalogue.db").write_bytes(kept.read_bytes())  # the same file, with the content of before
+        run_restored(opened, lambda: add_cost(opened.engine, "e"))
+    assert list_costs(folder)[3:] == ["d", "e"]
+
+
+def test_another_stream_s_catalogue_gives_way_to_copy_and_journal(folder, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    with open_state(make_config(other)) as opened:
+        add_cost(opened.engine, "another")
+    with open_state(make_config(folder)) as opened:
+        add_cost(opened.engine, "d")
+    shutil.copy(other / "catalogue.db", folder / "catalogue.db")
+    with pytest.raises(Restored), open_state(make_config(folder)):
         pass
-    destroy(folder)
+    assert list_costs(folder)[3:] == ["d"]
+
+
+@pytest.mark.parametrize("lost", [("journal",), ("backup",), ("journal", "backup")])
+def test_a_journal_or_copy_that_is_gone_is_told_and_made_anew(folder, lost, caplog):
+    names = {"journal": name_journal(folder / "catalogue.db"), "backup": name_backup(folder / "catalogue.db")}
+    for one in lost:
+        names[one].unlink()
     assert list_costs(folder) == ["a", "b", "c \N{SNOWMAN}\n"]
+    assert " and ".join(names[one].name for one in lost) + " beside the catalogue" in caplog.text
+    caplog.clear()
+    with open_state(make_config(folder)) as opened:
+        add_cost(opened.engine, "d")
+    assert not caplog.records
+    destroy(folder)
+    assert list_costs(folder)[3:] == ["d"]
 
 
 def test_a_torn_line_was_never_acknowledged(folder):
@@ -225,7 +269,7 @@ def test_a_copy_that_could_not_be_written_is_told_by_the_next_command(folder, ca
     with open_state(make_config(folder)) as opened:
         add_generation(opened.engine, 2)
     assert list_numbers(folder) == [1, 2]
-    assert "the copy of the catalogue could not be written after the newest generation; it is made now" in caplog.text
+    assert "the copy of the catalogue could not be written after the newest generation; made anew now" in caplog.text
     caplog.clear()
     assert list_numbers(folder) == [1, 2]
     assert not caplog.records
@@ -265,5 +309,7 @@ def test_a_catalogue_of_an_earlier_release_gets_a_journal_with_its_first_transac
 def test_without_its_journal_the_message_tells_what_may_be_missing(folder, caplog):
     name_journal(folder / "catalogue.db").unlink()
     destroy(folder)
+    os.utime(name_backup(folder / "catalogue.db"), (0, 0))  # as where somebody copied it
     assert list_costs(folder) == []
-    assert "without a journal beside it all that was written since" in caplog.text
+    today = datetime.now(UTC).date()
+    assert f"without a journal beside it all that was written since its newest row of {today}" in caplog.text

@@ -93,7 +93,7 @@ def _strip_words(part: Any) -> Any:
         return part
     left = {name: one if name == "tooltip" else _strip_words(one) for name, one in part.items() if name != "title"}
     left |= {"legend": None} if "legend" in part else {}
-    return left | ({"axis": left["axis"] and {**left["axis"], "title": None}} if "axis" in left else {})
+    return left | ({"axis": {**left["axis"], "title": None}} if left.get("axis") is not None else {})
 
 
 def dump_json(figure: Any) -> str:

@@ -14,7 +14,7 @@ CONFIG: dict[str, Any] = {
     "view": {"stroke": None},
     "axis": {"domainColor": LINE, "gridColor": LINE, "tickColor": LINE, "labelColor": MUTED, "labelFontSize": 12},
     "axisY": {"domain": False, "ticks": False, "labelPadding": 6, "tickCount": TICKS},
-    "axisXQuantitative": {"tickCount": {"expr": "ceil(width / 64)"}, "labelOverlap": "greedy"},
+    "axisXQuantitative": {"tickCount": {"expr": "width / 72"}, "labelOverlap": "greedy"},
     "line": {"strokeWidth": 1.6, "strokeJoin": "round", "clip": True},
     "area": {"clip": True},
     "point": {"clip": True},

@@ -38,6 +38,13 @@ def test_the_words_of_a_chart_are_told_by_the_page_and_left_out_of_its_drawing()
     assert encoding["tooltip"] == [{"field": "score", "title": "a score"}]
 
 
+def test_an_axis_with_nothing_but_a_title_has_none_in_the_drawing():
+    chart = Chart("name", {"encoding": {"x": {"field": "a", "axis": {"title": "A"}}, "y": {"axis": None}}}, {}, "label")
+    assert chart.x_title == "A"
+    drawn = json.loads(chart.source)["spec"]["encoding"]
+    assert drawn == {"x": {"field": "a", "axis": {"title": None}}, "y": {"axis": None}}
+
+
 def test_the_library_is_one_script_that_nothing_can_end_early():
     library = read_library()
     assert "window.vegaInterpreter = expression;" in library

@@ -1,11 +1,16 @@
 """Addresses of databases, built by the library: the name of a folder may hold what means something in a URL."""
 
+import os
+import sqlite3
 from pathlib import Path
 from urllib.parse import quote
 
 import sqlalchemy as sa
 
 from pointsman.common.redaction import redact
+
+PATIENCE = 30.0
+"""Seconds for which SQLite waits for others."""
 
 
 def address_file(path: Path) -> sa.URL:
@@ -26,6 +31,18 @@ def address_read_only(path: Path) -> sa.URL:
     'file:what%3F/catalogue.db'
     """
     return sa.URL.create("sqlite", database=f"file:{quote(str(path))}", query={"immutable": "1", "uri": "true"})
+
+
+def may_only_read(path: Path) -> bool:
+    """Return whether an SQLite file cannot be written, or its folder, where a log of commits would be."""
+    return path.is_file() and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """Return a connection to an SQLite file of which nothing is to be written; its transactions are the caller's."""
+    if not may_only_read(path):
+        return sqlite3.connect(path, isolation_level=None)
+    return sqlite3.connect(f"file:{quote(str(path))}?immutable=1", uri=True, isolation_level=None)
 
 
 def is_read_only(url: sa.URL) -> bool:

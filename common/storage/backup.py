@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from pointsman.common.errors import StateError
+from pointsman.common.storage.addresses import open_for_reading
 from pointsman.common.storage.files import FULL, compute_digest, explain_writing, name_temporary, sync_folder
 from pointsman.common.storage.journal import (
     COPY,
@@ -63,8 +64,8 @@ def name_backup(catalogue: Path) -> Path:
 def save_backup(engine: Engine, anew: bool = False) -> str:
     """Make the copy of an SQLite catalogue anew, up to its newest transaction, and begin the journal behind it.
 
-    Returns why it had to be made of the catalogue itself, '' where it was made of the older copy. StateError where there
-    is no room, and then the older copy and the journal stay; a catalogue that is damaged is never copied.
+    Returns why it had to be made of the catalogue itself, '' where it was made of the older copy. StateError where
+    there is no room, and then the older copy and the journal stay; a catalogue that is damaged is never copied.
     """
     catalogue = find_catalogue(engine.url)
     return copy_catalogue(catalogue, anew) if catalogue else ""
@@ -195,7 +196,7 @@ def read_number(catalogue: Path) -> int:
 
     Raises sqlite3.DatabaseError where it cannot be read.
     """
-    with closing(sqlite3.connect(catalogue)) as connection:
+    with closing(open_for_reading(catalogue)) as connection:
         return read_number_of(connection)
 
 
@@ -211,7 +212,7 @@ def read_number_of(connection: sqlite3.Connection) -> int:
 
 def check_pages(catalogue: Path) -> None:
     """Raise sqlite3.DatabaseError where SQLite finds a file's pages, or indexes, damaged."""
-    with closing(sqlite3.connect(catalogue)) as connection:
+    with closing(open_for_reading(catalogue)) as connection:
         check_pages_of(connection)
 
 

@@ -1,6 +1,5 @@
 """The catalogue: one SQL database, each package owning its tables, written in one commit per update."""
 
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,7 +12,7 @@ from sqlalchemy.engine import Engine
 
 from pointsman.common.errors import ConfigError, DamagedCatalogue, StateError, first_line
 from pointsman.common.extras import missing_driver
-from pointsman.common.storage.addresses import address_read_only, show_address
+from pointsman.common.storage.addresses import PATIENCE, address_read_only, may_only_read, show_address
 from pointsman.common.storage.backup import find_catalogue
 from pointsman.common.storage.failures import explain_failures
 from pointsman.common.storage.migrations import bring_up_to_date
@@ -23,9 +22,6 @@ from pointsman.common.storage.recording import record, want_copy
 metadata = sa.MetaData()
 
 T = TypeVar("T")
-
-PATIENCE = 30.0
-"""Seconds for which SQLite waits for others."""
 
 MOST_AT_ONCE = 500
 """Values that one statement asks for, well below what databases permit."""
@@ -122,10 +118,7 @@ def _make_engine(url: str | sa.URL) -> Engine:
 
 
 def _is_read_only(url: sa.URL) -> bool:
-    """Return whether an SQLite file cannot be written, or its folder, where a log of commits would be."""
-    if url.get_backend_name() != "sqlite" or not url.database or not os.path.isfile(url.database):
-        return False
-    return not os.access(url.database, os.W_OK) or not os.access(os.path.dirname(url.database) or ".", os.W_OK)
+    return url.get_backend_name() == "sqlite" and bool(url.database) and may_only_read(Path(str(url.database)))
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

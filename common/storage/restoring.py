@@ -2,11 +2,13 @@
 
 import os
 import sqlite3
+import tempfile
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pointsman.common.errors import StateError
+from pointsman.common.storage.addresses import PATIENCE, may_only_read, open_for_reading
 from pointsman.common.storage.backup import (
     Assembled,
     assemble,
@@ -32,8 +34,6 @@ from pointsman.common.storage.journal import (
 
 LEAST_BYTES = 100
 """The header of an SQLite file."""
-PATIENCE = 30.0
-"""Seconds for which others are waited for."""
 BEHIND = "it lacks what its journal holds"
 _BUSY = {3, 5, 6, 7, 8, 10, 13, 14, 23}
 """SQLite's codes for a file that is sound and cannot be used now: busy, read-only, on a full disk and the like."""
@@ -92,6 +92,8 @@ def _is_behind(catalogue: Path, number: int) -> bool:
     reach = read_reach(name_journal(catalogue))
     if reach is None or reach.newest <= number:
         return False
+    if may_only_read(catalogue):
+        return bool(read_journal(name_journal(catalogue)).follow(number))
     with closing(sqlite3.connect(catalogue, PATIENCE, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         journal, number = read_journal(name_journal(catalogue)), read_number_of(connection)
@@ -172,7 +174,7 @@ def _describe_restored(catalogue: Path, assembled: Assembled) -> str:
 
 def find_newest_row(catalogue: Path) -> str:
     """Return when the newest row of a catalogue was written, in words; a file's own time may be that of its copying."""
-    with closing(sqlite3.connect(catalogue)) as connection:
+    with closing(open_for_reading(catalogue)) as connection:
         dated = connection.execute(
             "SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE '%created_at%'"
         ).fetchall()
@@ -232,7 +234,7 @@ def find_damage(catalogue: Path) -> str:
     if not catalogue.is_file() or catalogue.stat().st_size < LEAST_BYTES:
         return find_loss(catalogue) or "the file is cut off"
     try:
-        with closing(sqlite3.connect(catalogue, isolation_level=None)) as connection:
+        with closing(open_for_reading(catalogue)) as connection:
             connection.execute("BEGIN")  # others may write meanwhile; this looks at one moment
             check_pages_of(connection)
             number = read_number_of(connection)
@@ -250,7 +252,8 @@ def _compare(catalogue: Path, connection: sqlite3.Connection, number: int) -> st
 
     '' where it does not, or there is no sound copy to hold it against.
     """
-    temporary = name_temporary(catalogue)
+    folder = Path(tempfile.gettempdir()) if may_only_read(catalogue) else catalogue.parent
+    temporary = name_temporary(folder / catalogue.name)
     try:
         if find_sound_copy(catalogue) > number:
             return "it is older than its copy"

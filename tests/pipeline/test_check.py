@@ -1,8 +1,12 @@
 """The check command finds whatever is not as it was stored, and its advice mends it."""
 
+import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -20,6 +24,8 @@ from pointsman.pipeline.collection.tables import batches
 from pointsman.pipeline.inference import infer
 from pointsman.pipeline.labels.intake import add_labels
 from pointsman.registry.generations import load_generation
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +58,36 @@ def flip(path, place=100):
     content = bytearray(path.read_bytes())
     content[place % len(content)] ^= 1
     path.write_bytes(content)
+
+
+WITHOUT_RIGHTS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner", "--inh-caps=-dac_override"]
+"""What takes from the administrator the right to write everywhere."""
+
+
+def run_without_rights(*words):
+    """Run a command as somebody to whom permissions of files apply; skipped where that cannot be had."""
+    prefix = WITHOUT_RIGHTS if os.geteuid() == 0 else []
+    if prefix and not shutil.which(prefix[0]):
+        pytest.skip("setpriv is missing, and the administrator may write everywhere")
+    run = [*prefix, sys.executable, ROOT / "run.py", *words]
+    return subprocess.run(run, capture_output=True, text=True, check=False)
+
+
+def test_a_state_that_may_only_be_read_is_looked_at(folder):
+    places = [folder / "state", *(folder / "state").rglob("*")]
+    modes = {path: path.stat().st_mode for path in places}
+    try:
+        for path in places:
+            path.chmod(modes[path] & ~0o222)
+        done = run_without_rights("check", f"state_dir={folder / 'state'}")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "is sound: 3 generations" in done.stdout
+        refused = run_without_rights("check", "--mend", f"state_dir={folder / 'state'}")
+        assert refused.returncode == 1
+        assert "it may be read but not written here; give this user the right to write" in refused.stderr
+    finally:
+        for path in places:
+            path.chmod(modes[path])
 
 
 def answer(folder):

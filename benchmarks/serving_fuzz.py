@@ -1,12 +1,13 @@
 """Whether the service stands what it is sent: thousands of bad requests, broken HTTP, new generations under load.
 
-python benchmarks/serving_fuzz.py [--parts bad broken swap] [--requests 5000] [--updates 3] [--clients 8] [--seed 7]
-                                  [--minutes 10] [--write docs/serving_fuzz.md]
+python benchmarks/serving_fuzz.py [--parts bad broken slow swap] [--requests 5000] [--updates 3] [--clients 8]
+                                  [--seed 7] [--minutes 10] [--write docs/serving_fuzz.md]
 
 bad:    requests of every kind of ``bad_requests.py`` and, by schemathesis, of the service's own OpenAPI document, while
         a client with sound requests goes on asking
 broken: what is no HTTP, or ends in the middle: the service has to be there after it
 heavy:  bodies of the largest size that are refused, of every kind of ``heavy_requests.py``
+slow:   sockets that send a byte of their body a second, while others ask and read the metrics
 swap:   updates of the state while clients ask, all of them sound requests
 soak:   the same for so many minutes, and what memory the service has by the minute; only where it is named
 
@@ -51,7 +52,7 @@ from pointsman.registry.generations import load_generation
 
 SECONDS = 60.0
 MB = 1_000_000
-PARTS = ("bad", "broken", "heavy", "swap", "soak")
+PARTS = ("bad", "broken", "heavy", "slow", "swap", "soak")
 BROKEN: dict[str, bytes] = {
     "no HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 20,
     "no version": b"POST /predict\r\n\r\n",
@@ -259,6 +260,38 @@ def send_broken(url: str, sound: Bad, options: argparse.Namespace) -> list[str]:
     return [f"| broken HTTP | {sent} | none is expected | | | |", between.row("sound ones between them")]
 
 
+def send_slowly(url: str, sound: Bad, options: argparse.Namespace) -> list[str]:
+    """Return the table of requests beside sockets that hold their bodies back, and of what became of those."""
+    host, port = url.removeprefix("http://").split(":")
+    head = b"POST /predict HTTP/1.1\r\nhost: %s\r\ncontent-type: application/json\r\ncontent-length: 10000\r\n\r\n"
+    held = [socket.create_connection((host, int(port)), timeout=SECONDS) for _ in range(options.sockets)]
+    for one in held:
+        one.sendall(head % url.removeprefix("http://").encode())
+    fast, metrics, slow, waiting = Tally(), Tally(), Tally(), 0
+    with httpx.Client(base_url=url, timeout=SECONDS) as client:
+        for second in range(options.slow_seconds):
+            until = time.monotonic() + 1
+            for one in held:
+                with suppress(OSError):  # those beyond what may be slow are refused, as they should be
+                    one.sendall(b"[" if not second else b" ")
+            while time.monotonic() < until:
+                ask(client, fast, sound)
+                began = time.perf_counter()
+                metrics.statuses[client.get("/metrics").status_code] += 1
+                metrics.longest = max(metrics.longest, time.perf_counter() - began)
+    for one in held:
+        with one:
+            one.setblocking(False)
+            try:
+                slow.statuses[int(one.recv(100).split()[1])] += 1
+            except BlockingIOError:
+                waiting += 1
+            except (OSError, IndexError):  # hung up
+                slow.lost += 1
+    name = f"{options.sockets} sockets for {options.slow_seconds} s, a byte a second; {waiting} could send to the end"
+    return [slow.row(name), fast.row("fast requests beside them"), metrics.row("/metrics beside them")]
+
+
 def swap(url: str, sound: Bad, place: Place, options: argparse.Namespace) -> list[str]:
     """Return the table of sound requests during updates."""
     with keep_asking(url, sound, options.clients) as tallies:
@@ -338,6 +371,8 @@ def main() -> None:
     parser.add_argument("--updates", type=int, default=3)
     parser.add_argument("--minutes", type=int, default=10)
     parser.add_argument("--repeats", type=int, default=3, help="of each heavy body")
+    parser.add_argument("--sockets", type=int, default=128, help="that send slowly")
+    parser.add_argument("--slow-seconds", type=int, default=20)
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--write", type=Path)
@@ -360,6 +395,7 @@ def main() -> None:
                 "broken": lambda: send_broken(url, sound, options),
                 "heavy": lambda: send_heavy(url, options),
                 "soak": lambda: soak(url, sound, place, options, memory),
+                "slow": lambda: send_slowly(url, sound, options),
                 "swap": lambda: swap(url, sound, place, options),
             }
             for part in options.parts:

@@ -7,8 +7,8 @@ from itertools import takewhile
 from pointsman.common.config import Config, CostsConfig
 from pointsman.common.task import Task
 from pointsman.pipeline.reporting.formats import format_count
-from pointsman.pipeline.reporting.health.rivals import find_default
-from pointsman.pipeline.reporting.history import FALLBACK_FAMILY, History
+from pointsman.pipeline.reporting.health.rivals import find_default, find_prior
+from pointsman.pipeline.reporting.history import History
 from pointsman.pipeline.reporting.names import name_family
 from pointsman.pipeline.reporting.reader_units import Measure, Question, measure_answers
 from pointsman.pipeline.reporting.scored import PREQUENTIAL, ScoreFigure, list_scores
@@ -140,12 +140,11 @@ def _list_beside(history: History, production: ProductionFigures, question: Ques
     tested = {one.line: one for one in scores if one.batch == production.batch}
     found: list[tuple[str, ScoreFigure | None, bool]] = [("answers now", tested.get(production.line), True)]
     found.append((*_find_before(history, production, scores), False))
-    default = find_default(history.generation.versions)
-    prior = next((one for one in tested.values() if one.family == FALLBACK_FAMILY), None)
-    if default is not None and default.line != production.line:
-        found.append(("LightGBM as it comes", tested.get(default.line), False))
-    if prior is not None and prior.line != production.line:
-        found.append((f"{_name_prior(question)}", prior, False))
+    plain = {"LightGBM as it comes": find_default, _name_prior(question): find_prior}
+    for label, find in plain.items():
+        version = find(history.generation.versions)
+        if version is not None and version.line != production.line:
+            found.append((label, tested.get(version.line), False))
     rows = [
         (label, production.id if is_serving else score.version, measures[0], is_serving)
         for label, score, is_serving in found

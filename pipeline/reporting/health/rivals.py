@@ -1,6 +1,6 @@
 """Facts about what serves against others: the champion, LightGBM as it comes, and no model at all, batch by batch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -29,8 +29,18 @@ class BatchLoss(NamedTuple):
 
 
 def find_default(versions: Sequence[Version]) -> Version | None:
-    """Return LightGBM as its library sets it, which is always registered; None where the search left it out."""
-    return next((one for one in versions if one.family == "lightgbm" and one.params.get("literal")), None)
+    """Return LightGBM as its library sets it on all rows, which is always registered; None where it was left out."""
+    return _find_widest(one for one in versions if one.family == "lightgbm" and one.params.get("literal"))
+
+
+def find_prior(versions: Sequence[Version]) -> Version | None:
+    """Return what answers every row alike, as all rows have it."""
+    return _find_widest(one for one in versions if one.family == FALLBACK_FAMILY)
+
+
+def _find_widest(alike: Iterable[Version]) -> Version | None:
+    """Return the one that learned the most rows: the search may have found the same settings for newer rows alone."""
+    return max(alike, key=lambda one: one.rows, default=None)
 
 
 def find_tested(state: State, line: str) -> int | None:
@@ -53,8 +63,12 @@ def pair_rivals(state: State, generation: Generation) -> tuple[Paired, ...]:
     production = generation.production
     if production is None or generation.schema is None:
         return ()
-    prior = next((one for one in generation.versions if one.family == FALLBACK_FAMILY), None)
-    rivals = {"champion": generation.champion, "default LightGBM": find_default(generation.versions), "prior": prior}
+    versions = generation.versions
+    rivals = {
+        "champion": generation.champion,
+        "default LightGBM": find_default(versions),
+        "prior": find_prior(versions),
+    }
     own = load_losses(state, production.line)
     pairs = (
         compare(of, rival.id, own, load_losses(state, rival.line), generation.schema.task)

@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
@@ -19,7 +20,7 @@ from pointsman.pipeline.reporting.health.answers import add_up
 from pointsman.pipeline.reporting.health.commands import name_place
 from pointsman.pipeline.reporting.health.facts import Drifted, Estimated, Labels, Paired
 from pointsman.pipeline.reporting.health.reading import read_facts
-from pointsman.pipeline.reporting.health.rivals import BatchLoss, compare
+from pointsman.pipeline.reporting.health.rivals import BatchLoss, compare, find_default, find_prior
 from pointsman.registry.generations import load_generation
 from pointsman.registry.versions import load_manifest
 
@@ -45,6 +46,15 @@ def test_facts_are_read_without_pandas_matplotlib_or_learners():
     )
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_the_plain_models_are_those_of_all_rows():
+    plain, narrow = ({"literal": True}, 9_000), ({"literal": True}, 4_000)
+    made = [("lightgbm", *narrow), ("prior", {}, 10), ("lightgbm", {}, 20_000), ("lightgbm", *plain), ("prior", {}, 20)]
+    versions = [SimpleNamespace(family=family, params=params, rows=rows) for family, params, rows in made]
+    assert find_default(versions) is versions[3]
+    assert find_prior(versions) is versions[4]
+    assert find_default(versions[1:3]) is None
 
 
 def test_what_serves_and_against_whom(made):

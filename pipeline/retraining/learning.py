@@ -59,9 +59,8 @@ from pointsman.pipeline.validation.promotion import IDLE, decide_promotion, list
 from pointsman.pipeline.validation.records import LateOutputs, join_records
 from pointsman.pipeline.validation.registration import Decision, Registration, explain_lost, register, save_challengers
 from pointsman.pipeline.validation.retrain_mode import PairedComparison
-from pointsman.pipeline.validation.skipped_refits import find_skipped_refits
 from pointsman.pipeline.validation.tables import bouts_table, comparisons_table
-from pointsman.registry.contender import Contender, Origin
+from pointsman.registry.contender import Contender
 from pointsman.registry.ensembles import load_weights
 from pointsman.registry.generations import Event, Generation, Member, Role
 from pointsman.registry.loading import drop_lost
@@ -231,12 +230,7 @@ def decide(
     unlearned = [Event(version, "retired", "it did not learn the change of the relation") for version in gone]
     past = stack_records(records, [contender.line for contender in promotion.active])
     competing = list_competing(promotion, past, baselines)
-    skipped: dict[str, str] = {}
-    if not answers.causes:  # after drift what every model knows may be outdated, also of those that hardly serve
-        due = {one.line for one in competing}
-        skipped = find_skipped_refits(before, promotion, modes, baselines, due, run.number)
-    modes = {**modes, **dict.fromkeys(skipped, Origin.KEPT)}
-    decided = Decision(promotion, modes, newcomers.recalled, records, past, baselines, competing, skipped)
+    decided = Decision(promotion, modes, newcomers.recalled, records, past, baselines, competing)
     return decided, unlearned
 
 

@@ -50,7 +50,6 @@ class Decision:
     recalled:  by the name of a recalled contender, the version it was
     past:      what active contenders predicted on the rows of the records
     competing: the best active models that have more than one retrain mode
-    skipped:   by model that is kept only because it hardly serves, why
     """
 
     promotion: Promotion
@@ -60,7 +59,6 @@ class Decision:
     past: PredictionHistory
     baselines: Collection[str]
     competing: Sequence[Contender]
-    skipped: Mapping[str, str]
 
     def with_retired(self, events: Sequence[Event]) -> "Decision":
         """Return the same with more retirements, listed before those that records decided."""
@@ -129,8 +127,6 @@ def explain_lost(lost: Sequence[Version], features: Iterable[str]) -> list[Event
 def _explain_kept(contender: Contender, decided: Decision, trained: Collection[str]) -> str:
     if contender.is_recalled:
         return "a recalled version stays as it was"
-    if contender.line in decided.skipped:
-        return decided.skipped[contender.line]
     if decided.modes.get(contender.line) is Origin.KEPT:
         return "on the two newest batches the line was better before it had learned the batch before"
     if contender.line not in trained:

@@ -87,6 +87,9 @@ class Current:
             return False
         if newest == 0:
             self.reason = f"There is no model in '{self._state.folder.name}' yet; run 'python run.py update' first."
+            if self._complained != newest:
+                log.warning("%s Until then predictions are refused with 503", self.reason)
+                self._complained = newest
             return False
         try:
             served = self._load(newest)

@@ -1,6 +1,7 @@
 """The page of routes, made of the OpenAPI document itself, so that it needs no script and says no more than that."""
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -43,10 +44,13 @@ class Shape:
     fields: tuple[Line, ...]
 
 
-def describe_document(document: Json, url: str) -> dict[str, Any]:
-    """Return what the page shows of an OpenAPI document; ``url`` is where the service is asked."""
+def describe_document(document: Json, url: str, label: object) -> dict[str, Any]:
+    """Return what the page shows of an OpenAPI document.
+
+    ``url`` is where the service is asked, and ``label`` one that the stream may have, for the example.
+    """
     routes = [
-        _describe_route(path, method, told, url)
+        _describe_route(path, method, told, url, label)
         for path, methods in document["paths"].items()
         for method, told in methods.items()
     ]
@@ -82,7 +86,7 @@ def name_type(schema: Json) -> str:
 WORDS = {"string": "text", "integer": "whole number", "boolean": "true or false"}
 
 
-def _describe_route(path: str, method: str, told: Json, url: str) -> Route:
+def _describe_route(path: str, method: str, told: Json, url: str, label: object) -> Route:
     bodies = tuple(
         Line(media_type, name_type(one["schema"]))
         for media_type, one in told.get("requestBody", {}).get("content", {}).items()
@@ -92,7 +96,7 @@ def _describe_route(path: str, method: str, told: Json, url: str) -> Route:
         method=method.upper(),
         summary=told["summary"],
         keyed=told.get("security") != [],
-        example=_write_example(path, bodies, url),
+        example=_write_example(path, bodies, url, label),
         parameters=tuple(
             Line(one["name"], name_type(one["schema"]), one.get("description", ""))
             for one in told.get("parameters", ())
@@ -102,13 +106,13 @@ def _describe_route(path: str, method: str, told: Json, url: str) -> Route:
     )
 
 
-def _write_example(path: str, bodies: tuple[Line, ...], url: str) -> str:
+def _write_example(path: str, bodies: tuple[Line, ...], url: str, label: object) -> str:
     if not bodies:
         return f"curl -s {url}{path}"
     if any(one.name == CSV for one in bodies):
         return f"curl -s {url}{path} -H 'Content-Type: {CSV}' --data-binary @new.csv"
-    label = json.dumps({"labels": [{"id": "8af1b11501fa475b0986-0", "label": 1}]})
-    return f"curl -s {url}{path} -H 'Content-Type: {bodies[0].name}' -d '{label}'"
+    labels = json.dumps({"labels": [{"id": "8af1b11501fa475b0986-0", "label": label}]}, ensure_ascii=False)
+    return f"curl -s {url}{path} -H 'Content-Type: {bodies[0].name}' -d {shlex.quote(labels)}"
 
 
 def _describe_responses(responses: Json) -> Iterator[Line]:

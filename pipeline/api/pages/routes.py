@@ -44,7 +44,7 @@ def add_pages(app: FastAPI, service: "Service") -> None:
 
     @app.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> Response:
-        return show_page("docs.html", **describe_document(app.openapi(), find_url(request)))
+        return show_page("docs.html", **describe_document(app.openapi(), find_url(request), find_label(service)))
 
     @app.get("/try", include_in_schema=False)
     async def show_form(request: Request) -> Response:
@@ -53,6 +53,12 @@ def add_pages(app: FastAPI, service: "Service") -> None:
     @app.post("/try", include_in_schema=False)
     async def try_row(request: Request) -> Response:
         return await take_trial(service, request)
+
+
+def find_label(service: "Service") -> object:
+    """Return a label that the stream may have; 1 where it has no classes, or nothing serves yet."""
+    served = service.current.served
+    return served.predictor.schema.classes[-1] if served and served.predictor.schema.classes else 1
 
 
 def find_url(request: Request) -> str:

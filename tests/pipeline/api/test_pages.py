@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import shlex
 from dataclasses import replace
 from datetime import timedelta
 from html import unescape
@@ -17,6 +18,7 @@ from pointsman.common.schema import Schema
 from pointsman.common.storage.catalogue import utc_now
 from pointsman.common.task import Task
 from pointsman.pipeline.api.access import PAGES
+from pointsman.pipeline.api.pages.docs import describe_document
 from pointsman.pipeline.api.pages.form import Field, make_fields
 from pointsman.pipeline.api.pages.home import STRIP, add_strip
 from pointsman.pipeline.api.pages.render import show_page
@@ -268,6 +270,14 @@ class TestDocs:
             assert f'id="{name}"' in page
             for field in shape.get("properties", {}):
                 assert f'<th scope="row">{field}' in page
+
+    def test_the_example_of_a_label_is_one_that_the_stream_may_have(self):
+        path, shape = {"requestBody": {"content": {"application/json": {"schema": {}}}}}, {"schemas": {}}
+        told = {"post": path | {"summary": "", "responses": {}}}
+        document = {"paths": {"/feedback": told}, "components": shape, "info": {"description": ""}, "openapi": "3"}
+        (route,) = describe_document(document, "http://x", "it's")["routes"]
+        sent = shlex.split(route.example)[-1]
+        assert json.loads(sent)["labels"][0]["label"] == "it's"
 
 
 class TestPolicy:

@@ -246,8 +246,11 @@ class TestFiles:
 
 
 class TestGenerations:
-    def test_before_the_first_update_it_says_what_to_do_and_then_becomes_ready(self, learned, tmp_path, rows):
+    def test_before_the_first_update_it_says_what_to_do_and_then_becomes_ready(self, learned, tmp_path, rows, caplog):
         with open_service(tmp_path) as (service, client):
+            service.current.refresh()
+            service.current.refresh()
+            assert caplog.text.count("Until then predictions are refused with 503") == 1
             for told in (client.get("/ready"), client.post("/predict", json=rows[0]), client.get("/models")):
                 assert told.status_code == 503
                 assert "run 'python run.py update' first" in told.json()["error"]

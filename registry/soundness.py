@@ -73,8 +73,8 @@ def check_references(state: State) -> list[str]:
     return [f"Rows of '{table}' name rows of '{other}' that are not there; {RESTORE}." for table, other in named]
 
 
-def check_files(state: State) -> tuple[list[str], int]:
-    """Return a sentence on every stored file that is missing or altered, and how many files were read.
+def check_files(state: State) -> tuple[dict[str, str], int]:
+    """Return by name a sentence on every stored file that is missing or altered, and how many files were read.
 
     Files that no row names are read, too.
     """
@@ -92,11 +92,11 @@ def check_files(state: State) -> tuple[list[str], int]:
     with ThreadPoolExecutor(READERS) as readers:
         faults = dict(zip(names, readers.map(find_fault, names), strict=True))
     unused = Use("nothing", "python run.py models gc removes it within an hour")
-    told = []
+    told = {}
     for name, fault in faults.items():
         if fault:
             use = uses.get(name, unused)
-            told.append(f"{fault.removesuffix('.')}, and {use.owner} needs it; {use.remedy}.")
+            told[name] = f"{fault.removesuffix('.')}, and {use.owner} needs it; {use.remedy}."
     return told, len(names)
 
 

@@ -145,7 +145,7 @@ def explain_production(generation: Generation, selector: Selector, profile: Prof
     if generation.pinned:
         return "it was promoted by hand, and its line serves every request"
     ids = {version.line: version.id for version in (*generation.versions, *generation.ensembles)}
-    return f"it serves requests like the newest batch: {name_versions(selector.plan(profile, mode).why, ids)}"
+    return f"it serves requests like the newest batch; {name_versions(selector.plan(profile, mode).why, ids)}"
 
 
 def list_changes(before: Generation, after: Generation, reason: str) -> list[Event]:

@@ -175,7 +175,7 @@ class Selector:
     def _explain(self, model: str, alarm: Alarm, withheld: str, ranking: Sequence[tuple[str, float]], mode: str) -> str:
         """Return one sentence on why this model serves and not the runner-up."""
         if withheld:
-            return f"the champion for {'damaged' if alarm else 'clean'} input serves: {withheld}"
+            return f"the champion for {'damaged' if alarm else 'clean'} input serves, since {withheld}"
         if not ranking:
             return f"{model} serves by default: there are too few records to predict losses from"
         beside = [one for one in ranking if one[0] != model]

@@ -93,7 +93,7 @@ def find_caveats(version: Version, facts: CardFacts) -> list[str]:
             single and version.first_batch == last,
             "It learned one batch, so it cannot tell a season from anything else of its time.",
         ),
-        (not later, f"No batch has come since {made}: what it is worth later has not been measured."),
+        (not later, f"No batch has come since {made}, so what it is worth later has not been measured."),
         (
             bool(beaten),
             f"On {count(len(beaten), 'batch', 'batches')} that it met the fallback, which reads no input, scored "

@@ -12,6 +12,7 @@ import numpy as np
 from pointsman.common.comparison import Comparison, compare_losses
 from pointsman.common.text import count
 from pointsman.meta.past import PredictionHistory
+from pointsman.meta.plan import name_loss
 from pointsman.registry.contender import Contender
 
 MIN_SPREAD = 3
@@ -50,7 +51,9 @@ class Judge:
         counted = rows if rows.any() else np.ones(len(self.past), dtype=bool)
         batches = len(np.unique(self.past.batch[counted & self.past.known[:, best]]))
         labelled = count(batches, "labelled batch", "labelled batches")
-        reason = f"lowest decayed loss on {labelled} in its record, {losses[best]:.4g}"
+        # Decayed losses of numbers are RMSE in standard deviations of the target; people read it in its own unit.
+        shown, measure = losses * np.sqrt(self.past.scale), name_loss(self.past.task.is_classification)
+        reason = f"lowest decayed {measure} on {labelled} in its record, {shown[best]:.4g}"
         if losses[best] > losses.min():
             reason += " among those within promotion.budget"
         held = next((position for position, one in enumerate(self.contenders) if one.line == line), best)
@@ -59,12 +62,12 @@ class Judge:
             return incumbent, reason
         if incumbent.line in self.excluded:
             return self.contenders[best], f"{reason}; {incumbent.name} may not serve: {self.excluded[incumbent.line]}"
-        lead = losses[held] - losses[best]
+        lead = shown[held] - shown[best]
         # Of these two alone: with every contender the rows would be held three times.
         pair = self.past.only([self.past.lines[best], self.past.lines[held]]).take(rows)
         if not is_surely_better(pair, 0, 1, self.half_life, self.confidence):
             contender = self.contenders[best].name
-            told = f"a tie: the {lead:.4g} less loss of {contender} is within noise, so {incumbent.name} stays"
+            told = f"a tie: the {lead:.4g} less {measure} of {contender} is within noise, so {incumbent.name} stays"
             return incumbent, told
         return self.contenders[best], f"{reason}, {lead:.4g} below that of {incumbent.name}, which is beyond noise"
 

@@ -3,10 +3,12 @@
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import sqrt
 
 from pointsman.common.errors import DataError
 from pointsman.common.storage.state import State
 from pointsman.meta.past import PredictionHistory
+from pointsman.meta.plan import name_loss
 from pointsman.meta.records import OutOfSamplePredictions
 from pointsman.model_zoo.model import PROTOCOL
 from pointsman.pipeline.preparation.training_set import TrainingSet
@@ -188,7 +190,9 @@ def _describe(contender: Contender, past: PredictionHistory) -> str:
     """Return why there is a new version of a model."""
     column = past.lines.index(contender.line)
     rows = past.clean & past.known[:, column]
-    loss = f"mean loss {past.losses[rows, column].mean() * past.scale:.4g} on {rows.sum()} rows before it learned them"
+    mean, is_classification = past.losses[rows, column].mean() * past.scale, past.task.is_classification
+    shown = mean if is_classification else sqrt(mean)
+    loss = f"{name_loss(is_classification)} {shown:.4g} on {rows.sum()} rows before it learned them"
     if contender.parent:
         return f"continues {contender.parent.id}; {loss}"
     found = "found by the search" if contender.origin is Origin.SEARCH else "a standing line"

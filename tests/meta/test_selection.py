@@ -183,16 +183,16 @@ class TestSteppingBack:
         clean, damaged = selector.plan(CLEAN), selector.plan(DAMAGED)
         assert (clean.weights[0], set(clean.reasons)) == ({"good": 1.0}, {"champion"})
         assert (damaged.weights[1], damaged.reasons) == ({"robust": 1.0}, FALLBACKS)
-        assert clean.why == "the champion for clean input serves: the selector has not been graded yet"
+        assert clean.why == "the champion for clean input serves, since the selector has not been graded yet"
 
     def test_it_steps_back_for_the_group_and_the_mode_it_lost_in_alone(self):
         lost = {CLEAN_GROUP: "it lost", DAMAGED_GROUP: ""}
         nothing = dict.fromkeys(lost, "")
         selector = replace(fit(make_records(8), POOR, margin=MARGINS[0]), trust=Trust(lost, nothing))
-        assert selector.plan(CLEAN).why.endswith("serves: it lost")
+        assert selector.plan(CLEAN).why.endswith("serves, since it lost")
         assert selector.plan(CLEAN).reasons[0] == "champion"
         assert selector.plan(CLEAN, "single").reasons[0] == "selected"
-        assert "serves: it lost" not in selector.plan(DAMAGED).why
+        assert "serves, since it lost" not in selector.plan(DAMAGED).why
         other = replace(selector, trust=Trust(nothing, lost))
         assert "it lost" in other.plan(CLEAN, "single").why
         assert "it lost" not in other.plan(CLEAN).why

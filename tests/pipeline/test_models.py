@@ -115,8 +115,8 @@ class TestReading:
     def test_the_history_tells_who_made_what_when_and_why(self, folder):
         lines = run(folder, "history").splitlines()
         assert [line.split()[0] for line in lines[1 : LEARNED + 1]] == ["1", "2", "3", "*"]
-        assert "champion: lowest decayed loss" in lines[1]
-        assert "production: it serves requests like the newest batch: " in lines[1]
+        assert "champion: lowest decayed log-loss" in lines[1]
+        assert "production: it serves requests like the newest batch; " in lines[1]
         assert lines[-1].startswith("* live")
 
     def test_the_newest_twenty_are_shown_unless_all_are_asked_for(self, folder, monkeypatch):

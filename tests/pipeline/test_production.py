@@ -25,10 +25,11 @@ def make_generation(production=None, pinned=None):
 def test_the_ground_of_production_is_that_of_the_choice_by_versions():
     selector = make_selector(make_records(), make_ensembles())
     kept = explain_production(make_generation(), selector, CLEAN, "all")
-    assert kept.startswith("it serves requests like the newest batch: it is the default for typical requests")
+    assert kept.startswith("it serves requests like the newest batch; it is the default for typical requests")
     lost = replace(selector, trust=selector.trust.withhold("what was chosen lost to the champion"))
     told = explain_production(make_generation(), lost, CLEAN, "all")
-    assert told.endswith("the champion for clean input serves: what was chosen lost to the champion")
+    assert told.endswith("; the champion for clean input serves, since what was chosen lost to the champion")
+    assert ":" not in told
     poor = dict.fromkeys(make_ensembles(), ({"poor": 0.9, "good": 0.1},) * 3)
     better = make_selector(make_records(8), poor)
     chosen = replace(better, margins=dict.fromkeys(MODES, Margins(0.0005, 0.0005)))

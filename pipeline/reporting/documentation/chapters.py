@@ -5,29 +5,32 @@ from collections.abc import Mapping, Sequence
 from pointsman.common.metrics import METRICS
 from pointsman.common.schema import Schema
 from pointsman.pipeline.reporting.documentation.document import Block, Bullets, Chapter, Document, Paragraph, make_table
+from pointsman.pipeline.reporting.first_verdicts import FirstVerdict
 from pointsman.pipeline.reporting.formats import (
+    begin_sentence,
     format_change,
-    format_count,
     format_date,
     format_number,
     format_params,
     format_share,
+    join_words,
 )
 from pointsman.pipeline.reporting.history import History
 from pointsman.pipeline.reporting.loss_scale import name_loss, name_unit
 from pointsman.pipeline.reporting.names import name_family, name_metric, name_purpose
 from pointsman.pipeline.reporting.scored import PREQUENTIAL, compare_with_prior, list_scores
 from pointsman.pipeline.reporting.sections.batches import compute_batches
-from pointsman.pipeline.reporting.sections.drift import compute_drift_figures
+from pointsman.pipeline.reporting.sections.drift import DriftFigures, compute_drift_figures
 from pointsman.pipeline.reporting.sections.features import describe_features as describe_made
-from pointsman.pipeline.reporting.sections.features import list_features
+from pointsman.pipeline.reporting.sections.features import list_features, say_use, tell_rule_of_use
 from pointsman.pipeline.reporting.sections.generations import list_generations
 from pointsman.pipeline.reporting.sections.grades import list_grades
-from pointsman.pipeline.reporting.sections.overview import find_production
+from pointsman.pipeline.reporting.sections.overview import ProductionFigures, find_production
 from pointsman.pipeline.reporting.sections.quality import compute_quality
 from pointsman.pipeline.reporting.sections.quarantine import compute_quarantine
 from pointsman.pipeline.reporting.sections.regrets import compute_regrets
 from pointsman.pipeline.reporting.sections.versions import VersionFigures, list_versions
+from pointsman.pipeline.reporting.standing import OUT_OF_FOLD, describe_standing
 from pointsman.registry.words import show_word
 
 MOST_BATCHES, MOST_GENERATIONS, MOST_BREACHES = 24, 40, 12
@@ -79,12 +82,13 @@ def describe_data(history: History) -> tuple[Block, ...]:
     batches, quality = history.ask(compute_batches), history.ask(compute_quality)
     counts = history.ask(compute_quarantine)
     accepted = [one for one in batches if one.status != "rejected"]
-    came = format_count(sum(one.rows for one in batches), "row")
-    places = ", ".join(f"{rows:,} are {place}" for place, rows in counts.places.items() if rows)
-    told = (
-        f"{format_count(len(batches), 'batch', 'batches')} came with {came}; {len(accepted)} of them were accepted. "
-        f"Of all rows, {places}."
+    came = count(sum(one.rows for one in batches), "row")
+    places = ", ".join(
+        f"{rows:,} {'is' if rows == 1 else 'are'} {place}" for place, rows in counts.places.items() if rows
     )
+    told = f"{count(len(batches), 'batch', 'batches')} came, with {came}; {name_accepted(len(accepted), len(batches))}."
+    if places:
+        told += f" Of all rows, {places}."
     rows = [
         (
             str(one.number),
@@ -128,7 +132,7 @@ def describe_features(history: History, schema: Schema | None) -> tuple[Block, .
             str(one.batch),
             format_number(one.gain),
             f"{format_number(one.lower)} to {format_number(one.upper)}",
-            "yes" if one.used else "no",
+            say_use(one),
         )
         for one in history.ask(list_features)
     ]
@@ -143,6 +147,7 @@ def describe_features(history: History, schema: Schema | None) -> tuple[Block, .
             gains,
             "No engineered feature was measured.",
         ),
+        *([Paragraph(tell_rule_of_use())] if gains else []),
     )
 
 
@@ -153,7 +158,7 @@ def describe_model(history: History) -> tuple[Block, ...]:
         return (Paragraph("There is no model yet."),)
     serving = list_serving(history)
     kind = (
-        f"an ensemble for {name_purpose(production.variant)} of {format_count(len(production.members), 'member')}"
+        f"an ensemble for {name_purpose(production.variant)} of {count(len(production.members), 'member')}"
         if production.is_ensemble
         else name_family(production.family)
     )
@@ -189,11 +194,6 @@ def describe_validation(history: History) -> tuple[Block, ...]:
         )
         for one in compared[-MOST_BATCHES:]
     ]
-    newest = [
-        (name_metric(name), format_number(score), format_number(production.prior.get(name)))
-        for name, score in production.metrics.items()
-        if name in METRICS
-    ]
     grades = [
         (
             str(one.batch),
@@ -217,18 +217,36 @@ def describe_validation(history: History) -> tuple[Block, ...]:
             rows,
             "No batch has come since it was first made.",
         ),
-        make_table(
-            f"All metrics on batch {production.batch}",
-            ("metric", "its model", "the prior"),
-            newest,
-            "It has no score yet.",
-        ),
+        *describe_newest_score(history, production),
         make_table(
             f"Choices of a model for each request against the champions, on the rows of each batch: {unit}",
             ("batch", "requests like", "requests", "chosen", "champions", "better by"),
             grades,
             "Choices have not been graded yet.",
         ),
+    )
+
+
+def describe_newest_score(history: History, production: ProductionFigures) -> tuple[Block, ...]:
+    """Return every metric on the newest batch that tested production's model, or on rows set aside while it learned."""
+    if production.batch is not None:
+        rows = [
+            (name_metric(name), format_number(score), format_number(production.prior.get(name)))
+            for name, score in production.metrics.items()
+            if name in METRICS
+        ]
+        header = ("metric", "its model", "the prior")
+        return (make_table(f"All metrics on batch {production.batch}", header, rows, "It has no score yet."),)
+    standing, scores = history.ask(describe_standing), history.ask(list_scores)
+    own = next((one for one in scores if one.version == production.id and one.kind == OUT_OF_FOLD), None)
+    if standing is None or own is None:
+        return (Paragraph("It has no score yet."),)
+    said = [begin_sentence(f"it {one.sentence}.") for one in standing.measures]
+    told = f"Until then it is known by a fit like it, out of fold: measured on {standing.basis}."
+    metrics = [(name_metric(name), format_number(score)) for name, score in own.metrics.items() if name in METRICS]
+    return (
+        Paragraph(" ".join([told, *said])),
+        make_table("All metrics out of fold, on these rows", ("metric", "its model"), metrics, "No metric was stored."),
     )
 
 
@@ -239,26 +257,19 @@ def describe_limits(history: History, caveats: Caveats) -> tuple[Block, ...]:
     for name, sentences in caveats.items():
         for sentence in sentences:
             concerned.setdefault(sentence, []).append(name)
-    found = [f"{', '.join(names)}: {sentence}" for sentence, names in concerned.items()]
-    alarms = [(one.kind, one.what, one.aspects, format_number(one.damage)) for one in drift.newest_alarms]
+    found = [
+        f"{names[0] if len(names) == 1 else f'Each of {join_words(names, len(names))}'}: {sentence}"
+        for sentence, names in concerned.items()
+    ]
     blocks: list[Block] = [
         Bullets(tuple(found)) if found else Paragraph("None of the caveats that are looked for holds.")
     ]
-    blocks.append(
-        make_table(
-            f"Drift alarms of batch {drift.newest}",
-            ("drift", "of", "in", f"{name_row_loss(history.generation.schema)} that it explains"),
-            alarms,
-            f"Batch {drift.newest} raised no alarm of drift."
-            if drift.newest
-            else "No batch could be tested for drift.",
-        )
-    )
+    blocks += describe_drift(drift, name_row_loss(history.generation.schema))
     if regrets.requests:
         blocks.append(
             Paragraph(
-                f"Labels of {format_count(regrets.requests, 'answered request')} "
-                f"({format_count(regrets.rows, 'row')}) have come. Over them all the loss "
+                f"Labels of {count(regrets.requests, 'answered request')} "
+                f"({count(regrets.rows, 'row')}) have come. Over them all the loss "
                 f"({name_loss(history.task)}) of what served was {format_number(regrets.served)}, that of the champion "
                 f"{format_number(regrets.champion)}, and of the best model of each request in hindsight "
                 f"{format_number(regrets.oracle)}."
@@ -266,6 +277,29 @@ def describe_limits(history: History, caveats: Caveats) -> tuple[Block, ...]:
         )
     else:
         blocks.append(Paragraph("No label of an answered request has come, so what answers cost is not known."))
+    return tuple(blocks)
+
+
+def describe_drift(drift: DriftFigures, loss: str) -> tuple[Block, ...]:
+    """Return the alarms of the newest batch, or that it raised none by what could be judged, and what could not yet."""
+    coming = " and ".join(map(name_first_verdict, drift.first_verdicts))
+    kinds = sorted({one.kind for one in drift.suspicions if one.batch == drift.newest}, reverse=True)
+    alarms = [(one.kind, one.what, one.aspects, format_number(one.damage)) for one in drift.newest_alarms]
+    if drift.newest is None:
+        without = "No batch could be tested for drift."
+    elif kinds:
+        without = f"Batch {drift.newest} raised no alarm of {kinds[0] + ' ' if len(kinds) == 1 else ''}drift."
+    else:
+        without = f"Batch {drift.newest} {'is not judged for drift yet' if coming else 'was not judged for drift'}."
+    header = ("drift", "of", "in", f"{loss} that it explains")
+    blocks = [make_table(f"Drift alarms of batch {drift.newest}", header, alarms, without)]
+    if coming:
+        blocks.append(
+            Paragraph(
+                "It takes a few batches to tell what is usual. If all that come are accepted, the first verdict comes "
+                f"with {coming}."
+            )
+        )
     return tuple(blocks)
 
 
@@ -286,6 +320,41 @@ def describe_history(history: History) -> tuple[Block, ...]:
     ]
     header = ("generation", "when (UTC)", "cause", "batch", "in production", "by", "why")
     return (make_table(name_part("Generations", len(generations), MOST_GENERATIONS), header, rows, "None yet."),)
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """Return a count with its noun, written as in the tables and in what model cards say.
+
+    >>> count(1, "batch", "batches"), count(2985, "row")
+    ('1 batch', '2,985 rows')
+    """
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def name_accepted(accepted: int, came: int) -> str:
+    """Return how many of the batches that came were accepted.
+
+    >>> name_accepted(1, 1), name_accepted(5, 5), name_accepted(1, 2), name_accepted(0, 1)
+    ('it was accepted', 'all were accepted', '1 batch was accepted', 'none was accepted')
+    """
+    if accepted == 0:
+        return "none was accepted"
+    if accepted == came:
+        return "it was accepted" if came == 1 else "all were accepted"
+    return f"{count(accepted, 'batch', 'batches')} {'was' if accepted == 1 else 'were'} accepted"
+
+
+def name_first_verdict(verdict: FirstVerdict) -> str:
+    """Return which batch is judged first for a kind of drift, and about when it ends.
+
+    >>> name_first_verdict(FirstVerdict("data", 9, 9, None)), name_first_verdict(FirstVerdict("concept", 8, 9, None))
+    ('batch 9 for data drift', 'batch 8 to 9 for concept drift')
+    """
+    until = "" if verdict.latest == verdict.earliest else f" to {verdict.latest}"
+    when = ""
+    if verdict.day is not None:
+        when = f" ({'from ' if until else ''}about {format_date(verdict.day)}, by the stream's rhythm)"
+    return f"batch {verdict.earliest}{until} for {verdict.kind} drift{when}"
 
 
 def name_row_loss(schema: Schema | None) -> str:

@@ -25,6 +25,11 @@ from pointsman.pipeline.reporting.history import History, list_rows, read_record
 from pointsman.pipeline.reporting.section import Section
 
 DIMENSIONS = ("completeness", "validity", "uniqueness", "consistency", "timeliness", "sufficiency", "leakage")
+PASSED = {
+    "sufficiency": "share of what is needed or usual that is there",
+    "leakage": "share of the target that a column alone does not give away",
+}
+"""What the share of a dimension is of, where it is not of cells and rows."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +130,7 @@ def draw_target(shown: Sequence[BatchFigures], task: Task | None, timeline: Time
 
 
 def draw_dimension(name: str, shown: Sequence[BatchFigures], timeline: Timeline) -> Chart:
-    """Draw the share of cells or rows that pass, by batch: the mean over checks and columns, and the lowest."""
+    """Draw the share that passes, by batch: the mean over checks and columns, and the lowest."""
     columns = to_columns(
         ("batch", "lowest", "mean"),
         [(one.number, one.lowest_shares.get(name), one.mean_shares.get(name)) for one in shown],
@@ -133,9 +138,10 @@ def draw_dimension(name: str, shown: Sequence[BatchFigures], timeline: Timeline)
     y = measure("mean", "", ".0%", domain=[0, 1.03], nice=False)
     told = tell("batch", ("mean", "mean of all", SHARES), ("lowest", "lowest column or check", SHARES))
     lowest = y | {"field": "lowest"}
+    passed = PASSED.get(name, "share of cells and rows that pass")
     return draw_by_batch(
         f"dimension-{name}",
-        f"{name.capitalize()}: share of cells and rows that pass, the mean of all and the lowest, by batch",
+        f"{name.capitalize()}: {passed}, the mean of all and the lowest, by batch",
         columns,
         [band(lowest, "mean", GREEN), line(lowest, told, GREEN, strokeWidth=1), line(y, told, INK)],
         title=name.capitalize(),

@@ -59,4 +59,28 @@ def list_features(history: History) -> tuple[FeatureFigures, ...]:
     return tuple(sorted(listed, key=lambda one: -one.gain))
 
 
+def say_use(one: FeatureFigures) -> str:
+    """Return whether models learn a feature, and what of its measurements decides that."""
+    from pointsman.pipeline.training.gains import LEAST_MEASURED
+
+    is_young = one.measured < LEAST_MEASURED
+    if is_young:
+        few = f"measured {one.measured} of {LEAST_MEASURED} times that a verdict takes"
+        return f"yes, {few}" if one.used else f"not yet, history is too short for its season ({few})"
+    if one.covered:
+        return "yes, it does not surely harm" if one.used else "no, it surely harms"
+    return "yes, it surely helps" if one.used else "not yet, history is too short for its season"
+
+
+def tell_rule_of_use() -> str:
+    """Return in two sentences what decides whether models learn an engineered feature."""
+    from pointsman.pipeline.training.gains import LEAST_MEASURED, REMEMBERED
+
+    return (
+        f"A feature is learned until it surely harms, by the mean of its newest {REMEMBERED} measurements; there have "
+        f"to be {LEAST_MEASURED} at least, since a single one too often harms or helps by chance. A season that "
+        "history has not been through twice is learned only once it surely helps, by as many."
+    )
+
+
 SECTION = Section("features", reads=(feature_gains_table, read_settings), figures={"features": list_features})

@@ -109,12 +109,8 @@ def draw_reigns(generations: Sequence[GenerationFigures], timeline: Timeline) ->
         ("batch", "model", "part"),
         [(batch, line, _name_part(one, line)) for batch, one in kept.items() for line in lines if line in one.lines],
     )
-    left = count(
-        len(ranked) - len(lines),
-        "model that was champion or served least is",
-        "models that were champion or served least are",
-    )
-    note = f"{left} left out." if len(ranked) > len(lines) else ""
+    left = count(len(ranked) - len(lines), "more model was", "more models were")
+    note = f"{left} active; those shown were champion or served most often." if len(ranked) > len(lines) else ""
     colours = {"serves typical requests": VERMILLION, "champion": INK, "both": PURPLE, "active": SKY}
     y = {"field": "model", "type": "nominal", "sort": lines, "axis": {"title": None, "ticks": False, "domain": False}}
     told = tell("model", "batch", ("part", "was"))

@@ -3,7 +3,7 @@
 import io
 import re
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
 import docx
 import pytest
@@ -17,13 +17,16 @@ from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import open_state
 from pointsman.common.task import Task
 from pointsman.pipeline.collection.tables import batches
-from pointsman.pipeline.reporting.documentation.chapters import document_model
+from pointsman.pipeline.reporting.documentation.chapters import describe_drift, describe_limits, document_model
 from pointsman.pipeline.reporting.documentation.document import Bullets, Chapter, Document, Paragraph, Table
 from pointsman.pipeline.reporting.documentation.markdown import render_markdown
 from pointsman.pipeline.reporting.documentation.word import render_word
+from pointsman.pipeline.reporting.first_verdicts import FirstVerdict
 from pointsman.pipeline.reporting.formats import format_number
 from pointsman.pipeline.reporting.history import History
 from pointsman.pipeline.reporting.printing import find_browser, print_page
+from pointsman.pipeline.reporting.sections.drift import AlarmLine, DriftFigures, Suspicion
+from pointsman.pipeline.reporting.sections.features import FeatureFigures, say_use
 from pointsman.pipeline.validation.tables import scores_table
 from pointsman.registry.generations import load_generation
 from pointsman.registry.tables import generations_table, versions_table
@@ -122,6 +125,91 @@ class TestFigures:
         sentences = [item.split(": ", 1)[1] for item in limits.blocks[0].items]
         assert len(sentences) == len(set(sentences))
         assert any("fewer than 1,000" in sentence for sentence in sentences)
+
+
+class TestYoung:
+    """What is said while there is little to say it by."""
+
+    def test_what_was_set_aside_speaks_for_a_model_that_no_batch_has_tested(self, tmp_path):
+        made = MadeState(tmp_path).add(1)
+        with open_state(made.config) as state:
+            written = render_markdown(summary.make_documentation(made.config, state, DATE)).replace("\\", "")
+        assert "No batch has come since it was first made." in written
+        assert "It has no score yet." not in written
+        assert "measured on 200 later rows of batch 1, set aside while it learned" in written
+        assert "It ranks 71 of 100 pairs rightly." in written
+        table = read_tables(written)["All metrics out of fold, on these rows"]
+        assert {row["metric"]: row["its model"] for row in table}["ROC-AUC"] == "0.7100"
+
+    def test_one_batch_reads_as_one_and_counts_are_written_in_one_notation(self, tmp_path):
+        made = MadeState(tmp_path).add(1)
+        with open_state(made.config) as state:
+            assert "1 batch came, with 200 rows; it was accepted." in self.tell(made, state)
+        made.add(5).reject("every label is missing")
+        with open_state(made.config) as state:
+            told = self.tell(made, state)
+        assert "7 batches came, with 1,400 rows; 6 batches were accepted. Of all rows, 1,170 are learned" in told
+
+    def tell(self, made, state):
+        return render_markdown(summary.make_documentation(made.config, state, DATE)).replace("\\", "")
+
+    def test_models_that_a_caveat_is_true_of_are_told_apart_from_what_it_is(self, tmp_path):
+        made = MadeState(tmp_path).add(3)
+        with open_state(made.config) as state:
+            history = History(made.config, state, load_generation(state), DATE)
+            found = describe_limits(history, {"a-1": ["It learned."], "b-2": ["It learned."], "c-3": ["It is old."]})[0]
+        assert found.items == ("Each of a-1 and b-2: It learned.", "c-3: It is old.")
+
+    COMING = FirstVerdict("data", 9, 9, date(2026, 5, 3)), FirstVerdict("concept", 9, 11, None)
+
+    def tell_drift(self, suspicions=(), alarms=(), coming=()):
+        found = DriftFigures(0.01, alarms, (), suspicions, (), 5, (), (), 0, coming)
+        return [one.text for one in describe_drift(found, "log-loss a row") if isinstance(one, Paragraph)]
+
+    def test_a_batch_that_was_not_judged_raised_no_verdict(self):
+        first, second = self.tell_drift(coming=self.COMING)
+        assert first == "Batch 5 is not judged for drift yet."
+        assert second.endswith(
+            "the first verdict comes with batch 9 for data drift (about 3 May 2026, by the stream's rhythm) and batch "
+            "9 to 11 for concept drift."
+        )
+        assert self.tell_drift() == ["Batch 5 was not judged for drift."]
+
+    def test_no_alarm_is_said_of_what_was_judged_alone(self):
+        data, concept = Suspicion(5, "data", 0.5), Suspicion(5, "concept", 0.5)
+        assert self.tell_drift((data, concept)) == ["Batch 5 raised no alarm of drift."]
+        first, second = self.tell_drift((data,), coming=self.COMING[1:])
+        assert first == "Batch 5 raised no alarm of data drift."
+        assert second.endswith("comes with batch 9 to 11 for concept drift.")
+        assert self.tell_drift((Suspicion(4, "data", 0.5),)) == ["Batch 5 was not judged for drift."]
+        alarm = AlarmLine(5, "data", "age", "mean", 0.001, 0.1, "")
+        assert self.tell_drift((data, concept), (alarm,)) == []
+
+    @pytest.mark.parametrize(
+        ("measured", "covered", "used", "told"),
+        [
+            (1, True, True, "yes, measured 1 of 3 times that a verdict takes"),
+            (3, True, True, "yes, it does not surely harm"),
+            (4, True, False, "no, it surely harms"),
+            (4, False, True, "yes, it surely helps"),
+            (4, False, False, "not yet, history is too short for its season"),
+            (
+                2,
+                False,
+                False,
+                "not yet, history is too short for its season (measured 2 of 3 times that a verdict takes)",
+            ),
+        ],
+    )
+    def test_whether_a_feature_is_learned_comes_with_what_decides_it(self, measured, covered, used, told):
+        # The gain is that of a feature which surely harms by its newest measurement.
+        one = FeatureFigures("day_weekday", "", 5, -3579.0, -5833.0, -1326.0, 90, covered, used, measured, 0, 1)
+        assert say_use(one) == told
+
+    def test_the_rule_that_decides_on_features_is_said_beside_them(self, tmp_path):
+        made = MadeState(tmp_path).add(3)
+        with open_state(made.config) as state:
+            assert "by the mean of its newest 4 measurements; there have to be 3 at least" in self.tell(made, state)
 
 
 class TestForms:

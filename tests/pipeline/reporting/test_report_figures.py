@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from made_figures import make_figure
 from made_state import ROWS, MadeState, log_loss_of, make_config
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.inspection import permutation_importance
@@ -16,18 +18,22 @@ from sklearn.inspection import permutation_importance
 from pointsman.common.storage.state import open_state
 from pointsman.common.task import Task
 from pointsman.meta.label_tables import live_records_table, settlements_table
+from pointsman.pipeline.reporting.charts.timeline import Timeline
 from pointsman.pipeline.reporting.explanation.contributions import Explanation
 from pointsman.pipeline.reporting.history import History
 from pointsman.pipeline.reporting.production_shap import explain_production
 from pointsman.pipeline.reporting.report import compute_report, to_json
 from pointsman.pipeline.reporting.scored import ChampionScore, compute_gain, pool_gain
 from pointsman.pipeline.reporting.sections import influences
+from pointsman.pipeline.reporting.sections.batches import BatchFigures, draw_dimension
 from pointsman.pipeline.reporting.sections.comparisons import UNBOUNDED
+from pointsman.pipeline.reporting.sections.generations import MOST_LINES, GenerationFigures, draw_reigns
 from pointsman.pipeline.reporting.sections.influences import rank_influences
 from pointsman.pipeline.reporting.sections.labels import compute_labels, count_served, count_useless
 from pointsman.pipeline.reporting.sections.performance import compute_costs, read_performance
 from pointsman.registry.generations import Generation, load_generation
 
+MARKED = Timeline((1, 2), {1: "Jan 20", 2: "Feb 20"}, (), 0)
 NOTHING = Explanation(None, None, 0, None, "not asked for")
 DATE = datetime(2026, 1, 2, 3, 4)
 
@@ -401,3 +407,22 @@ def test_engineered_features_carry_their_newest_gain_and_how_often_they_helped(r
     assert (hour.feature, hour.gain, hour.used) == ("day_hour", pytest.approx(0.005 * hour.batch), True)
     assert (ratio.feature, ratio.harmed, ratio.helped, ratio.used) == ("a_per_b", ratio.measured, 0, False)
     assert hour.helped == sum(0.005 * number > 0.01 for number in range(1, hour.measured + 1))
+
+
+def test_captions_say_what_a_share_is_of():
+    batch = make_figure(BatchFigures)
+    label = {
+        name: draw_dimension(name, [replace(batch, number=1)], MARKED).label for name in ("completeness", "leakage")
+    }
+    assert "share of cells and rows that pass" in label["completeness"]
+    assert label["leakage"].startswith("Leakage: share of the target that a column alone does not give away")
+
+
+def test_one_model_that_has_no_room_in_the_chart_of_reigns_is_told_of_as_one():
+    lines = tuple(f"line-{number:04}" for number in range(MOST_LINES + 1))
+    one = replace(
+        make_figure(GenerationFigures), batch=1, lines=lines, champion_line=lines[0], production_line=lines[1]
+    )
+    note = draw_reigns([one], MARKED).note
+    assert note.startswith("1 more model was active; those shown were champion or served most often.")
+    assert not draw_reigns([replace(one, lines=lines[:3])], MARKED).note.startswith("1 more")

@@ -87,3 +87,11 @@ def test_each_part_may_be_all_there_is():
 def test_every_task(task):
     told = fill_template({**FULL, "task": task}, CHARTS, MARKED)
     assert (">Threshold<" in told) == (task == "binary")
+    assert ("is in the unit of" in told) == (task == "regression")
+
+
+@pytest.mark.parametrize(("gap", "said"), [("0s", "kept no gap between"), ("90s", "kept a gap of 90s between")])
+def test_no_gap_is_not_a_gap_of_nothing(gap, said):
+    labels = FULL["labels"]
+    told = fill_template({**FULL, "labels": replace(labels, gap=gap)}, CHARTS, MARKED)
+    assert said in " ".join(told.split())

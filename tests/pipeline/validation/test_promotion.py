@@ -1,6 +1,7 @@
 """Promotion by records that are known."""
 
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,6 +12,7 @@ from pointsman.meta.past import PredictionHistory
 from pointsman.model_zoo.candidate import Candidate
 from pointsman.pipeline.validation.champions import is_surely_better
 from pointsman.pipeline.validation.promotion import PromotionRules, promote
+from pointsman.pipeline.validation.registration import _describe
 from pointsman.registry.contender import Contender, Origin
 
 ROWS, BATCHES = 120, 3
@@ -54,7 +56,7 @@ def test_there_is_a_champion_for_clean_and_one_for_damaged_input():
     contenders = [enter("a"), enter("b"), enter("prior-1", family="prior")]
     outcome = decide(contenders, remember(0.5, 0.7, 1.0, damaged=(2.0, 0.8, 1.0)))
     assert (outcome.champion.name, outcome.robust_champion.name) == ("a", "b")
-    assert "lowest decayed loss on 3 labelled batches" in outcome.reason
+    assert "lowest decayed RMSE on 3 labelled batches" in outcome.reason
 
 
 def test_the_batches_that_are_counted_are_those_in_the_champions_own_record():
@@ -62,7 +64,7 @@ def test_the_batches_that_are_counted_are_those_in_the_champions_own_record():
     past.known[past.batch < BATCHES, 0] = False
     outcome = decide([enter("young"), enter("b"), enter("prior-1", family="prior")], past)
     assert outcome.champion.name == "young"
-    assert "lowest decayed loss on 1 labelled batch in its record" in outcome.reason
+    assert "lowest decayed RMSE on 1 labelled batch in its record" in outcome.reason
 
 
 def test_the_reason_of_a_change_names_whom_it_replaces():
@@ -78,10 +80,24 @@ def test_a_lead_within_noise_is_a_tie_that_the_champion_of_before_wins():
     contenders = [enter("old", "x-1"), enter("new")]
     outcome = decide(contenders, remember(0.7004, 0.7), champion="x-1")
     assert outcome.champion.name == "old"
-    lead = re.fullmatch(r"a tie: the (\S+) less loss of new is within noise, so old stays", outcome.reason)
+    lead = re.fullmatch(r"a tie: the (\S+) less RMSE of new is within noise, so old stays", outcome.reason)
     assert lead
     assert 0 < float(lead[1]) < 0.01
     assert decide(contenders, remember(0.7004, 0.7)).champion.name == "new"
+
+
+def test_losses_in_a_reason_are_in_the_unit_of_the_target_by_the_name_that_readers_know():
+    contenders, past = [enter("old", "x-1"), enter("new")], remember(90.0, 50.0)
+    outcome = decide(contenders, replace(past, scale=8_000.0), champion="x-1")
+    told = re.search(r"lowest decayed RMSE .*, (\S+), (\S+) below that of old", outcome.reason)
+    assert told
+    assert float(told[1]) == pytest.approx(50, rel=0.05)
+    assert float(told[2]) == pytest.approx(40, rel=0.05)
+
+
+def test_a_new_version_comes_with_its_rmse_in_the_unit_of_the_target():
+    told = _describe(enter("line-0"), replace(remember(90.0, 50.0), scale=8_000.0))
+    assert float(re.search(r"; RMSE (\S+) on 360 rows before it learned them", told)[1]) == pytest.approx(90, rel=0.05)
 
 
 def test_batches_that_contradict_each_other_are_noise_however_sure_each_of_them_is():

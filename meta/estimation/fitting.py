@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pointsman.common.task import Task
+from pointsman.common.text import count
 from pointsman.meta.estimation.calibration import Calibrations, ClassCells, ErrorCells, count_classes, count_errors
 from pointsman.meta.estimation.estimator import CLEAN, DAMAGED, REACH, Condition, PerformanceEstimator, to_scale
 from pointsman.meta.estimation.expectation import expect, realise
@@ -77,8 +78,9 @@ def fit_estimator(
     reason = ""
     if CLEAN not in conditions:
         reason = (
-            f"not estimated before {MIN_BATCHES} batches were predicted by what serves before it learned them; there "
-            f"are {len(known)} such batches"
+            f"not estimated before {MIN_BATCHES} batches were predicted by fits of what serves that had not learned "
+            f"them, out of fold or before they were learned; there {'is' if len(known) == 1 else 'are'} "
+            f"{count(len(known), 'such batch', 'such batches')}"
         )
     return PerformanceEstimator(
         answerer=line,
@@ -106,8 +108,8 @@ def _take(record: OutOfSamplePredictions, line: str, condition: str) -> Estimato
 def _fit_condition(
     samples: Sequence[EstimatorSample], task: Task, measures: Sequence[str], threshold: float, condition: str
 ) -> Condition:
-    count = count_classes if task.is_classification else count_errors
-    cells = count([one.outputs for one in samples], [one.flagged for one in samples], [one.target for one in samples])
+    tally = count_classes if task.is_classification else count_errors
+    cells = tally([one.outputs for one in samples], [one.flagged for one in samples], [one.target for one in samples])
     replayed: dict[str, list[ReplayedRows]] = {name: [] for name in measures}
     for place in range(1, len(samples)):
         calibrations = _fit_beliefs(cells, place)

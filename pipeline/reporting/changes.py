@@ -3,6 +3,7 @@
 from math import sqrt
 from statistics import mean, stdev
 
+from pointsman.pipeline.reporting.first_verdicts import name_verdicts
 from pointsman.pipeline.reporting.formats import format_count, format_share, join_words
 from pointsman.pipeline.reporting.health.rivals import BatchLoss, compare
 from pointsman.pipeline.reporting.health.serving_rules import NOISE
@@ -107,7 +108,10 @@ def _say_how_well(history: History, production: ProductionFigures | None, after:
     usual, spread = mean(earlier), stdev(earlier) * sqrt(1 + 1 / len(earlier))
     distance = newest.number - usual
     if abs(distance) <= NOISE * spread:
-        return f"{said}, as usual (a tie with {format_about(usual)}, the mean of {len(earlier)} batches before)."
+        # Another model may have served then, so the mean is not that of what the report shows as served.
+        whose = f"the mean of the earlier versions of {production.id} on {len(earlier)} batches before"
+        band = f"within the ±{format_about(NOISE * spread)} by which it differs from batch to batch"
+        return f"{said}, as usual (a tie with {format_about(usual)}, {whose}: {band})."
     word = "better" if (distance > 0) == newest.higher_is_better else "worse"
     return f"{said}, {word} than usual ({format_about(usual)} on {len(earlier)} batches before)."
 
@@ -136,11 +140,13 @@ def _say_what_came(history: History, after: GenerationFigures) -> str:
     moved = [alarm.what for alarm in drift.newest_alarms] if drift.newest == batch.number else []
     if moved:
         return f"{said}; unlike before: {join_words(list(dict.fromkeys(moved)), 3)}."
-    is_judged = any(one.batch == batch.number for one in drift.suspicions)
-    return f"{said}; no drift." if is_judged else f"{said}; {_say_when_judged(drift)}."
+    return f"{said}; {say_calm(drift, batch.number)}."
 
 
-def _say_when_judged(drift: DriftFigures) -> str:
-    first = next((one for one in drift.first_verdicts if one.kind == "data"), None)
-    when = f": batch {first.earliest} is the first that can be" if first else ""
-    return f"too few batches came to judge drift{when}"
+def say_calm(drift: DriftFigures, batch: int) -> str:
+    """Return of which kinds of drift a batch without an alarm is free, and when the others are first judged."""
+    kinds = sorted({one.kind for one in drift.suspicions if one.batch == batch}, reverse=True)
+    coming = f": {name_verdicts(drift.first_verdicts)}" if drift.first_verdicts else ""
+    if not kinds:
+        return f"too few batches came to judge drift{coming}"
+    return f"no {kinds[0]} drift; the rest is not judged yet{coming}" if coming and len(kinds) == 1 else "no drift"

@@ -3,20 +3,24 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from math import sqrt
 
 from pointsman.common.config import Config, CostsConfig
 from pointsman.common.task import Task
 from pointsman.pipeline.reporting.formats import format_count
 from pointsman.pipeline.reporting.health.rivals import find_default, find_prior
+from pointsman.pipeline.reporting.health.serving_rules import NOISE
 from pointsman.pipeline.reporting.history import History
 from pointsman.pipeline.reporting.names import name_family
-from pointsman.pipeline.reporting.reader_units import Measure, Question, measure_answers
+from pointsman.pipeline.reporting.reader_units import Measure, Question, format_about, measure_answers
 from pointsman.pipeline.reporting.scored import PREQUENTIAL, ScoreFigure, list_scores
 from pointsman.pipeline.reporting.sections.generations import list_generations
 from pointsman.pipeline.reporting.sections.overview import ProductionFigures, find_production
 from pointsman.registry.words import show_word
 
 OUT_OF_FOLD = "out-of-fold"
+FEW_ROWS = 200
+"""Rows of a test of which fewer are called few: nine right of ten may be 3 more or less of a hundred by chance."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +34,15 @@ class Part:
 
 @dataclass(frozen=True)
 class Beside:
-    """A model beside what answers now: the same number of it, ``length`` being its share of the largest of them."""
+    """A model beside what answers now: the same number of it, ``length`` being its share of the largest of them.
+
+    version:     the name by which ``models`` shows the model now
+    measured_as: its version that was measured, '' where that is the same; a model has learned since what tested it
+    """
 
     label: str
     version: str
+    measured_as: str
     measure: Measure
     length: float
     is_serving: bool
@@ -48,6 +57,7 @@ class Standing:
     basis:    which rows it was measured on
     measures: how good it was on them; () where nothing was measured yet
     beside:   the first of these numbers of it and of others; () where there is nothing to hold it against
+    caution:  why these numbers tell little, '' where nothing speaks against them
     """
 
     id: str
@@ -57,6 +67,7 @@ class Standing:
     parts: tuple[Part, ...]
     measures: tuple[Measure, ...]
     beside: tuple[Beside, ...]
+    caution: str
 
 
 def describe_standing(history: History) -> Standing | None:
@@ -71,14 +82,16 @@ def describe_standing(history: History) -> Standing | None:
         basis = f"batch {production.batch} ({rows}), before {whose} learned from it"
     else:
         metrics, basis = _find_out_of_fold(history, production)
+    measures = measure_answers(question, metrics)
     return Standing(
         id=production.id,
         kind=_name_kind(production),
         since=_say_since(history, production),
         basis=basis,
         parts=_list_parts(history, production),
-        measures=measure_answers(question, metrics),
+        measures=measures,
         beside=_list_beside(history, production, question),
+        caution=_warn(production, question, measures),
     )
 
 
@@ -145,14 +158,46 @@ def _list_beside(history: History, production: ProductionFigures, question: Ques
         version = find(history.generation.versions)
         if version is not None and version.line != production.line:
             found.append((label, tested.get(version.line), False))
+    names = {one.line: one.id for one in (*history.generation.versions, *history.generation.ensembles)}
+    names[production.line] = production.id
     rows = [
-        (label, production.id if is_serving else score.version, measures[0], is_serving)
+        (label, names.get(score.line, score.version), score.version, measures[0], is_serving)
         for label, score, is_serving in found
         if score is not None and (measures := measure_answers(question, score.metrics))
     ]
-    alike = [row for row in rows if row[2].metric == rows[0][2].metric]
-    most = max((abs(measure.number) for _, _, measure, _ in alike), default=0.0) or 1.0
-    return tuple(Beside(label, who, one, abs(one.number) / most, is_own) for label, who, one, is_own in alike)
+    alike = [row for row in rows if row[3].metric == rows[0][3].metric]
+    most = max((abs(measure.number) for _, _, _, measure, _ in alike), default=0.0) or 1.0
+    return tuple(
+        Beside(label, now, measured if measured != now else "", one, abs(one.number) / most, is_own)
+        for label, now, measured, one, is_own in alike
+    )
+
+
+def _warn(production: ProductionFigures, question: Question, measures: Sequence[Measure]) -> str:
+    if production.batch is None or not production.rows or not measures:
+        return ""
+    return warn(measures[0], measure_answers(question, production.prior), production.rows)
+
+
+def warn(own: Measure, plain: Sequence[Measure], rows: int) -> str:
+    """Return why a number of a test tells little: few rows, or that no model, which is ``plain``, did about as well."""
+    few = f"Few rows: {format_count(rows, 'row')} tell little" if rows < FEW_ROWS else ""
+    prior = next((one for one in plain if one.metric == own.metric == "accuracy"), None)
+    if prior is not None:
+        band = 100 * NOISE * estimate_error(own.number / 100, prior.number / 100, rows)
+        if abs(own.number - prior.number) <= band:
+            few = few or f"{format_count(rows, 'row')} tell no more"
+            return f"{few}: within the ±{format_about(band)} of chance of answering every row alike ({prior.short})."
+    return f"{few}." if few else ""
+
+
+def estimate_error(share: float, other: float, rows: int) -> float:
+    """Return the standard error of the difference of two shares of rows that were right, as if of rows of their own.
+
+    >>> round(estimate_error(0.935, 0.897, 185), 4)
+    0.0288
+    """
+    return sqrt((share * (1 - share) + other * (1 - other)) / rows)
 
 
 def _find_before(

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pointsman.pipeline.reporting import formats
+from pointsman.pipeline.reporting.first_verdicts import name_verdicts
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -17,6 +18,7 @@ FILTERS = {
     "share": formats.format_share,
     "seconds": formats.format_seconds,
     "date": formats.format_date,
+    "first_verdicts": name_verdicts,
 }
 """What the templates of all pages write numbers with."""
 

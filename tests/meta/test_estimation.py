@@ -208,12 +208,15 @@ def test_damaged_rows_are_judged_by_damaged_copies():
     assert damaged > 1.1 * clean
 
 
-def test_too_few_batches_say_so():
-    records = [make_binary(batch) for batch in range(MIN_BATCHES - 1)]
+@pytest.mark.parametrize(("batches", "told"), [(1, "is 1 such batch"), (MIN_BATCHES - 1, "are 4 such batches")])
+def test_too_few_batches_say_so(batches, told):
+    """Records out of fold count as well, so the sentence speaks of them: after one batch there is one of them."""
+    records = [make_binary(batch) for batch in range(batches)]
     made = ask(records, ["log_loss"], make_binary(9))
     assert made.measures == {}
     assert made.reason == (
-        "not estimated before 5 batches were predicted by what serves before it learned them; there are 4 such batches"
+        "not estimated before 5 batches were predicted by fits of what serves that had not learned them, out of fold "
+        f"or before they were learned; there {told}"
     )
     assert made.describe() == made.reason
 

@@ -31,11 +31,11 @@ WATCHED_DAYS = 180
 """How far back labels are missed."""
 
 
-def read_answered(state: State) -> Answered:
-    """Return what the newest generation that answered anything answered."""
+def read_answered(state: State, live: int) -> Answered:
+    """Return what the newest generation that answered anything answered; ``live`` is the number of the live one."""
     table = decisions_table.c
     newest = sa.select(sa.func.max(table.generation)).scalar_subquery()
-    asked = (table.id, table.generation, table.rows, table.served, table.failures, table.profile)
+    asked = (table.id, table.generation, table.created_at, table.rows, table.served, table.failures, table.profile)
     query = sa.select(*asked).where(table.generation == newest).order_by(table.created_at.desc(), table.id)
     rows = read_rows(state.engine, query.limit(NEWEST_REQUESTS))
     if not rows:
@@ -55,6 +55,8 @@ def read_answered(state: State) -> Answered:
         example=(fallen or [rows[0]["id"]])[0],
         failures=failures,
         damaged=average_damage([(row["profile"].get("shares", {}), row["rows"]) for row in rows]),
+        since=rows[-1]["created_at"],
+        is_now=rows[0]["generation"] == live,
     )
 
 

@@ -77,6 +77,8 @@ class Answered:
     fallbacks: rows by the reason of their fallback
     example:   the id of the newest request with such a row, '' without one
     failures:  versions that failed on a request, with their error
+    since:     when the oldest of these requests was answered
+    is_now:    whether the generation is the live one, so that the next request is answered by the same
     """
 
     generation: int = 0
@@ -86,6 +88,8 @@ class Answered:
     example: str = ""
     failures: Mapping[str, str] = field(default_factory=dict)
     damaged: tuple[DamagedColumn, ...] = ()
+    since: datetime | None = None
+    is_now: bool = True
 
 
 @dataclass(frozen=True)

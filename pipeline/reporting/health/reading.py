@@ -44,7 +44,7 @@ def read_facts(state: State, config: Config, generation: Generation, now: dateti
         serving=read_serving(state, generation),
         rivals=pair_rivals(state, generation),
         grades=read_grades(state) if config.selection.mode == "all" else (),  # the noise of mode single is not known
-        answered=read_answered(state),
+        answered=read_answered(state, generation.number),
         ledger=read_ledger(state, task),
         estimated=read_estimated(state, batches.newest),
         labels=read_labels(state, now, period),

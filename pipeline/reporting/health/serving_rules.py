@@ -1,7 +1,7 @@
 """Rules about what serves: who answers, how, and what it is worth. Each looks at one thing and finds it well or not."""
 
-from pointsman.pipeline.reporting.formats import format_count, format_share, join_words
-from pointsman.pipeline.reporting.health.facts import DamagedColumn, Facts, Paired
+from pointsman.pipeline.reporting.formats import format_count, format_date, format_share, join_words
+from pointsman.pipeline.reporting.health.facts import Answered, DamagedColumn, Facts, Paired
 from pointsman.pipeline.reporting.health.finding import Finding, Level
 from pointsman.registry.contender import FALLBACK_FAMILY
 
@@ -15,6 +15,8 @@ DEAR = 0.1
 """A loss higher by this share, beyond noise, is more than worth a look."""
 SUSPICIOUS = 0.05
 """A loss higher by this share counts where there is too little to tell noise."""
+LEAST_ROWS = 20
+"""Answered rows of which fewer do not tell how requests are: a share of them is listed and stays green."""
 FALLBACKS = {
     "fallback:sparse": "cells were missing that seldom are",
     "fallback:anomalous": "cells held what was never seen in training",
@@ -58,7 +60,8 @@ def check_failures(facts: Facts) -> Finding | None:
     sentence = f"{failed[0]} failed while answering, and others answered for it: "
     sentence += _end(facts.answered.failures[failed[0]])
     command = facts.typed.other(f"models rebuild {failed[0]}")
-    return Finding(Level.AMBER, sentence, "Make it again from the raw batches", command, "requests")
+    level = Level.AMBER if facts.answered.is_now else Level.GREEN
+    return Finding(level, sentence, "Make it again from the raw batches", command, "requests")
 
 
 def check_fallbacks(facts: Facts) -> Finding | None:
@@ -71,10 +74,26 @@ def check_fallbacks(facts: Facts) -> Finding | None:
     main = max(answered.fallbacks, key=lambda reason: answered.fallbacks[reason])
     which = "Every answered row" if fallen == answered.rows else f"{format_share(share, 0)} of the answered rows"
     cause = FALLBACKS.get(main, main)
-    sentence = f"{which} went to a fallback, mostly because {cause}{_name_damaged(answered.damaged)}."
-    level = Level.RED if share >= MOST else Level.AMBER
+    sentence = (
+        f"{which} went to a fallback, mostly because {cause}{_name_damaged(answered.damaged)}{_name_basis(answered)}."
+    )
+    level = _grade(answered, Level.RED if share >= MOST else Level.AMBER)
     command = facts.typed.other(f"explain {answered.example}")
     return Finding(level, sentence, "See what was wrong with such a request", command, "requests")
+
+
+def _grade(answered: Answered, level: Level) -> Level:
+    """Return the level of a share of answered rows: green if what answers now did not answer, or too few of them."""
+    return level if answered.is_now and answered.rows >= LEAST_ROWS else Level.GREEN
+
+
+def _name_basis(answered: Answered) -> str:
+    """Return how many requests and rows a share is of, since when, and what makes it no verdict of now."""
+    since = f" since {format_date(answered.since.replace(second=0, microsecond=0))}" if answered.since else ""
+    said = f": {format_count(answered.requests, 'request')} of {format_count(answered.rows, 'row')}{since}"
+    if not answered.is_now:
+        return f"{said}, answered by generation {answered.generation}, which answers no more"
+    return f"{said}, too few to tell how requests are" if answered.rows < LEAST_ROWS else said
 
 
 def _name_damaged(damaged: tuple[DamagedColumn, ...]) -> str:
@@ -90,9 +109,11 @@ def check_columns(facts: Facts) -> Finding | None:
     strange = [f"'{one.name}'" for one in damaged if not one.is_missing]
     said = [f"lack {join_words(absent, 3)}"] if absent else []
     said += [f"hold in {join_words(strange, 3)} what cannot be read or was never seen"] if strange else []
-    sentence = f"Requests {' and '.join(said)} in {format_share(damaged[0].share, 0)} of their rows."
+    sentence = f"Requests {' and '.join(said)} in {format_share(damaged[0].share, 0)} of their rows"
+    sentence += f"{_name_basis(facts.answered)}."
     command = facts.typed.other(f"explain {facts.answered.example}")
-    return Finding(Level.AMBER, sentence, "See such a request, and repair what sends it", command, "requests")
+    level = _grade(facts.answered, Level.AMBER)
+    return Finding(level, sentence, "See such a request, and repair what sends it", command, "requests")
 
 
 def check_regret(facts: Facts) -> Finding | None:

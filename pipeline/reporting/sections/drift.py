@@ -170,7 +170,8 @@ def _foresee(history: History) -> tuple[FirstVerdict, ...]:
         for kind, sizes in found.items()
     }
     ends = [end.to_pydatetime() for end in known["end"].dropna()]
-    return foresee_verdicts(int(known["number"].max()), measured, judged, ends)
+    window = history.config.training.window_batches
+    return foresee_verdicts(int(known["number"].max()), measured, judged, ends, len(known), window)
 
 
 def _list_alarms(alarms: pd.DataFrame) -> tuple[AlarmLine, ...]:

@@ -11,10 +11,13 @@ from prepared_states import learn, write_page
 
 from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import open_state
+from pointsman.common.task import Task
 from pointsman.parsing import find_command, parse
 from pointsman.pipeline.api.listing import list_models
 from pointsman.pipeline.lifecycle.history import describe_generation
 from pointsman.pipeline.reporting import page as pages
+from pointsman.pipeline.reporting.reader_units import Question, measure_answers
+from pointsman.pipeline.reporting.standing import warn
 from pointsman.pipeline.validation.tables import scores_table
 from pointsman.registry.generations import load_generation
 
@@ -67,6 +70,12 @@ def test_its_numbers_and_those_beside_it_are_the_scores_of_the_catalogue(made, f
     ]
     # What answers now has learned the batch that tested it: the version before it made the score.
     tested = {"answers now": ("ensemble-0103", 4), "the same on batch 3": ("ensemble-0102", 3)}
+    with open_state(made.config) as state:
+        generation = load_generation(state)
+    named = {one.id for one in (*generation.versions, *generation.ensembles)}
+    assert {one["version"] for one in beside} <= named, "the names are those that models shows"
+    assert [one["measured_as"] for one in beside[:2]] == ["ensemble-0103", "ensemble-0102"]
+    assert "ensemble-0104 (measured as ensemble-0103)" in words
     for one in beside:
         key = tested.get(one["label"], ("prior-0006", 4))
         assert one["measure"]["number"] == pytest.approx(100 * stored[key])
@@ -106,3 +115,23 @@ def test_the_words_of_the_task_lead_to_where_they_are_answered(figures):
     assert set(WORDS) <= set(named)
     for anchor in named.values():
         assert f'id="{anchor}"' in html
+
+
+@pytest.mark.parametrize(
+    ("right", "alike", "rows", "told"),
+    [
+        (0.935, 0.897, 185, "Few rows: 185 rows tell little."),
+        (
+            0.92,
+            0.897,
+            185,
+            "Few rows: 185 rows tell little: within the ±3.83 of chance of answering every row alike (89.7).",
+        ),
+        (0.9, 0.897, 1000, "1000 rows tell no more: within the ±1.73 of chance of answering every row alike (89.7)."),
+        (0.95, 0.897, 1000, ""),
+    ],
+)
+def test_few_rows_and_what_no_model_would_have_reached_are_told(right, alike, rows, told):
+    question = Question(Task.MULTICLASS, "kind", ("a", "b", "c"), None)
+    own, plain = (measure_answers(question, {"accuracy": share}) for share in (right, alike))
+    assert warn(own[0], plain, rows) == told

@@ -113,6 +113,14 @@ def test_an_estimate_of_the_newest_batch_by_what_was_chosen(tmp_path):
     assert read(made).estimated == Estimated(2, **numbers)
 
 
+def test_requests_that_an_earlier_generation_answered_are_told_from_those_of_now(tmp_path):
+    made = MadeState(tmp_path).add(2).answer(110, at=FIRST_DAY)
+    assert (read(made).answered.is_now, read(made).answered.since) == (True, FIRST_DAY)
+    made.add(1)
+    answered = read(made).answered
+    assert (answered.generation, answered.is_now) == (2, False)
+
+
 def test_columns_that_requests_lack(tmp_path):
     made = MadeState(tmp_path).add(2).answer(110)
     shares = {"shares": {"age": [1.0, 0.0, 0.0], "make": [0.0, 0.05, 0.0]}}

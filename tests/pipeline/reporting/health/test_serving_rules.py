@@ -1,6 +1,7 @@
 """Each rule about what serves: silent where all is well, and right about level, sentence and command where not."""
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from healthy import BATCHES, DEFAULT, HEALTHY, PRIOR, SERVING
@@ -60,7 +61,8 @@ def test_the_share_of_fallbacks_decides_how_bad_it_is(fallen, level, begins):
     assert (finding and finding.level) == level
     if finding:
         assert finding.sentence == (
-            f"{begins} went to a fallback, mostly because cells were missing that seldom are (AGE)."
+            f"{begins} went to a fallback, mostly because cells were missing that seldom are (AGE): 3 requests of "
+            "1000 rows."
         )
         assert finding.command == "python run.py explain 3f2a"
 
@@ -70,8 +72,29 @@ def test_columns_that_requests_lack_or_that_cannot_be_read_are_named():
     finding = rules.check_columns(replace(HEALTHY, answered=replace(HEALTHY.answered, damaged=damaged)))
     assert finding.level is Level.AMBER
     assert finding.sentence == (
-        "Requests lack 'AGE' and hold in 'MAKE' what cannot be read or was never seen in 100\xa0% of their rows."
+        "Requests lack 'AGE' and hold in 'MAKE' what cannot be read or was never seen in 100\xa0% of their rows: "
+        "3 requests of 1000 rows."
     )
+
+
+@pytest.mark.parametrize(
+    ("rows", "is_now", "level", "ends"),
+    [
+        (20, True, Level.AMBER, "1 request of 20 rows since 1 May 2026 08:30."),
+        (19, True, Level.GREEN, "1 request of 19 rows since 1 May 2026 08:30, too few to tell how requests are."),
+        (500, False, Level.GREEN, "08:30, answered by generation 1, which answers no more."),
+    ],
+)
+def test_few_rows_and_those_of_earlier_generations_are_no_verdict_of_now(rows, is_now, level, ends):
+    damaged = (DamagedColumn("AGE", True, 1.0),)
+    since = datetime(2026, 5, 1, 8, 30, 12)
+    answered = Answered(1, 1, rows, {"fallback:sparse": rows}, "3f2a", {}, damaged, since, is_now)
+    for rule in (rules.check_columns, rules.check_fallbacks):
+        finding = rule(replace(HEALTHY, answered=answered))
+        assert finding.level is (Level.RED if level is Level.AMBER and rule is rules.check_fallbacks else level)
+        assert finding.sentence.endswith(ends)
+    failed = replace(HEALTHY, answered=replace(answered, failures={"tree-0007": "ValueError: x"}))
+    assert rules.check_failures(failed).level is (Level.AMBER if is_now else Level.GREEN)
 
 
 @pytest.mark.parametrize(

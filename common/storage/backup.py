@@ -196,15 +196,6 @@ def read_number(catalogue: Path) -> int:
 
     Raises sqlite3.DatabaseError where it cannot be read.
     """
-    try:
-        return _read_number(catalogue)
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_IOERR:
-            raise
-    return _read_number(catalogue)  # another connection may have taken its log away between two looks at it
-
-
-def _read_number(catalogue: Path) -> int:
     with closing(open_for_reading(catalogue)) as connection:
         return read_number_of(connection)
 

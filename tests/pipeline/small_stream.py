@@ -1,6 +1,6 @@
 """A small cut of the demo stream that learns in seconds, to be given bad files and decisions."""
 
-import shutil
+import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -60,8 +60,13 @@ def learn(folder, batches_wanted, *overrides):
 
 
 def copy(folder, to):
-    """A state to break, beside the one that others go on with."""
-    shutil.copytree(folder, to, dirs_exist_ok=True)
+    """A state to break, beside the one that others go on with.
+
+    Another process copies it: one that reads the file of a database and closes it loses the locks that SQLite holds for
+    it on that file, and others then take the log away beneath it (sqlite.org/howtocorrupt.html, 2.2).
+    """
+    to.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["cp", "-R", "-p", f"{folder}/.", to], check=True)
     return to
 
 

@@ -114,19 +114,21 @@ class TestWhatIsTold:
         assert missed.json()["error"] == "There is no such route; / lists them."
         assert wrong.headers["allow"] == "POST"
 
-    def test_the_report_is_made_beside_the_service_and_then_kept(self, client, learned):
-        first = client.get("/report")
-        assert (first.status_code, first.headers["retry-after"]) == (202, "3")
-        until = time.monotonic() + PATIENCE
-        while (told := client.get("/report")).status_code == 202 and time.monotonic() < until:
-            assert client.get("/health").status_code == 200
-            time.sleep(0.3)
-        assert told.status_code == 200, told.text
-        assert "<html" in told.text
-        number = client.get("/ready").json()["generation"]
-        assert client.get("/report").headers["x-generation"] == str(number)
-        with open_service(learned) as (another, _):  # it finds what is kept, and makes nothing
-            shown = another.report.ask(number, answered=0)
+    def test_the_report_is_made_beside_the_service_and_then_kept(self, linear_stream, tmp_path):
+        folder = small_stream.copy(linear_stream, tmp_path / "copy")  # of which nobody asked for a report before
+        with open_service(folder) as (_, client):
+            first = client.get("/report")
+            assert (first.status_code, first.headers["retry-after"]) == (202, "3")
+            until = time.monotonic() + PATIENCE
+            while (told := client.get("/report")).status_code == 202 and time.monotonic() < until:
+                assert client.get("/health").status_code == 200
+                time.sleep(0.3)
+            assert told.status_code == 200, told.text
+            assert "<html" in told.text
+            number = client.get("/ready").json()["generation"]
+            assert client.get("/report").headers["x-generation"] == str(number)
+            with open_service(folder) as (another, _):  # it finds what is kept, and makes nothing
+                shown = another.report.ask(number, answered=0)
         assert shown.is_current
         assert shown.page.html.decode() == told.text
 

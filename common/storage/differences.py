@@ -20,16 +20,22 @@ def find_differences(catalogue: sqlite3.Connection, other: sqlite3.Connection) -
     """
     for connection in (catalogue, other):
         connection.text_factory = bytes
+    try:
+        return list(_list_differences(catalogue, other))
+    finally:
+        for connection in (catalogue, other):
+            connection.text_factory = str
+
+
+def _list_differences(catalogue: sqlite3.Connection, other: sqlite3.Connection) -> Iterator[str]:
     found, known = _list_columns(catalogue), _list_columns(other)
-    differences = []
     for table in sorted(found.keys() | known.keys()):
         if found.get(table) != known.get(table):
-            differences.append(f"'{table}' (its columns)")
+            yield f"'{table}' (its columns)"
         elif not _is_same(catalogue, other, table, found[table]):
-            differences.append(f"'{table}' ({_describe_rows(catalogue, other, table, found[table])})")
+            yield f"'{table}' ({_describe_rows(catalogue, other, table, found[table])})"
     if _list_indexes(catalogue) != _list_indexes(other):
-        differences.append("its indexes")
-    return differences
+        yield "its indexes"
 
 
 def _list_columns(connection: sqlite3.Connection) -> dict[str, list[Row]]:

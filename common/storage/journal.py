@@ -20,7 +20,7 @@ import re
 import zlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -200,9 +200,9 @@ class Reach:
     ``newest`` the last one that came about.
     """
 
-    base: int = 0
-    wanted: int = 0
-    newest: int = 0
+    base: int
+    wanted: int
+    newest: int
 
 
 def read_reach(journal: Path) -> Reach | None:
@@ -210,24 +210,22 @@ def read_reach(journal: Path) -> Reach | None:
 
     Checksums are not looked at: this is asked whenever a state is opened.
     """
-    reach = Reach()
+    base = wanted = newest = 0
     try:
         with journal.open("rb") as file:
             for place, line in enumerate(file):
                 head = _HEAD.match(line[:200].decode(errors="replace"))
-                if head and line.endswith(b"\n"):
-                    reach = _go_on(reach, head["kind"], int(head["number"]), place == 0)
+                if not head or not line.endswith(b"\n"):
+                    continue
+                number = int(head["number"])
+                if head["kind"] == COPY:
+                    base, newest = base if place else number, max(newest, number)
+                    continue
+                newest = number - (head["kind"] == VOID)
+                wanted = number if head["kind"] == GENERATION else wanted
     except FileNotFoundError:
         return None
-    return reach
-
-
-def _go_on(reach: Reach, kind: str, number: int, is_first: bool) -> Reach:
-    if kind == COPY:
-        return replace(reach, base=number if is_first else reach.base, newest=max(reach.newest, number))
-    if kind == VOID:
-        return replace(reach, newest=number - 1)
-    return replace(reach, newest=number, wanted=number if kind == GENERATION else reach.wanted)
+    return Reach(base, wanted, newest)
 
 
 def read_newest(journal: Path) -> int:
@@ -236,7 +234,7 @@ def read_newest(journal: Path) -> int:
         end = _find_end(file.fileno(), os.fstat(file.fileno()).st_size)
         file.seek(_find_end(file.fileno(), max(0, end - 1)))
         head = _HEAD.match(file.read(200).decode(errors="replace"))
-    return _go_on(Reach(), head["kind"], int(head["number"]), is_first=False).newest if head else 0
+    return int(head["number"]) - (head["kind"] == VOID) if head else 0
 
 
 def rotate(journal: Path, number: int, digest: str) -> None:

@@ -263,6 +263,5 @@ def _compare(catalogue: Path, connection: sqlite3.Connection, number: int) -> st
     except StateError:
         return ""
     finally:
-        connection.text_factory = str
         temporary.unlink(missing_ok=True)
     return f"it differs from its copy and journal: {', '.join(found)}" if found else ""

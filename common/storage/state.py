@@ -100,12 +100,10 @@ def _settle_catalogue(state: State) -> None:
     """
     if (catalogue := find_catalogue(state.engine.url)) is None:
         return
-    _catch_up(catalogue)
-    try:
-        number = read_number(catalogue)
-    except sqlite3.DatabaseError as error:
-        raise DamagedCatalogue(str(catalogue), first_line(error)) from error
-    reach = read_reach(name_journal(catalogue))
+    number, reach = _read_number(catalogue), read_reach(name_journal(catalogue))
+    if reach and reach.newest > number:
+        _catch_up(catalogue)
+        number = _read_number(catalogue)
     if reach and number < reach.base:
         raise DamagedCatalogue(str(catalogue), "it is older than its copy")
     if not number:  # an earlier release wrote it; both begin with the first transaction
@@ -120,6 +118,13 @@ def _settle_catalogue(state: State) -> None:
     with suppress(StateError), lock_folder(state.folder, "update"):  # who holds it makes the copy itself
         _log.warning("%s; made anew now", told)
         renew_copy(state, is_asked=bool(missing))
+
+
+def _read_number(catalogue: Path) -> int:
+    try:
+        return read_number(catalogue)
+    except sqlite3.DatabaseError as error:
+        raise DamagedCatalogue(str(catalogue), first_line(error)) from error
 
 
 def _catch_up(catalogue: Path) -> None:

@@ -17,13 +17,12 @@ REGULAR = 0.25
 class FirstVerdict:
     """The batch that is judged first for a kind of drift, 'data' or 'concept', if all that come can be measured.
 
-    It may come later, since a batch that is rejected or has too few rows measures nothing: ``latest`` is no bound, but
-    the batch itself. ``day`` is when it ends in the stream's own time; None where its batches have no rhythm.
+    It may come later, since a batch that is rejected or has too few rows measures nothing. ``day`` is when it ends in
+    the stream's own time; None where its batches have no rhythm.
     """
 
     kind: str
     earliest: int
-    latest: int
     day: date | None
 
 
@@ -56,14 +55,14 @@ def foresee_verdicts(
     for kind, more in ahead.items():
         if kind not in judged and more is not None:
             first = newest + 1 + more
-            found.append(FirstVerdict(kind, first, first, _find_day(ends, more + 1)))
+            found.append(FirstVerdict(kind, first, _find_day(ends, more + 1)))
     return tuple(found)
 
 
 def name_verdicts(verdicts: Sequence[FirstVerdict]) -> str:
     """Return when the first verdicts come, as one part of a sentence.
 
-    >>> name_verdicts([FirstVerdict("data", 9, 9, None), FirstVerdict("concept", 11, 11, None)])
+    >>> name_verdicts([FirstVerdict("data", 9, None), FirstVerdict("concept", 11, None)])
     'the first verdict comes at the earliest with batch 9 for data drift and batch 11 for concept drift'
     """
     named = []

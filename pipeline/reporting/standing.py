@@ -81,7 +81,7 @@ def describe_standing(history: History) -> Standing | None:
         rows = format_count(production.rows or 0, "row")
         basis = f"batch {production.batch} ({rows}), before {whose} learned from it"
     else:
-        metrics, basis = _find_out_of_fold(history, production)
+        metrics, basis = _measure_out_of_fold(history, production)
     measures = measure_answers(question, metrics)
     return Standing(
         id=production.id,
@@ -109,10 +109,15 @@ def find_costs(config: Config, task: Task) -> CostsConfig | None:
     return config.training.costs if stated and task is Task.BINARY else None
 
 
-def _find_out_of_fold(history: History, production: ProductionFigures) -> tuple[Mapping[str, float], str]:
-    """Return what a version was worth that no batch has tested yet, on rows that a fit like it had not seen."""
+def find_out_of_fold(history: History, production: ProductionFigures) -> ScoreFigure | None:
+    """Return what a version scored on rows that were set aside while it learned; None where it has no such score."""
     scores = history.ask(list_scores)
-    own = next((one for one in scores if one.version == production.id and one.kind == OUT_OF_FOLD), None)
+    return next((one for one in scores if one.version == production.id and one.kind == OUT_OF_FOLD), None)
+
+
+def _measure_out_of_fold(history: History, production: ProductionFigures) -> tuple[Mapping[str, float], str]:
+    """Return what a version was worth that no batch has tested yet, on rows that a fit like it had not seen."""
+    own = find_out_of_fold(history, production)
     if own is None:
         return {}, "nothing yet: no batch has come since it was made"
     return own.metrics, f"{format_count(own.rows, 'later row')} of batch {own.batch}, set aside while it learned"

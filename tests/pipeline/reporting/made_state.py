@@ -35,6 +35,18 @@ from pointsman.registry.generations import Alias, Cause, Event, Generation, Memb
 from pointsman.registry.versions import Version, save_parts
 
 FIRST_DAY = datetime(2020, 1, 1)
+MOVE = {
+    "missing_before": 0.1,
+    "missing_after": 0.2,
+    "moved": "above 9",
+    "moved_before": 0.1,
+    "moved_after": 0.3,
+    "mean_before": 10.0,
+    "mean_after": 15.0,
+    "new_levels": [],
+    "new_share": 0.0,
+}
+"""What is stored of how a column of numbers moved."""
 ROWS = 200
 CLASSES = {Task.BINARY: ("0", "1"), Task.MULTICLASS: ("a", "b", "c"), Task.REGRESSION: ()}
 
@@ -345,17 +357,7 @@ class MadeState:
                             "role": "numeric",
                             "noise": 0.02,
                             "distance": 0.1 if column == "worth" else 0.02 + 0.0001 * position,
-                            "detail": {
-                                "missing_before": 0.1,
-                                "missing_after": missing,
-                                "moved": "above 9",
-                                "moved_before": 0.1,
-                                "moved_after": 0.3,
-                                "mean_before": 10.0,
-                                "mean_after": 15.0,
-                                "new_levels": [],
-                                "new_share": 0.0,
-                            },
+                            "detail": MOVE | {"missing_after": missing},
                         }
                     ],
                 )

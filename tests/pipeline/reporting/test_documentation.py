@@ -17,9 +17,10 @@ from pointsman.common.storage.catalogue import read_rows
 from pointsman.common.storage.state import open_state
 from pointsman.common.task import Task
 from pointsman.pipeline.collection.tables import batches
-from pointsman.pipeline.reporting.documentation.chapters import describe_drift, describe_limits, document_model
+from pointsman.pipeline.reporting.documentation.chapters import document_model
 from pointsman.pipeline.reporting.documentation.document import Bullets, Chapter, Document, Paragraph, Table
 from pointsman.pipeline.reporting.documentation.markdown import render_markdown
+from pointsman.pipeline.reporting.documentation.validity import describe_drift, describe_limits
 from pointsman.pipeline.reporting.documentation.word import render_word
 from pointsman.pipeline.reporting.first_verdicts import FirstVerdict
 from pointsman.pipeline.reporting.formats import format_number
@@ -160,7 +161,7 @@ class TestYoung:
             found = describe_limits(history, {"a-1": ["It learned."], "b-2": ["It learned."], "c-3": ["It is old."]})[0]
         assert found.items == ("Each of a-1 and b-2: It learned.", "c-3: It is old.")
 
-    COMING = FirstVerdict("data", 9, 9, date(2026, 5, 3)), FirstVerdict("concept", 9, 11, None)
+    COMING = FirstVerdict("data", 9, date(2026, 5, 3)), FirstVerdict("concept", 11, None)
 
     def tell_drift(self, suspicions=(), alarms=(), coming=()):
         found = DriftFigures(0.01, alarms, (), suspicions, (), 5, (), (), 0, coming)
@@ -170,8 +171,8 @@ class TestYoung:
         first, second = self.tell_drift(coming=self.COMING)
         assert first == "Batch 5 is not judged for drift yet."
         assert second.endswith(
-            "the first verdict comes with batch 9 for data drift (about 3 May 2026, by the stream's rhythm) and batch "
-            "9 to 11 for concept drift."
+            "the first verdict comes at the earliest with batch 9 for data drift (about 3 May 2026, by the stream’s "
+            "rhythm) and batch 11 for concept drift."
         )
         assert self.tell_drift() == ["Batch 5 was not judged for drift."]
 
@@ -180,7 +181,7 @@ class TestYoung:
         assert self.tell_drift((data, concept)) == ["Batch 5 raised no alarm of drift."]
         first, second = self.tell_drift((data,), coming=self.COMING[1:])
         assert first == "Batch 5 raised no alarm of data drift."
-        assert second.endswith("comes with batch 9 to 11 for concept drift.")
+        assert second.endswith("comes at the earliest with batch 11 for concept drift.")
         assert self.tell_drift((Suspicion(4, "data", 0.5),)) == ["Batch 5 was not judged for drift."]
         alarm = AlarmLine(5, "data", "age", "mean", 0.001, 0.1, "")
         assert self.tell_drift((data, concept), (alarm,)) == []

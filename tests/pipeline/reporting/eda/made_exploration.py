@@ -3,6 +3,7 @@
 from datetime import datetime
 
 import pandas as pd
+from made_state import MOVE
 
 from pointsman.pipeline.quality.stored import drift_table, quality_table
 from pointsman.pipeline.reporting.eda.page import Exploration
@@ -23,24 +24,7 @@ CHECK = {
     "severity": "warning",
     "message": "much is missing",
 }
-MOVED = {
-    "batch": 2,
-    "column": "size",
-    "role": "numeric",
-    "distance": 0.3,
-    "noise": 0.02,
-    "detail": {
-        "missing_before": 0.1,
-        "missing_after": 0.2,
-        "moved": "above 9",
-        "moved_before": 0.1,
-        "moved_after": 0.3,
-        "mean_before": 10.0,
-        "mean_after": 15.0,
-        "new_levels": [],
-        "new_share": 0.0,
-    },
-}
+MOVED = {"batch": 2, "column": "size", "role": "numeric", "distance": 0.3, "noise": 0.02, "detail": MOVE}
 
 
 def make_level(names, label="1", unknown=1, mean=0.25):

@@ -18,6 +18,7 @@ from pointsman.common.storage.catalogue import connect, read_rows
 from pointsman.common.storage.files import FileStore
 from pointsman.common.storage.restoring import find_damage, find_faults, restore_backup
 from pointsman.common.storage.state import State, find_file, has_state, lock_folder, name_url, open_state
+from pointsman.common.text import count
 from pointsman.pipeline.collection.tables import batches
 from pointsman.pipeline.preparation.clean_store import save_clean_batch
 from pointsman.pipeline.preparation.window import load_batch
@@ -65,7 +66,7 @@ def check(config: Config, mends: bool = False) -> Checked:
     if catalogue is None:
         log.info("the server keeps the catalogue and sees to its copies; no copy or journal of it is looked at here")
     models = "the models that serve" if number else "no models"
-    return Checked(tuple(findings), f"{number} generations, {files} files and {models}")
+    return Checked(tuple(findings), f"{count(number, 'generation')}, {count(files, 'file')} and {models}")
 
 
 @contextmanager
